@@ -1,0 +1,11 @@
+"""The program: settings, platform, outputs."""
+
+import pulumi
+
+from components.blocks.context import Context
+from components.platform import Platform
+from components.settings import load
+
+settings = load(pulumi.runtime.get_config_env(), pulumi.get_stack())
+platform = Platform("platform", Context.read(settings), settings)
+pulumi.export("frontend", platform.frontend)

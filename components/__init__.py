@@ -1,0 +1,1 @@
+"""What is deployed. Dependencies point one way: platform, subsystems, blocks, settings."""

@@ -1,0 +1,50 @@
+"""The zip of one subsystem's handlers: the same bytes on every machine, so that unchanged code is no deployment.
+
+Files are sorted, dated 1980, stored rather than compressed (compressors differ between machines) and hold only what
+runs: no caches, no tests. Handlers sit in it under their own paths, so that imports are the same everywhere.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path("build/zips")
+EPOCH = (1980, 1, 1, 0, 0, 0)
+READABLE = 0o644 << 16
+
+
+def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
+    """The files of one subsystem's zip, relative to the root: its own handlers and what all share."""
+    found = [Path("handlers/__init__.py")]
+    for folder in (f"handlers/{subsystem}", "handlers/common"):
+        found += [
+            path.relative_to(root)
+            for path in (root / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith((".", "test_"))
+        ]
+    return sorted(found, key=Path.as_posix)
+
+
+def zipped(subsystem: str, root: Path = ROOT) -> bytes:
+    """The zip itself."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in sources(subsystem, root):
+            entry = zipfile.ZipInfo(path.as_posix(), EPOCH)
+            entry.external_attr = READABLE
+            archive.writestr(entry, (root / path).read_bytes())
+    return buffer.getvalue()
+
+
+def written(subsystem: str, root: Path = ROOT) -> Path:
+    """Writes the zip below `build/` and returns its path, relative to the root as Pulumi's state should have it."""
+    path = BUILD / f"{subsystem}.zip"
+    content = zipped(subsystem, root)
+    target = root / path
+    if not target.exists() or target.read_bytes() != content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(content)
+        partial.replace(target)
+    return path

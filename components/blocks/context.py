@@ -1,0 +1,77 @@
+"""Who, where and how: what every name, ARN and tag is made of. Read once at start, then passed down.
+
+Names are deterministic, so that every ARN is known at preview and the policies can judge it there.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pulumi
+import pulumi_aws as aws
+
+from components.blocks.names import Kind, physical_name, stack_part
+from components.settings import Environment, StackSettings
+
+
+class Subsystem(StrEnum):
+    """Which part of the platform a resource belongs to; the tag `Subsystem` and part of every name."""
+
+    FOUNDATION = "foundation"
+    INGESTION = "ingestion"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where this stack is deployed and whose it is."""
+
+    project: str
+    stack: str
+    environment: Environment
+    account: str
+    region: str
+    partition: str
+    owner: str
+    cost_center: str
+
+    @staticmethod
+    def read(settings: StackSettings) -> "Context":
+        """Asks AWS, once, who and where we are."""
+        caller = aws.get_caller_identity()
+        return Context(
+            project=pulumi.get_project(),
+            stack=pulumi.get_stack(),
+            environment=settings.environment,
+            account=caller.account_id,
+            region=aws.get_region().region,
+            partition=caller.arn.split(":")[1],
+            owner=settings.foundation.owner,
+            cost_center=settings.foundation.cost_center,
+        )
+
+    def name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
+        """The physical name of something; buckets carry the account, because their names are everybody's."""
+        parts = [self.project, stack_part(self.stack), subsystem.value, what]
+        return physical_name(kind, parts, self.account if kind is Kind.BUCKET else "")
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a regional resource of this account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def global_arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource that has an account but no region, as in IAM."""
+        return f"arn:{self.partition}:{service}::{self.account}:{resource}"
+
+    def bucket_arn(self, bucket: str) -> str:
+        """The ARN of a bucket, which has neither region nor account."""
+        return f"arn:{self.partition}:s3:::{bucket}"
+
+    def tags(self, subsystem: Subsystem, name: str) -> dict[str, str]:
+        """Every tag, set explicitly on every resource; the provider's default tags are only a net."""
+        return {
+            "Project": self.project,
+            "Environment": self.environment.value,
+            "Subsystem": subsystem.value,
+            "Owner": self.owner,
+            "CostCenter": self.cost_center,
+            "Name": name,
+        }

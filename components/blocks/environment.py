@@ -1,0 +1,49 @@
+"""A function's environment variables, built from the very model that its handler reads them with.
+
+So a name cannot drift: a variable that the handler does not know, or one that it misses, stops the preview.
+"""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from handlers.common.environment import HandlerEnvironment
+
+LIMIT_BYTES = 4096
+RESERVED = frozenset(
+    "_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME "
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE "
+    "AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY "
+    "AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR TZ".split()
+)
+"""Names that Lambda sets itself and refuses to be given (Lambda developer guide, environment variables)."""
+
+
+class InvalidEnvironment(ValueError):
+    """A function's environment that its handler or Lambda would not accept."""
+
+
+def variables(
+    model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, str]
+) -> pulumi.Input[dict[str, str]]:
+    """The variables for `model`: `values` by field name (Outputs among them), then what every function gets."""
+    fields = set(model.model_fields)
+    if unknown := sorted(set(values) - fields):
+        raise InvalidEnvironment(f"{model.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
+
+    def built(resolved: Mapping[str, object]) -> dict[str, str]:
+        return checked({**model.model_validate(resolved).variables(), **added})
+
+    if any(isinstance(value, pulumi.Output) for value in values.values()):
+        return pulumi.Output.all(**values).apply(built)
+    return built(values)
+
+
+def checked(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, unless Lambda would refuse it."""
+    if reserved := sorted(RESERVED & set(environment)):
+        raise InvalidEnvironment(f"{', '.join(reserved)}: Lambda sets this itself, choose another name")
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in environment.items())
+    if size > LIMIT_BYTES:
+        raise InvalidEnvironment(f"the environment has {size} bytes, Lambda takes {LIMIT_BYTES}: pass a reference")
+    return dict(environment)

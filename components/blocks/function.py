@@ -1,0 +1,299 @@
+"""A function, complete: its own role and log group, a version and the alias `live` that all callers use, tracing,
+alarms on errors and throttles, and a place where failed work lands.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import cloudwatch, iam, lambda_
+
+from components.blocks import archive
+from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.environment import variables
+from components.blocks.grant import Grant, documents, grant
+from components.blocks.names import Kind
+from components.blocks.queue import DeadLetterQueue, Queue
+from components.blocks.scope import Block, Scope
+from components.blocks.trust import Service, trust_policy
+from components.settings import FunctionSettings
+from handlers.common.environment import HandlerEnvironment
+
+LIVE = "live"
+RUNTIME = "python3.13"
+ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
+"""Services that do not wait for an answer: what fails needs somewhere to land."""
+
+
+@dataclass(frozen=True)
+class QueueSource:
+    """Messages of a queue, given to the function in batches; only failed messages go back."""
+
+    queue: Queue
+    batch_size: int
+    window_seconds: int
+    max_concurrency: int
+
+
+@dataclass(frozen=True)
+class Invoker:
+    """An AWS service that may call the function, for one resource of ours."""
+
+    label: str
+    service: str
+    source_arn: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class Asynchronous:
+    """How calls that nobody waits for are retried, and where they land when that does not help."""
+
+    on_failure: DeadLetterQueue
+    retries: int = 2
+    max_age_seconds: int = 21_600
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Where in a network the function runs."""
+
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_ids: Sequence[pulumi.Input[str]]
+
+
+@dataclass(frozen=True)
+class FunctionArgs:
+    """One function."""
+
+    scope: Scope
+    logical_name: str
+    entry: str
+    """Module and function: `handlers.ingestion.manifest_builder.handler`."""
+    settings: FunctionSettings
+    environment: type[HandlerEnvironment]
+    values: Mapping[str, object] = field(default_factory=dict)
+    """The environment's values by field name; the log level comes from the scope."""
+    grants: Sequence[Grant] = ()
+    queues: Sequence[QueueSource] = ()
+    invokers: Sequence[Invoker] = ()
+    asynchronous: Asynchronous | None = None
+    attachment: Attachment | None = None
+    environment_key_arn: str | None = None
+    """A customer key for the environment at rest; none uses the key that Lambda owns."""
+    errors_above: int = 0
+    throttles_above: int = 0
+
+
+class Function(Block):
+    """A function and its alias `live`, which is the only way to call it."""
+
+    def __init__(self, what: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Function", what, args.scope, opts)
+        _check(what, args)
+        scope = args.scope
+        self.name = scope.name(Kind.FUNCTION, what)
+        self.arn = scope.context.arn("lambda", f"function:{self.name}")
+        self.live_arn = f"{self.arn}:{LIVE}"
+        self.log_group = f"/aws/lambda/{self.name}"
+
+        log_group = cloudwatch.LogGroup(
+            self.part("logs"),
+            name=self.log_group,
+            retention_in_days=scope.foundation.logs.retention_days,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        role = self._role(args)
+        self.function = self._function(args, role, log_group)
+        self.live = lambda_.Alias(
+            self.part("live"),
+            name=LIVE,
+            function_name=self.function.name,
+            function_version=args.settings.live_version or self.function.version,
+            # A roll-out moves weights by itself; the next deployment must not undo it half way.
+            opts=self.inside(ignore=["routingConfig"]),
+        )
+        self._connect(args)
+        self._watch(args)
+        self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
+
+    def grant_invoke(self) -> Grant:
+        """Permission to call the alias, never the bare function."""
+        return grant("lambda", ["InvokeFunction"], self.live_arn)
+
+    def _role(self, args: FunctionArgs) -> iam.Role:
+        scope = args.scope
+        name = scope.name(Kind.ROLE, self.label.removeprefix(f"{scope.subsystem}-"))
+        self.role_arn = scope.context.global_arn("iam", f"role/{name}")
+        role = iam.Role(
+            self.part("role"),
+            name=name,
+            assume_role_policy=trust_policy(Service.LAMBDA, scope.context),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        self._policies = [
+            iam.RolePolicy(
+                self.part("grants" if index == 0 else f"grants-{index + 1}"),
+                name="grants" if index == 0 else f"grants-{index + 1}",
+                role=role.name,
+                policy=text,
+                opts=self.inside(),
+            )
+            for index, text in enumerate(documents([*args.grants, *self._own_grants(args)]))
+        ]
+        return role
+
+    def _own_grants(self, args: FunctionArgs) -> list[Grant]:
+        """What the platform itself needs for the function to run as it is set up."""
+        context = args.scope.context
+        own = [
+            grant(
+                "logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")
+            ),
+            grant("xray", ["PutTraceSegments", "PutTelemetryRecords"], "*"),
+        ]
+        own += [
+            source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues
+        ]
+        if args.asynchronous is not None:
+            own.append(args.asynchronous.on_failure.grant("SendMessage"))
+        if args.attachment is not None:
+            # Lambda's guide: DeleteNetworkInterface needs all resource ids named, as `*/*`.
+            own += [
+                grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
+                grant("ec2", ["DescribeNetworkInterfaces", "DescribeSubnets"], "*"),
+            ]
+        return own
+
+    def _function(
+        self, args: FunctionArgs, role: iam.Role, log_group: cloudwatch.LogGroup
+    ) -> lambda_.Function:
+        scope, settings = args.scope, args.settings
+        return lambda_.Function(
+            self.part("function"),
+            name=self.name,
+            description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
+            runtime=RUNTIME,
+            architectures=["arm64"],
+            handler=args.entry,
+            code=pulumi.FileArchive(archive.written(scope.subsystem).as_posix()),
+            role=role.arn,
+            memory_size=settings.memory_mb,
+            timeout=settings.timeout_seconds,
+            publish=True,
+            layers=list(scope.layers),
+            reserved_concurrent_executions=settings.reserved_concurrency,
+            snap_start=lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if settings.snap_start else None,
+            environment=lambda_.FunctionEnvironmentArgs(
+                variables=variables(
+                    args.environment,
+                    {"log_level": scope.log_level.value, **args.values},
+                    {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value},
+                )
+            ),
+            kms_key_arn=args.environment_key_arn,
+            vpc_config=(
+                lambda_.FunctionVpcConfigArgs(
+                    subnet_ids=list(args.attachment.subnet_ids),
+                    security_group_ids=list(args.attachment.security_group_ids),
+                )
+                if args.attachment
+                else None
+            ),
+            tracing_config=lambda_.FunctionTracingConfigArgs(mode="Active"),
+            logging_config=lambda_.FunctionLoggingConfigArgs(
+                log_format="JSON",
+                log_group=self.log_group,
+                application_log_level="WARN" if scope.log_level == "WARNING" else scope.log_level.value,
+                system_log_level="WARN",
+            ),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(log_group, *self._policies),
+        )
+
+    def _connect(self, args: FunctionArgs) -> None:
+        """Who calls the alias, and what becomes of calls that fail."""
+        settings, scope = args.settings, args.scope
+        for source in args.queues:
+            lambda_.EventSourceMapping(
+                f"{source.queue.label}-source",
+                function_name=self.live_arn,
+                event_source_arn=source.queue.arn,
+                batch_size=source.batch_size,
+                maximum_batching_window_in_seconds=source.window_seconds,
+                function_response_types=["ReportBatchItemFailures"],
+                scaling_config=lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=source.max_concurrency),
+                tags=scope.tags(args.logical_name),
+                opts=self.inside(self.live, source.queue, *self._policies),
+            )
+        for invoker in args.invokers:
+            lambda_.Permission(
+                self.part(f"{invoker.label}-permission"),
+                action="lambda:InvokeFunction",
+                function=self.function.name,
+                qualifier=LIVE,
+                principal=invoker.service,
+                source_account=scope.context.account,
+                source_arn=invoker.source_arn,
+                opts=self.inside(self.live),
+            )
+        if args.asynchronous is not None:
+            lambda_.FunctionEventInvokeConfig(
+                self.part("asynchronous"),
+                function_name=self.function.name,
+                qualifier=LIVE,
+                maximum_retry_attempts=args.asynchronous.retries,
+                maximum_event_age_in_seconds=args.asynchronous.max_age_seconds,
+                destination_config=lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
+                    on_failure=lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(
+                        destination=args.asynchronous.on_failure.arn
+                    )
+                ),
+                opts=self.inside(self.live, args.asynchronous.on_failure, *self._policies),
+            )
+        if settings.provisioned_concurrency:
+            lambda_.ProvisionedConcurrencyConfig(
+                self.part("provisioned"),
+                function_name=self.function.name,
+                qualifier=LIVE,
+                provisioned_concurrent_executions=settings.provisioned_concurrency,
+                opts=self.inside(self.live),
+            )
+
+    def _watch(self, args: FunctionArgs) -> None:
+        dimensions: dict[str, pulumi.Input[str]] = {
+            "FunctionName": self.name,
+            "Resource": f"{self.name}:{LIVE}",
+        }
+        what = self.label.removeprefix(f"{args.scope.subsystem}-")
+        for metric, severity, threshold, says in (
+            ("Errors", Severity.CRITICAL, args.errors_above, f"{args.logical_name} fails."),
+            ("Throttles", Severity.WARNING, args.throttles_above, f"{args.logical_name} is refused concurrency."),
+        ):
+            alarm(
+                f"{what}-{metric.lower()}",
+                AlarmArgs(
+                    scope=args.scope,
+                    metric=Metric("AWS/Lambda", metric, dimensions),
+                    severity=severity,
+                    threshold=threshold,
+                    says=says,
+                    runbook=f"function-{metric.lower()}",
+                ),
+                self.inside(),
+            )
+
+
+def _check(what: str, args: FunctionArgs) -> None:
+    settings = args.settings
+    if settings.snap_start and settings.provisioned_concurrency:
+        raise ValueError(f"{what}: SnapStart and provisioned concurrency exclude each other, choose one")
+    if settings.reserved_concurrency is not None and settings.provisioned_concurrency > settings.reserved_concurrency:
+        raise ValueError(f"{what}: provisioned concurrency is above the reserved, Lambda refuses that")
+    silent = sorted({one.service for one in args.invokers} & ASYNCHRONOUS_CALLERS)
+    if silent and args.asynchronous is None:
+        raise ValueError(f"{what}: {silent[0]} calls without waiting; say where failed calls land (asynchronous=…)")
+    for source in args.queues:
+        if source.batch_size > 10 and source.window_seconds < 1:
+            raise ValueError(f"{what}: a batch above 10 messages needs a window of at least 1 second")

@@ -1,0 +1,156 @@
+"""Grants: what a role may do, checked when they are made, merged into one minimal document.
+
+Subsystems never write policy JSON. A block hands out a grant (`table.grant("GetItem")`), a function takes a list of
+them. Each action must exist, each resource must be one that the action can have, and `*` is refused wherever the
+action has a resource level: IAM would accept all three mistakes, and either deny or allow too much later.
+"""
+
+import functools
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+Condition = tuple[str, str, tuple[str, ...]]
+"""Operator, key, values."""
+
+
+class GrantError(ValueError):
+    """A grant that IAM would accept and that would not do what it says."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Actions on resources, perhaps under conditions.
+
+    A resource whose ARN only AWS knows (an API id) is an Output: it ends in a document of its own, so that it makes
+    nothing else unknown at preview.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[pulumi.Input[str], ...]
+    conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        for action in self.actions:
+            formats = _resource_formats(action)
+            for key in (key for _, key, _ in self.conditions):
+                _check_condition_key(action, key)
+            for resource in self.resources:
+                if isinstance(resource, str):
+                    _check_resource(action, resource, formats)
+
+    @property
+    def known(self) -> bool:
+        """Whether all its resources are known before anything exists."""
+        return all(isinstance(resource, str) for resource in self.resources)
+
+
+def grant(
+    service: str,
+    actions: Sequence[str],
+    resources: pulumi.Input[str] | Sequence[pulumi.Input[str]],
+    conditions: Mapping[str, Mapping[str, str | Sequence[str]]] | None = None,
+) -> Grant:
+    """A grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
+    listed = tuple(resources) if isinstance(resources, list | tuple) else (resources,)
+    flat = tuple(
+        (operator, key, (values,) if isinstance(values, str) else tuple(values))
+        for operator, keys in sorted((conditions or {}).items())
+        for key, values in sorted(keys.items())
+    )
+    return Grant(tuple(f"{service}:{action}" for action in actions), listed, flat)
+
+
+def documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
+    """The policy documents of a role: one for all known grants, one for each grant that must wait for an id."""
+    listed = list(grants)
+    known = [one for one in listed if one.known]
+    late = [one for one in listed if not one.known]
+    found: list[pulumi.Input[str]] = [document(known)] if known else []
+    found.extend(
+        pulumi.Output.all(*one.resources).apply(
+            lambda arns, one=one: document([Grant(one.actions, tuple(arns), one.conditions)])
+        )
+        for one in late
+    )
+    return found
+
+
+def document(grants: Iterable[Grant]) -> str:
+    """One minimal, sorted policy document: same grants, same text."""
+    by_target: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
+    for one in grants:
+        for resource in one.resources:
+            by_target[((str(resource),), one.conditions)].update(one.actions)
+    by_actions: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = defaultdict(set)
+    for (resources, conditions), actions in by_target.items():
+        by_actions[tuple(sorted(actions)), conditions].update(resources)
+    statements = [
+        _statement(actions, sorted(resources), conditions)
+        for (actions, conditions), resources in sorted(by_actions.items())
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
+
+
+def _statement(actions: Sequence[str], resources: Sequence[str], conditions: Sequence[Condition]) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    for operator, key, values in conditions:
+        statement.setdefault("Condition", {}).setdefault(operator, {})[key] = (
+            values[0] if len(values) == 1 else list(values)
+        )
+    return statement
+
+
+@functools.cache
+def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
+    """What the offline action database says of one action: an entry for each resource type it can have."""
+    from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
+
+    service, _, name = action.partition(":")
+    if not re.fullmatch(r"[A-Za-z0-9]+", name):
+        raise GrantError(f"{action!r} is no single action: wildcards are not granted, name each action")
+    found = get_action_data(service, name)
+    entries = tuple(found.get(service, ())) if isinstance(found, dict) else ()
+    if not entries:
+        raise GrantError(f"{action!r} is not an action of AWS (s3:HeadObject is GetObject, for instance)")
+    return entries
+
+
+def _resource_formats(action: str) -> tuple[str, ...]:
+    return tuple(entry["resource_arn_format"] for entry in _action_entries(action))
+
+
+def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
+    levels = [form for form in formats if form != "*"]
+    if resource == "*":
+        if levels:
+            raise GrantError(f"{action} on * is refused: it has a resource level, name one like {levels[0]}")
+        return
+    if not any(_could_match(resource, re.sub(r"\$\{[^}]+\}", "*", form)) for form in levels):
+        wanted = " or ".join(levels) or "* (it has no resource level)"
+        raise GrantError(f"{action} cannot have the resource {resource}: its resources look like {wanted}")
+
+
+def _check_condition_key(action: str, key: str) -> None:
+    if key.startswith("aws:") and "${" not in key:
+        return
+    known = {name for entry in _action_entries(action) for name in entry["condition_keys"]}
+    if not any(_could_match(key, re.sub(r"\$\{[^}]+\}|<[^>]+>", "*", name)) for name in known):
+        raise GrantError(f"{action} has no condition key {key}: the condition would never hold; it has {sorted(known)}")
+
+
+@functools.cache
+def _could_match(one: str, other: str) -> bool:
+    """Whether some text matches both patterns, where `*` stands for any text."""
+    if not one or not other:
+        return not (one + other).strip("*")
+    if one[0] == "*":
+        return _could_match(one[1:], other) or _could_match(one, other[1:])
+    if other[0] == "*":
+        return _could_match(one, other[1:]) or _could_match(one[1:], other)
+    return one[0] == other[0] and _could_match(one[1:], other[1:])

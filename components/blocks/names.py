@@ -1,0 +1,69 @@
+"""Physical names within each service's limits.
+
+`polyphony-<stack>-<subsystem>-<what>`; too long a name keeps its start and ends in a hash of the whole, so that it
+is stable and two long names never become one. Nothing is cut silently: the hash shows that it happened.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+HASH_LENGTH = 8
+
+
+class Kind(Enum):
+    """What is named, with the longest name its service accepts (from the services' API references)."""
+
+    ALARM = ("alarm", 255)
+    BACKUP_PLAN = ("backup plan", 50)
+    BACKUP_VAULT = ("backup vault", 50)
+    BUCKET = ("bucket", 63)
+    BUDGET = ("budget", 100)
+    DASHBOARD = ("dashboard", 255)
+    EVENT_ARCHIVE = ("event archive", 48)
+    EVENT_RULE = ("event rule", 64)
+    FUNCTION = ("function", 64)
+    LAYER = ("layer", 64)
+    QUEUE = ("queue", 80)
+    ROLE = ("role", 64)
+    SCHEDULE = ("schedule", 64)
+    STATE_MACHINE = ("state machine", 80)
+    TABLE = ("table", 255)
+    TOPIC = ("topic", 256)
+
+    def __init__(self, label: str, limit: int) -> None:
+        self.label = label
+        self.limit = limit
+
+
+class InvalidName(ValueError):
+    """A name cannot be made."""
+
+
+def stack_part(stack: str) -> str:
+    """A stack's name as names use it: `[a-z0-9-]`.
+
+    A stack whose name had to be changed carries a hash of the original, so that `feature/x` and `feature-x` do not
+    share resources.
+    """
+    cleaned = re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
+    if not cleaned:
+        raise InvalidName(f"stack name {stack!r} has no letter or digit: choose one of a-z, 0-9 and hyphens")
+    return cleaned if cleaned == stack else f"{cleaned}-{_digest(stack)}"
+
+
+def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
+    """The parts joined by hyphens, shortened with a stable hash where the service's limit asks for it."""
+    for part in (*parts, *([suffix] if suffix else [])):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part):
+            raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name: use a-z, 0-9 and single hyphens")
+    body = "-".join(parts)
+    room = kind.limit - (len(suffix) + 1 if suffix else 0)
+    if len(body) > room:
+        body = f"{body[: room - HASH_LENGTH - 1].rstrip('-')}-{_digest(body)}"
+    return f"{body}-{suffix}" if suffix else body
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]

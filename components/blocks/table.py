@@ -1,0 +1,108 @@
+"""A DynamoDB table: on demand, encrypted, with an expiry, protected and backed up as the settings say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import dynamodb
+
+from components.blocks.grant import Grant, grant
+from components.blocks.names import Kind
+from components.blocks.scope import Block, Scope
+
+BACKUP_TAG = "Backup"
+"""The tag by which the backup plan selects what it copies."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """A global secondary index; sparse where items leave its keys out."""
+
+    name: str
+    hash_key: str
+    range_key: str | None = None
+    projected: Sequence[str] | None = None
+    """Attributes copied besides the keys; none copies all, an empty list only the keys."""
+
+
+@dataclass(frozen=True)
+class TableArgs:
+    """One table. All keys are strings unless listed as numbers."""
+
+    scope: Scope
+    logical_name: str
+    hash_key: str
+    range_key: str | None = None
+    indexes: Sequence[Index] = ()
+    number_keys: Sequence[str] = ()
+    ttl_attribute: str | None = None
+    kms_key_arn: str | None = None
+    """A customer key; none uses the key that DynamoDB owns, which costs nothing."""
+    no_backup_reason: str | None = None
+    """Why this table is not backed up, where it is not."""
+
+
+class Table(Block):
+    """A table and what may be granted on it."""
+
+    def __init__(self, what: str, args: TableArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Table", what, args.scope, opts)
+        scope, data = args.scope, args.scope.foundation.data
+        self.name = scope.name(Kind.TABLE, what)
+        self.arn = scope.context.arn("dynamodb", f"table/{self.name}")
+        self._indexes = {index.name for index in args.indexes}
+        keys = dict.fromkeys(
+            key
+            for key in (
+                args.hash_key,
+                args.range_key,
+                *(key for index in args.indexes for key in (index.hash_key, index.range_key)),
+            )
+            if key is not None
+        )
+        backed_up = scope.foundation.backup.enabled and args.no_backup_reason is None
+        self.table = dynamodb.Table(
+            self.part("table"),
+            name=self.name,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key=args.hash_key,
+            range_key=args.range_key,
+            attributes=[
+                dynamodb.TableAttributeArgs(name=key, type="N" if key in args.number_keys else "S") for key in keys
+            ],
+            global_secondary_indexes=[_index(index) for index in args.indexes],
+            ttl=(
+                dynamodb.TableTtlArgs(attribute_name=args.ttl_attribute, enabled=True) if args.ttl_attribute else None
+            ),
+            point_in_time_recovery=dynamodb.TablePointInTimeRecoveryArgs(enabled=data.point_in_time_recovery),
+            deletion_protection_enabled=data.deletion_protection,
+            server_side_encryption=(
+                dynamodb.TableServerSideEncryptionArgs(enabled=True, kms_key_arn=args.kms_key_arn)
+                if args.kms_key_arn
+                else None
+            ),
+            tags={**scope.tags(args.logical_name), BACKUP_TAG: "daily" if backed_up else "none"},
+            opts=self.inside(),
+        )
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def grant(self, *actions: str, index: str | None = None) -> Grant:
+        """What a role may do with this table, or with one index of it: `grant("Query", index="GSI1")`."""
+        if index is not None and index not in self._indexes:
+            raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
+        return grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
+
+
+def _index(index: Index) -> dynamodb.TableGlobalSecondaryIndexArgs:
+    schemas = [dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=index.hash_key, key_type="HASH")]
+    if index.range_key is not None:
+        schemas.append(
+            dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=index.range_key, key_type="RANGE")
+        )
+    projection = "ALL" if index.projected is None else "INCLUDE" if index.projected else "KEYS_ONLY"
+    return dynamodb.TableGlobalSecondaryIndexArgs(
+        name=index.name,
+        key_schemas=schemas,
+        projection_type=projection,
+        non_key_attributes=list(index.projected) if index.projected else None,
+    )

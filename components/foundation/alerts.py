@@ -1,0 +1,67 @@
+"""The one topic that every alarm, budget and anomaly alert goes to, and who reads it.
+
+Encrypted with SNS' own default at rest. Not with the AWS-managed key: CloudWatch cannot publish through it, and the
+alarm would stay silent.
+"""
+
+import json
+
+import pulumi
+from pulumi_aws import sns
+
+from components.blocks.context import Context, Subsystem
+from components.blocks.names import Kind
+from components.settings.foundation import AlertSettings
+
+PUBLISHERS = (
+    "budgets.amazonaws.com",
+    "cloudwatch.amazonaws.com",
+    "costalerts.amazonaws.com",
+    "events.amazonaws.com",
+)
+
+
+class Alerts(pulumi.ComponentResource):
+    """The alerts topic; nobody but the named services of this account may publish to it."""
+
+    def __init__(self, context: Context, settings: AlertSettings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:Alerts", "foundation-alerts", None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        name = context.name(Kind.TOPIC, Subsystem.FOUNDATION, "alerts")
+        self.topic_arn = context.arn("sns", name)
+        topic = sns.Topic(
+            "foundation-alerts-topic", name=name, tags=context.tags(Subsystem.FOUNDATION, "alerts"), opts=child
+        )
+        self.policy = sns.TopicPolicy(
+            "foundation-alerts-policy",
+            arn=topic.arn,
+            policy=json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Sid": "OnlyTls",
+                            "Effect": "Deny",
+                            "Principal": "*",
+                            "Action": "sns:Publish",
+                            "Resource": self.topic_arn,
+                            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                        },
+                        {
+                            "Sid": "ServicesOfThisAccount",
+                            "Effect": "Allow",
+                            "Principal": {"Service": list(PUBLISHERS)},
+                            "Action": "sns:Publish",
+                            "Resource": self.topic_arn,
+                            "Condition": {"StringEquals": {"aws:SourceAccount": context.account}},
+                        },
+                    ],
+                }
+            ),
+            opts=child,
+        )
+        for email in settings.emails:
+            sns.TopicSubscription(
+                f"foundation-alerts-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child
+            )
+        self.register_outputs({"topicArn": self.topic_arn})

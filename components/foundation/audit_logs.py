@@ -1,0 +1,39 @@
+"""The bucket that all others write their access logs to. It logs to nobody: a bucket that logs itself never ends."""
+
+import pulumi
+
+from components.blocks.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, Lifecycle, bucket_name
+from components.blocks.scope import Scope
+
+WHAT = "audit-logs"
+
+
+class AuditLogs(pulumi.ComponentResource):
+    """Access logs of every bucket, below `logs/s3-access/<bucket>/`, for as long as the settings say."""
+
+    def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:AuditLogs", f"{scope.subsystem}-audit", None, opts)
+        name = bucket_name(scope, WHAT)
+        self.bucket = Bucket(
+            WHAT,
+            BucketArgs(
+                scope=scope,
+                logical_name="AuditLogs",
+                access_logged=False,
+                lifecycle=[
+                    Lifecycle("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.access_log_days),
+                ],
+                statements=[
+                    {
+                        "Sid": "AccessLogsOfThisAccount",
+                        "Effect": "Allow",
+                        "Principal": {"Service": "logging.s3.amazonaws.com"},
+                        "Action": "s3:PutObject",
+                        "Resource": f"{scope.context.bucket_arn(name)}/{ACCESS_LOG_PREFIX}/*",
+                        "Condition": {"StringEquals": {"aws:SourceAccount": scope.context.account}},
+                    }
+                ],
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({"bucket": self.bucket.name})

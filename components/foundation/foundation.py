@@ -1,0 +1,47 @@
+"""What all subsystems stand on, made first; subsystems get it as the scope of their blocks."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.blocks.context import Context, Subsystem
+from components.blocks.names import Kind
+from components.blocks.scope import Scope
+from components.foundation.alerts import Alerts
+from components.foundation.audit_logs import WHAT as AUDIT_LOGS
+from components.foundation.audit_logs import AuditLogs
+from components.foundation.layer import HandlersLayer
+from components.settings import FoundationSettings, LogLevel
+
+
+class Foundation(pulumi.ComponentResource):
+    """Alerts, audit logs, the handlers' layer."""
+
+    def __init__(
+        self, context: Context, settings: FoundationSettings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self._context = context
+        self._settings = settings
+        self.alerts = Alerts(context, settings.alerts, child)
+        self.layer = HandlersLayer(context, child)
+        own = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
+        self.audit_logs = AuditLogs(own, child)
+        self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
+
+    def scope(self, subsystem: Subsystem, log_level: LogLevel) -> Scope:
+        """The surroundings of one subsystem's blocks."""
+        after: Sequence[pulumi.Resource] = [self.alerts.policy]
+        if subsystem is not Subsystem.FOUNDATION:
+            after = [*after, self.audit_logs.bucket.policy]
+        return Scope(
+            context=self._context,
+            subsystem=subsystem,
+            foundation=self._settings,
+            log_level=log_level,
+            alerts_topic=self.alerts.topic_arn,
+            access_log_bucket=self._context.name(Kind.BUCKET, Subsystem.FOUNDATION, AUDIT_LOGS),
+            layers=[self.layer.arn],
+            after=after,
+        )

@@ -1,0 +1,56 @@
+"""The Lambda layer that every function carries: the handlers' libraries, built for arm64 and Python 3.13.
+
+Its name carries the hash of the lock file, so a preview needs no archive, and a changed lock is a new layer.
+`make layers` builds the archive; a deployment without it stops and says so.
+"""
+
+import hashlib
+from pathlib import Path
+
+import pulumi
+from pulumi_aws import lambda_
+
+from components.blocks.archive import ROOT
+from components.blocks.context import Context, Subsystem
+from components.blocks.names import Kind
+from components.settings import Environment
+
+LOCK = ROOT / "requirements" / "layer.txt"
+ARCHIVE = Path("build/layers/handlers.zip")
+
+
+def lock_hash(lock: Path = LOCK) -> str:
+    """What the layer's content follows from."""
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
+class HandlersLayer(pulumi.ComponentResource):
+    """One version of the handlers' libraries."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, context: Context, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:HandlersLayer", "foundation-layer", None, opts)
+        content = lock_hash()
+        layer = lambda_.LayerVersion(
+            "foundation-layer-version",
+            layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content[:12]}"),
+            description="Libraries of Polyphony's handlers",
+            compatible_runtimes=["python3.13"],
+            compatible_architectures=["arm64"],
+            code=_code(context),
+            source_code_hash=content,
+            # The lock decides whether this is a new layer; archives of one lock may differ in bytes.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["code"]),
+        )
+        self.arn = layer.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def _code(context: Context) -> pulumi.Archive:
+    if (ROOT / ARCHIVE).exists():
+        return pulumi.FileArchive(ARCHIVE.as_posix())
+    if pulumi.runtime.is_dry_run() or context.environment is Environment.LOCAL:
+        # A preview looks at no bytes, and the local platform has the same locked packages installed instead.
+        return pulumi.AssetArchive({"python/README": pulumi.StringAsset("built by `make layers`\n")})
+    raise pulumi.RunError(f"the layer {ARCHIVE} is not built: run `make layers`, then deploy again")

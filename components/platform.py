@@ -1,0 +1,43 @@
+"""The whole platform: the foundation, and the subsystems that are enabled.
+
+Publishes what the policies judge by (`environment`, `usage`, `budget`, `exceptions`) both as its inputs and as its
+outputs, because the engine shows resource policies the one and stack policies the other.
+"""
+
+import pulumi
+
+from components.blocks.context import Context, Subsystem
+from components.foundation import Foundation
+from components.ingestion import Ingestion, IngestionArgs, monthly_usage
+from components.outputs import Frontend
+from components.settings import IngestionSettings, StackSettings
+
+
+class Platform(pulumi.ComponentResource):
+    """Everything of one stack."""
+
+    frontend: pulumi.Output[dict[str, object]]
+
+    def __init__(
+        self, name: str, context: Context, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        published = {
+            "environment": settings.environment.value,
+            "budget": settings.foundation.spend.monthly_budget,
+            "usage": monthly_usage(settings.ingestion) if settings.ingestion.enabled else {},
+            "exceptions": [one.model_dump(mode="json", by_alias=True) for one in settings.exceptions],
+        }
+        super().__init__("polyphony:platform:Platform", name, published, opts)
+        self._foundation = Foundation(context, settings.foundation, self._child())
+        ingestion = self._ingestion(settings.ingestion) if settings.ingestion.enabled else None
+        self.frontend = pulumi.Output.all(ingestion=ingestion).apply(
+            lambda known: Frontend.of(settings.environment, context.region, known).exported()
+        )
+        self.register_outputs({**published, "frontend": self.frontend})
+
+    def _child(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self)
+
+    def _ingestion(self, settings: IngestionSettings) -> dict[str, pulumi.Input[str]]:
+        scope = self._foundation.scope(Subsystem.INGESTION, settings.log_level)
+        return Ingestion("ingestion", IngestionArgs(scope, settings), self._child()).frontend

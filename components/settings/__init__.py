@@ -1,0 +1,22 @@
+"""Typed settings of a stack: models, and the loader that turns a stack's configuration into them."""
+
+from components.settings.base import Environment, FunctionSettings, LogLevel
+from components.settings.foundation import Auth, FoundationSettings
+from components.settings.ingestion import IngestionSettings
+from components.settings.loader import load
+from components.settings.problems import Problem, SettingsError
+from components.settings.stack import PolicyException, StackSettings
+
+__all__ = [
+    "Auth",
+    "Environment",
+    "FoundationSettings",
+    "FunctionSettings",
+    "IngestionSettings",
+    "LogLevel",
+    "PolicyException",
+    "Problem",
+    "SettingsError",
+    "StackSettings",
+    "load",
+]

@@ -1,0 +1,73 @@
+"""What every settings model shares: camelCase outside, nothing unknown accepted, nothing changed after loading.
+
+Every default is the value that production runs with. A stack file relaxes what a cheaper or more talkative
+environment may relax, so that each difference between stacks can be read there.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Environment(StrEnum):
+    """How much a stack matters: what is protected, how long it is kept, how strictly it is judged."""
+
+    LOCAL = "local"
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
+
+    @property
+    def relaxed(self) -> bool:
+        """Whether people may try things here that others do not depend on."""
+        return self in {Environment.LOCAL, Environment.DEV}
+
+
+class LogLevel(StrEnum):
+    """The least severe line that a function writes."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class Settings(BaseModel):
+    """Base of all settings models."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class FunctionSettings(Settings):
+    """Size and pace of one function."""
+
+    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
+    """Memory in MB; Lambda gives processor time in proportion."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 60
+    """How long one invocation may take."""
+    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """The most invocations at once, set aside for this function; none leaves it to the account's pool."""
+    provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 0
+    """Execution environments kept warm, paid by the hour."""
+    snap_start: bool = False
+    """Start from a snapshot of the initialised function instead; not together with provisioned concurrency."""
+    live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
+    """The version that the alias `live` is pinned to; none follows the newest."""
+
+
+class SubsystemSettings(Settings):
+    """What each subsystem has."""
+
+    enabled: bool = True
+    """Whether this subsystem is deployed; the others do not need it."""
+    log_level: LogLevel = LogLevel.INFO
+    """The least severe line that this subsystem's functions write."""

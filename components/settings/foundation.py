@@ -1,0 +1,117 @@
+"""Settings of what all subsystems stand on: alerts, spend, backup, logs, identity."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, StringConstraints, model_validator
+
+from components.settings.base import Settings
+
+Email = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254),
+    Field(json_schema_extra={"format": "email"}),
+]
+TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,256}$")]
+Percent = Annotated[int, Field(ge=1, le=1000)]
+
+RetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
+"""The retention periods that CloudWatch Logs accepts."""
+
+
+class AlertSettings(Settings):
+    """Who hears of an alarm."""
+
+    emails: tuple[Email, ...] = ()
+    """Addresses that every alarm, budget and anomaly alert is sent to; each confirms by a link that AWS sends."""
+    runbooks: Annotated[str, StringConstraints(min_length=1)] = "docs/runbooks"
+    """Where the runbooks are; an alarm's description names its page below it."""
+
+
+class LogSettings(Settings):
+    """How long logs are kept."""
+
+    retention_days: RetentionDays = 90
+    """Retention of every log group that the platform owns."""
+    access_log_days: Annotated[int, Field(ge=1, le=3653)] = 90
+    """Days after which access logs in the audit bucket expire."""
+
+
+class DataSettings(Settings):
+    """How stored data is protected against people."""
+
+    deletion_protection: bool = True
+    """Tables refuse deletion, buckets with objects are never emptied, the backup vault outlives the stack."""
+    point_in_time_recovery: bool = True
+    """Tables can be restored to any second of the last 35 days."""
+
+
+class SpendSettings(Settings):
+    """What the platform may cost, and when somebody is told."""
+
+    monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
+    """US dollars a month. The preview's estimate is held against it, and AWS Budgets against the bill."""
+    actual_alerts: tuple[Percent, ...] = (50, 80, 100)
+    """Percentages of the budget: an alert when that much has been spent."""
+    forecast_alerts: tuple[Percent, ...] = (100,)
+    """Percentages of the budget: an alert when that much is forecast."""
+    anomaly_threshold: Annotated[float, Field(gt=0, le=100_000)] = 10
+    """US dollars that a cost anomaly must reach before it is reported."""
+    anomaly_monitor_owned: bool = True
+    """Whether this stack creates the anomaly monitor; an account allows few, so several stacks may share one."""
+
+
+class BackupSettings(Settings):
+    """Daily copies of every table."""
+
+    enabled: bool = True
+    """Whether tables are backed up; a table that is not says so by its settings."""
+    hour_utc: Annotated[int, Field(ge=0, le=23)] = 3
+    """The hour at which the daily backup starts."""
+    retention_days: Annotated[int, Field(ge=1, le=3653)] = 35
+    """How long a backup is kept."""
+    region_settings_owned: bool = False
+    """Whether this stack opts the account's region in to backing DynamoDB up; one stack of a region should."""
+
+
+class Auth(StrEnum):
+    """How a caller proves who he is."""
+
+    OIDC = "oidc"
+    NONE = "none"
+
+
+class IdentitySettings(Settings):
+    """The OpenID Connect provider whose tokens the backends accept."""
+
+    auth: Auth = Auth.OIDC
+    """`none` trusts everybody: for local and dev only."""
+    issuer: HttpUrl | None = None
+    """The provider's issuer, as in its tokens' `iss`."""
+    audience: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """What tokens must carry as `aud`."""
+    jwks_url: HttpUrl | None = None
+    """Where the provider publishes its keys; none derives it from the issuer."""
+
+    @model_validator(mode="after")
+    def _oidc_names_its_provider(self) -> "IdentitySettings":
+        if self.auth is Auth.OIDC and (self.issuer is None or self.audience is None):
+            raise ValueError("with auth oidc, issuer and audience must be given")
+        return self
+
+
+class FoundationSettings(Settings):
+    """What all subsystems stand on."""
+
+    owner: TagValue
+    """The team that answers for the stack; the tag `Owner`."""
+    cost_center: TagValue
+    """Who pays; the tag `CostCenter`, by which budget and anomaly monitor tell this stack's cost."""
+    alerts: AlertSettings = AlertSettings()
+    logs: LogSettings = LogSettings()
+    data: DataSettings = DataSettings()
+    spend: SpendSettings
+    backup: BackupSettings = BackupSettings()
+    identity: IdentitySettings

@@ -1,0 +1,90 @@
+"""From a stack's raw configuration to its settings, or to one error that lists every problem.
+
+The Pulumi CLI hands a program its configuration as strings, structured values as JSON. Where one value inside a
+structure is a secret, the CLI treats the whole structure as secret; here only the field that the model types as a
+secret stays one, so it makes no difference how the CLI marked the key.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.settings.problems import Problem, SettingsError, problems_of
+from components.settings.stack import StackSettings
+
+PROJECT = "polyphony"
+
+
+def load(config: Mapping[str, str], stack: str) -> StackSettings:
+    """The settings that `config` (as in `PULUMI_CONFIG`) says, or a SettingsError with all that is wrong."""
+    values, problems = _structured(config)
+    settings: StackSettings | None = None
+    try:
+        settings = StackSettings.model_validate(values)
+    except ValidationError as error:
+        unreadable = {problem.key for problem in problems}
+        details = [one for one in error.errors(include_url=False) if str(one["loc"][0]) not in unreadable]
+        problems += problems_of(details, StackSettings, stack)
+        problems += _conflicts_of_what_is_valid(values)
+    else:
+        problems += settings.conflicts()
+    if problems or settings is None:
+        raise SettingsError(stack, problems)
+    return settings
+
+
+def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+    """The project's own keys, without their prefix, structured values parsed."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, raw in config.items():
+        project, _, key = name.partition(":")
+        if project != PROJECT:
+            continue
+        field = next((f for n, f in StackSettings.model_fields.items() if key == (f.alias or n)), None)
+        if field is None or not raw.lstrip().startswith(("{", "[")):
+            values[key] = raw
+            continue
+        try:
+            values[key] = json.loads(raw)
+        except json.JSONDecodeError as error:
+            problems.append(Problem(key, None, f"is not valid JSON (line {error.lineno}, column {error.colno})"))
+    return values, problems
+
+
+def _conflicts_of_what_is_valid(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """The conflicts between sections, found even when some field elsewhere is wrong.
+
+    Pydantic runs no rule across fields when one field fails. So that a reader sees all problems at once, wrong
+    fields are dropped (their defaults stand in) and the rules run on what remains, if anything usable does.
+    """
+    pruned: Any = values
+    for _ in range(20):  # each round drops what failed; a file has few levels
+        try:
+            yield from StackSettings.model_validate(pruned).conflicts()
+        except ValidationError as error:
+            locations = [one["loc"] for one in error.errors(include_url=False) if one["type"] != "missing"]
+            if not locations:
+                return
+            for location in locations:
+                pruned = _without(pruned, location)
+        else:
+            return
+
+
+def _without(value: Any, location: tuple[int | str, ...]) -> Any:
+    """A copy of a structure without what a location names."""
+    if not location:
+        return value
+    head, *rest = location
+    if isinstance(value, Mapping):
+        if not rest:
+            return {key: inner for key, inner in value.items() if key != head}
+        return {key: _without(inner, tuple(rest)) if key == head else inner for key, inner in value.items()}
+    if isinstance(value, list) and isinstance(head, int):
+        if not rest:
+            return [inner for index, inner in enumerate(value) if index != head]
+        return [_without(inner, tuple(rest)) if index == head else inner for index, inner in enumerate(value)]
+    return value

@@ -1,0 +1,59 @@
+"""The whole of a stack's settings: one field for each key below `polyphony:` in a stack file."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from components.settings.base import Environment, Settings
+from components.settings.foundation import Auth, FoundationSettings
+from components.settings.ingestion import IngestionSettings
+from components.settings.problems import Problem
+
+Reason = Annotated[str, StringConstraints(min_length=15)]
+
+
+class PolicyException(Settings):
+    """One policy that one resource may break for a while."""
+
+    policy: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
+    """The policy's name, as in docs/policies.md."""
+    resource: Annotated[str, StringConstraints(min_length=1)]
+    """The resource's Pulumi name (the last part of its URN)."""
+    reason: Reason
+    """Why, in a sentence."""
+    expires: date
+    """The last day on which the exception holds."""
+
+
+class StackSettings(Settings):
+    """Everything a stack file may say below `polyphony:`."""
+
+    environment: Environment
+    """How much the stack matters. Never derived from the stack's name."""
+    exceptions: tuple[PolicyException, ...]
+    """Policies that resources of this stack may break for a while; usually an empty list."""
+    foundation: FoundationSettings
+    ingestion: IngestionSettings = IngestionSettings()
+
+    def conflicts(self) -> Iterator[Problem]:
+        """What no single section can tell: settings that this environment does not allow."""
+        foundation = self.foundation
+        if foundation.identity.auth is Auth.NONE and not self.environment.relaxed:
+            yield Problem(
+                "foundation.identity.auth",
+                foundation.identity.auth.value,
+                f"`oidc` in {self.environment}: `none` is for local and dev only",
+            )
+        if not foundation.alerts.emails and not self.environment.relaxed:
+            yield Problem(
+                "foundation.alerts.emails", "[]", f"at least one address in {self.environment}: alarms need a reader"
+            )
+        intake = self.ingestion.intake
+        if intake.batch_size > 10 and intake.batch_window_seconds < 1:
+            yield Problem(
+                "ingestion.intake.batchWindowSeconds",
+                str(intake.batch_window_seconds),
+                "at least 1 with a batchSize above 10 (a rule of Lambda's)",
+            )

@@ -1,0 +1,84 @@
+"""What arrives: S3's notifications inside queue messages, parsed into the files they speak of. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import unquote_plus
+
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+
+SORT_KEY_BYTES = 1024
+"""The most that DynamoDB takes as a sort key."""
+
+
+class NotAnEvent(ValueError):
+    """A message that is no notification of S3's at all: it belongs where a person sees it."""
+
+
+class ArrivedFile(BaseModel):
+    """One version of one object."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    etag: str
+    arrived: datetime
+
+    @property
+    def date_prefix(self) -> str:
+        """The UTC date of the event, the table's partition."""
+        return self.arrived.astimezone(UTC).strftime("%Y-%m-%d")
+
+    @property
+    def file_key(self) -> str:
+        """The table's sort key: key and version, or their hash where that is too long for DynamoDB."""
+        plain = f"{self.key}#{self.version_id}"
+        if len(plain.encode()) <= SORT_KEY_BYTES:
+            return plain
+        return f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"
+
+
+class _Notification(BaseModel):
+    """The parts of one S3 record that matter here; all else is ignored."""
+
+    name: Annotated[str, Field(validation_alias="eventName")]
+    time: Annotated[datetime, Field(validation_alias="eventTime")]
+    bucket: Annotated[str, Field(validation_alias=AliasPath("s3", "bucket", "name"))]
+    key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
+    size: Annotated[int, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = 0
+    etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
+    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = "null"
+
+
+def arrived_files(body: str) -> Iterator[ArrivedFile]:
+    """The files that one queue message announces; S3's test event and other events announce none."""
+    try:
+        message = json.loads(body)
+    except json.JSONDecodeError as error:
+        raise NotAnEvent("the message is not JSON") from error
+    if not isinstance(message, dict):
+        raise NotAnEvent("the message is not a JSON object")
+    if message.get("Event") == "s3:TestEvent":
+        return
+    records = message.get("Records")
+    if not isinstance(records, list):
+        raise NotAnEvent("the message has no list of Records")
+    for record in records:
+        try:
+            one = _Notification.model_validate(record)
+        except ValidationError as error:
+            raise NotAnEvent(f"a record lacks {error.errors()[0]['loc']}") from None
+        if one.name.startswith("ObjectCreated:"):
+            yield ArrivedFile(
+                bucket=one.bucket,
+                key=unquote_plus(one.key),
+                version_id=one.version_id,
+                size=one.size,
+                etag=one.etag,
+                arrived=one.time,
+            )

@@ -1,0 +1,103 @@
+"""Runs the program, unmodified and in this process, against a provider of ours.
+
+Pulumi keeps its state in context variables, so each run gets a context of its own and leaves nothing behind.
+"""
+
+import asyncio
+import contextvars
+import json
+import logging
+import os
+import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pulumi
+from pulumi.runtime import mocks
+from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+from local import ROOT
+from local.graph import Graph
+from local.monitor import Monitor, Provider
+from local.stack_files import StackConfig
+from local.values import Props, properties
+
+
+class ProgramError(Exception):
+    """The program stopped, with a message meant for its user."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind."""
+
+    graph: Graph
+    outputs: Props
+    messages: tuple[str, ...]
+    """What the program had to say: warnings and errors."""
+
+
+def run(config: StackConfig, provider: Provider, *, preview: bool) -> Run:
+    """Runs `__main__.py` of the project for one stack."""
+    return contextvars.Context().run(_run, config, provider, preview)
+
+
+def _run(config: StackConfig, provider: Provider, preview: bool) -> Run:
+    monitor = Monitor(provider)
+    log = _Collector()
+
+    async def program() -> None:
+        # A root that is no stack keeps `set_mocks` from registering one: `run_in_stack` does, as the CLI's entry
+        # point has it do, and registers the stack's outputs at the end.
+        set_root_resource(cast("Any", object()))
+        mocks.set_mocks(
+            monitor.mocks,
+            project=config.project,
+            stack=config.stack,
+            preview=preview,
+            logger=log.logger,
+            monitor=monitor,
+        )
+        set_root_resource(cast("Any", None))
+        pulumi.runtime.set_all_config(dict(config.values), sorted(config.secret_keys))
+        await run_in_stack(lambda: cast("Any", runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__") and None))
+
+    with _surroundings(config):
+        try:
+            asyncio.run(program())
+        except pulumi.RunError as error:
+            raise ProgramError(str(error)) from error
+    return Run(monitor.graph, properties(monitor.graph.stack.outputs), tuple(log.messages))
+
+
+@contextmanager
+def _surroundings(config: StackConfig) -> Iterator[None]:
+    """What the CLI gives a program: the project's folder as working directory and import root, and its config."""
+    before = os.environ.get("PULUMI_CONFIG")
+    folder = os.getcwd()
+    os.environ["PULUMI_CONFIG"] = json.dumps(dict(config.values))
+    os.chdir(ROOT)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        if before is None:
+            del os.environ["PULUMI_CONFIG"]
+        else:
+            os.environ["PULUMI_CONFIG"] = before
+
+
+class _Collector(logging.Handler):
+    """Keeps what the program tells its user."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        self.logger = logging.Logger("program", logging.WARNING)  # noqa: LOG001 - not in the tree: it is this run's
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())

@@ -1,0 +1,25 @@
+"""The price book: every price with its unit, its source and its date."""
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).with_name("book.toml")
+
+
+@dataclass(frozen=True)
+class Price:
+    """One price."""
+
+    usd: float
+    unit: str
+    source: str
+    date: str
+
+
+@functools.cache
+def prices() -> dict[str, Price]:
+    """All prices by name."""
+    with FILE.open("rb") as file:
+        return {name: Price(**entry) for name, entry in tomllib.load(file).items()}

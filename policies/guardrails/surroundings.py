@@ -1,0 +1,65 @@
+"""What the pack must know before the first resource: the environment, and the exceptions in force.
+
+A policy's level is fixed when the pack starts, so both come from the stack's configuration. The pack has no defaults
+of its own: without them it does not start. The configuration may hold decrypted secrets and is never printed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+ENVIRONMENTS = ("local", "dev", "staging", "prod")
+
+
+class Unusable(Exception):
+    """The pack cannot judge this stack; the message says what the stack file must have."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """One policy that one resource may break until a day."""
+
+    policy: str
+    resource: str
+    reason: str
+    expires: date
+
+    def holds(self, today: date) -> bool:
+        """Whether it is still in force; its last day counts."""
+        return today <= self.expires
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the pack runs."""
+
+    environment: str
+    waivers: tuple[Waiver, ...]
+    today: date
+
+    def waived(self, policy: str, resource: str) -> bool:
+        """Whether a resource may break a policy today."""
+        return any(
+            one.policy == policy and one.resource == resource and one.holds(self.today) for one in self.waivers
+        )
+
+
+def read(config: Mapping[str, str], project: str, today: date) -> Surroundings:
+    """The surroundings that a stack's configuration (`PULUMI_CONFIG`) says."""
+    environment = config.get(f"{project}:environment")
+    if environment not in ENVIRONMENTS:
+        raise Unusable(f"{project}:environment must be one of {', '.join(ENVIRONMENTS)} in the stack file")
+    raw = config.get(f"{project}:exceptions")
+    if raw is None:
+        raise Unusable(f"{project}:exceptions must be in the stack file; an empty list says that there are none")
+    try:
+        waivers = tuple(
+            Waiver(one["policy"], one["resource"], one["reason"], date.fromisoformat(one["expires"]))
+            for one in json.loads(raw)
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unusable(
+            f"each of {project}:exceptions must have policy, resource, reason and expires (YYYY-MM-DD)"
+        ) from error
+    return Surroundings(environment, waivers, today)
