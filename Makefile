@@ -30,7 +30,7 @@ lint: .venv/.locked ## ruff: rules and format
 	@.venv/bin/ruff format --check .
 
 types: .venv/.locked ## mypy --strict over everything
-	@.venv/bin/mypy
+	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
 schema: .venv/.locked ## write the generated schemas (docs/*.schema.json)
 	@$(RUN) -m local schema

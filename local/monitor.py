@@ -22,7 +22,7 @@ class Provider(Protocol):
     def call(self, token: str, arguments: Props) -> Props:
         """Answers a function such as `aws:index/getRegion:getRegion`."""
 
-    def make(self, resource: Resource) -> tuple[str, Props]:
+    def make(self, resource: Resource, /) -> tuple[str, Props]:
         """Makes a resource; returns its id (empty: unknown) and the outputs beyond its inputs."""
 
 

@@ -80,7 +80,7 @@ class Pack:
             "PULUMI_CONFIG": json.dumps(dict(config.values)),
             "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
         }
-        self._process = subprocess.Popen(  # noqa: S603 - our own pack, our own interpreter
+        self._process = subprocess.Popen(
             [str(PYTHON), "-u", "-m", "pulumi.policy", NO_ENGINE, "."],
             cwd=FOLDER,
             env=environment,
@@ -186,7 +186,5 @@ def _judgements(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], urn: str)
     ]
 
 
-def _level(number: int) -> str:
-    return analyzer_pb2.EnforcementLevel.Name(number).lower()
-
-
+def _level(number: "analyzer_pb2.EnforcementLevel.ValueType") -> str:
+    return str(analyzer_pb2.EnforcementLevel.Name(number)).lower()

@@ -26,6 +26,6 @@ class PreviewProvider:
             raise NotImplementedError(f"the account-free preview has no answer to {token}({', '.join(arguments)})")
         return ANSWERS[token]
 
-    def make(self, resource: Resource) -> tuple[str, Props]:
+    def make(self, _resource: Resource) -> tuple[str, Props]:
         """Nothing is made."""
         return "", {}

@@ -12,6 +12,7 @@ import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pulumi
@@ -77,7 +78,7 @@ def _run(config: StackConfig, provider: Provider, preview: bool) -> Run:
 def _surroundings(config: StackConfig) -> Iterator[None]:
     """What the CLI gives a program: the project's folder as working directory and import root, and its config."""
     before = os.environ.get("PULUMI_CONFIG")
-    folder = os.getcwd()
+    folder = Path.cwd()
     os.environ["PULUMI_CONFIG"] = json.dumps(dict(config.values))
     os.chdir(ROOT)
     try:

@@ -46,7 +46,9 @@ def read(stack: str, root: Path = ROOT) -> StackConfig:
     name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
-        raise StackFileError(f"there is no stack {stack!r}: {path.name} does not exist; known are {', '.join(stacks(root))}")
+        raise StackFileError(
+            f"there is no stack {stack!r}: {path.name} does not exist; known are {', '.join(stacks(root))}"
+        )
     given = _yaml(path).get("config") or {}
     config: dict[str, Any] = {**_defaults(project.get("config") or {}, name)}
     for key, value in given.items():
@@ -92,7 +94,9 @@ def _resolved(project: str, stack: str, config: Mapping[str, Any]) -> StackConfi
     return StackConfig(
         project=project,
         stack=stack,
-        values={key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in values.items()},
+        values={
+            key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in values.items()
+        },
         secret_keys=frozenset(secret_keys),
         warnings=tuple(warnings),
     )

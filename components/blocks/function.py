@@ -148,14 +148,10 @@ class Function(Block):
         """What the platform itself needs for the function to run as it is set up."""
         context = args.scope.context
         own = [
-            grant(
-                "logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")
-            ),
+            grant("logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")),
             grant("xray", ["PutTraceSegments", "PutTelemetryRecords"], "*"),
         ]
-        own += [
-            source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues
-        ]
+        own += [source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues]
         if args.asynchronous is not None:
             own.append(args.asynchronous.on_failure.grant("SendMessage"))
         if args.attachment is not None:
@@ -166,9 +162,7 @@ class Function(Block):
             ]
         return own
 
-    def _function(
-        self, args: FunctionArgs, role: iam.Role, log_group: cloudwatch.LogGroup
-    ) -> lambda_.Function:
+    def _function(self, args: FunctionArgs, role: iam.Role, log_group: cloudwatch.LogGroup) -> lambda_.Function:
         scope, settings = args.scope, args.settings
         return lambda_.Function(
             self.part("function"),

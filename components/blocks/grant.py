@@ -72,13 +72,7 @@ def documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     known = [one for one in listed if one.known]
     late = [one for one in listed if not one.known]
     found: list[pulumi.Input[str]] = [document(known)] if known else []
-    found.extend(
-        pulumi.Output.all(*one.resources).apply(
-            lambda arns, one=one: document([Grant(one.actions, tuple(arns), one.conditions)])
-        )
-        for one in late
-    )
-    return found
+    return found + [_late_document(one) for one in late]
 
 
 def document(grants: Iterable[Grant]) -> str:
@@ -95,6 +89,13 @@ def document(grants: Iterable[Grant]) -> str:
         for (actions, conditions), resources in sorted(by_actions.items())
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, sort_keys=True)
+
+
+def _late_document(one: Grant) -> pulumi.Output[str]:
+    def resolved(arns: Sequence[str]) -> str:
+        return document([Grant(one.actions, tuple(arns), one.conditions)])
+
+    return pulumi.Output.all(*one.resources).apply(resolved)
 
 
 def _statement(actions: Sequence[str], resources: Sequence[str], conditions: Sequence[Condition]) -> dict[str, Any]:
@@ -114,8 +115,7 @@ def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
     service, _, name = action.partition(":")
     if not re.fullmatch(r"[A-Za-z0-9]+", name):
         raise GrantError(f"{action!r} is no single action: wildcards are not granted, name each action")
-    found = get_action_data(service, name)
-    entries = tuple(found.get(service, ())) if isinstance(found, dict) else ()
+    entries = tuple(get_action_data(service, name).get(service, ()))
     if not entries:
         raise GrantError(f"{action!r} is not an action of AWS (s3:HeadObject is GetObject, for instance)")
     return entries

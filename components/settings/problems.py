@@ -132,8 +132,8 @@ def _describe(schema: dict[str, Any]) -> str:
     }
     formats = {"date": "a date (YYYY-MM-DD)", "uri": "a URL", "email": "an e-mail address"}
     if schema.get("format") in formats:
-        return formats[schema["format"]]
-    text = names.get(kind, kind)
+        return formats[str(schema["format"])]
+    text = names.get(kind, str(kind))
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     if low is not None and high is not None:
@@ -199,10 +199,11 @@ def _schema_at(model: type[BaseModel], location: Location) -> dict[str, Any] | N
     annotation: Any = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     schema = TypeAdapter(annotation).json_schema()
     definitions = schema.pop("$defs", {})
-    schema = _resolved(schema, definitions)
-    if location and isinstance(location[-1], int) and "items" in schema:
-        schema = _resolved(schema["items"], definitions)
-    return schema
+    resolved: dict[str, Any] = _resolved(schema, definitions)
+    if location and isinstance(location[-1], int) and "items" in resolved:
+        items: dict[str, Any] = resolved["items"]
+        return items
+    return resolved
 
 
 def _resolved(schema: Any, definitions: dict[str, Any]) -> Any:

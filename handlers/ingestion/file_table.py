@@ -15,9 +15,7 @@ SCHEMA_VERSION = 1
 class FileTable:
     """Records of files, one a version."""
 
-    def __init__(
-        self, client: "DynamoDBClient", name: str, record_days: int, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str, record_days: int, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._name = name
         self._record_days = record_days

@@ -40,8 +40,7 @@ def resource_level(action: str) -> bool:
 
     service, _, name = action.partition(":")
     found = get_action_data(service, name)
-    entries = found.get(service, []) if isinstance(found, dict) else []
-    return any(entry["resource_arn_format"] != "*" for entry in entries)
+    return any(entry["resource_arn_format"] != "*" for entry in found.get(service, ()))
 
 
 def _listed(value: Any) -> list[Any]:

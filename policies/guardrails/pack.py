@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pulumi.runtime
 import pulumi_policy as sdk
@@ -36,7 +37,7 @@ def policies(surroundings: Surroundings) -> list[sdk.Policy]:
 
 
 def _built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
-    common = {
+    common: dict[str, Any] = {
         "name": record.name,
         "description": record.description,
         "enforcement_level": sdk.EnforcementLevel(record.levels.of(surroundings.environment).value),

@@ -40,9 +40,7 @@ class Surroundings:
 
     def waived(self, policy: str, resource: str) -> bool:
         """Whether a resource may break a policy today."""
-        return any(
-            one.policy == policy and one.resource == resource and one.holds(self.today) for one in self.waivers
-        )
+        return any(one.policy == policy and one.resource == resource and one.holds(self.today) for one in self.waivers)
 
 
 def read(config: Mapping[str, str], project: str, today: date) -> Surroundings:

@@ -1,6 +1,6 @@
 """The monthly cost of a stack: pure, from its resources and the usage that the platform publishes.
 
-A line is quantity × price. Usage belongs to a block and is found under the Pulumi name of the component that a
+A line is quantity times price. Usage belongs to a block and is found under the Pulumi name of the component that a
 resource is part of. Free tiers are left out. A billable type without a rule is listed as unpriced, never as zero.
 """
 

@@ -1,0 +1,44 @@
+"""Alarms."""
+
+from local.drivers.model import Call, Driver, Known, Made
+
+
+def _dimensions(known: Known) -> list[dict[str, object]]:
+    return [{"name": name, "value": value} for name, value in sorted((known["dimensions"] or {}).items())]
+
+
+def _name_list(known: Known) -> list[str]:
+    return [known["name"]]
+
+
+ALARM = Call(
+    "PutMetricAlarm",
+    {
+        "AlarmName": "name",
+        "AlarmDescription": "alarmDescription",
+        "Namespace": "namespace",
+        "MetricName": "metricName",
+        "Dimensions": Made(_dimensions, ("dimensions",)),
+        "Statistic": "statistic",
+        "ExtendedStatistic": "extendedStatistic",
+        "Period": "period",
+        "EvaluationPeriods": "evaluationPeriods",
+        "Threshold": "threshold",
+        "ComparisonOperator": "comparisonOperator",
+        "TreatMissingData": "treatMissingData",
+        "AlarmActions": "alarmActions",
+        "OKActions": "okActions",
+        "Tags": "tags",
+    },
+)
+
+DRIVERS = (
+    Driver(
+        type="aws:cloudwatch/metricAlarm:MetricAlarm",
+        service="cloudwatch",
+        create=(ALARM,),
+        update=(ALARM,),
+        delete=(Call("DeleteAlarms", {"AlarmNames": Made(_name_list)}),),
+        id="name",
+    ),
+)

@@ -1,0 +1,127 @@
+"""What a driver is: data that says which service calls make, change and remove one type of resource.
+
+A call's parameters name the Pulumi property that each is taken from. Nested values are fitted into the service's own
+shapes, as botocore knows them, so a driver says only what differs. Every property must have a place in some call, or
+a reason why it has none: a driver that forgets one is an error, not a silently different resource.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.values import UNKNOWN, Props
+
+
+@dataclass
+class Known:
+    """What is known of a resource when a call is built: its inputs, and what earlier calls answered."""
+
+    inputs: Props
+    id: str = ""
+    outputs: Props = field(default_factory=dict)
+    answers: dict[str, Props] = field(default_factory=dict)
+    """By operation."""
+
+    def __getitem__(self, name: str) -> Any:
+        """A property by name; `id` is the resource's id. None where it is not there."""
+        if name == "id":
+            return self.id or UNKNOWN
+        return self.inputs.get(name, self.outputs.get(name))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A value made from several properties, or from what a call answered."""
+
+    by: Callable[[Known], Any]
+    uses: tuple[str, ...] = ()
+    """The properties it is made from."""
+
+
+Source = str | Made
+"""Where a value comes from: a property's name, or how it is made."""
+
+
+def const(value: Any) -> Made:
+    """A fixed value."""
+    return Made(lambda _: value)
+
+
+def answered(operation: str, path: str) -> Made:
+    """A value from what an operation answered, by dotted path."""
+
+    def found(known: Known) -> Any:
+        value: Any = known.answers.get(operation, {})
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return UNKNOWN if value is None else value
+
+    return Made(found)
+
+
+def made(*uses: str) -> Callable[[Callable[..., Any]], Made]:
+    """Decorates a function of property values; it is not asked while one of them is unknown."""
+
+    def wrap(function: Callable[..., Any]) -> Made:
+        def value(known: Known) -> Any:
+            values = [known[name] for name in uses]
+            return UNKNOWN if any(one is UNKNOWN for one in values) else function(*values)
+
+        return Made(value, uses)
+
+    return wrap
+
+
+@dataclass(frozen=True)
+class Call:
+    """One service call."""
+
+    operation: str
+    params: Mapping[str, Source]
+    """Parameter, or dotted path below one, → where its value comes from. What comes to nothing is left out."""
+    when: str = ""
+    """A property without which the call is not made."""
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Pulumi's names of nested keys, where they are not the service's."""
+
+    def uses(self) -> Iterator[str]:
+        """The properties that this call takes."""
+        for source in self.params.values():
+            if isinstance(source, str):
+                yield source
+            else:
+                yield from source.uses
+        if self.when:
+            yield self.when
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How one type of resource is made, changed and removed."""
+
+    type: str
+    service: str
+    create: tuple[Call, ...]
+    id: Source
+    delete: tuple[Call, ...] = ()
+    update: tuple[Call, ...] = ()
+    """Each is made when a property that it takes has changed. A changed property that none takes means replacing."""
+    outputs: Mapping[str, Source] = field(default_factory=dict)
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Properties without a place in any call, each with the reason."""
+
+    def forgotten(self, inputs: Props) -> list[str]:
+        """Properties that this driver has no place for."""
+        placed = {name for call in (*self.create, *self.update) for name in call.uses()}
+        return sorted(set(inputs) - placed - set(self.ignored))
+
+
+@dataclass(frozen=True)
+class RecordedOnly:
+    """A type whose service the emulator lacks: checked against the service's model, never made."""
+
+    type: str
+    service: str
+    reason: str
+    create: tuple[Call, ...]
+    ignored: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,107 @@
+"""Buckets, each of whose traits is a resource of its own."""
+
+from typing import Any
+
+from local.drivers.model import Call, Driver, Known, Made, made
+
+
+@made("queues", "eventbridge")
+def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None) -> dict[str, Any]:
+    """The one notification configuration of a bucket."""
+    configuration: dict[str, Any] = {}
+    if queues:
+        configuration["QueueConfigurations"] = [
+            {
+                "QueueArn": one["queueArn"],
+                "Events": one["events"],
+                "Filter": {
+                    "Key": {
+                        "FilterRules": [
+                            {"Name": name, "Value": one[key]}
+                            for name, key in (("prefix", "filterPrefix"), ("suffix", "filterSuffix"))
+                            if one.get(key)
+                        ]
+                    }
+                },
+            }
+            for one in queues
+        ]
+    if eventbridge:
+        configuration["EventBridgeConfiguration"] = {}
+    return configuration
+
+
+def _put(kind: str, operation: str, params: dict[str, Any], delete: str = "", **renames: str) -> Driver:
+    """A trait that is put as a whole, and put again when it changes."""
+    put = Call(operation, {"Bucket": "bucket", **params}, renames=renames)
+    return Driver(
+        type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
+        service="s3",
+        create=(put,),
+        update=(put,),
+        delete=(Call(delete, {"Bucket": "bucket"}),) if delete else (),
+        id="bucket",
+    )
+
+
+def _whole(*uses: str) -> Made:
+    """The named properties as one block."""
+
+    def block(known: Known) -> dict[str, Any]:
+        return {name: known[name] for name in uses if known[name] is not None}
+
+    return Made(block, uses)
+
+
+DRIVERS = (
+    Driver(
+        type="aws:s3/bucket:Bucket",
+        service="s3",
+        create=(
+            Call("CreateBucket", {"Bucket": "bucket"}),
+            Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}),
+        ),
+        update=(Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}),),
+        delete=(Call("DeleteBucket", {"Bucket": "bucket"}),),
+        id="bucket",
+        ignored={"forceDestroy": "not a trait of the bucket; the platform's own buckets are emptied on the way down"},
+    ),
+    _put(
+        "BucketPublicAccessBlock",
+        "PutPublicAccessBlock",
+        {
+            "PublicAccessBlockConfiguration": _whole(
+                "blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"
+            )
+        },
+    ),
+    _put(
+        "BucketOwnershipControls",
+        "PutBucketOwnershipControls",
+        {"OwnershipControls.Rules": "rule"},
+        "DeleteBucketOwnershipControls",
+    ),
+    _put(
+        "BucketServerSideEncryptionConfiguration",
+        "PutBucketEncryption",
+        {"ServerSideEncryptionConfiguration.Rules": "rules"},
+    ),
+    _put(
+        "BucketLifecycleConfiguration",
+        "PutBucketLifecycleConfiguration",
+        {"LifecycleConfiguration.Rules": "rules"},
+        "DeleteBucketLifecycle",
+    ),
+    _put("BucketVersioning", "PutBucketVersioning", {"VersioningConfiguration": "versioningConfiguration"}),
+    _put("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
+    _put("BucketCorsConfiguration", "PutBucketCors", {"CORSConfiguration.CORSRules": "corsRules"}, "DeleteBucketCors"),
+    _put(
+        "BucketLogging",
+        "PutBucketLogging",
+        {
+            "BucketLoggingStatus.LoggingEnabled.TargetBucket": "targetBucket",
+            "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
+        },
+    ),
+    _put("BucketNotification", "PutBucketNotificationConfiguration", {"NotificationConfiguration": notifications}),
+)
