@@ -1,0 +1,56 @@
+"""The command line behind the Makefile's targets: `python -m local <command>`.
+
+Exit status: 0 when all is well, 1 when something found is a reason not to deploy, 2 when the command could not run.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    preview = _command(commands, "preview", _preview, "plan, policy findings, cost and outputs of a stack")
+    preview.add_argument("--stack", default="dev")
+    preview.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    preview.add_argument("--sarif", type=Path, help="also write the findings as SARIF, for code scanning")
+
+    schema = _command(commands, "schema", _schema, "write the generated schemas")
+    schema.add_argument("--check", action="store_true", help="write nothing; say which are stale")
+
+    options = parser.parse_args(arguments)
+    command: Command = options.command
+    return command(options)
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, says: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=says, description=says)
+    parser.set_defaults(command=command)
+    return parser
+
+
+# Each command imports what it needs when it runs: a preview is over before boto3 would be imported.
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from local import preview  # noqa: PLC0415
+
+    return preview.command(options.stack, as_json=options.json, sarif_file=options.sarif)
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from local import schema  # noqa: PLC0415
+
+    return schema.command(check=options.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
