@@ -3,6 +3,7 @@
 Colour on a terminal, plain text in a pipe: rich decides by what it writes to.
 """
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,13 @@ from local.values import shown
 if TYPE_CHECKING:
     from local.preview import Preview
 
+PIPE_WIDTH = 160
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
 
 
 def show(found: "Preview", console: Console | None = None) -> None:
     """Prints a preview."""
-    out = console or Console(highlight=False)
+    out = console or terminal()
     out.print(_plan(found.graph, found.config.stack))
     out.print(_counts(found.graph))
     _warnings(out, found)
@@ -33,6 +35,11 @@ def show(found: "Preview", console: Console | None = None) -> None:
     _outputs(out, found)
     verdict = "[green]may be deployed[/]" if found.deployable else "[bold red]must not be deployed as it is[/]"
     out.print(f"\nstack {escape(found.config.stack)} {verdict}", soft_wrap=True)
+
+
+def terminal() -> Console:
+    """Standard output: as wide as the terminal is; in a pipe wide enough that lines stay whole."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _plan(graph: Graph, stack: str) -> Tree:

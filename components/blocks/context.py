@@ -3,13 +3,13 @@
 Names are deterministic, so that every ARN is known at preview and the policies can judge it there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pulumi
 import pulumi_aws as aws
 
-from components.blocks.names import Kind, physical_name, stack_part
+from components.blocks.names import InvalidName, Kind, physical_name, stack_part
 from components.settings import Environment, StackSettings
 
 
@@ -32,6 +32,8 @@ class Context:
     partition: str
     owner: str
     cost_center: str
+    _named: dict[tuple[Kind, str], tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    """What each name was given to: two things that would share one are refused."""
 
     @staticmethod
     def read(settings: StackSettings) -> "Context":
@@ -51,7 +53,16 @@ class Context:
     def name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
         """The physical name of something; buckets carry the account, because their names are everybody's."""
         parts = [self.project, stack_part(self.stack), subsystem.value, what]
-        return physical_name(kind, parts, self.account if kind is Kind.BUCKET else "")
+        name = physical_name(kind, parts, self.account if kind is Kind.BUCKET else "")
+        holder = self._named.setdefault((kind, name), (subsystem.value, what))
+        if holder != (subsystem.value, what):
+            raise InvalidName(f"two {kind.label}s would be called {name}: {'/'.join(holder)} and {subsystem}/{what}")
+        return name
+
+    @property
+    def stack_label(self) -> str:
+        """Project and stack, as all names of this stack start."""
+        return f"{self.project}-{stack_part(self.stack)}"
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a regional resource of this account."""

@@ -36,15 +36,6 @@ class QueueSource:
 
 
 @dataclass(frozen=True)
-class Invoker:
-    """An AWS service that may call the function, for one resource of ours."""
-
-    label: str
-    service: str
-    source_arn: pulumi.Input[str]
-
-
-@dataclass(frozen=True)
 class Asynchronous:
     """How calls that nobody waits for are retried, and where they land when that does not help."""
 
@@ -75,7 +66,6 @@ class FunctionArgs:
     """The environment's values by field name; the log level comes from the scope."""
     grants: Sequence[Grant] = ()
     queues: Sequence[QueueSource] = ()
-    invokers: Sequence[Invoker] = ()
     asynchronous: Asynchronous | None = None
     attachment: Attachment | None = None
     environment_key_arn: str | None = None
@@ -95,6 +85,7 @@ class Function(Block):
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
         self.log_group = f"/aws/lambda/{self.name}"
+        self.lands_failures = args.asynchronous is not None
 
         log_group = cloudwatch.LogGroup(
             self.part("logs"),
@@ -120,6 +111,22 @@ class Function(Block):
     def grant_invoke(self) -> Grant:
         """Permission to call the alias, never the bare function."""
         return grant("lambda", ["InvokeFunction"], self.live_arn)
+
+    def allow(self, label: str, service: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
+        """Lets an AWS service call the alias, for one resource of ours."""
+        if service in ASYNCHRONOUS_CALLERS and not self.lands_failures:
+            raise ValueError(f"{self.label}: {service} calls without waiting; say where failed calls land")
+        return lambda_.Permission(
+            self.part(f"{label}-permission"),
+            statement_id=label,
+            action="lambda:InvokeFunction",
+            function=self.function.name,
+            qualifier=LIVE,
+            principal=service,
+            source_account=self.scope.context.account,
+            source_arn=source_arn,
+            opts=self.inside(self.live),
+        )
 
     def _role(self, args: FunctionArgs) -> iam.Role:
         scope = args.scope
@@ -172,7 +179,7 @@ class Function(Block):
             architectures=["arm64"],
             handler=args.entry,
             code=pulumi.FileArchive(archive.written(scope.subsystem).as_posix()),
-            role=role.arn,
+            role=self.role_arn,
             memory_size=settings.memory_mb,
             timeout=settings.timeout_seconds,
             publish=True,
@@ -203,7 +210,7 @@ class Function(Block):
                 system_log_level="WARN",
             ),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(log_group, *self._policies),
+            opts=self.inside(role, log_group, *self._policies),
         )
 
     def _connect(self, args: FunctionArgs) -> None:
@@ -220,17 +227,6 @@ class Function(Block):
                 scaling_config=lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=source.max_concurrency),
                 tags=scope.tags(args.logical_name),
                 opts=self.inside(self.live, source.queue, *self._policies),
-            )
-        for invoker in args.invokers:
-            lambda_.Permission(
-                self.part(f"{invoker.label}-permission"),
-                action="lambda:InvokeFunction",
-                function=self.function.name,
-                qualifier=LIVE,
-                principal=invoker.service,
-                source_account=scope.context.account,
-                source_arn=invoker.source_arn,
-                opts=self.inside(self.live),
             )
         if args.asynchronous is not None:
             lambda_.FunctionEventInvokeConfig(
@@ -285,9 +281,6 @@ def _check(what: str, args: FunctionArgs) -> None:
         raise ValueError(f"{what}: SnapStart and provisioned concurrency exclude each other, choose one")
     if settings.reserved_concurrency is not None and settings.provisioned_concurrency > settings.reserved_concurrency:
         raise ValueError(f"{what}: provisioned concurrency is above the reserved, Lambda refuses that")
-    silent = sorted({one.service for one in args.invokers} & ASYNCHRONOUS_CALLERS)
-    if silent and args.asynchronous is None:
-        raise ValueError(f"{what}: {silent[0]} calls without waiting; say where failed calls land (asynchronous=…)")
     for source in args.queues:
         if source.batch_size > 10 and source.window_seconds < 1:
             raise ValueError(f"{what}: a batch above 10 messages needs a window of at least 1 second")

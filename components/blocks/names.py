@@ -16,7 +16,9 @@ class Kind(Enum):
     """What is named, with the longest name its service accepts (from the services' API references)."""
 
     ALARM = ("alarm", 255)
+    ANOMALY_MONITOR = ("anomaly monitor", 1024)
     BACKUP_PLAN = ("backup plan", 50)
+    BACKUP_SELECTION = ("backup selection", 50)
     BACKUP_VAULT = ("backup vault", 50)
     BUCKET = ("bucket", 63)
     BUDGET = ("budget", 100)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import dynamodb
 
+from components.blocks.context import Context
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
@@ -61,6 +62,7 @@ class Table(Block):
             if key is not None
         )
         backed_up = scope.foundation.backup.enabled and args.no_backup_reason is None
+        selected = backup_selection(scope.context) if backed_up else "none"
         self.table = dynamodb.Table(
             self.part("table"),
             name=self.name,
@@ -81,7 +83,7 @@ class Table(Block):
                 if args.kms_key_arn
                 else None
             ),
-            tags={**scope.tags(args.logical_name), BACKUP_TAG: "daily" if backed_up else "none"},
+            tags={**scope.tags(args.logical_name), BACKUP_TAG: selected},
             opts=self.inside(),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
@@ -91,6 +93,11 @@ class Table(Block):
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
         return grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
+
+
+def backup_selection(context: Context) -> str:
+    """The backup tag's value on tables that this stack's plan copies; no other stack's plan selects them."""
+    return f"{context.stack_label}-daily"
 
 
 def _index(index: Index) -> dynamodb.TableGlobalSecondaryIndexArgs:

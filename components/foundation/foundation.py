@@ -10,12 +10,14 @@ from components.blocks.scope import Scope
 from components.foundation.alerts import Alerts
 from components.foundation.audit_logs import WHAT as AUDIT_LOGS
 from components.foundation.audit_logs import AuditLogs
+from components.foundation.backup import Backup
 from components.foundation.layer import HandlersLayer
+from components.foundation.spend import Spend
 from components.settings import FoundationSettings, LogLevel
 
 
 class Foundation(pulumi.ComponentResource):
-    """Alerts, audit logs, the handlers' layer."""
+    """Alerts, audit logs, spend, backup, the handlers' layer."""
 
     def __init__(
         self, context: Context, settings: FoundationSettings, opts: pulumi.ResourceOptions | None = None
@@ -28,6 +30,9 @@ class Foundation(pulumi.ComponentResource):
         self.layer = HandlersLayer(context, child)
         own = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
         self.audit_logs = AuditLogs(own, child)
+        Spend(own, child)
+        if settings.backup.enabled:
+            Backup(own, child)
         self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
 
     def scope(self, subsystem: Subsystem, log_level: LogLevel) -> Scope:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Lifecycle, NotifyQueue, bucket_name
+from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
+from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
 from components.blocks.function import Function, FunctionArgs, QueueSource
 from components.blocks.queue import Queue, QueueArgs, Sender
 from components.blocks.scope import Scope
@@ -93,5 +95,12 @@ class Ingestion(pulumi.ComponentResource):
             ),
             child,
         )
+        Dashboard("overview", DashboardArgs(scope, self._charts()), child)
         self.frontend: dict[str, pulumi.Input[str]] = {"bucket": self.landing.name, "prefix": INCOMING}
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
+
+    def _charts(self) -> list[list[Chart]]:
+        return [
+            [function_chart(self.builder), duration_chart(self.builder)],
+            [queue_chart(self.intake), table_chart(self.files)],
+        ]

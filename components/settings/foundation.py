@@ -108,7 +108,7 @@ class FoundationSettings(Settings):
     owner: TagValue
     """The team that answers for the stack; the tag `Owner`."""
     cost_center: TagValue
-    """Who pays; the tag `CostCenter`, by which budget and anomaly monitor tell this stack's cost."""
+    """Who pays; the tag `CostCenter`. Budget and anomaly monitor tell cost by it, so each stack has its own."""
     alerts: AlertSettings = AlertSettings()
     logs: LogSettings = LogSettings()
     data: DataSettings = DataSettings()

@@ -1,4 +1,4 @@
-"""Alarms."""
+"""Alarms and dashboards."""
 
 from local.drivers.model import Call, Driver, Known, Made
 
@@ -32,6 +32,13 @@ ALARM = Call(
     },
 )
 
+DASHBOARD = Call("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
+
+
+def _dashboards(known: Known) -> list[str]:
+    return [known["dashboardName"]]
+
+
 DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -40,5 +47,13 @@ DRIVERS = (
         update=(ALARM,),
         delete=(Call("DeleteAlarms", {"AlarmNames": Made(_name_list)}),),
         id="name",
+    ),
+    Driver(
+        type="aws:cloudwatch/dashboard:Dashboard",
+        service="cloudwatch",
+        create=(DASHBOARD,),
+        update=(DASHBOARD,),
+        delete=(Call("DeleteDashboards", {"DashboardNames": Made(_dashboards)}),),
+        id="dashboardName",
     ),
 )

@@ -1,0 +1,78 @@
+"""A dashboard: rows of charts, laid out by themselves on CloudWatch's grid of 24 columns."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch
+
+from components.blocks.alarm import Metric
+from components.blocks.names import Kind
+from components.blocks.scope import Block, Scope
+
+COLUMNS = 24
+HEIGHT = 6
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a few metrics over time."""
+
+    title: str
+    metrics: Sequence[Metric]
+    """Their dimensions are plain strings: names are known before anything exists."""
+
+
+@dataclass(frozen=True)
+class DashboardArgs:
+    """One dashboard."""
+
+    scope: Scope
+    rows: Sequence[Sequence[Chart]]
+
+
+class Dashboard(Block):
+    """Charts of one subsystem."""
+
+    def __init__(self, what: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Dashboard", what, args.scope, opts)
+        self.name = args.scope.name(Kind.DASHBOARD, what)
+        cloudwatch.Dashboard(
+            self.part("dashboard"),
+            dashboard_name=self.name,
+            dashboard_body=json.dumps({"widgets": layout(args.rows, args.scope.context.region)}, sort_keys=True),
+            opts=self.inside(),
+        )
+        self.register_outputs({"name": self.name})
+
+
+def layout(rows: Sequence[Sequence[Chart]], region: str) -> list[dict[str, object]]:
+    """The rows as widgets: the charts of a row share its width."""
+    return [
+        {
+            "type": "metric",
+            "x": column * (COLUMNS // len(row)),
+            "y": line * HEIGHT,
+            "width": COLUMNS // len(row),
+            "height": HEIGHT,
+            "properties": {
+                "title": chart.title,
+                "region": region,
+                "view": "timeSeries",
+                "metrics": [_metric(metric) for metric in chart.metrics],
+            },
+        }
+        for line, row in enumerate(rows)
+        for column, chart in enumerate(row)
+    ]
+
+
+def _metric(metric: Metric) -> list[object]:
+    dimensions = [text for pair in sorted(metric.dimensions.items()) for text in pair]
+    return [
+        metric.namespace,
+        metric.name,
+        *dimensions,
+        {"stat": metric.statistic, "period": metric.period_seconds},
+    ]

@@ -1,0 +1,66 @@
+"""A rule on the default event bus: which events, who gets them, and where they land when that fails."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch
+
+from components.blocks.function import Function
+from components.blocks.names import Kind
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Sender
+from components.blocks.scope import Block, Scope
+
+SERVICE = "events.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class EventRuleArgs:
+    """One rule with one target: a function's alias, or the alerts topic."""
+
+    scope: Scope
+    logical_name: str
+    pattern: Mapping[str, object]
+    target: Function | None = None
+    """None tells people: the event goes to the alerts topic."""
+    retries: int = 8
+    max_age_seconds: int = 3600
+
+
+class EventRule(Block):
+    """Events that match, delivered; what cannot be delivered is parked, with an alarm."""
+
+    def __init__(self, what: str, args: EventRuleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventRule", what, args.scope, opts)
+        scope = args.scope
+        self.name = scope.name(Kind.EVENT_RULE, what)
+        self.arn = scope.context.arn("events", f"rule/{self.name}")
+        self.dead_letters = DeadLetterQueue(
+            f"{what}-dlq",
+            DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ", senders=[Sender(SERVICE, self.arn)]),
+            self.inside(),
+        )
+        rule = cloudwatch.EventRule(
+            self.part("rule"),
+            name=self.name,
+            event_pattern=json.dumps(args.pattern, sort_keys=True),
+            state="ENABLED",
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        before: list[pulumi.Resource] = [self.dead_letters.policy]
+        if args.target is not None:
+            before.append(args.target.allow(what, SERVICE, self.arn))
+        cloudwatch.EventTarget(
+            self.part("target"),
+            rule=rule.name,
+            target_id=what,
+            arn=scope.alerts_topic if args.target is None else args.target.live_arn,
+            retry_policy=cloudwatch.EventTargetRetryPolicyArgs(
+                maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
+            ),
+            dead_letter_config=cloudwatch.EventTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
+            opts=self.inside(*before),
+        )
+        self.register_outputs({"arn": self.arn})

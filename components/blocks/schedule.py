@@ -1,0 +1,82 @@
+"""A schedule that calls a function's alias, with a role of its own and a place for calls that fail."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import iam, scheduler
+
+from components.blocks.function import Function
+from components.blocks.grant import document
+from components.blocks.names import Kind
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.scope import Block, Scope
+from components.blocks.trust import Service, trust_policy
+
+GROUP = "default"
+
+
+@dataclass(frozen=True)
+class ScheduleArgs:
+    """One schedule."""
+
+    scope: Scope
+    logical_name: str
+    expression: str
+    """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
+    target: Function
+    event: Mapping[str, object] = field(default_factory=dict)
+    """What the function is given."""
+    retries: int = 3
+    max_age_seconds: int = 3600
+
+
+class Schedule(Block):
+    """Calls a function again and again."""
+
+    def __init__(self, what: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Schedule", what, args.scope, opts)
+        scope = args.scope
+        if not args.target.lands_failures:
+            raise ValueError(f"{self.label}: a schedule does not wait; say where failed calls of its target land")
+        self.dead_letters = DeadLetterQueue(
+            f"{what}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.inside()
+        )
+        # The service sends the ARN of the schedule's group, never the schedule's own.
+        group_arn = scope.context.arn("scheduler", f"schedule-group/{GROUP}")
+        role_name = scope.name(Kind.ROLE, what)
+        role = iam.Role(
+            self.part("role"),
+            name=role_name,
+            assume_role_policy=trust_policy(Service.SCHEDULER, scope.context, group_arn),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        grants = iam.RolePolicy(
+            self.part("grants"),
+            name="grants",
+            role=role.name,
+            policy=document([args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]),
+            opts=self.inside(),
+        )
+        scheduler.Schedule(
+            self.part("schedule"),
+            name=scope.name(Kind.SCHEDULE, what),
+            group_name=GROUP,
+            schedule_expression=args.expression,
+            schedule_expression_timezone="UTC",
+            state="ENABLED",
+            flexible_time_window=scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
+            target=scheduler.ScheduleTargetArgs(
+                arn=args.target.live_arn,
+                role_arn=scope.context.global_arn("iam", f"role/{role_name}"),
+                input=json.dumps(args.event, sort_keys=True),
+                retry_policy=scheduler.ScheduleTargetRetryPolicyArgs(
+                    maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
+                ),
+                dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
+            ),
+            opts=self.inside(role, grants, args.target.live),
+        )
+        self.register_outputs({})

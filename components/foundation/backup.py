@@ -1,0 +1,147 @@
+"""Daily copies of every table that says so by its tag, and the roles to make and to restore them.
+
+The roles reach DynamoDB tables of this stack only. A failed backup is told to people by the alerts topic: a backup
+that nobody misses until it is needed is none.
+"""
+
+import pulumi
+from pulumi_aws import backup, iam
+
+from components.blocks.context import Subsystem
+from components.blocks.event_rule import EventRule, EventRuleArgs
+from components.blocks.grant import Grant, document, grant
+from components.blocks.names import Kind
+from components.blocks.scope import Scope
+from components.blocks.table import BACKUP_TAG, backup_selection
+from components.blocks.trust import Service, trust_policy
+
+START_WINDOW_MINUTES = 60
+COMPLETION_WINDOW_MINUTES = 360
+
+
+class Backup(pulumi.ComponentResource):
+    """Vault, plan, selection by tag, and one role each for backing up and restoring."""
+
+    def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:Backup", f"{scope.subsystem}-backup", None, opts)
+        self._scope = scope
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
+        self.vault_name = scope.name(Kind.BACKUP_VAULT, "backups")
+        vault = backup.Vault(
+            "foundation-backup-vault",
+            name=self.vault_name,
+            force_destroy=not scope.foundation.data.deletion_protection,
+            tags=scope.tags(self.vault_name),
+            opts=self._child,
+        )
+        role, role_policy = self._role("backup", backup_grants(scope))
+        restore_role, _ = self._role("restore", restore_grants(scope))
+        plan = self._plan(vault)
+        backup.Selection(
+            "foundation-backup-selection",
+            name=scope.name(Kind.BACKUP_SELECTION, "tables"),
+            plan_id=plan.id,
+            iam_role_arn=scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, 'backup')}"),
+            selection_tags=[
+                backup.SelectionSelectionTagArgs(
+                    type="STRINGEQUALS", key=BACKUP_TAG, value=backup_selection(scope.context)
+                )
+            ],
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[role, role_policy])),
+        )
+        if scope.foundation.backup.region_settings_owned:
+            backup.RegionSettings(
+                "foundation-backup-region-settings",
+                resource_type_opt_in_preference={"DynamoDB": True},
+                resource_type_management_preference={"DynamoDB": True},
+                # AWS answers with every service's preference; those of others are not ours to change back.
+                opts=pulumi.ResourceOptions.merge(
+                    self._child,
+                    pulumi.ResourceOptions(
+                        ignore_changes=["resourceTypeOptInPreference", "resourceTypeManagementPreference"]
+                    ),
+                ),
+            )
+        EventRule(
+            "backup-failed",
+            EventRuleArgs(
+                scope=scope,
+                logical_name="BackupFailed",
+                pattern={
+                    "source": ["aws.backup"],
+                    "detail-type": ["Backup Job State Change"],
+                    "detail": {"state": ["FAILED", "ABORTED", "EXPIRED"], "backupVaultName": [self.vault_name]},
+                },
+            ),
+            self._child,
+        )
+        self.register_outputs({"vault": self.vault_name, "restoreRoleArn": restore_role.arn})
+
+    def _plan(self, vault: backup.Vault) -> backup.Plan:
+        scope, settings = self._scope, self._scope.foundation.backup
+        return backup.Plan(
+            "foundation-backup-plan",
+            name=scope.name(Kind.BACKUP_PLAN, "daily"),
+            rules=[
+                backup.PlanRuleArgs(
+                    rule_name="daily",
+                    target_vault_name=vault.name,
+                    schedule=f"cron(0 {settings.hour_utc} * * ? *)",
+                    start_window=START_WINDOW_MINUTES,
+                    completion_window=COMPLETION_WINDOW_MINUTES,
+                    lifecycle=backup.PlanRuleLifecycleArgs(delete_after=settings.retention_days),
+                    recovery_point_tags=scope.tags(self.vault_name),
+                )
+            ],
+            tags=scope.tags(self.vault_name),
+            opts=self._child,
+        )
+
+    def _role(self, what: str, grants: list[Grant]) -> tuple[iam.Role, iam.RolePolicy]:
+        scope = self._scope
+        name = scope.name(Kind.ROLE, what)
+        role = iam.Role(
+            f"foundation-backup-{what}-role",
+            name=name,
+            assume_role_policy=trust_policy(Service.BACKUP, scope.context),
+            tags=scope.tags(name),
+            opts=self._child,
+        )
+        policy = iam.RolePolicy(
+            f"foundation-backup-{what}-grants", name="grants", role=role.name, policy=document(grants), opts=self._child
+        )
+        return role, policy
+
+
+def _tables(scope: Scope) -> list[str]:
+    """All tables of this stack, by subsystem: a stack whose name merely starts alike is not among them."""
+    context = scope.context
+    return [context.arn("dynamodb", f"table/{context.stack_label}-{subsystem}-*") for subsystem in Subsystem]
+
+
+def backup_grants(scope: Scope) -> list[Grant]:
+    """What AWS Backup needs to copy tables (its own managed policy, cut down to DynamoDB and to this stack)."""
+    context = scope.context
+    tables = _tables(scope)
+    vault = context.arn("backup", f"backup-vault:{scope.name(Kind.BACKUP_VAULT, 'backups')}")
+    return [
+        grant("dynamodb", ["CreateBackup", "DescribeTable", "ListTagsOfResource", "StartAwsBackupJob"], tables),
+        grant("dynamodb", ["DeleteBackup", "DescribeBackup"], [f"{table}/backup/*" for table in tables]),
+        grant("backup", ["CopyIntoBackupVault", "DescribeBackupVault"], vault),
+        grant("tag", ["GetResources"], "*"),
+    ]
+
+
+def restore_grants(scope: Scope) -> list[Grant]:
+    """What AWS Backup needs to restore a table under a new name of this stack."""
+    tables = _tables(scope)
+    backups = [f"{table}/backup/*" for table in tables]
+    return [
+        grant(
+            "dynamodb",
+            ["BatchWriteItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"],
+            tables,
+        ),
+        grant("dynamodb", ["RestoreTableFromBackup"], [*backups, *tables]),
+        grant("dynamodb", ["RestoreTableFromAwsBackup"], tables),
+    ]

@@ -1,0 +1,87 @@
+"""Who is told when money is spent: a monthly budget and, where this stack owns it, an anomaly monitor.
+
+Both look at the cost-allocation tag `CostCenter`, which therefore must be this stack's own. (AWS counts a tag only
+after it has been activated for cost allocation in the billing console, once an account.)
+"""
+
+import json
+
+import pulumi
+from pulumi_aws import budgets, costexplorer
+
+from components.blocks.names import Kind
+from components.blocks.scope import Scope
+
+COST_TAG = "CostCenter"
+
+
+class Spend(pulumi.ComponentResource):
+    """Budget alerts and anomaly alerts, all to the alerts topic."""
+
+    def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:Spend", f"{scope.subsystem}-spend", None, opts)
+        self._scope = scope
+        self._opts = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
+        self._budget()
+        if scope.foundation.spend.anomaly_monitor_owned:
+            self._anomalies()
+        self.register_outputs({})
+
+    def _budget(self) -> None:
+        scope, spend = self._scope, self._scope.foundation.spend
+        name = scope.name(Kind.BUDGET, "monthly")
+        thresholds = [("ACTUAL", percent) for percent in spend.actual_alerts]
+        thresholds += [("FORECASTED", percent) for percent in spend.forecast_alerts]
+        budgets.Budget(
+            "foundation-spend-budget",
+            name=name,
+            budget_type="COST",
+            limit_amount=f"{spend.monthly_budget:.2f}",
+            limit_unit="USD",
+            time_unit="MONTHLY",
+            cost_filters=[
+                budgets.BudgetCostFilterArgs(
+                    name="TagKeyValue", values=[f"user:{COST_TAG}${scope.context.cost_center}"]
+                )
+            ],
+            notifications=[
+                budgets.BudgetNotificationArgs(
+                    notification_type=kind,
+                    comparison_operator="GREATER_THAN",
+                    threshold=percent,
+                    threshold_type="PERCENTAGE",
+                    subscriber_sns_topic_arns=[scope.alerts_topic],
+                )
+                for kind, percent in thresholds
+            ],
+            tags=scope.tags(name),
+            opts=self._opts,
+        )
+
+    def _anomalies(self) -> None:
+        scope, spend = self._scope, self._scope.foundation.spend
+        name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
+        monitor = costexplorer.AnomalyMonitor(
+            "foundation-spend-anomaly-monitor",
+            name=name,
+            monitor_type="CUSTOM",
+            monitor_specification=json.dumps({"Tags": {"Key": COST_TAG, "Values": [scope.context.cost_center]}}),
+            tags=scope.tags(name),
+            opts=self._opts,
+        )
+        costexplorer.AnomalySubscription(
+            "foundation-spend-anomaly-subscription",
+            name=name,
+            frequency="IMMEDIATE",  # the only one that a topic may have
+            monitor_arn_lists=[monitor.arn],
+            subscribers=[costexplorer.AnomalySubscriptionSubscriberArgs(type="SNS", address=scope.alerts_topic)],
+            threshold_expression=costexplorer.AnomalySubscriptionThresholdExpressionArgs(
+                dimension=costexplorer.AnomalySubscriptionThresholdExpressionDimensionArgs(
+                    key="ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    match_options=["GREATER_THAN_OR_EQUAL"],
+                    values=[f"{spend.anomaly_threshold:g}"],
+                )
+            ),
+            tags=scope.tags(name),
+            opts=self._opts,
+        )

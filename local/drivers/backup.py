@@ -1,0 +1,83 @@
+"""Backup vaults, plans and what they select."""
+
+from local.drivers.model import Call, Driver, Known, Made, answered, const
+
+PLAN_RENAMES = {
+    "schedule": "ScheduleExpression",
+    "startWindow": "StartWindowMinutes",
+    "completionWindow": "CompletionWindowMinutes",
+    "targetVaultName": "TargetBackupVaultName",
+    "deleteAfter": "DeleteAfterDays",
+    "coldStorageAfter": "MoveToColdStorageAfterDays",
+}
+SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
+
+
+def _selection_id(known: Known) -> str:
+    return str(known["id"])
+
+
+DRIVERS = (
+    Driver(
+        type="aws:backup/vault:Vault",
+        service="backup",
+        create=(Call("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
+        delete=(Call("DeleteBackupVault", {"BackupVaultName": "name"}),),
+        id="name",
+        outputs={"arn": answered("CreateBackupVault", "BackupVaultArn")},
+        ignored={"forceDestroy": "not a trait of the vault: it says what a removal may do"},
+    ),
+    Driver(
+        type="aws:backup/plan:Plan",
+        service="backup",
+        create=(
+            Call(
+                "CreateBackupPlan",
+                {"BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules", "BackupPlanTags": "tags"},
+                renames=PLAN_RENAMES,
+            ),
+        ),
+        update=(
+            Call(
+                "UpdateBackupPlan",
+                {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
+                renames=PLAN_RENAMES,
+            ),
+        ),
+        delete=(Call("DeleteBackupPlan", {"BackupPlanId": "id"}),),
+        id=answered("CreateBackupPlan", "BackupPlanId"),
+        outputs={"arn": answered("CreateBackupPlan", "BackupPlanArn")},
+    ),
+    Driver(
+        type="aws:backup/selection:Selection",
+        service="backup",
+        create=(
+            Call(
+                "CreateBackupSelection",
+                {
+                    "BackupPlanId": "planId",
+                    "BackupSelection.SelectionName": "name",
+                    "BackupSelection.IamRoleArn": "iamRoleArn",
+                    "BackupSelection.ListOfTags": "selectionTags",
+                },
+                renames=SELECTION_RENAMES,
+            ),
+        ),
+        delete=(Call("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": Made(_selection_id)}),),
+        id=answered("CreateBackupSelection", "SelectionId"),
+    ),
+    Driver(
+        type="aws:backup/regionSettings:RegionSettings",
+        service="backup",
+        create=(
+            Call(
+                "UpdateRegionSettings",
+                {
+                    "ResourceTypeOptInPreference": "resourceTypeOptInPreference",
+                    "ResourceTypeManagementPreference": "resourceTypeManagementPreference",
+                },
+            ),
+        ),
+        id=const("region-settings"),
+    ),
+)
