@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import runpy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,17 @@ class Run:
 
 def run(config: StackConfig, provider: Provider, *, preview: bool) -> Run:
     """Runs `__main__.py` of the project for one stack."""
-    return contextvars.Context().run(_run, config, provider, preview)
+    return record(
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
+    )
 
 
-def _run(config: StackConfig, provider: Provider, preview: bool) -> Run:
+def record(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> Run:
+    """Runs anything as if it were a stack's program."""
+    return contextvars.Context().run(_record, body, config, provider, preview)
+
+
+def _record(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> Run:
     monitor = Monitor(provider)
     log = _Collector()
 
@@ -64,7 +71,11 @@ def _run(config: StackConfig, provider: Provider, preview: bool) -> Run:
         )
         set_root_resource(cast("Any", None))
         pulumi.runtime.set_all_config(dict(config.values), sorted(config.secret_keys))
-        await run_in_stack(lambda: cast("Any", runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__") and None))
+
+        def entry() -> None:
+            body()  # whatever it answers: the SDK would await it
+
+        await run_in_stack(entry)
 
     with _surroundings(config):
         try:

@@ -1,0 +1,103 @@
+"""Grants: what IAM would accept and should not is refused; what is left is one minimal document."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.blocks.grant import GrantError, document, documents, grant
+from tests.engine import Engine
+
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
+OBJECTS = "arn:aws:s3:::bucket/incoming/*"
+
+
+def statements(text: str) -> list[dict[str, Any]]:
+    parsed = json.loads(text)
+    assert parsed["Version"] == "2012-10-17"
+    listed: list[dict[str, Any]] = parsed["Statement"]
+    return listed
+
+
+def test_grants_on_one_resource_become_one_statement() -> None:
+    text = document([grant("dynamodb", ["PutItem"], TABLE), grant("dynamodb", ["GetItem", "PutItem"], TABLE)])
+    assert statements(text) == [
+        {"Action": ["dynamodb:GetItem", "dynamodb:PutItem"], "Effect": "Allow", "Resource": [TABLE]}
+    ]
+
+
+def test_the_same_actions_on_two_resources_become_one_statement() -> None:
+    text = document([grant("dynamodb", ["GetItem"], f"{TABLE}2"), grant("dynamodb", ["GetItem"], TABLE)])
+    assert statements(text)[0]["Resource"] == [TABLE, f"{TABLE}2"]
+
+
+def test_the_document_does_not_depend_on_the_order_of_grants() -> None:
+    grants = [grant("dynamodb", ["GetItem"], TABLE), grant("s3", ["GetObject"], OBJECTS)]
+    assert document(grants) == document(reversed(grants))
+
+
+def test_different_conditions_stay_apart() -> None:
+    plain = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket")
+    limited = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
+    assert len(statements(document([plain, limited]))) == 2
+
+
+def test_a_condition_is_written_as_iam_reads_it() -> None:
+    one = grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Polyphony"}})
+    assert statements(document([one]))[0]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "resource", "says"),
+    [
+        ("s3", "GetObject", "*", "has a resource level"),
+        ("s3", "HeadObject", OBJECTS, "is not an action"),
+        ("s3", "Get*", OBJECTS, "wildcards are not granted"),
+        ("s3", "*", OBJECTS, "wildcards are not granted"),
+        ("nope", "GetObject", OBJECTS, "is not an action"),
+        ("s3", "GetObject", "arn:aws:s3:::bucket", "cannot have the resource"),
+        ("sqs", "SendMessage", TABLE, "cannot have the resource"),
+        ("xray", "PutTraceSegments", TABLE, "it has no resource level"),
+    ],
+)
+def test_a_grant_that_iam_would_accept_and_misread_is_refused(
+    service: str, action: str, resource: str, says: str
+) -> None:
+    with pytest.raises(GrantError, match=says):
+        grant(service, [action], resource)
+
+
+def test_a_condition_on_a_key_that_the_action_lacks_is_refused() -> None:
+    with pytest.raises(GrantError, match="would never hold"):
+        grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespce": "x"}})
+
+
+def test_global_condition_keys_are_known() -> None:
+    assert grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
+
+
+def test_an_action_without_resource_level_takes_a_star() -> None:
+    assert statements(document([grant("transcribe", ["StartStreamTranscription"], "*")]))
+
+
+def test_an_arn_that_only_aws_knows_ends_in_a_document_of_its_own(engine: Engine) -> None:
+    found: list[str] = []
+
+    def program() -> None:
+        arn = pulumi.Output.from_input("arn:aws:execute-api:us-east-1:123456789012:api/prod/POST/@connections/*")
+        listed = documents([grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)])
+        assert len(listed) == 2
+        assert isinstance(listed[0], str)
+        pulumi.Output.from_input(listed[1]).apply(found.append)
+
+    engine.run(program)
+    assert statements(found[0])[0]["Action"] == ["execute-api:ManageConnections"]
+
+
+def test_an_arn_that_turns_out_wrong_is_refused_as_soon_as_it_is_known(engine: Engine) -> None:
+    def program() -> None:
+        documents([grant("execute-api", ["ManageConnections"], pulumi.Output.from_input(TABLE))])
+
+    with pytest.raises(GrantError, match="cannot have the resource"):
+        engine.run(program)

@@ -1,0 +1,74 @@
+"""Physical names: within every service's limit, stable, and never two things under one."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.blocks.context import Subsystem
+from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from tests.engine import context
+
+part = st.from_regex(r"\A[a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,4}\Z")
+account = st.from_regex(r"\A[0-9]{12}\Z")
+
+
+@given(kind=st.sampled_from(Kind), parts=st.lists(part, min_size=1, max_size=5), suffix=st.one_of(st.just(""), account))
+def test_a_name_fits_its_service_and_its_alphabet(kind: Kind, parts: list[str], suffix: str) -> None:
+    name = physical_name(kind, parts, suffix)
+    assert len(name) <= kind.limit
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert name == physical_name(kind, parts, suffix)
+    assert name.endswith(suffix)
+
+
+@given(kind=st.sampled_from(Kind), one=st.lists(part, min_size=1, max_size=5), two=st.lists(part, min_size=1, max_size=5))
+def test_two_things_never_get_one_name_by_shortening(kind: Kind, one: list[str], two: list[str]) -> None:
+    if "-".join(one) != "-".join(two):
+        assert physical_name(kind, one) != physical_name(kind, two)
+
+
+def test_a_short_name_is_left_as_it_is() -> None:
+    assert physical_name(Kind.QUEUE, ["polyphony", "dev", "ingestion", "intake"]) == "polyphony-dev-ingestion-intake"
+
+
+def test_a_long_name_keeps_its_start_and_ends_in_a_hash() -> None:
+    name = physical_name(Kind.ROLE, ["polyphony", "dev", "ingestion", "x" * 60])
+    assert len(name) == 64
+    assert re.fullmatch(r"polyphony-dev-ingestion-x+-[0-9a-f]{8}", name)
+
+
+@pytest.mark.parametrize("bad", ["Upper", "a--b", "-a", "a-", "a_b", "", "ü"])
+def test_a_part_outside_the_alphabet_is_refused(bad: str) -> None:
+    with pytest.raises(InvalidName, match="cannot be part of"):
+        physical_name(Kind.QUEUE, ["polyphony", bad])
+
+
+@pytest.mark.parametrize(("stack", "start"), [("dev", "dev"), ("feature-x", "feature-x"), ("2026", "2026")])
+def test_a_plain_stack_name_is_used_as_it_is(stack: str, start: str) -> None:
+    assert stack_part(stack) == start
+
+
+def test_stacks_that_look_alike_do_not_share_names() -> None:
+    parts = [stack_part(stack) for stack in ("feature-x", "feature/x", "Feature-X", "feature_x")]
+    assert len(set(parts)) == 4
+    assert all(one.startswith("feature-x") for one in parts)
+
+
+def test_a_stack_name_without_letters_is_refused() -> None:
+    with pytest.raises(InvalidName, match="has no letter or digit"):
+        stack_part("___")
+
+
+def test_two_things_of_one_name_are_refused() -> None:
+    where = context(stack="a")
+    where.name(Kind.QUEUE, Subsystem.INGESTION, "x")
+    assert where.name(Kind.QUEUE, Subsystem.INGESTION, "x")  # the same thing may be named again
+    where._named[Kind.QUEUE, "polyphony-a-ingestion-y"] = ("foundation", "z")
+    with pytest.raises(InvalidName, match="two queues would be called polyphony-a-ingestion-y"):
+        where.name(Kind.QUEUE, Subsystem.INGESTION, "y")
+
+
+def test_a_bucket_carries_the_account() -> None:
+    assert context().name(Kind.BUCKET, Subsystem.INGESTION, "landing").endswith("-123456789012")

@@ -1,0 +1,141 @@
+"""A stack's configuration becomes settings, or one message with everything that is wrong."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.settings import Environment, SettingsError, StackSettings, load
+from tests.engine import FOUNDATION
+
+
+def config(foundation: dict[str, Any] | None = None, **sections: Any) -> dict[str, str]:
+    values = {
+        "environment": "dev",
+        "exceptions": [],
+        "foundation": FOUNDATION if foundation is None else foundation,
+        **sections,
+    }
+    return {f"polyphony:{key}": one if isinstance(one, str) else json.dumps(one) for key, one in values.items()}
+
+
+def problems(raw: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        load(raw, "dev")
+    return [str(one) for one in error.value.problems]
+
+
+def test_a_minimal_stack_gets_every_number_of_the_requirements() -> None:
+    settings = load(config(), "dev")
+    assert settings.environment is Environment.DEV
+    assert (settings.ingestion.load.files_per_day, settings.ingestion.load.file_megabytes) == (8_000, 3.5)
+    assert settings.ingestion.load.peak_files_per_hour == 1_000
+
+
+def test_five_mistakes_make_one_message_with_five_lines() -> None:
+    raw = config(
+        {**FOUNDATION, "logs": {"retentionDays": 8}, "alerts": {"emails": ["nobody"]}},
+        environment="production",
+        ingestion={"builder": {"memoryMb": 64}, "intak": {}},
+    )
+    with pytest.raises(SettingsError) as error:
+        load(raw, "dev")
+    lines = str(error.value).splitlines()
+    assert lines[0] == "stack dev has 5 problems in its configuration:"
+    assert [line.split()[0].rstrip(":") for line in lines[1:]] == [
+        "environment",
+        "foundation.alerts.emails[0]",
+        "foundation.logs.retentionDays",
+        "ingestion.builder.memoryMb",
+        "ingestion.intak",
+    ]
+
+
+def test_a_wrong_number_names_the_value_and_the_range() -> None:
+    assert problems(config(ingestion={"builder": {"memoryMb": 64}})) == [
+        "ingestion.builder.memoryMb = 64: allowed is an integer from 128 to 10240"
+    ]
+
+
+def test_a_wrong_choice_names_all_choices() -> None:
+    assert problems(config(environment="prd")) == [
+        'environment = "prd": allowed is one of local, dev, staging, prod'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"intak": {}}, "ingestion.intak: is not a setting; did you mean intake?"),
+        ({"log_level": "INFO"}, "ingestion.log_level: is not a setting; did you mean logLevel?"),
+        (
+            {"zzz": 1},
+            "ingestion.zzz: is not a setting; known here: builder, enabled, intake, load, logLevel",
+        ),
+    ],
+)
+def test_an_unknown_key_is_an_error_with_a_suggestion(given: dict[str, Any], says: str) -> None:
+    assert problems(config(ingestion=given)) == [says]
+
+
+def test_an_unknown_section_is_an_error_with_a_suggestion() -> None:
+    assert problems(config(ingestoin={})) == ["ingestoin: is not a setting; did you mean ingestion?"]
+
+
+def test_the_value_of_an_unknown_key_is_never_repeated() -> None:
+    raw = config(ingestion={"encryptionKy": "canary-secret"})
+    assert "canary" not in "".join(problems(raw))
+
+
+def test_a_missing_required_key_says_what_it_takes() -> None:
+    foundation = {key: value for key, value in FOUNDATION.items() if key != "spend"}
+    assert problems(config(foundation)) == ["foundation.spend: is required: a group of settings"]
+
+
+def test_a_section_that_is_not_json_is_named() -> None:
+    raw = {**config(), "polyphony:ingestion": "{not json"}
+    assert problems(raw) == ["ingestion: is not valid JSON (line 1, column 2)"]
+
+
+def test_a_section_given_as_a_word_is_refused() -> None:
+    raw = {**config(), "polyphony:ingestion": "yes"}
+    assert problems(raw) == ['ingestion = "yes": allowed is a group of settings']
+
+
+def test_conflicts_between_sections_are_found_beside_wrong_fields() -> None:
+    found = problems(config(environment="prod", ingestion={"builder": {"memoryMb": 64}}))
+    assert [line.split(" ")[0] for line in found] == ["foundation.identity.auth", "ingestion.builder.memoryMb"]
+
+
+def test_nobody_to_tell_is_refused_where_others_depend_on_it() -> None:
+    oidc = {"issuer": "https://login.example.com/", "audience": "us"}
+    silent = {**FOUNDATION, "alerts": {}, "identity": oidc}
+    assert load(config(silent), "dev").foundation.alerts.emails == ()
+    assert problems(config(silent, environment="prod")) == [
+        "foundation.alerts.emails = []: at least one address in prod: alarms need a reader"
+    ]
+
+
+def test_oidc_must_name_its_provider() -> None:
+    assert "with auth oidc, issuer and audience must be given" in problems(config({**FOUNDATION, "identity": {}}))[0]
+
+
+def test_a_large_batch_needs_a_window() -> None:
+    raw = config(ingestion={"intake": {"batchSize": 11, "batchWindowSeconds": 0}})
+    assert problems(raw)[0].startswith("ingestion.intake.batchWindowSeconds = 0: at least 1")
+
+
+def test_keys_of_other_namespaces_are_left_to_their_owners() -> None:
+    assert load({**config(), "aws:region": "us-east-1"}, "dev")
+
+
+def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
+    settings = load(config(ingestion={"enabled": "false", "load": {"filesPerDay": "12"}}), "dev")
+    assert (settings.ingestion.enabled, settings.ingestion.load.files_per_day) == (False, 12)
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    settings = load(config(), "dev")
+    with pytest.raises(Exception, match="frozen"):
+        settings.environment = Environment.PROD  # type: ignore[misc]
+    assert isinstance(settings, StackSettings)

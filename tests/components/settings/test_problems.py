@@ -1,0 +1,56 @@
+"""Secrets in settings: named when they are missing, never shown when they are wrong."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+
+from components.settings.base import Settings
+from components.settings.problems import Problem, dotted, problems_of, secret_paths
+
+
+class Inner(Settings):
+    encryption_key: Annotated[SecretStr, Field(min_length=32)]
+    plain: int = 1
+
+
+class Outer(Settings):
+    livestream: Inner
+    optional_key: SecretStr | None = None
+    listed: tuple[int, ...] = ()
+
+
+def found(value: object) -> list[Problem]:
+    try:
+        Outer.model_validate(value)
+    except ValidationError as error:
+        return list(problems_of(error.errors(), Outer, "prod"))
+    return []
+
+
+def test_a_missing_secret_comes_with_the_command_that_sets_it() -> None:
+    assert [str(one) for one in found({"livestream": {}})] == [
+        "livestream.encryptionKey: is a secret and not set; set it by: "
+        "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack prod"
+    ]
+
+
+def test_a_wrong_secret_is_never_repeated() -> None:
+    text = "".join(map(str, found({"livestream": {"encryptionKey": "canary"}})))
+    assert "livestream.encryptionKey" in text
+    assert "canary" not in text
+
+
+def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
+    text = "".join(map(str, found({"livestream": {"encryptionKey": "canary" * 9, "plain": "x"}})))
+    assert "plain" in text
+    assert "canary" not in text
+
+
+def test_secrets_are_found_wherever_they_are() -> None:
+    assert [dotted(path) for path in secret_paths(Outer)] == ["livestream.encryptionKey", "optionalKey"]
+
+
+def test_an_item_of_a_list_is_named_by_its_place() -> None:
+    assert [str(one) for one in found({"livestream": {"encryptionKey": "k" * 32}, "listed": [1, "x"]})] == [
+        'listed[1] = "x": allowed is an integer'
+    ]

@@ -1,0 +1,62 @@
+"""Guards that hold for every test, and the engine that component tests run on."""
+
+import inspect
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from hypothesis import settings
+
+from tests.engine import Engine
+
+settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile("ci")
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """A fresh engine."""
+    return Engine()
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches beyond this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {address[0]}: tests use loopback only")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def unawaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
+    """Fails a test whose own `.apply` never ran: an assertion in it would have counted for nothing."""
+    pending: dict[int, str] = {}
+    apply = pulumi.Output.apply
+
+    def watched(self: pulumi.Output[Any], func: Callable[[Any], Any], *rest: Any, **named: Any) -> pulumi.Output[Any]:
+        source = inspect.getsourcefile(inspect.unwrap(func)) if inspect.isfunction(func) else None
+        if source is None or TESTS not in Path(source).parents:
+            return apply(self, func, *rest, **named)
+        pending[id(func)] = f"{Path(source).name}:{func.__code__.co_firstlineno}"
+
+        def ran(value: Any) -> Any:
+            pending.pop(id(func), None)
+            return func(value)
+
+        return apply(self, ran, *rest, **named)
+
+    monkeypatch.setattr(pulumi.Output, "apply", watched)
+    yield pending
+    if pending:
+        pytest.fail(f"never awaited, so it checked nothing: .apply at {', '.join(pending.values())}; use engine.run")

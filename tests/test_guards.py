@@ -1,0 +1,44 @@
+"""The guards of the test suite themselves."""
+
+import asyncio
+import inspect
+import socket
+import sys
+
+import pulumi
+import pytest
+
+from tests.engine import Engine
+
+def test_a_test_that_reaches_out_fails() -> None:
+    with pytest.raises(AssertionError, match="loopback only"), socket.socket() as one:
+        one.connect(("192.0.2.1", 80))
+
+
+def test_an_assertion_inside_an_awaited_apply_counts(engine: Engine) -> None:
+    def program() -> None:
+        def wrong(value: int) -> None:
+            assert value == 2
+
+        pulumi.Output.from_input(1).apply(wrong)
+
+    with pytest.raises(AssertionError):
+        engine.run(program)
+
+
+def test_an_apply_that_nobody_awaits_is_noticed(unawaited: dict[int, str]) -> None:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    output = pulumi.Output.from_input(1).apply(lambda value: value + 1)
+    assert list(unawaited.values()) == [f"test_guards.py:{output_line()}"]
+    unawaited.clear()  # or this very test would fail for it
+    loop.run_until_complete(output.future())
+    loop.close()
+
+
+def output_line() -> int:
+    return next(
+        number
+        for number, line in enumerate(inspect.getsource(sys.modules[__name__]).splitlines(), 1)
+        if "output = pulumi" in line
+    )
