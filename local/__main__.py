@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     schema = _command(commands, "schema", _schema, "write the generated schemas")
     schema.add_argument("--check", action="store_true", help="write nothing; say which are stale")
 
+    _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
+    _command(commands, "down", _down, "stop the local platform and remove what it left")
+
     options = parser.parse_args(arguments)
     command: Command = options.command
     return command(options)
@@ -50,6 +53,18 @@ def _schema(options: argparse.Namespace) -> int:
     from local import schema  # noqa: PLC0415
 
     return schema.command(check=options.check)
+
+
+def _up(_options: argparse.Namespace) -> int:
+    from local import platform  # noqa: PLC0415
+
+    return platform.up()
+
+
+def _down(_options: argparse.Namespace) -> int:
+    from local import platform  # noqa: PLC0415
+
+    return platform.down()
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ class Resource:
         return found
 
     @property
+    def made_of(self) -> set[str]:
+        """URNs of what its properties come from."""
+        return {urn for one in self.request.propertyDependencies.values() for urn in one.urns}
+
+    @property
     def kind(self) -> str:
         """The type without package and module: `Bucket`."""
         return self.type.rpartition(":")[2]

@@ -25,8 +25,12 @@ def main() -> None:
         sys.path.append(str(ROOT))  # this process only: a worker gets a path of its own
         sys.argv = ["ministack"]
 
-        from ministack.app import main as serve  # noqa: PLC0415 - reads its environment on import
+        # These read the environment on import.
+        from ministack.app import main as serve  # noqa: PLC0415
 
+        from local.patches import transport  # noqa: PLC0415
+
+        transport.install()
         serve()
 
 

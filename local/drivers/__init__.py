@@ -9,7 +9,9 @@ DRIVERS: dict[str, Driver] = {
     for driver in module.DRIVERS
 }
 
-RECORDED_ONLY: dict[str, RecordedOnly] = {recorded.type: recorded for recorded in spend.RECORDED}
+RECORDED_ONLY: dict[str, RecordedOnly] = {
+    recorded.type: recorded for module in (backup, spend) for recorded in module.RECORDED
+}
 """Types whose service the emulator lacks."""
 
 __all__ = ["DRIVERS", "RECORDED_ONLY", "Driver", "RecordedOnly"]

@@ -1,6 +1,6 @@
 """Backup vaults, plans and what they select."""
 
-from local.drivers.model import Call, Driver, Known, Made, answered, const
+from local.drivers.model import Call, Driver, Known, Made, RecordedOnly, answered
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -66,9 +66,13 @@ DRIVERS = (
         delete=(Call("DeleteBackupSelection", {"BackupPlanId": "planId", "SelectionId": Made(_selection_id)}),),
         id=answered("CreateBackupSelection", "SelectionId"),
     ),
-    Driver(
+)
+
+RECORDED = (
+    RecordedOnly(
         type="aws:backup/regionSettings:RegionSettings",
         service="backup",
+        reason="the emulator's Backup knows no settings of a region",
         create=(
             Call(
                 "UpdateRegionSettings",
@@ -78,6 +82,5 @@ DRIVERS = (
                 },
             ),
         ),
-        id=const("region-settings"),
     ),
 )

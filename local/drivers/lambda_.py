@@ -5,7 +5,7 @@ import zipfile
 from typing import Any
 
 from local import ROOT
-from local.drivers.model import Call, Driver, Known, Made, answered, const, made
+from local.drivers.model import Call, Driver, Known, Made, Settled, answered, const, first, made
 from local.values import UNKNOWN, Archive
 
 
@@ -55,6 +55,8 @@ CONFIGURATION = {
     "LoggingConfig": "loggingConfig",
     "SnapStart": "snapStart",
 }
+ACTIVE = Settled("GetFunctionConfiguration", {"FunctionName": "name"}, "State", "Active")
+UPDATED = Settled("GetFunctionConfiguration", {"FunctionName": "name"}, "LastUpdateStatus", "Successful")
 CONCURRENCY = Call(
     "PutFunctionConcurrency",
     {"FunctionName": "name", "ReservedConcurrentExecutions": "reservedConcurrentExecutions"},
@@ -93,12 +95,29 @@ DRIVERS = (
                     "Tags": "tags",
                 },
                 renames={"logGroup": "LogGroup"},
+                until=ACTIVE,
             ),
             CONCURRENCY,
         ),
         update=(
-            Call("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": archive_bytes, "Publish": const(False)}),
-            Call("UpdateFunctionConfiguration", CONFIGURATION),
+            Call(
+                "UpdateFunctionCode",
+                {
+                    "FunctionName": "name",
+                    "ZipFile": archive_bytes,
+                    "Architectures": "architectures",
+                    "Publish": const(False),
+                },
+                until=UPDATED,
+            ),
+            Call("UpdateFunctionConfiguration", CONFIGURATION, until=UPDATED),
+            # Callers use an alias, and an alias points to a version: without one, nothing that changed would run.
+            Call(
+                "PublishVersion",
+                {"FunctionName": "name"},
+                when="publish",
+                after=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+            ),
             CONCURRENCY,
             Call("TagResource", {"Resource": "arn", "Tags": "tags"}),
         ),
@@ -106,8 +125,9 @@ DRIVERS = (
         id="name",
         outputs={
             "arn": Made(_unqualified),
-            "version": answered("CreateFunction", "Version"),
+            "version": first(answered("PublishVersion", "Version"), answered("CreateFunction", "Version")),
         },
+        renewed=("version",),
     ),
     Driver(
         type="aws:lambda/alias:Alias",

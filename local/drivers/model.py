@@ -59,6 +59,15 @@ def answered(operation: str, path: str) -> Made:
     return Made(found)
 
 
+def first(*sources: Made) -> Made:
+    """The first of several values that is known."""
+
+    def found(known: Known) -> Any:
+        return next((value for one in sources if (value := one.by(known)) is not UNKNOWN), UNKNOWN)
+
+    return Made(found)
+
+
 def made(*uses: str) -> Callable[[Callable[..., Any]], Made]:
     """Decorates a function of property values; it is not asked while one of them is unknown."""
 
@@ -83,6 +92,14 @@ class Call:
     """A property without which the call is not made."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Pulumi's names of nested keys, where they are not the service's."""
+    after: tuple[str, ...] = ()
+    """For an update: operations that this one always follows, whatever changed."""
+    until: "Settled | None" = None
+    """What to wait for before the next call."""
+
+    def wanted(self, known: Known) -> bool:
+        """Whether the call is to be made, given what is known."""
+        return not self.when or known[self.when] not in (None, False, UNKNOWN)
 
     def uses(self) -> Iterator[str]:
         """The properties that this call takes."""
@@ -93,6 +110,25 @@ class Call:
                 yield from source.uses
         if self.when:
             yield self.when
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A question to repeat until its answer is the wanted one: some services go on working after they answered."""
+
+    operation: str
+    params: Mapping[str, Source]
+    path: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """How a resource loses its content, which would keep it from being deleted; only where a property asks for it."""
+
+    when: str
+    by: Callable[[Any, Props], None]
+    """Given the service's client and the parameters of the first deleting call."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +145,9 @@ class Driver:
     outputs: Mapping[str, Source] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Properties without a place in any call, each with the reason."""
+    emptying: Emptying | None = None
+    renewed: tuple[str, ...] = ()
+    """Outputs that an update changes."""
 
     def forgotten(self, inputs: Props) -> list[str]:
         """Properties that this driver has no place for."""
@@ -124,4 +163,6 @@ class RecordedOnly:
     service: str
     reason: str
     create: tuple[Call, ...]
+    outputs: Mapping[str, Source] = field(default_factory=dict)
+    """What the service would answer, as far as others need it."""
     ignored: Mapping[str, str] = field(default_factory=dict)

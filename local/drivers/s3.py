@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from local.drivers.model import Call, Driver, Known, Made, made
+from local.drivers.model import Call, Driver, Emptying, Known, Made, made
+from local.values import Props
 
 
 @made("queues", "eventbridge")
@@ -53,6 +54,13 @@ def _whole(*uses: str) -> Made:
     return Made(block, uses)
 
 
+def empty(client: Any, params: Props) -> None:
+    """Deletes every version of every object."""
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=params["Bucket"]):
+        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            client.delete_object(Bucket=params["Bucket"], Key=one["Key"], VersionId=one["VersionId"])
+
+
 DRIVERS = (
     Driver(
         type="aws:s3/bucket:Bucket",
@@ -64,7 +72,8 @@ DRIVERS = (
         update=(Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}),),
         delete=(Call("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
-        ignored={"forceDestroy": "not a trait of the bucket; the platform's own buckets are emptied on the way down"},
+        ignored={"forceDestroy": "not a trait of the bucket: it says whether its objects are deleted with it"},
+        emptying=Emptying("forceDestroy", empty),
     ),
     _put(
         "BucketPublicAccessBlock",

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from local.drivers.model import Call, Driver, Known, Made, RecordedOnly, made
+from local.preview_provider import ACCOUNT
 
 
 @made("costFilters")
@@ -42,6 +43,11 @@ def _account(known: Known) -> str:
     """Budgets belong to an account, which the topic's ARN names."""
     topics = [topic for one in known["notifications"] for topic in one.get("subscriberSnsTopicArns", ())]
     return str(topics[0]).split(":")[4]
+
+
+def _monitor_arn(known: Known) -> str:
+    """In the form of the service's own, with a name where it has an identifier."""
+    return f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{known['name']}"
 
 
 DRIVERS = (
@@ -87,6 +93,7 @@ RECORDED = (
                 },
             ),
         ),
+        outputs={"arn": Made(_monitor_arn)},
     ),
     RecordedOnly(
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",

@@ -1,0 +1,148 @@
+"""The platform on this machine as a whole: up, down, what runs, and what an `up` would change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import emulator, stack_files
+from local.aws import EmulatorClients
+from local.checks import NoDriver
+from local.drivers import RECORDED_ONLY
+from local.emulator import Emulator, EmulatorError
+from local.engine import Engine, ResourceFailed
+from local.graph import Graph
+from local.planning import Plan, Step
+from local.program import ProgramError, Run, run
+from local.progress import Progress, Reporter
+from local.stack_files import StackConfig, StackFileError
+from local.state import State, StateError
+from local.values import Props, shown
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What `up` left."""
+
+    graph: Graph
+    outputs: Props
+    state: State
+
+
+def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
+    """Brings the stack up and leaves it running; the exit status."""
+    folder.mkdir(exist_ok=True)
+    with Reporter() as report:
+        try:
+            config = stack_files.read(stack)
+            with _emulator(folder, report) as there:
+                deployed = deploy(config, there, report)
+                if recorded := sorted({one.type for one in deployed.graph.customs()} & RECORDED_ONLY.keys()):
+                    report.say("recorded only, because the emulator lacks the service:")
+                    for kind in recorded:
+                        report.say(f"  {kind}: {RECORDED_ONLY[kind].reason}")
+                report.say(f"{report.summary()}; the local platform is up")
+                _say_how_to_reach(there, deployed.outputs, report)
+        except KeyboardInterrupt:
+            report.say("interrupted; `make up` goes on from here")
+            return 130
+        except ResourceFailed:
+            report.say(f"{report.summary()}; after mending what failed, `make up` goes on from here")
+            return 1
+        except (ProgramError, StackFileError, EmulatorError, StateError, NoDriver) as error:
+            report.say(f"cannot bring the platform up: {error}")
+            return 2
+    return 0
+
+
+def down(folder: Path = emulator.FOLDER) -> int:
+    """Deletes everything in reverse order, says what would not go, stops the emulator; the exit status."""
+    there = emulator.running(folder)
+    remains: list[str] = []
+    with Reporter() as report:
+        try:
+            if there is not None:
+                remains = _delete_all(there, report)
+        except StateError as error:
+            report.say(f"resources are not deleted one by one: {error}")
+        finally:
+            emulator.stop(folder)
+            _state_file(folder).unlink(missing_ok=True)
+        if there is None:
+            report.say("the local platform is not running")
+            return 0
+        for urn in remains:
+            report.say(f"  would not go: {urn}")
+        report.say(f"{report.summary()}; the local platform is down")
+    return 1 if remains else 0
+
+
+def running(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
+    """Endpoint and stack outputs of the platform that runs here; none where it does not."""
+    there = emulator.running(folder)
+    if there is None:
+        return None
+    outputs = _state(there).outputs
+    return {"endpoint": there.endpoint, "outputs": outputs}
+
+
+def plan(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Step]:
+    """What an `up` would do, resource by resource; everything is to be created where no emulator runs."""
+    there = emulator.running(folder)
+    return Plan(_state(there) if there else State.empty(_state_file(folder), "")).of(config)
+
+
+def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed:
+    """Runs the program against an emulator."""
+    state = _state(there)
+    engine = Engine(EmulatorClients(there.endpoint), state, progress)
+    try:
+        ran: Run = run(config, engine, preview=False)
+    except Exception:
+        if engine.failures:
+            raise engine.failures[0] from None  # the SDK wraps it in its own words
+        raise
+    engine.delete_gone(ran.graph)
+    if engine.failures:
+        raise engine.failures[0]
+    state.keep_outputs(shown(ran.outputs))
+    return Deployed(ran.graph, ran.outputs, state)
+
+
+@contextmanager
+def _emulator(folder: Path, report: Reporter) -> Iterator[Emulator]:
+    """The emulator that runs, or a new one, which stays only if the block ends well."""
+    there = emulator.running(folder)
+    if there is not None and _state(there).interrupted:
+        report.say("the last run was killed while it made something: starting anew")
+        emulator.stop(folder)
+        there = None
+    if there is not None:
+        yield there
+        return
+    _state_file(folder).unlink(missing_ok=True)
+    with emulator.start(folder, emulator.PORT) as started:
+        yield started.emulator
+        started.keep()
+
+
+def _delete_all(there: Emulator, report: Reporter) -> list[str]:
+    state = _state(there)
+    Engine(EmulatorClients(there.endpoint), state, report).delete(set(state.entries()))
+    return sorted(state.entries())
+
+
+def _say_how_to_reach(there: Emulator, outputs: Props, report: Reporter) -> None:
+    report.say(f"  AWS endpoint  {there.endpoint}  (access key and secret: {emulator.KEY}, region us-east-1)")
+    for name, value in outputs.items():
+        report.say(f"  {name}  {shown(value)}")
+    report.say("  `make down` stops it")
+
+
+def _state(there: Emulator) -> State:
+    return State.read(_state_file(there.folder), f"{there.pid}:{there.port}")
+
+
+def _state_file(folder: Path) -> Path:
+    return folder / "state.json"
