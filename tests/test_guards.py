@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine import Engine
 
+
 def test_a_test_that_reaches_out_fails() -> None:
     with pytest.raises(AssertionError, match="loopback only"), socket.socket() as one:
         one.connect(("192.0.2.1", 80))

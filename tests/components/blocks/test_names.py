@@ -23,7 +23,9 @@ def test_a_name_fits_its_service_and_its_alphabet(kind: Kind, parts: list[str], 
     assert name.endswith(suffix)
 
 
-@given(kind=st.sampled_from(Kind), one=st.lists(part, min_size=1, max_size=5), two=st.lists(part, min_size=1, max_size=5))
+@given(
+    kind=st.sampled_from(Kind), one=st.lists(part, min_size=1, max_size=5), two=st.lists(part, min_size=1, max_size=5)
+)
 def test_two_things_never_get_one_name_by_shortening(kind: Kind, one: list[str], two: list[str]) -> None:
     if "-".join(one) != "-".join(two):
         assert physical_name(kind, one) != physical_name(kind, two)

@@ -58,9 +58,7 @@ def test_a_wrong_number_names_the_value_and_the_range() -> None:
 
 
 def test_a_wrong_choice_names_all_choices() -> None:
-    assert problems(config(environment="prd")) == [
-        'environment = "prd": allowed is one of local, dev, staging, prod'
-    ]
+    assert problems(config(environment="prd")) == ['environment = "prd": allowed is one of local, dev, staging, prod']
 
 
 @pytest.mark.parametrize(

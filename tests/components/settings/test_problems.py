@@ -28,10 +28,11 @@ def found(value: object) -> list[Problem]:
 
 
 def test_a_missing_secret_comes_with_the_command_that_sets_it() -> None:
-    assert [str(one) for one in found({"livestream": {}})] == [
+    (problem,) = found({"livestream": {}})
+    assert str(problem) == (
         "livestream.encryptionKey: is a secret and not set; set it by: "
         "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack prod"
-    ]
+    )
 
 
 def test_a_wrong_secret_is_never_repeated() -> None:

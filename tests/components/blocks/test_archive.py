@@ -1,0 +1,66 @@
+"""Zips: the same bytes on every machine, and only what runs."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from components.blocks import archive
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("handlers/__init__.py", "handlers/common/a.py", "handlers/ingestion/b.py", "handlers/other/c.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"# {name}\n")
+    return tmp_path
+
+
+def names(content: bytes) -> list[str]:
+    return zipfile.ZipFile(io.BytesIO(content)).namelist()
+
+
+def test_the_zip_holds_the_subsystem_and_what_all_share_under_their_own_paths(tree: Path) -> None:
+    assert names(archive.zipped("ingestion", tree)) == [
+        "handlers/__init__.py",
+        "handlers/common/a.py",
+        "handlers/ingestion/b.py",
+    ]
+
+
+def test_caches_tests_and_hidden_files_stay_out(tree: Path) -> None:
+    before = archive.zipped("ingestion", tree)
+    (tree / "handlers/ingestion/__pycache__").mkdir()
+    (tree / "handlers/ingestion/__pycache__/b.cpython-311.pyc").write_bytes(b"x")
+    (tree / "handlers/ingestion/test_b.py").write_text("x")
+    (tree / "handlers/ingestion/.DS_Store").write_text("x")
+    assert archive.zipped("ingestion", tree) == before
+
+
+def test_times_owners_and_permissions_do_not_change_the_bytes(tree: Path) -> None:
+    before = archive.zipped("ingestion", tree)
+    for path in tree.rglob("*.py"):
+        os.utime(path, (1, 1))
+        path.chmod(0o600)
+    assert archive.zipped("ingestion", tree) == before
+
+
+def test_changed_code_changes_the_bytes(tree: Path) -> None:
+    before = archive.zipped("ingestion", tree)
+    (tree / "handlers/common/a.py").write_text("# other\n")
+    assert archive.zipped("ingestion", tree) != before
+
+
+def test_the_real_zip_is_the_same_twice_and_can_be_imported(tmp_path: Path) -> None:
+    content = archive.zipped("ingestion")
+    assert content == archive.zipped("ingestion")
+    assert "handlers/ingestion/manifest_builder.py" in names(content)
+
+
+def test_an_unchanged_zip_is_not_written_again(tree: Path) -> None:
+    path = tree / archive.written("ingestion", tree)
+    os.utime(path, (1, 1))
+    archive.written("ingestion", tree)
+    assert path.stat().st_mtime == 1

@@ -1,0 +1,57 @@
+"""A function's environment is built from the model that its handler reads."""
+
+import pulumi
+import pytest
+from pydantic import ValidationError
+
+from components.blocks.environment import RESERVED, InvalidEnvironment, checked, variables
+from handlers.common.environment import HandlerEnvironment
+from tests.engine import Engine
+
+
+class Sample(HandlerEnvironment):
+    table_name: str
+    enabled: bool = True
+    threshold: float = 0.85
+
+
+def test_values_are_written_as_the_handler_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = variables(Sample, {"table_name": "t", "enabled": False}, {})
+    assert made == {"LOG_LEVEL": "INFO", "TABLE_NAME": "t", "ENABLED": "false", "THRESHOLD": "0.85"}
+    for name, value in made.items():
+        monkeypatch.setenv(name, value)
+    assert Sample.read() == Sample(table_name="t", enabled=False)
+
+
+def test_a_value_that_the_handler_does_not_know_is_refused() -> None:
+    with pytest.raises(InvalidEnvironment, match="Sample has no tabel_name; it has enabled, log_level, table_name"):
+        variables(Sample, {"tabel_name": "t"}, {})
+
+
+def test_a_value_that_the_handler_misses_is_refused() -> None:
+    with pytest.raises(ValidationError, match="TABLE_NAME"):
+        variables(Sample, {}, {})
+
+
+def test_a_value_that_only_aws_knows_is_checked_as_soon_as_it_is_known(engine: Engine) -> None:
+    found: list[dict[str, str]] = []
+
+    def program() -> None:
+        made = variables(Sample, {"table_name": pulumi.Output.from_input("t")}, {"POWERTOOLS_SERVICE_NAME": "x"})
+        pulumi.Output.from_input(made).apply(found.append)
+
+    engine.run(program)
+    assert found[0]["TABLE_NAME"] == "t"
+    assert found[0]["POWERTOOLS_SERVICE_NAME"] == "x"
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_name_that_lambda_sets_itself_is_refused(name: str) -> None:
+    with pytest.raises(InvalidEnvironment, match="Lambda sets this itself"):
+        checked({name: "x"})
+
+
+def test_an_environment_above_four_kilobytes_is_refused() -> None:
+    assert checked({"A": "x" * 4095})
+    with pytest.raises(InvalidEnvironment, match="has 4097 bytes, Lambda takes 4096"):
+        checked({"A": "x" * 4096})

@@ -1,0 +1,73 @@
+"""Rules and schedules: delivered with retries, parked when that fails, let in by name only."""
+
+import json
+
+import pytest
+
+from components.blocks.event_rule import EventRule, EventRuleArgs
+from components.blocks.function import Function
+from components.blocks.schedule import Schedule, ScheduleArgs
+from tests.components.blocks.test_function import args, asynchronous
+from tests.engine import Engine, scope
+
+PATTERN = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
+RULE = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-uploads"
+LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-builder:live"
+
+
+def test_a_rule_calls_the_alias_and_parks_what_it_cannot_deliver(engine: Engine) -> None:
+    recorded = engine.run(
+        lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN, target=asynchronous()))
+    )
+    assert json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"]) == PATTERN
+    target = recorded.one("cloudwatch.EventTarget")
+    assert target.inputs["arn"] == LIVE
+    assert target.inputs["retryPolicy"] == {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 3600}
+    assert target.inputs["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-uploads-dlq")
+    before = list(recorded.ancestors(target))
+    assert recorded.one("lambda.Permission") in before
+    assert recorded.one("sqs.QueuePolicy", "uploads-dlq") in before
+    assert recorded.one("lambda.Permission").inputs["sourceArn"] == RULE
+
+
+def test_only_the_rule_may_park_events(engine: Engine) -> None:
+    recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
+    policy = json.loads(recorded.one("sqs.QueuePolicy").inputs["policy"])
+    (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
+
+
+def test_a_rule_without_a_function_tells_people(engine: Engine) -> None:
+    recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
+    assert recorded.one("cloudwatch.EventTarget").inputs["arn"] == scope().alerts_topic
+    assert recorded.all("lambda.Permission") == []
+
+
+def test_a_schedule_calls_the_alias_with_a_role_for_that_alone(engine: Engine) -> None:
+    recorded = engine.run(
+        lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", asynchronous(), {"kind": "sweep"}))
+    )
+    target = recorded.one("scheduler.Schedule").inputs["target"]
+    assert (target["arn"], json.loads(target["input"])) == (LIVE, {"kind": "sweep"})
+    assert target["roleArn"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-sweep"
+    assert target["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-sweep-dlq")
+    (policy,) = [one for one in recorded.all("iam.RolePolicy") if "sweep" in one.name]
+    actions = [one["Action"] for one in json.loads(policy.inputs["policy"])["Statement"]]
+    assert actions == [["lambda:InvokeFunction"], ["sqs:SendMessage"]]
+
+
+def test_the_scheduler_is_trusted_for_its_group_and_not_for_a_schedule(engine: Engine) -> None:
+    recorded = engine.run(lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", asynchronous())))
+    role = recorded.one("iam.Role", "sweep")
+    (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+    assert statement["Condition"]["ArnLike"] == {
+        "aws:SourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule-group/default"
+    }
+
+
+def test_a_schedule_needs_a_target_whose_failures_land_somewhere(engine: Engine) -> None:
+    def program() -> None:
+        Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", Function("builder", args())))
+
+    with pytest.raises(ValueError, match="say where failed calls of its target land"):
+        engine.run(program)

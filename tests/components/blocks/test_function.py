@@ -1,0 +1,191 @@
+"""Functions come complete, and what Lambda or IAM would only refuse later is refused here."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
+from components.settings import FunctionSettings
+from handlers.ingestion.environment import BuilderEnvironment
+from tests.engine import Engine, Recorded, scope
+
+NAME = "polyphony-test-ingestion-builder"
+ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}"
+VALUES = {"manifest_table_name": "files", "record_days": 400}
+
+
+def args(settings: dict[str, Any] | None = None, **changes: Any) -> FunctionArgs:
+    return FunctionArgs(
+        **{
+            "scope": scope(),
+            "logical_name": "ManifestBuilder",
+            "entry": "handlers.ingestion.manifest_builder.handler",
+            "settings": FunctionSettings.model_validate(settings or {}),
+            "environment": BuilderEnvironment,
+            "values": VALUES,
+            **changes,
+        }
+    )
+
+
+def function(engine: Engine, settings: dict[str, Any] | None = None, **changes: Any) -> Recorded:
+    return engine.run(lambda: Function("builder", args(settings, **changes)))
+
+
+def granted(recorded: Recorded) -> dict[str, list[str]]:
+    """Resource → actions of the function's role."""
+    (policy,) = recorded.all("iam.RolePolicy")
+    found: dict[str, list[str]] = {}
+    for statement in json.loads(policy.inputs["policy"])["Statement"]:
+        for resource in statement["Resource"]:
+            found.setdefault(resource, []).extend(statement["Action"])
+    return found
+
+
+def test_a_function_is_small_traced_versioned_and_logs_json(engine: Engine) -> None:
+    made = function(engine).one("lambda.Function").inputs
+    assert (made["architectures"], made["runtime"], made["publish"]) == (["arm64"], "python3.13", True)
+    assert (made["memorySize"], made["timeout"]) == (512, 60)
+    assert made["tracingConfig"] == {"mode": "Active"}
+    assert made["loggingConfig"]["logFormat"] == "JSON"
+    assert made["loggingConfig"]["logGroup"] == f"/aws/lambda/{NAME}"
+    assert made["role"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-builder"
+
+
+def test_its_own_logs_expire(engine: Engine) -> None:
+    group = function(engine).one("cloudwatch.LogGroup").inputs
+    assert (group["name"], group["retentionInDays"]) == (f"/aws/lambda/{NAME}", 90)
+
+
+def test_it_exists_only_after_its_log_group_and_its_permissions(engine: Engine) -> None:
+    recorded = function(engine)
+    before = list(recorded.ancestors(recorded.one("lambda.Function")))
+    assert recorded.one("cloudwatch.LogGroup") in before  # or Lambda makes one that never expires
+    assert recorded.one("iam.RolePolicy") in before
+
+
+def test_its_role_may_write_its_own_logs_and_traces_and_nothing_else(engine: Engine) -> None:
+    assert granted(function(engine)) == {
+        f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/{NAME}:*": [
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+        ],
+        "*": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+    }
+
+
+def test_the_environment_is_what_the_handler_reads(engine: Engine) -> None:
+    variables = function(engine).one("lambda.Function").inputs["environment"]["variables"]
+    assert variables == {
+        "LOG_LEVEL": "INFO",
+        "MANIFEST_TABLE_NAME": "files",
+        "RECORD_DAYS": "400",
+        "POWERTOOLS_SERVICE_NAME": "ingestion",
+    }
+
+
+def test_errors_and_throttles_of_the_alias_ring(engine: Engine) -> None:
+    alarms = function(engine).all("cloudwatch.MetricAlarm")
+    assert {one.inputs["metricName"] for one in alarms} == {"Errors", "Throttles"}
+    for one in alarms:
+        assert one.inputs["dimensions"] == {"FunctionName": NAME, "Resource": f"{NAME}:live"}
+        assert one.inputs["alarmActions"] == [scope().alerts_topic]
+
+
+def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine) -> None:
+    assert repr(function(engine).one("lambda.Alias").inputs["functionVersion"]) == "<known after deployment>"
+    assert function(engine, {"liveVersion": "7"}).one("lambda.Alias").inputs["functionVersion"] == "7"
+
+
+def test_a_roll_out_under_way_is_not_undone_by_a_deployment(engine: Engine) -> None:
+    assert list(function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
+
+
+def test_a_queue_feeds_the_alias_and_only_failed_messages_return(engine: Engine) -> None:
+    def program() -> None:
+        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
+        Function("builder", args(queues=[QueueSource(queue, 100, 5, 10)]))
+
+    recorded = engine.run(program)
+    source = recorded.one("lambda.EventSourceMapping").inputs
+    assert source["functionName"] == f"{ARN}:live"
+    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["scalingConfig"] == {"maximumConcurrency": 10}
+    queue_arn = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-intake"
+    assert granted(recorded)[queue_arn] == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+
+
+def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
+    def program() -> None:
+        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
+        Function("builder", args(queues=[QueueSource(queue, 100, 0, 10)]))
+
+    with pytest.raises(ValueError, match="needs a window of at least 1 second"):
+        engine.run(program)
+
+
+def asynchronous(**changes: Any) -> Function:
+    parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
+    return Function("builder", args(asynchronous=Asynchronous(parked, **changes)))
+
+
+def test_calls_that_nobody_waits_for_land_somewhere_by_the_alias(engine: Engine) -> None:
+    recorded = engine.run(lambda: asynchronous(retries=1, max_age_seconds=60))
+    invoke = recorded.one("lambda.FunctionEventInvokeConfig").inputs
+    parked = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-builder-failed"
+    assert invoke["qualifier"] == "live"  # on the bare function the settings would be ignored
+    assert (invoke["maximumRetryAttempts"], invoke["maximumEventAgeInSeconds"]) == (1, 60)
+    assert invoke["destinationConfig"] == {"onFailure": {"destination": parked}}
+    assert granted(recorded)[parked] == ["sqs:SendMessage"]
+
+
+def test_a_caller_that_does_not_wait_needs_a_place_for_failures(engine: Engine) -> None:
+    def program() -> None:
+        Function("builder", args()).allow("events", "events.amazonaws.com", "arn:aws:events:us-east-1:1:rule/x")
+
+    with pytest.raises(ValueError, match="say where failed calls land"):
+        engine.run(program)
+
+
+def test_a_caller_is_let_in_on_the_alias_for_one_resource_of_this_account(engine: Engine) -> None:
+    rule = "arn:aws:events:us-east-1:123456789012:rule/x"
+    recorded = engine.run(lambda: asynchronous().allow("events", "events.amazonaws.com", rule))
+    permission = recorded.one("lambda.Permission").inputs
+    assert (permission["qualifier"], permission["sourceArn"]) == ("live", rule)
+    assert permission["sourceAccount"] == "123456789012"
+
+
+def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
+    recorded = function(engine, attachment=Attachment(["subnet-1"], ["sg-1"]))
+    assert recorded.one("lambda.Function").inputs["vpcConfig"] == {
+        "subnetIds": ["subnet-1"],
+        "securityGroupIds": ["sg-1"],
+    }
+    assert granted(recorded)["arn:aws:ec2:us-east-1:123456789012:*/*"] == [
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+    ]
+
+
+def test_warm_environments_stand_on_the_alias(engine: Engine) -> None:
+    provisioned = function(engine, {"provisionedConcurrency": 2}).one("lambda.ProvisionedConcurrencyConfig").inputs
+    assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"snapStart": True, "provisionedConcurrency": 1}, "exclude each other"),
+        ({"reservedConcurrency": 1, "provisionedConcurrency": 2}, "above the reserved"),
+    ],
+)
+def test_settings_that_lambda_refuses_are_refused_here(engine: Engine, settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        function(engine, settings)
+
+
+def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
+    made = function(engine, {"snapStart": True}).one("lambda.Function").inputs
+    assert made["snapStart"] == {"applyOn": "PublishedVersions"}

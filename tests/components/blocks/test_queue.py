@@ -1,0 +1,63 @@
+"""Queues park what fails, and say so."""
+
+import json
+
+from components.blocks.queue import Queue, QueueArgs, Sender
+from tests.engine import Engine, Recorded, scope
+
+BUCKET = "arn:aws:s3:::landing"
+ARN = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-intake"
+
+
+def queue(engine: Engine) -> Recorded:
+    return engine.run(
+        lambda: Queue(
+            "intake",
+            QueueArgs(
+                scope(), "IntakeQueue", consumer_timeout_seconds=60, senders=[Sender("s3.amazonaws.com", BUCKET)]
+            ),
+        )
+    )
+
+
+def test_a_message_stays_hidden_for_six_timeouts_of_its_consumer(engine: Engine) -> None:
+    assert queue(engine).one("sqs.Queue", "intake-queue").inputs["visibilityTimeoutSeconds"] == 360
+
+
+def test_failed_messages_are_parked_for_fourteen_days(engine: Engine) -> None:
+    recorded = queue(engine)
+    redrive = json.loads(recorded.one("sqs.Queue", "intake-queue").inputs["redrivePolicy"])
+    assert redrive == {"deadLetterTargetArn": f"{ARN}-dlq", "maxReceiveCount": 5}
+    assert recorded.one("sqs.Queue", "dlq").inputs["messageRetentionSeconds"] == 14 * 86_400
+
+
+def test_only_its_own_queue_may_move_messages_there(engine: Engine) -> None:
+    allow = json.loads(queue(engine).one("sqs.Queue", "dlq").inputs["redriveAllowPolicy"])
+    assert allow == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
+
+
+def test_a_parked_message_rings_at_once(engine: Engine) -> None:
+    alarm = queue(engine).one("cloudwatch.MetricAlarm").inputs
+    assert alarm["metricName"] == "ApproximateNumberOfMessagesVisible"
+    assert alarm["dimensions"] == {"QueueName": "polyphony-test-ingestion-intake-dlq"}
+    assert (alarm["threshold"], alarm["period"], alarm["comparisonOperator"]) == (0, 300, "GreaterThanThreshold")
+
+
+def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
+    policy = json.loads(queue(engine).one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
+    (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allow["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnEquals": {"aws:SourceArn": BUCKET},
+    }
+
+
+def test_plain_http_is_refused_by_both_queues(engine: Engine) -> None:
+    for policy in queue(engine).all("sqs.QueuePolicy"):
+        (deny,) = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Deny"]
+        assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_messages_are_encrypted(engine: Engine) -> None:
+    assert all(one.inputs["sqsManagedSseEnabled"] is True for one in queue(engine).all("sqs.Queue"))

@@ -1,0 +1,77 @@
+"""Tables: on demand, expiring, protected and backed up as the settings say."""
+
+import pytest
+
+from components.blocks.table import Index, Table, TableArgs
+from local.values import Props
+from tests.engine import Engine, foundation_settings, scope
+
+INDEXES = (
+    Index("GSI1", "gsi1pk", "gsi1sk"),
+    Index("open", "shard", projected=["status"]),
+    Index("keys", "shard", projected=[]),
+)
+
+
+def inputs(engine: Engine, args: TableArgs) -> Props:
+    return engine.run(lambda: Table("files", args)).one("dynamodb.Table").inputs
+
+
+def args(**changes: object) -> TableArgs:
+    return TableArgs(**{"scope": scope(), "logical_name": "Files", "hash_key": "pk", **changes})  # type: ignore[arg-type]
+
+
+def test_every_key_is_declared_once_and_nothing_else_is(engine: Engine) -> None:
+    found = inputs(engine, args(range_key="gsi1pk", indexes=INDEXES, number_keys=["gsi1sk"]))
+    assert found["attributes"] == [
+        {"name": "pk", "type": "S"},
+        {"name": "gsi1pk", "type": "S"},
+        {"name": "gsi1sk", "type": "N"},
+        {"name": "shard", "type": "S"},
+    ]
+
+
+def test_an_index_copies_all_some_or_no_attributes(engine: Engine) -> None:
+    found = inputs(engine, args(indexes=INDEXES))["globalSecondaryIndexes"]
+    assert [one["projectionType"] for one in found] == ["ALL", "INCLUDE", "KEYS_ONLY"]
+    assert found[1]["nonKeyAttributes"] == ["status"]
+
+
+def test_a_table_is_paid_by_use_and_protected_by_default(engine: Engine) -> None:
+    found = inputs(engine, args(ttl_attribute="ttl"))
+    assert found["billingMode"] == "PAY_PER_REQUEST"
+    assert found["deletionProtectionEnabled"] is True
+    assert found["pointInTimeRecovery"] == {"enabled": True}
+    assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
+
+
+def test_a_stack_may_give_up_protection(engine: Engine) -> None:
+    loose = scope(foundation=foundation_settings(data={"deletionProtection": False, "pointInTimeRecovery": False}))
+    found = inputs(engine, args(scope=loose))
+    assert found["deletionProtectionEnabled"] is False
+    assert found["pointInTimeRecovery"] == {"enabled": False}
+
+
+def test_a_table_is_tagged_for_its_own_stacks_backups(engine: Engine) -> None:
+    assert inputs(engine, args())["tags"]["Backup"] == "polyphony-test-daily"
+
+
+def test_a_table_that_is_not_backed_up_says_so(engine: Engine) -> None:
+    assert inputs(engine, args(no_backup_reason="it can be made again"))["tags"]["Backup"] == "none"
+    off = scope(foundation=foundation_settings(backup={"enabled": False}))
+    assert inputs(engine, args(scope=off))["tags"]["Backup"] == "none"
+
+
+def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
+    grants: list[str] = []
+
+    def program() -> None:
+        table = Table("files", args(indexes=INDEXES))
+        grants.append(str(table.grant("PutItem").resources[0]))
+        grants.append(str(table.grant("Query", index="GSI1").resources[0]))
+        with pytest.raises(ValueError, match="has no index 'GSI9'"):
+            table.grant("Query", index="GSI9")
+
+    engine.run(program)
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-ingestion-files"
+    assert grants == [arn, f"{arn}/index/GSI1"]

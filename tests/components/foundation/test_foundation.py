@@ -1,0 +1,141 @@
+"""The foundation: who is told, what is copied, what is logged."""
+
+import json
+from typing import Any
+
+from components.blocks.context import Subsystem
+from components.foundation import Foundation
+from components.settings import LogLevel
+from tests.engine import Engine, Recorded, context, foundation_settings
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:polyphony-test-foundation-alerts"
+
+
+def foundation(engine: Engine, **changes: Any) -> Recorded:
+    return engine.run(lambda: Foundation(context(), foundation_settings(**changes)))
+
+
+def test_every_reader_of_alerts_is_subscribed(engine: Engine) -> None:
+    recorded = foundation(engine, alerts={"emails": ["a@example.com", "b@example.com"]})
+    assert {one.inputs["endpoint"] for one in recorded.all("sns.TopicSubscription")} == {
+        "a@example.com",
+        "b@example.com",
+    }
+
+
+def test_only_the_services_that_alert_may_publish_and_only_of_this_account(engine: Engine) -> None:
+    policy = json.loads(foundation(engine).one("sns.TopicPolicy").inputs["policy"])
+    deny, allow = policy["Statement"]
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert set(allow["Principal"]["Service"]) == {
+        "budgets.amazonaws.com",
+        "cloudwatch.amazonaws.com",
+        "costalerts.amazonaws.com",
+        "events.amazonaws.com",
+    }
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_alarms_could_not_publish_through_the_aws_managed_key(engine: Engine) -> None:
+    assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs
+
+
+def test_the_audit_bucket_takes_access_logs_of_this_account_and_lets_them_expire(engine: Engine) -> None:
+    recorded = foundation(engine, logs={"accessLogDays": 30})
+    statements = json.loads(recorded.one("s3.BucketPolicy", "audit").inputs["policy"])["Statement"]
+    (allow,) = [one for one in statements if one["Effect"] == "Allow"]
+    assert allow["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    assert allow["Resource"].endswith("/logs/s3-access/*")
+    rules = recorded.one("s3.BucketLifecycleConfiguration", "audit").inputs["rules"]
+    assert {"days": 30} in [one.get("expiration") for one in rules]
+    assert recorded.all("s3.BucketLogging") == []
+
+
+def test_the_budget_warns_at_every_threshold_of_this_stacks_cost(engine: Engine) -> None:
+    budget = foundation(engine).one("budgets.Budget").inputs
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("100.00", "USD", "MONTHLY")
+    assert budget["costFilters"] == [{"name": "TagKeyValue", "values": ["user:CostCenter$tests"]}]
+    alerts = [(one["notificationType"], one["threshold"]) for one in budget["notifications"]]
+    assert alerts == [("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)]
+    assert all(one["subscriberSnsTopicArns"] == [TOPIC] for one in budget["notifications"])
+
+
+def test_anomalies_are_told_at_once_and_from_the_threshold_on(engine: Engine) -> None:
+    recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyThreshold": 25})
+    monitor = recorded.one("costexplorer.AnomalyMonitor").inputs
+    assert monitor["monitorType"] == "CUSTOM"  # an account has one DIMENSIONAL monitor at most
+    assert json.loads(monitor["monitorSpecification"]) == {"Tags": {"Key": "CostCenter", "Values": ["tests"]}}
+    subscription = recorded.one("costexplorer.AnomalySubscription").inputs
+    assert subscription["frequency"] == "IMMEDIATE"  # a topic takes no other
+    assert subscription["thresholdExpression"]["dimension"]["values"] == ["25"]
+
+
+def test_a_stack_that_does_not_own_the_monitor_makes_none(engine: Engine) -> None:
+    recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyMonitorOwned": False})
+    assert recorded.all("costexplorer.AnomalyMonitor") == recorded.all("costexplorer.AnomalySubscription") == []
+    assert recorded.one("budgets.Budget")
+
+
+def test_backups_are_daily_and_expire(engine: Engine) -> None:
+    (rule,) = foundation(engine, backup={"hourUtc": 4, "retentionDays": 7}).one("backup.Plan").inputs["rules"]
+    assert (rule["schedule"], rule["lifecycle"]) == ("cron(0 4 * * ? *)", {"deleteAfter": 7})
+
+
+def test_backups_select_this_stacks_tables_alone(engine: Engine) -> None:
+    selection = foundation(engine).one("backup.Selection").inputs
+    assert selection["selectionTags"] == [{"type": "STRINGEQUALS", "key": "Backup", "value": "polyphony-test-daily"}]
+    assert selection["iamRoleArn"] == "arn:aws:iam::123456789012:role/polyphony-test-foundation-backup"
+
+
+def test_the_backup_roles_reach_tables_of_this_stack_alone(engine: Engine) -> None:
+    for policy in foundation(engine).all("iam.RolePolicy"):
+        for statement in json.loads(policy.inputs["policy"])["Statement"]:
+            for resource in statement["Resource"]:
+                if ":dynamodb:" in resource:
+                    assert resource.startswith("arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-")
+
+
+def test_backing_up_and_restoring_are_two_roles(engine: Engine) -> None:
+    recorded = foundation(engine)
+    (make,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-backup-grants"]
+    (restore,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-restore-grants"]
+    assert "Restore" not in make.inputs["policy"]
+    assert "CreateBackup" not in restore.inputs["policy"]
+
+
+def test_a_failed_backup_is_told_to_people(engine: Engine) -> None:
+    recorded = foundation(engine)
+    pattern = json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"])
+    assert pattern["detail"]["state"] == ["FAILED", "ABORTED", "EXPIRED"]
+    assert pattern["detail"]["backupVaultName"] == ["polyphony-test-foundation-backups"]
+    assert recorded.one("cloudwatch.EventTarget").inputs["arn"] == TOPIC
+
+
+def test_one_stack_of_a_region_opts_it_in(engine: Engine) -> None:
+    assert foundation(engine).all("backup.RegionSettings") == []
+    owned = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
+    assert owned.inputs["resourceTypeOptInPreference"] == {"DynamoDB": True}
+
+
+def test_a_stack_may_do_without_backups(engine: Engine) -> None:
+    recorded = foundation(engine, backup={"enabled": False})
+    assert [one for one in recorded.graph if one.type.startswith("aws:backup/")] == []
+
+
+def test_the_layers_name_follows_its_lock(engine: Engine) -> None:
+    layer = foundation(engine).one("lambda.LayerVersion").inputs
+    assert layer["layerName"].endswith(layer["sourceCodeHash"][:12])
+
+
+def test_blocks_of_a_subsystem_wait_for_what_they_only_name(engine: Engine) -> None:
+    waits: list[str] = []
+
+    def program() -> None:
+        made = Foundation(context(), foundation_settings())
+        scope = made.scope(Subsystem.INGESTION, LogLevel.DEBUG)
+        waits.extend(str(type(one).__name__) for one in scope.after)
+        assert (scope.alerts_topic, scope.log_level) == (TOPIC, LogLevel.DEBUG)
+
+    engine.run(program)
+    assert waits == ["TopicPolicy", "BucketPolicy"]

@@ -1,0 +1,164 @@
+"""The whole program, unmodified, for every stack file."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi import RunError
+
+from components.settings import SettingsError
+from local import ROOT, program, stack_files
+from local.graph import Graph
+from local.preview_provider import PreviewProvider
+from local.stack_files import StackConfig
+from local.values import UNKNOWN, Props
+
+STACKS = stack_files.stacks()
+UNTAGGED = {
+    # Types that AWS gives no tags.
+    "Alias", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification", "BucketOwnershipControls",
+    "BucketPolicy", "BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration", "BucketVersioning",
+    "Dashboard", "EventTarget", "LayerVersion", "QueuePolicy", "RegionSettings", "RolePolicy", "Selection",
+    "TopicPolicy", "TopicSubscription",
+}  # fmt: skip
+
+
+@cache
+def run(stack: str) -> program.Run:
+    return program.run(stack_files.read(stack), PreviewProvider(), preview=True)
+
+
+def inputs(stack: str, kind: str, name: str) -> Props:
+    (found,) = [one for one in run(stack).graph if one.custom and one.kind == kind and name in one.name]
+    return found.inputs
+
+
+def changed(stack: str, section: str, **changes: Any) -> StackConfig:
+    config = stack_files.read(stack)
+    key = f"polyphony:{section}"
+    values = {**config.values, key: json.dumps({**json.loads(config.values[key]), **changes})}
+    return StackConfig(config.project, stack, values)
+
+
+def policies(graph: Graph) -> list[tuple[str, Any]]:
+    return [
+        (one.name, one.inputs[key])
+        for one in graph.customs()
+        for key in ("policy", "assumeRolePolicy")
+        if key in one.inputs
+    ]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_stack_runs_and_says_nothing(stack: str) -> None:
+    assert run(stack).messages == ()
+    assert len(run(stack).graph.customs()) > 30
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_policy_document_is_known_before_anything_exists(stack: str) -> None:
+    found = policies(run(stack).graph)
+    assert len(found) > 10
+    assert [name for name, text in found if text is UNKNOWN] == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_everything_carries_every_tag_itself(stack: str) -> None:
+    for one in run(stack).graph.customs():
+        if one.kind in UNTAGGED:
+            assert "tags" not in one.inputs
+        else:
+            tags = one.inputs["tags"]
+            assert {"Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"} <= set(tags), one.name
+            assert (tags["Project"], tags["Environment"]) == ("polyphony", stack)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_name_is_this_stacks_own(stack: str) -> None:
+    for one in run(stack).graph.customs():
+        name = one.inputs.get("name") or one.inputs.get("bucket")
+        if isinstance(name, str) and one.kind not in {"RolePolicy", "Alias"}:
+            assert f"polyphony-{stack}-" in name, f"{one.name} is called {name}"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_alarm_has_its_runbook(stack: str) -> None:
+    alarms = [one for one in run(stack).graph if one.kind == "MetricAlarm"]
+    assert alarms
+    for one in alarms:
+        _, _, page = one.inputs["alarmDescription"].rpartition("Runbook: ")
+        assert (ROOT / page).is_file(), f"{one.name} names {page}"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
+    assert set(run(stack).outputs) == {"frontend"}
+    frontend = run(stack).outputs["frontend"]
+    assert frontend["schemaVersion"] == 1
+    assert frontend["environment"] == stack
+    assert frontend["ingestion"]["prefix"] == "incoming/"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "key", "expected"),
+    [
+        ("Table", "files", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
+        ("Bucket", "landing", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
+        ("Vault", "vault", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
+        ("LogGroup", "builder", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
+        ("Budget", "budget", "limitAmount", {"dev": "60.00", "staging": "120.00", "prod": "500.00"}),
+    ],
+)
+def test_stacks_differ_where_they_should(kind: str, name: str, key: str, expected: dict[str, Any]) -> None:
+    assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
+
+
+def test_prod_logs_less_than_the_others() -> None:
+    levels = {s: inputs(s, "Function", "builder")["environment"]["variables"]["LOG_LEVEL"] for s in STACKS}
+    assert levels == {"dev": "DEBUG", "local": "DEBUG", "staging": "DEBUG", "prod": "INFO"}
+
+
+def test_prod_can_be_restored_to_any_second() -> None:
+    recovery = {s: inputs(s, "Table", "files")["pointInTimeRecovery"]["enabled"] for s in ("dev", "staging", "prod")}
+    assert recovery == {"dev": False, "staging": True, "prod": True}
+
+
+def test_a_subsystem_that_is_off_leaves_the_rest() -> None:
+    found = program.run(changed("dev", "ingestion", enabled=False), PreviewProvider(), preview=True)
+    assert [one.name for one in found.graph if "ingestion" in one.name] == []
+    assert [one for one in found.graph if one.name == "foundation-alerts-topic"]
+    assert "ingestion" not in found.outputs["frontend"]
+
+
+def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
+    registered: list[str] = []
+
+    class Provider(PreviewProvider):
+        def call(self, token: str, arguments: Props) -> Props:
+            registered.append(token)
+            return super().call(token, arguments)
+
+    with pytest.raises(program.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
+        program.run(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
+    assert registered == []
+
+
+def test_the_program_reports_bad_settings_without_a_traceback() -> None:
+    assert issubclass(SettingsError, RunError)
+
+
+def test_a_deployment_without_its_layer_stops_and_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.foundation.layer.ARCHIVE", Path("build/layers/absent.zip"))
+    with pytest.raises(program.ProgramError, match="run `make layers`"):
+        program.run(stack_files.read("dev"), PreviewProvider(), preview=False)
+
+
+def test_the_platform_publishes_what_policies_judge_by() -> None:
+    (platform,) = [one for one in run("prod").graph if one.kind == "Platform"]
+    assert platform.inputs["environment"] == "prod"
+    assert platform.inputs["budget"] == 500
+    assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
+    outputs = dict(platform.outputs)
+    assert {"environment", "budget", "usage", "exceptions", "frontend"} == set(outputs)

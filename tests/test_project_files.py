@@ -1,0 +1,67 @@
+"""Pulumi's own files, against the CLI's rules: it validates them before anything runs, and cannot be tried here."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from local import ROOT, stack_files
+
+PRIMITIVES = {"string", "integer", "boolean", "array"}
+
+
+def loaded(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / name).read_text())
+    return found
+
+
+def test_the_project_installs_what_it_needs_with_pip() -> None:
+    project = loaded("Pulumi.yaml")
+    assert project["name"] == "polyphony"
+    assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
+    assert (ROOT / "requirements.txt").read_text() == "-r requirements/program.txt\n"
+
+
+def test_declared_keys_are_of_kinds_that_every_cli_knows() -> None:
+    for key, declared in loaded("Pulumi.yaml")["config"].items():
+        if ":" in key:  # another namespace's key: a value, never a declaration
+            assert set(declared) == {"value"}, key
+        else:
+            assert declared["type"] in PRIMITIVES, key
+            assert set(declared) <= {"type", "items", "description", "default", "secret"}, key
+
+
+@pytest.mark.parametrize("stack", stack_files.stacks())
+def test_a_declared_key_without_default_is_set_in_every_stack(stack: str) -> None:
+    given = loaded(f"Pulumi.{stack}.yaml")["config"]
+    for key, declared in loaded("Pulumi.yaml")["config"].items():
+        if ":" not in key and "default" not in declared:
+            assert f"polyphony:{key}" in given
+
+
+def test_the_pack_runs_in_an_environment_of_its_own() -> None:
+    pack = loaded("policies/PulumiPolicy.yaml")
+    assert pack["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
+    assert pack["version"]
+    assert (ROOT / "policies" / "requirements.txt").exists()
+
+
+@pytest.mark.parametrize("lock", sorted([*ROOT.glob("requirements/*.txt"), ROOT / "policies/requirements.txt"]))
+def test_locks_are_hashed_and_name_no_index(lock: Any) -> None:
+    lines = [line for line in lock.read_text().splitlines() if not line.lstrip().startswith("#")]
+    assert not [line for line in lines if line.lstrip().startswith(("--index", "--extra", "--find", "--trusted"))]
+    assert not [line for line in lines if "://" in line or "file:" in line]
+    pinned = [line for line in lines if "==" in line]
+    assert pinned
+    assert all(line.endswith("\\") for line in pinned), "a package without a hash"
+
+
+def test_every_dependency_gives_its_reason() -> None:
+    for path in sorted([*ROOT.glob("requirements/*.in"), ROOT / "policies/requirements.in"]):
+        for line in path.read_text().splitlines():
+            if line and not line.startswith(("#", "-")) and "pulumi-policy" not in line:
+                assert " # " in line, f"{path.name}: {line}"
+
+
+def test_the_program_is_short() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) < 40
