@@ -1,0 +1,36 @@
+"""Log lines: JSON, a level from the environment, and only fields from the list."""
+
+import json
+
+import pytest
+
+from handlers.common.logging import ALLOWED, EventLog, hashed
+
+
+def test_a_line_carries_its_event_and_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    EventLog("INFO").info("batch_taken_in", records=2, failed=0)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["message"], line["level"], line["records"], line["failed"]) == ("batch_taken_in", "INFO", 2, 0)
+
+
+def test_a_field_that_is_not_on_the_list_never_appears(capsys: pytest.CaptureFixture[str]) -> None:
+    EventLog("INFO").info("batch_taken_in", records=1, token="canary")  # type: ignore[call-arg]
+    assert "canary" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("level", "lines"), [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
+def test_the_level_decides_what_is_written(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    log = EventLog(level)
+    for write in (log.debug, log.info, log.warning, log.error):
+        write("x")
+    assert len(capsys.readouterr().out.splitlines()) == lines
+
+
+def test_a_fingerprint_is_short_and_stable() -> None:
+    assert hashed("incoming/a") == hashed("incoming/a") != hashed("incoming/b")
+    assert len(hashed("x" * 5000)) == 16
+
+
+def test_no_allowed_field_is_named_after_what_must_not_be_logged() -> None:
+    forbidden = {"body", "event", "key", "token", "transcript", "authorization", "email", "audio", "text"}
+    assert forbidden.isdisjoint(ALLOWED)
