@@ -1,0 +1,186 @@
+"""`make preview`: what it shows, what it refuses, and its exit status. The policy pack is the real process."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local import preview as previewing
+from local import report, stack_files
+from local.__main__ import main
+from local.preview import CannotPreview, preview
+from local.sarif import document
+from local.stack_files import StackConfig
+
+
+def changed(section: str, stack: str = "dev", **changes: Any) -> StackConfig:
+    config = stack_files.read(stack)
+    key = f"polyphony:{section}"
+    return StackConfig(
+        config.project, stack, {**config.values, key: json.dumps({**json.loads(config.values[key]), **changes})}
+    )
+
+
+def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
+    monkeypatch.setattr(previewing.stack_files, "read", lambda _: config)
+
+
+def foundation(**changes: Any) -> StackConfig:
+    return changed("foundation", **changes)
+
+
+@pytest.mark.parametrize("stack", stack_files.stacks())
+def test_every_stack_may_be_deployed_as_committed(stack: str) -> None:
+    found = preview(stack_files.read(stack))
+    assert found.refusals == ()
+    assert found.mandatory == []
+    assert found.deployable
+
+
+def test_the_plan_is_a_tree_with_counts_and_the_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--stack", "prod"]) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "stack prod: ",
+        "ingestion-intake-dlq DeadLetterQueue: MetricAlarm, Queue, QueuePolicy",
+        "by service: ",
+    ):
+        assert part in text
+    assert "total" in text
+    assert "budget 500.00" in text
+    assert "prefix: incoming/" in text
+    assert "stack prod may be deployed" in text
+
+
+def test_a_pipe_gets_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["preview", "--stack", "dev"])
+    assert "\x1b[" not in capsys.readouterr().out
+
+
+def test_json_says_the_same_to_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--stack", "dev", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schemaVersion"], found["stack"], found["deployable"]) == (1, "dev", True)
+    assert found["cost"]["monthlyUsd"] > 0
+    assert {one["name"] for one in found["resources"]} > {"ingestion-landing-bucket", "platform"}
+    assert found["outputs"]["frontend"]["environment"] == "dev"
+
+
+def test_a_budget_of_one_dollar_blocks_and_names_what_is_dearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spend = {**json.loads(stack_files.read("dev").values["polyphony:foundation"])["spend"], "monthlyBudget": 1}
+    given(monkeypatch, foundation(spend=spend))
+    assert main(["preview"]) == 1
+    text = capsys.readouterr().out
+    assert "spend-within-budget" in text
+    assert "dearest are ingestion-landing" in text
+    assert "stack dev must not be deployed as it is" in text
+
+
+def test_five_mistakes_are_one_message_and_status_two(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(
+        monkeypatch,
+        changed(
+            "ingestion", lod={}, builder={"memoryMb": 1, "timeoutSeconds": 0}, load={"filesPerDay": "x"}, logLevel=1
+        ),
+    )
+    assert main(["preview"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[0] == "stack dev has 5 problems in its configuration:"
+    assert len(captured.err.splitlines()) == 6
+
+
+def test_an_unknown_stack_is_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--stack", "nope"]) == 2
+    assert "there is no stack 'nope'" in capsys.readouterr().err
+
+
+def test_a_misspelt_value_in_a_resource_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.blocks.function.RUNTIME", "python3.31")
+    found = preview(stack_files.read("dev"))
+    (refusal,) = found.refusals
+    assert refusal.urn.endswith("::ingestion-manifest-builder-function")
+    assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
+    assert refusal.rule.startswith("must be one of ")
+    assert not found.deployable
+
+
+def exceptions(**changes: Any) -> StackConfig:
+    config = stack_files.read("dev")
+    one = {
+        "policy": "logs-expire",
+        "resource": "ingestion-manifest-builder-logs",
+        "reason": "a reason that is long enough",
+        "expires": "2999-12-31",
+        **changes,
+    }
+    return StackConfig(config.project, "dev", {**config.values, "polyphony:exceptions": json.dumps([one])})
+
+
+def test_an_exception_in_force_is_shown_in_every_run() -> None:
+    found = preview(exceptions())
+    assert "exceptions-in-force" in {one.policy for one in found.judgements}
+    assert found.deployable
+
+
+def test_an_expired_exception_blocks() -> None:
+    found = preview(exceptions(expires="2026-01-01"))
+    assert [one.policy for one in found.mandatory] == ["exceptions-in-order"]
+
+
+def test_an_exception_for_nothing_blocks() -> None:
+    messages = " ".join(one.message for one in preview(exceptions(policy="no-such", resource="nothing")).mandatory)
+    assert "names no policy" in messages
+    assert "names no resource" in messages
+
+
+def test_a_pack_that_cannot_start_says_why() -> None:
+    config = stack_files.read("dev")
+    values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
+    with pytest.raises(CannotPreview, match="exceptions"):
+        preview(StackConfig(config.project, "dev", values))
+
+
+def test_findings_become_sarif(tmp_path: Path) -> None:
+    path = tmp_path / "findings.sarif"
+    assert main(["preview", "--stack", "dev", "--sarif", str(path)]) == 0
+    (run,) = json.loads(path.read_text())["runs"]
+    rules = {one["id"] for one in run["tool"]["driver"]["rules"]}
+    assert run["results"]
+    assert {one["ruleId"] for one in run["results"]} <= rules
+    assert all(
+        one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
+        for one in run["results"]
+    )
+
+
+def test_a_mandatory_finding_is_an_error_in_sarif(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.blocks.function.RUNTIME", "python3.31")
+    found = preview(stack_files.read("dev"))
+    (run,) = document(found.rules, found.judgements, found.refusals, found.config)["runs"]
+    assert [one["ruleId"] for one in run["results"] if one["level"] == "error"] == ["service-refuses-value"]
+
+
+def test_a_secret_in_a_resource_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pulumi  # noqa: PLC0415
+
+    from components.foundation import alerts  # noqa: PLC0415
+
+    def with_secret(*arguments: Any, **named: Any) -> Any:
+        return original(*arguments, **{**named, "display_name": pulumi.Output.secret("canary")})
+
+    original = alerts.sns.Topic
+    monkeypatch.setattr(alerts.sns, "Topic", with_secret)
+    monkeypatch.setattr(previewing, "refusals", lambda _: [])
+    found = preview(stack_files.read("dev"))
+    out = io.StringIO()
+    report.show(found, Console(file=out, width=200))
+    assert "canary" not in out.getvalue() + json.dumps(found.as_json())
+    assert "[secret]" in json.dumps(found.as_json())
