@@ -25,13 +25,9 @@ def main() -> None:
         sys.path.append(str(ROOT))  # this process only: a worker gets a path of its own
         sys.argv = ["ministack"]
 
-        # These read the environment on import.
-        from ministack.app import main as serve  # noqa: PLC0415
+        from local.patches.install import serve  # noqa: PLC0415 - reads the environment that was just settled
 
-        from local.patches import transport  # noqa: PLC0415
-
-        transport.install()
-        serve()
+        serve(folder)
 
 
 def _end_with_the_parent() -> None:

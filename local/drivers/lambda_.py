@@ -9,8 +9,7 @@ from local.drivers.model import Call, Driver, Known, Made, Settled, answered, co
 from local.values import UNKNOWN, Archive
 
 
-@made("code")
-def archive_bytes(code: Archive) -> bytes:
+def archive_bytes_of(code: Archive) -> bytes:
     """The bytes of an archive: the file itself, or one made of its entries."""
     if code.path is not None:
         return (ROOT / code.path).read_bytes()
@@ -19,6 +18,17 @@ def archive_bytes(code: Archive) -> bytes:
         for name, text in code.entries:
             archive.writestr(name, text)
     return buffer.getvalue()
+
+
+archive_bytes = made("code")(archive_bytes_of)
+
+
+@made("code")
+def no_libraries(_code: Archive) -> bytes:
+    """A layer without content: its wheels are for arm64, and the emulator's environment has the same versions."""
+    return archive_bytes_of(
+        Archive(None, (("python/README", "the same packages are installed beside the emulator\n"),))
+    )
 
 
 def _unqualified(known: Known) -> Any:
@@ -195,7 +205,7 @@ DRIVERS = (
                     "Description": "description",
                     "CompatibleRuntimes": "compatibleRuntimes",
                     "CompatibleArchitectures": "compatibleArchitectures",
-                    "Content.ZipFile": archive_bytes,
+                    "Content.ZipFile": no_libraries,
                 },
             ),
         ),

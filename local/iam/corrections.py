@@ -1,0 +1,88 @@
+"""Requests that the emulator is known to misjudge, as IAM would be asked about them. Pure.
+
+Each entry says what is wrong. Whatever is not listed is left to the emulator.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local.iam.conditions import lowered
+from local.iam.evaluator import Request
+
+Body = Mapping[str, Any]
+LEADING_KEYS = "dynamodb:leadingkeys"
+
+AUTHORISED_AS = {
+    # The emulator asks for an action that does not exist.
+    "bedrock:Converse": "bedrock:InvokeModel",
+    "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
+}
+
+
+def corrected(
+    action: str, resource: str, body: Body, documents: Sequence[Mapping[str, Any]], hash_keys: Sequence[str]
+) -> Request | None:
+    """The request as IAM sees it, where the emulator is known to be wrong about it; none where it is not."""
+    if action in AUTHORISED_AS:
+        return Request(AUTHORISED_AS[action], resource)
+    if action == "cloudwatch:PutMetricData":
+        # The emulator does not know the namespace and denies.
+        return Request(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
+    if action.startswith("dynamodb:") and any(_asks_for(one, LEADING_KEYS) for one in documents):
+        # The emulator ignores the condition and allows.
+        keys = leading_keys(body, hash_keys)
+        return Request(action, resource, {LEADING_KEYS: keys} if keys else {})
+    return None
+
+
+def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
+    """The partition keys that a DynamoDB request names; `hash_keys` are those of its table and indexes."""
+    found: list[str] = []
+    for holder in _holders(body):
+        for part in ("Key", "Item"):
+            found += _of_item(holder.get(part), hash_keys)
+        for key in holder.get("Keys", []):
+            found += _of_item(key, hash_keys)
+        found += _of_query(holder, hash_keys)
+    return found
+
+
+def _holders(body: Body) -> list[Body]:
+    """The request itself, and each single request within a batch or a transaction."""
+    holders: list[Body] = [body]
+    items = body.get("RequestItems")
+    for one in items.values() if isinstance(items, Mapping) else ():
+        if isinstance(one, Mapping):
+            holders.append(one)
+        else:
+            holders += [inner for entry in one for inner in entry.values()]
+    for entry in body.get("TransactItems", ()):
+        holders += list(entry.values())
+    return holders
+
+
+def _of_item(item: Any, hash_keys: Sequence[str]) -> list[str]:
+    if not isinstance(item, Mapping):
+        return []
+    return [str(value) for key in hash_keys if key in item for value in item[key].values()]
+
+
+def _of_query(holder: Body, hash_keys: Sequence[str]) -> list[str]:
+    names, values = holder.get("ExpressionAttributeNames") or {}, holder.get("ExpressionAttributeValues") or {}
+    compared = re.findall(r"([#\w.-]+)\s*=\s*(:\w+)", holder.get("KeyConditionExpression") or "")
+    return [
+        str(value)
+        for name, placeholder in compared
+        if names.get(name, name) in hash_keys
+        for value in values.get(placeholder, {}).values()
+    ]
+
+
+def _asks_for(document: Mapping[str, Any], key: str) -> bool:
+    statements = document.get("Statement", [])
+    return any(
+        key in lowered(keys)
+        for statement in (statements if isinstance(statements, list) else [statements])
+        for keys in (statement.get("Condition") or {}).values()
+    )

@@ -1,0 +1,30 @@
+"""All patches in their order, then the emulator itself."""
+
+from pathlib import Path
+
+from ministack import app
+
+from local.iam.decisions import Recorder
+from local.patches import decisions, errors, integrations, transport
+from local.patches.queues import Queues
+from local.patches.service_roles import ServiceRoles
+
+RECORD = "decisions.jsonl"
+
+
+def serve(folder: Path) -> None:
+    """Serves until killed."""
+    install(folder)
+    app.main()
+
+
+def install(folder: Path) -> None:
+    """Mends the emulator; the record of IAM decisions goes into `folder`."""
+    recorder = Recorder(folder / RECORD)
+    roles = ServiceRoles(recorder)
+    transport.install()
+    decisions.install(recorder)
+    roles.install()
+    Queues(roles).install()
+    errors.install()
+    integrations.install()
