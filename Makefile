@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema preview up down outputs layers
+.PHONY: help test lint types schema preview up down outputs layers bench fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ outputs: .venv/.locked ## write frontend.json from the running local platform
 
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
+
+bench: .venv/.locked policies/.venv/.locked ## measure what docs/benchmarks.md reports
+	@$(RUN) benchmarks/preview.py
+
+fuzz: .venv/.locked ## the property tests with many more examples
+	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
 
 test: .venv/.locked .venv-emulator/.locked policies/.venv/.locked lint types ## lint, types and every test
 	@.venv/bin/python -m pytest

@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     _command(commands, "down", _down, "stop the local platform and remove what it left")
+    _command(commands, "layers", _layers, "build the handlers' layer")
+    _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
 
     options = parser.parse_args(arguments)
     command: Command = options.command
@@ -65,6 +67,18 @@ def _down(_options: argparse.Namespace) -> int:
     from local import platform  # noqa: PLC0415
 
     return platform.down()
+
+
+def _layers(_options: argparse.Namespace) -> int:
+    from local import layers  # noqa: PLC0415
+
+    return layers.command()
+
+
+def _outputs(_options: argparse.Namespace) -> int:
+    from local import outputs  # noqa: PLC0415
+
+    return outputs.command()
 
 
 if __name__ == "__main__":

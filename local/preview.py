@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guardrails.pricing.estimate import CostReport, Priced, estimate
-
 from components.settings import SettingsError
+from guardrails.pricing.estimate import CostReport, Priced, estimate
 from local import program, report, sarif, stack_files
 from local.checks import NoDriver, Refusal, refusals
 from local.graph import Graph, Resource
@@ -117,7 +116,8 @@ def preview(config: StackConfig) -> Preview:
 def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     """`make preview`: prints the preview and returns the exit status."""
     try:
-        found = preview(stack_files.read(stack))
+        with report.working(f"previewing {stack}", quiet=as_json):
+            found = preview(stack_files.read(stack))
     except (StackFileError, CannotPreview) as error:
         print(error, file=sys.stderr)
         return 2

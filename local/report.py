@@ -5,6 +5,8 @@ Colour on a terminal, plain text in a pipe: rich decides by what it writes to.
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,6 +37,17 @@ def show(found: "Preview", console: Console | None = None) -> None:
     _outputs(out, found)
     verdict = "[green]may be deployed[/]" if found.deployable else "[bold red]must not be deployed as it is[/]"
     out.print(f"\nstack {escape(found.config.stack)} {verdict}", soft_wrap=True)
+
+
+@contextmanager
+def working(what: str, *, quiet: bool) -> Iterator[None]:
+    """Says what is being done while it is being done; on a terminal only."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
 
 
 def terminal() -> Console:

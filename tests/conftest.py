@@ -1,6 +1,7 @@
 """Guards that hold for every test, and the engine that component tests run on."""
 
 import inspect
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,16 @@ from tests.engine import Engine
 
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
-settings.load_profile("ci")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What says nothing else of itself is a unit test."""
+    for item in items:
+        if not any(item.iter_markers()):
+            item.add_marker("unit")
 
 
 @pytest.fixture

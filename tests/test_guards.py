@@ -35,6 +35,7 @@ def test_an_apply_that_nobody_awaits_is_noticed(unawaited: dict[int, str]) -> No
     unawaited.clear()  # or this very test would fail for it
     loop.run_until_complete(output.future())
     loop.close()
+    asyncio.set_event_loop(None)
 
 
 def output_line() -> int:

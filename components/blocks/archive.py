@@ -6,6 +6,7 @@ runs: no caches, no tests. Handlers sit in it under their own paths, so that imp
 
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,12 +29,17 @@ def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
 
 def zipped(subsystem: str, root: Path = ROOT) -> bytes:
     """The zip itself."""
+    return zip_of((path.as_posix(), root / path) for path in sources(subsystem, root))
+
+
+def zip_of(files: Iterable[tuple[str, Path]]) -> bytes:
+    """A zip of files under the names given: its bytes depend on names and contents alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sources(subsystem, root):
-            entry = zipfile.ZipInfo(path.as_posix(), EPOCH)
+        for name, path in files:
+            entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = READABLE
-            archive.writestr(entry, (root / path).read_bytes())
+            archive.writestr(entry, path.read_bytes())
     return buffer.getvalue()
 
 

@@ -93,7 +93,12 @@ class IdentitySettings(Settings):
     audience: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     """What tokens must carry as `aud`."""
     jwks_url: HttpUrl | None = None
-    """Where the provider publishes its keys; none derives it from the issuer."""
+    """Where the provider publishes its keys; none is `.well-known/jwks.json` below the issuer."""
+
+    @property
+    def keys_url(self) -> str:
+        """Where the provider's keys are: as told, or where most providers have them."""
+        return str(self.jwks_url) if self.jwks_url else f"{str(self.issuer).rstrip('/')}/.well-known/jwks.json"
 
     @model_validator(mode="after")
     def _oidc_names_its_provider(self) -> "IdentitySettings":

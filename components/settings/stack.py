@@ -46,6 +46,13 @@ class StackSettings(Settings):
                 foundation.identity.auth.value,
                 f"`oidc` in {self.environment}: `none` is for local and dev only",
             )
+        for key, url in (("issuer", foundation.identity.issuer), ("jwksUrl", foundation.identity.jwks_url)):
+            if url is not None and url.scheme != "https" and self.environment is not Environment.LOCAL:
+                yield Problem(
+                    f"foundation.identity.{key}",
+                    f'"{url}"',
+                    f"an https address in {self.environment}: keys travel by it",
+                )
         if not foundation.alerts.emails and not self.environment.relaxed:
             yield Problem(
                 "foundation.alerts.emails", "[]", f"at least one address in {self.environment}: alarms need a reader"

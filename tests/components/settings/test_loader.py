@@ -118,6 +118,20 @@ def test_oidc_must_name_its_provider() -> None:
     assert "with auth oidc, issuer and audience must be given" in problems(config({**FOUNDATION, "identity": {}}))[0]
 
 
+def test_keys_of_the_provider_travel_by_https_except_on_this_machine() -> None:
+    plain = {**FOUNDATION, "identity": {"issuer": "http://127.0.0.1:9/", "audience": "us"}}
+    assert load(config(plain, environment="local"), "local")
+    assert [line.split(" = ")[0] for line in problems(config(plain))] == ["foundation.identity.issuer"]
+
+
+def test_the_providers_keys_are_where_it_says_or_where_most_have_them() -> None:
+    told = {"issuer": "https://login.example.com/x/", "audience": "us", "jwksUrl": "https://keys.example.com/k"}
+    assert load(config({**FOUNDATION, "identity": told}), "dev").foundation.identity.keys_url == told["jwksUrl"]
+    del told["jwksUrl"]
+    derived = load(config({**FOUNDATION, "identity": told}), "dev").foundation.identity.keys_url
+    assert derived == "https://login.example.com/x/.well-known/jwks.json"
+
+
 def test_a_large_batch_needs_a_window() -> None:
     raw = config(ingestion={"intake": {"batchSize": 11, "batchWindowSeconds": 0}})
     assert problems(raw)[0].startswith("ingestion.intake.batchWindowSeconds = 0: at least 1")

@@ -1,0 +1,26 @@
+"""The page of requirements names tests that exist."""
+
+import ast
+import re
+
+import pytest
+
+from local import ROOT
+
+PAGE = ROOT / "docs" / "requirements.md"
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE.read_text())))
+
+
+def test_the_page_names_tests() -> None:
+    assert len(NAMED) > 15
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_a_test_named_as_proof_exists(path: str, name: str) -> None:
+    tree = ast.parse((ROOT / path).read_text())
+    assert name in {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+
+
+def test_every_file_named_exists() -> None:
+    for path in re.findall(r"`((?:components|handlers|local|policies)/[\w/]+\.py)`", PAGE.read_text()):
+        assert (ROOT / path).is_file(), path
