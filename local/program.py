@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import pulumi
 from pulumi.runtime import mocks
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT
@@ -70,6 +70,7 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
             monitor=monitor,
         )
         set_root_resource(cast("Any", None))
+        SETTINGS.outputs.clear()  # the one thing that Pulumi keeps outside its context: tasks of an earlier run
         pulumi.runtime.set_all_config(dict(config.values), sorted(config.secret_keys))
 
         def entry() -> None:
