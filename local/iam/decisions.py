@@ -1,6 +1,6 @@
 """The record of IAM decisions on roles: one JSON line each, written by the launcher, read by whoever judges grants.
 
-The same decision is written once: what counts is which grants were used, not how often.
+It begins anew with each emulator.
 """
 
 import json
@@ -31,19 +31,14 @@ class Recorder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._path.touch(mode=0o600)
-        self._last: dict[tuple[str, str, str], Verdict] = {}
+        self._path.write_text("", encoding="utf-8")
         self._lock = threading.Lock()
 
     def record(self, decision: Decision) -> None:
-        """Writes a decision down, unless it was the last one on its subject."""
-        subject = (decision.role, decision.action, decision.resource)
-        with self._lock:
-            if self._last.get(subject) is decision.verdict:
-                return
-            self._last[subject] = decision.verdict
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps(asdict(decision))}\n")
+        """Writes a decision down."""
+        line = f"{json.dumps(asdict(decision))}\n"
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
 
 
 def read(path: Path, offset: int = 0) -> list[Decision]:

@@ -1,10 +1,11 @@
 """The platform on an emulator of its own, brought up once for all end-to-end tests (they share one xdist group)."""
 
-import time
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from _pytest.nodeid import NodeId
@@ -12,13 +13,16 @@ from _pytest.nodeid import NodeId
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
+from local.flows.ingestion import Intake
 from local.graph import Graph, Resource
+from local.iam.decisions import Decision, read
+from local.iam.evaluator import Verdict
+from local.iam.table import Table, granted_on, reviewed_grants, table
 from local.platform import Deployed, deploy
 from local.progress import Silent
 from local.values import Props
 
-T = TypeVar("T")
-PATIENCE_SECONDS = 20
+PREFIX = "polyphony-local-"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,22 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
 
 
-def eventually(found: Callable[[], T | None], what: str) -> T:
-    """The first thing that `found` finds. The one place where tests wait: the emulator works on after it answered."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (value := found()) is None:
-        assert time.monotonic() < deadline, f"{what}: not in {PATIENCE_SECONDS} s"
-        time.sleep(0.05)
-    return value
-
-
-@dataclass(frozen=True)
+@dataclass
 class Platform:
     """What a test sees of it."""
 
     emulator: Emulator
     deployed: Deployed
     client: EmulatorClients
+    unexplained_since: int = 0
+    """Refusals after this mark are nobody's intention."""
 
     @property
     def outputs(self) -> Props:
@@ -66,6 +63,67 @@ class Platform:
     def id(self, name: str) -> Any:
         """The id of a resource by its Pulumi name."""
         return self.resource(name).id
+
+    @property
+    def record(self) -> Path:
+        """Where the emulator writes its IAM decisions."""
+        return self.emulator.folder / "decisions.jsonl"
+
+    def mark(self) -> int:
+        """The end of the record: what comes later is read with `decisions(mark)`."""
+        return self.record.stat().st_size
+
+    def decisions(self, mark: int) -> list[Decision]:
+        """Every decision since the mark."""
+        return read(self.record, mark)
+
+    def grants_against_use(self, mark: int) -> Table:
+        """The table of grants and their use since the mark."""
+        granted = granted_on(self.client("iam"), PREFIX)
+        return table(granted, self.decisions(mark), reviewed_grants(), PREFIX)
+
+    @contextmanager
+    def actions_of(self, role: str, *, without: str = "", more: str = "") -> Iterator[None]:
+        """A role's grants with an action less or more, until the end of the block."""
+        iam = self.client("iam")
+        name = f"{PREFIX}{role}"
+        document = iam.get_role_policy(RoleName=name, PolicyName="grants")["PolicyDocument"]
+        changed: dict[str, Any] = json.loads(json.dumps(document))
+        for statement in changed["Statement"]:
+            statement["Action"] = [one for one in statement["Action"] if one != without]
+        changed["Statement"] = [one for one in changed["Statement"] if one["Action"]]
+        if more:
+            changed["Statement"].append({"Effect": "Allow", "Action": [more], "Resource": ["*"]})
+        assert changed != document, "nothing was changed"
+        iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=json.dumps(changed))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=json.dumps(document))
+            self.unexplained_since = self.mark()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused(platform: Platform) -> Iterator[None]:
+    """A missing grant fails the test that needs it, and names action and role."""
+    platform.unexplained_since = platform.mark()
+    yield
+    refused = [one for one in platform.decisions(platform.unexplained_since) if one.verdict is not Verdict.ALLOW]
+    assert not refused, "\n".join(f"used and not granted: {one}" for one in dict.fromkeys(refused))
+
+
+@pytest.fixture
+def intake(platform: Platform) -> Iterator[Intake]:
+    """Ingestion's intake; what a test leaves waiting for another attempt is thrown away."""
+    made = Intake(
+        client=platform.client,
+        bucket=platform.outputs["frontend"]["ingestion"]["bucket"],
+        queue_url=platform.id("ingestion-intake-queue"),
+        dead_letters_url=platform.id("ingestion-intake-dlq-queue"),
+        table=platform.id("ingestion-files-table"),
+    )
+    yield made
+    made.purge()
 
 
 @pytest.fixture(scope="session")

@@ -1,75 +1,54 @@
 """Ingestion's intake, driven from outside: the handler runs from the deployed zip, with its own role."""
 
-import json
-from typing import Any
-
 import pytest
 
-from tests.end_to_end.conftest import Platform, eventually
+from local.flows import eventually
+from local.flows.ingestion import Intake
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def items(platform: Platform, key: str) -> list[dict[str, Any]]:
-    found = platform.client("dynamodb").scan(TableName=platform.id("ingestion-files-table"))["Items"]
-    return [one for one in found if one["object_key"]["S"] == key]
+def test_a_dropped_file_is_tracked_once_as_pending(intake: Intake) -> None:
+    version = intake.drop("incoming/one file+ü.ndjson")
+    [record] = intake.tracked("incoming/one file+ü.ndjson")
+    assert record["status"] == {"S": "pending"}
+    assert record["version_id"] == {"S": version}
+    assert record["size"] == {"N": "9"}
 
 
-def drop(platform: Platform, key: str, body: bytes = b'{"a": 1}\n') -> str:
-    bucket = platform.outputs["frontend"]["ingestion"]["bucket"]
-    answer = platform.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
-    return str(answer["VersionId"])
+def test_a_file_outside_the_prefix_is_left_alone(intake: Intake) -> None:
+    intake.drop("elsewhere/two.ndjson")
+    intake.drop("incoming/after-two.ndjson")
+    intake.tracked("incoming/after-two.ndjson")
+    intake.emptied()
+    assert intake.records("elsewhere/two.ndjson") == []
 
 
-def waiting(platform: Platform, queue: str) -> dict[str, int]:
-    answer = platform.client("sqs").get_queue_attributes(
-        QueueUrl=platform.id(queue),
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )
-    return {name: int(value) for name, value in answer["Attributes"].items()}
+def test_a_repeated_delivery_tracks_the_file_once(intake: Intake) -> None:
+    intake.drop("incoming/three.ndjson")
+    [first] = intake.tracked("incoming/three.ndjson")
+    intake.announce_again(first)
+    intake.emptied()
+    assert intake.records("incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
 
 
-def test_a_dropped_file_is_tracked_once_as_pending(platform: Platform) -> None:
-    version = drop(platform, "incoming/one file+ü.ndjson")
-    [item] = eventually(lambda: items(platform, "incoming/one file+ü.ndjson") or None, "the file's record")
-    assert item["status"] == {"S": "pending"}
-    assert item["version_id"] == {"S": version}
-    assert item["size"] == {"N": "9"}
-
-
-def test_a_file_outside_the_prefix_is_left_alone(platform: Platform) -> None:
-    drop(platform, "elsewhere/two.ndjson")
-    drop(platform, "incoming/after-two.ndjson")
-    eventually(lambda: items(platform, "incoming/after-two.ndjson") or None, "the later file's record")
-    assert items(platform, "elsewhere/two.ndjson") == []
-
-
-def test_a_repeated_delivery_tracks_the_file_once(platform: Platform) -> None:
-    drop(platform, "incoming/three.ndjson")
-    [first] = eventually(lambda: items(platform, "incoming/three.ndjson") or None, "the file's record")
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "eventTime": first["arrived_at"]["S"],
-        "s3": {
-            "bucket": {"name": first["bucket"]["S"]},
-            "object": {"key": "incoming/three.ndjson", "size": 9, "versionId": first["version_id"]["S"]},
-        },
-    }
-    queue = platform.id("ingestion-intake-queue")
-    platform.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"Records": [record]}))
+def test_only_the_message_that_is_no_event_is_given_back(intake: Intake) -> None:
+    intake.send("not JSON at all")
+    intake.drop("incoming/in-the-same-batch.ndjson")
+    intake.tracked("incoming/in-the-same-batch.ndjson")
     eventually(
-        lambda: True if not any(waiting(platform, "ingestion-intake-queue").values()) else None, "an empty queue"
+        lambda: True if intake.waiting(intake.queue_url) == (0, 1) else None, "the bad message, hidden until a retry"
     )
-    assert items(platform, "incoming/three.ndjson") == [first], "nothing was added, and nothing was written over"
+    assert intake.waiting(intake.dead_letters_url) == (0, 0), "it has attempts left"
 
 
-def test_a_message_that_is_no_event_is_given_back_and_parked(platform: Platform) -> None:
-    sqs = platform.client("sqs")
-    queue = platform.id("ingestion-intake-queue")
-    before = waiting(platform, "ingestion-intake-dlq-queue")
-    sqs.send_message(QueueUrl=queue, MessageBody="not JSON at all")
-    eventually(
-        lambda: waiting(platform, "ingestion-intake-queue")["ApproximateNumberOfMessagesNotVisible"] or None,
-        "the message, refused and hidden until its next attempt",
-    )
-    assert waiting(platform, "ingestion-intake-dlq-queue") == before, "it has attempts left"
+def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
+    """The emulator by itself would hand over ten at most."""
+    keys = [f"incoming/many/{number}.ndjson" for number in range(25)]
+    for key in keys:
+        intake.drop(key)
+    eventually(lambda: True if all(intake.records(key) for key in keys) else None, "all records")
+    logs = intake.client("logs")
+    events = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-ingestion-manifest-builder")["events"]
+    sizes = [line["message"] for line in events if "batch_taken_in" in line["message"]]
+    assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes

@@ -1,0 +1,23 @@
+"""What each subsystem does, driven from outside as its users would: for the demo, and for the end-to-end tests."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 20
+POLL_SECONDS = 0.05
+
+
+class NotInTime(Exception):
+    """Something that should have happened did not."""
+
+
+def eventually(found: Callable[[], T | None], what: str) -> T:
+    """The first thing that `found` finds. The one place that waits: the platform works on after it answered."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (value := found()) is None:
+        if time.monotonic() > deadline:
+            raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s")
+        time.sleep(POLL_SECONDS)
+    return value
