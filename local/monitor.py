@@ -48,9 +48,10 @@ class Monitor(MockMonitor):
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         """Answers a function of the provider; the mock itself would leave an event loop open in this thread."""
-        answer = Struct()
+        response = resource_pb2.ResourceInvokeResponse()
+        answer: Struct = getattr(response, "return")  # a keyword of Python, and the protocol's name
         answer.update(self._provider.call(request.tok, properties(request.args)))
-        return resource_pb2.ResourceInvokeResponse(**{"return": answer})
+        return response
 
     def RegisterResource(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.RegisterResourceRequest

@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
+from pulumi_aws import sns
 from rich.console import Console
 
 from local import preview as previewing
@@ -25,7 +27,7 @@ def changed(section: str, stack: str = "dev", **changes: Any) -> StackConfig:
 
 
 def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
-    monkeypatch.setattr(previewing.stack_files, "read", lambda _: config)
+    monkeypatch.setattr(stack_files, "read", lambda _: config)
 
 
 def foundation(**changes: Any) -> StackConfig:
@@ -169,15 +171,11 @@ def test_a_mandatory_finding_is_an_error_in_sarif(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_secret_in_a_resource_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pulumi  # noqa: PLC0415
-
-    from components.foundation import alerts  # noqa: PLC0415
-
-    def with_secret(*arguments: Any, **named: Any) -> Any:
+    def with_secret(*arguments: Any, **named: Any) -> sns.Topic:
         return original(*arguments, **{**named, "display_name": pulumi.Output.secret("canary")})
 
-    original = alerts.sns.Topic
-    monkeypatch.setattr(alerts.sns, "Topic", with_secret)
+    original = sns.Topic
+    monkeypatch.setattr(sns, "Topic", with_secret)
     monkeypatch.setattr(previewing, "refusals", lambda _: [])
     found = preview(stack_files.read("dev"))
     out = io.StringIO()

@@ -74,7 +74,8 @@ def test_a_condition_on_a_key_that_the_action_lacks_is_refused() -> None:
 
 
 def test_global_condition_keys_are_known() -> None:
-    assert grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
+    one = grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
+    assert one.conditions == (("StringEquals", "aws:PrincipalTag/user", ("x",)),)
 
 
 def test_an_action_without_resource_level_takes_a_star() -> None:

@@ -74,7 +74,7 @@ def test_anomalies_are_told_at_once_and_from_the_threshold_on(engine: Engine) ->
 def test_a_stack_that_does_not_own_the_monitor_makes_none(engine: Engine) -> None:
     recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyMonitorOwned": False})
     assert recorded.all("costexplorer.AnomalyMonitor") == recorded.all("costexplorer.AnomalySubscription") == []
-    assert recorded.one("budgets.Budget")
+    assert recorded.one("budgets.Budget").inputs["timeUnit"] == "MONTHLY"
 
 
 def test_backups_are_daily_and_expire(engine: Engine) -> None:

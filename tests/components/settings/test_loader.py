@@ -120,7 +120,7 @@ def test_oidc_must_name_its_provider() -> None:
 
 def test_keys_of_the_provider_travel_by_https_except_on_this_machine() -> None:
     plain = {**FOUNDATION, "identity": {"issuer": "http://127.0.0.1:9/", "audience": "us"}}
-    assert load(config(plain, environment="local"), "local")
+    assert load(config(plain, environment="local"), "local").environment is Environment.LOCAL
     assert [line.split(" = ")[0] for line in problems(config(plain))] == ["foundation.identity.issuer"]
 
 
@@ -138,7 +138,7 @@ def test_a_large_batch_needs_a_window() -> None:
 
 
 def test_keys_of_other_namespaces_are_left_to_their_owners() -> None:
-    assert load({**config(), "aws:region": "us-east-1"}, "dev")
+    assert load({**config(), "aws:region": "us-east-1"}, "dev").environment is Environment.DEV
 
 
 def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
