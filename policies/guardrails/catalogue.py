@@ -1,12 +1,23 @@
 """Every policy of the pack."""
 
-from guardrails import cost, least_privilege, reliability, waivers
+from datetime import date
+
+from guardrails import cost, data_protection, least_privilege, reliability, waivers
 from guardrails.record import Policy
 from guardrails.surroundings import Surroundings
 
-FIXED: tuple[Policy, ...] = (*least_privilege.POLICIES, *cost.POLICIES, *reliability.POLICIES)
+
+def named(today: date) -> tuple[Policy, ...]:
+    """The policies that an exception may speak of."""
+    return (
+        *least_privilege.POLICIES,
+        *cost.POLICIES,
+        *data_protection.POLICIES,
+        *reliability.policies(today),
+    )
 
 
 def policies(surroundings: Surroundings) -> tuple[Policy, ...]:
-    """All policies: the fixed ones, and those that speak of this stack's exceptions."""
-    return (*FIXED, *waivers.policies(surroundings, frozenset(policy.name for policy in FIXED)))
+    """All policies: the named ones, and those about this stack's exceptions."""
+    known = named(surroundings.today)
+    return (*known, *waivers.policies(surroundings, frozenset(policy.name for policy in known)))

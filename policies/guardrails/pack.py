@@ -6,7 +6,7 @@ every run by policies of their own, because a policy has one level for all resou
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,9 @@ import pulumi.runtime
 import pulumi_policy as sdk
 
 from guardrails import catalogue
-from guardrails.record import Judged, Policy, ResourcePolicy, StackPolicy
+from guardrails.record import Finding, Judged, Limits, Policy, RelationPolicy, ResourcePolicy, Stack, StackPolicy
 from guardrails.surroundings import Surroundings, Unusable, read
+from guardrails.types import PLATFORM
 
 NAME = "polyphony-guardrails"
 
@@ -33,10 +34,11 @@ def start() -> None:
 
 def policies(surroundings: Surroundings) -> list[sdk.Policy]:
     """All policies, at the levels of this environment."""
-    return [_built(record, surroundings) for record in catalogue.policies(surroundings)]
+    return [built(record, surroundings) for record in catalogue.policies(surroundings)]
 
 
-def _built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
+def built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
+    """One policy as the SDK has it."""
     common: dict[str, Any] = {
         "name": record.name,
         "description": record.description,
@@ -44,41 +46,99 @@ def _built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
         "severity": sdk.Severity(record.severity.value),
         "tags": [record.group.value, *record.frameworks],
         "remediation_steps": record.remedy,
+        "config_schema": _schema(record),
     }
-    if isinstance(record, StackPolicy):
-        return sdk.StackValidationPolicy(**common, validate=_stack_check(record, surroundings))
-    if isinstance(record, ResourcePolicy):
-        return sdk.ResourceValidationPolicy(**common, validate=_resource_check(record, surroundings))
-    raise TypeError(f"{record.name} is neither a resource nor a stack policy")
+    match record:
+        case ResourcePolicy():
+            return sdk.ResourceValidationPolicy(
+                **common,
+                validate=_resource_check(record, surroundings),
+                remediate=_remedy(record, surroundings) if record.remediate else None,
+            )
+        case RelationPolicy():
+            return sdk.StackValidationPolicy(**common, validate=_stack_check(record, record.findings, surroundings))
+        case StackPolicy():
+            return sdk.StackValidationPolicy(**common, validate=_stack_check(record, record.check, surroundings))
+    raise TypeError(f"{record.name} is no kind of policy that the pack knows")
+
+
+def _schema(record: Policy) -> sdk.PolicyConfigSchema | None:
+    if not record.limits:
+        return None
+    return sdk.PolicyConfigSchema(
+        {
+            one.name: {"type": "number", "minimum": 0, "default": one.default, "description": one.says}
+            for one in record.limits
+        }
+    )
 
 
 def _resource_check(
     record: ResourcePolicy, surroundings: Surroundings
 ) -> Callable[[sdk.ResourceValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
-        if args.resource_type not in record.types or surroundings.waived(record.name, args.name):
+        if not record.judges(args.resource_type) or surroundings.waived(record.name, args.name):
             return
-        for message in record.check(Judged(args.urn, args.resource_type, args.name, args.props)):
+        for message in record.check(_judged(args, record)):
             report(f"{message} {record.remedy}", None)
 
     return validate
 
 
+def _remedy(
+    record: ResourcePolicy, surroundings: Surroundings
+) -> Callable[[sdk.ResourceValidationArgs], Awaitable[Mapping[str, Any]] | None]:
+    def remediate(args: sdk.ResourceValidationArgs) -> Awaitable[Mapping[str, Any]] | None:
+        if record.remediate is None or not record.judges(args.resource_type):
+            return None
+        if surroundings.waived(record.name, args.name):
+            return None
+        changes = record.remediate(_judged(args, record), surroundings.tags)
+        if not changes:
+            return None
+        _merge(args.props, changes)
+        return _ready(args.props)
+
+    return remediate
+
+
+async def _ready(props: Mapping[str, Any]) -> Mapping[str, Any]:
+    return props
+
+
+def _merge(into: Any, changes: Mapping[str, Any]) -> None:
+    """Writes changes through the SDK's own view of the properties, which keeps secret what was secret."""
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), Mapping):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
 def _stack_check(
-    record: StackPolicy, surroundings: Surroundings
+    record: Policy, check: Callable[[Stack], Iterable[Finding]], surroundings: Surroundings
 ) -> Callable[[sdk.StackValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-        resources = judged(args.resources)
-        names = {one.urn: one.name for one in resources}
-        for finding in record.check(resources):
-            if not surroundings.waived(record.name, names.get(finding.urn, "")):
+        stack = judged(args.resources, record.limits_with(args.get_config()))
+        names = {one.urn: one.name for one in stack.resources}
+        whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the stack as a whole
+        for finding in check(stack):
+            if not surroundings.waived(record.name, names.get(finding.urn, whole)):
                 report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)
 
     return validate
 
 
-def judged(resources: list[sdk.PolicyResource]) -> list[Judged]:
-    """A stack's resources without the SDK; parents stand before their children, as the engine lists them."""
+def _judged(args: sdk.ResourceValidationArgs, record: Policy) -> Judged:
+    return Judged(args.urn, args.resource_type, args.name, args.props, limits=record.limits_with(args.get_config()))
+
+
+def judged(resources: list[sdk.PolicyResource], limits: Limits) -> Stack:
+    """A stack's resources without the SDK.
+
+    Parents and dependencies stand before what needs them, as the engine lists them; what a listing leaves out or
+    puts later is left out here too.
+    """
     found: dict[str, Judged] = {}
     for one in resources:
         found[one.urn] = Judged(
@@ -88,5 +148,10 @@ def judged(resources: list[sdk.PolicyResource]) -> list[Judged]:
             props=one.props,
             parent=found.get(one.parent.urn) if one.parent else None,
             dependencies=tuple(found[other.urn] for other in one.dependencies if other.urn in found),
+            references={
+                key: tuple(found[other.urn] for other in others if other.urn in found)
+                for key, others in one.property_dependencies.items()
+            },
+            limits=limits,
         )
-    return list(found.values())
+    return Stack(tuple(found.values()), limits)

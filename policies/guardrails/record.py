@@ -1,19 +1,27 @@
 """One record a policy: what it is called, whom it judges, how hard, and what to do about a finding."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pulumi_policy.proxy import UnknownValueError
+
 Props = Mapping[str, Any]
 """A resource's properties. Reading one that is not known yet raises the SDK's UnknownValueError."""
+
+Limits = Mapping[str, float]
+"""A policy's thresholds by name, as the pack's configuration or else the record says."""
 
 
 class Level(StrEnum):
     """What a finding does to a deployment."""
 
+    DISABLED = "disabled"
     ADVISORY = "advisory"
     MANDATORY = "mandatory"
+    REMEDIATE = "remediate"
+    """The pack mends the resource itself; what is still wrong then is mandatory."""
 
 
 class Severity(StrEnum):
@@ -32,6 +40,7 @@ class Group(StrEnum):
     COST = "cost"
     DATA_PROTECTION = "data protection"
     RELIABILITY = "reliability"
+    EXCEPTIONS = "exceptions"
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,11 @@ class Levels:
 
 ALWAYS = Levels(dev=Level.MANDATORY)
 NOT_IN_DEV = Levels(dev=Level.ADVISORY)
+OUTSIDE_DEV = Levels(dev=Level.DISABLED)
+ONLY_IN_PROD = Levels(dev=Level.DISABLED, staging=Level.ADVISORY)
 NEVER_BLOCKS = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.ADVISORY)
+BEFORE_PROD = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.DISABLED)
+REMEDIED = Levels(dev=Level.REMEDIATE, staging=Level.REMEDIATE, prod=Level.REMEDIATE)
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,40 @@ class Judged:
     props: Props
     parent: "Judged | None" = None
     dependencies: tuple["Judged", ...] = ()
+    references: Mapping[str, tuple["Judged", ...]] = field(default_factory=dict)
+    """Property → resources whose outputs it is made of: what a property names while its value is not known."""
+    limits: Limits = field(default_factory=dict)
+    """The thresholds of the policy that judges it."""
+
+    def at(self, *path: str) -> Any:
+        """A property below the first level, or none where one of the levels is absent."""
+        value: Any = self.props
+        for key in path:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(key)
+        return value
+
+    def has(self, key: str) -> bool:
+        """Whether a property is given, known or not."""
+        return key in list(self.props)
+
+    @property
+    def subsystem(self) -> str:
+        """The part of the platform it belongs to: the first word of its Pulumi name."""
+        return self.name.partition("-")[0]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Everything that is judged together."""
+
+    resources: tuple[Judged, ...]
+    limits: Limits = field(default_factory=dict)
+
+    def of(self, *types: str) -> list[Judged]:
+        """The resources of some types."""
+        return [one for one in self.resources if one.type in types]
 
 
 @dataclass(frozen=True)
@@ -74,8 +121,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A threshold of a policy, which the pack's configuration may set."""
+
+    name: str
+    default: float
+    says: str
+
+
+@dataclass(frozen=True)
 class Policy:
-    """What resource and stack policies have in common."""
+    """What all kinds of policy have in common."""
 
     name: str
     group: Group
@@ -87,6 +143,11 @@ class Policy:
     """What to change, in a sentence."""
     frameworks: tuple[str, ...] = ()
     """Controls of public frameworks that it truly covers, as `AWS FSBP SQS.1`."""
+    limits: tuple[Limit, ...] = ()
+
+    def limits_with(self, configured: Mapping[str, Any]) -> Limits:
+        """Its thresholds: the configured ones, else the defaults."""
+        return {one.name: float(configured.get(one.name, one.default)) for one in self.limits}
 
 
 @dataclass(frozen=True)
@@ -94,11 +155,39 @@ class ResourcePolicy(Policy):
     """Judges one resource at a time, by its inputs."""
 
     types: frozenset[str] = frozenset()
+    """Types it judges; one that ends in `/` stands for all types of that module."""
     check: Callable[[Judged], Iterable[str]] = field(default=lambda _: ())
+    remediate: Callable[[Judged, Mapping[str, str]], Props] | None = None
+    """What to change, from the resource and the tags that this stack gives; merged into its properties."""
+
+    def judges(self, kind: str) -> bool:
+        """Whether it judges resources of a type."""
+        return kind in self.types or f"{kind.rpartition('/')[0]}/" in self.types
+
+
+@dataclass(frozen=True)
+class RelationPolicy(Policy):
+    """Judges one resource by what stands around it in the stack."""
+
+    types: frozenset[str] = frozenset()
+    check: Callable[[Judged, Stack], Iterable[str]] = field(default=lambda _one, _stack: ())
+
+    def findings(self, stack: Stack) -> Iterator[Finding]:
+        """All findings. What one resource does not know yet keeps no other from being judged."""
+        unknown: UnknownValueError | None = None
+        for one in stack.of(*self.types):
+            try:
+                messages = list(self.check(one, stack))
+            except UnknownValueError as error:
+                unknown = unknown or error
+                continue
+            yield from (Finding(message, one.urn) for message in messages)
+        if unknown is not None:
+            raise unknown
 
 
 @dataclass(frozen=True)
 class StackPolicy(Policy):
     """Judges the whole stack, by what its resources are known to become."""
 
-    check: Callable[[list[Judged]], Iterable[Finding]] = field(default=lambda _: ())
+    check: Callable[[Stack], Iterable[Finding]] = field(default=lambda _: ())

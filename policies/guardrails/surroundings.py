@@ -1,13 +1,14 @@
-"""What the pack must know before the first resource: the environment, and the exceptions in force.
+"""What the pack must know before the first resource: the environment, the exceptions in force, the stack's tags.
 
-A policy's level is fixed when the pack starts, so both come from the stack's configuration. The pack has no defaults
+A policy's level is fixed when the pack starts, so all come from the stack's configuration. The pack has no defaults
 of its own: without them it does not start. The configuration may hold decrypted secrets and is never printed.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
@@ -37,6 +38,8 @@ class Surroundings:
     environment: str
     waivers: tuple[Waiver, ...]
     today: date
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags that are the same on everything of this stack, as far as its configuration says."""
 
     def waived(self, policy: str, resource: str) -> bool:
         """Whether a resource may break a policy today."""
@@ -60,4 +63,22 @@ def read(config: Mapping[str, str], project: str, today: date) -> Surroundings:
         raise Unusable(
             f"each of {project}:exceptions must have policy, resource, reason and expires (YYYY-MM-DD)"
         ) from error
-    return Surroundings(environment, waivers, today)
+    return Surroundings(environment, waivers, today, _tags(config, project, environment))
+
+
+def _tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
+    """The stack's tags; who owns and who pays for it stands in its foundation's settings."""
+    tags = {"Project": project, "Environment": environment}
+    for tag, key in (("Owner", "owner"), ("CostCenter", "costCenter")):
+        value = _foundation(config, project).get(key)
+        if isinstance(value, str):
+            tags[tag] = value
+    return tags
+
+
+def _foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
+    try:
+        loaded = json.loads(config.get(f"{project}:foundation", "{}"))
+    except ValueError:  # the program refuses such a file with a better message
+        return {}
+    return loaded if isinstance(loaded, dict) else {}

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 
-from guardrails.record import ALWAYS, NEVER_BLOCKS, Finding, Group, Judged, Policy, Severity, StackPolicy
+from guardrails.record import ALWAYS, NEVER_BLOCKS, Finding, Group, Policy, Severity, Stack, StackPolicy
 from guardrails.surroundings import Surroundings
-
-PLATFORM = "polyphony:platform:Platform"
+from guardrails.types import PLATFORM
 
 
 def policies(surroundings: Surroundings, known: frozenset[str]) -> tuple[Policy, ...]:
     """The policies about this stack's exceptions; `known` are the names that an exception may speak of."""
 
-    def in_force(resources: list[Judged]) -> Iterator[Finding]:
-        by_name = {one.name: one.urn for one in resources}
+    def in_force(stack: Stack) -> Iterator[Finding]:
+        by_name = {one.name: one.urn for one in stack.resources}
         for one in surroundings.waivers:
             if one.holds(surroundings.today):
                 yield Finding(
@@ -20,8 +19,8 @@ def policies(surroundings: Surroundings, known: frozenset[str]) -> tuple[Policy,
                     by_name.get(one.resource, ""),
                 )
 
-    def in_order(resources: list[Judged]) -> Iterator[Finding]:
-        names = {one.name for one in resources}
+    def in_order(stack: Stack) -> Iterator[Finding]:
+        names = {one.name for one in stack.resources}
         for one in surroundings.waivers:
             label = f"The exception of {one.resource} from {one.policy}"
             if not one.holds(surroundings.today):
@@ -31,10 +30,8 @@ def policies(surroundings: Surroundings, known: frozenset[str]) -> tuple[Policy,
             if one.resource not in names:
                 yield Finding(f"{label} names no resource of this stack.")
 
-    def agree(resources: list[Judged]) -> Iterator[Finding]:
-        for one in resources:
-            if one.type != PLATFORM:
-                continue
+    def agree(stack: Stack) -> Iterator[Finding]:
+        for one in stack.of(PLATFORM):
             if one.props["environment"] != surroundings.environment:
                 yield Finding(
                     f"The program says environment {one.props['environment']}, its configuration "
@@ -48,7 +45,7 @@ def policies(surroundings: Surroundings, known: frozenset[str]) -> tuple[Policy,
     return (
         StackPolicy(
             name="exceptions-in-force",
-            group=Group.LEAST_PRIVILEGE,
+            group=Group.EXCEPTIONS,
             severity=Severity.LOW,
             levels=NEVER_BLOCKS,
             description="Every exception in force is shown in every run.",
@@ -57,7 +54,7 @@ def policies(surroundings: Surroundings, known: frozenset[str]) -> tuple[Policy,
         ),
         StackPolicy(
             name="exceptions-in-order",
-            group=Group.LEAST_PRIVILEGE,
+            group=Group.EXCEPTIONS,
             severity=Severity.HIGH,
             levels=ALWAYS,
             description="An exception names a policy, a resource of this stack, and a day that has not passed.",
@@ -66,7 +63,7 @@ def policies(surroundings: Surroundings, known: frozenset[str]) -> tuple[Policy,
         ),
         StackPolicy(
             name="published-settings-agree",
-            group=Group.LEAST_PRIVILEGE,
+            group=Group.EXCEPTIONS,
             severity=Severity.HIGH,
             levels=ALWAYS,
             description="The program publishes the environment and exceptions that its configuration says.",

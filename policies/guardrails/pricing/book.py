@@ -1,4 +1,4 @@
-"""The price book: every price with its unit, its source and its date."""
+"""The price book: every price with its unit, its source, its date and how sure it is."""
 
 import functools
 import tomllib
@@ -14,8 +14,10 @@ class Price:
 
     usd: float
     unit: str
+    service: str
     source: str
     date: str
+    basis: str
 
 
 @functools.cache

@@ -1,28 +1,21 @@
 """The monthly cost of a stack: pure, from its resources and the usage that the platform publishes.
 
-A line is quantity times price. Usage belongs to a block and is found under the Pulumi name of the component that a
-resource is part of. Free tiers are left out. A billable type without a rule is listed as unpriced, never as zero.
+A line is quantity times price. Free tiers are left out. A billable type without a rule is listed as unpriced, a
+resource whose usage is not published as a gap, usage that nothing reads as a problem: none of them is ever zero.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from guardrails.pricing.book import prices
+from guardrails.pricing.rule import Bill, Priced
 from guardrails.pricing.rules import FREE, RULES
 
+__all__ = ["CostReport", "Line", "Priced", "estimate"]
 
-@dataclass(frozen=True)
-class Priced:
-    """One resource as the estimate sees it: known properties only."""
-
-    type: str
-    name: str
-    block: str
-    """Pulumi name of the component it is part of; usage is found under it."""
-    subsystem: str
-    props: Mapping[str, Any]
+Usage = Mapping[str, Mapping[str, float]]
+"""Pulumi name of a block → measure → amount a month."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +24,7 @@ class Line:
 
     subsystem: str
     block: str
+    service: str
     price: str
     quantity: float
     usd: float
@@ -41,7 +35,12 @@ class CostReport:
     """A month's cost."""
 
     lines: tuple[Line, ...]
-    unpriced: tuple[str, ...]
+    unpriced: tuple[str, ...] = ()
+    """Resources of billable types that no rule knows."""
+    gaps: tuple[str, ...] = ()
+    """Resources whose usage is not published."""
+    problems: tuple[str, ...] = ()
+    """Usage that no rule reads."""
 
     @property
     def total(self) -> float:
@@ -49,7 +48,7 @@ class CostReport:
         return sum(line.usd for line in self.lines)
 
     def by(self, attribute: str) -> dict[str, float]:
-        """Dollars by `subsystem`, `block` or `price`, dearest first."""
+        """Dollars by `subsystem`, `block`, `service` or `price`, dearest first."""
         sums: dict[str, float] = defaultdict(float)
         for line in self.lines:
             sums[getattr(line, attribute)] += line.usd
@@ -60,21 +59,48 @@ class CostReport:
         return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.by("block").items())[:count])
 
 
-def estimate(resources: Iterable[Priced], usage: Mapping[str, Mapping[str, float]]) -> CostReport:
+def estimate(resources: Iterable[Priced], usage: Usage) -> CostReport:
     """What the resources cost a month at this usage."""
-    book = prices()
+    blocks: dict[str, list[Priced]] = defaultdict(list)
+    for one in resources:
+        if one.type.startswith("aws:"):
+            blocks[one.block].append(one)
     lines: list[Line] = []
     unpriced: list[str] = []
-    for one in resources:
-        if one.type in FREE or not one.type.startswith("aws:"):
+    gaps: list[str] = []
+    for block, members in blocks.items():
+        for one in members:
+            if one.type in FREE:
+                continue
+            if one.type not in RULES:
+                unpriced.append(f"{one.name} ({one.type})")
+                continue
+            lines += _lines(Bill(one, usage.get(block, {}), tuple(members)))
+            gaps += _gap(one, usage.get(block, {}))
+    return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_problems(blocks, usage)))
+
+
+def _lines(bill: Bill) -> Iterator[Line]:
+    book, one = prices(), bill.one
+    for name, quantity in RULES[one.type].quantities(bill):
+        if quantity:
+            price = book[name]
+            yield Line(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
+
+
+def _gap(one: Priced, usage: Mapping[str, float]) -> Iterator[str]:
+    rule = RULES[one.type]
+    missing = [measure for measure in rule.needs if measure not in list(usage)]
+    if missing and not rule.needless(one):
+        yield f"{one.name} has no usage published ({', '.join(missing)} of {one.block})"
+
+
+def _problems(blocks: Mapping[str, list[Priced]], usage: Usage) -> Iterator[str]:
+    for block, measures in usage.items():
+        if block not in blocks:
+            yield f"usage is published for {block}, which is no block of this stack"
             continue
-        rule = RULES.get(one.type)
-        if rule is None:
-            unpriced.append(f"{one.name} ({one.type})")
-            continue
-        lines += [
-            Line(one.subsystem, one.block, price, quantity, quantity * book[price].usd)
-            for price, quantity in rule(one.props, usage.get(one.block, {}))
-            if quantity
-        ]
-    return CostReport(tuple(lines), tuple(unpriced))
+        read = {measure for one in blocks[block] if one.type in RULES for measure in RULES[one.type].measures}
+        for measure in measures:
+            if measure not in read:
+                yield f"{block}.{measure} is read by no price; {block} has {', '.join(sorted(read)) or 'none'}"

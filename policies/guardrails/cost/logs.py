@@ -1,0 +1,124 @@
+"""Logs expire, and whoever writes logs writes them into a group of ours."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from guardrails.record import (
+    NOT_IN_DEV,
+    REMEDIED,
+    Group,
+    Judged,
+    Limit,
+    Props,
+    RelationPolicy,
+    ResourcePolicy,
+    Severity,
+    Stack,
+)
+from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE
+
+REST_EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
+
+
+def _for_ever(one: Judged) -> Iterator[str]:
+    if not one.props.get("retentionInDays"):
+        yield "It keeps its logs for ever."
+
+
+def _expiring(one: Judged, _tags: Mapping[str, str]) -> Props:
+    return {} if one.props.get("retentionInDays") else {"retentionInDays": int(one.limits["days"])}
+
+
+def _too_long(one: Judged) -> Iterator[str]:
+    days, most = one.props.get("retentionInDays") or 0, one.limits["days"]
+    if days > most:
+        yield f"It keeps its logs for {days:g} days, more than {most:g}."
+
+
+def _names(stack: Stack) -> set[str]:
+    return {str(one.props["name"]) for one in stack.of(LOG_GROUP) if one.has("name") and not one.references.get("name")}
+
+
+def _function_without_group(one: Judged, stack: Stack) -> Iterator[str]:
+    group = one.at("loggingConfig", "logGroup") or f"/aws/lambda/{one.props['name']}"
+    if group not in _names(stack):
+        yield f"It logs into {group}, which AWS makes by itself, without retention."
+
+
+def _stage_without_group(one: Judged, stack: Stack) -> Iterator[str]:
+    """The group's name has the API's id; while that is unknown, the name is made of the API's outputs."""
+    apis = one.references.get("restApi", ())
+    if apis:
+        owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.of(LOG_GROUP))
+    else:
+        owned = f"{REST_EXECUTION_LOGS}{one.props['restApi']}/{one.props['stageName']}" in _names(stack)
+    if not owned:
+        yield f"Its execution logs go into {REST_EXECUTION_LOGS}…, which AWS makes by itself, without retention."
+
+
+def _job_without_group(one: Judged, stack: Stack) -> Iterator[str]:
+    if one.type == GLUE_JOB:
+        group = one.at("defaultArguments", "--continuous-log-logGroup")
+    else:
+        configuration = json.loads(one.props.get("containerProperties") or "{}").get("logConfiguration", {})
+        group = configuration.get("options", {}).get("awslogs-group")
+    if group not in _names(stack):
+        yield f"It logs into {group or 'a group'} that AWS makes by itself, without retention."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="logs-expire",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=REMEDIED,
+        description="Every log group has a retention.",
+        remedy="Set retentionInDays (foundation.logs.retentionDays does).",
+        frameworks=("AWS Security Hub CloudWatch.16",),
+        limits=(Limit("days", 90, "The retention that a group without one is given."),),
+        types=frozenset({LOG_GROUP}),
+        check=_for_ever,
+        remediate=_expiring,
+    ),
+    ResourcePolicy(
+        name="logs-expire-in-time",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="No log group is kept longer than it is worth.",
+        remedy="Lower foundation.logs.retentionDays; what must stay longer belongs into a bucket.",
+        limits=(Limit("days", 400, "The longest retention."),),
+        types=frozenset({LOG_GROUP}),
+        check=_too_long,
+    ),
+    RelationPolicy(
+        name="function-logs-owned",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="Every function logs into a group of ours.",
+        remedy="Use the function block, which makes the group and names it.",
+        types=frozenset({FUNCTION}),
+        check=_function_without_group,
+    ),
+    RelationPolicy(
+        name="rest-api-logs-owned",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="The execution logs of every REST stage go into a group of ours.",
+        remedy=f"Make a log group named {REST_EXECUTION_LOGS}<api id>/<stage> before the stage.",
+        types=frozenset({REST_STAGE}),
+        check=_stage_without_group,
+    ),
+    RelationPolicy(
+        name="job-logs-owned",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="Every Glue and Batch job logs into a group of ours.",
+        remedy="Name it: --continuous-log-logGroup for Glue, logConfiguration with awslogs-group for Batch.",
+        types=frozenset({BATCH_JOB, GLUE_JOB}),
+        check=_job_without_group,
+    ),
+)

@@ -1,0 +1,62 @@
+"""What is paid by the hour for being there (NAT, interface endpoints, customer keys) says why, by its tag `Reason`."""
+
+from collections.abc import Iterator
+
+from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import ENDPOINT, KEY, NAT_GATEWAY
+
+REASON = "Reason"
+SHORTEST = 15
+
+
+def _reason_missing(one: Judged) -> bool:
+    return len(str((one.props.get("tags") or {}).get(REASON, "")).strip()) < SHORTEST
+
+
+def _nat(one: Judged) -> Iterator[str]:
+    if _reason_missing(one):
+        yield f"It is paid by the hour and by the gigabyte, and no tag {REASON} says what for."
+
+
+def _endpoint(one: Judged) -> Iterator[str]:
+    if one.props.get("vpcEndpointType") == "Interface" and _reason_missing(one):
+        yield f"It is paid by the hour in each zone, and no tag {REASON} says which function or job calls it."
+
+
+def _customer_key(one: Judged) -> Iterator[str]:
+    if _reason_missing(one):
+        yield f"It is paid by the month and by the use, and no tag {REASON} says why AWS' own key is not enough."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="nat-with-reason",
+        group=Group.COST,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="There is no NAT gateway without a reason.",
+        remedy=f"Use gateway endpoints and public subnets, or give the tag {REASON} (15 characters or more).",
+        types=frozenset({NAT_GATEWAY}),
+        check=_nat,
+    ),
+    ResourcePolicy(
+        name="interface-endpoint-with-reason",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="There is no interface endpoint without a reason.",
+        remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the tag {REASON} (15 characters or more).",
+        types=frozenset({ENDPOINT}),
+        check=_endpoint,
+    ),
+    ResourcePolicy(
+        name="customer-key-with-reason",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=ALWAYS,
+        description="There is no customer-managed key without a reason.",
+        remedy=f"Use the key that the service owns, or give the tag {REASON} (15 characters or more).",
+        types=frozenset({KEY}),
+        check=_customer_key,
+    ),
+)

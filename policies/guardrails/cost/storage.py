@@ -1,0 +1,180 @@
+"""Storage: objects and their old versions go when they are no longer worth it; tables are paid by use."""
+
+from collections.abc import Iterator
+
+from guardrails.buckets import covers_all, lifecycle_rules, of_bucket
+from guardrails.record import (
+    ALWAYS,
+    NOT_IN_DEV,
+    Group,
+    Judged,
+    Limit,
+    RelationPolicy,
+    ResourcePolicy,
+    Severity,
+    Stack,
+)
+from guardrails.types import (
+    BUCKET,
+    BUCKET_LIFECYCLE,
+    BUCKET_VERSIONING,
+    MEMORY,
+    REPOSITORY,
+    REPOSITORY_LIFECYCLE,
+    TABLE,
+    WORKGROUP,
+)
+
+ENDS = ("expiration", "transitions", "noncurrentVersionExpiration")
+
+
+def _kept_for_ever(bucket: Judged, stack: Stack) -> Iterator[str]:
+    rules = [rule for one in of_bucket(bucket, stack, BUCKET_LIFECYCLE) for rule in lifecycle_rules(one)]
+    if not any(rule.props.get(end) for rule in rules for end in ENDS):
+        yield "No lifecycle rule ever expires or moves an object of it."
+
+
+def _parts_kept(one: Judged) -> Iterator[str]:
+    most = one.limits["days"]
+    found = [
+        rule.at("abortIncompleteMultipartUpload", "daysAfterInitiation")
+        for rule in lifecycle_rules(one)
+        if covers_all(rule)
+    ]
+    days = [float(each) for each in found if each]
+    if not days:
+        yield "It never aborts multipart uploads that were not completed: their parts are paid and seen by nobody."
+    elif min(days) > most:
+        yield f"It aborts multipart uploads after {min(days):g} days, later than {most:g}."
+
+
+def _old_versions_kept(bucket: Judged, stack: Stack) -> Iterator[str]:
+    versioned = any(
+        one.at("versioningConfiguration", "status") == "Enabled" for one in of_bucket(bucket, stack, BUCKET_VERSIONING)
+    )
+    rules = [rule for one in of_bucket(bucket, stack, BUCKET_LIFECYCLE) for rule in lifecycle_rules(one)]
+    if versioned and not any(rule.props.get("noncurrentVersionExpiration") for rule in rules):
+        yield "It is versioned, and overwritten versions stay for ever."
+
+
+def _provisioned(one: Judged) -> Iterator[str]:
+    if one.props.get("billingMode") != "PAY_PER_REQUEST":
+        yield f"Its billingMode is {one.props.get('billingMode', 'PROVISIONED, the default')}: paid while idle."
+
+
+def _many_indexes(one: Judged) -> Iterator[str]:
+    indexes, most = one.props.get("globalSecondaryIndexes") or (), one.limits["indexes"]
+    if len(indexes) > most:
+        yield f"It has {len(indexes)} global secondary indexes, more than {most:g}: each write is paid once more in each."
+
+
+def _images_kept(repository: Judged, stack: Stack) -> Iterator[str]:
+    for one in stack.of(REPOSITORY_LIFECYCLE):
+        references = one.references.get("repository", ())
+        if repository in references or (not references and one.props["repository"] == repository.props.get("name")):
+            return
+    yield "It keeps every image that was ever pushed."
+
+
+def _unlimited_scans(one: Judged) -> Iterator[str]:
+    configuration = one.props.get("configuration") or {}
+    if not configuration.get("bytesScannedCutoffPerQuery"):
+        yield "A query may scan any amount: bytesScannedCutoffPerQuery is not set."
+    if configuration.get("enforceWorkgroupConfiguration") is False:
+        yield "A client may override its settings: enforceWorkgroupConfiguration is off."
+
+
+def _long_memory(one: Judged) -> Iterator[str]:
+    days, most = float(one.props["eventExpiryDuration"]), one.limits["days"]
+    if days > most:
+        yield f"It keeps events for {days:g} days, more than {most:g}."
+
+
+POLICIES = (
+    RelationPolicy(
+        name="bucket-objects-expire",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="Every bucket has a lifecycle rule that expires or moves objects.",
+        remedy="Give the bucket block a Lifecycle.",
+        frameworks=("AWS FSBP S3.13",),
+        types=frozenset({BUCKET}),
+        check=_kept_for_ever,
+    ),
+    ResourcePolicy(
+        name="bucket-aborts-multipart",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="Every lifecycle aborts incomplete multipart uploads soon, in the whole bucket.",
+        remedy="Add a rule without prefix: abortIncompleteMultipartUpload after 1 day.",
+        limits=(Limit("days", 1, "Days after which an upload must be aborted."),),
+        types=frozenset({BUCKET_LIFECYCLE}),
+        check=_parts_kept,
+    ),
+    RelationPolicy(
+        name="bucket-old-versions-expire",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="A versioned bucket expires old versions.",
+        remedy="Add noncurrentVersionExpiration (old_version_days of the bucket block's Lifecycle).",
+        types=frozenset({BUCKET}),
+        check=_old_versions_kept,
+    ),
+    ResourcePolicy(
+        name="table-on-demand",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Tables are paid by request.",
+        remedy="Set billingMode PAY_PER_REQUEST.",
+        frameworks=("AWS FSBP DynamoDB.1",),
+        types=frozenset({TABLE}),
+        check=_provisioned,
+    ),
+    ResourcePolicy(
+        name="table-few-indexes",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="A table has few global secondary indexes.",
+        remedy="Filter in the client, or overload one index.",
+        limits=(Limit("indexes", 2, "The most indexes of a table."),),
+        types=frozenset({TABLE}),
+        check=_many_indexes,
+    ),
+    RelationPolicy(
+        name="repository-images-expire",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="Every image repository has a lifecycle policy.",
+        remedy="Add an ecr.LifecyclePolicy that keeps the last images.",
+        frameworks=("AWS FSBP ECR.3",),
+        types=frozenset({REPOSITORY}),
+        check=_images_kept,
+    ),
+    ResourcePolicy(
+        name="query-scans-limited",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="An Athena workgroup limits what one query may scan, and clients cannot lift that.",
+        remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
+        types=frozenset({WORKGROUP}),
+        check=_unlimited_scans,
+    ),
+    ResourcePolicy(
+        name="memory-expires",
+        group=Group.COST,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="An agent's memory forgets its events in time.",
+        remedy="Lower eventExpiryDuration.",
+        limits=(Limit("days", 90, "Days that events may be kept."),),
+        types=frozenset({MEMORY}),
+        check=_long_memory,
+    ),
+)

@@ -1,0 +1,93 @@
+"""The tags by which cost, ownership and access are told apart, on everything that can be tagged."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from guardrails import types
+from guardrails.record import REMEDIED, Group, Judged, Props, ResourcePolicy, Severity
+
+REQUIRED: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
+
+TAGGABLE: Final = frozenset(
+    {
+        types.ALARM,
+        types.ANOMALY_SUBSCRIPTION,
+        types.BACKUP_PLAN,
+        types.BACKUP_VAULT,
+        types.BATCH_ENVIRONMENT,
+        types.BATCH_JOB,
+        types.BATCH_QUEUE,
+        types.BUCKET,
+        types.BUDGET,
+        types.COMPOSITE_ALARM,
+        types.ELASTIC_IP,
+        types.ENDPOINT,
+        types.FUNCTION,
+        types.FUNCTION_SOURCE,
+        types.GLUE_JOB,
+        types.IDENTITY_POOL,
+        types.KEY,
+        types.LOG_GROUP,
+        types.MEMORY,
+        types.NAT_GATEWAY,
+        types.PARAMETER,
+        types.QUEUE,
+        types.REPOSITORY,
+        types.REST_API,
+        types.REST_STAGE,
+        types.ROLE,
+        types.SECRET,
+        types.SECURITY_GROUP,
+        types.SOCKET_API,
+        types.SOCKET_STAGE,
+        types.TABLE,
+        types.TASK_DEFINITION,
+        types.TOPIC,
+        types.WEB_ACL,
+        types.WORKFLOW,
+        types.WORKGROUP,
+        "aws:athena/dataCatalog:DataCatalog",
+        "aws:cloudwatch/eventRule:EventRule",
+        "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
+        "aws:ec2/internetGateway:InternetGateway",
+        "aws:ec2/routeTable:RouteTable",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/vpc:Vpc",
+        "aws:glue/catalogDatabase:CatalogDatabase",
+        "aws:mediaconvert/queue:Queue",
+        "aws:scheduler/scheduleGroup:ScheduleGroup",
+    }
+)
+
+
+def _missing(one: Judged) -> Iterator[str]:
+    tags = one.props.get("tags") or {}
+    missing = [tag for tag in REQUIRED if not tags.get(tag)]
+    if missing:
+        yield f"It has no tag {', '.join(missing)}."
+
+
+def _tagged(one: Judged, of_stack: Mapping[str, str]) -> Props:
+    """What the stack and the resource's own name say; whatever is given already stays."""
+    tags = one.props.get("tags") or {}
+    if isinstance(tags, str):  # not known yet
+        return {}
+    known = {**of_stack, "Subsystem": one.subsystem, "Name": one.name}
+    added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
+    return {"tags": added} if added else {}
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="required-tags",
+        group=Group.COST,
+        severity=Severity.MEDIUM,
+        levels=REMEDIED,
+        description="Everything carries the tags by which cost and ownership are told apart.",
+        remedy="Give it scope.tags(…).",
+        frameworks=("AWS Well-Architected COST03-BP02",),
+        types=TAGGABLE,
+        check=_missing,
+        remediate=_tagged,
+    ),
+)

@@ -1,0 +1,137 @@
+"""What shows data to others: browsers of any origin, logs that hold bodies, calls that nobody has to sign."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from guardrails.record import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import (
+    BUCKET_CORS,
+    FUNCTION,
+    REST_API,
+    REST_METHOD,
+    REST_METHOD_SETTINGS,
+    SOCKET_API,
+    SOCKET_ROUTE,
+    SOCKET_STAGE,
+    WORKFLOW,
+)
+
+VERBS = frozenset({"get", "put", "post", "delete", "patch", "head"})
+BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
+
+
+def _any_origin(one: Judged) -> Iterator[str]:
+    for origin in _origins(one):
+        if "*" in str(origin):
+            yield f"It answers pages of the origin {origin}: set polyphony:{one.subsystem}.corsOrigin to the console's."
+
+
+def _origins(one: Judged) -> Iterator[Any]:
+    match one.type:
+        case t if t == BUCKET_CORS:
+            for rule in one.props.get("corsRules") or ():
+                yield from rule.get("allowedOrigins") or ()
+        case t if t == SOCKET_API:
+            yield from one.at("corsConfiguration", "allowOrigins") or ()
+        case _:
+            variables = one.at("environment", "variables") or {}
+            yield from (variables[name] for name in ("ORIGIN", "CORS_ORIGIN") if name in list(variables))
+
+
+def _traced_bodies(one: Judged) -> Iterator[str]:
+    settings = one.props.get("settings") if one.type == REST_METHOD_SETTINGS else one.props.get("defaultRouteSettings")
+    if (settings or {}).get("dataTraceEnabled"):
+        yield "It logs the bodies of requests and answers (dataTraceEnabled)."
+
+
+def _logged_events(one: Judged) -> Iterator[str]:
+    variables = one.at("environment", "variables") or {}
+    for name, value in BODIES.items():
+        if name in list(variables) and str(variables[name]).lower() in {value, "1"}:
+            yield f"{name} is {variables[name]}: what it is given or answers ends in its log."
+
+
+def _logged_data(one: Judged) -> Iterator[str]:
+    if one.at("loggingConfiguration", "includeExecutionData"):
+        yield "It logs the input and output of every state (includeExecutionData)."
+
+
+def _open_method(one: Judged) -> Iterator[str]:
+    if one.type == REST_METHOD:
+        if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
+            yield f"{one.props.get('httpMethod')} asks for no authorization."
+    elif one.type == SOCKET_ROUTE:
+        if one.props.get("routeKey") == "$connect" and one.props.get("authorizationType", "NONE") == "NONE":
+            yield "Everybody may $connect: its authorizationType is NONE."
+    else:
+        yield from _open_operations(one)
+
+
+def _unauthorized(one: Judged) -> bool:
+    return one.props.get("authorization", "NONE") == "NONE" and not one.props.get("apiKeyRequired")
+
+
+def _open_operations(one: Judged) -> Iterator[str]:
+    """Operations of an OpenAPI document without security, those aside that refuse whatever comes (`{proxy+}`, ANY)."""
+    body = one.props.get("body")
+    document = json.loads(body) if body else {}
+    for path, operations in document.get("paths", {}).items():
+        for verb, operation in operations.items():
+            if verb in VERBS and not operation.get("security", document.get("security")):
+                yield f"{verb.upper()} {path} asks for no authorization."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="cors-origin-named",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="In prod, only pages of named origins may use buckets and APIs from a browser.",
+        remedy="The setting takes one origin, as https://console.example.com.",
+        types=frozenset({BUCKET_CORS, FUNCTION, SOCKET_API}),
+        check=_any_origin,
+    ),
+    ResourcePolicy(
+        name="api-traces-no-bodies",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="In prod, no API stage logs bodies.",
+        remedy="Switch data tracing off.",
+        types=frozenset({REST_METHOD_SETTINGS, SOCKET_STAGE}),
+        check=_traced_bodies,
+    ),
+    ResourcePolicy(
+        name="function-logs-no-events",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=OUTSIDE_DEV,
+        description="No function logs or traces the events it is given.",
+        remedy="Take the variable away.",
+        types=frozenset({FUNCTION}),
+        check=_logged_events,
+    ),
+    ResourcePolicy(
+        name="workflow-logs-no-data",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="In prod, no workflow logs what its states are given.",
+        remedy="Set includeExecutionData to false.",
+        types=frozenset({WORKFLOW}),
+        check=_logged_data,
+    ),
+    ResourcePolicy(
+        name="api-asks-who-calls",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.CRITICAL,
+        levels=OUTSIDE_DEV,
+        description="Outside dev and local, every method and every connection is authorized.",
+        remedy="Set the subsystem's authorizer (auth: none is for dev and local).",
+        frameworks=("AWS FSBP APIGateway.8",),
+        types=frozenset({REST_API, REST_METHOD, SOCKET_ROUTE}),
+        check=_open_method,
+    ),
+)

@@ -1,0 +1,41 @@
+"""Nothing in the network listens to the world."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
+
+WORLD = frozenset({"0.0.0.0/0", "::/0"})
+RANGES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
+
+
+def _open_inwards(one: Judged) -> Iterator[str]:
+    for rule in _rules(one):
+        for key in RANGES:
+            given = rule.get(key) or ()
+            for block in [given] if isinstance(given, str) else given:
+                if block in WORLD:
+                    yield f"It lets {block} in on ports {rule.get('fromPort', 'all')} to {rule.get('toPort', 'all')}."
+
+
+def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:
+    if one.type == SECURITY_GROUP:
+        yield from one.props.get("ingress") or ()
+    elif one.type == INGRESS_RULE or one.props.get("type") == "ingress":
+        yield one.props
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="network-not-open",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="No security group lets the whole internet in.",
+        remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
+        frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
+        types=frozenset({INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE}),
+        check=_open_inwards,
+    ),
+)

@@ -1,0 +1,183 @@
+"""Buckets: encrypted, private, TLS only, owned by us, logged, versioned where people put their originals."""
+
+from collections.abc import Iterator
+
+from guardrails.buckets import of_bucket
+from guardrails.iam import statements
+from guardrails.record import (
+    ALWAYS,
+    ONLY_IN_PROD,
+    Group,
+    Judged,
+    RelationPolicy,
+    ResourcePolicy,
+    Severity,
+    Stack,
+)
+from guardrails.types import (
+    BUCKET,
+    BUCKET_ENCRYPTION,
+    BUCKET_LOGGING,
+    BUCKET_NOTIFICATION,
+    BUCKET_OWNERSHIP,
+    BUCKET_POLICY,
+    BUCKET_PUBLIC_ACCESS,
+    BUCKET_VERSIONING,
+)
+
+BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+ANY_BUCKET = frozenset({BUCKET})
+
+
+def _unencrypted(bucket: Judged, stack: Stack) -> Iterator[str]:
+    rules = [rule for one in of_bucket(bucket, stack, BUCKET_ENCRYPTION) for rule in one.props.get("rules") or ()]
+    if not any((rule.get("applyServerSideEncryptionByDefault") or {}).get("sseAlgorithm") for rule in rules):
+        yield "It does not say how its objects are encrypted."
+
+
+def _open(bucket: Judged, stack: Stack) -> Iterator[str]:
+    found = list(of_bucket(bucket, stack, BUCKET_PUBLIC_ACCESS))
+    missing = [key for key in BLOCKS if not any(one.props.get(key) for one in found)]
+    if missing:
+        yield f"Its public access block lacks {', '.join(missing)}."
+
+
+def _plain_http(bucket: Judged, stack: Stack) -> Iterator[str]:
+    if not any(refuses_plain_http(one) for one in of_bucket(bucket, stack, BUCKET_POLICY)):
+        yield "Its policy does not refuse plain HTTP."
+
+
+def refuses_plain_http(policy: Judged) -> bool:
+    """Whether a resource's policy denies everybody what does not come by TLS."""
+    return any(
+        statement.effect == "Deny"
+        and any(value == "*" for _, value in statement.principals)
+        and str(statement.conditions.get("Bool", {}).get("aws:SecureTransport")).lower() == "false"
+        for statement in statements(policy.props["policy"])
+    )
+
+
+def _foreign_objects(bucket: Judged, stack: Stack) -> Iterator[str]:
+    found = [one.at("rule", "objectOwnership") for one in of_bucket(bucket, stack, BUCKET_OWNERSHIP)]
+    if "BucketOwnerEnforced" not in found:
+        yield f"Its object ownership is {found[0] if found else 'not set'}: access control lists still count."
+
+
+def _unlogged(bucket: Judged, stack: Stack) -> Iterator[str]:
+    if any(of_bucket(bucket, stack, BUCKET_LOGGING)) or _is_audit_bucket(bucket, stack):
+        return
+    yield "Nobody can tell who read it: it writes no access log."
+
+
+def _is_audit_bucket(bucket: Judged, stack: Stack) -> bool:
+    """Whether other buckets log into it. It logs to nobody: a bucket that logs itself never ends."""
+    return any(one.props["targetBucket"] == bucket.props.get("bucket") for one in stack.of(BUCKET_LOGGING))
+
+
+def _logs_itself(one: Judged) -> Iterator[str]:
+    if one.props["targetBucket"] == one.props["bucket"]:
+        yield f"It logs into {one.props['targetBucket']} itself: each line written is logged by one more."
+
+
+def _unversioned_originals(bucket: Judged, stack: Stack) -> Iterator[str]:
+    """Originals are what somebody puts there and something is told of; results can be made again."""
+    if not any(of_bucket(bucket, stack, BUCKET_NOTIFICATION)):
+        return
+    statuses = [one.at("versioningConfiguration", "status") for one in of_bucket(bucket, stack, BUCKET_VERSIONING)]
+    if "Enabled" not in statuses:
+        yield "Originals arrive in it, and one that is overwritten or deleted is gone."
+
+
+def _emptied(one: Judged) -> Iterator[str]:
+    if one.props.get("forceDestroy"):
+        yield "It has forceDestroy: a deployment that drops it deletes what it holds."
+
+
+POLICIES = (
+    RelationPolicy(
+        name="bucket-encrypted",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Every bucket says how its objects are encrypted at rest.",
+        remedy="Use the bucket block, which encrypts.",
+        frameworks=("AWS Well-Architected SEC08-BP02",),
+        types=ANY_BUCKET,
+        check=_unencrypted,
+    ),
+    RelationPolicy(
+        name="bucket-public-access-blocked",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="Every bucket blocks public access, in all four ways.",
+        remedy="Use the bucket block, which blocks it.",
+        frameworks=("AWS FSBP S3.8", "CIS AWS 3.0 2.1.4"),
+        types=ANY_BUCKET,
+        check=_open,
+    ),
+    RelationPolicy(
+        name="bucket-tls-only",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Every bucket refuses plain HTTP.",
+        remedy="Deny s3:* where aws:SecureTransport is false.",
+        frameworks=("AWS FSBP S3.5", "CIS AWS 3.0 2.1.1"),
+        types=ANY_BUCKET,
+        check=_plain_http,
+    ),
+    RelationPolicy(
+        name="bucket-owner-enforced",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Whatever is put into a bucket belongs to its owner; access control lists are off.",
+        remedy="Set objectOwnership BucketOwnerEnforced.",
+        frameworks=("AWS FSBP S3.12",),
+        types=ANY_BUCKET,
+        check=_foreign_objects,
+    ),
+    RelationPolicy(
+        name="bucket-access-logged",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Every bucket but the audit bucket logs who accesses it, in every environment.",
+        remedy="Leave access_logged on in the bucket block.",
+        frameworks=("AWS FSBP S3.9",),
+        types=ANY_BUCKET,
+        check=_unlogged,
+    ),
+    ResourcePolicy(
+        name="bucket-logs-elsewhere",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="No bucket writes its access log into itself.",
+        remedy="Log into the audit bucket.",
+        types=frozenset({BUCKET_LOGGING}),
+        check=_logs_itself,
+    ),
+    RelationPolicy(
+        name="bucket-originals-versioned",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=ONLY_IN_PROD,
+        description="A bucket in which originals arrive keeps their versions.",
+        remedy="Set versioned in the bucket block, with old_version_days.",
+        frameworks=("AWS Security Hub S3.14",),
+        types=ANY_BUCKET,
+        check=_unversioned_originals,
+    ),
+    ResourcePolicy(
+        name="bucket-never-emptied",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="No deployment deletes objects with their bucket in prod.",
+        remedy="Set foundation.data.deletionProtection.",
+        types=ANY_BUCKET,
+        check=_emptied,
+    ),
+)

@@ -1,0 +1,58 @@
+"""What runs is what was reviewed: images scanned and never replaced under their tag; jobs that encrypt what they write."""
+
+from collections.abc import Iterator
+
+from guardrails.record import NOT_IN_DEV, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import GLUE_JOB, REPOSITORY
+
+
+def _unscanned(one: Judged) -> Iterator[str]:
+    if not one.at("imageScanningConfiguration", "scanOnPush"):
+        yield "Nobody looks for known weaknesses in what is pushed."
+
+
+def _movable_tags(one: Judged) -> Iterator[str]:
+    mutability = one.props.get("imageTagMutability", "MUTABLE")
+    if not str(mutability).startswith("IMMUTABLE"):
+        yield f"Its imageTagMutability is {mutability}: a tag may become another image."
+
+
+def _no_security_configuration(one: Judged) -> Iterator[str]:
+    if not one.has("securityConfiguration"):
+        yield "It does not say how it encrypts what it writes."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="repository-scans",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="Images are scanned when they are pushed.",
+        remedy="Set imageScanningConfiguration.scanOnPush.",
+        frameworks=("AWS FSBP ECR.1",),
+        types=frozenset({REPOSITORY}),
+        check=_unscanned,
+    ),
+    ResourcePolicy(
+        name="repository-tags-immutable",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="An image's tag never becomes another image.",
+        remedy="Set imageTagMutability IMMUTABLE, and deploy by digest.",
+        frameworks=("AWS FSBP ECR.2",),
+        types=frozenset({REPOSITORY}),
+        check=_movable_tags,
+    ),
+    ResourcePolicy(
+        name="glue-encrypts",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="Every Glue job has a security configuration.",
+        remedy="Give it securityConfiguration (S3 by default; logs and bookmarks with a key).",
+        types=frozenset({GLUE_JOB}),
+        check=_no_security_configuration,
+    ),
+)

@@ -1,0 +1,71 @@
+"""Tables: restorable to any second, protected from deletion, and copied by the backup plan."""
+
+from collections.abc import Iterator
+
+from guardrails.record import ONLY_IN_PROD, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.types import BACKUP_SELECTION, TABLE
+
+ANY_TABLE = frozenset({TABLE})
+
+
+def _no_recovery(one: Judged) -> Iterator[str]:
+    if not one.at("pointInTimeRecovery", "enabled"):
+        yield "It cannot be restored to a point in time."
+
+
+def _deletable(one: Judged) -> Iterator[str]:
+    if not one.props.get("deletionProtectionEnabled"):
+        yield "It can be deleted by one call."
+
+
+def _no_backup(table: Judged, stack: Stack) -> Iterator[str]:
+    if not any(_selects(one, table) for one in stack.of(BACKUP_SELECTION)):
+        yield f"No backup selection takes it: its tags are {dict(table.props.get('tags') or {})}."
+
+
+def _selects(selection: Judged, table: Judged) -> bool:
+    tags = table.props.get("tags") or {}
+    by_tag = [
+        tags.get(each["key"]) == each["value"]
+        for each in selection.props.get("selectionTags") or ()
+        if each.get("type") == "STRINGEQUALS"
+    ]
+    by_name = [str(arn).endswith(f":table/{table.props.get('name')}") for arn in selection.props.get("resources") or ()]
+    return any(by_tag) or any(by_name)
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="table-point-in-time-recovery",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="Every table in prod can be restored to any second of the last weeks.",
+        remedy="Set foundation.data.pointInTimeRecovery.",
+        frameworks=("AWS FSBP DynamoDB.2",),
+        types=ANY_TABLE,
+        check=_no_recovery,
+    ),
+    ResourcePolicy(
+        name="table-deletion-protected",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="Every table in prod refuses deletion.",
+        remedy="Set foundation.data.deletionProtection.",
+        frameworks=("AWS FSBP DynamoDB.6",),
+        types=ANY_TABLE,
+        check=_deletable,
+    ),
+    RelationPolicy(
+        name="table-backed-up",
+        group=Group.DATA_PROTECTION,
+        severity=Severity.HIGH,
+        levels=ONLY_IN_PROD,
+        description="Every table in prod is in a backup selection.",
+        remedy="Leave out no_backup_reason, or give the table an exception with that reason.",
+        frameworks=("AWS Security Hub DynamoDB.4",),
+        types=ANY_TABLE,
+        check=_no_backup,
+    ),
+)

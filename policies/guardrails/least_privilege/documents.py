@@ -1,0 +1,135 @@
+"""Policy documents by their words: actions that exist, resources that they can have, no patterns, no negations."""
+
+from collections.abc import Iterator
+
+from guardrails import actions
+from guardrails.iam import could_meet, statements
+from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES, ROLE
+
+WHOLE_SERVICE = frozenset({"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"})
+"""Actions that Lambda's guide asks to be allowed on `*/*`: the ids are made while a function is attached."""
+
+
+def _wildcard_actions(one: Judged) -> Iterator[str]:
+    for statement in statements(one.props["policy"]):
+        for action in statement.actions:
+            if "*" in action and statement.allows:
+                yield f"It allows {action}."
+
+
+def _star_resources(one: Judged) -> Iterator[str]:
+    for statement in statements(one.props["policy"]):
+        if not statement.allows or "*" not in statement.resources:
+            continue
+        for action in statement.actions:
+            if actions.has_resource_level(action):
+                yield f"It allows {action} on *, but it can be limited to {actions.patterns(action)[0]}."
+
+
+def _nameless_resources(one: Judged) -> Iterator[str]:
+    for statement in statements(one.props["policy"]):
+        if not statement.allows or set(statement.actions) <= WHOLE_SERVICE:
+            continue
+        for resource in statement.resources:
+            if resource != "*" and not _names_something(resource):
+                yield f"It allows {', '.join(statement.actions)} on {resource}, which is everything of that kind."
+
+
+def _names_something(arn: str) -> bool:
+    """Whether an ARN says which resource: more than a kind and a wildcard."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return False
+    words = parts[5].replace(":", "/").split("/")
+    return any(word.strip("*?") for word in words[1:]) if len(words) > 1 else bool(words[0].strip("*?"))
+
+
+def _misspelt_actions(one: Judged) -> Iterator[str]:
+    for statement in statements(one.props["policy"]):
+        for action in statement.actions:
+            if "*" not in action and not actions.exists(action):
+                yield f"{action} is no action of AWS, so it allows nothing."
+
+
+def _unfit_resources(one: Judged) -> Iterator[str]:
+    for statement in statements(one.props["policy"]):
+        for action in statement.actions:
+            known = actions.patterns(action) if "*" not in action else ()
+            for resource in statement.resources if known else ():
+                if resource != "*" and not any(could_meet(resource, pattern) for pattern in known):
+                    yield f"{action} can never be allowed on {resource}: its resources look like {known[0]}."
+
+
+def _negations(one: Judged) -> Iterator[str]:
+    document = one.props["assumeRolePolicy"] if one.type == ROLE else one.props.get("policy")
+    for statement in statements(document) if document else ():
+        for element in statement.not_elements:
+            yield f"It uses {element}, which covers whatever AWS adds tomorrow."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="iam-no-wildcard-action",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="A role is allowed single actions, never a pattern of them.",
+        remedy="Name each action that the code calls.",
+        frameworks=("AWS FSBP IAM.1", "AWS FSBP IAM.21", "CIS AWS 3.0 1.16"),
+        types=IDENTITY_POLICIES,
+        check=_wildcard_actions,
+    ),
+    ResourcePolicy(
+        name="iam-no-star-resource",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="An action that can be limited to resources is limited to them.",
+        remedy="Name the ARN: a block's grant() gives it.",
+        frameworks=("AWS Well-Architected SEC03-BP02",),
+        types=IDENTITY_POLICIES,
+        check=_star_resources,
+    ),
+    ResourcePolicy(
+        name="iam-resource-is-named",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="An ARN in a role's policy names something, not all tables, all buckets or all roles.",
+        remedy="Name the resource, or a prefix of its name.",
+        frameworks=("AWS Well-Architected SEC03-BP02",),
+        types=IDENTITY_POLICIES,
+        check=_nameless_resources,
+    ),
+    ResourcePolicy(
+        name="iam-action-exists",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Every action of a role's policy is one that AWS has.",
+        remedy="Look it up in the service authorization reference (s3:HeadObject is s3:GetObject, for instance).",
+        types=IDENTITY_POLICIES,
+        check=_misspelt_actions,
+    ),
+    ResourcePolicy(
+        name="iam-resource-fits-action",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Every action is allowed on resources that it can have.",
+        remedy="Name the kind of resource that the action has (an object instead of its bucket, an alias with its name).",
+        types=IDENTITY_POLICIES,
+        check=_unfit_resources,
+    ),
+    ResourcePolicy(
+        name="iam-no-negation",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="No policy document uses NotAction, NotResource or NotPrincipal.",
+        remedy="Say what is allowed; refuse by a Deny with a condition.",
+        types=IDENTITY_POLICIES | RESOURCE_POLICIES | {ROLE},
+        check=_negations,
+    ),
+)

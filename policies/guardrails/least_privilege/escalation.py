@@ -1,0 +1,90 @@
+"""Ways by which a role could give itself more than it has, by one action or by a combination of its documents.
+
+The combinations are the well-known ones (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
+Vulnerable"), as far as they end in another role's rights.
+"""
+
+from collections.abc import Iterator
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.iam import matches, statements
+from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, Severity, Stack
+from guardrails.types import ROLE, ROLE_POLICY
+
+COMBINATIONS: tuple[tuple[str, ...], ...] = (
+    ("iam:AddUserToGroup",),
+    ("iam:AttachGroupPolicy",),
+    ("iam:AttachRolePolicy",),
+    ("iam:AttachUserPolicy",),
+    ("iam:CreateAccessKey",),
+    ("iam:CreateLoginProfile",),
+    ("iam:CreatePolicyVersion",),
+    ("iam:PutGroupPolicy",),
+    ("iam:PutRolePolicy",),
+    ("iam:PutUserPolicy",),
+    ("iam:SetDefaultPolicyVersion",),
+    ("iam:UpdateAssumeRolePolicy",),
+    ("iam:UpdateLoginProfile",),
+    ("lambda:UpdateFunctionCode",),
+    ("glue:UpdateDevEndpoint",),
+    ("ssm:SendCommand",),
+    ("iam:PassRole", "lambda:CreateFunction"),
+    ("iam:PassRole", "glue:CreateDevEndpoint"),
+    ("iam:PassRole", "glue:CreateJob"),
+    ("iam:PassRole", "glue:UpdateJob"),
+    ("iam:PassRole", "ec2:RunInstances"),
+    ("iam:PassRole", "ecs:RegisterTaskDefinition"),
+    ("iam:PassRole", "batch:RegisterJobDefinition"),
+    ("iam:PassRole", "states:CreateStateMachine"),
+    ("iam:PassRole", "states:UpdateStateMachine"),
+    ("iam:PassRole", "cloudformation:CreateStack"),
+    ("iam:PassRole", "codebuild:CreateProject"),
+    ("iam:PassRole", "datapipeline:CreatePipeline"),
+    ("iam:PassRole", "sagemaker:CreateNotebookInstance"),
+    ("iam:PassRole", "sagemaker:CreateTrainingJob"),
+    ("iam:PassRole", "bedrock-agentcore:CreateCodeInterpreter"),
+)
+
+
+def documents_of(role: Judged, stack: Stack) -> Iterator[Judged]:
+    """The documents of a role that are known. One that waits for an id is judged by itself, and again after `up`."""
+    for one in stack.of(ROLE_POLICY):
+        if role in one.references.get("role", ()) or (not one.references.get("role") and _names(one, role)):
+            try:
+                one.props["policy"]
+            except UnknownValueError:
+                continue
+            yield one
+
+
+def _names(one: Judged, role: Judged) -> bool:
+    return bool(one.props["role"] == role.props.get("name", role.name))
+
+
+def _escalation(role: Judged, stack: Stack) -> Iterator[str]:
+    allowed = [
+        action
+        for document in documents_of(role, stack)
+        for statement in statements(document.props["policy"])
+        if statement.allows
+        for action in statement.actions
+    ]
+    for combination in COMBINATIONS:
+        if all(any(matches(needed, action) for action in allowed) for needed in combination):
+            yield f"It may {' and '.join(combination)}: by that it can take on rights that it was not given."
+
+
+POLICIES = (
+    RelationPolicy(
+        name="iam-no-escalation",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="No role can give itself further rights, by one action or by several together.",
+        remedy="Take the action away; deployments do this, functions do not.",
+        frameworks=("AWS Well-Architected SEC03-BP02",),
+        types=frozenset({ROLE}),
+        check=_escalation,
+    ),
+)

@@ -1,0 +1,122 @@
+"""Who may exist at all: roles with documents of their own; no managed policies, no users, no keys, none shared."""
+
+from collections.abc import Iterator
+
+from guardrails.iam import statements
+from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.types import (
+    ACCESS_KEY,
+    FUNCTION,
+    GROUP_POLICY_ATTACHMENT,
+    IDENTITY_POLICIES,
+    LOGIN_PROFILE,
+    POLICY_ATTACHMENT,
+    ROLE,
+    ROLE_POLICY_ATTACHMENT,
+    USER,
+    USER_POLICY_ATTACHMENT,
+)
+
+OF_AWS = ":iam::aws:policy/"
+BROAD = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "ReadOnlyAccess", "SystemAdministrator")
+ATTACHMENTS = frozenset({GROUP_POLICY_ATTACHMENT, POLICY_ATTACHMENT, ROLE_POLICY_ATTACHMENT, USER_POLICY_ATTACHMENT})
+
+
+def _managed(one: Judged) -> list[str]:
+    if one.type == ROLE:
+        return [str(arn) for arn in one.props.get("managedPolicyArns") or ()]
+    return [str(one.props["policyArn"])]
+
+
+def _broad_policies(one: Judged) -> Iterator[str]:
+    for arn in _managed(one):
+        if OF_AWS in arn and any(word in arn for word in BROAD):
+            yield f"It has {arn.rpartition('/')[2]}, which reaches far beyond this program."
+
+
+def _managed_policies(one: Judged) -> Iterator[str]:
+    for arn in _managed(one):
+        if OF_AWS in arn and not any(word in arn for word in BROAD):
+            yield f"It has {arn.rpartition('/')[2]}, which AWS widens without asking."
+
+
+def _long_lived(one: Judged) -> Iterator[str]:
+    what = {ACCESS_KEY: "an access key", LOGIN_PROFILE: "a password", USER: "an IAM user"}[one.type]
+    yield f"It is {what}, which stays valid until somebody remembers it."
+
+
+def _shared_roles(one: Judged, stack: Stack) -> Iterator[str]:
+    mine = _role_of(one)
+    others = [other.name for other in stack.of(FUNCTION) if other.urn != one.urn and mine and _role_of(other) == mine]
+    if others:
+        yield f"It shares its role with {', '.join(others)}: each may do what the other needs."
+
+
+def _role_of(function: Judged) -> str:
+    """Which role a function has; while its ARN is not known, the resource that it comes from tells."""
+    references = function.references.get("role", ())
+    return references[0].urn if references else str(function.props["role"])
+
+
+def _metrics_anywhere(one: Judged) -> Iterator[str]:
+    for statement in statements(one.props["policy"]):
+        writes = statement.allows and statement.does("cloudwatch:PutMetricData")
+        if writes and not statement.narrowed_by("cloudwatch:namespace"):
+            yield "It may write cloudwatch metrics into every namespace, AWS' own included."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="iam-no-full-access-policy",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="Nobody has an AWS-managed administrator, full-access or read-everything policy.",
+        remedy="Give grants for what the code calls.",
+        frameworks=("AWS FSBP IAM.1", "CIS AWS 3.0 1.16"),
+        types=ATTACHMENTS | {ROLE},
+        check=_broad_policies,
+    ),
+    ResourcePolicy(
+        name="iam-no-managed-policy",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="No role has a policy that AWS manages, not even a small one.",
+        remedy="Grant the few actions of it that are needed.",
+        types=ATTACHMENTS | {ROLE},
+        check=_managed_policies,
+    ),
+    ResourcePolicy(
+        name="iam-no-long-lived-credentials",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="There are no IAM users, access keys or passwords.",
+        remedy="Let a role be assumed, by a service or by a federated identity.",
+        frameworks=("AWS Well-Architected SEC02-BP02",),
+        types=frozenset({ACCESS_KEY, LOGIN_PROFILE, USER}),
+        check=_long_lived,
+    ),
+    RelationPolicy(
+        name="iam-one-role-a-function",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Every function has a role of its own.",
+        remedy="Use the function block, which makes one.",
+        frameworks=("AWS Well-Architected SEC03-BP02",),
+        types=frozenset({FUNCTION}),
+        check=_shared_roles,
+    ),
+    ResourcePolicy(
+        name="iam-metrics-in-namespace",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="PutMetricData, which has no resource level, is limited to a namespace.",
+        remedy="Add a condition on cloudwatch:namespace.",
+        types=IDENTITY_POLICIES,
+        check=_metrics_anywhere,
+    ),
+)

@@ -1,0 +1,141 @@
+"""Policies of buckets, queues, topics, keys and functions: who may come in from outside."""
+
+from collections.abc import Iterator
+
+from guardrails.iam import Statement, statements
+from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import FUNCTION_PERMISSION, FUNCTION_URL, RESOURCE_POLICIES
+
+CALLERS = (
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalOrgID",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceOrgID",
+    "aws:SourceVpc",
+    "aws:SourceVpce",
+    "kms:CallerAccount",
+)
+"""Condition keys that say who calls, each enough to keep strangers out."""
+OWNERS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
+ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
+
+
+def _given(one: Judged) -> list[Statement]:
+    document = one.props.get("policy")
+    return [statement for statement in statements(document) if statement.allows] if document else []
+
+
+def _public(one: Judged) -> Iterator[str]:
+    for statement in _given(one):
+        for kind, value in statement.principals:
+            if kind in {"*", "AWS"} and value == "*" and not any(statement.narrowed_by(key) for key in CALLERS):
+                yield f"It lets everybody {', '.join(statement.actions)}."
+
+
+def _ownerless(one: Judged) -> Iterator[str]:
+    for statement in _given(one):
+        services = [value for kind, value in statement.principals if kind == "Service"]
+        if services and not _says_whose(statement):
+            yield f"It lets {', '.join(services)} in, whichever account they act for."
+
+
+def _says_whose(statement: Statement) -> bool:
+    if any(statement.narrowed_by(key) for key in OWNERS):
+        return True
+    if any(_account(arn) for arn in statement.values("aws:SourceArn")):
+        return True
+    return any(
+        key.startswith(ENCRYPTION_CONTEXT) and statement.narrowed_by(key)
+        for keys in statement.conditions.values()
+        for key in keys
+    )
+
+
+def _account(arn: str) -> bool:
+    """Whether an ARN names an account; a bucket's does not."""
+    parts = arn.split(":")
+    return len(parts) > 4 and parts[4].isdigit()
+
+
+def _any_action(one: Judged) -> Iterator[str]:
+    for statement in _given(one):
+        owner = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
+        for action in statement.actions:
+            if "*" in action and not (owner and action == "kms:*"):
+                yield f"It allows {action}."
+
+
+def _permission_for_anybody(one: Judged) -> Iterator[str]:
+    principal = str(one.props["principal"])
+    if principal == "*" and not one.has("principalOrgId"):
+        yield "It lets everybody call the function."
+    if not principal.endswith(".amazonaws.com"):
+        return
+    if not one.has("sourceArn"):
+        yield f"It lets {principal} call the function for whatever resource asks: sourceArn is missing."
+    elif not one.has("sourceAccount") and not _account(str(one.props["sourceArn"])):
+        yield f"It lets {principal} call the function from any account: {one.props['sourceArn']} names none."
+
+
+def _open_url(one: Judged) -> Iterator[str]:
+    if one.props.get("authorizationType") != "AWS_IAM":
+        yield f"Its authorizationType is {one.props.get('authorizationType')}: everybody may call it."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="resource-policy-not-public",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="No bucket, queue, topic, key, repository or API allows everybody anything.",
+        remedy="Name the principal, or compare who calls (aws:SourceAccount, aws:PrincipalArn).",
+        frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
+        types=RESOURCE_POLICIES,
+        check=_public,
+    ),
+    ResourcePolicy(
+        name="resource-policy-source-account",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="A service that is let in acts for this account only.",
+        remedy="Add StringEquals aws:SourceAccount.",
+        frameworks=("AWS Well-Architected SEC03-BP08",),
+        types=RESOURCE_POLICIES,
+        check=_ownerless,
+    ),
+    ResourcePolicy(
+        name="resource-policy-no-wildcard-action",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="A resource's policy allows single actions; only a key lets its own account do everything.",
+        remedy="Name each action.",
+        types=RESOURCE_POLICIES,
+        check=_any_action,
+    ),
+    ResourcePolicy(
+        name="function-permission-source",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="A service may call a function for one resource of this account only.",
+        remedy="Give sourceArn, and sourceAccount where the ARN has no account (a bucket's has none).",
+        frameworks=("AWS FSBP Lambda.1",),
+        types=frozenset({FUNCTION_PERMISSION}),
+        check=_permission_for_anybody,
+    ),
+    ResourcePolicy(
+        name="function-url-not-public",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="A function's URL asks for signed requests.",
+        remedy="Set authorizationType AWS_IAM, or put an API with an authorizer before it.",
+        types=frozenset({FUNCTION_URL}),
+        check=_open_url,
+    ),
+)

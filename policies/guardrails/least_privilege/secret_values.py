@@ -1,0 +1,86 @@
+"""No secret stands where people can read it: environments and job arguments hold references only."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
+
+NAMES = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ENCRYPTION_?KEY|SIGNING_?KEY", re.IGNORECASE)
+REFERENCES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
+HARMLESS = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
+SHAPES = {
+    "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."),
+    "a URL with a password": re.compile(r"://[^/\s:@]+:[^/\s:@]+@"),
+    "a GitHub token": re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}"),
+    "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+}
+
+
+def _values(one: Judged) -> Iterator[tuple[str, str]]:
+    """The environment's names and known values. A value that is not known yet is a reference to some resource."""
+    held: Mapping[str, Any] = {}
+    match one.type:
+        case t if t == FUNCTION:
+            held = one.at("environment", "variables") or {}
+        case t if t == GLUE_JOB:
+            held = one.props.get("defaultArguments") or {}
+        case t if t == BATCH_JOB:
+            properties = one.props.get("containerProperties") or "{}"
+            held = {item["name"]: item["value"] for item in json.loads(properties).get("environment", [])}
+        case _:
+            containers = json.loads(one.props.get("containerDefinitions") or "[]")
+            held = {item["name"]: item["value"] for each in containers for item in each.get("environment", [])}
+    for name in held:
+        try:
+            yield name, str(held[name])
+        except UnknownValueError:
+            continue
+
+
+def _secrets(one: Judged) -> Iterator[str]:
+    for name, value in _values(one):
+        for what, shape in SHAPES.items():
+            if shape.search(value):
+                yield f"{name} holds {what}."
+                break
+        else:
+            if NAMES.search(name) and not value.startswith(REFERENCES) and not HARMLESS.fullmatch(value):
+                yield f"{name} looks like a secret and holds a value instead of a reference."
+
+
+def _plain_parameter(one: Judged) -> Iterator[str]:
+    name = str(one.props.get("name", one.name))
+    if NAMES.search(name.replace("-", "_")) and one.props.get("type") != "SecureString":
+        yield f"{name} has type {one.props.get('type')}: whoever lists parameters can read it."
+
+
+POLICIES = (
+    ResourcePolicy(
+        name="no-secret-in-environment",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="Environments of functions, jobs and tasks hold references to secrets, never secrets.",
+        remedy="Put the secret into an SSM SecureString and its name into the variable.",
+        frameworks=("AWS Well-Architected SEC02-BP03",),
+        types=frozenset({BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION}),
+        check=_secrets,
+    ),
+    ResourcePolicy(
+        name="secret-parameter-encrypted",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="A parameter that is named like a secret is a SecureString.",
+        remedy="Set type SecureString.",
+        types=frozenset({PARAMETER}),
+        check=_plain_parameter,
+    ),
+)

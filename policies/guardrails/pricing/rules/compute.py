@@ -1,0 +1,69 @@
+"""Functions and APIs."""
+
+from guardrails.pricing.rule import SECONDS, Bill, Quantities, Rule
+from guardrails.pricing.rules.called import MEASURES, called
+from guardrails.types import FUNCTION, FUNCTION_PROVISIONED, REST_API, SOCKET_API
+
+DEFAULT_MB = 128
+
+
+def _gigabytes(bill: Bill) -> float:
+    function = bill.one if bill.one.type == FUNCTION else bill.sibling(FUNCTION)
+    return float((function.props.get("memorySize") if function else None) or DEFAULT_MB) / 1024
+
+
+def _processor(bill: Bill) -> str:
+    function = bill.one if bill.one.type == FUNCTION else bill.sibling(FUNCTION)
+    architectures = list((function.props.get("architectures") if function else None) or ["x86_64"])
+    return "arm64" if architectures == ["arm64"] else "x86"
+
+
+def _function(bill: Bill) -> Quantities:
+    invocations, gigabytes = bill.of("invocations"), _gigabytes(bill)
+    running = "provisioned_running_" if bill.sibling(FUNCTION_PROVISIONED) else ""
+    yield "lambda_request", invocations
+    yield f"lambda_{running}gb_second_{_processor(bill)}", invocations * bill.of("milliseconds") / 1000 * gigabytes
+    if (bill.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
+        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (bill.of("cachedVersions") or 1)
+        yield "lambda_snapstart_restore_gb", gigabytes * bill.of("coldStarts")
+    yield from called(bill)
+
+
+def _provisioned(bill: Bill) -> Quantities:
+    environments = float(bill.props["provisionedConcurrentExecutions"])
+    yield f"lambda_provisioned_gb_second_{_processor(bill)}", environments * _gigabytes(bill) * SECONDS
+
+
+def _rest_api(bill: Bill) -> Quantities:
+    yield "rest_request", bill.of("requests")
+
+
+def _socket_api(bill: Bill) -> Quantities:
+    if bill.props.get("protocolType") == "WEBSOCKET":
+        yield "websocket_message", bill.of("messages")
+        yield "websocket_connection_minute", bill.of("connectionMinutes")
+    else:
+        yield "http_request", bill.of("requests")
+
+
+RULES = {
+    FUNCTION: Rule(
+        _function,
+        needs={"invocations": "calls", "milliseconds": "milliseconds that one call takes on average"},
+        also={
+            **MEASURES,
+            "coldStarts": "environments restored from a snapshot (SnapStart)",
+            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 where it is not given",
+        },
+    ),
+    FUNCTION_PROVISIONED: Rule(_provisioned),
+    REST_API: Rule(_rest_api, needs={"requests": "requests"}),
+    SOCKET_API: Rule(
+        _socket_api,
+        needs={
+            "messages": "messages in both directions, in pieces of 32 KB",
+            "connectionMinutes": "minutes that connections are open, all together",
+        },
+        also={"requests": "requests (HTTP APIs)"},
+    ),
+}

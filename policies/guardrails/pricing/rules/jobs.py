@@ -1,0 +1,65 @@
+"""Workflows, Glue jobs and Batch jobs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from guardrails.pricing.rule import Bill, Quantities, Rule
+from guardrails.pricing.rules.called import MEASURES, called
+from guardrails.types import BATCH_JOB, GLUE_JOB, WORKFLOW
+
+DPU = {"Standard": 1, "G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
+DEFAULT_WORKERS = 10
+
+
+def _workflow(bill: Bill) -> Quantities:
+    if bill.props.get("type") == "EXPRESS":
+        yield "states_express_request", bill.of("executions")
+        yield "states_express_gb_second", bill.of("expressGbSeconds")
+    else:
+        yield "states_transition", bill.of("transitions")
+    yield from called(bill)
+
+
+def _glue(bill: Bill) -> Quantities:
+    workers = float(bill.props.get("numberOfWorkers") or DEFAULT_WORKERS)
+    units = float(bill.props.get("maxCapacity") or DPU.get(str(bill.props.get("workerType")), 1) * workers)
+    price = "glue_flex_dpu_hour" if bill.props.get("executionClass") == "FLEX" else "glue_dpu_hour"
+    yield price, bill.of("runs") * bill.of("minutes") / 60 * units
+    yield from called(bill)
+
+
+def _batch(bill: Bill) -> Quantities:
+    container: Mapping[str, Any] = json.loads(bill.props.get("containerProperties") or "{}")
+    size = {each["type"]: float(each["value"]) for each in container.get("resourceRequirements", [])}
+    platform = container.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
+    processor = "arm64" if platform == "ARM64" else "x86"
+    for kind, hours in (("fargate_spot", bill.of("spotHours")), ("fargate", bill.of("onDemandHours"))):
+        yield f"{kind}_vcpu_hour_{processor}", hours * size.get("VCPU", 0)
+        yield f"{kind}_gb_hour_{processor}", hours * size.get("MEMORY", 0) / 1024
+        if container.get("networkConfiguration", {}).get("assignPublicIp") == "ENABLED":
+            yield "public_address_hour", hours
+    yield from called(bill)
+
+
+RULES = {
+    WORKFLOW: Rule(
+        _workflow,
+        needs={"transitions": "state transitions (Standard workflows)"},
+        also={
+            **MEASURES,
+            "executions": "executions (Express workflows)",
+            "expressGbSeconds": "GB-seconds (Express workflows)",
+        },
+    ),
+    GLUE_JOB: Rule(
+        _glue,
+        needs={"runs": "runs of the job", "minutes": "minutes that one run takes on average"},
+        also=MEASURES,
+    ),
+    BATCH_JOB: Rule(
+        _batch,
+        needs={"spotHours": "hours that jobs run on spare capacity, all together"},
+        also={**MEASURES, "onDemandHours": "hours that jobs run on demand, all together"},
+    ),
+}

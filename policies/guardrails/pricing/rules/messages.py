@@ -1,0 +1,97 @@
+"""Queues, topics, events and schedules."""
+
+import re
+
+from guardrails.pricing.rule import HOURS, SECONDS, Bill, Priced, Quantities, Rule
+from guardrails.types import EVENT_ARCHIVE, FUNCTION_SOURCE, MEMORY, QUEUE, SCHEDULE, TOPIC
+
+REQUESTS_A_MESSAGE = 2
+"""Sent and deleted, one by one; received in batches."""
+POLLERS = 5
+"""Long polls that Lambda keeps open at every queue that feeds a function (developer guide, SQS scaling)."""
+POLL_SECONDS = 20
+SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
+DAYS = HOURS / 24
+
+
+def _queue(bill: Bill) -> Quantities:
+    yield "sqs_request", bill.of("messages") * REQUESTS_A_MESSAGE + bill.of("batches")
+
+
+def _source(bill: Bill) -> Quantities:
+    """What Lambda's own polling costs while nothing comes: it is billed as any other request."""
+    if ":sqs:" in str(bill.props.get("eventSourceArn")):
+        yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
+
+
+def _topic(bill: Bill) -> Quantities:
+    yield "sns_publish", bill.of("published")
+    yield "sns_email", bill.of("emails")
+
+
+def _archive(bill: Bill) -> Quantities:
+    yield "events_archived", bill.of("archivedGb")
+    yield "events_archive_storage", bill.of("archiveGb")
+
+
+def _schedule(bill: Bill) -> Quantities:
+    yield "scheduler_invocation", bill.of("runs") or runs_a_month(str(bill.props.get("scheduleExpression", "")))
+
+
+def runs_a_month(expression: str) -> float:
+    """How often a schedule's expression fires: exact for rates, by its minutes, hours and days for cron."""
+    if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
+        return SECONDS / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
+    if cron := re.fullmatch(r"cron\((\S+) (\S+) (\S+) \S+ (\S+) \S+\)", expression):
+        minutes, hours, days, weekdays = cron.groups()
+        share = _values(weekdays, 7) / 7 if weekdays not in "*?" else _values(days, 30) / 30
+        return _values(minutes, 60) * _values(hours, 24) * share * DAYS
+    return 0
+
+
+def _values(field: str, all_of: int) -> float:
+    """How many values one field of a cron expression takes."""
+    if field in "*?":
+        return all_of
+    if step := re.fullmatch(r"[^/]+/(\d+)", field):
+        return all_of / int(step[1])
+    return sum(
+        abs(int(part.split("-")[1]) - int(part.split("-")[0])) + 1 if re.fullmatch(r"\d+-\d+", part) else 1
+        for part in field.split(",")
+    )
+
+
+def _memory(bill: Bill) -> Quantities:
+    yield "memory_event", bill.of("memoryEvents")
+    yield "memory_record", bill.of("memoryRecords")
+    yield "memory_retrieval", bill.of("memoryRetrievals")
+
+
+def _dead_letters(one: Priced) -> bool:
+    return one.block.endswith("-dlq")
+
+
+RULES = {
+    QUEUE: Rule(
+        _queue,
+        needs={"messages": "messages, in pieces of 64 KB"},
+        also={"batches": "times that messages are received"},
+        needless=_dead_letters,
+    ),
+    FUNCTION_SOURCE: Rule(_source),
+    TOPIC: Rule(
+        _topic, also={"published": "messages that alarms, budgets and events publish", "emails": "e-mails sent"}
+    ),
+    EVENT_ARCHIVE: Rule(
+        _archive, needs={"archivedGb": "GB of events that are archived", "archiveGb": "GB of events kept on average"}
+    ),
+    SCHEDULE: Rule(_schedule, also={"runs": "calls; counted from its expression where they are not given"}),
+    MEMORY: Rule(
+        _memory,
+        needs={
+            "memoryEvents": "events written to the agent's memory",
+            "memoryRecords": "long-term records kept on average",
+        },
+        also={"memoryRetrievals": "retrievals of long-term records"},
+    ),
+}

@@ -1,0 +1,29 @@
+"""Logs, alarms, dashboards, metrics."""
+
+from guardrails.pricing.rule import Bill, Quantities, Rule, of_months
+from guardrails.types import ALARM, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
+
+FOR_EVER_DAYS = 3650
+HIGH_RESOLUTION_SECONDS = 60
+
+
+def _log_group(bill: Bill) -> Quantities:
+    gigabytes = bill.of("logGb")
+    yield "logs_ingested", gigabytes
+    yield "logs_stored", gigabytes * float(bill.props.get("retentionInDays") or FOR_EVER_DAYS) / 30
+
+
+def _alarm(bill: Bill) -> Quantities:
+    """Paid by the metric that it reads: one of metric math reads several."""
+    metrics = sum(1 for query in bill.props.get("metricQueries") or () if query.get("metric")) or 1
+    period = float(bill.props.get("period") or HIGH_RESOLUTION_SECONDS)
+    yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
+
+
+RULES = {
+    LOG_GROUP: Rule(_log_group, needs={"logGb": "GB of log lines written"}),
+    ALARM: Rule(_alarm),
+    COMPOSITE_ALARM: of_months("alarm_composite"),
+    DASHBOARD: of_months("dashboard"),
+    METRIC_FILTER: of_months("metric"),
+}

@@ -1,0 +1,155 @@
+"""API stages hold back floods, log and measure; firewalls measure and stand where they can."""
+
+from collections.abc import Iterator
+
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.types import (
+    REST_DEPLOYMENT,
+    REST_METHOD_SETTINGS,
+    REST_STAGE,
+    SOCKET_STAGE,
+    WEB_ACL,
+    WEB_ACL_ASSOCIATION,
+)
+
+ANY_STAGE = frozenset({REST_STAGE, SOCKET_STAGE})
+
+
+def _settings(stage: Judged, stack: Stack) -> Iterator[Judged]:
+    """The settings of all methods of a stage, each as if it were a resource; those of single methods do not count."""
+    if stage.type == SOCKET_STAGE:
+        given = stage.props.get("defaultRouteSettings")
+        if given:
+            yield Judged(stage.urn, stage.type, stage.name, given)
+        return
+    for one in stack.of(REST_METHOD_SETTINGS):
+        if one.props.get("methodPath") == "*/*" and _same_stage(one, stage):
+            yield Judged(one.urn, one.type, one.name, one.props.get("settings") or {})
+
+
+def _same_stage(settings: Judged, stage: Judged) -> bool:
+    apis, mine = settings.references.get("restApi", ()), stage.references.get("restApi", ())
+    same_api = apis == mine if apis or mine else settings.props["restApi"] == stage.props["restApi"]
+    refers = stage in settings.references.get("stageName", ())
+    return same_api and (refers or settings.props["stageName"] == stage.props["stageName"])
+
+
+def _unthrottled(stage: Judged, stack: Stack) -> Iterator[str]:
+    for key in ("throttlingRateLimit", "throttlingBurstLimit"):
+        values = [float(one.props.get(key) or -1) for one in _settings(stage, stack)]
+        if not any(value > 0 for value in values):
+            yield f"It sets no {key}: one client can use up what the account has."
+
+
+def _unlogged(stage: Judged, stack: Stack) -> Iterator[str]:
+    if not stage.at("accessLogSettings", "destinationArn") and not stage.references.get("accessLogSettings"):
+        yield "It writes no access log."
+    if not any(one.props.get("loggingLevel") in {"ERROR", "INFO"} for one in _settings(stage, stack)):
+        yield "It writes no execution log (loggingLevel is not ERROR or INFO)."
+
+
+def _unmeasured(stage: Judged, stack: Stack) -> Iterator[str]:
+    on = ("metricsEnabled", "detailedMetricsEnabled")
+    if not any(one.props.get(key) for one in _settings(stage, stack) for key in on):
+        yield "Its detailed metrics are off: nobody sees which route is slow or fails."
+
+
+def _untraced(one: Judged) -> Iterator[str]:
+    if not one.props.get("xrayTracingEnabled"):
+        yield "It is not traced (xrayTracingEnabled is off)."
+
+
+def _stale(one: Judged) -> Iterator[str]:
+    if not one.has("triggers"):
+        yield "It has no triggers: a changed API would never be deployed again."
+
+
+def _unmeasured_firewall(one: Judged) -> Iterator[str]:
+    if not one.at("visibilityConfig", "cloudwatchMetricsEnabled"):
+        yield "Its metrics are off: nobody sees whom it refuses."
+    rules = one.props.get("rules") or ()
+    if not any((rule.get("statement") or {}).get("rateBasedStatement") for rule in rules):
+        yield "It has no rate-based rule: a flood passes through it."
+
+
+def _impossible_firewall(one: Judged) -> Iterator[str]:
+    if "/apis/" in str(one.props["resourceArn"]):
+        yield f"It is for {one.props['resourceArn']}, but a firewall cannot stand before a WebSocket or HTTP API."
+
+
+POLICIES = (
+    RelationPolicy(
+        name="api-throttled",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Every API stage limits rate and burst.",
+        remedy="Set both on all methods (REST: methodPath */*) or in defaultRouteSettings.",
+        frameworks=("AWS Well-Architected REL05-BP02",),
+        types=ANY_STAGE,
+        check=_unthrottled,
+    ),
+    RelationPolicy(
+        name="api-logged",
+        group=Group.RELIABILITY,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="Every API stage writes access and execution logs.",
+        remedy="Set accessLogSettings and loggingLevel ERROR, after the account's log role.",
+        frameworks=("AWS FSBP APIGateway.1", "AWS FSBP APIGateway.9"),
+        types=ANY_STAGE,
+        check=_unlogged,
+    ),
+    RelationPolicy(
+        name="api-measured",
+        group=Group.RELIABILITY,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="Every API stage has metrics by route.",
+        remedy="Set metricsEnabled (REST) or detailedMetricsEnabled (WebSocket).",
+        types=ANY_STAGE,
+        check=_unmeasured,
+    ),
+    ResourcePolicy(
+        name="rest-api-traced",
+        group=Group.RELIABILITY,
+        severity=Severity.LOW,
+        levels=NOT_IN_DEV,
+        description="Every REST stage is traced by X-Ray.",
+        remedy="Set xrayTracingEnabled.",
+        frameworks=("AWS FSBP APIGateway.3",),
+        types=frozenset({REST_STAGE}),
+        check=_untraced,
+    ),
+    ResourcePolicy(
+        name="rest-api-deploys-changes",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="A changed REST API is deployed anew.",
+        remedy="Give the deployment triggers: a hash of the API's document.",
+        types=frozenset({REST_DEPLOYMENT}),
+        check=_stale,
+    ),
+    ResourcePolicy(
+        name="firewall-measures",
+        group=Group.RELIABILITY,
+        severity=Severity.MEDIUM,
+        levels=NOT_IN_DEV,
+        description="A web firewall limits the rate of each client and measures what it refuses.",
+        remedy="Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled.",
+        frameworks=("AWS FSBP WAF.10",),
+        types=frozenset({WEB_ACL}),
+        check=_unmeasured_firewall,
+    ),
+    ResourcePolicy(
+        name="firewall-where-possible",
+        group=Group.RELIABILITY,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="Web firewalls stand before REST stages: WebSocket APIs cannot have one.",
+        remedy="Throttle the routes of the WebSocket stage instead.",
+        types=frozenset({WEB_ACL_ASSOCIATION}),
+        check=_impossible_firewall,
+    ),
+)

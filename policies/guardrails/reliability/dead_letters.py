@@ -1,0 +1,166 @@
+"""Where failed work lands: everywhere that work can fail, for 14 days, and an alarm rings as soon as there is some."""
+
+import json
+from collections.abc import Iterator
+
+from guardrails.record import ALWAYS, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, FUNCTION_PERMISSION, QUEUE, SCHEDULE
+
+FOURTEEN_DAYS = 1_209_600
+ASYNCHRONOUS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
+"""Services that do not wait for a function's answer."""
+SUFFIX = "-dlq"
+
+
+def _last(arn: object) -> str:
+    return str(arn).rpartition(":")[2]
+
+
+def parked_in(stack: Stack) -> set[str]:
+    """Names of the queues in which failed work ends, wherever it failed."""
+    found = {_last(redrive(one)["deadLetterTargetArn"]) for one in stack.of(QUEUE) if one.has("redrivePolicy")}
+    found |= {_last(one.at("deadLetterConfig", "arn")) for one in stack.of(EVENT_TARGET)}
+    found |= {_last(one.at("target", "deadLetterConfig", "arn")) for one in stack.of(SCHEDULE)}
+    found |= {_last(one.at("destinationConfig", "onFailure", "destination")) for one in stack.of(FUNCTION_ASYNC)}
+    return found | {str(one.props["name"]) for one in stack.of(QUEUE) if str(one.props["name"]).endswith(SUFFIX)}
+
+
+def redrive(queue: Judged) -> dict[str, object]:
+    """A queue's redrive policy."""
+    loaded: dict[str, object] = json.loads(queue.props["redrivePolicy"])
+    return loaded
+
+
+def _dropped(queue: Judged, stack: Stack) -> Iterator[str]:
+    if not queue.has("redrivePolicy") and queue.props["name"] not in parked_in(stack):
+        yield "It has no dead-letter queue: a message that fails again and again is dropped in the end."
+
+
+def _short(queue: Judged, stack: Stack) -> Iterator[str]:
+    seconds = queue.props.get("messageRetentionSeconds", 345_600)
+    if queue.props["name"] in parked_in(stack) and seconds != FOURTEEN_DAYS:
+        yield f"It holds failed work for {seconds / 86_400:g} days, not 14."
+
+
+def _unwatched(queue: Judged, stack: Stack) -> Iterator[str]:
+    name = queue.props["name"]
+    if name in parked_in(stack) and not any(_watches(alarm, name) for alarm in stack.of(ALARM)):
+        yield "No alarm watches its visible messages: failed work would lie there unseen."
+
+
+def _watches(alarm: Judged, queue: str) -> bool:
+    return (
+        alarm.props.get("metricName") == "ApproximateNumberOfMessagesVisible"
+        and alarm.at("dimensions", "QueueName") == queue
+        and float(alarm.props.get("threshold", 0)) <= 1
+    )
+
+
+def _impatient(one: Judged) -> Iterator[str]:
+    if one.has("redrivePolicy") and int(str(redrive(one)["maxReceiveCount"])) < one.limits["receives"]:
+        yield f"Its maxReceiveCount is {redrive(one)['maxReceiveCount']}: one hiccup would park a good message."
+
+
+def _lost_event(one: Judged) -> Iterator[str]:
+    if not one.at("deadLetterConfig", "arn"):
+        yield "An event that its target never takes is lost: it has no deadLetterConfig."
+
+
+def _lost_call(one: Judged) -> Iterator[str]:
+    if not one.at("target", "deadLetterConfig", "arn"):
+        yield "A call that its target never takes is lost: its target has no deadLetterConfig."
+
+
+def _lost_invocation(function: Judged, stack: Stack) -> Iterator[str]:
+    name = function.props["name"]
+    callers = {
+        str(one.props["principal"])
+        for one in stack.of(FUNCTION_PERMISSION)
+        if function in one.references.get("function", ()) or one.props["function"] == name
+    }
+    landing = any(
+        one.at("destinationConfig", "onFailure", "destination")
+        for one in stack.of(FUNCTION_ASYNC)
+        if function in one.references.get("functionName", ()) or one.props["functionName"] == name
+    )
+    for caller in sorted(callers & ASYNCHRONOUS):
+        if not landing:
+            yield f"{caller} calls it without waiting, and what fails three times is dropped."
+
+
+POLICIES = (
+    RelationPolicy(
+        name="queue-has-dead-letters",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Every queue has a dead-letter queue.",
+        remedy="Use the queue block, which brings one.",
+        frameworks=("AWS Well-Architected REL05-BP04",),
+        types=frozenset({QUEUE}),
+        check=_dropped,
+    ),
+    RelationPolicy(
+        name="dead-letters-kept",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Failed work is kept for 14 days, the longest that SQS can.",
+        remedy="Set messageRetentionSeconds to 1209600.",
+        types=frozenset({QUEUE}),
+        check=_short,
+    ),
+    RelationPolicy(
+        name="dead-letters-watched",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="An alarm rings as soon as failed work lies in a dead-letter queue.",
+        remedy="Use the dead-letter queue block, which brings the alarm.",
+        frameworks=("AWS Well-Architected REL06-BP03",),
+        types=frozenset({QUEUE}),
+        check=_unwatched,
+    ),
+    ResourcePolicy(
+        name="queue-retries-first",
+        group=Group.RELIABILITY,
+        severity=Severity.MEDIUM,
+        levels=ALWAYS,
+        description="A message is tried several times before it is parked.",
+        remedy="Raise maxReceiveCount.",
+        limits=(Limit("receives", 3, "The fewest attempts at a message."),),
+        types=frozenset({QUEUE}),
+        check=_impatient,
+    ),
+    ResourcePolicy(
+        name="event-target-has-dead-letters",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Every target of an event rule has a dead-letter queue.",
+        remedy="Use the event rule block, which brings one.",
+        types=frozenset({EVENT_TARGET}),
+        check=_lost_event,
+    ),
+    ResourcePolicy(
+        name="schedule-has-dead-letters",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="Every schedule has a dead-letter queue.",
+        remedy="Use the schedule block, which brings one.",
+        types=frozenset({SCHEDULE}),
+        check=_lost_call,
+    ),
+    RelationPolicy(
+        name="async-failure-lands",
+        group=Group.RELIABILITY,
+        severity=Severity.HIGH,
+        levels=ALWAYS,
+        description="A function that is called without waiting has a destination for calls that fail.",
+        remedy="Give the function block asynchronous=…, which sets it on the alias.",
+        frameworks=("AWS Well-Architected REL05-BP04",),
+        types=frozenset({FUNCTION}),
+        check=_lost_invocation,
+    ),
+)

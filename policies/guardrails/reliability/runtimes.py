@@ -1,0 +1,49 @@
+"""No function runs on a runtime that AWS stops supporting soon."""
+
+import functools
+import tomllib
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+from guardrails.record import NOT_IN_DEV, Group, Judged, Limit, Policy, ResourcePolicy, Severity
+from guardrails.types import FUNCTION
+
+FILE = Path(__file__).with_name("runtimes.toml")
+DAYS_A_MONTH = 30.4
+
+
+@functools.cache
+def ends() -> dict[str, date]:
+    """Runtime → the day on which its support ends."""
+    with FILE.open("rb") as file:
+        return tomllib.load(file)
+
+
+def policies(today: date) -> tuple[Policy, ...]:
+    """The policy as of a day."""
+
+    def outdated(one: Judged) -> Iterator[str]:
+        runtime = one.props.get("runtime")
+        if runtime is None:  # an image brings its own
+            return
+        end = ends().get(runtime)
+        if end is None:
+            yield f"Of its runtime {runtime} nobody has looked up when its support ends."
+        elif end - today < timedelta(days=one.limits["months"] * DAYS_A_MONTH):
+            yield f"The support of its runtime {runtime} ends on {end}."
+
+    return (
+        ResourcePolicy(
+            name="runtime-supported",
+            group=Group.RELIABILITY,
+            severity=Severity.MEDIUM,
+            levels=NOT_IN_DEV,
+            description="The support of every function's runtime lasts for some time yet.",
+            remedy="Move to a newer runtime (policies/guardrails/reliability/runtimes.toml has the days).",
+            frameworks=("AWS FSBP Lambda.2",),
+            limits=(Limit("months", 6, "Months that a runtime must still be supported."),),
+            types=frozenset({FUNCTION}),
+            check=outdated,
+        ),
+    )

@@ -1,0 +1,111 @@
+"""Names of the resource types that policies speak of, each as the AWS provider writes it."""
+
+from typing import Final
+
+PLATFORM: Final = "polyphony:platform:Platform"
+
+REST_API: Final = "aws:apigateway/restApi:RestApi"
+REST_DEPLOYMENT: Final = "aws:apigateway/deployment:Deployment"
+REST_METHOD: Final = "aws:apigateway/method:Method"
+REST_METHOD_SETTINGS: Final = "aws:apigateway/methodSettings:MethodSettings"
+REST_POLICY: Final = "aws:apigateway/restApiPolicy:RestApiPolicy"
+REST_STAGE: Final = "aws:apigateway/stage:Stage"
+SOCKET_API: Final = "aws:apigatewayv2/api:Api"
+SOCKET_ROUTE: Final = "aws:apigatewayv2/route:Route"
+SOCKET_STAGE: Final = "aws:apigatewayv2/stage:Stage"
+
+WORKGROUP: Final = "aws:athena/workgroup:Workgroup"
+BACKUP_PLAN: Final = "aws:backup/plan:Plan"
+BACKUP_SELECTION: Final = "aws:backup/selection:Selection"
+BACKUP_VAULT: Final = "aws:backup/vault:Vault"
+BACKUP_VAULT_POLICY: Final = "aws:backup/vaultPolicy:VaultPolicy"
+BATCH_ENVIRONMENT: Final = "aws:batch/computeEnvironment:ComputeEnvironment"
+BATCH_JOB: Final = "aws:batch/jobDefinition:JobDefinition"
+BATCH_QUEUE: Final = "aws:batch/jobQueue:JobQueue"
+MEMORY: Final = "aws:bedrock/agentcoreMemory:AgentcoreMemory"
+BUDGET: Final = "aws:budgets/budget:Budget"
+ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
+COMPOSITE_ALARM: Final = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+DASHBOARD: Final = "aws:cloudwatch/dashboard:Dashboard"
+EVENT_ARCHIVE: Final = "aws:cloudwatch/eventArchive:EventArchive"
+EVENT_BUS_POLICY: Final = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
+EVENT_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
+LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
+METRIC_FILTER: Final = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+IDENTITY_POOL: Final = "aws:cognito/identityPool:IdentityPool"
+IDENTITY_POOL_ROLES: Final = "aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment"
+ANOMALY_SUBSCRIPTION: Final = "aws:costexplorer/anomalySubscription:AnomalySubscription"
+TABLE: Final = "aws:dynamodb/table:Table"
+REPOSITORY: Final = "aws:ecr/repository:Repository"
+REPOSITORY_LIFECYCLE: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+REPOSITORY_POLICY: Final = "aws:ecr/repositoryPolicy:RepositoryPolicy"
+ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
+ELASTIC_IP: Final = "aws:ec2/eip:Eip"
+NAT_GATEWAY: Final = "aws:ec2/natGateway:NatGateway"
+SECURITY_GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
+SECURITY_GROUP_RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
+INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+GLUE_JOB: Final = "aws:glue/job:Job"
+
+ACCESS_KEY: Final = "aws:iam/accessKey:AccessKey"
+GROUP_POLICY: Final = "aws:iam/groupPolicy:GroupPolicy"
+GROUP_POLICY_ATTACHMENT: Final = "aws:iam/groupPolicyAttachment:GroupPolicyAttachment"
+LOGIN_PROFILE: Final = "aws:iam/userLoginProfile:UserLoginProfile"
+MANAGED_POLICY: Final = "aws:iam/policy:Policy"
+POLICY_ATTACHMENT: Final = "aws:iam/policyAttachment:PolicyAttachment"
+ROLE: Final = "aws:iam/role:Role"
+ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
+ROLE_POLICY_ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+USER: Final = "aws:iam/user:User"
+USER_POLICY: Final = "aws:iam/userPolicy:UserPolicy"
+USER_POLICY_ATTACHMENT: Final = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+
+KEY: Final = "aws:kms/key:Key"
+KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
+FUNCTION: Final = "aws:lambda/function:Function"
+FUNCTION_ALIAS: Final = "aws:lambda/alias:Alias"
+FUNCTION_ASYNC: Final = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+FUNCTION_PERMISSION: Final = "aws:lambda/permission:Permission"
+FUNCTION_PROVISIONED: Final = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+FUNCTION_SOURCE: Final = "aws:lambda/eventSourceMapping:EventSourceMapping"
+FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
+BUCKET: Final = "aws:s3/bucket:Bucket"
+BUCKET_CORS: Final = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
+BUCKET_ENCRYPTION: Final = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+BUCKET_LIFECYCLE: Final = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+BUCKET_LOGGING: Final = "aws:s3/bucketLogging:BucketLogging"
+BUCKET_NOTIFICATION: Final = "aws:s3/bucketNotification:BucketNotification"
+BUCKET_OWNERSHIP: Final = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+BUCKET_POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
+BUCKET_PUBLIC_ACCESS: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+BUCKET_VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
+SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
+SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type, no secret
+SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type, no secret
+WORKFLOW: Final = "aws:sfn/stateMachine:StateMachine"
+TOPIC: Final = "aws:sns/topic:Topic"
+TOPIC_POLICY: Final = "aws:sns/topicPolicy:TopicPolicy"
+QUEUE: Final = "aws:sqs/queue:Queue"
+QUEUE_POLICY: Final = "aws:sqs/queuePolicy:QueuePolicy"
+PARAMETER: Final = "aws:ssm/parameter:Parameter"
+WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
+WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
+
+IDENTITY_POLICIES: Final = frozenset({ROLE_POLICY, MANAGED_POLICY, USER_POLICY, GROUP_POLICY})
+"""Documents that say what somebody may do."""
+RESOURCE_POLICIES: Final = frozenset(
+    {
+        BACKUP_VAULT_POLICY,
+        BUCKET_POLICY,
+        EVENT_BUS_POLICY,
+        KEY,
+        KEY_POLICY,
+        QUEUE_POLICY,
+        REPOSITORY_POLICY,
+        REST_POLICY,
+        SECRET_POLICY,
+        TOPIC_POLICY,
+    }
+)
+"""Documents that say who may do something with one resource; all hold it as `policy`."""
