@@ -73,7 +73,7 @@ class FileResult(_Document):
 
     file_key: str
     date_prefix: str
-    status: Literal["processed", "rejected", "failed"]
+    status: Literal["processed", "rejected", "failed", "superseded"]
     reason: str = ""
     rows: Annotated[int, Field(ge=0)] = 0
     rejected_rows: Annotated[int, Field(ge=0)] = 0
