@@ -65,9 +65,9 @@ BEFORE_PROD = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.DISA
 REMEDIED = Levels(dev=Level.REMEDIATE, staging=Level.REMEDIATE, prod=Level.REMEDIATE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
-    """One resource as policies see it, without the SDK."""
+    """One resource as policies see it, without the SDK; the same one wherever the stack speaks of it."""
 
     urn: str
     type: str

@@ -32,8 +32,10 @@ def _large_workers(one: Judged) -> Iterator[str]:
     kind, count, most = one.props.get("workerType"), one.props.get("numberOfWorkers"), one.limits["workers"]
     if kind not in (*SMALL_WORKERS, QUARTER):
         yield f"Its workerType is {kind or 'not set'}."
-    if count is None or float(count) > most:
-        yield f"It has {count or 'no set number of'} workers; at most {most:g} are agreed."
+    if count is None:
+        yield f"It does not set numberOfWorkers; at most {most:g} are agreed."
+    elif float(count) > most:
+        yield f"It has {count:g} workers; at most {most:g} are agreed."
 
 
 def _quarter_worker(one: Judged) -> Iterator[str]:
@@ -43,8 +45,10 @@ def _quarter_worker(one: Judged) -> Iterator[str]:
 
 def _long_runs(one: Judged) -> Iterator[str]:
     minutes, most = one.props.get("timeout"), one.limits["minutes"]
-    if minutes is None or float(minutes) > most:
-        yield f"It may run for {minutes or 'eight hours (the default)'} minutes; at most {most:g} are agreed."
+    if minutes is None:
+        yield f"It may run for hours, Glue's default; at most {most:g} minutes are agreed."
+    elif float(minutes) > most:
+        yield f"It may run for {minutes:g} minutes; at most {most:g} are agreed."
 
 
 def _concurrency(one: Judged) -> Iterator[str]:

@@ -16,7 +16,7 @@ def _open_inwards(one: Judged) -> Iterator[str]:
             given = rule.get(key) or ()
             for block in [given] if isinstance(given, str) else given:
                 if block in WORLD:
-                    yield f"It lets {block} in on ports {rule.get('fromPort', 'all')} to {rule.get('toPort', 'all')}."
+                    yield f"It lets {block} in, from port {float(rule.get('fromPort') or 0):g}."
 
 
 def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:

@@ -42,7 +42,8 @@ def _names_something(arn: str) -> bool:
     if len(parts) < 6:
         return False
     words = parts[5].replace(":", "/").split("/")
-    return any(word.strip("*?") for word in words[1:]) if len(words) > 1 else bool(words[0].strip("*?"))
+    names = words if len(words) == 1 or parts[2] == "s3" else words[1:]  # else the first word is the kind
+    return any(word.strip("*?") for word in names)
 
 
 def _misspelt_actions(one: Judged) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.iam import Statement, statements
+from guardrails.iam import Statement, listed, statements
 from guardrails.least_privilege.escalation import documents_of
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
@@ -47,11 +47,13 @@ def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
 
 def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
     for statement in _granted(role, stack, "dynamodb"):
-        keys = statement.conditions.get("ForAllValues:StringLike", {}) or statement.conditions.get(
-            "ForAllValues:StringEquals", {}
-        )
+        keys = [
+            value
+            for operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
+            for value in listed(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
+        ]
         what = f"Guests may {', '.join(statement.actions)} on {', '.join(statement.resources)}"
-        if not all(OWN_ID in value for value in statement.values(LEADING_KEYS)) or LEADING_KEYS not in keys:
+        if not keys or not all(OWN_ID in key for key in keys):
             yield f"{what} without {LEADING_KEYS} being their own identity."
         elif str(statement.conditions.get("Null", {}).get(LEADING_KEYS)).lower() != "false":
             yield f"{what}; ForAllValues also holds for a request without any key."

@@ -1,0 +1,282 @@
+"""Asks the pack's policies as the engine does: through the SDK's own analyzer, with messages as they come by wire.
+
+A spec says, for one policy, what it lets pass, what it finds, what it makes of a value that is not known yet, and how
+the real program is broken in one place so that it fires. An exception is tried with each spec's failing stack.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pulumi_policy
+from pulumi.runtime.proto import analyzer_pb2
+from pulumi_policy.policy import _PolicyAnalyzerServicer
+
+from guardrails import catalogue, pack
+from guardrails.record import Policy
+from guardrails.surroundings import Surroundings, Waiver
+from local.graph import Graph
+from local.pack import _analyze_request, _analyzer_resource
+from local.values import UNKNOWN_STRING
+
+TODAY = date(2026, 11, 20)
+TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
+PLATFORM_NAME = "platform"
+UNKNOWN = UNKNOWN_STRING
+UNDECIDED = "can't run policy"
+
+Props = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One resource of a small stack."""
+
+    type: str
+    props: Props
+    name: str = "thing"
+    refers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Property → names of the resources whose outputs it is made of."""
+    after: Sequence[str] = ()
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One answer of one policy."""
+
+    policy: str
+    name: str
+    message: str
+    undecided: bool
+
+
+@dataclass
+class Messages:
+    """A stack as it comes by wire: each resource by its inputs, then all by their outputs."""
+
+    inputs: dict[str, analyzer_pb2.AnalyzeRequest]
+    outputs: dict[str, analyzer_pb2.AnalyzerResource]
+
+    def copy(self) -> "Messages":
+        """A copy whose changes leave this as it is."""
+        return Messages(copy.deepcopy(self.inputs), copy.deepcopy(self.outputs))
+
+    def change(self, name: str, patch: Props) -> None:
+        """Changes properties of one resource; none takes a property away."""
+        for struct in (self.inputs[name].properties, self.outputs[name].properties):
+            for key, value in patch.items():
+                if value is None:
+                    struct.fields.pop(key, None)
+                else:
+                    struct.update({key: value})
+
+    def drop(self, name: str) -> None:
+        """Takes a resource away."""
+        del self.inputs[name], self.outputs[name]
+
+    def add(self, things: Iterable[Thing]) -> None:
+        """Adds resources."""
+        added = of_things(things)
+        self.inputs.update(added.inputs)
+        self.outputs.update(added.outputs)
+
+    def first(self, kind: str) -> str:
+        """The name of the first resource of a type."""
+        return next(one.name for one in self.inputs.values() if one.type == kind)
+
+    def json(self, name: str, key: str) -> Any:
+        """A property that holds JSON."""
+        return json.loads(self.inputs[name].properties.fields[key].string_value)
+
+
+Break = Callable[[Messages], str]
+"""Breaks the real program in one place and returns the name of the resource that is then at fault."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one policy must do."""
+
+    policy: str
+    good: Sequence[Thing]
+    bad: Sequence[Thing]
+    says: str
+    """Part of the message: the offending value, or what is missing."""
+    unknown: Sequence[Thing]
+    """A stack with a value that is not known yet."""
+    breaks: Break
+    at: str = "thing"
+    """Which resource of the failing stack is at fault; empty for the stack as a whole."""
+    undecided: bool = True
+    """Whether the unknown value keeps it from judging; else it must judge, and find what is wrong elsewhere."""
+    environment: str = "prod"
+    also: Sequence[str] = ()
+    """What else is at fault in the broken program, where the fault is one of two."""
+
+    def __repr__(self) -> str:
+        return self.policy
+
+
+def spec(
+    policy: str,
+    kind: str,
+    good: Props,
+    bad: Props,
+    says: str,
+    unknown: str,
+    *,
+    around: Sequence[Thing] = (),
+    breaks: Break | None = None,
+    undecided: bool = True,
+    environment: str = "prod",
+) -> Spec:
+    """A spec of one resource: what `bad` changes of `good` is at fault; `unknown` is the property not known yet.
+
+    Without `breaks`, the broken resource is added to the real program.
+    """
+    broken = Thing(kind, changed(good, bad))
+    return Spec(
+        policy=policy,
+        good=[*around, Thing(kind, good)],
+        bad=[*around, broken],
+        says=says,
+        unknown=[*around, Thing(kind, {**changed(good, bad), unknown: UNKNOWN})],
+        breaks=breaks or inserted([*around, broken]),
+        undecided=undecided,
+        environment=environment,
+    )
+
+
+def changed(props: Props, patch: Props) -> dict[str, Any]:
+    """Properties with some replaced; none takes a property away."""
+    return {key: value for key, value in {**props, **patch}.items() if value is not None}
+
+
+def inserted(things: Sequence[Thing], at: str = "thing") -> Break:
+    """Adds broken resources to the real program."""
+
+    def broken(stack: Messages) -> str:
+        stack.add(things)
+        return at
+
+    return broken
+
+
+def changes(name: str, patch: Props, found: str = "") -> Break:
+    """Changes one resource of the real program, by name or by type."""
+
+    def broken(stack: Messages) -> str:
+        target = name if name in stack.inputs else stack.first(name)
+        stack.change(target, patch)
+        return found or target
+
+    return broken
+
+
+def drops(name: str, found: str) -> Break:
+    """Takes one resource of the real program away; `found` is then at fault."""
+
+    def broken(stack: Messages) -> str:
+        stack.drop(name)
+        return found
+
+    return broken
+
+
+def edits(name: str, key: str, edit: Callable[[Any], None], found: str = "") -> Break:
+    """Edits a property that holds JSON, in the real program."""
+
+    def broken(stack: Messages) -> str:
+        document = stack.json(name, key)
+        edit(document)
+        stack.change(name, {key: json.dumps(document)})
+        return found or name
+
+    return broken
+
+
+def of_things(things: Iterable[Thing]) -> Messages:
+    """A small stack as messages."""
+    found = Messages({}, {})
+    for one in things:
+        inputs = analyzer_pb2.AnalyzeRequest(type=one.type, urn=_urn(one.type, one.name), name=one.name)
+        inputs.properties.update(copy.deepcopy(dict(one.props)))
+        outputs = analyzer_pb2.AnalyzerResource(type=one.type, urn=inputs.urn, name=one.name)
+        outputs.properties.CopyFrom(inputs.properties)
+        known = {name: message.urn for name, message in found.inputs.items()}
+        outputs.parent = known.get(one.parent, "")
+        outputs.dependencies.extend(known[name] for name in one.after)
+        for key, names in one.refers.items():
+            outputs.propertyDependencies[key].urns.extend(known[name] for name in names)
+        found.inputs[one.name], found.outputs[one.name] = inputs, outputs
+    return found
+
+
+def of_graph(graph: Graph) -> Messages:
+    """The recorded program as messages, by Pulumi name."""
+    return Messages(
+        {one.name: _analyze_request(one) for one in graph}, {one.name: _analyzer_resource(one) for one in graph}
+    )
+
+
+def _urn(kind: str, name: str) -> str:
+    return f"urn:pulumi:prod::polyphony::{kind}::{name}"
+
+
+def surroundings(environment: str = "prod", *waivers: Waiver) -> Surroundings:
+    """Where the pack runs in a test."""
+    return Surroundings(environment, waivers, TODAY, {**TAGS, "Environment": environment})
+
+
+def waiver(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> Waiver:
+    """An exception."""
+    return Waiver(policy, resource, "the old system needs it until it is gone", expires)
+
+
+def policies(where: Surroundings) -> dict[str, Policy]:
+    """All policies by name."""
+    return {one.name: one for one in catalogue.policies(where)}
+
+
+def analyzer(records: Iterable[Policy], where: Surroundings) -> Any:
+    """The SDK's analyzer over some policies."""
+    built = [pack.built(one, where) for one in records]
+    return _PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
+
+
+def ask(
+    records: Iterable[Policy], stack: Messages, where: Surroundings, config: Mapping[str, Any] | None = None
+) -> list[Found]:
+    """All answers to a stack."""
+    asked = analyzer(records, where)
+    if config:
+        asked.Configure(_configuration(config), None)
+    answers: list[Found] = []
+    for request in stack.inputs.values():
+        answers += _found(asked.Analyze(request, None).diagnostics, request.name)
+    whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
+    return answers + _found(whole.diagnostics, "")
+
+
+def _configuration(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
+    request = analyzer_pb2.ConfigureAnalyzerRequest()
+    for policy, values in config.items():
+        request.policyConfig[policy].enforcementLevel = analyzer_pb2.MANDATORY
+        request.policyConfig[policy].properties.update(values)
+    return request
+
+
+def _found(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], name: str) -> list[Found]:
+    return [
+        Found(
+            one.policyName,
+            one.urn.rpartition("::")[2] or name,
+            one.message.removeprefix(f"{one.description}\n"),
+            one.message.startswith(UNDECIDED),
+        )
+        for one in diagnostics
+    ]

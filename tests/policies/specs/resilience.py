@@ -1,0 +1,433 @@
+"""Reliability: dead letters, queues, functions, alarms, workflows, APIs, jobs, runtimes."""
+
+import json
+
+from guardrails import types as t
+from tests.policies.harness import UNKNOWN, Spec, Thing, changes, drops, edits, inserted, spec
+from tests.policies.specs.documents import ACCOUNT, REGION
+
+BUILDER = "ingestion-manifest-builder-function"
+QUEUE, DLQ, SOURCE = "ingestion-intake-queue", "ingestion-intake-dlq-queue", "ingestion-intake-source"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 5})
+HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 1})
+FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+FEEDS = {
+    "eventSourceArn": QUEUE_ARN,
+    "functionName": f"{FUNCTION_ARN}:live",
+    "functionResponseTypes": ["ReportBatchItemFailures"],
+}
+FED = Thing(t.FUNCTION_SOURCE, FEEDS, "source")
+ALIAS = Thing(t.FUNCTION_ALIAS, {"name": "live", "functionName": "f"}, "alias")
+STAGE_SETTINGS = {
+    "throttlingRateLimit": 50,
+    "throttlingBurstLimit": 100,
+    "loggingLevel": "ERROR",
+    "detailedMetricsEnabled": True,
+}
+STAGE = {"name": "live", "accessLogSettings": {"destinationArn": "arn"}, "defaultRouteSettings": STAGE_SETTINGS}
+TASK = {"Type": "Task", "Retry": [{}], "TimeoutSeconds": 60}
+ALARM = {
+    "alarmActions": ["arn"],
+    "treatMissingData": "notBreaching",
+    "alarmDescription": "It fails. Runbook: docs/runbooks/x.md",
+}
+SPOT_RETRIES = {
+    "attempts": 3,
+    "evaluateOnExits": [{"onStatusReason": "Your Spot*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}],
+}
+ERRORS_ALARM = "ingestion-manifest-builder-errors-alarm"
+SOCKETS = {"resourceArn": f"arn:aws:apigateway:{REGION}::/apis/a/stages/s"}
+PUBLISHED = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
+
+
+def lambda_alarm(metric: str, **dimensions: str) -> Thing:
+    """An alarm on a function."""
+    return Thing(t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm")
+
+
+def watched(policy: str, metric: str, breaks: str) -> Spec:
+    """A spec of one alarm that every function has."""
+    function = Thing(t.FUNCTION, {"name": "f"})
+    right = lambda_alarm(metric, FunctionName="f", Resource="f:live")
+    return Spec(
+        policy,
+        good=[function, ALIAS, right],
+        bad=[function, ALIAS, lambda_alarm(metric, FunctionName="f")],
+        says="Resource of f:live",
+        unknown=[Thing(t.FUNCTION, {"name": UNKNOWN}), ALIAS, right],
+        breaks=drops(breaks, BUILDER),
+    )
+
+
+def workflow(*, states: dict[str, object]) -> str:
+    """A state machine's definition, its tasks inside a map."""
+    inner = {"StartAt": "T", "States": states}
+    return json.dumps(
+        {"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": inner}}}
+    )
+
+
+def stage(policy: str, bad: dict[str, object], says: str) -> Spec:
+    """A spec of a stage's settings, for a WebSocket stage; a REST stage without any is added to the real program."""
+    return spec(
+        policy,
+        t.SOCKET_STAGE,
+        STAGE,
+        bad,
+        says,
+        "defaultRouteSettings",
+        breaks=inserted([Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})]),
+    )
+
+
+SPECS = (
+    spec(
+        "queue-has-dead-letters",
+        t.QUEUE,
+        {"name": "q", "redrivePolicy": REDRIVE},
+        {"redrivePolicy": None},
+        "no dead-letter queue",
+        "name",
+        breaks=changes(QUEUE, {"redrivePolicy": None}),
+    ),
+    spec(
+        "dead-letters-kept",
+        t.QUEUE,
+        {"name": "q-dlq", "messageRetentionSeconds": 1_209_600},
+        {"messageRetentionSeconds": 86_400},
+        "for 1 days, not 14",
+        "messageRetentionSeconds",
+        breaks=changes(DLQ, {"messageRetentionSeconds": None}),
+    ),
+    spec(
+        "dead-letters-watched",
+        t.QUEUE,
+        {"name": "q-dlq"},
+        {"name": "r-dlq"},
+        "No alarm watches",
+        "name",
+        around=[
+            Thing(
+                t.ALARM,
+                {
+                    "metricName": "ApproximateNumberOfMessagesVisible",
+                    "threshold": 0,
+                    "dimensions": {"QueueName": "q-dlq"},
+                },
+                "alarm",
+            )
+        ],
+        breaks=changes("ingestion-intake-dlq-alarm", {"threshold": 1000}, DLQ),
+    ),
+    spec(
+        "queue-retries-first",
+        t.QUEUE,
+        {"name": "q", "redrivePolicy": REDRIVE},
+        {"redrivePolicy": HASTY},
+        "maxReceiveCount is 1",
+        "redrivePolicy",
+        breaks=edits(QUEUE, "redrivePolicy", lambda found: found.update(maxReceiveCount=2)),
+    ),
+    spec(
+        "event-target-has-dead-letters",
+        t.EVENT_TARGET,
+        {"deadLetterConfig": {"arn": QUEUE_ARN}},
+        {"deadLetterConfig": None},
+        "no deadLetterConfig",
+        "deadLetterConfig",
+        breaks=changes(t.EVENT_TARGET, {"deadLetterConfig": None}),
+    ),
+    spec(
+        "schedule-has-dead-letters",
+        t.SCHEDULE,
+        {"target": {"deadLetterConfig": {"arn": QUEUE_ARN}}},
+        {"target": {"arn": FUNCTION_ARN}},
+        "no deadLetterConfig",
+        "target",
+    ),
+    spec(
+        "async-failure-lands",
+        t.FUNCTION,
+        {"name": "f"},
+        {"name": "g"},
+        "s3.amazonaws.com",
+        "name",
+        around=[
+            Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "s3.amazonaws.com"}, "one"),
+            Thing(t.FUNCTION_PERMISSION, {"function": "g", "principal": "s3.amazonaws.com"}, "two"),
+            Thing(
+                t.FUNCTION_ASYNC,
+                {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}},
+                "async",
+            ),
+        ],
+        breaks=inserted(
+            [
+                Thing(
+                    t.FUNCTION_PERMISSION,
+                    {"function": "polyphony-prod-ingestion-manifest-builder", "principal": "sns.amazonaws.com"},
+                    "one",
+                )
+            ],
+            BUILDER,
+        ),
+    ),
+    Spec(
+        "queue-hides-long-enough",
+        good=[
+            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": 360}, "queue"),
+            Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
+            Thing(t.FUNCTION_SOURCE, FEEDS),
+        ],
+        bad=[
+            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": 60}, "queue"),
+            Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
+            Thing(t.FUNCTION_SOURCE, FEEDS),
+        ],
+        says="hidden for 60 seconds, less than 6 times the 60 seconds",
+        unknown=[
+            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": UNKNOWN}, "queue"),
+            Thing(t.FUNCTION, {"name": "f"}, "f"),
+            Thing(t.FUNCTION_SOURCE, FEEDS),
+        ],
+        breaks=changes(BUILDER, {"timeout": 61}, SOURCE),
+    ),
+    spec(
+        "queue-fails-one-by-one",
+        t.FUNCTION_SOURCE,
+        FEEDS,
+        {"functionResponseTypes": []},
+        "whole batch",
+        "eventSourceArn",
+        breaks=changes(SOURCE, {"functionResponseTypes": None}),
+    ),
+    spec(
+        "queue-fed-function-no-dlq",
+        t.FUNCTION,
+        {"name": "f"},
+        {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
+        "never gets a message",
+        "name",
+        around=[FED],
+        breaks=changes(BUILDER, {"deadLetterConfig": {"targetArn": QUEUE_ARN}}),
+    ),
+    spec(
+        "function-called-by-alias",
+        t.FUNCTION_SOURCE,
+        FEEDS,
+        {"functionName": FUNCTION_ARN},
+        "bare function",
+        "functionName",
+        breaks=changes(SOURCE, {"functionName": "polyphony-prod-ingestion-manifest-builder"}),
+    ),
+    Spec(
+        "notification-after-permission",
+        good=[Thing(t.QUEUE_POLICY, {}, "policy"), Thing(t.BUCKET_NOTIFICATION, {"queues": [{}]}, after=["policy"])],
+        bad=[Thing(t.QUEUE_POLICY, {}, "policy"), Thing(t.BUCKET_NOTIFICATION, {"queues": [{}]})],
+        says="before the queue's policy",
+        unknown=[Thing(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
+        breaks=drops("ingestion-intake-policy", "ingestion-landing-notification"),
+    ),
+    watched("function-errors-watched", "Errors", ERRORS_ALARM),
+    watched("function-throttles-watched", "Throttles", "ingestion-manifest-builder-throttles-alarm"),
+    spec(
+        "function-traced",
+        t.FUNCTION,
+        {"tracingConfig": {"mode": "Active"}},
+        {"tracingConfig": {"mode": "PassThrough"}},
+        "PassThrough",
+        "tracingConfig",
+        breaks=changes(BUILDER, {"tracingConfig": None}),
+    ),
+    spec(
+        "function-logs-json",
+        t.FUNCTION,
+        {"loggingConfig": {"logFormat": "JSON"}},
+        {"loggingConfig": None},
+        "Text",
+        "loggingConfig",
+        breaks=changes(BUILDER, {"loggingConfig": {"logFormat": "Text"}}),
+    ),
+    spec(
+        "api-function-answers-in-time",
+        t.FUNCTION,
+        {"name": "f", "timeout": 29},
+        {"timeout": 30},
+        "30 seconds, but API Gateway gives up after 29",
+        "timeout",
+        around=[Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "apigateway.amazonaws.com"}, "permission")],
+        breaks=inserted(
+            [
+                Thing(
+                    t.FUNCTION_PERMISSION,
+                    {"function": "polyphony-prod-ingestion-manifest-builder", "principal": "apigateway.amazonaws.com"},
+                    "one",
+                )
+            ],
+            BUILDER,
+        ),
+    ),
+    spec(
+        "function-publishes-versions",
+        t.FUNCTION,
+        {"publish": True},
+        {"publish": None},
+        "no version",
+        "publish",
+        breaks=changes(BUILDER, {"publish": False}),
+    ),
+    spec(
+        "alarm-has-action",
+        t.ALARM,
+        ALARM,
+        {"alarmActions": []},
+        "tells nobody",
+        "alarmActions",
+        breaks=changes(ERRORS_ALARM, {"actionsEnabled": False}),
+    ),
+    spec(
+        "alarm-decides-missing-data",
+        t.ALARM,
+        ALARM,
+        {"treatMissingData": None},
+        "missing data",
+        "treatMissingData",
+        breaks=changes(ERRORS_ALARM, {"treatMissingData": None}),
+    ),
+    spec(
+        "alarm-names-runbook",
+        t.ALARM,
+        ALARM,
+        {"alarmDescription": "It fails."},
+        "'It fails.'",
+        "alarmDescription",
+        breaks=changes(ERRORS_ALARM, {"alarmDescription": None}),
+    ),
+    spec(
+        "workflow-tasks-retried",
+        t.WORKFLOW,
+        {"definition": workflow(states={"T": TASK})},
+        {"definition": workflow(states={"T": {**TASK, "Retry": []}})},
+        "task T has neither",
+        "definition",
+    ),
+    spec(
+        "workflow-tasks-bounded",
+        t.WORKFLOW,
+        {"definition": workflow(states={"T": TASK})},
+        {"definition": workflow(states={"T": {"Type": "Task"}})},
+        "task T has no timeout",
+        "definition",
+    ),
+    spec(
+        "workflow-logged",
+        t.WORKFLOW,
+        {"loggingConfiguration": {"level": "ERROR"}},
+        {"loggingConfiguration": {"level": "OFF"}},
+        "OFF",
+        "loggingConfiguration",
+    ),
+    spec(
+        "workflow-traced",
+        t.WORKFLOW,
+        {"tracingConfiguration": {"enabled": True}},
+        {"tracingConfiguration": {"enabled": False}},
+        "not traced",
+        "tracingConfiguration",
+    ),
+    spec(
+        "workflow-failures-watched",
+        t.WORKFLOW,
+        {"name": "w"},
+        {"name": "x"},
+        "ExecutionsFailed",
+        "name",
+        around=[
+            Thing(
+                t.ALARM,
+                {
+                    "metricName": "ExecutionsFailed",
+                    "dimensions": {"StateMachineArn": "arn:aws:states:r:1:stateMachine:w"},
+                },
+                "alarm",
+            )
+        ],
+    ),
+    stage(
+        "api-throttled", {"defaultRouteSettings": {**STAGE_SETTINGS, "throttlingRateLimit": 0}}, "throttlingRateLimit"
+    ),
+    stage("api-logged", {"accessLogSettings": None}, "no access log"),
+    stage(
+        "api-measured", {"defaultRouteSettings": {**STAGE_SETTINGS, "detailedMetricsEnabled": False}}, "metrics are off"
+    ),
+    spec(
+        "rest-api-traced",
+        t.REST_STAGE,
+        {"xrayTracingEnabled": True},
+        {"xrayTracingEnabled": False},
+        "xrayTracingEnabled",
+        "xrayTracingEnabled",
+    ),
+    Spec(
+        "rest-api-deploys-changes",
+        good=[Thing(t.REST_DEPLOYMENT, {"triggers": {"hash": UNKNOWN}})],
+        bad=[Thing(t.REST_DEPLOYMENT, {"restApi": "a"})],
+        says="no triggers",
+        unknown=[Thing(t.REST_DEPLOYMENT, {"restApi": UNKNOWN})],
+        breaks=inserted([Thing(t.REST_DEPLOYMENT, {"restApi": "a"})]),
+        undecided=False,
+    ),
+    spec(
+        "firewall-measures",
+        t.WEB_ACL,
+        {
+            "visibilityConfig": {"cloudwatchMetricsEnabled": True},
+            "rules": [{"statement": {"rateBasedStatement": {"limit": 100}}}],
+        },
+        {"rules": [{"statement": {"geoMatchStatement": {}}}]},
+        "no rate-based rule",
+        "rules",
+    ),
+    spec(
+        "firewall-where-possible",
+        t.WEB_ACL_ASSOCIATION,
+        {"resourceArn": f"arn:aws:apigateway:{REGION}::/restapis/a/stages/s"},
+        SOCKETS,
+        "/apis/a/stages/s",
+        "resourceArn",
+    ),
+    spec(
+        "batch-retries-reclaims",
+        t.BATCH_JOB,
+        {"retryStrategy": SPOT_RETRIES},
+        {"retryStrategy": {"attempts": 3}},
+        "onReason * → EXIT",
+        "retryStrategy",
+    ),
+    spec(
+        "batch-job-bounded",
+        t.BATCH_JOB,
+        {"timeout": {"attemptDurationSeconds": 3600}},
+        {"timeout": None},
+        "attemptDurationSeconds",
+        "timeout",
+    ),
+    spec(
+        "glue-engine-supported",
+        t.GLUE_JOB,
+        {"glueVersion": "5.0"},
+        {"glueVersion": "2.0"},
+        "glueVersion is 2.0",
+        "glueVersion",
+    ),
+    spec(
+        "runtime-supported",
+        t.FUNCTION,
+        {"runtime": "python3.13"},
+        {"runtime": "nodejs22.x"},
+        "nodejs22.x ends on 2027-04-30",
+        "runtime",
+        breaks=changes(BUILDER, {"runtime": "python3.10"}),
+    ),
+)

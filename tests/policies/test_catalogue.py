@@ -1,0 +1,111 @@
+"""What holds for all policies together: names, levels, words, the resource types and frameworks that they speak of."""
+
+import re
+from pathlib import Path
+
+import pulumi_aws
+
+from guardrails import catalogue, types
+from guardrails.cost.tags import TAGGABLE
+from guardrails.pricing.rules import FREE, RULES
+from guardrails.record import Group, Level, Policy, RelationPolicy, ResourcePolicy
+from guardrails.reliability.runtimes import ends
+from local.graph import Graph
+from tests.policies.harness import TODAY, surroundings
+
+PROVIDER = Path(pulumi_aws.__file__).parent
+POLICIES = catalogue.policies(surroundings())
+FRAMEWORK = re.compile(
+    r"AWS (FSBP|Security Hub) [A-Za-z0-9]+\.\d+|CIS AWS 3\.0 \d+(\.\d+)+|AWS Well-Architected [A-Z]+\d\d-BP\d\d"
+)
+
+
+def test_there_are_at_least_sixty_and_each_group_has_its_share() -> None:
+    groups = [one.group for one in POLICIES]
+    assert len(POLICIES) >= 60
+    assert all(groups.count(group) >= 15 for group in Group if group is not Group.EXCEPTIONS)
+
+
+def test_names_are_unique_and_descriptions_and_remedies_are_sentences() -> None:
+    assert len({one.name for one in POLICIES}) == len(POLICIES)
+    for one in POLICIES:
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", one.name), one.name
+        assert re.fullmatch(r"[A-Za-z].*\.", one.description), one.name
+        assert not one.remedy or one.remedy.endswith((".", "…).")), one.name
+
+
+def test_only_what_merely_tells_never_blocks() -> None:
+    telling = {one.name for one in POLICIES if not any(blocks(one, env) for env in ("dev", "staging", "prod"))}
+    assert telling == {"cost-estimate", "exceptions-in-force", "glue-flex-before-prod"}
+
+
+def blocks(policy: Policy, environment: str) -> bool:
+    return policy.levels.of(environment) in {Level.MANDATORY, Level.REMEDIATE}
+
+
+def test_no_policy_is_milder_in_prod_than_before_but_the_one_that_is_about_spare_capacity() -> None:
+    hardness = [Level.DISABLED, Level.ADVISORY, Level.REMEDIATE, Level.MANDATORY]
+    for one in POLICIES:
+        if one.name != "glue-flex-before-prod":
+            levels = [hardness.index(one.levels.of(env)) for env in ("dev", "staging", "prod")]
+            assert levels == sorted(levels), one.name
+
+
+def test_least_privilege_is_judged_in_every_environment() -> None:
+    assert all(
+        one.levels.of(env) is Level.MANDATORY
+        for one in POLICIES
+        if one.group is Group.LEAST_PRIVILEGE
+        for env in ("local", "dev", "staging", "prod")
+    )
+
+
+def test_frameworks_are_written_as_they_are_published() -> None:
+    for one in POLICIES:
+        assert all(FRAMEWORK.fullmatch(control) for control in one.frameworks), one.name
+
+
+def spoken_of() -> list[str]:
+    named = {value for name, value in vars(types).items() if name.isupper() and isinstance(value, str)}
+    judged = {kind for one in POLICIES if isinstance(one, ResourcePolicy | RelationPolicy) for kind in one.types}
+    return sorted(kind for kind in named | judged | TAGGABLE | FREE | set(RULES) if kind.startswith("aws:"))
+
+
+def test_every_type_that_is_spoken_of_is_one_of_the_provider() -> None:
+    wrong = []
+    for kind in spoken_of():
+        if kind.endswith("/"):
+            assert (PROVIDER / kind.split(":")[1].rstrip("/") / "__init__.py").exists(), kind
+            continue
+        file = file_of(kind)
+        if not file.exists() or f"'{kind}'" not in file.read_text(encoding="utf-8"):
+            wrong.append(kind)
+    assert wrong == []
+
+
+def file_of(kind: str) -> Path:
+    """Where the provider has a type, by its own convention of folders and files."""
+    module, _, resource = kind.split(":")[1].partition("/")
+    file = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", resource).lower()
+    return PROVIDER / {"lambda": "lambda_"}.get(module, module) / f"{file}.py"
+
+
+def test_what_must_carry_tags_can_carry_tags() -> None:
+    assert [kind for kind in sorted(TAGGABLE) if "def tags(self, value:" not in file_of(kind).read_text("utf-8")] == []
+
+
+def test_everything_of_the_program_that_carries_tags_must_carry_them(graph: Graph) -> None:
+    tagged = {one.type for one in graph.customs() if "tags" in one.inputs}
+    assert tagged <= TAGGABLE
+
+
+def test_everything_of_the_program_has_a_price_or_is_known_to_be_free(graph: Graph) -> None:
+    assert {one.type for one in graph.customs()} <= FREE | set(RULES)
+
+
+def test_nothing_is_free_and_priced_at_once() -> None:
+    assert FREE & set(RULES) == set()
+
+
+def test_the_platforms_own_runtime_is_supported_for_years() -> None:
+    assert (ends()["python3.13"] - TODAY).days > 365

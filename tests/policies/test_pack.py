@@ -1,0 +1,116 @@
+"""The pack as the process that the CLI starts, judging the real program of every stack."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from guardrails import catalogue
+from guardrails.record import Group
+from local import stack_files
+from local.graph import Graph
+from local.pack import Judgement, Pack, Remediation
+from local.program import Run
+from local.stack_files import StackConfig
+from tests.policies.conftest import STACKS
+from tests.policies.harness import TODAY
+
+WAITING_FOR_AN_ID: frozenset[str] = frozenset()
+"""Documents that name an id which AWS invents (an API's, an identity pool's, a memory's), by Pulumi name. Least
+privilege is judged there after `up`; everywhere else at preview.
+"""
+LEAST_PRIVILEGE = {one.name for one in catalogue.named(TODAY) if one.group is Group.LEAST_PRIVILEGE}
+
+
+def judged(config: StackConfig, graph: Graph) -> tuple[list[Judgement], list[Remediation]]:
+    with Pack(config, dry_run=True) as pack:
+        pack.rules()
+        return pack.judge(graph)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(
+    stack: str, runs: Mapping[str, Run]
+) -> None:
+    judgements, remediations = judged(stack_files.read(stack), runs[stack].graph)
+    assert [one for one in judgements if one.level == "mandatory"] == []
+    assert remediations == [], "the program itself needs no mending"
+    undecided = {
+        one.urn.rpartition("::")[2] for one in judgements if one.level == "unknown" and one.policy in LEAST_PRIVILEGE
+    }
+    assert undecided <= WAITING_FOR_AN_ID
+    assert any(one.policy == "cost-estimate" and one.message.startswith("About $") for one in judgements)
+
+
+def test_a_budget_of_one_dollar_fails_and_names_the_three_dearest(runs: Mapping[str, Run]) -> None:
+    platform = next(one for one in runs["prod"].graph if one.name == "platform")
+    before = platform.outputs["budget"]
+    platform.outputs["budget"] = 1
+    try:
+        judgements, _ = judged(stack_files.read("prod"), runs["prod"].graph)
+    finally:
+        platform.outputs["budget"] = before
+    [finding] = [one for one in judgements if one.level == "mandatory"]
+    assert finding.policy == "spend-within-budget"
+    assert "above the budget of $1.00" in finding.message
+    dearest = finding.message.partition("dearest are ")[2].partition(". ")[0]
+    assert len(dearest.split(", ")) == 3
+    assert dearest.startswith("ingestion-landing $")
+
+
+def test_what_can_be_mended_is_mended_and_shown_before_and_after(runs: Mapping[str, Run]) -> None:
+    graph = runs["staging"].graph
+    names = {one.name: one for one in graph}
+    alarm = names["ingestion-manifest-builder-errors-alarm"]
+    logs = names["ingestion-manifest-builder-logs"]
+    kept = (type(alarm.request)(), type(logs.request)())
+    kept[0].CopyFrom(alarm.request)
+    kept[1].CopyFrom(logs.request)
+    inputs = alarm.inputs, logs.inputs
+    try:
+        for one, key in ((alarm, "treatMissingData"), (logs, "retentionInDays")):
+            del one.request.object.fields[key]
+            one.inputs = {name: value for name, value in one.inputs.items() if name != key}
+        del alarm.request.object.fields["tags"].struct_value.fields["Owner"]
+        judgements, remediations = judged(stack_files.read("staging"), graph)
+    finally:
+        alarm.request, logs.request = kept
+        alarm.inputs, logs.inputs = inputs
+    by_policy = {one.policy: one for one in remediations}
+    assert set(by_policy) == {"alarm-decides-missing-data", "logs-expire", "required-tags"}
+    assert "treatMissingData" not in by_policy["alarm-decides-missing-data"].before
+    assert by_policy["alarm-decides-missing-data"].after["treatMissingData"] == "notBreaching"
+    assert by_policy["logs-expire"].after["retentionInDays"] == 90
+    tags = by_policy["required-tags"].after["tags"]
+    assert tags["Owner"] == "platform"
+    assert tags["Name"] == "polyphony-staging-ingestion-manifest-builder-errors-critical", "what is given stays"
+    assert [one for one in judgements if one.policy in by_policy] == [], "nothing is wrong with what was mended"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"polyphony:environment": "production"}, "polyphony:environment must be one of"),
+        ({"polyphony:exceptions": None}, "polyphony:exceptions must be in the stack file"),
+        ({"polyphony:exceptions": '[{"policy": "x"}]'}, "must have policy, resource, reason and expires"),
+    ],
+)
+def test_without_what_it_must_know_it_does_not_start_and_says_so(change: Mapping[str, str | None], says: str) -> None:
+    config = stack_files.read("prod")
+    values = {key: value for key, value in {**config.values, **change}.items() if value is not None}
+    with Pack(StackConfig(config.project, "prod", values), dry_run=True) as pack, pytest.raises(Exception, match=says):
+        pack.rules()
+
+
+def test_an_expired_exception_is_a_violation_and_one_in_force_is_reported(runs: Mapping[str, Run]) -> None:
+    config = stack_files.read("prod")
+    exceptions = [
+        {"policy": policy, "resource": "ingestion-files-table", "reason": "until the move is over", "expires": day}
+        for policy, day in (("table-backed-up", "2020-01-01"), ("table-few-indexes", "2999-01-01"))
+    ]
+    values = {**config.values, "polyphony:exceptions": json.dumps(exceptions)}
+    judgements, _ = judged(StackConfig(config.project, "prod", values), runs["prod"].graph)
+    found = {(one.policy, one.level) for one in judgements}
+    assert ("exceptions-in-order", "mandatory") in found
+    assert ("exceptions-in-force", "advisory") in found
+    assert ("published-settings-agree", "mandatory") in found, "the program published none"

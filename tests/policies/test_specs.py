@@ -1,0 +1,85 @@
+"""Every policy by its spec: what passes, what is found, what cannot be known, what is excepted, and the real program
+broken in one place.
+"""
+
+import importlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from guardrails import catalogue
+from guardrails.record import Level
+from tests.policies.harness import (
+    TODAY,
+    Messages,
+    Spec,
+    ask,
+    of_things,
+    policies,
+    surroundings,
+    waiver,
+)
+
+MODULES = sorted(path.stem for path in Path(__file__).with_name("specs").glob("*.py") if path.stem != "documents")
+SPECS: list[Spec] = [one for name in MODULES for one in importlib.import_module(f"tests.policies.specs.{name}").SPECS]
+
+each = pytest.mark.parametrize("spec", SPECS, ids=repr)
+
+
+def test_every_policy_has_exactly_one_spec() -> None:
+    counts = Counter(spec.policy for spec in SPECS)
+    assert {name for name, count in counts.items() if count > 1} == set()
+    assert set(counts) == {one.name for one in catalogue.named(TODAY)}
+
+
+@each
+def test_it_lets_what_is_right_pass(spec: Spec) -> None:
+    where = surroundings(spec.environment)
+    found = ask([policies(where)[spec.policy]], of_things(spec.good), where)
+    assert [one for one in found if one.message] == []
+
+
+@each
+def test_it_finds_what_is_wrong_and_says_the_value_and_what_to_change(spec: Spec) -> None:
+    where = surroundings(spec.environment)
+    policy = policies(where)[spec.policy]
+    assert policy.levels.of(spec.environment) is not Level.DISABLED, "a disabled policy finds nothing"
+    found = [one for one in ask([policy], of_things(spec.bad), where) if one.name == spec.at]
+    assert found, "nothing was found"
+    assert any(spec.says in one.message for one in found), [one.message for one in found]
+    assert all(one.message.endswith(policy.remedy) for one in found)
+
+
+@each
+def test_what_is_not_known_yet_is_undecided_or_keeps_nothing_else_from_being_judged(spec: Spec) -> None:
+    where = surroundings(spec.environment)
+    found = ask([policies(where)[spec.policy]], of_things(spec.unknown), where)
+    if spec.undecided:
+        assert any(one.undecided for one in found), [one.message for one in found]
+    else:
+        assert not any(one.undecided for one in found), [one.message for one in found]
+        assert found, "nothing was found beside what is not known"
+
+
+@each
+def test_an_exception_covers_the_resource_it_names_until_its_day(spec: Spec) -> None:
+    name = spec.at or "platform"
+    covered = surroundings(spec.environment, waiver(spec.policy, name))
+    found = ask([policies(covered)[spec.policy]], of_things(spec.bad), covered)
+    assert [one for one in found if one.name == spec.at] == []
+
+    expired = surroundings(spec.environment, waiver(spec.policy, name, TODAY.replace(day=19)))
+    found = ask([policies(expired)[spec.policy]], of_things(spec.bad), expired)
+    assert [one for one in found if one.name == spec.at], "an expired exception covers nothing"
+
+
+@each
+def test_the_real_program_broken_in_one_place_makes_it_fire_there(spec: Spec, prod: Messages) -> None:
+    where = surroundings(spec.environment)
+    policy = policies(where)[spec.policy]
+    before = Counter(ask([policy], prod, where))
+    stack = prod.copy()
+    expected = spec.breaks(stack)
+    fresh = Counter(ask([policy], stack, where)) - before
+    assert {one.name for one in fresh} == {expected, *spec.also}, [one.message for one in fresh]
