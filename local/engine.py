@@ -243,14 +243,11 @@ def _at(answer: Any, path: str) -> Any:
 
 
 def _lost(resource: Resource) -> Iterator[str]:
-    """Properties that are taken from other resources and yet are not there."""
+    """Lists in which something taken from another resource came to nothing. A single value, the SDK leaves out."""
     for name, dependencies in resource.request.propertyDependencies.items():
-        if dependencies.urns and _has_nothing(resource.inputs.get(name)):
+        value = resource.inputs.get(name)
+        if dependencies.urns and isinstance(value, list) and None in value:
             yield name
-
-
-def _has_nothing(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and any(_has_nothing(inner) for inner in value))
 
 
 def _is_gone(error: ClientError) -> bool:

@@ -1,5 +1,6 @@
 """The platform on this machine as a whole: up, down, what runs, and what an `up` would change."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
     """Runs the program against an emulator."""
     state = _state(there)
     engine = Engine(EmulatorClients(there.endpoint), state, progress)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it reports what a failure cut short, at length
     try:
         ran: Run = run(config, engine, preview=False)
     except Exception:

@@ -1,0 +1,173 @@
+"""AWS in memory, and a driver table small enough to see what the engine does with it. No sockets.
+
+The operations are real ones, so that parameters are fitted and checked as ever; what they do is a dictionary.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from botocore.exceptions import ClientError
+
+from local import program
+from local.drivers.model import Call, Driver, RecordedOnly, answered, const, first
+from local.engine import Drivers, Engine
+from local.graph import Graph
+from local.progress import Progress, Silent
+from local.stack_files import StackConfig
+from local.state import State
+
+CONFIG = StackConfig(project="polyphony", stack="test", values={})
+INSTANCE = "1:4566"
+
+GROUP = "test:index/group:Group"
+TOPIC = "test:index/topic:Topic"
+CODE = "test:index/code:Code"
+NOTE = "test:index/note:Note"
+
+RETENTION = Call("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
+
+DRIVERS: Drivers = {
+    GROUP: Driver(
+        type=GROUP,
+        service="logs",
+        create=(Call("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
+        update=(RETENTION,),
+        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        id="name",
+    ),
+    TOPIC: Driver(
+        type=TOPIC,
+        service="sns",
+        create=(Call("CreateTopic", {"Name": "name"}),),
+        delete=(Call("DeleteTopic", {"TopicArn": "id"}),),
+        id=answered("CreateTopic", "TopicArn"),
+        outputs={"arn": answered("CreateTopic", "TopicArn")},
+    ),
+    CODE: Driver(
+        type=CODE,
+        service="lambda",
+        create=(Call("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
+        update=(
+            Call("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": "text"}),
+            Call("PublishVersion", {"FunctionName": "name"}, after=("UpdateFunctionCode",)),
+        ),
+        delete=(Call("DeleteFunction", {"FunctionName": "name"}),),
+        id="name",
+        outputs={"version": first(answered("PublishVersion", "Version"), answered("CreateFunction", "Version"))},
+        renewed=("version",),
+    ),
+    NOTE: RecordedOnly(
+        type=NOTE,
+        service="logs",
+        reason="for tests",
+        create=(Call("CreateLogGroup", {"logGroupName": "name"}),),
+        outputs={"arn": const("arn:made-up")},
+    ),
+}
+
+
+class Killed(Exception):
+    """The process is gone: nothing after it happens."""
+
+
+class FakeAws:
+    """All services. Steps are counted, and at one of them the process may die."""
+
+    def __init__(self, dies_at: int | None = None) -> None:
+        self.things: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.steps = 0
+        self.dies_at = dies_at
+        self.refuses: dict[str, str] = {}
+        """Operation → error code."""
+        self._lock = threading.RLock()
+
+    def __call__(self, _service: str) -> "FakeClient":
+        return FakeClient(self)
+
+    def step(self) -> None:
+        """One more step of the process; nothing happens after its death."""
+        with self._lock:
+            self.steps += 1
+            if self.dies_at is not None and self.steps >= self.dies_at:
+                raise Killed
+
+    def answer(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Does what an operation does."""
+        with self._lock:
+            self.step()
+            name = str(given.get("logGroupName") or given.get("Name") or given.get("FunctionName") or given["TopicArn"])
+            name = name.rpartition(":")[2]
+            self.calls.append((method, name))
+            if code := self.refuses.get(method):
+                raise _refusal(method, code)
+            answer = self._done(method, name, given)
+            self.step()
+            return answer
+
+    def _done(self, method: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
+        verb = method.partition("_")[0]
+        if verb == "create":
+            if name in self.things:
+                raise _refusal(method, "ResourceAlreadyExistsException")
+            self.things[name] = {**given, "version": 1}
+        elif name not in self.things:
+            raise _refusal(method, "ResourceNotFoundException")
+        elif verb == "delete":
+            del self.things[name]
+        elif verb == "publish":
+            self.things[name]["version"] += 1
+        elif method == "update_function_code":
+            self.things[name]["Code"] = {"ZipFile": given["ZipFile"]}
+        else:
+            self.things[name].update(given)
+        made = self.things.get(name, {})
+        return {"TopicArn": f"arn:aws:sns:us-east-1:1:{name}", "Version": str(made.get("version"))}
+
+
+class FakeClient:
+    """One service's client."""
+
+    def __init__(self, aws: FakeAws) -> None:
+        self._aws = aws
+
+    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
+        return lambda **given: self._aws.answer(method, given)
+
+
+def _refusal(method: str, code: str) -> ClientError:
+    operation = "".join(part.capitalize() for part in method.split("_"))
+    return ClientError({"Error": {"Code": code, "Message": "as AWS puts it"}}, operation)
+
+
+class Thing(pulumi.CustomResource):
+    """A resource of any of the types above."""
+
+    arn: pulumi.Output[str]
+    version: pulumi.Output[str]
+
+    def __init__(self, kind: str, label: str, opts: pulumi.ResourceOptions | None = None, **inputs: Any) -> None:
+        super().__init__(kind, label, {**inputs, "arn": None, "version": None}, opts)
+
+
+def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> Graph:
+    """One `up`: what the state says, the program, then what is gone."""
+    state = opened(aws, folder)
+    engine = Engine(aws, state, progress or Silent(), DRIVERS)
+    graph = program.record(body, CONFIG, engine, preview=False).graph
+    engine.delete_gone(graph)
+    if engine.failures:
+        raise engine.failures[0]
+    return graph
+
+
+def opened(aws: FakeAws, folder: Path) -> State:
+    """The state as `up` opens it: after an interrupted run, the emulator starts anew."""
+    state = State.read(folder / "state.json", INSTANCE)
+    if state.interrupted:
+        aws.things.clear()
+        state = State.empty(folder / "state.json", INSTANCE)
+    return state
