@@ -8,6 +8,7 @@ from typing import Any
 from ministack.services import lambda_svc
 
 from local.patches import reached
+from local.patches.traces import error_class
 
 NAMELESS = "Runtime.HandlerError"
 
@@ -24,11 +25,3 @@ def install() -> None:
         return result
 
     lambda_svc._execute_function_warm = with_class  # noqa: SLF001
-
-
-def error_class(log: str, message: str) -> str:
-    """The class at the end of a traceback: its last line is `module.Class: message`, the message on more lines perhaps."""
-    trace = log.rstrip("\n")
-    head = trace.removesuffix(f": {message}") if message else trace
-    name = head.rpartition("\n")[2].rpartition(".")[2]
-    return name if name.isidentifier() and (head != trace or not message) else ""

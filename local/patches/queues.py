@@ -1,21 +1,19 @@
 """A queue's event source, as Lambda polls it: with the function's role, batches of any size, and the window.
 
-The emulator takes ten messages at most and starts at once. On AWS a batch goes out when it is full, when its window
-has passed since the first message, or when it has 6 MB.
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+The emulator takes ten messages at most, starts at once, and asks for no grant.
 """
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ministack.services import lambda_svc, sqs
 
 from local.patches import reached
+from local.patches.batches import ready
 from local.patches.service_roles import ServiceRoles
 
-FULL_BYTES = 6 * 1024 * 1024
 POLLING = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 
 
@@ -67,21 +65,6 @@ class Queues:
             mapping["FunctionName"], mapping.get("Qualifier")
         )
         return config is None or self._roles.may(config["Role"], action, queue["attributes"]["QueueArn"])
-
-
-def ready(messages: Sequence[Mapping[str, Any]], size: int, window: float, now: float) -> int:
-    """How many messages a batch takes now; none while it is neither full nor its window over."""
-    visible = [one for one in messages if one.get("visible_at", 0) <= now]
-    taken = total = 0
-    for one in visible[:size]:
-        total += len(one["body"].encode())
-        if taken and total > FULL_BYTES:
-            return taken
-        taken += 1
-    if not taken or taken == size:
-        return taken
-    first = min(max(one.get("visible_at", 0), one["sent_at"]) for one in visible)
-    return taken if now - first >= window else 0
 
 
 def _look_again_after(seconds: float, queue: Mapping[str, Any]) -> None:

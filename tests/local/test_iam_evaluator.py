@@ -1,0 +1,127 @@
+"""IAM's documented logic, as a table: statements, a request, the verdict."""
+
+from typing import Any
+
+import pytest
+
+from local.iam.conditions import NotEvaluable
+from local.iam.evaluator import Request, Verdict, judge
+
+pytestmark = pytest.mark.unit
+
+ALLOW, DENY, IMPLICIT = Verdict.ALLOW, Verdict.DENY, Verdict.IMPLICIT_DENY
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions"
+SUB = "cognito-identity.amazonaws.com:sub"
+KEYS = "dynamodb:LeadingKeys"
+
+
+def allow(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {**statement, "Condition": condition["condition"]} if condition else statement
+
+
+def deny(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
+    return {**allow(action, resource, **condition), "Effect": "Deny"}
+
+
+def when(operator: str, key: str, value: Any) -> dict[str, Any]:
+    return allow(condition={operator: {key: value}})
+
+
+CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
+    ("nothing is said", [], {}, IMPLICIT),
+    ("named", [allow()], {}, ALLOW),
+    ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
+    ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
+    ("actions in any case", [allow("DynamoDB:putitem")], {}, ALLOW),
+    ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),
+    ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
+    ("another resource", [allow(resource=f"{TABLE}2")], {}, IMPLICIT),
+    ("resources to the letter", [allow(resource=TABLE.replace("sessions", "Sessions"))], {}, IMPLICIT),
+    ("resources by wildcard", [allow(resource="arn:aws:dynamodb:*:*:table/*")], {}, ALLOW),
+    ("a dot is a dot", [allow(resource=TABLE.replace("-east-", ".east."))], {}, IMPLICIT),
+    ("an explicit deny wins, before", [deny(), allow()], {}, DENY),
+    ("an explicit deny wins, after", [allow(), deny()], {}, DENY),
+    ("a deny of another action does not", [allow(), deny("dynamodb:GetItem")], {}, ALLOW),
+    ("a deny whose condition fails", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
+     {"aws:SecureTransport": "true"}, ALLOW),
+    ("a deny whose condition holds", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
+     {"aws:SecureTransport": "false"}, DENY),
+    ("StringEquals", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
+    ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
+    ("another value", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "2"}, IMPLICIT),
+    ("a key that is not there", [when("StringEquals", "aws:SourceAccount", "1")], {}, IMPLICIT),
+    ("IfExists forgives that", [when("StringEqualsIfExists", "aws:SourceAccount", "1")], {}, ALLOW),
+    ("IfExists still compares", [when("StringEqualsIfExists", "aws:SourceAccount", "1")], {"aws:SourceAccount": "2"}, IMPLICIT),
+    ("keys in any case", [when("StringEquals", "AWS:sourceaccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
+    ("StringEquals knows no wildcard", [when("StringEquals", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
+    ("StringLike does", [when("StringLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, ALLOW),
+    ("StringNotEquals", [when("StringNotEquals", "s3:prefix", "a")], {"s3:prefix": "b"}, ALLOW),
+    ("StringNotEquals of a key that is not there", [when("StringNotEquals", "s3:prefix", "a")], {}, ALLOW),
+    ("StringNotLike", [when("StringNotLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
+    ("all operators must hold", [allow(condition={"StringEquals": {"s3:prefix": "a"}, "Bool": {"aws:SecureTransport": "true"}})],
+     {"s3:prefix": "a", "aws:SecureTransport": "false"}, IMPLICIT),
+    ("all keys must hold", [allow(condition={"StringEquals": {"s3:prefix": "a", "aws:SourceAccount": "1"}})], {"s3:prefix": "a"}, IMPLICIT),
+    ("ArnEquals", [when("ArnEquals", "aws:SourceArn", "arn:aws:s3:::bucket")], {"aws:SourceArn": "arn:aws:s3:::bucket"}, ALLOW),
+    ("ArnLike by wildcard", [when("ArnLike", "aws:SourceArn", "arn:aws:events:*:1:rule/*")],
+     {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/a:b"}, ALLOW),
+    ("a wildcard in an ARN stays within its part", [when("ArnLike", "aws:SourceArn", "arn:aws:*:rule/x")],
+     {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/x"}, IMPLICIT),
+    ("Null true of a key that is not there", [when("Null", KEYS, "true")], {}, ALLOW),
+    ("Null false of a key that is not there", [when("Null", KEYS, "false")], {}, IMPLICIT),
+    ("Null false of a key that is", [when("Null", KEYS, "false")], {KEYS: ["a"]}, ALLOW),
+    ("NumericLessThanEquals", [when("NumericLessThanEquals", "s3:max-keys", "10")], {"s3:max-keys": "10"}, ALLOW),
+    ("NumericLessThan", [when("NumericLessThan", "s3:max-keys", "10")], {"s3:max-keys": "10"}, IMPLICIT),
+    ("NumericGreaterThan", [when("NumericGreaterThan", "s3:max-keys", "9")], {"s3:max-keys": "10"}, ALLOW),
+    ("numbers are no strings", [when("NumericEquals", "s3:max-keys", "10.0")], {"s3:max-keys": "10"}, ALLOW),
+    ("NumericNotEquals", [when("NumericNotEquals", "s3:max-keys", "10")], {"s3:max-keys": "10"}, IMPLICIT),
+    ("ForAllValues with all", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "a#2"]}, ALLOW),
+    ("ForAllValues with one that is not", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "b#1"]}, IMPLICIT),
+    ("ForAllValues with none holds, hence `Null` beside it", [when("ForAllValues:StringLike", KEYS, "a#*")], {}, ALLOW),
+    ("ForAnyValue with one", [when("ForAnyValue:StringEquals", KEYS, "a")], {KEYS: ["b", "a"]}, ALLOW),
+    ("ForAnyValue with none", [when("ForAnyValue:StringEquals", KEYS, "a")], {}, IMPLICIT),
+    ("a variable in a condition", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
+    ("somebody else's key", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["you#1"], SUB: "me"}, IMPLICIT),
+    ("a variable without a value matches nothing", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["#1"]}, IMPLICIT),
+    ("a wildcard in a variable's value is a letter", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")],
+     {KEYS: ["you#1"], SUB: "*"}, IMPLICIT),
+    ("a variable in a resource", [allow(resource="arn:aws:s3:::b/${aws:userid}/*")], {}, IMPLICIT),
+    ("a variable's default", [when("StringEquals", "s3:prefix", "${aws:userid, 'guest'}")], {"s3:prefix": "guest"}, ALLOW),
+    ("a literal star", [when("StringLike", "s3:prefix", "a${*}")], {"s3:prefix": "ab"}, IMPLICIT),
+    ("a literal star matches a star", [when("StringLike", "s3:prefix", "a${*}")], {"s3:prefix": "a*"}, ALLOW),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statements", "context", "verdict"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_a_request_is_judged_as_iam_documents_it(
+    statements: list[dict[str, Any]], context: dict[str, Any], verdict: Verdict
+) -> None:
+    document = {"Version": "2012-10-17", "Statement": statements}
+    assert judge([document], Request("dynamodb:PutItem", TABLE, context)).verdict is verdict
+
+
+def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
+    documents = [{"Statement": allow()}, {"Statement": deny()}]
+    assert judge(documents, Request("dynamodb:PutItem", TABLE)).verdict is DENY
+    assert judge(documents[:1], Request("dynamodb:PutItem", TABLE)).allowed
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:*", "NotResource": "*"},
+        {"Effect": "allow", "Action": "dynamodb:*", "Resource": "*"},
+        when("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
+        when("IpAddress", "aws:SourceIp", "10.0.0.0/8"),
+        when("ForMostValues:StringEquals", KEYS, "a"),
+        when("StringEquals", KEYS, "a"),
+    ],
+    ids=["NotAction", "NotResource", "effect", "date", "address", "quantifier", "several values"],
+)
+def test_what_is_not_modelled_gets_no_verdict(statement: dict[str, Any]) -> None:
+    context = {"aws:CurrentTime": "x", "aws:SourceIp": "x", KEYS: ["a", "b"]}
+    with pytest.raises(NotEvaluable):
+        judge([{"Statement": [statement]}], Request("dynamodb:PutItem", TABLE, context))

@@ -1,0 +1,161 @@
+"""Grants against use, and the requests that the emulator is known to misjudge."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.iam.corrections import corrected, leading_keys
+from local.iam.decisions import Decision, Recorder, read
+from local.iam.evaluator import Verdict
+from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
+
+pytestmark = pytest.mark.unit
+
+PREFIX = "polyphony-local-"
+ROLE = f"{PREFIX}ingestion-builder"
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
+PUT = Granted(ROLE, "dynamodb:PutItem", TABLE)
+GET = Granted(ROLE, "dynamodb:GetItem", TABLE)
+
+
+def decided(action: str, verdict: Verdict = Verdict.ALLOW, resource: str = TABLE, role: str = ROLE) -> Decision:
+    return Decision(role, action, resource, verdict, "emulator")
+
+
+def test_what_is_granted_and_used_is_no_problem() -> None:
+    found = table([PUT], [decided("dynamodb:PutItem")], [], PREFIX)
+    assert found.used == (PUT,)
+    assert found.problems() == []
+
+
+def test_what_is_granted_and_never_used_is_a_problem() -> None:
+    found = table([PUT, GET], [decided("dynamodb:PutItem")], [], PREFIX)
+    [problem] = found.problems()
+    assert problem.startswith(f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; take it away, or")
+
+
+def test_unless_a_person_reviewed_it() -> None:
+    reviewed = [Reviewed("ingestion-*", ("dynamodb:Get*",), "for the repair script")]
+    assert table([PUT, GET], [decided("dynamodb:PutItem")], reviewed, PREFIX).problems() == []
+
+
+def test_what_is_used_and_not_granted_is_always_a_problem() -> None:
+    reviewed = [Reviewed("*", ("*",), "everything")]
+    found = table([PUT], [decided("dynamodb:Scan", Verdict.IMPLICIT_DENY)], reviewed, PREFIX)
+    assert found.problems() == [f"used and not granted: {ROLE}: dynamodb:Scan on {TABLE}: implicit-deny"]
+
+
+def test_a_review_that_nothing_needs_is_a_problem() -> None:
+    reviewed = [Reviewed("*", ("dynamodb:PutItem",), "used after all"), Reviewed("gone", ("*",), "no such role")]
+    found = table([PUT], [decided("dynamodb:PutItem")], reviewed, PREFIX)
+    assert [problem.split(" lists ")[1] for problem in found.problems()] == [
+        "dynamodb:PutItem of *, which is used or not granted: remove it",
+        "* of gone, which is used or not granted: remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        decided("dynamodb:PutItem", role="another"),
+        decided("dynamodb:PutItem", resource=f"{TABLE}2"),
+        decided("dynamodb:PutItem", Verdict.DENY),
+    ],
+    ids=["another role", "another resource", "refused"],
+)
+def test_a_grant_counts_as_used_only_by_its_own_role_on_its_own_resource(decision: Decision) -> None:
+    assert table([PUT], [decision], [], PREFIX).used == ()
+
+
+def test_a_wildcard_grant_is_used_by_what_it_covers() -> None:
+    grant = Granted(ROLE, "logs:PutLogEvents", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/x:*")
+    used = decided("logs:PutLogEvents", resource="arn:aws:logs:us-east-1:1:log-group:/aws/lambda/x:log-stream:any")
+    assert table([grant], [used], [], PREFIX).used == (grant,)
+
+
+def test_a_document_grants_each_action_on_each_resource_and_a_deny_grants_nothing() -> None:
+    document = {
+        "Statement": [
+            {"Effect": "Allow", "Action": ["a:B", "a:C"], "Resource": ["r1", "r2"]},
+            {"Effect": "Allow", "Action": "a:D", "Resource": "r3"},
+            {"Effect": "Deny", "Action": "a:*", "Resource": "*"},
+        ]
+    }
+    assert sorted((one.action, one.resource) for one in granted_by("role", document)) == [
+        ("a:B", "r1"), ("a:B", "r2"), ("a:C", "r1"), ("a:C", "r2"), ("a:D", "r3"),
+    ]  # fmt: skip
+
+
+def test_every_reviewed_grant_has_a_reason() -> None:
+    assert all(len(one.reason.split()) >= 4 for one in reviewed_grants())
+
+
+def test_decisions_are_read_back_from_a_mark_on(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    recorder = Recorder(path)
+    recorder.record(decided("dynamodb:PutItem"))
+    mark = path.stat().st_size
+    recorder.record(decided("dynamodb:Scan", Verdict.DENY))
+    assert read(path, mark) == [decided("dynamodb:Scan", Verdict.DENY)]
+    assert len(read(path)) == 2
+
+
+def conditioned(operator: str, key: str) -> list[dict[str, Any]]:
+    return [{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {operator: {key: "x"}}}}]
+
+
+def test_converse_is_authorised_as_the_model_invocation_that_it_is() -> None:
+    one = corrected("bedrock:Converse", "arn:aws:bedrock:::model", {}, [], [])
+    stream = corrected("bedrock:ConverseStream", "arn:aws:bedrock:::model", {}, [], [])
+    assert one is not None
+    assert stream is not None
+    assert (one.action, stream.action) == ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+
+
+def test_a_metric_is_judged_by_its_namespace() -> None:
+    request = corrected("cloudwatch:PutMetricData", "*", {"Namespace": "Polyphony"}, [], [])
+    assert request is not None
+    assert request.context == {"cloudwatch:namespace": "Polyphony"}
+
+
+def test_dynamodb_is_judged_again_only_where_a_policy_asks_for_leading_keys() -> None:
+    body = {"Key": {"pk": {"S": "me"}}}
+    plain = conditioned("StringEquals", "aws:SourceAccount")
+    keyed = conditioned("ForAllValues:StringLike", "dynamodb:LeadingKeys")
+    assert corrected("dynamodb:GetItem", TABLE, body, plain, ["pk"]) is None
+    request = corrected("dynamodb:GetItem", TABLE, body, keyed, ["pk"])
+    assert request is not None
+    assert request.context == {"dynamodb:leadingkeys": ["me"]}
+
+
+def test_everything_else_is_left_to_the_emulator() -> None:
+    assert corrected("s3:GetObject", "arn:aws:s3:::b/k", {}, conditioned("StringLike", "s3:prefix"), []) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        ({"Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}, ["a"]),
+        ({"Item": {"pk": {"S": "a"}, "x": {"S": "b"}}}, ["a"]),
+        ({"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}, ["a"]),
+        (
+            {
+                "KeyConditionExpression": "#k = :p AND begins_with(sk, :s)",
+                "ExpressionAttributeNames": {"#k": "pk"},
+                "ExpressionAttributeValues": {":p": {"S": "a"}, ":s": {"S": "b"}},
+            },
+            ["a"],
+        ),
+        ({"RequestItems": {"t": {"Keys": [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}]}}}, ["a", "b"]),
+        (
+            {"RequestItems": {"t": [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}, {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}}]}},
+            ["a", "b"],
+        ),
+        ({"TransactItems": [{"Put": {"Item": {"pk": {"S": "a"}}}}, {"Update": {"Key": {"pk": {"S": "b"}}}}]}, ["a", "b"]),
+        ({"TableName": "t"}, []),
+    ],
+    ids=["key", "item", "query", "query by name", "batch read", "batch write", "transaction", "scan"],
+)  # fmt: skip
+def test_the_leading_keys_of_a_request_are_its_partition_keys(body: dict[str, Any], keys: list[str]) -> None:
+    assert leading_keys(body, ["pk"]) == keys

@@ -1,0 +1,142 @@
+"""The launcher's reach into the emulator: every private name that it needs, and what goes wrong without it."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from local import ROOT
+from local.emulator import PYTHON
+from local.patches import MADE_FOR
+from local.patches.batches import FULL_BYTES, ready
+from local.patches.traces import error_class
+
+pytestmark = pytest.mark.unit
+
+REACHED = {
+    "ministack.app.pin_request_origin": "loopback no longer counts as TLS: every bucket and queue refuses its callers",
+    "ministack.app.pin_signed_body": "no request body for IAM: namespaces and leading keys are judged without it",
+    "ministack.core.iam_evaluator._request_origin": "what the emulator does by itself is refused as plain HTTP",
+    "ministack.core.iam_evaluator.enforce": "IAM decisions are not recorded, and the known false ones stand",
+    "ministack.core.iam_evaluator.resolve_principal": "the keys that describe a caller are not known",
+    "ministack.core.iam_evaluator.resolve_caller_identity": "a decision cannot be told whose it was",
+    "ministack.core.iam_evaluator.EvalResult": "a corrected refusal cannot be given",
+    "ministack.core.iam_evaluator.AuthError": "a failed signature would be recorded as a missing grant",
+    "ministack.core.responses.get_account_id": "roles are not found",
+    "ministack.services.iam._roles": "a role's own policies cannot be read",
+    "ministack.services.dynamodb._tables": "a table's partition keys are not known: leading keys are never compared",
+    "ministack.services.cloudwatch_logs._make_group_arn": "writing logs cannot be judged",
+    "ministack.services.lambda_svc._emit_lambda_logs": "logs are written without the grants for it",
+    "ministack.services.lambda_svc._route_async_failure": "failed calls are parked without the grant for it",
+    "ministack.services.lambda_svc._functions": "the role of a failed function is not known",
+    "ministack.services.lambda_svc._execute_function_warm": "a workflow's Catch by class never fires",
+    "ministack.services.lambda_svc._get_func_record_for_qualifier": "the role behind an event source is not known",
+    "ministack.services.lambda_svc._iter_all_esms": "window and role of an event source are not known",
+    "ministack.services.lambda_svc._esm_wake": "a window ends up to a second late",
+    "ministack.services.sqs._receive_messages_for_esm": "batches have ten messages at most, and no window",
+    "ministack.services.sqs._delete_messages_for_esm": "messages are deleted without the grant for it",
+    "ministack.services.sqs._queues_lock": "messages could be handed out twice",
+    "ministack.services.sqs._get_q": "a queue is not found",
+    "ministack.services.sqs._expire_retained": "old messages stay",
+    "ministack.services.sqs._dlq_sweep": "failed messages never reach the dead-letter queue",
+    "ministack.services.sqs._collect_msgs": "messages cannot be taken",
+    "ministack.services.stepfunctions._SERVICE_DISPATCH": "missing integrations cannot be registered",
+    "ministack.services.stepfunctions._ExecutionError": "an integration cannot fail by name",
+}
+LOOK = """
+import importlib, json, sys
+from importlib.metadata import version
+missing = []
+for name in json.load(sys.stdin):
+    module, _, attribute = name.rpartition(".")
+    if not hasattr(importlib.import_module(module), attribute):
+        missing.append(name)
+print(json.dumps({"missing": missing, "version": version("ministack")}))
+"""
+
+
+def test_every_private_name_is_still_there() -> None:
+    run = subprocess.run(  # noqa: S603 - the emulator's own environment
+        [str(PYTHON), "-P", "-c", LOOK], input=json.dumps(list(REACHED)), capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(run.stdout)
+    broken = [f"{name} is gone: {REACHED[name]}" for name in found["missing"]]
+    assert not broken, f"local/patches was made for ministack {MADE_FOR}, this is {found['version']}:\n" + "\n".join(
+        broken
+    )
+    assert found["version"] == MADE_FOR, "another version: read what its private functions do now, then raise MADE_FOR"
+
+
+def test_the_list_above_is_what_the_patches_reach_for() -> None:
+    """A patch that reaches for something new must say here what breaks without it."""
+    reached: set[str] = set()
+    for path in (ROOT / "local" / "patches").glob("*.py"):
+        for owner, name in re.findall(r'reached\((\w+), "(\w+)"\)', path.read_text(encoding="utf-8")):
+            reached.add(f"{owner}.{name}")
+    listed = {".".join(name.split(".")[-2:]) for name in REACHED}
+    assert reached <= listed, f"not explained: {sorted(reached - listed)}"
+
+
+def test_the_version_is_pinned_to_the_letter() -> None:
+    lock = (ROOT / "requirements" / "emulator.txt").read_text(encoding="utf-8")
+    assert f"ministack=={MADE_FOR} " in lock
+
+
+def message(at: float, body: str = "x", visible: float | None = None) -> dict[str, Any]:
+    return {"sent_at": at, "visible_at": at if visible is None else visible, "body": body}
+
+
+@pytest.mark.parametrize(
+    ("messages", "size", "window", "taken"),
+    [
+        ([], 100, 5, 0),
+        ([message(99)], 100, 5, 0),
+        ([message(95)], 100, 5, 1),
+        ([message(99)], 100, 0, 1),
+        ([message(99)] * 100, 100, 5, 100),
+        ([message(99)] * 150, 100, 5, 100),
+        ([message(94), message(99)], 100, 5, 2),
+        ([message(50, visible=99)], 100, 5, 0),
+        ([message(50, visible=101)], 100, 5, 0),
+        ([message(90, "x" * (FULL_BYTES // 2))] * 3, 100, 5, 2),
+        ([message(99, "x" * (FULL_BYTES // 2 + 1))] * 2, 100, 5, 1),
+    ],
+    ids=[
+        "nothing there",
+        "the window is open",
+        "the window is over",
+        "no window",
+        "full at once",
+        "more than full",
+        "the oldest decides",
+        "a message that came back begins anew",
+        "a hidden message does not count",
+        "6 MB are full",
+        "and go out at once",
+    ],
+)
+def test_a_batch_goes_out_when_lambda_would_send_it(
+    messages: list[dict[str, Any]], size: int, window: int, taken: int
+) -> None:
+    assert ready(messages, size, window, now=100) == taken
+
+
+def traceback_of(text: str) -> str:
+    return f'some output\nTraceback (most recent call last):\n  File "x.py", line 1, in handler\n    fail()\n{text}\n'
+
+
+@pytest.mark.parametrize(
+    ("last", "message", "name"),
+    [
+        ("KeyError: 'Records'", "'Records'", "KeyError"),
+        ("handlers.meetings.errors.TooLong: 3 hours", "3 hours", "TooLong"),
+        ("ValueError", "", "ValueError"),
+        ("pydantic_core._pydantic_core.ValidationError: 1 error\nfield\n  missing", "1 error\nfield\n  missing", "ValidationError"),
+        ("nothing of the kind", "3 hours", ""),
+    ],
+    ids=["built in", "our own", "no message", "a message of several lines", "no class"],
+)  # fmt: skip
+def test_the_class_of_a_failure_is_the_end_of_its_traceback(last: str, message: str, name: str) -> None:
+    assert error_class(traceback_of(last), message) == name
