@@ -62,7 +62,7 @@ def _update(driver: Driver, inputs: Props, changed: set[str]) -> Change:
             uses = set(call.uses())
             if call.operation not in whole:
                 uses -= {name for name in changed if inputs.get(name) is None}
-            elif call.when and inputs.get(call.when) is None:
+            elif call.when and not inputs.get(call.when):
                 uses = set()
             wanted = bool(uses & changed)
             taken |= uses
@@ -78,4 +78,4 @@ def identity(driver: Driver) -> set[str]:
     """The properties that a resource is known by: those of its id, and of the calls that delete it."""
     known: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
     named = {name for source in known for name in ((source,) if isinstance(source, str) else source.uses)}
-    return named - {"id"} - set(driver.outputs)
+    return named - {"id"} - set(driver.outputs) - set(driver.ignored)

@@ -1,11 +1,11 @@
 """How each type of resource is made on the emulator, one file a service."""
 
-from local.drivers import backup, cloudwatch, dynamodb, events, iam, lambda_, logs, s3, sns, spend, sqs
+from local.drivers import backup, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, s3, sns, spend, sqs, ssm
 from local.drivers.model import Driver, RecordedOnly
 
 DRIVERS: dict[str, Driver] = {
     driver.type: driver
-    for module in (backup, cloudwatch, dynamodb, events, iam, lambda_, logs, s3, sns, spend, sqs)
+    for module in (backup, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, s3, sns, spend, sqs, ssm)
     for driver in module.DRIVERS
 }
 

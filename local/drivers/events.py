@@ -60,8 +60,8 @@ DRIVERS = (
         service="events",
         create=(TARGET,),
         update=(TARGET,),
-        delete=(Call("RemoveTargets", {"Rule": "rule", "Ids": Made(_target_ids)}),),
-        id=Made(_target_id),
+        delete=(Call("RemoveTargets", {"Rule": "rule", "Ids": Made(_target_ids, ("targetId",))}),),
+        id=Made(_target_id, ("rule", "targetId")),
     ),
     Driver(
         type="aws:scheduler/schedule:Schedule",

@@ -49,6 +49,10 @@ def _alias_id(known: Known) -> str:
     return f"{known['functionName']}:{known['name']}"
 
 
+def _provisioned_id(known: Known) -> str:
+    return f"{known['functionName']},{known['qualifier']}"
+
+
 CONFIGURATION = {
     "FunctionName": "name",
     "Role": "role",
@@ -87,6 +91,15 @@ ASYNCHRONOUS = Call(
         "MaximumRetryAttempts": "maximumRetryAttempts",
         "MaximumEventAgeInSeconds": "maximumEventAgeInSeconds",
         "DestinationConfig": "destinationConfig",
+    },
+)
+
+PROVISIONED = Call(
+    "PutProvisionedConcurrencyConfig",
+    {
+        "FunctionName": "functionName",
+        "Qualifier": "qualifier",
+        "ProvisionedConcurrentExecutions": "provisionedConcurrentExecutions",
     },
 )
 
@@ -193,6 +206,16 @@ DRIVERS = (
         update=(ASYNCHRONOUS,),
         delete=(Call("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),),
         id="functionName",
+    ),
+    Driver(
+        type="aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
+        service="lambda",
+        create=(PROVISIONED,),
+        update=(PROVISIONED,),
+        delete=(
+            Call("DeleteProvisionedConcurrencyConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
+        ),
+        id=Made(_provisioned_id, ("functionName", "qualifier")),
     ),
     Driver(
         type="aws:lambda/layerVersion:LayerVersion",

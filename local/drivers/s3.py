@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.drivers.model import Call, Driver, Emptying, Known, Made, made
+from local.drivers.model import Call, Driver, Emptying, Known, Made, const, made
 from local.values import Props
 
 
@@ -32,15 +32,15 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
     return configuration
 
 
-def _put(kind: str, operation: str, params: dict[str, Any], delete: str = "", **renames: str) -> Driver:
+def _put(kind: str, operation: str, params: dict[str, Any], delete: str | Call) -> Driver:
     """A trait that is put as a whole, and put again when it changes."""
-    put = Call(operation, {"Bucket": "bucket", **params}, renames=renames)
+    put = Call(operation, {"Bucket": "bucket", **params})
     return Driver(
         type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
         service="s3",
         create=(put,),
         update=(put,),
-        delete=(Call(delete, {"Bucket": "bucket"}),) if delete else (),
+        delete=(Call(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
         id="bucket",
     )
 
@@ -61,6 +61,21 @@ def empty(client: Any, params: Props) -> None:
             client.delete_object(Bucket=params["Bucket"], Key=one["Key"], VersionId=one["VersionId"])
 
 
+def _tiering_id(known: Known) -> str:
+    return f"{known['bucket']}:{known['name']}"
+
+
+TIERING = Call(
+    "PutBucketIntelligentTieringConfiguration",
+    {
+        "Bucket": "bucket",
+        "Id": "name",
+        "IntelligentTieringConfiguration.Id": "name",
+        "IntelligentTieringConfiguration.Status": "status",
+        "IntelligentTieringConfiguration.Filter": "filter",
+        "IntelligentTieringConfiguration.Tierings": "tierings",
+    },
+)
 DRIVERS = (
     Driver(
         type="aws:s3/bucket:Bucket",
@@ -83,6 +98,7 @@ DRIVERS = (
                 "blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"
             )
         },
+        "DeletePublicAccessBlock",
     ),
     _put(
         "BucketOwnershipControls",
@@ -94,6 +110,7 @@ DRIVERS = (
         "BucketServerSideEncryptionConfiguration",
         "PutBucketEncryption",
         {"ServerSideEncryptionConfiguration.Rules": "rules"},
+        "DeleteBucketEncryption",
     ),
     _put(
         "BucketLifecycleConfiguration",
@@ -101,7 +118,12 @@ DRIVERS = (
         {"LifecycleConfiguration.Rules": "rules"},
         "DeleteBucketLifecycle",
     ),
-    _put("BucketVersioning", "PutBucketVersioning", {"VersioningConfiguration": "versioningConfiguration"}),
+    _put(
+        "BucketVersioning",
+        "PutBucketVersioning",
+        {"VersioningConfiguration": "versioningConfiguration"},
+        Call("PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": const("Suspended")}),
+    ),
     _put("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
     _put("BucketCorsConfiguration", "PutBucketCors", {"CORSConfiguration.CORSRules": "corsRules"}, "DeleteBucketCors"),
     _put(
@@ -111,6 +133,20 @@ DRIVERS = (
             "BucketLoggingStatus.LoggingEnabled.TargetBucket": "targetBucket",
             "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
         },
+        Call("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": const({})}),
     ),
-    _put("BucketNotification", "PutBucketNotificationConfiguration", {"NotificationConfiguration": notifications}),
+    _put(
+        "BucketNotification",
+        "PutBucketNotificationConfiguration",
+        {"NotificationConfiguration": notifications},
+        Call("PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": const({})}),
+    ),
+    Driver(
+        type="aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
+        service="s3",
+        create=(TIERING,),
+        update=(TIERING,),
+        delete=(Call("DeleteBucketIntelligentTieringConfiguration", {"Bucket": "bucket", "Id": "name"}),),
+        id=Made(_tiering_id, ("bucket", "name")),
+    ),
 )

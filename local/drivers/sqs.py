@@ -1,6 +1,6 @@
 """Queues."""
 
-from local.drivers.model import Call, Driver, answered
+from local.drivers.model import Call, Driver, answered, const
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
@@ -10,6 +10,20 @@ ATTRIBUTES = {
     "Attributes.RedrivePolicy": "redrivePolicy",
     "Attributes.RedriveAllowPolicy": "redriveAllowPolicy",
 }
+
+
+def _attribute(kind: str, attribute: str, source: str) -> Driver:
+    """An attribute of a queue that is a resource of its own; the service takes an empty one as none."""
+    put = Call("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": source})
+    return Driver(
+        type=kind,
+        service="sqs",
+        create=(put,),
+        update=(put,),
+        delete=(Call("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": const("")}),),
+        id="queueUrl",
+    )
+
 
 DRIVERS = (
     Driver(
@@ -24,11 +38,6 @@ DRIVERS = (
         id=answered("CreateQueue", "QueueUrl"),
         outputs={"url": answered("CreateQueue", "QueueUrl")},
     ),
-    Driver(
-        type="aws:sqs/queuePolicy:QueuePolicy",
-        service="sqs",
-        create=(Call("SetQueueAttributes", {"QueueUrl": "queueUrl", "Attributes.Policy": "policy"}),),
-        update=(Call("SetQueueAttributes", {"QueueUrl": "queueUrl", "Attributes.Policy": "policy"}),),
-        id="queueUrl",
-    ),
+    _attribute("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
+    _attribute("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),
 )
