@@ -1,0 +1,81 @@
+"""The estimate says what it does not know: types without a rule, usage that is missing, usage that nothing reads."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
+
+from guardrails import types as t
+from guardrails.pricing.adapter import known, priced, report
+from guardrails.pricing.estimate import Priced, estimate
+from guardrails.record import Judged, Stack
+
+TABLE = Priced(t.TABLE, "a-files-table", "a-files", "a", {})
+FULL = {"writes": 1e6, "reads": 0, "storageGb": 0}
+
+
+def test_a_billable_type_without_a_rule_is_unpriced_and_never_zero() -> None:
+    found = estimate([Priced("aws:lex/bot:Bot", "bot", "a-bot", "a", {})], {})
+    assert found.unpriced == ("bot (aws:lex/bot:Bot)",)
+    assert found.total == 0
+
+
+def test_a_component_is_no_position_of_the_bill() -> None:
+    assert estimate([Priced("polyphony:blocks:Table", "a-files", "a", "a", {})], {}).unpriced == ()
+
+
+def test_missing_usage_is_a_gap_that_names_block_and_measures() -> None:
+    found = estimate([TABLE], {"a-files": {"writes": 1}})
+    assert found.gaps == ("a-files-table has no usage published (reads, storageGb of a-files)",)
+
+
+def test_a_dead_letter_queue_needs_no_usage() -> None:
+    assert estimate([Priced(t.QUEUE, "a-dlq-queue", "a-dlq", "a", {})], {}).gaps == ()
+
+
+def test_a_misspelt_measure_is_a_problem_that_lists_the_right_ones() -> None:
+    found = estimate([TABLE], {"a-files": {**FULL, "writess": 5}})
+    assert found.problems == ("a-files.writess is read by no price; a-files has indexWrites, reads, storageGb, writes",)
+    assert found.total == estimate([TABLE], {"a-files": FULL}).total
+
+
+def test_usage_of_a_block_that_is_not_there_is_a_problem() -> None:
+    assert estimate([TABLE], {"a-files": FULL, "b": {"writes": 1}}).problems == (
+        "usage is published for b, which is no block of this stack",
+    )
+
+
+def test_sums_are_by_subsystem_service_block_and_price_dearest_first() -> None:
+    other = Priced(t.DASHBOARD, "b-overview-dashboard", "b-overview", "b", {})
+    found = estimate([TABLE, other], {"a-files": FULL})
+    assert found.by("subsystem") == {"b": 3.0, "a": 0.625}
+    assert found.by("service") == {"Amazon CloudWatch": 3.0, "Amazon DynamoDB": 0.625}
+    assert found.dearest(1) == "b-overview $3.00"
+
+
+def test_an_unknown_value_takes_nothing_but_itself_away() -> None:
+    props = unknown_checking_proxy(
+        {
+            "memorySize": 1024,
+            "role": UNKNOWN_STRING_VALUE,
+            "layers": [UNKNOWN_STRING_VALUE, "b"],
+            "environment": {"variables": {"A": UNKNOWN_STRING_VALUE, "B": "b"}},
+        }
+    )
+    assert known(props) == {"memorySize": 1024, "layers": [None, "b"], "environment": {"variables": {"B": "b"}}}
+
+
+def test_an_unknown_size_is_priced_as_the_services_default_and_the_rest_of_the_stack_as_it_is() -> None:
+    block = Judged("u0", "polyphony:blocks:Function", "a-f", {})
+    function = Judged(
+        "u1", t.FUNCTION, "a-f-function", unknown_checking_proxy({"memorySize": UNKNOWN_NUMBER_VALUE}), parent=block
+    )
+    platform = Judged("u2", t.PLATFORM, "platform", {"usage": {"a-f": {"invocations": 1e6, "milliseconds": 0}}})
+    dashboard = Judged("u3", t.DASHBOARD, "b-dashboard", {})
+    assert priced(function).block == "a-f"
+    assert report(Stack((block, function, platform, dashboard)), platform).total == 0.20 + 3.00
+
+
+@given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=0, max_value=1e9))
+def test_more_use_never_costs_less(one: float, more: float) -> None:
+    less = estimate([TABLE], {"a-files": {**FULL, "writes": one}}).total
+    assert estimate([TABLE], {"a-files": {**FULL, "writes": one + more}}).total >= less

@@ -1,0 +1,92 @@
+"""`make cost` and `make cost-diff`: the figures of the real program, for people and for machines."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local import cost
+from local.cost import CannotPrice, StackCost, at_revision, cost_diff, cost_report, of_graph
+from local.program import Run
+from tests.policies import harness
+
+
+@pytest.fixture
+def prod_cost(runs: Mapping[str, Run]) -> StackCost:
+    return of_graph("prod", runs["prod"].graph)
+
+
+def shown(found: StackCost) -> str:
+    stream = io.StringIO()
+    cost.show(found, Console(file=stream, width=140, highlight=False))
+    return stream.getvalue()
+
+
+def test_the_table_has_subsystems_services_drivers_and_what_watching_costs(prod_cost: StackCost) -> None:
+    text = shown(prod_cost)
+    for part in (
+        "prod: $",
+        "budget $500.00",
+        "ingestion",
+        "Amazon S3",
+        "s3_storage",
+        "of which watching and protecting: $",
+    ):
+        assert part in text
+
+
+def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_cost: StackCost) -> None:
+    assert prod_cost.report.problems == ()
+    assert prod_cost.report.unpriced == ()
+
+
+def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost, runs: Mapping[str, Run]) -> None:
+    where = harness.surroundings("prod")
+    found = harness.ask([harness.policies(where)["cost-estimate"]], harness.of_graph(runs["prod"].graph), where)
+    assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
+
+
+def test_it_survives_being_written_and_read_as_json(prod_cost: StackCost) -> None:
+    assert StackCost.from_json(json.loads(json.dumps(prod_cost.as_json()))) == prod_cost
+
+
+def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
+    before, after, differences = cost_diff("dev", "prod")
+    assert [abs(one.change) for one in differences] == sorted((abs(one.change) for one in differences), reverse=True)
+    assert sum(one.change for one in differences) == pytest.approx(after.report.total - before.report.total, abs=0.05)
+    stream = io.StringIO()
+    cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
+    assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
+    assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
+
+
+def test_a_stack_does_not_differ_from_itself() -> None:
+    before, after, differences = cost_diff(".", "prod")
+    assert before.report == after.report
+    assert differences == []
+
+
+def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a revision"):
+        at_revision("nothing", "prod")
+    assert cost.cost_command("nowhere", as_json=False) == 2
+    assert cost.diff_command("--output=x", "prod", stack="prod", as_json=False) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_the_command_fails_above_the_budget(monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost) -> None:
+    monkeypatch.setattr(cost, "cost_report", lambda _: prod_cost)
+    assert cost.cost_command("prod", as_json=True) == 0
+    monkeypatch.setattr(cost, "cost_report", lambda _: StackCost("prod", prod_cost.report, budget=1))
+    assert cost.cost_command("prod", as_json=True) == 1
+
+
+def test_a_revision_is_priced_from_its_own_files_and_leaves_nothing_behind() -> None:
+    found = at_revision("HEAD", "dev")
+    assert found.label == "dev at HEAD"
+    assert found.report.total > 0
+    assert list(Path(cost.WORKTREES).iterdir()) == []
+    assert cost_report("dev").budget == found.budget
