@@ -35,7 +35,8 @@ class EmulatorClients:
         core.set_config_variable("profile", None)
         core.set_config_variable("ignore_configured_endpoint_urls", value=True)
         core.set_credentials(KEY, KEY)
-        self._session = boto3.Session(botocore_session=core, region_name=REGION)
+        # boto3's types know services only by literal names.
+        self._session: Any = boto3.Session(botocore_session=core, region_name=REGION)
         self._endpoint = endpoint
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ DRIVERS: dict[str, Driver] = {
 }
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
-    recorded.type: recorded for module in (backup, spend) for recorded in module.RECORDED
+    recorded.type: recorded for module in (backup, s3, spend) for recorded in module.RECORDED
 }
 """Types whose service the emulator lacks."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.drivers.model import Call, Driver, Emptying, Known, Made, const, made
+from local.drivers.model import Call, Driver, Emptying, Known, Made, RecordedOnly, const, made
 from local.values import Props
 
 
@@ -61,30 +61,16 @@ def empty(client: Any, params: Props) -> None:
             client.delete_object(Bucket=params["Bucket"], Key=one["Key"], VersionId=one["VersionId"])
 
 
-def _tiering_id(known: Known) -> str:
-    return f"{known['bucket']}:{known['name']}"
-
-
-TIERING = Call(
-    "PutBucketIntelligentTieringConfiguration",
-    {
-        "Bucket": "bucket",
-        "Id": "name",
-        "IntelligentTieringConfiguration.Id": "name",
-        "IntelligentTieringConfiguration.Status": "status",
-        "IntelligentTieringConfiguration.Filter": "filter",
-        "IntelligentTieringConfiguration.Tierings": "tierings",
-    },
-)
+TAGGING = Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
 DRIVERS = (
     Driver(
         type="aws:s3/bucket:Bucket",
         service="s3",
         create=(
             Call("CreateBucket", {"Bucket": "bucket"}),
-            Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}),
+            TAGGING,
         ),
-        update=(Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}),),
+        update=(TAGGING,),
         delete=(Call("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
         ignored={"forceDestroy": "not a trait of the bucket: it says whether its objects are deleted with it"},
@@ -141,12 +127,25 @@ DRIVERS = (
         {"NotificationConfiguration": notifications},
         Call("PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": const({})}),
     ),
-    Driver(
+)
+
+RECORDED = (
+    RecordedOnly(
         type="aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
         service="s3",
-        create=(TIERING,),
-        update=(TIERING,),
-        delete=(Call("DeleteBucketIntelligentTieringConfiguration", {"Bucket": "bucket", "Id": "name"}),),
-        id=Made(_tiering_id, ("bucket", "name")),
+        reason="the emulator takes a bucket's tiering configuration and forgets it",
+        create=(
+            Call(
+                "PutBucketIntelligentTieringConfiguration",
+                {
+                    "Bucket": "bucket",
+                    "Id": "name",
+                    "IntelligentTieringConfiguration.Id": "name",
+                    "IntelligentTieringConfiguration.Status": "status",
+                    "IntelligentTieringConfiguration.Filter": "filter",
+                    "IntelligentTieringConfiguration.Tierings": "tierings",
+                },
+            ),
+        ),
     ),
 )

@@ -93,7 +93,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
             return found
         if b"Action=" in body:
             return dict(parse_qsl(body.decode()))
-        import cbor2  # noqa: PLC0415 - the emulator's own dependency, for the newest protocol
+        import cbor2  # type: ignore[import-not-found] # noqa: PLC0415 - the emulator's own, for the newest protocol
 
         decoded = cbor2.loads(body) if body else {}
     except (ValueError, ImportError):

@@ -1,9 +1,12 @@
 """Ingestion's intake, driven from outside: the handler runs from the deployed zip, with its own role."""
 
+import json
+
 import pytest
 
 from local.flows import eventually
 from local.flows.ingestion import Intake
+from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
@@ -52,3 +55,11 @@ def test_more_than_ten_files_come_in_one_batch(intake: Intake) -> None:
     events = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-ingestion-manifest-builder")["events"]
     sizes = [line["message"] for line in events if "batch_taken_in" in line["message"]]
     assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes
+
+
+def test_a_failed_call_carries_its_exceptions_class(intake: Intake, platform: Platform) -> None:
+    """The emulator by itself gives every failure one type, and a workflow's Catch by class would never fire."""
+    function = platform.id("ingestion-manifest-builder-function")
+    answer = intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == "KeyError"

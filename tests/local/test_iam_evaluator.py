@@ -122,6 +122,6 @@ def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
     ids=["NotAction", "NotResource", "effect", "date", "address", "quantifier", "several values"],
 )
 def test_what_is_not_modelled_gets_no_verdict(statement: dict[str, Any]) -> None:
-    context = {"aws:CurrentTime": "x", "aws:SourceIp": "x", KEYS: ["a", "b"]}
+    context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", "aws:SourceIp": "x", KEYS: ["a", "b"]}
     with pytest.raises(NotEvaluable):
         judge([{"Statement": [statement]}], Request("dynamodb:PutItem", TABLE, context))

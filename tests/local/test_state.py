@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from local import state as module
 from local.state import Deletion, Entry, State, StateError, Status
 from local.values import UNKNOWN, Archive, Secret
 
@@ -56,7 +55,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
         file.write('{"half')
         raise OSError("no space left")
 
-    monkeypatch.setattr(module.json, "dump", cut_short)
+    monkeypatch.setattr(json, "dump", cut_short)
     with pytest.raises(OSError, match="no space"):
         state.put("b", entry())
     assert path.read_bytes() == before

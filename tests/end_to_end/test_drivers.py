@@ -1,0 +1,337 @@
+"""What was made, asked of the services themselves: the engine's memory proves nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from botocore.exceptions import ClientError
+
+from local import program, stack_files
+from local.changes import Action
+from local.drivers import RECORDED_ONLY
+from local.engine import Engine
+from local.preview_provider import PreviewProvider
+from local.progress import Silent
+from local.stack_files import StackConfig
+from local.state import State
+from tests.end_to_end.conftest import Platform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
+
+
+def test_the_landing_bucket_is_as_its_block_says(platform: Platform) -> None:
+    s3, bucket = platform.client("s3"), platform.id("ingestion-landing-bucket")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    [rule] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    [policy] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert (policy["Sid"], policy["Effect"]) == ("OnlyTls", "Deny")
+    rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
+    assert rules["expire-files"]["Expiration"]["Days"] == 90
+    assert rules["expire-files"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
+    assert rules["abort-multipart-uploads"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
+    logging = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]
+    assert logging["TargetBucket"] == platform.id("foundation-audit-logs-bucket")
+    [notification] = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+    assert notification["Events"] == ["s3:ObjectCreated:*"]
+    assert notification["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "incoming/"}]
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    assert (tags["Name"], tags["Subsystem"]) == ("LandingBucket", "ingestion")
+
+
+def test_the_file_table_is_as_its_block_says(platform: Platform) -> None:
+    dynamodb, name = platform.client("dynamodb"), platform.id("ingestion-files-table")
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["date_prefix", "file_key"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "ttl")
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def test_the_intake_queue_hands_failures_to_its_own_dead_letter_queue(platform: Platform) -> None:
+    def attributes(name: str) -> dict[str, str]:
+        url = platform.id(name)
+        found: dict[str, str] = platform.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+            "Attributes"
+        ]
+        return found
+
+    intake, dead = attributes("ingestion-intake-queue"), attributes("ingestion-intake-dlq-queue")
+    assert json.loads(intake["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 5}
+    assert json.loads(dead["RedriveAllowPolicy"]) == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [intake["QueueArn"]],
+    }
+    assert intake["VisibilityTimeout"] == "360"
+    sender = next(one for one in json.loads(intake["Policy"])["Statement"] if one["Effect"] == "Allow")
+    assert sender["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+
+
+def test_the_function_runs_behind_its_alias_with_its_own_role(platform: Platform) -> None:
+    lambda_, name = platform.client("lambda"), platform.id("ingestion-manifest-builder-function")
+    configuration = lambda_.get_function_configuration(FunctionName=name, Qualifier="live")
+    assert configuration["Role"].endswith("role/polyphony-local-ingestion-manifest-builder")
+    assert configuration["Environment"]["Variables"]["MANIFEST_TABLE_NAME"] == platform.id("ingestion-files-table")
+    assert configuration["Version"] == lambda_.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    [mapping] = lambda_.list_event_source_mappings(FunctionName=f"{name}:live")["EventSourceMappings"]
+    assert mapping["BatchSize"] == 100
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    [group] = platform.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    assert group["retentionInDays"] == 1
+
+
+def test_the_alarms_reach_the_alerts_topic(platform: Platform) -> None:
+    alarms = platform.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    [alarm] = [one for one in alarms if one["AlarmName"].endswith("ingestion-intake-dlq-critical")]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "polyphony-local-ingestion-intake-dlq"}]
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0.0)
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == [platform.id("foundation-alerts-topic")]
+
+
+def test_the_foundation_watches_spend_and_backs_up(platform: Platform) -> None:
+    budgets = platform.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"]
+    wanted = platform.resource("foundation-spend-budget").inputs["limitAmount"]
+    assert [float(one["BudgetLimit"]["Amount"]) for one in budgets] == [float(wanted)]
+    backup = platform.client("backup")
+    plan = backup.get_backup_plan(BackupPlanId=platform.id("foundation-backup-plan"))["BackupPlan"]
+    assert [rule["Lifecycle"]["DeleteAfterDays"] for rule in plan["Rules"]] == [1]
+    [selection] = backup.list_backup_selections(BackupPlanId=platform.id("foundation-backup-plan"))[
+        "BackupSelectionsList"
+    ]
+    assert selection["IamRoleArn"].endswith("role/polyphony-local-foundation-backup")
+    [target] = platform.client("events").list_targets_by_rule(Rule=platform.id("foundation-backup-failed-rule"))[
+        "Targets"
+    ]
+    assert target["Arn"].startswith("arn:aws:")
+
+
+def test_the_dashboard_is_there(platform: Platform) -> None:
+    names = [one["DashboardName"] for one in platform.client("cloudwatch").list_dashboards()["DashboardEntries"]]
+    assert platform.id("ingestion-overview-dashboard") in names
+
+
+def test_nothing_that_the_preview_promised_came_to_nothing(platform: Platform) -> None:
+    """An output that a driver does not give would silently leave out whatever is made of it."""
+    preview = program.run(stack_files.read("local"), PreviewProvider(), preview=True).graph
+    lost = [
+        f"{one.name}.{name}"
+        for one in preview.customs()
+        for name in set(one.inputs) - set(platform.graph[one.urn].inputs)
+    ]
+    assert lost == []
+
+
+def test_what_is_only_recorded_is_a_pinned_list_with_reasons() -> None:
+    assert {kind: one.reason for kind, one in RECORDED_ONLY.items()} == {
+        "aws:backup/regionSettings:RegionSettings": "the emulator's Backup knows no settings of a region",
+        "aws:costexplorer/anomalyMonitor:AnomalyMonitor": "the emulator has no Cost Explorer",
+        "aws:costexplorer/anomalySubscription:AnomalySubscription": "the emulator has no Cost Explorer",
+        "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration": (
+            "the emulator takes a bucket's tiering configuration and forgets it"
+        ),
+    }
+
+
+class Workshop:
+    """A program of a test's own on the shared emulator, with a state of its own."""
+
+    def __init__(self, platform: Platform, folder: Path) -> None:
+        self._platform = platform
+        self._state = State.empty(folder / "state.json", "workshop")
+        self.client = platform.client
+
+    def up(self, body: Callable[[], object]) -> dict[str, Action]:
+        """Brings a program up; what was done, by Pulumi name."""
+        heard = Heard()
+        engine = Engine(self.client, self._state, heard)
+        graph = program.record(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
+        engine.delete_gone(graph)
+        assert engine.failures == []
+        return heard.done
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.done: dict[str, Action] = {}
+
+    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+        self.done[urn.rpartition("::")[2]] = action
+
+
+@pytest.fixture
+def workshop(platform: Platform, tmp_path: Path) -> Iterator[Workshop]:
+    made = Workshop(platform, tmp_path)
+    yield made
+    made.up(lambda: None)
+
+
+def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_path: Path) -> None:
+    def body(value: str) -> Callable[[], object]:
+        return lambda: aws.ssm.Parameter(
+            "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags={"a": "1"}
+        )
+
+    def read() -> Any:
+        return workshop.client("ssm").get_parameter(Name="/workshop/key", WithDecryption=True)["Parameter"]
+
+    workshop.up(body("canary-one"))
+    assert (read()["Value"], read()["Type"]) == ("canary-one", "SecureString")
+    assert workshop.up(body("canary-one")) == {"key": Action.SAME}
+    assert workshop.up(body("canary-two")) == {"key": Action.UPDATE}
+    assert read()["Value"] == "canary-two"
+    assert "canary" not in (tmp_path / "state.json").read_text()
+    workshop.up(lambda: None)
+    with pytest.raises(ClientError, match="ParameterNotFound"):
+        read()
+
+
+def test_a_key_rotates(workshop: Workshop) -> None:
+    def body(**changes: Any) -> Callable[[], object]:
+        given = {"description": "one", "enable_key_rotation": True, "deletion_window_in_days": 7, **changes}
+        return lambda: pulumi.export("id", aws.kms.Key("key", **given).key_id)
+
+    def keys() -> list[str]:
+        kms = workshop.client("kms")
+        found = [kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"] for one in kms.list_keys()["Keys"]]
+        return [one["KeyId"] for one in found if one["KeyState"] == "Enabled" and one["Description"] in {"one", "two"}]
+
+    workshop.up(body())
+    [key] = keys()
+    assert workshop.client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    assert workshop.up(body(description="two")) == {"key": Action.UPDATE}
+    assert keys() == [key]
+    assert workshop.up(body(description="two", enable_key_rotation=False)) == {"key": Action.REPLACE}
+    [replaced] = keys()
+    assert not workshop.client("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
+    workshop.up(lambda: None)
+    assert keys() == []
+
+
+def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platform: Platform) -> None:
+    topic = platform.id("foundation-alerts-topic")
+    role = "arn:aws:iam::123456789012:role/polyphony-local-foundation-backup"
+
+    def body(rate: str) -> Callable[[], object]:
+        def make() -> None:
+            aws.scheduler.Schedule(
+                "schedule",
+                name="workshop",
+                group_name="default",
+                schedule_expression=rate,
+                flexible_time_window={"mode": "OFF"},
+                target={"arn": topic, "role_arn": role, "retry_policy": {"maximum_retry_attempts": 2}},
+            )
+            rule = aws.cloudwatch.EventRule("rule", name="workshop", schedule_expression=rate, state="DISABLED")
+            aws.cloudwatch.EventTarget("target", rule=rule.name, target_id="topic", arn=topic)
+
+        return make
+
+    def rates() -> list[str]:
+        schedule = workshop.client("scheduler").get_schedule(Name="workshop", GroupName="default")
+        return [
+            schedule["ScheduleExpression"],
+            workshop.client("events").describe_rule(Name="workshop")["ScheduleExpression"],
+        ]
+
+    workshop.up(body("rate(1 hour)"))
+    assert rates() == ["rate(1 hour)"] * 2
+    done = workshop.up(body("rate(2 hours)"))
+    assert done == {"schedule": Action.UPDATE, "rule": Action.UPDATE, "target": Action.SAME}
+    assert rates() == ["rate(2 hours)"] * 2
+    [target] = workshop.client("events").list_targets_by_rule(Rule="workshop")["Targets"]
+    assert target == {"Id": "topic", "Arn": topic}
+    workshop.up(lambda: None)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        rates()
+
+
+def test_traits_of_a_bucket_and_a_queue_are_taken_away_when_they_are_gone(workshop: Workshop) -> None:
+    allow = json.dumps({"redrivePermission": "denyAll"})
+
+    def body(*, with_traits: bool) -> Callable[[], object]:
+        def make() -> None:
+            bucket = aws.s3.Bucket("bucket", bucket="workshop-123456789012", force_destroy=True)
+            queue = aws.sqs.Queue("queue", name="workshop")
+            if with_traits:
+                aws.s3.BucketVersioning(
+                    "versioning", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}
+                )
+                aws.sqs.RedriveAllowPolicy("allow", queue_url=queue.url, redrive_allow_policy=allow)
+
+        return make
+
+    def found() -> tuple[str, str | None]:
+        s3, sqs, name = workshop.client("s3"), workshop.client("sqs"), "workshop-123456789012"
+        url = sqs.get_queue_url(QueueName="workshop")["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return (
+            s3.get_bucket_versioning(Bucket=name)["Status"],
+            attributes.get("RedriveAllowPolicy") or None,
+        )
+
+    workshop.up(body(with_traits=True))
+    assert found() == ("Enabled", allow)
+    workshop.client("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
+    workshop.up(body(with_traits=False))
+    assert found() == ("Suspended", None)
+    workshop.up(lambda: None)
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        found()
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        workshop.client("s3").list_objects_v2(Bucket="workshop-123456789012")
+
+
+def test_calls_that_nobody_waits_for_have_their_settings_on_the_alias(workshop: Workshop, platform: Platform) -> None:
+    name = platform.id("ingestion-manifest-builder-function")
+    dead_letters = "arn:aws:sqs:us-east-1:123456789012:polyphony-local-ingestion-intake-dlq"
+
+    def body() -> None:
+        aws.lambda_.FunctionEventInvokeConfig(
+            "asynchronous",
+            function_name=name,
+            qualifier="live",
+            maximum_retry_attempts=1,
+            maximum_event_age_in_seconds=300,
+            destination_config={"on_failure": {"destination": dead_letters}},
+        )
+        aws.lambda_.ProvisionedConcurrencyConfig(
+            "warm", function_name=name, qualifier="live", provisioned_concurrent_executions=1
+        )
+        aws.lambda_.Permission(
+            "permission",
+            function=name,
+            qualifier="live",
+            statement_id="workshop",
+            action="lambda:InvokeFunction",
+            principal="events.amazonaws.com",
+            source_account="123456789012",
+            source_arn="arn:aws:events:us-east-1:123456789012:rule/workshop",
+        )
+
+    workshop.up(body)
+    lambda_ = workshop.client("lambda")
+    settings = lambda_.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
+    assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (1, 300)
+    assert settings["DestinationConfig"]["OnFailure"]["Destination"] == dead_letters
+    warm = lambda_.get_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
+    assert warm["RequestedProvisionedConcurrentExecutions"] == 1
+    [statement] = json.loads(lambda_.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
+    assert statement["Resource"].endswith(f"{name}:live")
+    assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
+    workshop.up(lambda: None)
+    for read in (
+        lambda_.get_function_event_invoke_config,
+        lambda_.get_provisioned_concurrency_config,
+        lambda_.get_policy,
+    ):
+        with pytest.raises(ClientError, match="NotFound"):
+            read(FunctionName=name, Qualifier="live")

@@ -1,0 +1,180 @@
+"""The platform as a whole: what a second up does, what listens, and that nothing stays behind."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local import ROOT, emulator, stack_files
+from local import platform as whole
+from local.changes import Action
+from local.emulator import EmulatorError
+from local.flows import eventually
+from local.planning import Plan
+from local.progress import Silent
+from local.state import State
+from tests.end_to_end.conftest import Platform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
+LISTENING = "0A"
+"""A listening socket's state in /proc/net/tcp."""
+
+
+def test_only_loopback_is_listened_on(platform: Platform) -> None:
+    """Handlers have run by now, so their workers are in the tree too."""
+    pids = tree(platform.emulator.pid)
+    addresses = {address for pid in pids for address in listening(pid)}
+    assert addresses == {f"127.0.0.1:{platform.emulator.port}"}
+
+
+def test_a_plan_of_what_runs_has_nothing_to_do(platform: Platform) -> None:
+    steps = Plan(state_of(platform)).of(stack_files.read("local"))
+    assert {step.action for step in steps} == {Action.SAME}
+    assert len(steps) == len(platform.graph.customs())
+
+
+def test_a_plan_names_what_a_changed_setting_changes(platform: Platform) -> None:
+    config = stack_files.read("local")
+    values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
+    steps = Plan(state_of(platform)).of(replace(config, values=values))
+    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not Action.SAME}
+    assert changed["ingestion-intake-source"] is Action.UPDATE, "the window"
+    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, "the log level is INFO by default"
+    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "it follows the version"
+    assert Action.REPLACE not in changed.values()
+
+
+def test_a_second_up_changes_only_the_handler_that_changed(platform: Platform) -> None:
+    zip_file = ROOT / "build" / "zips" / "ingestion.zip"
+    before = zip_file.read_bytes()
+    alias = platform.id("ingestion-manifest-builder-function")
+    version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
+    heard = Heard()
+    environment = '{"logLevel": "INFO", "intake": {"batchWindowSeconds": 1}}'
+    config = stack_files.read("local")
+    changed = replace(config, values={**config.values, "polyphony:ingestion": environment})
+    try:
+        whole.deploy(changed, platform.emulator, heard)
+    finally:
+        whole.deploy(config, platform.emulator, Silent())
+    assert heard.changed == {
+        "ingestion-manifest-builder-function": Action.UPDATE,
+        "ingestion-manifest-builder-live": Action.UPDATE,
+    }
+    now = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
+    assert int(now) == int(version) + 2, "once there, once back"
+    assert zip_file.read_bytes() == before
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.changed: dict[str, Action] = {}
+
+    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+        if action is not Action.SAME:
+            self.changed[urn.rpartition("::")[2]] = action
+
+
+def test_an_emulator_ends_with_the_block_that_started_it(tmp_path: Path) -> None:
+    with emulator.start(tmp_path) as started:
+        pid = started.emulator.pid
+        assert emulator.running(tmp_path) == started.emulator
+        with pytest.raises(EmulatorError, match="already runs here"):
+            emulator.start(tmp_path)
+    assert not alive(pid)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
+
+
+START = """
+import sys, time
+from pathlib import Path
+from local import emulator
+with emulator.start(Path(sys.argv[1])) as started:
+    if "keep" in sys.argv:
+        started.keep()
+    print(started.emulator.pid, flush=True)
+    if "keep" not in sys.argv:
+        sys.stdin.read()
+"""
+
+
+def test_an_emulator_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(  # noqa: S603 - this project's own code
+        [sys.executable, "-c", START, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        eventually(lambda: None if alive(pid) else True, "the emulator's end")
+        eventually(lambda: None if emulator.running(tmp_path) else True, "its lock")  # its last thread lets go of it
+
+
+def test_an_emulator_that_was_told_to_stay_is_stopped_by_down(tmp_path: Path) -> None:
+    run = subprocess.run(  # noqa: S603 - this project's own code
+        [sys.executable, "-c", START, str(tmp_path), "keep"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    pid = int(run.stdout)
+    assert alive(pid)
+    found = emulator.running(tmp_path)
+    assert found is not None
+    assert found.pid == pid
+    assert whole.running(tmp_path) == {"endpoint": found.endpoint, "outputs": {}}
+    assert whole.down(tmp_path) == 0
+    eventually(lambda: None if alive(pid) else True, "the emulator's end")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
+
+
+def test_down_without_anything_running_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert whole.down(tmp_path) == 0
+    assert capsys.readouterr().out == "the local platform is not running\n"
+
+
+@pytest.fixture
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator, "PYTHON", ROOT / "no-such-environment" / "python")
+
+
+@pytest.mark.usefixtures("_no_environment")
+def test_without_the_emulators_environment_the_error_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(EmulatorError, match="`make up`, which creates it"):
+        emulator.start(tmp_path)
+
+
+def state_of(platform: Platform) -> State:
+    there = platform.emulator
+    return State.read(there.folder / "state.json", f"{there.pid}:{there.port}")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie that its parent has yet to look after."""
+    try:
+        return "(zombie)" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that it started."""
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def listening(pid: int) -> set[str]:
+    """Where a process listens, as address and port."""
+    inodes = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and f"socket:[{fields[9]}]" in inodes:
+                address, port = fields[1].split(":")
+                found.add(f"{'.'.join(str(part) for part in reversed(bytes.fromhex(address)))}:{int(port, 16)}")
+    return found
