@@ -3,6 +3,11 @@
 import functools
 import re
 
+MISSING_FORMATS = {
+    # The table has REST's form only: a WebSocket API's is api/stage/$connect (API Gateway guide, IAM authorization).
+    "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/${RouteKey}",),
+}
+
 
 @functools.cache
 def formats(action: str) -> tuple[str, ...]:
@@ -11,7 +16,7 @@ def formats(action: str) -> tuple[str, ...]:
 
     service, _, name = action.partition(":")
     found = get_action_data(service, name) or {}
-    return tuple(entry["resource_arn_format"] for entry in found.get(service, ()))
+    return (*(entry["resource_arn_format"] for entry in found.get(service, ())), *MISSING_FORMATS.get(action, ()))
 
 
 def exists(action: str) -> bool:

@@ -22,6 +22,7 @@ BACKUP_VAULT_POLICY: Final = "aws:backup/vaultPolicy:VaultPolicy"
 BATCH_ENVIRONMENT: Final = "aws:batch/computeEnvironment:ComputeEnvironment"
 BATCH_JOB: Final = "aws:batch/jobDefinition:JobDefinition"
 BATCH_QUEUE: Final = "aws:batch/jobQueue:JobQueue"
+AGENTCORE_POLICY: Final = "aws:bedrock/agentcoreResourcePolicy:AgentcoreResourcePolicy"
 MEMORY: Final = "aws:bedrock/agentcoreMemory:AgentcoreMemory"
 BUDGET: Final = "aws:budgets/budget:Budget"
 ALARM: Final = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -36,6 +37,7 @@ IDENTITY_POOL: Final = "aws:cognito/identityPool:IdentityPool"
 IDENTITY_POOL_ROLES: Final = "aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment"
 ANOMALY_SUBSCRIPTION: Final = "aws:costexplorer/anomalySubscription:AnomalySubscription"
 TABLE: Final = "aws:dynamodb/table:Table"
+TABLE_POLICY: Final = "aws:dynamodb/resourcePolicy:ResourcePolicy"
 REPOSITORY: Final = "aws:ecr/repository:Repository"
 REPOSITORY_LIFECYCLE: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 REPOSITORY_POLICY: Final = "aws:ecr/repositoryPolicy:RepositoryPolicy"
@@ -96,16 +98,21 @@ IDENTITY_POLICIES: Final = frozenset({ROLE_POLICY, MANAGED_POLICY, USER_POLICY, 
 """Documents that say what somebody may do."""
 RESOURCE_POLICIES: Final = frozenset(
     {
+        AGENTCORE_POLICY,
         BACKUP_VAULT_POLICY,
         BUCKET_POLICY,
         EVENT_BUS_POLICY,
         KEY,
         KEY_POLICY,
+        QUEUE,
         QUEUE_POLICY,
         REPOSITORY_POLICY,
+        REST_API,
         REST_POLICY,
         SECRET_POLICY,
+        TABLE_POLICY,
+        TOPIC,
         TOPIC_POLICY,
     }
 )
-"""Documents that say who may do something with one resource; all hold it as `policy`."""
+"""What says who may do something with one resource: all hold the document as `policy`, some only if it is inline."""

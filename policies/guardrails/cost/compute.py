@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from guardrails.functions import concerns
 from guardrails.record import (
     ALWAYS,
     NOT_IN_DEV,
@@ -69,17 +70,7 @@ def _long(one: Judged, stack: Stack) -> Iterator[str]:
 
 def _nobody_waits(function: Judged, stack: Stack) -> bool:
     """Whether it is called asynchronously: retries and a failure destination are set for it."""
-    return any(called(one, function) for one in stack.of(FUNCTION_ASYNC))
-
-
-def called(one: Judged, function: Judged) -> bool:
-    """Whether a setting names a function, by name, by ARN or by an alias."""
-    references = one.references.get("functionName", ()) or one.references.get("function", ())
-    if function in references:
-        return True
-    given = one.props.get("functionName") if one.has("functionName") else one.props.get("function")
-    words = str(given).split(":")
-    return bool(function.props.get("name") in words)
+    return any(concerns(one, function) for one in stack.of(FUNCTION_ASYNC))
 
 
 def _warm(one: Judged) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.record import (
     NOT_IN_DEV,
@@ -15,9 +18,9 @@ from guardrails.record import (
     Severity,
     Stack,
 )
-from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE
+from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE, SOCKET_STAGE
 
-REST_EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
+REST_LOGS, SOCKET_LOGS = "API-Gateway-Execution-Logs_", "/aws/apigateway/"
 
 
 def _for_ever(one: Judged) -> Iterator[str]:
@@ -36,7 +39,12 @@ def _too_long(one: Judged) -> Iterator[str]:
 
 
 def _names(stack: Stack) -> set[str]:
-    return {str(one.props["name"]) for one in stack.of(LOG_GROUP) if one.has("name") and not one.references.get("name")}
+    """The names of the groups that are known; the others are made of some API's id."""
+    found = set()
+    for one in stack.of(LOG_GROUP):
+        with suppress(UnknownValueError):
+            found.add(str(one.props.get("name")))
+    return found
 
 
 def _function_without_group(one: Judged, stack: Stack) -> Iterator[str]:
@@ -47,13 +55,15 @@ def _function_without_group(one: Judged, stack: Stack) -> Iterator[str]:
 
 def _stage_without_group(one: Judged, stack: Stack) -> Iterator[str]:
     """The group's name has the API's id; while that is unknown, the name is made of the API's outputs."""
-    apis = one.references.get("restApi", ())
+    rest = one.type == REST_STAGE
+    prefix, api, stage = (REST_LOGS, "restApi", "stageName") if rest else (SOCKET_LOGS, "apiId", "name")
+    apis = one.references.get(api, ())
     if apis:
         owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.of(LOG_GROUP))
     else:
-        owned = f"{REST_EXECUTION_LOGS}{one.props['restApi']}/{one.props['stageName']}" in _names(stack)
+        owned = f"{prefix}{one.props[api]}/{one.props[stage]}" in _names(stack)
     if not owned:
-        yield f"Its execution logs go into {REST_EXECUTION_LOGS}…, which AWS makes by itself, without retention."
+        yield f"Its execution logs go into {prefix}…, which AWS makes by itself, without retention."
 
 
 def _job_without_group(one: Judged, stack: Stack) -> Iterator[str]:
@@ -102,13 +112,13 @@ POLICIES = (
         check=_function_without_group,
     ),
     RelationPolicy(
-        name="rest-api-logs-owned",
+        name="api-logs-owned",
         group=Group.COST,
         severity=Severity.MEDIUM,
         levels=NOT_IN_DEV,
-        description="The execution logs of every REST stage go into a group of ours.",
-        remedy=f"Make a log group named {REST_EXECUTION_LOGS}<api id>/<stage> before the stage.",
-        types=frozenset({REST_STAGE}),
+        description="The execution logs of every API stage go into a group of ours.",
+        remedy=f"Make a log group {REST_LOGS}<api id>/<stage> (WebSocket: {SOCKET_LOGS}<api id>/<stage>) before it.",
+        types=frozenset({REST_STAGE, SOCKET_STAGE}),
         check=_stage_without_group,
     ),
     RelationPolicy(

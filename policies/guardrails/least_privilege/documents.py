@@ -7,8 +7,16 @@ from guardrails.iam import could_meet, statements
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES, ROLE
 
-WHOLE_SERVICE = frozenset({"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"})
-"""Actions that Lambda's guide asks to be allowed on `*/*`: the ids are made while a function is attached."""
+IDS_OF_AWS = frozenset(
+    {
+        "batch:TerminateJob",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "mediaconvert:CancelJob",
+        "mediaconvert:GetJob",
+    }
+)
+"""Actions on what AWS gives an id of its own when it is made: a job, a network interface."""
 
 
 def _wildcard_actions(one: Judged) -> Iterator[str]:
@@ -29,7 +37,7 @@ def _star_resources(one: Judged) -> Iterator[str]:
 
 def _nameless_resources(one: Judged) -> Iterator[str]:
     for statement in statements(one.props["policy"]):
-        if not statement.allows or set(statement.actions) <= WHOLE_SERVICE:
+        if not statement.allows or set(statement.actions) <= IDS_OF_AWS:
             continue
         for resource in statement.resources:
             if resource != "*" and not _names_something(resource):

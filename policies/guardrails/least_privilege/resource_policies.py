@@ -103,7 +103,7 @@ POLICIES = (
         levels=ALWAYS,
         description="A service that is let in acts for this account only.",
         remedy="Add StringEquals aws:SourceAccount.",
-        frameworks=("AWS Well-Architected SEC03-BP08",),
+        frameworks=("AWS Well-Architected SEC03-BP07",),
         types=RESOURCE_POLICIES,
         check=_ownerless,
     ),

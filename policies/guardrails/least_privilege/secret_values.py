@@ -10,7 +10,10 @@ from pulumi_policy.proxy import UnknownValueError
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
 
-NAMES = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|ENCRYPTION_?KEY|SIGNING_?KEY", re.IGNORECASE)
+NAMES = re.compile(
+    r"(SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING|SECRET)_?KEY)$", re.IGNORECASE
+)
+"""How names of secrets end; `TOKEN_ISSUER` or `MAX_TOKENS` is none."""
 REFERENCES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
 HARMLESS = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
 SHAPES = {

@@ -82,7 +82,7 @@ POLICIES = (
         levels=ALWAYS,
         description="A role that a service takes on says for which account and resource, where the service sends it.",
         remedy="Use trust_policy() of components/blocks/trust.py; a new service goes into both tables, with its page.",
-        frameworks=("AWS Well-Architected SEC03-BP08",),
+        frameworks=("AWS Well-Architected SEC03-BP07",),
         types=frozenset({ROLE}),
         check=_source_unnamed,
     ),

@@ -42,7 +42,7 @@ def _unthrottled(stage: Judged, stack: Stack) -> Iterator[str]:
 
 
 def _unlogged(stage: Judged, stack: Stack) -> Iterator[str]:
-    if not stage.at("accessLogSettings", "destinationArn") and not stage.references.get("accessLogSettings"):
+    if not stage.references.get("accessLogSettings") and not stage.at("accessLogSettings", "destinationArn"):
         yield "It writes no access log."
     if not any(one.props.get("loggingLevel") in {"ERROR", "INFO"} for one in _settings(stage, stack)):
         yield "It writes no execution log (loggingLevel is not ERROR or INFO)."

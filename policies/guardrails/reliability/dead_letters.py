@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 
+from guardrails.functions import callers, concerns
 from guardrails.record import ALWAYS, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
-from guardrails.types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, FUNCTION_PERMISSION, QUEUE, SCHEDULE
+from guardrails.types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, QUEUE, SCHEDULE
 
 FOURTEEN_DAYS = 1_209_600
 ASYNCHRONOUS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
@@ -72,18 +73,12 @@ def _lost_call(one: Judged) -> Iterator[str]:
 
 
 def _lost_invocation(function: Judged, stack: Stack) -> Iterator[str]:
-    name = function.props["name"]
-    callers = {
-        str(one.props["principal"])
-        for one in stack.of(FUNCTION_PERMISSION)
-        if function in one.references.get("function", ()) or one.props["function"] == name
-    }
     landing = any(
         one.at("destinationConfig", "onFailure", "destination")
         for one in stack.of(FUNCTION_ASYNC)
-        if function in one.references.get("functionName", ()) or one.props["functionName"] == name
+        if concerns(one, function)
     )
-    for caller in sorted(callers & ASYNCHRONOUS):
+    for caller in sorted(callers(function, stack) & ASYNCHRONOUS):
         if not landing:
             yield f"{caller} calls it without waiting, and what fails three times is dropped."
 
@@ -96,7 +91,6 @@ POLICIES = (
         levels=ALWAYS,
         description="Every queue has a dead-letter queue.",
         remedy="Use the queue block, which brings one.",
-        frameworks=("AWS Well-Architected REL05-BP04",),
         types=frozenset({QUEUE}),
         check=_dropped,
     ),
@@ -159,7 +153,6 @@ POLICIES = (
         levels=ALWAYS,
         description="A function that is called without waiting has a destination for calls that fail.",
         remedy="Give the function block asynchronous=…, which sets it on the alias.",
-        frameworks=("AWS Well-Architected REL05-BP04",),
         types=frozenset({FUNCTION}),
         check=_lost_invocation,
     ),

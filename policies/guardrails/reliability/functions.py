@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 
+from guardrails.functions import callers, concerns
 from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
-from guardrails.types import ALARM, FUNCTION, FUNCTION_ALIAS, FUNCTION_PERMISSION
+from guardrails.types import ALARM, FUNCTION, FUNCTION_ALIAS
 
 GATEWAY = "apigateway.amazonaws.com"
 
 
 def _watched(function: Judged, stack: Stack, metric: str) -> Iterator[str]:
     name = function.props["name"]
-    aliases = {
-        f"{name}:{one.props['name']}"
-        for one in stack.of(FUNCTION_ALIAS)
-        if function in one.references.get("functionName", ()) or one.props["functionName"] == name
-    }
+    aliases = {f"{name}:{one.props['name']}" for one in stack.of(FUNCTION_ALIAS) if concerns(one, function)}
     alarms = [
         one
         for one in stack.of(ALARM)
@@ -48,12 +45,7 @@ def _plain_logs(one: Judged) -> Iterator[str]:
 
 def _late(function: Judged, stack: Stack) -> Iterator[str]:
     timeout, most = float(function.props.get("timeout", 3)), function.limits["seconds"]
-    behind = any(
-        one.props["principal"] == GATEWAY
-        and (function in one.references.get("function", ()) or one.props["function"] == function.props["name"])
-        for one in stack.of(FUNCTION_PERMISSION)
-    )
-    if behind and timeout > most:
+    if timeout > most and GATEWAY in callers(function, stack):
         yield f"It may take {timeout:g} seconds, but API Gateway gives up after {most:g}."
 
 

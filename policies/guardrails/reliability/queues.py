@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.cost.compute import called
+from guardrails.functions import concerns
 from guardrails.record import ALWAYS, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import (
     BUCKET_NOTIFICATION,
@@ -33,7 +33,7 @@ def _seen_twice(source: Judged, stack: Stack) -> Iterator[str]:
         hidden = float(queue.props.get("visibilityTimeoutSeconds", 30))
         for function in stack.of(FUNCTION):
             timeout = float(function.props.get("timeout", 3))
-            if called(source, function) and hidden < factor * timeout:
+            if concerns(source, function) and hidden < factor * timeout:
                 yield (
                     f"Messages of {queue_name} are hidden for {hidden:g} seconds, less than {factor:g} times the "
                     f"{timeout:g} seconds that {function.props['name']} may take."
@@ -46,7 +46,7 @@ def _whole_batch(one: Judged) -> Iterator[str]:
 
 
 def _useless_dead_letters(function: Judged, stack: Stack) -> Iterator[str]:
-    fed = any(_from_queue(one) and called(one, function) for one in stack.of(FUNCTION_SOURCE))
+    fed = any(_from_queue(one) and concerns(one, function) for one in stack.of(FUNCTION_SOURCE))
     if fed and function.at("deadLetterConfig", "targetArn"):
         yield "Its deadLetterConfig never gets a message: a queue feeds it, and the queue parks what fails."
 

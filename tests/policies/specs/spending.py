@@ -176,7 +176,7 @@ SPECS = (
         breaks=drops("ingestion-manifest-builder-logs", BUILDER),
     ),
     Spec(
-        "rest-api-logs-owned",
+        "api-logs-owned",
         good=[
             Thing(t.REST_API, {"name": "a"}, "api"),
             Thing(t.LOG_GROUP, {"name": UNKNOWN}, "l", refers={"name": ["api"]}),

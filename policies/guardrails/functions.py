@@ -1,0 +1,17 @@
+"""Which settings belong to a function: permissions, sources, aliases and asynchronous settings name it."""
+
+from guardrails.record import Judged, Stack
+from guardrails.types import FUNCTION_PERMISSION
+
+
+def concerns(one: Judged, function: Judged) -> bool:
+    """Whether a setting names a function: by reference, by name, by ARN or by an alias."""
+    key = "functionName" if one.has("functionName") else "function"
+    if one.references.get(key):
+        return function in one.references[key]
+    return function.props.get("name") in str(one.props[key]).split(":")
+
+
+def callers(function: Judged, stack: Stack) -> set[str]:
+    """The services that may call a function."""
+    return {str(one.props["principal"]) for one in stack.of(FUNCTION_PERMISSION) if concerns(one, function)}

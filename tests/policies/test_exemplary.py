@@ -1,0 +1,119 @@
+"""What later subsystems will register passes as a whole, and what no spec's single fault shows."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from guardrails import types as t
+from guardrails.record import Level
+from tests.policies import exemplary
+from tests.policies.harness import UNKNOWN, Thing, ask, of_things, policies, surroundings
+from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, allow, document, service, source, trust
+
+TRUSTING_ROOT_OF_ANOTHER = trust({"AWS": "arn:aws:iam::999999999999:root"})
+STACK_WIDE = {"cost-estimate", "budget-exists", "anomaly-detection-exists"}
+"""About what stands once in a stack, in its foundation."""
+
+
+def test_right_resources_of_services_to_come_pass_every_policy_and_leave_none_undecided() -> None:
+    where = surroundings("prod")
+    asked = [one for one in policies(where).values() if one.levels.of("prod") is not Level.DISABLED]
+    found = ask([one for one in asked if one.name not in STACK_WIDE], of_things(exemplary.ALL), where)
+    undecided = {(one.policy, one.name) for one in found if one.undecided}
+    assert [(one.policy, one.name, one.message) for one in found if not one.undecided] == []
+    assert {name for _, name in undecided} == {"guest"}, "the trust of guests names the pool, whose id AWS invents"
+
+
+FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
+    ("iam-no-wildcard-action", t.ROLE_POLICY, {"policy": document(allow("*", "*"))}, "It allows *."),
+    ("iam-no-negation", t.ROLE, {"assumeRolePolicy": document({"Effect": "Allow", "NotPrincipal": {"AWS": "x"}})}, "NotPrincipal"),
+    ("iam-no-negation", t.QUEUE_POLICY, {"policy": document({"Effect": "Deny", "NotResource": "x"})}, "NotResource"),
+    ("iam-resource-is-named", t.ROLE_POLICY, {"policy": document(allow("s3:GetObject", "arn:aws:s3:::*/*"))}, "s3:::*/*"),
+    ("iam-resource-is-named", t.ROLE_POLICY, {"policy": document(allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:*"))}, "everything of that kind"),
+    ("iam-resource-fits-action", t.ROLE_POLICY, {"policy": document(allow("s3:ListBucket", "arn:aws:s3:::b/key", None), allow("sqs:SendMessage", TABLE_ARN))}, "sqs:SendMessage"),
+    ("iam-pass-role-to-service", t.ROLE_POLICY, {"policy": document(allow("iam:PassRole", ROLE_ARN, {"StringLike": {"iam:PassedToService": "*.amazonaws.com"}}))}, "no single service"),
+    ("iam-pass-role-exact", t.ROLE_POLICY, {"policy": document(allow("iam:*", "*"))}, "It may pass *"),
+    ("iam-trust-names-source", t.ROLE, {"assumeRolePolicy": service("quicksight.amazonaws.com")}, "nobody has looked up"),
+    ("iam-trust-names-source", t.ROLE, {"assumeRolePolicy": service("states.amazonaws.com", {"StringEquals": {"aws:SourceAccount": ACCOUNT}})}, "aws:SourceArn is not compared"),
+    ("iam-trust-names-source", t.ROLE, {"assumeRolePolicy": service("states.amazonaws.com", source("*"))}, "aws:SourceArn is not compared"),
+    ("iam-trust-usable", t.ROLE, {"assumeRolePolicy": service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/nightly"))}, "schedule-group"),
+    ("iam-trust-usable", t.ROLE, {"assumeRolePolicy": service("backup.amazonaws.com", {"StringEquals": {"aws:SourceAccount": ACCOUNT}})}, "could never take on"),
+    ("iam-trust-federated-conditioned", t.ROLE, {"assumeRolePolicy": trust({"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"}, {"StringEquals": {"token.example.com:aud": "x"}})}, "token.example.com:sub"),
+    ("iam-trust-exact-principal", t.ROLE, {"assumeRolePolicy": trust("*")}, "It trusts *"),
+    ("iam-trust-exact-principal", t.ROLE, {"assumeRolePolicy": TRUSTING_ROOT_OF_ANOTHER}, "999999999999:root"),
+    ("iam-session-tags-conditioned", t.ROLE_POLICY, {"policy": document(allow(["sts:AssumeRole", "sts:TagSession"], ROLE_ARN))}, "any tag"),
+    ("resource-policy-not-public", t.QUEUE, {"name": "q", "policy": document(allow("sqs:SendMessage", Principal={"AWS": "*"}))}, "everybody"),
+    ("resource-policy-not-public", t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", Principal="*", condition={"StringNotEquals": {"aws:SourceAccount": ACCOUNT}}))}, "everybody"),
+    ("resource-policy-not-public", t.KEY, {"policy": document(allow("kms:Decrypt", "*", {"StringLike": {"aws:PrincipalArn": "*"}}, Principal="*"))}, "everybody"),
+    ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "*"}, "everybody call"),
+    ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "sns.amazonaws.com", "sourceAccount": ACCOUNT}, "sourceArn is missing"),
+    ("no-secret-in-environment", t.BATCH_JOB, {"containerProperties": json.dumps({"environment": [{"name": "DB_PASSWORD", "value": "x1"}]})}, "DB_PASSWORD"),
+    ("no-secret-in-environment", t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}}, "--api-token"),
+    ("no-secret-in-environment", t.TASK_DEFINITION, {"containerDefinitions": json.dumps([{"environment": [{"name": "URL", "value": "postgres://u:p@h/d"}]}])}, "a URL with a password"),
+    ("api-asks-who-calls", t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"}, "POST asks for no authorization"),
+    ("cors-origin-named", t.FUNCTION, {"name": "f", "environment": {"variables": {"ORIGIN": "*"}}}, "origin *"),
+    ("cors-origin-named", t.SOCKET_API, {"corsConfiguration": {"allowOrigins": ["https://*"]}}, "https://*"),
+    ("api-traces-no-bodies", t.SOCKET_STAGE, {"defaultRouteSettings": {"dataTraceEnabled": True}}, "dataTraceEnabled"),
+    ("network-not-open", t.INGRESS_RULE, {"cidrIpv6": "::/0"}, "::/0"),
+    ("network-not-open", t.SECURITY_GROUP_RULE, {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 443}, "port 443"),
+    ("api-logs-owned", t.SOCKET_STAGE, {"apiId": "a", "name": "live"}, "/aws/apigateway/"),
+    ("batch-retries-reclaims", t.BATCH_JOB, {"retryStrategy": {"attempts": 1}}, "tried once"),
+    ("glue-worker-ceiling", t.GLUE_JOB, {"command": {"name": "glueetl"}, "workerType": "G.8X", "numberOfWorkers": 2}, "G.8X"),
+    ("runtime-supported", t.FUNCTION, {"name": "f", "runtime": "ruby3.2"}, "ruby3.2 nobody has looked up"),
+    ("workflow-tasks-retried", t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Type": "Parallel", "Branches": [{"States": {"In": {"Type": "Task"}}}]}}})}, "task In"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "kind", "props", "says"), FAULTS, ids=[f"{one[0]}-{one[3]}" for one in FAULTS])
+def test_every_way_to_be_wrong_is_found(policy: str, kind: str, props: Mapping[str, Any], says: str) -> None:
+    where = surroundings("prod")
+    found = ask([policies(where)[policy]], of_things([Thing(kind, props)]), where)
+    assert any(says in one.message for one in found), [one.message for one in found]
+
+
+RIGHT: list[tuple[str, str, Mapping[str, Any]]] = [
+    ("no-secret-in-environment", t.FUNCTION, {"name": "f", "environment": {"variables": {"TOKEN_AUDIENCE": "polyphony", "MAX_TOKENS": "900", "API_KEY": "arn:aws:ssm:x"}}}),
+    ("iam-resource-is-named", t.ROLE_POLICY, {"policy": document(allow("dynamodb:Query", f"{TABLE_ARN}/index/*"), allow("glue:GetTable", f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"))}),
+    ("iam-trust-names-source", t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"))}),
+    ("resource-policy-source-account", t.KEY, {"policy": document(allow("kms:Decrypt", "*", {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:x"}}, Principal={"Service": "logs.us-east-1.amazonaws.com"}))}),
+    ("resource-policy-source-account", t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", "*", {"ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"}}, Principal={"Service": "events.amazonaws.com"}))}),
+    ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "events.amazonaws.com", "sourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"}),
+    ("api-asks-who-calls", t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"}),
+    ("api-asks-who-calls", t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True}),
+    ("glue-no-quarter-worker", t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"}),
+    ("runtime-supported", t.FUNCTION, {"name": "f", "packageType": "Image"}),
+    ("key-keeps-its-account", t.KEY, {"description": "KMS lets the account in by itself"}),
+    ("queue-source-bounded", t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"}),
+    ("network-not-open", t.SECURITY_GROUP_RULE, {"type": "egress", "cidrBlocks": ["0.0.0.0/0"]}),
+    ("function-timeout-ceiling", t.FUNCTION, {"name": "f"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "props"), RIGHT, ids=[f"{one[0]}-{index}" for index, one in enumerate(RIGHT)]
+)
+def test_what_only_looks_wrong_passes(policy: str, kind: str, props: Mapping[str, Any]) -> None:
+    where = surroundings("prod")
+    assert ask([policies(where)[policy]], of_things([Thing(kind, props)]), where) == []
+
+
+def test_the_packs_configuration_sets_limits() -> None:
+    where = surroundings("prod")
+    asked = [policies(where)["function-memory-ceiling"], policies(where)["dashboard-ceiling"]]
+    stack = of_things([Thing(t.FUNCTION, {"name": "f", "memorySize": 3008}), Thing(t.DASHBOARD, {}, "d")])
+    assert [one.policy for one in ask(asked, stack, where)] == ["function-memory-ceiling"]
+    stricter = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
+    assert [one.policy for one in ask(asked, stack, where, stricter)] == ["dashboard-ceiling"]
+
+
+def test_what_one_resource_does_not_know_yet_hides_no_fault_of_another() -> None:
+    where = surroundings("prod")
+    stack = of_things([Thing(t.QUEUE, {"name": UNKNOWN}, "late"), Thing(t.QUEUE, {"name": "bare"}, "bare")])
+    found = ask([policies(where)["queue-has-dead-letters"]], stack, where)
+    assert {(one.name, one.undecided) for one in found} == {("", True)}, "the names of dead-letter queues are needed"
+
+    stack = of_things([Thing(t.FUNCTION, {"name": UNKNOWN}, "late"), Thing(t.FUNCTION, {"name": "bare"}, "bare")])
+    found = ask([policies(where)["function-errors-watched"]], stack, where)
+    assert {(one.name, one.undecided) for one in found} == {("bare", False), ("", True)}
