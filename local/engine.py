@@ -19,6 +19,7 @@ from local.changes import Action, Change, change
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.drivers.fit import Misfit, parameters
 from local.drivers.model import Call, Known, Made, Settled, Source
+from local.drivers.untagging import adds_tags, tags_of, untagging
 from local.graph import Graph, Resource
 from local.preview_provider import REGION
 from local.progress import Progress
@@ -52,7 +53,12 @@ class Engine:
         self._progress = progress
         self._drivers = drivers
         self._replacing = threading.Lock()
+        self._stopped = threading.Event()
         self.failures: list[ResourceFailed] = []
+
+    def stop(self) -> None:
+        """Begins nothing more; what is under way is finished, so that the state knows it."""
+        self._stopped.set()
 
     def call(self, token: str, arguments: Props) -> Props:
         """Answers the program's questions from the emulator itself."""
@@ -66,6 +72,8 @@ class Engine:
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         """Makes or changes a resource, or leaves it as it is."""
+        if self._stopped.is_set():
+            raise InterruptedError(f"not begun: {resource.urn}")
         driver = self._drivers.get(resource.type)
         if driver is None:
             raise self._failure(resource.urn, f"no driver for {resource.type}: add one in local/drivers/")
@@ -124,6 +132,8 @@ class Engine:
         made = 0
         try:
             for call in calls:
+                if entry is not None and adds_tags(call):
+                    self._untag(driver, call, known, entry)
                 if call.wanted(known):
                     self._call(driver, call, known)
                     made += 1
@@ -143,6 +153,12 @@ class Engine:
         known.answers[call.operation] = _ask(client, call.operation, parameters(driver, call, known))
         if call.until is not None:
             self._settle(driver, call.until, known)
+
+    def _untag(self, driver: Driver, call: Call, known: Known, entry: Entry) -> None:
+        name = tags_of(call)
+        removing = untagging(driver, call, entry.keys.get(name, ()), list(known[name] or ()))
+        if removing is not None:
+            self._call(driver, removing, known)
 
     def _settle(self, driver: Driver, until: Settled, known: Known) -> None:
         client = self._clients(driver.service)

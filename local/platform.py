@@ -1,6 +1,7 @@
 """The platform on this machine as a whole: up, down, what runs, and what an `up` would change."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                 report.say(f"{report.summary()}; the local platform is up")
                 _say_how_to_reach(there, deployed.outputs, report)
         except KeyboardInterrupt:
-            report.say("interrupted; `make up` goes on from here")
+            report.say("interrupted; `make up` tries again")
             return 130
         except ResourceFailed:
             report.say(f"{report.summary()}; after mending what failed, `make up` goes on from here")
@@ -100,7 +101,8 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
     engine = Engine(EmulatorClients(there.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it reports what a failure cut short, at length
     try:
-        ran: Run = run(config, engine, preview=False)
+        with _stopped_by_interrupts(engine):
+            ran: Run = run(config, engine, preview=False)
     except Exception:
         if engine.failures:
             raise engine.failures[0] from None  # the SDK wraps it in its own words
@@ -110,6 +112,21 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
         raise engine.failures[0]
     state.keep_outputs(shown(ran.outputs))
     return Deployed(ran.graph, ran.outputs, state)
+
+
+@contextmanager
+def _stopped_by_interrupts(engine: Engine) -> Iterator[None]:
+    """Ctrl-C stops at once: the SDK by itself would wait until everything is made."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        engine.stop()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

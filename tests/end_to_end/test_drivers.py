@@ -175,9 +175,9 @@ def workshop(platform: Platform, tmp_path: Path) -> Iterator[Workshop]:
 
 
 def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_path: Path) -> None:
-    def body(value: str) -> Callable[[], object]:
+    def body(value: str, **tags: str) -> Callable[[], object]:
         return lambda: aws.ssm.Parameter(
-            "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags={"a": "1"}
+            "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags=tags or {"a": "1"}
         )
 
     def read() -> Any:
@@ -188,6 +188,11 @@ def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_
     assert workshop.up(body("canary-one")) == {"key": Action.SAME}
     assert workshop.up(body("canary-two")) == {"key": Action.UPDATE}
     assert read()["Value"] == "canary-two"
+    workshop.up(body("canary-two", b="2"))
+    tags = workshop.client("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")[
+        "TagList"
+    ]
+    assert tags == [{"Key": "b", "Value": "2"}], "a tag that is gone from the program is gone"
     assert "canary" not in (tmp_path / "state.json").read_text()
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="ParameterNotFound"):

@@ -1,0 +1,58 @@
+"""The driver table as a whole: each entry can do what it says, whatever the emulator makes of it."""
+
+import pytest
+
+from local.changes import identity
+from local.drivers import DRIVERS, RECORDED_ONLY, Driver
+from local.drivers.fit import input_shape, service_model
+from local.drivers.model import Call
+from local.drivers.untagging import adds_tags, tags_of, untagging
+
+pytestmark = pytest.mark.unit
+
+ALL = [(driver, call) for driver in DRIVERS.values() for call in (*driver.create, *driver.update, *driver.delete)]
+NEVER_DELETED = {
+    "aws:sns/topicPolicy:TopicPolicy": "a topic always has a policy; it goes with the topic",
+}
+
+
+@pytest.mark.parametrize(("driver", "call"), ALL, ids=[f"{driver.type}-{call.operation}" for driver, call in ALL])
+def test_every_parameter_is_one_of_its_operation(driver: Driver, call: Call) -> None:
+    members = input_shape(driver, call).members
+    assert {name.partition(".")[0] for name in call.params} <= set(members)
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_every_call_gives_what_its_operation_requires(driver: Driver) -> None:
+    for call in (*driver.create, *driver.update, *driver.delete):
+        required = set(input_shape(driver, call).required_members)
+        assert required <= {name.partition(".")[0] for name in call.params}, call.operation
+
+
+def test_every_type_can_be_deleted_or_says_why_not() -> None:
+    assert {kind for kind, driver in DRIVERS.items() if not driver.delete} == set(NEVER_DELETED)
+
+
+def test_a_type_is_either_made_or_only_recorded() -> None:
+    assert DRIVERS.keys() & RECORDED_ONLY.keys() == set()
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_what_names_a_resource_is_never_changed_in_place(driver: Driver) -> None:
+    """Where an update call takes a name, it is to say which resource, not to rename it."""
+    named = identity(driver)
+    created = {name for call in driver.create for name in call.uses()}
+    assert named <= created, "a resource is known by properties that it was made with"
+
+
+TAGGING = [(driver, call) for driver, call in ALL if call in driver.update and adds_tags(call)]
+
+
+@pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
+def test_every_call_that_adds_tags_has_one_that_takes_them_away(driver: Driver, call: Call) -> None:
+    removing = untagging(driver, call, ["kept", "gone"], ["kept", "new"])
+    assert removing is not None
+    assert service_model(driver.service).operation_model(removing.operation)
+    assert set(input_shape(driver, removing).required_members) <= set(removing.params)
+    assert untagging(driver, call, ["kept"], ["kept", "new"]) is None
+    assert tags_of(call) == "tags"
