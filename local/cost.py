@@ -91,21 +91,21 @@ class Difference:
         return self.after - self.before
 
 
-def cost_report(stack: str) -> StackCost:
-    """What one stack of this working tree costs."""
+def cost_report(stack: str, *, free_tiers: bool = False) -> StackCost:
+    """What one stack of this working tree costs; with free tiers, as if the account ran nothing else."""
     try:
         run = program.run(stack_files.read(stack), PreviewProvider(), preview=True)
     except (SettingsError, StackFileError, program.ProgramError) as error:
         raise CannotPrice(str(error)) from error
-    return of_graph(stack, run.graph)
+    return of_graph(stack, run.graph, free_tiers=free_tiers)
 
 
-def of_graph(label: str, graph: Graph) -> StackCost:
+def of_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
     """What a recorded program costs."""
     platform = next((one for one in graph if one.type == PLATFORM), None)
     if platform is None:
         raise CannotPrice(f"{label} has no platform, so nothing says how much it is used")
-    report = estimate((priced(one, graph) for one in graph), platform.inputs["usage"])
+    report = estimate((priced(one, graph) for one in graph), platform.inputs["usage"], free_tiers=free_tiers)
     return StackCost(label, report, float(platform.inputs["budget"]))
 
 
@@ -222,10 +222,10 @@ def diff_as_json(before: StackCost, after: StackCost, differences: Iterable[Diff
     }
 
 
-def cost_command(stack: str, *, as_json: bool) -> int:
+def cost_command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
     """`make cost`: 0 within the budget, 1 above it or where usage is misspelt, 2 where it cannot be priced."""
     try:
-        cost = cost_report(stack)
+        cost = cost_report(stack, free_tiers=free_tiers)
     except CannotPrice as error:
         print(error, file=sys.stderr)
         return 2

@@ -19,6 +19,11 @@ def formats(action: str) -> tuple[str, ...]:
     return (*(entry["resource_arn_format"] for entry in found.get(service, ())), *MISSING_FORMATS.get(action, ()))
 
 
+def read() -> None:
+    """Reads the table now, so that nobody waits for it later."""
+    formats("s3:GetObject")
+
+
 def exists(action: str) -> bool:
     """Whether AWS has such an action."""
     return bool(formats(action))

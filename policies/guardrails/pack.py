@@ -6,6 +6,7 @@ every run by policies of their own, because a policy has one level for all resou
 
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pulumi.runtime
 import pulumi_policy as sdk
 
-from guardrails import catalogue
-from guardrails.record import Finding, Judged, Limits, Policy, RelationPolicy, ResourcePolicy, Stack, StackPolicy
+from guardrails import actions, catalogue
+from guardrails.decoding import decode_once
+from guardrails.record import Finding, Judged, Policy, RelationPolicy, ResourcePolicy, Stack, StackPolicy
 from guardrails.surroundings import Surroundings, Unusable, read
 from guardrails.types import PLATFORM
 
@@ -29,6 +31,8 @@ def start() -> None:
         )
     except Unusable as error:
         sys.exit(f"{NAME} cannot judge this stack: {error}")
+    decode_once()
+    threading.Thread(target=actions.read, daemon=True).start()  # while the program still runs
     sdk.PolicyPack(name=NAME, policies=policies(surroundings))
 
 
@@ -119,7 +123,7 @@ def _stack_check(
     record: Policy, check: Callable[[Stack], Iterable[Finding]], surroundings: Surroundings
 ) -> Callable[[sdk.StackValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-        stack = judged(args.resources, record.limits_with(args.get_config()))
+        stack = Stack(judged(args.resources), record.limits_with(args.get_config()))
         names = {one.urn: one.name for one in stack.resources}
         whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the stack as a whole
         for finding in check(stack):
@@ -133,7 +137,7 @@ def _judged(args: sdk.ResourceValidationArgs, record: Policy) -> Judged:
     return Judged(args.urn, args.resource_type, args.name, args.props, limits=record.limits_with(args.get_config()))
 
 
-def judged(resources: list[sdk.PolicyResource], limits: Limits) -> Stack:
+def judged(resources: list[sdk.PolicyResource]) -> tuple[Judged, ...]:
     """A stack's resources without the SDK.
 
     Parents and dependencies stand before what needs them, as the engine lists them; what a listing leaves out or
@@ -151,7 +155,7 @@ def judged(resources: list[sdk.PolicyResource], limits: Limits) -> Stack:
             references={
                 key: tuple(found[other.urn] for other in others if other.urn in found)
                 for key, others in one.property_dependencies.items()
+                if others
             },
-            limits=limits,
         )
-    return Stack(tuple(found.values()), limits)
+    return tuple(found.values())

@@ -78,7 +78,7 @@ class Judged:
     references: Mapping[str, tuple["Judged", ...]] = field(default_factory=dict)
     """Property → resources whose outputs it is made of: what a property names while its value is not known."""
     limits: Limits = field(default_factory=dict)
-    """The thresholds of the policy that judges it."""
+    """The thresholds of the policy that judges it by itself; what judges it in its stack finds them there."""
 
     def at(self, *path: str) -> Any:
         """A property below the first level, or none where one of the levels is absent."""

@@ -63,10 +63,11 @@ class Messages:
 
     def copy(self) -> "Messages":
         """A copy whose changes leave this as it is."""
-        return Messages(copy.deepcopy(self.inputs), copy.deepcopy(self.outputs))
+        return Messages(dict(self.inputs), dict(self.outputs))
 
     def change(self, name: str, patch: Props) -> None:
         """Changes properties of one resource; none takes a property away."""
+        self.inputs[name], self.outputs[name] = copy.deepcopy(self.inputs[name]), copy.deepcopy(self.outputs[name])
         for struct in (self.inputs[name].properties, self.outputs[name].properties):
             for key, value in patch.items():
                 if value is None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from local import cost
-from local.cost import CannotPrice, StackCost, at_revision, cost_diff, cost_report, of_graph
+from local.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
 from local.program import Run
 from tests.policies import harness
 
@@ -63,6 +63,13 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
 
 
+def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost, runs: Mapping[str, Run]) -> None:
+    free = of_graph("prod", runs["prod"].graph, free_tiers=True)
+    assert free.report.total < prod_cost.report.total
+    assert free.report.by("price").get("lambda_request") is None
+    assert free.report.by("price")["s3_storage"] == prod_cost.report.by("price")["s3_storage"]
+
+
 def test_a_stack_does_not_differ_from_itself() -> None:
     before, after, differences = cost_diff(".", "prod")
     assert before.report == after.report
@@ -78,9 +85,9 @@ def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFi
 
 
 def test_the_command_fails_above_the_budget(monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost) -> None:
-    monkeypatch.setattr(cost, "cost_report", lambda _: prod_cost)
+    monkeypatch.setattr(cost, "cost_report", lambda *_, **__: prod_cost)
     assert cost.cost_command("prod", as_json=True) == 0
-    monkeypatch.setattr(cost, "cost_report", lambda _: StackCost("prod", prod_cost.report, budget=1))
+    monkeypatch.setattr(cost, "cost_report", lambda *_, **__: StackCost("prod", prod_cost.report, budget=1))
     assert cost.cost_command("prod", as_json=True) == 1
 
 
@@ -88,5 +95,5 @@ def test_a_revision_is_priced_from_its_own_files_and_leaves_nothing_behind() -> 
     found = at_revision("HEAD", "dev")
     assert found.label == "dev at HEAD"
     assert found.report.total > 0
+    assert found.budget > 0
     assert list(Path(cost.WORKTREES).iterdir()) == []
-    assert cost_report("dev").budget == found.budget

@@ -63,7 +63,7 @@ def _large(one: Judged) -> Iterator[str]:
 
 
 def _long(one: Judged, stack: Stack) -> Iterator[str]:
-    timeout, most = float(one.props.get("timeout", 3)), one.limits["seconds"]
+    timeout, most = float(one.props.get("timeout", 3)), stack.limits["seconds"]
     if timeout > most and not _nobody_waits(one, stack):
         yield f"It may run for {timeout:g} seconds, longer than {most:g}, while a caller waits or a queue comes again."
 

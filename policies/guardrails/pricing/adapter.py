@@ -10,6 +10,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.pricing.estimate import CostReport, Priced, estimate
+from guardrails.pricing.rules import RULES
 from guardrails.record import Judged, Stack
 
 UNKNOWN = None
@@ -22,9 +23,10 @@ def report(stack: Stack, platform: Judged) -> CostReport:
 
 
 def priced(one: Judged) -> Priced:
-    """A resource with its known properties."""
+    """A resource with its known properties, if any rule reads them."""
     block = one.parent.name if one.parent else one.name
-    return Priced(one.type, one.name, block, block.partition("-")[0], known(one.props))
+    props = known(one.props) if one.type in RULES else {}
+    return Priced(one.type, one.name, block, block.partition("-")[0], props)
 
 
 def known(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Price:
     source: str
     date: str
     basis: str
+    free: float = 0
+    """What an account has each month for nothing, for ever."""
 
 
 @functools.cache

@@ -18,7 +18,8 @@ Generated from `policies/guardrails/pricing/` by `make docs`; a test keeps it fr
 What a stack costs is priced from the resources of its own program and the usage that its settings publish:
 `make cost STACK=prod`, a line of every preview, and a mandatory policy against the stack's budget.
 `make cost-diff A=dev B=prod` compares two stacks, `make cost-diff A=HEAD~1 B=HEAD` two revisions. Prices are in
-`book.toml`, us-east-1, each with unit, source and date; free tiers are left out; a billable resource without a rule is
+`book.toml`, us-east-1, each with unit, source and date; free tiers are left out
+unless `FREE=1` asks for them; a billable resource without a rule is
 listed as unpriced and one without published usage as a gap, never as zero.
 
 This page holds the requirements' own tables against the price book, at the documents' own usage. What a document does
@@ -129,8 +130,9 @@ def _assumptions() -> Iterator[str]:
 
 def _book() -> Iterator[str]:
     yield "\n## Price book\n"
-    yield "| price | USD | unit | basis | read | source |"
-    yield "|---|---:|---|---|---|---|"
+    yield "| price | USD | unit | free a month | basis | read | source |"
+    yield "|---|---:|---|---:|---|---|---|"
     for name, one in prices().items():
         usd = f"{one.usd:.10f}".rstrip("0").rstrip(".")
-        yield f"| {name} | {usd} | {one.unit} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"
+        free = f"{one.free:,.0f}" if one.free else ""
+        yield f"| {name} | {usd} | {one.unit} | {free} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"

@@ -1,12 +1,13 @@
 """The monthly cost of a stack: pure, from its resources and the usage that the platform publishes.
 
-A line is quantity times price. Free tiers are left out. A billable type without a rule is listed as unpriced, a
+A line is quantity times price. Free tiers are left out
+unless asked for. A billable type without a rule is listed as unpriced, a
 resource whose usage is not published as a gap, usage that nothing reads as a problem: none of them is ever zero.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guardrails.pricing.book import prices
 from guardrails.pricing.rule import Bill, Priced
@@ -59,8 +60,8 @@ class CostReport:
         return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.by("block").items())[:count])
 
 
-def estimate(resources: Iterable[Priced], usage: Usage) -> CostReport:
-    """What the resources cost a month at this usage."""
+def estimate(resources: Iterable[Priced], usage: Usage, *, free_tiers: bool = False) -> CostReport:
+    """What the resources cost a month at this usage; with free tiers, as if the account ran nothing else."""
     blocks: dict[str, list[Priced]] = defaultdict(list)
     for one in resources:
         if one.type.startswith("aws:"):
@@ -77,6 +78,8 @@ def estimate(resources: Iterable[Priced], usage: Usage) -> CostReport:
                 continue
             lines += _lines(Bill(one, usage.get(block, {}), tuple(members)))
             gaps += _gap(one, usage.get(block, {}))
+    if free_tiers:
+        lines = list(_beyond_free(lines))
     return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_problems(blocks, usage)))
 
 
@@ -86,6 +89,17 @@ def _lines(bill: Bill) -> Iterator[Line]:
         if quantity:
             price = book[name]
             yield Line(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
+
+
+def _beyond_free(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines without what is free; who uses more of a price gets more of its free amount."""
+    used: dict[str, float] = defaultdict(float)
+    for line in lines:
+        used[line.price] += line.quantity
+    for line in lines:
+        paid = 1 - min(1, prices()[line.price].free / used[line.price])
+        if paid:
+            yield replace(line, quantity=line.quantity * paid, usd=line.usd * paid)
 
 
 def _gap(one: Priced, usage: Mapping[str, float]) -> Iterator[str]:

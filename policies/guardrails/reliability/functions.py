@@ -44,7 +44,7 @@ def _plain_logs(one: Judged) -> Iterator[str]:
 
 
 def _late(function: Judged, stack: Stack) -> Iterator[str]:
-    timeout, most = float(function.props.get("timeout", 3)), function.limits["seconds"]
+    timeout, most = float(function.props.get("timeout", 3)), stack.limits["seconds"]
     if timeout > most and GATEWAY in callers(function, stack):
         yield f"It may take {timeout:g} seconds, but API Gateway gives up after {most:g}."
 

@@ -25,7 +25,7 @@ def _from_queue(one: Judged) -> bool:
 def _seen_twice(source: Judged, stack: Stack) -> Iterator[str]:
     if not _from_queue(source):
         return
-    factor = source.limits["timeouts"]
+    factor = stack.limits["timeouts"]
     queue_name = str(source.props["eventSourceArn"]).rpartition(":")[2]
     for queue in stack.of(QUEUE):
         if queue.props["name"] != queue_name:

@@ -1,5 +1,6 @@
 """The estimate says what it does not know: types without a rule, usage that is missing, usage that nothing reads."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
@@ -50,6 +51,16 @@ def test_sums_are_by_subsystem_service_block_and_price_dearest_first() -> None:
     assert found.by("subsystem") == {"b": 3.0, "a": 0.625}
     assert found.by("service") == {"Amazon CloudWatch": 3.0, "Amazon DynamoDB": 0.625}
     assert found.dearest(1) == "b-overview $3.00"
+
+
+def test_a_free_amount_is_taken_off_once_and_shared_by_use() -> None:
+    queues = [Priced(t.QUEUE, f"{name}-queue", name, "a", {}) for name in ("a-one", "a-two")]
+    usage = {"a-one": {"messages": 1_000_000}, "a-two": {"messages": 500_000}}
+    paid = estimate(queues, usage)
+    free = estimate(queues, usage, free_tiers=True)
+    assert paid.total == pytest.approx(3_000_000 * 0.0000004)
+    assert free.total == pytest.approx(2_000_000 * 0.0000004)
+    assert free.by("block")["a-one"] == pytest.approx(2 * free.by("block")["a-two"])
 
 
 def test_an_unknown_value_takes_nothing_but_itself_away() -> None:

@@ -1,0 +1,70 @@
+"""Decoding each resource once changes nothing that a policy sees, and costs no remediation its copy."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pulumi.runtime.proto import analyzer_pb2
+
+from guardrails import types as t
+from guardrails.decoding import NAMES, SDK, decode_once
+from guardrails.record import Level
+from tests.policies import exemplary
+from tests.policies.harness import Messages, Thing, analyzer, ask, of_things, policies, surroundings
+
+
+@pytest.fixture
+def sdk() -> Iterator[Any]:
+    module: Any = importlib.import_module(SDK)
+    before = {name: getattr(module, name) for name in NAMES}
+    yield module
+    for name, value in before.items():
+        setattr(module, name, value)
+
+
+def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:
+    assert all(hasattr(sdk, name) for name in NAMES), "the pack still works, but a preview takes twice as long"
+
+
+def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
+    where = surroundings("prod")
+    asked = [one for one in policies(where).values() if one.levels.of("prod") is not Level.DISABLED]
+    small = of_things(exemplary.ALL)
+    plain = [ask(asked, stack, where) for stack in (prod, small)]
+    decode_once()
+    decode_once()
+    assert [ask(asked, stack, where) for stack in (prod, small)] == plain
+
+
+def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 0
+    plain = sdk.json_format.MessageToDict
+
+    def counted(message: Any) -> Any:
+        nonlocal count
+        count += 1
+        return plain(message)
+
+    monkeypatch.setattr(sdk.json_format, "MessageToDict", counted)
+    decode_once()
+    where = surroundings("prod")
+    ask(
+        policies(where).values(),
+        of_things([Thing(t.BUCKET, {"bucket": "b"}), Thing(t.BUCKET, {"bucket": "c"}, "c")]),
+        where,
+    )
+    assert count == 2
+
+
+def test_what_is_mended_in_one_place_is_not_mended_in_what_others_see(sdk: Any) -> None:
+    decode_once()
+    where = surroundings("prod")
+    asked = analyzer([policies(where)["logs-expire"]], where)
+    request = of_things([Thing(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
+    assert len(asked.Analyze(request, None).diagnostics) == 1
+    mended = asked.Remediate(request, None).remediations[0].properties
+    assert mended["retentionInDays"] == 90
+    assert len(asked.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
+    again = analyzer_pb2.AnalyzeRequest(type=request.type, urn=request.urn, name=request.name, properties=mended)
+    assert len(asked.Analyze(again, None).diagnostics) == 0
