@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema preview up down outputs layers bench fuzz
+.PHONY: help test lint types schema preview up down outputs layers bench bench-spark fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -16,8 +16,9 @@ help: ## list the targets
 # An environment is made anew when its lock changes, so that nothing stale stays in it.
 .venv/.locked: requirements/tools.txt
 .venv-emulator/.locked: requirements/emulator.txt
+.venv-spark/.locked: requirements/spark.txt
 policies/.venv/.locked: policies/requirements.txt
-.venv/.locked .venv-emulator/.locked policies/.venv/.locked:
+.venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
 	@echo "installing $< into $(@D)"
 	@$(PYTHON) -c 'import sys; sys.exit("Polyphony needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@rm -rf $(@D)
@@ -53,8 +54,11 @@ layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into buil
 bench: .venv/.locked policies/.venv/.locked ## measure what docs/benchmarks.md reports
 	@$(RUN) benchmarks/preview.py
 
+bench-spark: .venv-spark/.locked ## measure the Glue job beside DuckDB and pyarrow (MB=700)
+	@.venv-spark/bin/python benchmarks/spark.py $(if $(MB),--megabytes $(MB))
+
 fuzz: .venv/.locked ## the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
 
-test: .venv/.locked .venv-emulator/.locked policies/.venv/.locked lint types ## lint, types and every test
+test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint types ## lint, types and every test
 	@.venv/bin/python -m pytest

