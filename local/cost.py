@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.settings import SettingsError
+from guardrails.names import subsystem
 from guardrails.pricing.estimate import CostReport, Line, Priced, estimate
 from guardrails.pricing.guardrail_prices import GUARDRAILS
 from local import ROOT, program, stack_files
@@ -112,7 +113,7 @@ def of_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost
 def priced(one: Resource, graph: Graph) -> Priced:
     """A resource as the estimate sees it: known properties only, secrets left out."""
     block = graph[one.parent].name if one.parent else one.name
-    return Priced(one.type, one.name, block, block.partition("-")[0], _known(one.inputs))
+    return Priced(one.type, one.name, block, subsystem(block), _known(one.inputs))
 
 
 def _known(value: Any) -> Any:

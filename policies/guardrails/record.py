@@ -7,6 +7,8 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
+from guardrails.names import subsystem
+
 Props = Mapping[str, Any]
 """A resource's properties. Reading one that is not known yet raises the SDK's UnknownValueError."""
 
@@ -95,8 +97,8 @@ class Judged:
 
     @property
     def subsystem(self) -> str:
-        """The part of the platform it belongs to: the first word of its Pulumi name."""
-        return self.name.partition("-")[0]
+        """The part of the platform it belongs to."""
+        return subsystem(self.name)
 
 
 @dataclass(frozen=True)

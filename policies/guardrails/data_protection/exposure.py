@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from guardrails.names import section
 from guardrails.record import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import (
     BUCKET_CORS,
@@ -24,7 +25,7 @@ BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESP
 def _any_origin(one: Judged) -> Iterator[str]:
     for origin in _origins(one):
         if "*" in str(origin):
-            yield f"It answers pages of the origin {origin}: set polyphony:{one.subsystem}.corsOrigin to the console's."
+            yield f"It answers pages of the origin {origin}: set polyphony:{section(one.name)}.corsOrigin to the console's."
 
 
 def _origins(one: Judged) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
+from guardrails.names import subsystem
 from guardrails.pricing.estimate import CostReport, Priced, estimate
 from guardrails.pricing.rules import RULES
 from guardrails.record import Judged, Stack
@@ -26,7 +27,7 @@ def priced(one: Judged) -> Priced:
     """A resource with its known properties, if any rule reads them."""
     block = one.parent.name if one.parent else one.name
     props = known(one.props) if one.type in RULES else {}
-    return Priced(one.type, one.name, block, block.partition("-")[0], props)
+    return Priced(one.type, one.name, block, subsystem(block), props)
 
 
 def known(props: Mapping[str, Any]) -> dict[str, Any]:
