@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.aws import Clients
 from local.changes import Action, Change, change
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
-from local.drivers.fit import Misfit, parameters
+from local.drivers.fit import Misfit, breaches, input_shape, parameters
 from local.drivers.model import Call, Known, Made, Settled, Source
 from local.drivers.untagging import adds_tags, tags_of, untagging
 from local.graph import Graph, Resource
@@ -82,6 +82,8 @@ class Engine:
                 resource.urn,
                 f"{', '.join(lost)} came to nothing: the driver of what it is taken from does not give that output",
             )
+        if isinstance(driver, Driver) and (forgotten := driver.forgotten(resource.inputs)):
+            raise self._failure(resource.urn, f"{', '.join(forgotten)} has no place in the driver of {resource.type}")
         hashes = self._state.hashes(resource.inputs)
         entry = self._state.get(resource.urn)
         needed = change(driver, resource, entry, hashes)
@@ -150,7 +152,11 @@ class Engine:
 
     def _call(self, driver: Driver, call: Call, known: Known) -> None:
         client = self._clients(driver.service)
-        known.answers[call.operation] = _ask(client, call.operation, parameters(driver, call, known))
+        given = parameters(driver, call, known)
+        for breach in breaches(given, input_shape(driver, call), call.operation):
+            # The emulator may well take what AWS would refuse.
+            raise Misfit(f"{breach.path} {breach.rule}")
+        known.answers[call.operation] = _ask(client, call.operation, given)
         if call.until is not None:
             self._settle(driver, call.until, known)
 

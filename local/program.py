@@ -10,6 +10,7 @@ import logging
 import os
 import runpy
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from local.graph import Graph
 from local.monitor import Monitor, Provider
 from local.stack_files import StackConfig
 from local.values import Props, properties
+
+REGISTRATIONS_AT_ONCE = 32
 
 
 class ProgramError(Exception):
@@ -58,6 +61,8 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
     log = _Collector()
 
     async def program() -> None:
+        # The SDK registers in the loop's own threads, of which two cores give six: most of them wait for a service.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(REGISTRATIONS_AT_ONCE))
         # A root that is no stack keeps `set_mocks` from registering one: `run_in_stack` does, as the CLI's entry
         # point has it do, and registers the stack's outputs at the end.
         set_root_resource(cast("Any", object()))

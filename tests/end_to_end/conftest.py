@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.nodeid import NodeId
 
 from local import emulator, stack_files
 from local.aws import EmulatorClients
@@ -23,17 +22,6 @@ from local.progress import Silent
 from local.values import Props
 
 PREFIX = "polyphony-local-"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Makes `xdist_group` work: xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads.
-
-    Without it, silently, every worker would bring a platform up.
-    """
-    for item in items:
-        group = item.get_closest_marker("xdist_group")
-        if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
-            item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
 
 
 @dataclass

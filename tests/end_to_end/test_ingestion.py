@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from local import ROOT
 from local.flows import eventually
 from local.flows.ingestion import Intake
 from tests.end_to_end.conftest import Platform
@@ -63,3 +64,14 @@ def test_a_failed_call_carries_its_exceptions_class(intake: Intake, platform: Pl
     answer = intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b"{}")
     assert answer["FunctionError"] == "Unhandled"
     assert json.loads(answer["Payload"].read())["errorType"] == "KeyError"
+
+
+def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(intake: Intake, platform: Platform) -> None:
+    function = platform.id("ingestion-manifest-builder-function")
+    intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b'{"Records": 1}')
+    logs, group = intake.client("logs"), f"/aws/lambda/{function}"
+    lines = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    frames = [line for line in lines if "manifest_builder.py" in line and line.lstrip().startswith("File")]
+    assert frames, "the traceback names the file"
+    assert all(str(platform.emulator.folder) in line for line in frames), frames
+    assert not any(str(ROOT / "handlers") in line for line in frames), frames

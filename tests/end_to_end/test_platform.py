@@ -1,5 +1,6 @@
 """The platform as a whole: what a second up does, what listens, and that nothing stays behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,12 +18,12 @@ from local.planning import Plan
 from local.progress import Silent
 from local.state import State
 from tests.end_to_end.conftest import Platform
+from tests.processes import listening, tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
-LISTENING = "0A"
-"""A listening socket's state in /proc/net/tcp."""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the sockets of a process tree from /proc")
 def test_only_loopback_is_listened_on(platform: Platform) -> None:
     """Handlers have run by now, so their workers are in the tree too."""
     pids = tree(platform.emulator.pid)
@@ -153,28 +154,9 @@ def state_of(platform: Platform) -> State:
 def alive(pid: int) -> bool:
     """Whether a process is there and no zombie that its parent has yet to look after."""
     try:
+        os.kill(pid, 0)
+        if sys.platform != "linux":
+            return True
         return "(zombie)" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def tree(pid: int) -> list[int]:
-    """A process and all that it started."""
-    found = [pid]
-    for one in found:
-        for task in Path(f"/proc/{one}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
-def listening(pid: int) -> set[str]:
-    """Where a process listens, as address and port."""
-    inodes = {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()}
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == LISTENING and f"socket:[{fields[9]}]" in inodes:
-                address, port = fields[1].split(":")
-                found.add(f"{'.'.join(str(part) for part in reversed(bytes.fromhex(address)))}:{int(port, 16)}")
-    return found

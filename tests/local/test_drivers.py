@@ -1,12 +1,19 @@
 """The driver table as a whole: each entry can do what it says, whatever the emulator makes of it."""
 
-import pytest
+import inspect
+import re
 
+import pulumi_aws
+import pytest
+import yaml
+
+from local import ROOT
 from local.changes import identity
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.drivers.fit import input_shape, service_model
 from local.drivers.model import Call
 from local.drivers.untagging import adds_tags, tags_of, untagging
+from local.emulator import PORT
 
 pytestmark = pytest.mark.unit
 
@@ -52,7 +59,34 @@ TAGGING = [(driver, call) for driver, call in ALL if call in driver.update and a
 def test_every_call_that_adds_tags_has_one_that_takes_them_away(driver: Driver, call: Call) -> None:
     removing = untagging(driver, call, ["kept", "gone"], ["kept", "new"])
     assert removing is not None
-    assert service_model(driver.service).operation_model(removing.operation)
+    assert removing.operation in service_model(driver.service).operation_names
     assert set(input_shape(driver, removing).required_members) <= set(removing.params)
     assert untagging(driver, call, ["kept"], ["kept", "new"]) is None
     assert tags_of(call) == "tags"
+
+
+def test_the_documented_recorded_only_list_is_the_real_one() -> None:
+    page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
+    section = page.partition("## What is only recorded")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", section, re.MULTILINE))
+    assert rows == {kind: one.reason for kind, one in RECORDED_ONLY.items()}
+
+
+def accepted(arguments: type) -> set[str]:
+    """The names of a type's arguments as the provider takes them."""
+    return {pulumi_name(name) for name in inspect.signature(arguments).parameters}
+
+
+def pulumi_name(python_name: str) -> str:
+    first, *rest = python_name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
+    given = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
+    keys = {key.removeprefix("aws:") for key in given if key.startswith("aws:")}
+    assert keys
+    assert keys <= accepted(pulumi_aws.ProviderArgs)
+    [endpoints] = given["aws:endpoints"]
+    assert endpoints.keys() <= accepted(pulumi_aws.ProviderEndpointArgs)
+    assert set(endpoints.values()) == {f"http://127.0.0.1:{PORT}"}

@@ -166,6 +166,18 @@ def test_an_output_in_a_list_that_no_driver_gives_is_an_error_and_not_nothing(tm
         run(body, FakeAws(), tmp_path)
 
 
+def test_a_property_that_the_driver_forgot_is_an_error_and_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(ResourceFailed, match="colour has no place in the driver of test:index/group:Group"):
+        run(lambda: Thing(GROUP, "group", name="group", colour="blue"), FakeAws(), tmp_path)
+
+
+def test_what_aws_would_refuse_is_refused_even_if_the_emulator_took_it(tmp_path: Path) -> None:
+    aws = FakeAws()
+    with pytest.raises(ResourceFailed, match=r"CreateLogGroup\.logGroupName takes at most 512 characters"):
+        run(lambda: Thing(GROUP, "group", name="g" * 513), aws, tmp_path)
+    assert aws.calls == []
+
+
 def test_a_failure_names_the_resource_and_says_it_in_aws_words(tmp_path: Path) -> None:
     aws, heard = FakeAws(), Heard()
     aws.refuses = {"create_topic": "InvalidParameter"}
