@@ -9,7 +9,7 @@ def of_bucket(bucket: Judged, stack: Stack, kind: str) -> Iterator[Judged]:
     """The resources of one type that set something on a bucket."""
     for one in stack.of(kind):
         references = one.references.get("bucket", ())
-        if bucket in references or (not references and one.props["bucket"] == bucket.props.get("bucket")):
+        if bucket in references or (not references and one.props.get("bucket") == bucket.props.get("bucket")):
             yield one
 
 

@@ -9,9 +9,9 @@ def concerns(one: Judged, function: Judged) -> bool:
     key = "functionName" if one.has("functionName") else "function"
     if one.references.get(key):
         return function in one.references[key]
-    return function.props.get("name") in str(one.props[key]).split(":")
+    return function.props.get("name") in str(one.props.get(key)).split(":")
 
 
 def callers(function: Judged, stack: Stack) -> set[str]:
     """The services that may call a function."""
-    return {str(one.props["principal"]) for one in stack.of(FUNCTION_PERMISSION) if concerns(one, function)}
+    return {str(one.props.get("principal")) for one in stack.of(FUNCTION_PERMISSION) if concerns(one, function)}

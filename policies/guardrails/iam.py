@@ -50,9 +50,9 @@ class Statement:
         )
 
 
-def statements(document: str | Mapping[str, Any]) -> list[Statement]:
-    """The statements of a policy document."""
-    parsed = json.loads(document) if isinstance(document, str) else document
+def statements(document: str | Mapping[str, Any] | None) -> list[Statement]:
+    """The statements of a policy document; none where there is none."""
+    parsed = json.loads(document) if isinstance(document, str) else document or {}
     return [
         Statement(
             effect=one.get("Effect", ""),

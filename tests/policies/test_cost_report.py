@@ -91,9 +91,12 @@ def test_the_command_fails_above_the_budget(monkeypatch: pytest.MonkeyPatch, pro
     assert cost.cost_command("prod", as_json=True) == 1
 
 
-def test_a_revision_is_priced_from_its_own_files_and_leaves_nothing_behind() -> None:
+def test_a_revision_is_priced_from_its_own_files_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "WORKTREES", tmp_path)
     found = at_revision("HEAD", "dev")
     assert found.label == "dev at HEAD"
     assert found.report.total > 0
     assert found.budget > 0
-    assert list(Path(cost.WORKTREES).iterdir()) == []
+    assert list(tmp_path.iterdir()) == []

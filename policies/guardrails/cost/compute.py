@@ -74,7 +74,7 @@ def _nobody_waits(function: Judged, stack: Stack) -> bool:
 
 
 def _warm(one: Judged) -> Iterator[str]:
-    count, most = float(one.props["provisionedConcurrentExecutions"]), one.limits["environments"]
+    count, most = float(one.props.get("provisionedConcurrentExecutions") or 0), one.limits["environments"]
     if count > most:
         yield f"It keeps {count:g} environments warm, more than {most:g}, by day and night."
 

@@ -48,7 +48,7 @@ def _names(stack: Stack) -> set[str]:
 
 
 def _function_without_group(one: Judged, stack: Stack) -> Iterator[str]:
-    group = one.at("loggingConfig", "logGroup") or f"/aws/lambda/{one.props['name']}"
+    group = one.at("loggingConfig", "logGroup") or f"/aws/lambda/{one.props.get('name')}"
     if group not in _names(stack):
         yield f"It logs into {group}, which AWS makes by itself, without retention."
 
@@ -61,7 +61,7 @@ def _stage_without_group(one: Judged, stack: Stack) -> Iterator[str]:
     if apis:
         owned = any(set(apis) & set(group.references.get("name", ())) for group in stack.of(LOG_GROUP))
     else:
-        owned = f"{prefix}{one.props[api]}/{one.props[stage]}" in _names(stack)
+        owned = f"{prefix}{one.props.get(api)}/{one.props.get(stage)}" in _names(stack)
     if not owned:
         yield f"Its execution logs go into {prefix}…, which AWS makes by itself, without retention."
 

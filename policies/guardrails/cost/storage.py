@@ -71,7 +71,7 @@ def _many_indexes(one: Judged) -> Iterator[str]:
 def _images_kept(repository: Judged, stack: Stack) -> Iterator[str]:
     for one in stack.of(REPOSITORY_LIFECYCLE):
         references = one.references.get("repository", ())
-        if repository in references or (not references and one.props["repository"] == repository.props.get("name")):
+        if repository in references or (not references and one.props.get("repository") == repository.props.get("name")):
             return
     yield "It keeps every image that was ever pushed."
 
@@ -85,7 +85,7 @@ def _unlimited_scans(one: Judged) -> Iterator[str]:
 
 
 def _long_memory(one: Judged) -> Iterator[str]:
-    days, most = float(one.props["eventExpiryDuration"]), one.limits["days"]
+    days, most = float(one.props.get("eventExpiryDuration") or 0), one.limits["days"]
     if days > most:
         yield f"It keeps events for {days:g} days, more than {most:g}."
 

@@ -20,7 +20,7 @@ def _plain_http(one: Judged, stack: Stack) -> Iterator[str]:
 def _is_about(policy: Judged, one: Judged) -> bool:
     return any(
         resource.rpartition(":")[2] == one.props.get("name")
-        for statement in statements(policy.props["policy"])
+        for statement in statements(policy.props.get("policy"))
         for resource in statement.resources
     )
 

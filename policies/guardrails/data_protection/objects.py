@@ -53,7 +53,7 @@ def refuses_plain_http(policy: Judged) -> bool:
         statement.effect == "Deny"
         and any(value == "*" for _, value in statement.principals)
         and str(statement.conditions.get("Bool", {}).get("aws:SecureTransport")).lower() == "false"
-        for statement in statements(policy.props["policy"])
+        for statement in statements(policy.props.get("policy"))
     )
 
 
@@ -71,12 +71,12 @@ def _unlogged(bucket: Judged, stack: Stack) -> Iterator[str]:
 
 def _is_audit_bucket(bucket: Judged, stack: Stack) -> bool:
     """Whether other buckets log into it. It logs to nobody: a bucket that logs itself never ends."""
-    return any(one.props["targetBucket"] == bucket.props.get("bucket") for one in stack.of(BUCKET_LOGGING))
+    return any(one.props.get("targetBucket") == bucket.props.get("bucket") for one in stack.of(BUCKET_LOGGING))
 
 
 def _logs_itself(one: Judged) -> Iterator[str]:
-    if one.props["targetBucket"] == one.props["bucket"]:
-        yield f"It logs into {one.props['targetBucket']} itself: each line written is logged by one more."
+    if one.props.get("targetBucket") == one.props.get("bucket"):
+        yield f"It logs into {one.props.get('targetBucket')} itself: each line written is logged by one more."
 
 
 def _unversioned_originals(bucket: Judged, stack: Stack) -> Iterator[str]:

@@ -20,14 +20,14 @@ IDS_OF_AWS = frozenset(
 
 
 def _wildcard_actions(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         for action in statement.actions:
             if "*" in action and statement.allows:
                 yield f"It allows {action}."
 
 
 def _star_resources(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         if not statement.allows or "*" not in statement.resources:
             continue
         for action in statement.actions:
@@ -36,7 +36,7 @@ def _star_resources(one: Judged) -> Iterator[str]:
 
 
 def _nameless_resources(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         if not statement.allows or set(statement.actions) <= IDS_OF_AWS:
             continue
         for resource in statement.resources:
@@ -55,14 +55,14 @@ def _names_something(arn: str) -> bool:
 
 
 def _misspelt_actions(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         for action in statement.actions:
             if "*" not in action and not actions.exists(action):
                 yield f"{action} is no action of AWS, so it allows nothing."
 
 
 def _unfit_resources(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         for action in statement.actions:
             known = actions.patterns(action) if "*" not in action else ()
             for resource in statement.resources if known else ():
@@ -71,7 +71,7 @@ def _unfit_resources(one: Judged) -> Iterator[str]:
 
 
 def _negations(one: Judged) -> Iterator[str]:
-    document = one.props["assumeRolePolicy"] if one.type == ROLE else one.props.get("policy")
+    document = one.props.get("assumeRolePolicy") if one.type == ROLE else one.props.get("policy")
     for statement in statements(document) if document else ():
         for element in statement.not_elements:
             yield f"It uses {element}, which covers whatever AWS adds tomorrow."

@@ -52,21 +52,21 @@ def documents_of(role: Judged, stack: Stack) -> Iterator[Judged]:
     for one in stack.of(ROLE_POLICY):
         if role in one.references.get("role", ()) or (not one.references.get("role") and _names(one, role)):
             try:
-                one.props["policy"]
+                one.props.get("policy")
             except UnknownValueError:
                 continue
             yield one
 
 
 def _names(one: Judged, role: Judged) -> bool:
-    return bool(one.props["role"] == role.props.get("name", role.name))
+    return bool(one.props.get("role") == role.props.get("name", role.name))
 
 
 def _escalation(role: Judged, stack: Stack) -> Iterator[str]:
     allowed = [
         action
         for document in documents_of(role, stack)
-        for statement in statements(document.props["policy"])
+        for statement in statements(document.props.get("policy"))
         if statement.allows
         for action in statement.actions
     ]

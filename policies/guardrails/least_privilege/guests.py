@@ -24,7 +24,7 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
         except UnknownValueError:
             continue
     try:
-        trust = statements(role.props["assumeRolePolicy"])
+        trust = statements(role.props.get("assumeRolePolicy"))
     except UnknownValueError:  # the pool's id; its attachment has spoken already
         return False
     return any("unauthenticated" in one.values("cognito-identity.amazonaws.com:amr") for one in trust)
@@ -32,7 +32,7 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
 
 def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:
     for document in documents_of(role, stack) if _is_guest(role, stack) else ():
-        for statement in statements(document.props["policy"]):
+        for statement in statements(document.props.get("policy")):
             if statement.allows and any(action.startswith((f"{service}:", "*")) for action in statement.actions):
                 yield statement
 

@@ -25,7 +25,7 @@ ATTACHMENTS = frozenset({GROUP_POLICY_ATTACHMENT, POLICY_ATTACHMENT, ROLE_POLICY
 def _managed(one: Judged) -> list[str]:
     if one.type == ROLE:
         return [str(arn) for arn in one.props.get("managedPolicyArns") or ()]
-    return [str(one.props["policyArn"])]
+    return [str(one.props.get("policyArn"))]
 
 
 def _broad_policies(one: Judged) -> Iterator[str]:
@@ -55,11 +55,11 @@ def _shared_roles(one: Judged, stack: Stack) -> Iterator[str]:
 def _role_of(function: Judged) -> str:
     """Which role a function has; while its ARN is not known, the resource that it comes from tells."""
     references = function.references.get("role", ())
-    return references[0].urn if references else str(function.props["role"])
+    return references[0].urn if references else str(function.props.get("role"))
 
 
 def _metrics_anywhere(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         writes = statement.allows and statement.does("cloudwatch:PutMetricData")
         if writes and not statement.narrowed_by("cloudwatch:namespace"):
             yield "It may write cloudwatch metrics into every namespace, AWS' own included."

@@ -12,7 +12,7 @@ MEDIA_CONVERT = "mediaconvert.amazonaws.com"
 def _passing(one: Judged) -> list[Statement]:
     return [
         statement
-        for statement in statements(one.props["policy"])
+        for statement in statements(one.props.get("policy"))
         if statement.allows and statement.does("iam:PassRole")
     ]
 
@@ -35,7 +35,7 @@ def _passing_to_anybody(one: Judged) -> Iterator[str]:
 
 
 def _loose_assuming(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props["policy"]):
+    for statement in statements(one.props.get("policy")):
         if not statement.allows or not statement.does("sts:AssumeRole"):
             continue
         for resource in statement.resources:
@@ -45,7 +45,8 @@ def _loose_assuming(one: Judged) -> Iterator[str]:
 
 def _media_convert_without_role(one: Judged) -> Iterator[str]:
     creates = any(
-        statement.allows and statement.does("mediaconvert:CreateJob") for statement in statements(one.props["policy"])
+        statement.allows and statement.does("mediaconvert:CreateJob")
+        for statement in statements(one.props.get("policy"))
     )
     if creates and not any(MEDIA_CONVERT in statement.values("iam:PassedToService") for statement in _passing(one)):
         yield f"It creates MediaConvert jobs, but may not pass a role to {MEDIA_CONVERT}: every job would be refused."

@@ -68,15 +68,15 @@ def _any_action(one: Judged) -> Iterator[str]:
 
 
 def _permission_for_anybody(one: Judged) -> Iterator[str]:
-    principal = str(one.props["principal"])
+    principal = str(one.props.get("principal"))
     if principal == "*" and not one.has("principalOrgId"):
         yield "It lets everybody call the function."
     if not principal.endswith(".amazonaws.com"):
         return
     if not one.has("sourceArn"):
         yield f"It lets {principal} call the function for whatever resource asks: sourceArn is missing."
-    elif not one.has("sourceAccount") and not _account(str(one.props["sourceArn"])):
-        yield f"It lets {principal} call the function from any account: {one.props['sourceArn']} names none."
+    elif not one.has("sourceAccount") and not _account(str(one.props.get("sourceArn"))):
+        yield f"It lets {principal} call the function from any account: {one.props.get('sourceArn')} names none."
 
 
 def _open_url(one: Judged) -> Iterator[str]:

@@ -36,10 +36,10 @@ def _values(one: Judged) -> Iterator[tuple[str, str]]:
             held = one.props.get("defaultArguments") or {}
         case t if t == BATCH_JOB:
             properties = one.props.get("containerProperties") or "{}"
-            held = {item["name"]: item["value"] for item in json.loads(properties).get("environment", [])}
+            held = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
         case _:
             containers = json.loads(one.props.get("containerDefinitions") or "[]")
-            held = {item["name"]: item["value"] for each in containers for item in each.get("environment", [])}
+            held = {item["name"]: item.get("value", "") for each in containers for item in each.get("environment", [])}
     for name in held:
         try:
             yield name, str(held[name])

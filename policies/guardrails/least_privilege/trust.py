@@ -12,7 +12,7 @@ COGNITO = "cognito-identity.amazonaws.com"
 
 
 def _trusting(one: Judged) -> list[Statement]:
-    return [statement for statement in statements(one.props["assumeRolePolicy"]) if statement.allows]
+    return [statement for statement in statements(one.props.get("assumeRolePolicy")) if statement.allows]
 
 
 def _services(one: Judged) -> Iterator[tuple[Statement, str]]:
@@ -65,7 +65,7 @@ def _whoever(one: Judged) -> Iterator[str]:
 
 
 def _session_tags(one: Judged) -> Iterator[str]:
-    document = one.props["assumeRolePolicy"] if one.type == ROLE else one.props["policy"]
+    document = one.props.get("assumeRolePolicy") if one.type == ROLE else one.props.get("policy")
     for statement in statements(document):
         if not statement.allows or not statement.does("sts:TagSession"):
             continue

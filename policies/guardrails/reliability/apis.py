@@ -29,9 +29,9 @@ def _settings(stage: Judged, stack: Stack) -> Iterator[Judged]:
 
 def _same_stage(settings: Judged, stage: Judged) -> bool:
     apis, mine = settings.references.get("restApi", ()), stage.references.get("restApi", ())
-    same_api = apis == mine if apis or mine else settings.props["restApi"] == stage.props["restApi"]
+    same_api = apis == mine if apis or mine else settings.props.get("restApi") == stage.props.get("restApi")
     refers = stage in settings.references.get("stageName", ())
-    return same_api and (refers or settings.props["stageName"] == stage.props["stageName"])
+    return same_api and (refers or settings.props.get("stageName") == stage.props.get("stageName"))
 
 
 def _unthrottled(stage: Judged, stack: Stack) -> Iterator[str]:
@@ -73,8 +73,8 @@ def _unmeasured_firewall(one: Judged) -> Iterator[str]:
 
 
 def _impossible_firewall(one: Judged) -> Iterator[str]:
-    if "/apis/" in str(one.props["resourceArn"]):
-        yield f"It is for {one.props['resourceArn']}, but a firewall cannot stand before a WebSocket or HTTP API."
+    if "/apis/" in str(one.props.get("resourceArn")):
+        yield f"It is for {one.props.get('resourceArn')}, but a firewall cannot stand before a WebSocket or HTTP API."
 
 
 POLICIES = (

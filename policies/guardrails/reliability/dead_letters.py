@@ -19,32 +19,34 @@ def _last(arn: object) -> str:
 
 def parked_in(stack: Stack) -> set[str]:
     """Names of the queues in which failed work ends, wherever it failed."""
-    found = {_last(redrive(one)["deadLetterTargetArn"]) for one in stack.of(QUEUE) if one.has("redrivePolicy")}
+    found = {_last(redrive(one).get("deadLetterTargetArn")) for one in stack.of(QUEUE) if one.has("redrivePolicy")}
     found |= {_last(one.at("deadLetterConfig", "arn")) for one in stack.of(EVENT_TARGET)}
     found |= {_last(one.at("target", "deadLetterConfig", "arn")) for one in stack.of(SCHEDULE)}
     found |= {_last(one.at("destinationConfig", "onFailure", "destination")) for one in stack.of(FUNCTION_ASYNC)}
-    return found | {str(one.props["name"]) for one in stack.of(QUEUE) if str(one.props["name"]).endswith(SUFFIX)}
+    return found | {
+        str(one.props.get("name")) for one in stack.of(QUEUE) if str(one.props.get("name")).endswith(SUFFIX)
+    }
 
 
 def redrive(queue: Judged) -> dict[str, object]:
     """A queue's redrive policy."""
-    loaded: dict[str, object] = json.loads(queue.props["redrivePolicy"])
+    loaded: dict[str, object] = json.loads(queue.props.get("redrivePolicy") or "{}")
     return loaded
 
 
 def _dropped(queue: Judged, stack: Stack) -> Iterator[str]:
-    if not queue.has("redrivePolicy") and queue.props["name"] not in parked_in(stack):
+    if not queue.has("redrivePolicy") and queue.props.get("name") not in parked_in(stack):
         yield "It has no dead-letter queue: a message that fails again and again is dropped in the end."
 
 
 def _short(queue: Judged, stack: Stack) -> Iterator[str]:
     seconds = queue.props.get("messageRetentionSeconds", 345_600)
-    if queue.props["name"] in parked_in(stack) and seconds != FOURTEEN_DAYS:
+    if queue.props.get("name") in parked_in(stack) and seconds != FOURTEEN_DAYS:
         yield f"It holds failed work for {seconds / 86_400:g} days, not 14."
 
 
 def _unwatched(queue: Judged, stack: Stack) -> Iterator[str]:
-    name = queue.props["name"]
+    name = queue.props.get("name")
     if name in parked_in(stack) and not any(_watches(alarm, name) for alarm in stack.of(ALARM)):
         yield "No alarm watches its visible messages: failed work would lie there unseen."
 
@@ -58,8 +60,8 @@ def _watches(alarm: Judged, queue: str) -> bool:
 
 
 def _impatient(one: Judged) -> Iterator[str]:
-    if one.has("redrivePolicy") and int(str(redrive(one)["maxReceiveCount"])) < one.limits["receives"]:
-        yield f"Its maxReceiveCount is {redrive(one)['maxReceiveCount']}: one hiccup would park a good message."
+    if one.has("redrivePolicy") and int(str(redrive(one).get("maxReceiveCount", 0))) < one.limits["receives"]:
+        yield f"Its maxReceiveCount is {redrive(one).get('maxReceiveCount')}: one hiccup would park a good message."
 
 
 def _lost_event(one: Judged) -> Iterator[str]:

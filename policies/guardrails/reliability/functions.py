@@ -10,8 +10,8 @@ GATEWAY = "apigateway.amazonaws.com"
 
 
 def _watched(function: Judged, stack: Stack, metric: str) -> Iterator[str]:
-    name = function.props["name"]
-    aliases = {f"{name}:{one.props['name']}" for one in stack.of(FUNCTION_ALIAS) if concerns(one, function)}
+    name = function.props.get("name")
+    aliases = {f"{name}:{one.props.get('name')}" for one in stack.of(FUNCTION_ALIAS) if concerns(one, function)}
     alarms = [
         one
         for one in stack.of(ALARM)

@@ -26,9 +26,9 @@ def _seen_twice(source: Judged, stack: Stack) -> Iterator[str]:
     if not _from_queue(source):
         return
     factor = stack.limits["timeouts"]
-    queue_name = str(source.props["eventSourceArn"]).rpartition(":")[2]
+    queue_name = str(source.props.get("eventSourceArn")).rpartition(":")[2]
     for queue in stack.of(QUEUE):
-        if queue.props["name"] != queue_name:
+        if queue.props.get("name") != queue_name:
             continue
         hidden = float(queue.props.get("visibilityTimeoutSeconds", 30))
         for function in stack.of(FUNCTION):
@@ -36,7 +36,7 @@ def _seen_twice(source: Judged, stack: Stack) -> Iterator[str]:
             if concerns(source, function) and hidden < factor * timeout:
                 yield (
                     f"Messages of {queue_name} are hidden for {hidden:g} seconds, less than {factor:g} times the "
-                    f"{timeout:g} seconds that {function.props['name']} may take."
+                    f"{timeout:g} seconds that {function.props.get('name')} may take."
                 )
 
 
@@ -53,7 +53,7 @@ def _useless_dead_letters(function: Judged, stack: Stack) -> Iterator[str]:
 
 def _beside_the_alias(one: Judged) -> Iterator[str]:
     if one.type == FUNCTION_SOURCE:
-        words = str(one.props["functionName"]).split(":")
+        words = str(one.props.get("functionName")).split(":")
         qualifier = words[7] if len(words) == 8 else words[1] if len(words) == 2 else ""
     else:
         qualifier = str(one.props.get("qualifier") or "")

@@ -11,7 +11,7 @@ ANY_WORKFLOW = frozenset({WORKFLOW})
 
 
 def _tasks(one: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield from _tasks_of(json.loads(one.props["definition"]))
+    yield from _tasks_of(json.loads(one.props.get("definition") or "{}"))
 
 
 def _tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -49,7 +49,7 @@ def _untraced(one: Judged) -> Iterator[str]:
 
 def _unwatched(one: Judged, stack: Stack) -> Iterator[str]:
     for alarm in stack.of(ALARM):
-        named = str(alarm.at("dimensions", "StateMachineArn") or "").endswith(f":{one.props['name']}")
+        named = str(alarm.at("dimensions", "StateMachineArn") or "").endswith(f":{one.props.get('name')}")
         if alarm.props.get("metricName") == "ExecutionsFailed" and (
             named or one in alarm.references.get("dimensions", ())
         ):
