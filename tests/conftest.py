@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from _pytest.nodeid import NodeId
 from hypothesis import settings
 
 from tests.engine import Engine
@@ -21,10 +22,17 @@ TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What says nothing else of itself is a unit test."""
+    """What says nothing else of itself is a unit test; and `xdist_group` works.
+
+    xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads. Without this, silently, every worker
+    would bring up what a group shares.
+    """
     for item in items:
         if not any(item.iter_markers()):
             item.add_marker("unit")
+        group = item.get_closest_marker("xdist_group")
+        if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
+            item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
 
 
 @pytest.fixture

@@ -85,11 +85,16 @@ def inferred(shape: Shape) -> Columns:
     widened: list[Widened] = []
     fields: list[tuple[str, Type]] = []
     taken = set(RESERVED)
-    for name in sorted(shape.names):
+    for name in sorted(shape.names, key=_small_letters_first):
         if name and name.lower() not in taken:
             taken.add(name.lower())
             fields.append((name, _type(shape.names[name], name, widened)))
     return Columns(tuple(fields), tuple(widened))
+
+
+def _small_letters_first(name: str) -> tuple[str, str]:
+    """Among names that differ in case only, the column is that of the one most at home in a table."""
+    return name.lower(), name.swapcase()
 
 
 def given(schema: Mapping[str, Any]) -> Columns:

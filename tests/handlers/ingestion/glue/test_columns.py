@@ -107,7 +107,7 @@ def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
 
 def test_names_that_cannot_be_columns_have_none() -> None:
     found = columns.inferred(seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1}))
-    assert [name for name, _ in found.fields] == ["A", "b"]
+    assert [name for name, _ in found.fields] == ["a", "b"]
 
 
 def test_a_map_in_disguise_becomes_json_and_stays_small() -> None:

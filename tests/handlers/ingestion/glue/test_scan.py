@@ -36,7 +36,7 @@ def test_bad_lines_are_written_down_with_their_place_and_reason() -> None:
     assert (outcome.status, outcome.reason, outcome.rows, outcome.rejected_rows) == ("processed", "", 2, 3)
 
 
-@pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")])
+@pytest.mark.parametrize("body", [b"", b"\n \n", gzip.compress(b"")], ids=["no bytes", "blanks", "gzip"])
 def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> None:
     found, written = look(body)
     assert (found.outcome().status, found.outcome().reason, found.outcome().rows) == ("processed", "empty", 0)
@@ -51,6 +51,7 @@ def test_a_file_with_nothing_in_it_is_processed_without_rows(body: bytes) -> Non
         (b"a,b\n1,2\n[]\n", "no_good_line:not_json"),
         (gzip.compress(b'{"a":1}\n')[:15], "no_good_line:damaged_gzip"),
     ],
+    ids=["latin", "utf-16", "csv", "cut"],
 )
 def test_a_file_without_one_good_line_is_rejected_with_the_commonest_reason(body: bytes, reason: str) -> None:
     found, written = look(body)

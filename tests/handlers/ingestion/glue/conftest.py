@@ -1,0 +1,93 @@
+"""Spark for the tests that need it: one session, on an emulator's S3, behind a gate. They share one xdist group."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import emulator, spark
+from local.aws import EmulatorClients
+from tests.handlers.ingestion.glue.gate import Gate, gate
+
+LANDING, LAKE_BUCKET = "polyphony-test-landing", "polyphony-test-lake"
+LAKE = f"s3://{LAKE_BUCKET}/"
+ARRIVED = "2026-01-02T03:04:05.678Z"
+
+
+@dataclass
+class Lake:
+    """A landing bucket, a lake, and Spark between them."""
+
+    s3: Any
+    session: spark.Session
+    gate: Gate
+    scratch: Path
+    variables: dict[str, str]
+    dates: dict[str, str] = field(default_factory=dict)
+
+    def land(self, key: str, body: bytes, date: str = "2026-01-02", arrived: str = ARRIVED) -> dict[str, Any]:
+        """Uploads a file; gives its entry in a list."""
+        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)["VersionId"]
+        return {
+            "bucket": LANDING,
+            "key": key,
+            "versionId": version,
+            "size": len(body),
+            "arrivedAt": arrived,
+            "datePrefix": date,
+            "fileKey": f"{key}#{version}",
+        }
+
+    def confirm(self, manifest_id: str, files: list[dict[str, Any]]) -> None:
+        """Writes the list of files that the workflow has confirmed."""
+        document = {"schemaVersion": 1, "manifestId": manifest_id, "createdAt": ARRIVED, "files": files}
+        self.s3.put_object(Bucket=LAKE_BUCKET, Key=f"manifests/{manifest_id}.confirmed.json", Body=json.dumps(document))
+
+    def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
+        """The command line of a run."""
+        return spark.arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
+
+    def run(self, manifest_id: str, run_id: str, **others: object) -> spark.Done:
+        """A run in the session."""
+        return self.session.run(self.arguments(manifest_id, run_id, **others))
+
+    def rows(self, *manifest_ids: str) -> list[dict[str, Any]]:
+        """What readers see, of all manifests or of some."""
+        return [
+            row
+            for row in self.session.rows(LAKE)
+            if not manifest_ids or any(f"/{one}/" in row["_source_key"] for one in manifest_ids)
+        ]
+
+    def keys(self, prefix: str) -> list[str]:
+        """The lake's objects below a prefix."""
+        answer = self.s3.list_objects_v2(Bucket=LAKE_BUCKET, Prefix=prefix)
+        return [one["Key"] for one in answer.get("Contents", [])]
+
+    def text(self, key: str) -> str:
+        """An object of the lake."""
+        body: bytes = self.s3.get_object(Bucket=LAKE_BUCKET, Key=key)["Body"].read()
+        return body.decode()
+
+    def result(self, manifest_id: str) -> dict[str, Any]:
+        """A run's result."""
+        found: dict[str, Any] = json.loads(self.text(f"manifests/{manifest_id}.result.json"))
+        return found
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """One for all tests: each uses manifests of its own."""
+    scratch = tmp_path_factory.mktemp("spark")
+    with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
+        s3 = EmulatorClients(started.emulator.endpoint)("s3")
+        s3.create_bucket(Bucket=LANDING)
+        s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
+        s3.create_bucket(Bucket=LAKE_BUCKET)
+        with gate(started.emulator.endpoint) as before:
+            variables = spark.environment(scratch, endpoint=before.endpoint, credentials=(emulator.KEY, emulator.KEY))
+            with spark.Session(variables) as session:
+                yield Lake(s3, session, before, scratch, variables)

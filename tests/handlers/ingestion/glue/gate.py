@@ -1,0 +1,109 @@
+"""A gate before the emulator's S3: lets requests through, watches after each write, and can shut for good.
+
+A run whose gate has shut cannot write any more, whatever it tries: to storage it is as dead as a killed process, at a
+write that the test chooses. The answer to that last write never arrives.
+"""
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+WRITES = frozenset({"PUT", "POST", "DELETE"})
+LOOPBACK = "127.0.0.1"
+
+
+class Gate:
+    """What the test sees of it."""
+
+    def __init__(self, target: str) -> None:
+        self.target = urlsplit(target)
+        self.endpoint = ""
+        self.lock = threading.Lock()
+        self.open()
+        self.after_each: Callable[[], None] = lambda: None
+        self.problems: list[str] = []
+
+    def open(self, writes: int | None = None) -> None:
+        """Lets everything through, or so many writes and then nothing."""
+        self.written, self.left, self.shut = 0, writes, False
+
+    def forward(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request to the emulator and its answer."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.target.port or 80, timeout=30)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+    def wrote(self) -> None:
+        """Counts a write, and looks at what readers see now."""
+        self.written += 1
+        self.shut = self.written == self.left
+        try:
+            self.after_each()
+        except AssertionError as error:
+            self.problems.append(str(error))
+
+
+def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            if self.headers.get("Expect") == "100-continue":
+                self.send_response_only(100)
+                self.end_headers()
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.command not in WRITES:
+                self._answer(*gate.forward(self.command, self.path, dict(self.headers), body))
+                return
+            with gate.lock:  # one write at a time, so that "the next one" means something
+                if not gate.shut:
+                    answer = gate.forward(self.command, self.path, dict(self.headers), body)
+                    gate.wrote()
+                if gate.shut:
+                    self.close_connection = True
+                    return
+            self._answer(*answer)
+
+        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                if name.lower() not in {"transfer-encoding", "connection", "content-length"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    return Handler
+
+
+@contextmanager
+def gate(target: str) -> Iterator[Gate]:
+    """A gate before an endpoint."""
+    one = Gate(target)
+    server = ThreadingHTTPServer((LOOPBACK, 0), _handler(one))
+    server.daemon_threads = True
+    one.endpoint = f"http://{LOOPBACK}:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield one
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

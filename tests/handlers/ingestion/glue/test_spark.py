@@ -1,0 +1,295 @@
+"""The job on real Spark, against an emulator's S3: what comes out is what went in, line by line."""
+
+import base64
+import gzip
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.blocks.archive import zipped
+from handlers.ingestion.manifest import RunResult
+from local import ROOT, spark
+from tests.handlers.ingestion.glue.conftest import LAKE, LAKE_BUCKET, LANDING, Lake
+from tests.processes import listening, tree
+
+pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
+
+GOOD = b'{"id":%d,"name":"n%d"}'
+NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
+DRIFT = [
+    b'{"id":1,"n":1,"w":1,"o":{"x":1},"tags":["a"],"big":1,"mixed":1,"nothing":null}',
+    b'{"id":2,"n":2.5,"w":"text","o":{"x":2,"y":"z"},"tags":[],"big":9007199254740993,"mixed":{"k":[1]}}',
+    '{"id":3,"mixed":"ü","größe":"日本","emoji":"\\ud83d\\ude00","ID":"other case","dt":"taken","_unknown":{"a":1}}'.encode(),
+    b'{"id":4,"big":123456789012345678901234567890,"o":null,"w":true}',
+]
+AWKWARD = ["a b.ndjson", "a+b.ndjson", "100%.ndjson", "a%20b%2F.ndjson", "ü/日本 🎈.MOV", "k" * 900]
+
+
+def good(count: int, start: int = 0) -> list[bytes]:
+    return [GOOD % (number, number) for number in range(start, start + count)]
+
+
+def body(lines: Iterable[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+@pytest.fixture(scope="module")
+def mixed(lake: Lake) -> dict[str, Any]:
+    """One run over files of every sort; gives the entries by name, its counts and its result."""
+
+    def land(name: str, content: bytes, date: str = "2026-01-02") -> dict[str, Any]:
+        return lake.land(f"incoming/mixed/{name}", content, date)
+
+    files = {
+        "plain": land("plain.ndjson", body(good(40))),
+        "gzip": land("really-gzip.txt", gzip.compress(body(good(3, 100)))),
+        "misnamed": land("not-gzip.gz", body(good(2, 200))),
+        "bad": land("bad.ndjson", body([*good(1, 300), b"canary-bad", b"", b"\xff", b"[]", *good(1, 301)])),
+        "latin": land("latin.ndjson", '{"a":"é"}\n'.encode("latin-1")),
+        "empty": land("empty.ndjson", b""),
+        "one line": land("one.ndjson", good(1, 400)[0]),
+        "drift": land("drift.ndjson", body(DRIFT)),
+        "next day": land("next.ndjson", body(good(2, 500)), "2026-01-03"),
+        "gone": land("gone.ndjson", body(good(1, 600))),
+        "old": land("twice.ndjson", body(good(2, 700))),
+        "new": land("twice.ndjson", body(good(1, 710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
+        **{name: land(name, body(good(1, 800 + number))) for number, name in enumerate(AWKWARD)},
+    }
+    lake.s3.delete_object(Bucket=LANDING, Key=files["gone"]["key"], VersionId=files["gone"]["versionId"])
+    lake.confirm("mixed", list(files.values()))
+    done = lake.run("mixed", "r1", max_rejected_share=0.1)
+    assert not done.error
+    rows = lake.rows("mixed")
+    return {"files": files, "counts": done.counts, "result": lake.result("mixed"), "rows": rows}
+
+
+def of(mixed: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    entry = mixed["files"][name]
+    rows = [
+        row
+        for row in mixed["rows"]
+        if (row["_source_key"], row["_source_version"]) == (entry["key"], entry["versionId"])
+    ]
+    return sorted(rows, key=lambda row: int(row["_source_line"]))
+
+
+def restored(row: dict[str, Any], json_columns: Iterable[str] = ()) -> dict[str, Any]:
+    """The record that a row was, nulls aside."""
+    values = {name: value for name, value in row.items() if not name.startswith("_") and value is not None}
+    values |= {name: json.loads(values[name]) for name in json_columns if name in values}
+    beside: dict[str, Any] = json.loads(row["_unknown"] or "{}")
+    return values | beside
+
+
+def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
+    (one,) = [one for one in mixed["result"]["files"] if one["fileKey"] == mixed["files"][name]["fileKey"]]
+    return one["status"], one["reason"], one["rows"], one["rejectedRows"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("plain", good(40)),
+        ("gzip", good(3, 100)),
+        ("misnamed", good(2, 200)),
+        ("one line", good(1, 400)),
+        ("next day", good(2, 500)),
+        *((name, good(1, 800 + number)) for number, name in enumerate(AWKWARD)),
+    ],
+)
+def test_a_file_comes_out_line_by_line_whatever_it_is_called_and_however_it_is_packed(
+    mixed: dict[str, Any], name: str, lines: list[bytes]
+) -> None:
+    rows = of(mixed, name)
+    assert [restored(row) for row in rows] == [json.loads(line) for line in lines]
+    assert [row["_source_line"] for row in rows] == list(range(1, len(lines) + 1))
+    assert {row["_arrived_at"] for row in rows} == {"2026-01-02T03:04:05.678000+00:00"}
+    assert outcome(mixed, name) == ("processed", "", len(lines), 0)
+
+
+def test_bad_lines_are_set_aside_with_line_number_and_reason_and_the_others_kept(
+    mixed: dict[str, Any], lake: Lake
+) -> None:
+    assert [row["_source_line"] for row in of(mixed, "bad")] == [1, 6]
+    assert outcome(mixed, "bad") == ("processed", "", 2, 3)
+    entry = mixed["files"]["bad"]
+    written = [
+        json.loads(line)
+        for key in lake.keys("rejected/dt=2026-01-02/run=mixed-r1/")
+        for line in lake.text(key).splitlines()
+    ]
+    ours = [one for one in written if (one["file"], one["version"]) == (entry["key"], entry["versionId"])]
+    assert [(one["line"], one["reason"], base64.b64decode(one["raw"])) for one in ours] == [
+        (2, "not_json", b"canary-bad"),
+        (4, "not_utf8", b"\xff"),
+        (5, "not_an_object", b"[]"),
+    ]
+
+
+def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: dict[str, Any]) -> None:
+    assert outcome(mixed, "latin") == ("rejected", "no_good_line:not_utf8", 0, 1)
+    assert outcome(mixed, "empty") == ("processed", "empty", 0, 0)
+    assert outcome(mixed, "gone") == ("superseded", "version_gone", 0, 0)
+    read = RunResult.model_validate(mixed["result"])
+    assert [one.file_key for one in read.files] == [one["fileKey"] for one in mixed["files"].values()]
+    assert mixed["counts"]["rows"] == len(mixed["rows"]) == sum(one.rows for one in read.files)
+
+
+def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
+    first, second, third, fourth = of(mixed, "drift")
+    assert (first["n"], second["n"]) == (1.0, 2.5)
+    assert [row["w"] for row in (first, second, third, fourth)] == ["1", "text", None, "true"]
+    assert [row["mixed"] for row in (first, second, third)] == ["1", '{"k":[1]}', '"ü"']
+    assert [row["big"] for row in (first, second, fourth)] == [
+        "1",
+        "9007199254740993",
+        "123456789012345678901234567890",
+    ]
+    assert (first["o"], second["o"]) == ({"x": 1, "y": None}, {"x": 2, "y": "z"})
+    assert (first["tags"], second["tags"]) == (["a"], [])
+    assert (third["größe"], third["emoji"]) == ("日本", "😀")
+    widened = {one["column"]: (one["saw"], one["became"]) for one in mixed["result"]["widened"]}
+    assert widened == {
+        "n": (["double", "integer"], "double"),
+        "w": (["boolean", "integer", "text"], "string"),
+        "mixed": (["integer", "object", "text"], "json"),
+        "big": (["big", "integer", "long"], "decimal(38,0)"),
+    }
+
+
+def test_a_name_that_can_be_no_column_is_kept_beside_the_columns(mixed: dict[str, Any]) -> None:
+    rows = of(mixed, "drift")
+    # "ID" and "id" are one column to Athena: it is that of the small letters, and the other stands beside it.
+    assert restored(rows[2], ["mixed"]) == json.loads(DRIFT[2])
+    assert json.loads(rows[2]["_unknown"]).keys() == {"ID", "dt", "_unknown"}
+
+
+def test_of_two_versions_of_a_key_both_are_kept_and_the_view_shows_the_newer(mixed: dict[str, Any], lake: Lake) -> None:
+    assert len(of(mixed, "old")) == 2
+    assert len(of(mixed, "new")) == 1
+    view = NEWEST.read_text().replace("${table}", "lake")
+    shown = lake.session.query(LAKE, f"SELECT * FROM ({view}) WHERE _source_key LIKE 'incoming/mixed/%'")  # noqa: S608
+    assert {row["_source_version"] for row in shown if row["_source_key"].endswith("/twice.ndjson")} == {
+        mixed["files"]["new"]["versionId"]
+    }
+    assert len(shown) == len(mixed["rows"]) - 2
+    assert set(mixed["rows"][0]) <= set(shown[0])
+    assert "place" not in shown[0], "the ranking is no column of the view"
+
+
+def test_output_is_zstd_parquet_by_date_below_the_runs_own_prefix(mixed: dict[str, Any], lake: Lake) -> None:
+    files = [one for one in lake.session.files(LAKE) if "/run=mixed-" in one["path"]]
+    assert {one["codec"] for one in files} == {"ZSTD"}
+    folders = {one["path"].rpartition("/")[0] for one in files}
+    assert folders == {f"{LAKE}data/dt={date}/run=mixed-r1" for date in ("2026-01-02", "2026-01-03")}
+    for date in ("2026-01-02", "2026-01-03"):
+        paths = lake.text(f"pointers/dt={date}/mixed.txt").splitlines()
+        assert paths == sorted(one["path"] for one in files if f"dt={date}" in one["path"])
+    assert files[0]["schema"]["_arrived_at"] == "timestamp[us, tz=UTC]"
+
+
+def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake: Lake) -> None:
+    lines = [
+        b'{"id":1,"at":"2026-01-02T03:04:05Z","price":"12.50","extra":{"a":[1]},"geo":{"x":1}}',
+        b'{"id":"seven","at":"yesterday","price":12.505,"geo":{"x":2,"y":3}}',
+        b'{"id":2}',
+    ]
+    lake.confirm("ddl", [lake.land("incoming/ddl/a", body(lines))])
+    ddl = "id BIGINT, at TIMESTAMP, price DECIMAL(10,2), geo STRUCT<x: INT>, never STRING"
+    assert not lake.run("ddl", "r", schema_ddl=ddl).error
+    first, second, third = sorted(lake.rows("ddl"), key=lambda row: int(row["_source_line"]))
+    assert (first["id"], first["at"], first["price"]) == (1, "2026-01-02T03:04:05+00:00", "12.50")
+    assert json.loads(first["_unknown"]) == {"extra": {"a": [1]}}
+    assert (second["id"], second["at"], second["price"], second["geo"]) == (None, None, None, {"x": 2})
+    assert json.loads(second["_unknown"]) == json.loads(lines[1])
+    assert (third["id"], third["_unknown"], third["never"]) == (2, None, None)
+
+
+def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake) -> None:
+    lake.confirm("noisy", [lake.land("incoming/noisy/a", body([*good(9), b"canary-noise"]))])
+    done = lake.run("noisy", "r1", max_rejected_share=0.05)
+    assert done.error.startswith("TooManyRejected: 1 of 10 lines")
+    assert not [key for key in lake.keys("") if "noisy" in key and key.startswith(("data/", "pointers/"))]
+    assert "manifests/noisy.result.json" not in lake.keys("manifests/")
+    assert lake.keys("rejected/dt=2026-01-02/run=noisy-r1/"), "for whoever wants to know why"
+    assert not lake.run("noisy", "r2", max_rejected_share=0.1).error
+    assert len(lake.rows("noisy")) == 9
+
+
+def test_a_manifest_without_a_row_publishes_nothing_and_ends_well(lake: Lake) -> None:
+    lake.confirm("hollow", [lake.land("incoming/hollow/a", b""), lake.land("incoming/hollow/b", b"\xff\xff")])
+    assert not lake.run("hollow", "r").error
+    assert [one["status"] for one in lake.result("hollow")["files"]] == ["processed", "rejected"]
+    assert not [key for key in lake.keys("pointers/") if "hollow" in key]
+
+
+def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows(lake: Lake) -> None:
+    lines = [*good(5), b"bad", *good(5, 5)]
+    expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"bad"]
+    lake.confirm("killed", [lake.land("incoming/killed/a", body(lines))])
+
+    def seen() -> list[tuple[int, dict[str, Any]]]:
+        return sorted(
+            ((int(row["_source_line"]), restored(row)) for row in lake.rows("killed")), key=lambda one: one[0]
+        )
+
+    def named_paths_are_there() -> None:
+        pointers = [key for key in lake.keys("pointers/") if key.endswith("/killed.txt")]
+        paths = [path.removeprefix(LAKE) for key in pointers for path in lake.text(key).splitlines()]
+        assert set(paths) <= set(lake.keys("data/")), f"after write {lake.gate.written}, a pointer names what is gone"
+        assert len({path.split("/run=")[1].split("/")[0] for path in paths}) <= 1, "readers see one run"
+
+    lake.gate.after_each = named_paths_are_there
+    writes, finished = 0, False
+    while not finished:
+        writes += 1
+        lake.gate.open(writes)
+        finished = not lake.run("killed", f"first{writes}", max_rejected_share=0.5).error
+        lake.gate.open()
+        assert seen() in ([], expected)
+        assert not finished or writes > 6, "it writes at least this often"
+        if not finished:
+            assert not lake.run("killed", f"second{writes}", max_rejected_share=0.5).error
+            assert seen() == expected
+            left = {key.split("/run=")[1].split("/")[0] for key in lake.keys("") if "/run=killed-" in key}
+            assert left == {f"killed-second{writes}"}
+    lake.gate.after_each = lambda: None
+    assert not lake.gate.problems
+
+
+def test_the_job_runs_from_the_handlers_zip_alone_as_glue_starts_it(lake: Lake, tmp_path: Path) -> None:
+    lake.confirm("fresh", [lake.land("incoming/fresh/canary-key", body([*good(3), b"canary-line"]))])
+    script, packed = tmp_path / "job.py", tmp_path / "handlers.zip"
+    shutil.copyfile(spark.JOB, script)
+    packed.write_bytes(zipped("ingestion"))
+    variables = {**lake.variables, "PYTHONPATH": str(packed)}
+    argv = [
+        *lake.arguments("fresh", "jr_1", max_rejected_share=0.5),
+        "--JOB_NAME",
+        "ingestion",
+        "--enable-metrics",
+        "true",
+    ]
+    done = spark.run(argv, variables, script)
+    assert done.returncode == 0, done.stderr[-3000:]
+    counts = json.loads(done.stdout.splitlines()[-1])
+    assert (counts["rows"], counts["rejected_rows"], counts["files_processed"]) == (3, 1, 1)
+    assert len(lake.rows("fresh")) == 3
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_no_key_and_no_line_was_logged_by_any_run(mixed: dict[str, Any], lake: Lake) -> None:
+    log = lake.session.log
+    assert "job.py" in log, "failed runs have left their traces in it"
+    for canary in ("canary", "incoming/", "n301", LAKE_BUCKET + "/data"):
+        assert canary not in log
+
+
+def test_spark_listens_on_loopback_alone(lake: Lake) -> None:
+    addresses = {address for pid in tree(lake.session.pid) for address in listening(pid)}
+    assert addresses, "it does listen"
+    assert all(address.startswith("127.0.0.1") for address in addresses)
