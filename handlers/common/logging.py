@@ -15,12 +15,26 @@ class Fields(TypedDict, total=False):
 
     accepted: int
     already_tracked: int
+    cause: str
+    checked: int
+    claims_released: int
     code: str
     error_type: str
     failed: int
+    files: int
     foreign: int
     key_hash: str
+    manifest_id: str
+    manifests: int
+    missing: int
+    oldest_pending_seconds: int
+    processed: int
     records: int
+    rejected: int
+    released: int
+    resolved: int
+    settled: int
+    superseded: int
 
 
 ALLOWED = frozenset(Fields.__annotations__)

@@ -11,6 +11,10 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
 SORT_KEY_BYTES = 1024
 """The most that DynamoDB takes as a sort key."""
+MANIFEST_KEY = "MANIFEST#"
+"""How the sort keys of manifests' records begin."""
+HASHED_KEY = "sha256:"
+"""How the sort keys of files begin that have no plain one."""
 
 
 class NotAnEvent(ValueError):
@@ -28,6 +32,8 @@ class ArrivedFile(BaseModel):
     size: int
     etag: str
     arrived: datetime
+    in_parts: bool = False
+    """Uploaded in parts: the bucket's listing then has the time it began, maybe of another day than its event."""
 
     @property
     def date_prefix(self) -> str:
@@ -36,11 +42,11 @@ class ArrivedFile(BaseModel):
 
     @property
     def file_key(self) -> str:
-        """The table's sort key: key and version, or their hash where that is too long for DynamoDB."""
+        """The table's sort key: key and version, or their hash where that is too long or could be another record's."""
         plain = f"{self.key}#{self.version_id}"
-        if len(plain.encode()) <= SORT_KEY_BYTES:
+        if len(plain.encode()) <= SORT_KEY_BYTES and not plain.startswith((MANIFEST_KEY, HASHED_KEY)):
             return plain
-        return f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"
+        return f"{HASHED_KEY}{hashlib.sha256(plain.encode()).hexdigest()}"
 
 
 class _Notification(BaseModel):
@@ -50,7 +56,7 @@ class _Notification(BaseModel):
     time: Annotated[datetime, Field(validation_alias="eventTime")]
     bucket: Annotated[str, Field(validation_alias=AliasPath("s3", "bucket", "name"))]
     key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
-    size: Annotated[int, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = 0
+    size: Annotated[int | None, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = None
     etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
     version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = "null"
 
@@ -74,6 +80,9 @@ def arrived_files(body: str) -> Iterator[ArrivedFile]:
         except ValidationError as error:
             raise NotAnEvent(f"a record lacks {error.errors()[0]['loc']}") from None
         if one.name.startswith("ObjectCreated:"):
+            if one.size is None:
+                # Events of removals have none; a new object without a size must not pass for an empty one.
+                raise NotAnEvent("a record of a new object lacks its size")
             yield ArrivedFile(
                 bucket=one.bucket,
                 key=unquote_plus(one.key),
@@ -81,4 +90,5 @@ def arrived_files(body: str) -> Iterator[ArrivedFile]:
                 size=one.size,
                 etag=one.etag,
                 arrived=one.time,
+                in_parts=one.name == "ObjectCreated:CompleteMultipartUpload",
             )

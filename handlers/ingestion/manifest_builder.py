@@ -1,62 +1,134 @@
-"""Takes in announced files: each version is tracked once, and only messages that failed go back to the queue."""
+"""Takes in announced files and makes manifests of them.
 
-from collections.abc import Mapping
+Each version is tracked once, and only messages that failed go back to the queue. Making manifests never fails a
+message: its files are tracked by then, and what a builder leaves undone the sweeper does.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import boto3
 
+from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog, hashed
+from handlers.common.parallel import Parallel
+from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.ingestion.admission import Admission
+from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import BuilderEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import NotAnEvent, arrived_files
+from handlers.ingestion.files import ArrivedFile, NotAnEvent, arrived_files
+from handlers.ingestion.lists import Lists
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.reconciling import LATE
+from handlers.ingestion.workflow import Workflow
 
 BatchFailures = dict[str, list[dict[str, str]]]
+MANIFESTS_A_BATCH = 5
+"""Bounds one invocation: enough to catch up ten times as fast as a full batch arrives."""
 
 
 class Builder:
-    """Tracks the files of a batch of messages."""
+    """Tracks the files of a batch of messages, then makes manifests of what is pending."""
 
-    def __init__(self, table: FileTable, log: EventLog) -> None:
+    def __init__(
+        self,
+        table: FileTable,
+        admission: Admission,
+        maker: ManifestMaker | None,
+        *,
+        parallel: Parallel,
+        log: EventLog,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._table = table
+        self._admission = admission
+        self._maker = maker
+        self._parallel = parallel
         self._log = log
+        self._clock = clock
 
-    def take_in(self, messages: list[Mapping[str, Any]]) -> BatchFailures:
+    def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
+        """One invocation."""
+        answer = self.take_in(messages)
+        self.build()
+        return answer
+
+    def take_in(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Tracks what the messages announce; the answer names the messages to deliver again."""
-        failed: list[dict[str, str]] = []
+        failed: set[str] = set()
+        announced: list[tuple[str, ArrivedFile]] = []
         for message in messages:
             try:
-                self._track(message["body"])
+                for file in arrived_files(message["body"]):
+                    announced.append((message["messageId"], file))  # noqa: PERF401 - kept where a later record is bad
             except NotAnEvent:
                 # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
                 self._log.warning("message_refused", code="NOT_AN_S3_EVENT")
-                failed.append({"itemIdentifier": message["messageId"]})
-            except Exception as error:  # noqa: BLE001 - whatever fails, the batch's other messages must not repeat
-                self._log.error("message_failed", error_type=type(error).__name__)
-                failed.append({"itemIdentifier": message["messageId"]})
-        self._log.info("batch_taken_in", records=len(messages), failed=len(failed))
-        return {"batchItemFailures": failed}
+                failed.add(message["messageId"])
+        outcomes = self._parallel.each(self._track, [file for _, file in announced])
+        for (identifier, _), outcome in zip(announced, outcomes, strict=True):
+            if isinstance(outcome, Exception) and identifier not in failed:
+                # Its message alone goes back; the batch's others must not repeat.
+                self._log.error("message_failed", error_type=type(outcome).__name__)
+                failed.add(identifier)
+        self._log.info("batch_taken_in", records=len(messages), files=len(announced), failed=len(failed))
+        return {
+            "batchItemFailures": [
+                {"itemIdentifier": one["messageId"]} for one in messages if one["messageId"] in failed
+            ]
+        }
 
-    def _track(self, body: str) -> None:
-        for file in arrived_files(body):
-            if not self._table.track(file):
-                self._log.info("file_already_tracked", key_hash=hashed(file.file_key))
+    def build(self) -> None:
+        """Makes manifests, as far as this goes."""
+        if self._maker is None:
+            return
+        try:
+            self._maker.build_full(set(), MANIFESTS_A_BATCH)
+        except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper goes on from there
+            self._log.error("building_failed", error_type=type(error).__name__)
+
+    def _track(self, file: ArrivedFile) -> None:
+        refusal = self._admission.refusal(file)
+        # The daily comparison may have met such a version first, under the day that the bucket's listing gives.
+        look_around = file.in_parts or self._clock() - file.arrived > LATE
+        if not self._table.track(file, refusal, look_around=look_around):
+            self._log.info("file_already_tracked", key_hash=hashed(file.file_key))
+        elif refusal:
+            self._log.warning("file_rejected", key_hash=hashed(file.file_key), code=refusal)
 
 
 @cache
 def _builder() -> Builder:
     """Made once a container."""
     environment = BuilderEnvironment.read()
-    table = FileTable(
-        boto3.client("dynamodb"),
-        environment.manifest_table_name,
-        environment.record_days,
-        lambda: datetime.now(UTC),
-    )
-    return Builder(table, EventLog(environment.log_level))
+    log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
+    where = (boto3.client("dynamodb", config=CONFIG), environment.manifest_table_name, environment.record_days, _now)
+    table = FileTable(*where, environment.open_shards)
+    maker = None
+    if environment.lake_bucket and environment.state_machine_arn:
+        maker = ManifestMaker(
+            table,
+            ManifestRecords(*where),
+            Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+            Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
+            parallel=parallel,
+            log=log,
+            clock=_now,
+            new_id=lambda: ulid(_now(), secrets.randbits(RANDOM_BITS)),
+            files_per_manifest=environment.files_per_manifest,
+        )
+    admission = Admission.of(environment.allowed_suffixes, environment.max_file_bytes)
+    return Builder(table, admission, maker, parallel=parallel, log=log, clock=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     """The entry point of the function."""
-    return _builder().take_in(event["Records"])
+    return _builder().handle(event["Records"])

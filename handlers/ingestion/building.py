@@ -1,0 +1,144 @@
+"""Makes manifests of pending files: claim, list, start, record, and only then `manifested`.
+
+Without a lock: the update on each file decides whose it is. Dying anywhere is allowed; what is left behind are claims,
+which the sweeper looks into once no builder can be alive behind them.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+
+from handlers.common.logging import EventLog
+from handlers.common.parallel import Parallel
+from handlers.ingestion.file_records import FileRecord, OpenFile
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.lists import Lists
+from handlers.ingestion.manifest import Manifest
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.records import RecordId, timestamp
+from handlers.ingestion.workflow import Execution, Started, Workflow
+
+
+class Made(Enum):
+    """What became of one attempt."""
+
+    STARTED = "started"
+    TOO_FEW = "too few"
+    """Not enough files wait, or others took them."""
+    ELSEWHERE = "elsewhere"
+    """Somebody else is building, or the index is behind."""
+    NOT_STARTED = "not started"
+    """Refused, or nobody knows."""
+
+
+class ManifestMaker:
+    """Makes manifests; `tried` remembers what one invocation touched, because the index lags behind."""
+
+    def __init__(
+        self,
+        table: FileTable,
+        records: ManifestRecords,
+        lists: Lists,
+        workflow: Workflow,
+        *,
+        parallel: Parallel,
+        log: EventLog,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        files_per_manifest: int,
+    ) -> None:
+        self._table = table
+        self._records = records
+        self._lists = lists
+        self._workflow = workflow
+        self._parallel = parallel
+        self._log = log
+        self._clock = clock
+        self._new_id = new_id
+        self._size = files_per_manifest
+
+    def build_full(self, tried: set[RecordId], most: int) -> int:
+        """Makes full manifests while there are files for one; how many."""
+        for count in range(most):
+            waiting = self._table.pending(self._size, tried)
+            if len(waiting) < self._size or self._make(waiting, self._size, tried) is not Made.STARTED:
+                return count
+        return most
+
+    def flush(self, tried: set[RecordId], older_than: timedelta) -> int:
+        """Makes one manifest of whatever waits, if the oldest of it has waited too long; how many files it got."""
+        waiting = self._table.pending(self._size, tried)
+        if not waiting or waiting[0].since > timestamp(self._clock() - older_than):
+            return 0
+        return len(waiting) if self._make(waiting, 1, tried) is Made.STARTED else 0
+
+    def _make(self, waiting: Sequence[OpenFile], least: int, tried: set[RecordId]) -> Made:
+        manifest_id = self._new_id()
+        oldest, *others = waiting
+        tried.add(oldest.id)
+        # The oldest first and alone: of several builders that see the same files, all but one stop here.
+        gate = self._table.claim(oldest.id, manifest_id)
+        if gate is None:
+            return Made.ELSEWHERE
+        claimed = [gate, *self._claim(others, manifest_id, tried)]
+        if len(claimed) < least:
+            more = self._table.pending(least - len(claimed), tried)
+            claimed += self._claim(more, manifest_id, tried)
+        if len(claimed) < least:
+            self._release(claimed, manifest_id)
+            return Made.TOO_FEW
+        return self._submit(manifest_id, claimed)
+
+    def _submit(self, manifest_id: str, claimed: Sequence[FileRecord]) -> Made:
+        manifest = Manifest(
+            manifest_id=manifest_id, created_at=self._clock(), files=tuple(one.listed for one in claimed)
+        )
+        try:
+            self._lists.write(manifest)
+        except Exception as error:  # noqa: BLE001 - nothing was started yet, so the files go back at once
+            self._log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
+            self._release(claimed, manifest_id)
+            return Made.NOT_STARTED
+        execution = self._workflow.execution(manifest.execution_name)
+        started = self._workflow.start(execution)
+        if started is Started.REFUSED:
+            self._log.error("manifest_start_refused", manifest_id=manifest_id, files=len(claimed))
+            self._release(claimed, manifest_id)
+            return Made.NOT_STARTED
+        if started is Started.UNKNOWN:
+            # It may be running: the claims stay until the sweeper has asked.
+            self._log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
+            return Made.NOT_STARTED
+        self._note(execution, claimed)
+        self._log.info("manifest_started", manifest_id=manifest_id, files=len(claimed))
+        return Made.STARTED
+
+    def _note(self, execution: Execution, claimed: Sequence[FileRecord]) -> None:
+        """The record, then the files: a file is never `manifested` without a record that somebody looks after."""
+        manifest_id = execution.manifest_id
+        try:
+            if not self._records.begin(manifest_id, execution.arn, len(claimed)):
+                return  # the workflow was faster and has ended already
+        except Exception as error:  # noqa: BLE001 - the execution runs: the workflow or the sweeper writes the record
+            self._log.error("manifest_record_failed", manifest_id=manifest_id, error_type=type(error).__name__)
+            return
+        noted = self._parallel.each(lambda one: self._table.confirm(one.id, manifest_id), claimed)
+        if failures := [one for one in noted if isinstance(one, Exception)]:
+            # The workflow confirms them, whatever became of these updates.
+            self._log.warning(
+                "files_not_noted",
+                manifest_id=manifest_id,
+                files=len(failures),
+                error_type=type(failures[0]).__name__,
+            )
+
+    def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
+        tried.update(one.id for one in files)
+        outcomes = self._parallel.each(lambda one: self._table.claim(one.id, manifest_id), files)
+        # A claim that raised may have happened. It is not on the list then, so the sweeper gives it back.
+        return [one for one in outcomes if isinstance(one, FileRecord)]
+
+    def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:
+        """Gives claims back; what cannot be given back now is left to the sweeper."""
+        released = self._parallel.each(lambda one: self._table.release(one.id, manifest_id), claimed)
+        self._log.info("claims_released", manifest_id=manifest_id, files=sum(one is True for one in released))

@@ -1,0 +1,215 @@
+"""Looks after what stays where it is: old claims, pending files that no batch completes, workflows that died.
+
+Every state has somebody who ends it. This is who ends the states that a builder or a workflow left behind; it may run
+beside any of them and beside itself.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import boto3
+from pydantic import BaseModel, Field
+
+from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.logging import EventLog
+from handlers.common.parallel import Parallel
+from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.ingestion.admission import Admission
+from handlers.ingestion.building import ManifestMaker
+from handlers.ingestion.environment import SweeperEnvironment
+from handlers.ingestion.file_records import OpenFile
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.landing import Landing
+from handlers.ingestion.lists import Lists
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.reconciling import Reconciler
+from handlers.ingestion.records import RecordId
+from handlers.ingestion.settling import Settler
+from handlers.ingestion.walks import Walks
+from handlers.ingestion.workflow import Execution, ExecutionStatus, Workflow
+
+MANIFESTS_A_SWEEP = 50
+"""Bounds one invocation; the next one goes on."""
+
+
+@dataclass(frozen=True)
+class Ages:
+    """From when on something is looked into."""
+
+    claim: timedelta
+    flush: timedelta
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one sweep found and did."""
+
+    oldest_pending_seconds: int
+    manifests: int
+    files: int
+    released: int
+    resolved: int
+    settled: int
+    failed: int
+
+
+class Sweeper:
+    """Ends states that nobody else will."""
+
+    def __init__(
+        self,
+        table: FileTable,
+        records: ManifestRecords,
+        lists: Lists,
+        workflow: Workflow,
+        *,
+        maker: ManifestMaker,
+        settler: Settler,
+        ages: Ages,
+        log: EventLog,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._records = records
+        self._lists = lists
+        self._workflow = workflow
+        self._maker = maker
+        self._settler = settler
+        self._ages = ages
+        self._log = log
+        self._clock = clock
+
+    def sweep(self) -> Swept:
+        """One round. What fails in it is logged and counted, and met again by the next one."""
+        released, resolved, failed = self._resolve_claims()
+        settled, more_failed = self._settle_runs()
+        oldest = self._table.pending(1)
+        seconds = (self._clock() - datetime.fromisoformat(oldest[0].since)).total_seconds() if oldest else 0
+        # Before anything is built, so that the alarm on it hears of files which building does not help.
+        tried: set[RecordId] = set()
+        manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
+        files = self._maker.flush(tried, self._ages.flush)
+        swept = Swept(int(seconds), manifests, files, released, resolved, settled, failed + more_failed)
+        self._log.info("sweep", **asdict(swept))
+        return swept
+
+    def _resolve_claims(self) -> tuple[int, int, int]:
+        """Claims older than any builder: released where no execution has them."""
+        by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
+        for one in self._table.claims(self._clock() - self._ages.claim):
+            by_manifest[one.manifest_id].append(one)
+        released = failed = 0
+        for manifest_id, claims in by_manifest.items():
+            try:
+                released += self._resolve(manifest_id, claims)
+            except Exception as error:  # noqa: BLE001 - one manifest's trouble must not stop the others
+                self._log.error("claims_unresolved", manifest_id=manifest_id, error_type=type(error).__name__)
+                failed += 1
+        return released, len(by_manifest) - failed, failed
+
+    def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
+        manifest = self._lists.read(manifest_id)
+        if manifest is None:
+            return self._release(manifest_id, claims)  # its builder died before it could start anything
+        execution = self._workflow.execution(manifest.execution_name)
+        status = self._workflow.status(execution)
+        if status is None:
+            # Not started, or starting only now: then it will confirm what it still finds claimed, and no more.
+            return self._release(manifest_id, claims)
+        listed = {RecordId(one.date_prefix, one.file_key) for one in manifest.files}
+        running = status is ExecutionStatus.RUNNING
+        if self._records.begin(manifest_id, execution.arn, len(listed)) and not running:
+            self._settler.settle_ended(execution, status)
+        # A claim whose answer was lost is on no list, so no run will ever confirm it. And what is still claimed now
+        # that the run is over was not part of it.
+        return self._release(manifest_id, [one for one in claims if not running or one.id not in listed])
+
+    def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
+        return sum(self._table.release(one.id, manifest_id) for one in claims)
+
+    def _settle_runs(self) -> tuple[int, int]:
+        """Manifests that should have ended: their executions are asked."""
+        settled = failed = 0
+        for manifest_id, arn in self._records.running(self._clock() - self._ages.claim):
+            try:
+                execution = Execution.of(arn)
+                status = self._workflow.status(execution)
+                if status is not ExecutionStatus.RUNNING:
+                    self._settler.settle_ended(execution, status)
+                    settled += 1
+            except Exception as error:  # noqa: BLE001 - one manifest's trouble must not stop the others
+                self._log.error("run_unsettled", manifest_id=manifest_id, error_type=type(error).__name__)
+                failed += 1
+        return settled, failed
+
+
+class Call(BaseModel):
+    """What the schedules send."""
+
+    kind: Annotated[Literal["sweep", "reconcile"], Field()]
+
+
+@cache
+def _made() -> tuple[Sweeper, Reconciler]:
+    """Made once a container."""
+    environment = SweeperEnvironment.read()
+    log = EventLog(environment.log_level)
+    dynamodb, s3 = boto3.client("dynamodb", config=CONFIG), boto3.client("s3", config=CONFIG)
+    parallel = Parallel(WORKERS)
+    where = (dynamodb, environment.manifest_table_name, environment.record_days, _now)
+    table = FileTable(*where, environment.open_shards, every_shard=True)
+    records, lists = ManifestRecords(*where), Lists(s3, environment.lake_bucket)
+    workflow = Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
+    maker = ManifestMaker(
+        table,
+        records,
+        lists,
+        workflow,
+        parallel=parallel,
+        log=log,
+        clock=_now,
+        new_id=lambda: ulid(_now(), secrets.randbits(RANDOM_BITS)),
+        files_per_manifest=environment.files_per_manifest,
+    )
+    sweeper = Sweeper(
+        table,
+        records,
+        lists,
+        workflow,
+        maker=maker,
+        settler=Settler(table, records, lists, parallel=parallel, log=log, clock=_now),
+        ages=Ages(timedelta(seconds=environment.claim_seconds), timedelta(seconds=environment.flush_seconds)),
+        log=log,
+        clock=_now,
+    )
+    reconciler = Reconciler(
+        table,
+        Landing(s3, environment.landing_bucket, environment.landing_prefix),
+        Walks(dynamodb, environment.manifest_table_name),
+        Admission.of(environment.allowed_suffixes, environment.max_file_bytes),
+        parallel=parallel,
+        log=log,
+        clock=_now,
+        look_back=timedelta(days=environment.reconcile_days),
+        budget=timedelta(seconds=environment.reconcile_seconds),
+    )
+    return sweeper, reconciler
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
+    """The entry point of the function."""
+    sweeper, reconciler = _made()
+    if Call.model_validate(event).kind == "reconcile":
+        return asdict(reconciler.start())
+    swept = asdict(sweeper.sweep())
+    # A walk that was too long for one invocation goes on, until it is through.
+    return swept | asdict(reconciler.go_on())

@@ -1,0 +1,92 @@
+"""AWS as moto plays it, with everything that ingestion's handlers need; and the cloud in memory, for comparison."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.handlers.ingestion.actors import open_gate
+from tests.handlers.ingestion.cloud import PROJECTED, Cloud, FakeDynamoDB
+
+NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
+KEYS = ("date_prefix", "file_key", "open_shard", "open_since")
+
+
+@dataclass
+class Aws:
+    """Clients, and the one thing that has an address of its own."""
+
+    dynamodb: Any
+    s3: Any
+    stepfunctions: Any
+    state_machine_arn: str
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Everything in the table, by sort key."""
+        return {item["file_key"]["S"]: item for item in self.dynamodb.scan(TableName="files")["Items"]}
+
+    def statuses(self) -> dict[str, str]:
+        """What has become of each."""
+        return {key: item["status"]["S"] for key, item in self.records().items()}
+
+    def executions(self) -> list[str]:
+        """Names of what was started."""
+        found = self.stepfunctions.list_executions(stateMachineArn=self.state_machine_arn)["executions"]
+        return sorted(one["name"] for one in found)
+
+
+@cache
+def _clients() -> tuple[Any, Any, Any]:
+    """Made once: most of a test's time would be theirs."""
+    return boto3.client("dynamodb"), boto3.client("s3"), boto3.client("stepfunctions")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        dynamodb, s3, stepfunctions = _clients()
+        dynamodb.create_table(
+            TableName="files",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "date_prefix", "KeyType": "HASH"},
+                {"AttributeName": "file_key", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "open",
+                    "KeySchema": [
+                        {"AttributeName": "open_shard", "KeyType": "HASH"},
+                        {"AttributeName": "open_since", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {
+                        "ProjectionType": "INCLUDE",
+                        "NonKeyAttributes": sorted(PROJECTED - set(KEYS)),
+                    },
+                }
+            ],
+        )
+        s3.create_bucket(Bucket="lake")
+        s3.create_bucket(Bucket="landing")
+        s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
+        machine = stepfunctions.create_state_machine(
+            name="files", definition="{}", roleArn="arn:aws:iam::123456789012:role/workflow"
+        )
+        yield Aws(dynamodb, s3, stepfunctions, machine["stateMachineArn"])
+
+
+@pytest.fixture(params=["moto", "memory"])
+def dynamodb(request: pytest.FixtureRequest) -> Any:
+    """The table: what holds on one holds on the other, so crash tests run on conditions that are DynamoDB's."""
+    if request.param == "moto":
+        return request.getfixturevalue("aws").dynamodb
+    return FakeDynamoDB(Cloud(NOW), open_gate)

@@ -1,0 +1,94 @@
+"""The part of DynamoDB's expression language that ingestion uses, for the cloud that crash tests run on."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+Item = dict[str, dict[str, str]]
+Names = Mapping[str, str]
+Given = Mapping[str, Mapping[str, str]]
+Test = Callable[[Item, Names, Given], bool]
+TOKEN = re.compile(r"[(),]|<=|>=|<|>|=|[#:]?\w+")
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda one, other: one == other,
+    "<": lambda one, other: one < other,
+    ">": lambda one, other: one > other,
+}
+ASSIGNMENT = re.compile(r"(#\w+) = (?:if_not_exists\((#\w+), (:\w+)\)|([#:]\w+))")
+
+
+def value(found: Mapping[str, str] | None) -> Any:
+    """A typed value as Python compares it; nothing compares with what is not there."""
+    if found is None:
+        return None
+    ((kind, text),) = found.items()
+    return int(text) if kind == "N" else text
+
+
+@cache
+def condition(text: str) -> Test:
+    """A condition as a function; whatever is not understood is an error, never simply true."""
+    tokens = TOKEN.findall(text)
+    assert "".join(tokens) == text.replace(" ", ""), text
+    made = _either(tokens)
+    assert not tokens, f"{text}: {tokens} is left"
+    return made
+
+
+def _either(tokens: list[str]) -> Test:
+    parts = [_both(tokens)]
+    while tokens[:1] == ["OR"]:
+        tokens.pop(0)
+        parts.append(_both(tokens))
+    return lambda item, names, given: any(part(item, names, given) for part in parts)
+
+
+def _both(tokens: list[str]) -> Test:
+    parts = [_one(tokens)]
+    while tokens[:1] == ["AND"]:
+        tokens.pop(0)
+        parts.append(_one(tokens))
+    return lambda item, names, given: all(part(item, names, given) for part in parts)
+
+
+def _one(tokens: list[str]) -> Test:
+    first = tokens.pop(0)
+    if first == "(":
+        inner = _either(tokens)
+        assert tokens.pop(0) == ")"
+        return inner
+    if first == "attribute_not_exists":
+        opened, name, closed = tokens.pop(0), tokens.pop(0), tokens.pop(0)
+        assert (opened, closed) == ("(", ")")
+        return lambda item, names, _: names.get(name, name) not in item
+    operator = tokens.pop(0)
+    if operator == "IN":
+        assert tokens.pop(0) == "("
+        among = [tokens.pop(0)]
+        while (following := tokens.pop(0)) == ",":
+            among.append(tokens.pop(0))
+        assert following == ")"
+        return lambda item, names, given: item.get(names.get(first, first)) in [given[one] for one in among]
+    other, compare = tokens.pop(0), COMPARE[operator]
+
+    def compared(item: Item, names: Names, given: Given) -> bool:
+        left = value(item.get(names.get(first, first)))
+        return left is not None and compare(left, value(given[other]))
+
+    return compared
+
+
+def updated(item: Item, text: str, names: Names, given: Given) -> Item:
+    """The item after an update; every right side is taken from before it."""
+    assigned, _, removed = text.removeprefix("SET ").partition(" REMOVE ")
+    assert ", ".join(found.group(0) for found in ASSIGNMENT.finditer(assigned)) == assigned, text
+    after = dict(item)
+    for target, unless, default, source in ASSIGNMENT.findall(assigned):
+        if unless:
+            after[names[target]] = item.get(names[unless]) or dict(given[default])
+        else:
+            after[names[target]] = dict(given[source]) if source.startswith(":") else item[names[source]]
+    for name in removed.split(", ") if removed else ():
+        after.pop(names[name], None)
+    return after

@@ -1,0 +1,219 @@
+"""Records of files: every move conditional, on moto's DynamoDB and on the cloud in memory alike."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.files import ArrivedFile
+from handlers.ingestion.manifest import FileResult
+from handlers.ingestion.records import RecordId, text
+from handlers.ingestion.states import FileStatus
+from tests.handlers.ingestion.cloud import refusal
+
+ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 3, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def table(dynamodb: Any) -> FileTable:
+    return FileTable(dynamodb, "files", 400, Clock())
+
+
+def file(name: str = "a", **changes: Any) -> ArrivedFile:
+    return ArrivedFile(
+        **{
+            "bucket": "landing",
+            "key": f"incoming/{name}",
+            "version_id": "v1",
+            "size": 1,
+            "etag": "e",
+            "arrived": ARRIVED,
+            **changes,
+        }
+    )
+
+
+def tracked(table: FileTable, *names: str) -> list[RecordId]:
+    assert all(table.track(file(name)) for name in names)
+    return [RecordId("2026-01-03", file(name).file_key) for name in names]
+
+
+def result(one: RecordId, status: Any, reason: str = "") -> FileResult:
+    return FileResult(file_key=one.file_key, date_prefix=one.date_prefix, status=status, reason=reason, rows=3)
+
+
+def held(dynamodb: Any, one: RecordId) -> dict[str, Any]:
+    return dict(dynamodb.get_item(TableName="files", Key=one.key, ConsistentRead=True)["Item"])
+
+
+def test_pending_files_come_oldest_first_whatever_their_shard(table: FileTable) -> None:
+    ids = tracked(table, *"abcdefgh")
+    assert [one.id for one in table.pending(100)] == ids
+    assert [one.id for one in table.pending(3)] == ids[:3]
+    assert [one.id for one in table.pending(3, skip=set(ids[:2]))] == ids[2:5]
+
+
+def test_pending_files_are_spread_over_all_shards(dynamodb: Any) -> None:
+    table = FileTable(dynamodb, "files", 400, Clock(), 4)
+    ids = tracked(table, *(str(number) for number in range(40)))
+    shards = {text(held(dynamodb, one), "open_shard") for one in ids}
+    assert shards == {f"pending#{number}" for number in range(4)}
+
+
+def test_files_of_shards_that_are_no_longer_used_are_still_found_by_who_looks_everywhere(dynamodb: Any) -> None:
+    ids = tracked(FileTable(dynamodb, "files", 400, Clock(), 16), *(str(number) for number in range(40)))
+    assert len(FileTable(dynamodb, "files", 400, Clock(), 1).pending(100)) < 40
+    assert len(FileTable(dynamodb, "files", 400, Clock(), 1, every_shard=True).pending(100)) == len(ids)
+
+
+def test_long_lists_are_read_page_by_page(dynamodb: Any) -> None:
+    table = FileTable(dynamodb, "files", 400, Clock())
+    ids = tracked(table, *(str(number) for number in range(9)))
+    assert [one.id for one in table._open("pending#0", 2)] + [one.id for one in table._open("pending#1", 2)]
+    found = {one.id for shard in range(2) for one in table._open(f"pending#{shard}", 2)}
+    assert found == set(ids)
+
+
+def test_a_file_is_claimed_by_one_manifest_only(table: FileTable) -> None:
+    (one,) = tracked(table, "a")
+    claimed = table.claim(one, "M1")
+    assert claimed is not None
+    assert (claimed.listed.key, claimed.listed.version_id, claimed.listed.arrived_at) == (
+        "incoming/a",
+        "v1",
+        "2026-01-03T11:59:00.000Z",
+    )
+    assert table.claim(one, "M2") is None
+    assert table.pending(10) == []
+
+
+def test_a_claim_whose_answer_was_lost_is_won_when_it_is_tried_again(table: FileTable) -> None:
+    (one,) = tracked(table, "a")
+    assert table.claim(one, "M1") == table.claim(one, "M1") is not None
+
+
+def test_a_released_file_is_as_it_was(table: FileTable, dynamodb: Any) -> None:
+    first, second = tracked(table, "a", "b")
+    before = held(dynamodb, first)
+    table.claim(first, "M1")
+    assert table.release(first, "M1")
+    assert held(dynamodb, first) == before
+    assert [one.id for one in table.pending(10)] == [first, second], "in its old place, not behind all others"
+
+
+def test_only_its_own_claim_can_be_released_or_confirmed(table: FileTable) -> None:
+    (one,) = tracked(table, "a")
+    table.claim(one, "M1")
+    assert not table.release(one, "M2")
+    found = table.confirm(one, "M2")
+    assert found is not None
+    assert (found.status, found.manifest_id) == (FileStatus.CLAIMED, "M1")
+
+
+def test_old_claims_are_found_with_their_manifest(table: FileTable) -> None:
+    one, two = tracked(table, "a", "b")
+    table.claim(one, "M1")
+    moment = Clock().now + timedelta(seconds=4)
+    table.claim(two, "M2")
+    assert [(found.id, found.manifest_id) for found in table.claims(moment)] == [(one, "M1")]
+
+
+def test_a_confirmed_file_is_no_longer_open_and_cannot_be_released(table: FileTable, dynamodb: Any) -> None:
+    (one,) = tracked(table, "a")
+    table.claim(one, "M1")
+    for _ in range(2):
+        found = table.confirm(one, "M1")
+        assert found is not None
+        assert found.status is FileStatus.MANIFESTED
+    assert not table.release(one, "M1")
+    assert "open_shard" not in held(dynamodb, one)
+
+
+@pytest.mark.parametrize("status", ["processed", "rejected", "superseded", "failed"])
+def test_what_became_of_a_file_is_written_once(table: FileTable, dynamodb: Any, status: str) -> None:
+    (one,) = tracked(table, "a")
+    table.claim(one, "M1")
+    table.confirm(one, "M1")
+    table.settle(result(one, status, "WHY"), "M1")
+    before = held(dynamodb, one)
+    assert (text(before, "status"), text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
+    for other in ("processed", "rejected", "superseded", "failed"):
+        found = table.settle(result(one, other, "NO"), "M1")
+        assert found is not None
+        assert found.status == status
+    assert table.confirm(one, "M1") is not None
+    assert held(dynamodb, one) == before
+
+
+def test_a_failed_file_is_taken_in_again_by_a_redrive_alone(table: FileTable, dynamodb: Any) -> None:
+    (one,) = tracked(table, "a")
+    table.claim(one, "M1")
+    table.settle(result(one, "failed", "WHY"), "M1")
+    found = table.confirm(one, "M1", redriven=True)
+    assert found is not None
+    assert found.status is FileStatus.MANIFESTED
+    assert "reason" not in held(dynamodb, one)
+
+
+def test_a_record_that_is_gone_is_never_made_anew(table: FileTable, dynamodb: Any) -> None:
+    one = RecordId("2026-01-03", "incoming/gone#v1")
+    assert table.claim(one, "M1") is None
+    assert table.confirm(one, "M1") is None
+    assert table.settle(result(one, "processed"), "M1") is None
+    assert not table.release(one, "M1")
+    assert "Item" not in dynamodb.get_item(TableName="files", Key=one.key)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_who_looks_around_finds_a_version_under_the_neighbouring_days(table: FileTable, days: int) -> None:
+    assert table.track(file(arrived=ARRIVED + timedelta(days=days)))
+    assert not table.track(file(), look_around=True)
+    assert table.known([RecordId("2026-01-03", "incoming/a#v1")]) == (
+        set() if days else {RecordId("2026-01-03", "incoming/a#v1")}
+    )
+
+
+def test_who_looks_around_and_finds_nothing_tracks(table: FileTable) -> None:
+    assert table.track(file(arrived=ARRIVED + timedelta(days=2)))
+    assert table.track(file(), look_around=True)
+
+
+def test_a_clash_of_transactions_is_no_answer(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clash(**_: Any) -> None:
+        raise refusal("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", clash)
+    with pytest.raises(Exception, match="TransactionCanceled"):
+        FileTable(dynamodb, "files", 400, Clock()).track(file(), look_around=True)
+
+
+def test_more_records_are_asked_for_than_one_request_takes(table: FileTable) -> None:
+    ids = tracked(table, *(str(number) for number in range(3)))
+    missing = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
+    assert table.known([*ids, *missing]) == set(ids)
+
+
+def test_the_longest_key_is_tracked_claimed_and_listed_in_full(table: FileTable) -> None:
+    key = "incoming/" + "ü" * ((1024 - len("incoming/")) // 2)
+    one = file(key=key)
+    assert table.track(one)
+    found = table.claim(RecordId(one.date_prefix, one.file_key), "M1")
+    assert found is not None
+    assert found.listed.key == key
+    assert found.listed.file_key.startswith("sha256:")
+
+
+def test_two_uploads_of_one_key_within_a_second_are_two_files(table: FileTable) -> None:
+    assert table.track(file())
+    assert table.track(file(version_id="v2"))
+    assert len(table.pending(10)) == 2

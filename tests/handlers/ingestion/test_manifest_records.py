@@ -1,0 +1,78 @@
+"""Records of manifests: written by whoever comes first, and never falling back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from handlers.common.ulid import ulid
+from handlers.ingestion.manifest_records import ManifestRecords, record_id
+from handlers.ingestion.states import ManifestStatus
+from tests.handlers.ingestion.cloud import arn
+from tests.handlers.ingestion.conftest import NOW
+
+ID = ulid(NOW, 7)
+FIRST, SECOND = arn(f"{ID}-{'0' * 16}"), arn(f"{ID}-{'0' * 16}-r1")
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def records(dynamodb: Any) -> ManifestRecords:
+    return ManifestRecords(dynamodb, "files", 400, lambda: NOW)
+
+
+def status(records: ManifestRecords) -> str:
+    found = records.get(ID)
+    assert found is not None
+    return found.status
+
+
+def test_a_record_is_found_by_the_manifests_id_alone(records: ManifestRecords) -> None:
+    assert records.get(ID) is None
+    assert records.begin(ID, FIRST, 200)
+    assert records.get(ID) is not None
+    assert record_id(ID).date_prefix == "2026-01-03"
+
+
+def test_beginning_twice_changes_nothing(records: ManifestRecords, dynamodb: Any) -> None:
+    records.begin(ID, FIRST, 200)
+    before = dynamodb.get_item(TableName="files", Key=record_id(ID).key)["Item"]
+    assert records.begin(ID, FIRST, 200)
+    assert dynamodb.get_item(TableName="files", Key=record_id(ID).key)["Item"] == before
+
+
+@pytest.mark.parametrize("end", [ManifestStatus.PROCESSED, ManifestStatus.FAILED])
+def test_a_builder_that_comes_late_does_not_set_back_what_has_ended(
+    records: ManifestRecords, end: ManifestStatus
+) -> None:
+    records.begin(ID, FIRST, 200)
+    assert records.end(ID, FIRST, end, {"processed": 200})
+    assert not records.begin(ID, FIRST, 200)
+    assert status(records) == end
+
+
+def test_a_manifest_that_runs_is_found_by_its_age_and_one_that_has_ended_is_not(records: ManifestRecords) -> None:
+    records.begin(ID, FIRST, 200)
+    assert records.running(NOW) == []
+    assert records.running(LATER) == [(ID, FIRST)]
+    records.end(ID, FIRST, ManifestStatus.PROCESSED, {})
+    assert records.running(LATER) == []
+
+
+def test_a_redrive_takes_a_failed_manifest_and_the_first_execution_has_no_say_any_more(
+    records: ManifestRecords,
+) -> None:
+    records.begin(ID, FIRST, 200)
+    assert not records.begin(ID, SECOND, 200, 1), "it has not failed"
+    records.end(ID, FIRST, ManifestStatus.FAILED, {}, "WHY")
+    assert records.begin(ID, SECOND, 200, 1)
+    assert not records.end(ID, FIRST, ManifestStatus.FAILED, {}, "WHY")
+    assert not records.begin(ID, FIRST, 200)
+    assert status(records) == "running"
+    assert records.running(LATER) == [(ID, SECOND)]
+
+
+def test_a_processed_manifest_is_not_redriven(records: ManifestRecords) -> None:
+    records.begin(ID, FIRST, 200)
+    records.end(ID, FIRST, ManifestStatus.PROCESSED, {})
+    assert not records.begin(ID, SECOND, 200, 1)
