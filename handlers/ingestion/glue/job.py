@@ -7,6 +7,7 @@ The log has counts only.
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,12 @@ from handlers.ingestion.glue.shapes import Shape
 from handlers.ingestion.glue.stages import Stages
 from handlers.ingestion.glue.storage import Storage, resolve
 
-SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Or one date before 1582 fails the whole run.
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+}
 STATUSES = ("processed", "rejected", "superseded")
 
 
@@ -46,13 +52,16 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         storage, arguments.lake_uri, wanted.manifest_id, arguments.run_id, (one.date_prefix for one in wanted.files)
     )
     output.begin()
+    laps = Laps()
     scans = stages.scan(wanted.files, output.rejected) if wanted.files else []
     _refuse_if_too_bad(scans, arguments.max_rejected_share)
+    laps.end("seconds_first_pass")
     seen = Shape()
     for scan in scans:
         seen.merge(scan.shape)
     chosen = given or columns.inferred(seen)
     paths = _written(scans, chosen, seen, stages, output, storage, arguments)
+    laps.end("seconds_second_pass")
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
     output.finish(documents.result(wanted.manifest_id, arguments.run_id, outcomes, chosen.widened))
@@ -65,7 +74,21 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         "parquet_files": sum(len(one) for one in paths.values()),
         "columns": len(chosen.fields),
         "columns_widened": len(chosen.widened),
+        **laps.seconds,
     }
+
+
+class Laps:
+    """How long the parts of a run took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def end(self, part: str) -> None:
+        """Ends a part; the next begins."""
+        now = time.monotonic()
+        self.seconds[part], self._since = round(now - self._since, 3), now
 
 
 def _wanted(arguments: Arguments, storage: Storage) -> documents.FileList:

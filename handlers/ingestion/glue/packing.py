@@ -17,7 +17,8 @@ def writers(estimated_bytes: float, target_bytes: int, cores: int) -> int:
     """How many tasks write."""
     needed = math.ceil(estimated_bytes / target_bytes)
     worthwhile = int(estimated_bytes // (target_bytes / SMALLEST_SHARE))
-    return max(1, needed, min(cores, worthwhile))
+    # Whole rounds: with three tasks on two cores, one core waits for the third.
+    return max(1, needed, min(math.ceil(needed / cores) * cores, worthwhile))
 
 
 def rows_a_file(rows: int, estimated_bytes: float, target_bytes: int) -> int:

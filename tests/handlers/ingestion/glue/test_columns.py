@@ -95,6 +95,29 @@ def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: Type) -> Non
     assert of(*reversed(values)) == kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "fits"),
+    [
+        (Simple("long"), [1, 2**60, None], True),
+        (Simple("long"), [1.5], False),
+        (Simple("double"), [1, 1.5], True),
+        (Simple("double"), [2**60], False),
+        (Simple("integer"), [1], False),
+        (Simple("string"), ["a"], True),
+        (Simple("string"), [1], False),
+        (JSON, ["a"], False),
+        (ListOf(Simple("long")), [[1], []], True),
+        (ListOf(Simple("long")), [["a"]], False),
+        (StructOf((("x", Simple("long")),)), [{"x": 1}, {}], True),
+        (StructOf((("x", Simple("long")),)), [{"x": 1, "y": 2}], False),
+        (StructOf((("x", Simple("long")),)), [{"x": "a"}], False),
+    ],
+)
+def test_a_column_is_left_unconverted_only_if_every_value_seen_fits(kind: Type, values: list[Any], fits: bool) -> None:
+    shape = seen(*({"a": one} for one in values))
+    assert columns.exact(kind, shape.names["a"]) == fits
+
+
 def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
     found = columns.inferred(seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
     assert found.widened == (

@@ -26,7 +26,8 @@ def test_a_usual_manifest_keeps_every_core_busy_and_makes_files_worth_reading() 
     assert writers(110 * MB, 128 * MB, cores=64) == 6, "each file is at least an eighth of the target"
     assert writers(5 * MB, 128 * MB, cores=4) == 1
     assert writers(0, 128 * MB, cores=4) == 1
-    assert writers(20_000 * MB, 128 * MB, cores=4) == 157
+    assert writers(20_000 * MB, 128 * MB, cores=4) == 160
+    assert writers(260 * MB, 128 * MB, cores=2) == 4, "no core waits for a third task"
 
 
 def test_one_huge_file_is_cut_at_about_the_target() -> None:

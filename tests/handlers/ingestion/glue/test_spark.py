@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ DRIFT = [
     b'{"id":2,"n":2.5,"w":"text","o":{"x":2,"y":"z"},"tags":[],"big":9007199254740993,"mixed":{"k":[1]}}',
     '{"id":3,"mixed":"ü","größe":"日本","emoji":"\\ud83d\\ude00","ID":"other case","dt":"taken","_unknown":{"a":1}}'.encode(),
     b'{"id":4,"big":123456789012345678901234567890,"o":null,"w":true}',
+    b'{"id":5,"a.b":1,"with space":2,"semi;colon=(x),{y}":3,"tab\\tline\\n":4,"`tick`":5,"quo\\"te":6,"o":{"x":7,"y":"\\u0000"}}',
 ]
 AWKWARD = ["a b.ndjson", "a+b.ndjson", "100%.ndjson", "a%20b%2F.ndjson", "ü/日本 🎈.MOV", "k" * 900]
 
@@ -45,19 +47,19 @@ def mixed(lake: Lake) -> dict[str, Any]:
         return lake.land(f"incoming/mixed/{name}", content, date)
 
     files = {
-        "plain": land("plain.ndjson", body(good(40))),
-        "gzip": land("really-gzip.txt", gzip.compress(body(good(3, 100)))),
-        "misnamed": land("not-gzip.gz", body(good(2, 200))),
-        "bad": land("bad.ndjson", body([*good(1, 300), b"canary-bad", b"", b"\xff", b"[]", *good(1, 301)])),
+        "plain": land("plain.ndjson", body(good(9000))),
+        "gzip": land("really-gzip.txt", gzip.compress(body(good(3, 10100)))),
+        "misnamed": land("not-gzip.gz", body(good(2, 10200))),
+        "bad": land("bad.ndjson", body([*good(1, 10300), b"canary-bad", b"", b"\xff", b"[]", *good(1, 10301)])),
         "latin": land("latin.ndjson", '{"a":"é"}\n'.encode("latin-1")),
         "empty": land("empty.ndjson", b""),
-        "one line": land("one.ndjson", good(1, 400)[0]),
+        "one line": land("one.ndjson", good(1, 10400)[0]),
         "drift": land("drift.ndjson", body(DRIFT)),
-        "next day": land("next.ndjson", body(good(2, 500)), "2026-01-03"),
-        "gone": land("gone.ndjson", body(good(1, 600))),
-        "old": land("twice.ndjson", body(good(2, 700))),
-        "new": land("twice.ndjson", body(good(1, 710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
-        **{name: land(name, body(good(1, 800 + number))) for number, name in enumerate(AWKWARD)},
+        "next day": land("next.ndjson", body(good(2, 10500)), "2026-01-03"),
+        "gone": land("gone.ndjson", body(good(1, 10600))),
+        "old": land("twice.ndjson", body(good(2, 10700))),
+        "new": land("twice.ndjson", body(good(1, 10710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
+        **{name: land(name, body(good(1, 10800 + number))) for number, name in enumerate(AWKWARD)},
     }
     lake.s3.delete_object(Bucket=LANDING, Key=files["gone"]["key"], VersionId=files["gone"]["versionId"])
     lake.confirm("mixed", list(files.values()))
@@ -93,13 +95,14 @@ def outcome(mixed: dict[str, Any], name: str) -> tuple[str, str, int, int]:
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
-        ("plain", good(40)),
-        ("gzip", good(3, 100)),
-        ("misnamed", good(2, 200)),
-        ("one line", good(1, 400)),
-        ("next day", good(2, 500)),
-        *((name, good(1, 800 + number)) for number, name in enumerate(AWKWARD)),
+        ("plain", good(9000)),
+        ("gzip", good(3, 10100)),
+        ("misnamed", good(2, 10200)),
+        ("one line", good(1, 10400)),
+        ("next day", good(2, 10500)),
+        *((name, good(1, 10800 + number)) for number, name in enumerate(AWKWARD)),
     ],
+    ids=["plain", "gzip", "misnamed", "one line", "next day", *AWKWARD[:-1], "long"],
 )
 def test_a_file_comes_out_line_by_line_whatever_it_is_called_and_however_it_is_packed(
     mixed: dict[str, Any], name: str, lines: list[bytes]
@@ -140,7 +143,7 @@ def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: di
 
 
 def test_values_that_differ_in_kind_are_widened_and_none_is_lost(mixed: dict[str, Any], lake: Lake) -> None:
-    first, second, third, fourth = of(mixed, "drift")
+    first, second, third, fourth, _ = of(mixed, "drift")
     assert (first["n"], second["n"]) == (1.0, 2.5)
     assert [row["w"] for row in (first, second, third, fourth)] == ["1", "text", None, "true"]
     assert [row["mixed"] for row in (first, second, third)] == ["1", '{"k":[1]}', '"ü"']
@@ -166,6 +169,10 @@ def test_a_name_that_can_be_no_column_is_kept_beside_the_columns(mixed: dict[str
     # "ID" and "id" are one column to Athena: it is that of the small letters, and the other stands beside it.
     assert restored(rows[2], ["mixed"]) == json.loads(DRIFT[2])
     assert json.loads(rows[2]["_unknown"]).keys() == {"ID", "dt", "_unknown"}
+
+
+def test_any_name_can_be_that_of_a_column(mixed: dict[str, Any]) -> None:
+    assert restored(of(mixed, "drift")[4]) == json.loads(DRIFT[4])
 
 
 def test_of_two_versions_of_a_key_both_are_kept_and_the_view_shows_the_newer(mixed: dict[str, Any], lake: Lake) -> None:
@@ -196,17 +203,30 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
     lines = [
         b'{"id":1,"at":"2026-01-02T03:04:05Z","price":"12.50","extra":{"a":[1]},"geo":{"x":1}}',
         b'{"id":"seven","at":"yesterday","price":12.505,"geo":{"x":2,"y":3}}',
-        b'{"id":2}',
+        b'{"id":2,"day":"0001-01-01"}',
     ]
     lake.confirm("ddl", [lake.land("incoming/ddl/a", body(lines))])
-    ddl = "id BIGINT, at TIMESTAMP, price DECIMAL(10,2), geo STRUCT<x: INT>, never STRING"
+    ddl = "id BIGINT, at TIMESTAMP, price DECIMAL(10,2), geo STRUCT<x: INT>, day DATE, never STRING"
     assert not lake.run("ddl", "r", schema_ddl=ddl).error
     first, second, third = sorted(lake.rows("ddl"), key=lambda row: int(row["_source_line"]))
     assert (first["id"], first["at"], first["price"]) == (1, "2026-01-02T03:04:05+00:00", "12.50")
     assert json.loads(first["_unknown"]) == {"extra": {"a": [1]}}
     assert (second["id"], second["at"], second["price"], second["geo"]) == (None, None, None, {"x": 2})
     assert json.loads(second["_unknown"]) == json.loads(lines[1])
-    assert (third["id"], third["_unknown"], third["never"]) == (2, None, None)
+    assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
+
+
+def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: Lake) -> None:
+    lines = [
+        b'{"id":%d,"noise":"%s"}' % (number, hashlib.sha512(b"%d" % number).hexdigest().encode())
+        for number in range(24_000)
+    ]
+    lake.confirm("large", [lake.land("incoming/large/a", body(lines))])
+    assert not lake.run("large", "r", target_file_mb=1).error
+    files = [one for one in lake.session.files(LAKE) if "/run=large-" in one["path"]]
+    assert sum(one["rows"] for one in files) == len(lines)
+    assert len(files) > 1
+    assert max(one["bytes"] for one in files) < 1.6 * 1024 * 1024
 
 
 def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake) -> None:
@@ -285,7 +305,7 @@ def test_the_job_runs_from_the_handlers_zip_alone_as_glue_starts_it(lake: Lake, 
 def test_no_key_and_no_line_was_logged_by_any_run(mixed: dict[str, Any], lake: Lake) -> None:
     log = lake.session.log
     assert "job.py" in log, "failed runs have left their traces in it"
-    for canary in ("canary", "incoming/", "n301", LAKE_BUCKET + "/data"):
+    for canary in ("canary", "incoming/", "n10301", LAKE_BUCKET + "/data"):
         assert canary not in log
 
 

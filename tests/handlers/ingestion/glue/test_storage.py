@@ -93,6 +93,12 @@ def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch
     assert not storage.listed("s3://lake/")
 
 
+def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "delete_objects", lambda **_: {"Errors": [{"Key": "canary", "Code": "AccessDenied"}]})
+    with pytest.raises(StorageFailed, match="^DeleteObjects: AccessDenied$"):
+        Bucket(client).delete(["s3://lake/canary"])
+
+
 def test_what_storage_refuses_names_no_key(client: Any) -> None:
     with pytest.raises(StorageFailed) as failed:
         Bucket(client).put("s3://no-such-bucket-/canary", b"canary")
