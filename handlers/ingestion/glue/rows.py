@@ -66,15 +66,18 @@ class Batches:
             column = [one.get(name) for one in records]
             values.append(column if convert is None else _converted(name, convert, column, unknown))
         size = len(records)
-        arrived = datetime.fromisoformat(file.arrived_at)
-        values += [
-            [as_json(one) if one else None for one in unknown],
-            [file.key] * size,
-            [file.version_id] * size,
-            numbers,
-            [arrived] * size,
+        arrays = [
+            pa.array(column, kind) for column, kind in zip(values, self._schema.types[: len(values)], strict=True)
         ]
-        arrays = [pa.array(column, kind.type) for column, kind in zip(values, self._schema, strict=True)]
+        beside, *source = self._schema.types[len(values) :]
+        arrays.append(pa.array([as_json(one) if one else None for one in unknown], beside))
+        key, version, line, arrived = source
+        arrays += [
+            pa.repeat(pa.scalar(file.key, key), size),
+            pa.repeat(pa.scalar(file.version_id, version), size),
+            pa.array(numbers, line),
+            pa.repeat(pa.scalar(datetime.fromisoformat(file.arrived_at), arrived), size),
+        ]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
 

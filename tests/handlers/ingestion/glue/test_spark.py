@@ -219,14 +219,14 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
 def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: Lake) -> None:
     lines = [
         b'{"id":%d,"noise":"%s"}' % (number, hashlib.sha512(b"%d" % number).hexdigest().encode())
-        for number in range(24_000)
+        for number in range(40_000)
     ]
     lake.confirm("large", [lake.land("incoming/large/a", body(lines))])
     assert not lake.run("large", "r", target_file_mb=1).error
     files = [one for one in lake.session.files(LAKE) if "/run=large-" in one["path"]]
     assert sum(one["rows"] for one in files) == len(lines)
     assert len(files) > 1
-    assert max(one["bytes"] for one in files) < 1.6 * 1024 * 1024
+    assert max(one["bytes"] for one in files) < 2.5 * 1024 * 1024, "the size is guessed before anything is written"
 
 
 def test_more_bad_lines_than_allowed_fail_the_run_and_publish_nothing(lake: Lake) -> None:

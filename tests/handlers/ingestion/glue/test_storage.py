@@ -95,7 +95,7 @@ def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch
 
 def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "delete_objects", lambda **_: {"Errors": [{"Key": "canary", "Code": "AccessDenied"}]})
-    with pytest.raises(StorageFailed, match="^DeleteObjects: AccessDenied$"):
+    with pytest.raises(StorageFailed, match=r"^DeleteObjects: AccessDenied$"):
         Bucket(client).delete(["s3://lake/canary"])
 
 
