@@ -302,6 +302,13 @@ def test_the_job_runs_from_the_handlers_zip_alone_as_glue_starts_it(lake: Lake, 
     assert "canary" not in done.stdout + done.stderr
 
 
+def test_what_goes_wrong_on_an_executor_is_told_by_place_and_not_by_content(lake: Lake) -> None:
+    lake.confirm("wrong", [lake.land("incoming/wrong/a", body(good(1)), arrived="canary-time")])
+    done = lake.run("wrong", "r")
+    assert "TaskFailed: ValueError at rows.py:" in done.error
+    assert "canary" not in done.error + lake.session.log
+
+
 def test_no_key_and_no_line_was_logged_by_any_run(mixed: dict[str, Any], lake: Lake) -> None:
     log = lake.session.log
     assert "job.py" in log, "failed runs have left their traces in it"
