@@ -59,10 +59,10 @@ def announced(*names: str) -> list[dict[str, Any]]:
 class World:
     """Everything that acts on one cloud, and what it did."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
         self.cloud = cloud
         self.numbers = count(1)
-        self.log = EventLog("CRITICAL")
+        self.log = EventLog(level)
         self.runs: list[tuple[str, frozenset[str]]] = []
         """Manifest and files of each run that got to its end."""
         self.waiting: list[str] = []

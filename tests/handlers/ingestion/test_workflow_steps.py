@@ -138,6 +138,20 @@ def test_a_failed_run_parks_its_files_with_the_cause(world: World, *, confirmed:
     assert (text(manifest(world), "status"), text(manifest(world), "cause")) == ("failed", "States.TaskFailed")
 
 
+def test_files_that_another_manifest_has_by_now_are_not_touched(world: World) -> None:
+    world.cloud.next_starts.append("delayed")
+    world.builder().handle(announced("a", "b", "c"))
+    world.cloud.passes(901)
+    world.sweeper().sweep()
+    (other,) = world.waiting
+    world.cloud.deliver()
+    (late,) = set(world.waiting) - {other}
+    step(world, "confirm", other)
+    before = {key: item for key, item in world.cloud.items.items() if not key[1].endswith(late[:26])}
+    assert step(world, "fail", late, cause="X") == {}
+    assert before.items() <= world.cloud.items.items()
+
+
 @pytest.mark.parametrize("cause", ["could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
 def test_a_cause_that_could_quote_data_is_not_kept(world: World, cause: str) -> None:
     name = started(world)
