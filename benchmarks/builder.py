@@ -20,25 +20,25 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
 
-import boto3  # noqa: E402 - after the environment it reads
-from botocore.awsrequest import AWSResponse  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
-from handlers.common.clients import CONFIG, WORKERS  # noqa: E402
-from handlers.common.logging import EventLog  # noqa: E402
-from handlers.common.parallel import Parallel  # noqa: E402
-from handlers.common.ulid import ulid  # noqa: E402
-from handlers.ingestion.admission import Admission  # noqa: E402
-from handlers.ingestion.building import ManifestMaker  # noqa: E402
-from handlers.ingestion.environment import SUFFIXES  # noqa: E402
-from handlers.ingestion.file_table import FileTable  # noqa: E402
-from handlers.ingestion.lists import Lists  # noqa: E402
-from handlers.ingestion.manifest_builder import Builder  # noqa: E402
-from handlers.ingestion.manifest_records import ManifestRecords  # noqa: E402
-from handlers.ingestion.workflow import Workflow  # noqa: E402
-from tests.handlers.ingestion.actors import open_gate  # noqa: E402
-from tests.handlers.ingestion.cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions  # noqa: E402
-from tests.handlers.ingestion.test_files import body, record  # noqa: E402
+from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.logging import EventLog
+from handlers.common.parallel import Parallel
+from handlers.common.ulid import ulid
+from handlers.ingestion.admission import Admission
+from handlers.ingestion.building import ManifestMaker
+from handlers.ingestion.environment import SUFFIXES
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.lists import Lists
+from handlers.ingestion.manifest_builder import Builder
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.workflow import Workflow
+from tests.handlers.ingestion.actors import open_gate
+from tests.handlers.ingestion.cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
+from tests.handlers.ingestion.test_files import body, record
 
 CALL_SECONDS = 0.005
 FILES = 1000
@@ -63,12 +63,12 @@ class Stub:
     def client(self, service: str) -> Any:
         """A real client, whose requests end here."""
         make: Any = boto3.client
-        made = make(service, config=CONFIG)
+        made: Any = make(service, config=CONFIG)
         made.meta.events.register("before-send", self._answer)
         return made
 
     def _answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
-        _, service, operation = event_name.split(".")
+        service, operation = event_name.split(".")[1:]
         self.calls[f"{service} {operation}"] += 1
         time.sleep(CALL_SECONDS)
         if service == "s3":
@@ -118,13 +118,18 @@ def _response(request: Any, status: int, content: dict[str, Any] | None = None) 
     return made
 
 
+def clock() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
 def measured(batch: int, workers: int) -> dict[str, float]:
     """One worker taking in all files, batch after batch."""
     stub, log, parallel = Stub(), EventLog("CRITICAL"), Parallel(workers)
     dynamodb = stub.client("dynamodb")
-    where = (dynamodb, "files", 400, lambda: datetime.now(UTC))
+    where = (dynamodb, "files", 400, clock)
     numbers = iter(range(1_000_000))
-    table, clock = FileTable(*where), where[-1]
+    table = FileTable(*where)
     maker = ManifestMaker(
         table,
         ManifestRecords(*where),

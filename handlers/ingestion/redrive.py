@@ -72,6 +72,8 @@ def redrive(
         started = workflow.start(execution)
         if started is not Started.ALREADY:
             return ANSWERS[started], execution
+        if workflow.status(execution) is ExecutionStatus.RUNNING:
+            return Redriven.RUNNING, execution  # it has only not taken the manifest yet
     return Redriven.UNCLEAR, None
 
 

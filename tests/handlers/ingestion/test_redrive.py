@@ -49,6 +49,14 @@ def test_asking_twice_starts_one_execution(world: World) -> None:
     assert world.waiting == [f"{name}-r1"]
 
 
+def test_a_redrive_that_has_not_taken_the_manifest_yet_is_not_overtaken(world: World) -> None:
+    name = failed(world)
+    asked(world, name)
+    world.cloud.inputs[f"{name}-r1"] = "as another version of this command wrote it"
+    assert asked(world, name) is Redriven.RUNNING
+    assert world.waiting == [f"{name}-r1"]
+
+
 def test_a_redrive_under_way_or_done_is_left_alone(world: World) -> None:
     name = failed(world)
     asked(world, name)
