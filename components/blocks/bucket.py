@@ -136,9 +136,16 @@ class Bucket(Block):
         """What a role may do with objects below a prefix: `grant("GetObject", prefix="incoming/*")`."""
         return grant("s3", actions, f"{self.arn}/{prefix}")
 
-    def grant_list(self, prefix: str) -> Grant:
-        """Permission to list keys below a prefix."""
-        return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}})
+    def grant_list(self, prefix: str | None = None) -> Grant:
+        """Permission to list keys below a prefix; without one, also to be told that a key is not there.
+
+        Reading a missing key names no prefix, so a condition on it would fail, and S3 would answer 403 instead of 404.
+        """
+        return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
+
+    def grant_list_versions(self, prefix: str) -> Grant:
+        """Permission to list keys and their versions below a prefix."""
+        return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
 
     def _make_private(self, bucket: s3.Bucket, args: BucketArgs) -> None:
         block = s3.BucketPublicAccessBlock(

@@ -26,13 +26,16 @@ class Kind(Enum):
     EVENT_ARCHIVE = ("event archive", 48)
     EVENT_RULE = ("event rule", 64)
     FUNCTION = ("function", 64)
+    GLUE_JOB = ("Glue job", 255)
     LAYER = ("layer", 64)
     QUEUE = ("queue", 80)
     ROLE = ("role", 64)
+    SECURITY_CONFIGURATION = ("security configuration", 255)
     SCHEDULE = ("schedule", 64)
     STATE_MACHINE = ("state machine", 80)
     TABLE = ("table", 255)
     TOPIC = ("topic", 256)
+    WORKGROUP = ("workgroup", 128)
 
     def __init__(self, label: str, limit: int) -> None:
         self.label = label

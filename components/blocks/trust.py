@@ -16,8 +16,10 @@ class Service(StrEnum):
     """The services that take on roles of ours."""
 
     BACKUP = "backup.amazonaws.com"
+    GLUE = "glue.amazonaws.com"
     LAMBDA = "lambda.amazonaws.com"
     SCHEDULER = "scheduler.amazonaws.com"
+    STATES = "states.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ SENDS = {
         source_arn=False,
         page="https://docs.aws.amazon.com/aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html",
     ),
+    Service.GLUE: Sends(  # the page names no keys for the role that a job runs with
+        source_account=False,
+        source_arn=False,
+        page="https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
+    ),
     Service.LAMBDA: Sends(
         source_account=False,
         source_arn=False,
@@ -44,6 +51,11 @@ SENDS = {
         source_account=True,
         source_arn=True,
         page="https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html",
+    ),
+    Service.STATES: Sends(
+        source_account=True,
+        source_arn=True,
+        page="https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html",
     ),
 }
 

@@ -8,8 +8,14 @@ import pytest
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
-from handlers.ingestion.environment import BuilderEnvironment
+from handlers.common.environment import HandlerEnvironment
 from tests.engine import Engine, Recorded, scope
+
+
+class SampleEnvironment(HandlerEnvironment):
+    manifest_table_name: str
+    record_days: int
+
 
 NAME = "polyphony-test-ingestion-builder"
 ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}"
@@ -23,7 +29,7 @@ def args(settings: dict[str, Any] | None = None, **changes: Any) -> FunctionArgs
             "logical_name": "ManifestBuilder",
             "entry": "handlers.ingestion.manifest_builder.handler",
             "settings": FunctionSettings.model_validate(settings or {}),
-            "environment": BuilderEnvironment,
+            "environment": SampleEnvironment,
             "values": VALUES,
             **changes,
         }
@@ -78,7 +84,7 @@ def test_its_role_may_write_its_own_logs_and_traces_and_nothing_else(engine: Eng
 
 def test_the_environment_is_what_the_handler_reads(engine: Engine) -> None:
     variables = function(engine).one("lambda.Function").inputs["environment"]["variables"]
-    read = BuilderEnvironment(manifest_table_name="files", record_days=400).variables()
+    read = SampleEnvironment(manifest_table_name="files", record_days=400).variables()
     assert variables == {**read, "POWERTOOLS_SERVICE_NAME": "ingestion"}
     assert (variables["LOG_LEVEL"], variables["MANIFEST_TABLE_NAME"]) == ("INFO", "files")
 

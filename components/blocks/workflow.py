@@ -1,0 +1,122 @@
+"""A Step Functions state machine: its own role from grants, logs without data, tracing, and alarms on what fails."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, iam, sfn
+
+from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.grant import Grant, documents, grant
+from components.blocks.names import Kind
+from components.blocks.scope import Block, Scope
+from components.blocks.states import State, definition
+from components.blocks.trust import Service, trust_policy
+
+LOG_DELIVERY = (
+    "CreateLogDelivery",
+    "DeleteLogDelivery",
+    "DescribeLogGroups",
+    "DescribeResourcePolicies",
+    "GetLogDelivery",
+    "ListLogDeliveries",
+    "PutResourcePolicy",
+    "UpdateLogDelivery",
+)
+"""What a state machine's role needs to set its logs up; none of these has a resource level."""
+TRACING = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
+
+
+@dataclass(frozen=True)
+class WorkflowArgs:
+    """One state machine."""
+
+    scope: Scope
+    logical_name: str
+    comment: str
+    start: str
+    states: Mapping[str, State]
+    grants: Sequence[Grant]
+    timeout_seconds: int
+
+
+class Workflow(Block):
+    """A state machine that others start by its ARN."""
+
+    def __init__(self, what: str, args: WorkflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Workflow", what, args.scope, opts)
+        scope = args.scope
+        self.name = scope.name(Kind.STATE_MACHINE, what)
+        self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
+        # Below this prefix AWS keeps one resource policy for all log groups; others run into its size limit.
+        log_group = f"/aws/vendedlogs/states/{self.name}"
+        logs = cloudwatch.LogGroup(
+            self.part("logs"),
+            name=log_group,
+            retention_in_days=scope.foundation.logs.retention_days,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        role_name = scope.name(Kind.ROLE, what)
+        role = iam.Role(
+            self.part("role"),
+            name=role_name,
+            assume_role_policy=trust_policy(Service.STATES, scope.context, self.arn),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        own = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
+        policies = [
+            iam.RolePolicy(
+                self.part("grants" if index == 0 else f"grants-{index + 1}"),
+                name="grants" if index == 0 else f"grants-{index + 1}",
+                role=role.name,
+                policy=text,
+                opts=self.inside(),
+            )
+            for index, text in enumerate(documents([*args.grants, *own]))
+        ]
+        sfn.StateMachine(
+            self.part("machine"),
+            name=self.name,
+            type="STANDARD",
+            role_arn=scope.context.global_arn("iam", f"role/{role_name}"),
+            definition=definition(args.comment, args.start, args.states, args.timeout_seconds),
+            logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
+                level="ERROR",
+                include_execution_data=False,  # inputs and outputs are data
+                log_destination=f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
+            ),
+            tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(role, logs, *policies),
+        )
+        self._watch(what, args)
+        self.register_outputs({"arn": self.arn})
+
+    def grant_start(self) -> Grant:
+        """Permission to start it."""
+        return grant("states", ["StartExecution"], self.arn)
+
+    def grant_describe(self) -> Grant:
+        """Permission to ask what became of its executions."""
+        return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
+
+    def _watch(self, what: str, args: WorkflowArgs) -> None:
+        for metric, severity, says in (
+            ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
+            ("ExecutionsTimedOut", Severity.CRITICAL, "An execution ran out of time."),
+            ("ExecutionThrottled", Severity.WARNING, "Executions are held back by the account's limits."),
+        ):
+            alarm(
+                f"{what}-{metric.lower()}",
+                AlarmArgs(
+                    scope=args.scope,
+                    metric=Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
+                    severity=severity,
+                    threshold=0,
+                    says=f"{args.logical_name}: {says}",
+                    runbook="workflow-failures",
+                ),
+                self.inside(),
+            )
