@@ -4,13 +4,23 @@ Publishes what the policies judge by (`environment`, `usage`, `budget`, `excepti
 outputs, because the engine shows resource policies the one and stack policies the other.
 """
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.blocks.context import Context, Subsystem
 from components.foundation import Foundation
-from components.ingestion import Ingestion, IngestionArgs, monthly_usage
+from components.ingestion import ATTACHED_SERVICES as INGESTION_SERVICES
+from components.ingestion import Ingestion, IngestionArgs
 from components.outputs import Frontend
 from components.settings import IngestionSettings, StackSettings
+from components.usage import monthly_usage
+
+
+def attached_services(settings: StackSettings) -> Mapping[str, str]:
+    """The services that functions and jobs inside the network call; nothing attached, no network."""
+    ingestion = settings.ingestion
+    return INGESTION_SERVICES if ingestion.enabled and ingestion.network_attached else {}
 
 
 class Platform(pulumi.ComponentResource):
@@ -24,11 +34,11 @@ class Platform(pulumi.ComponentResource):
         published = {
             "environment": settings.environment.value,
             "budget": settings.foundation.spend.monthly_budget,
-            "usage": monthly_usage(settings.ingestion) if settings.ingestion.enabled else {},
+            "usage": monthly_usage(settings),
             "exceptions": [one.model_dump(mode="json", by_alias=True) for one in settings.exceptions],
         }
         super().__init__("polyphony:platform:Platform", name, published, opts)
-        self._foundation = Foundation(context, settings.foundation, self._child())
+        self._foundation = Foundation(context, settings.foundation, attached_services(settings), self._child())
         ingestion = self._ingestion(settings.ingestion) if settings.ingestion.enabled else None
         self.frontend = pulumi.Output.all(ingestion=ingestion).apply(
             lambda known: Frontend.of(settings.environment, context.region, known).exported()
@@ -40,4 +50,4 @@ class Platform(pulumi.ComponentResource):
 
     def _ingestion(self, settings: IngestionSettings) -> dict[str, pulumi.Input[str]]:
         scope = self._foundation.scope(Subsystem.INGESTION, settings.log_level)
-        return Ingestion("ingestion", IngestionArgs(scope, settings), self._child()).frontend
+        return Ingestion("ingestion", IngestionArgs(scope, settings, self._foundation.network), self._child()).frontend

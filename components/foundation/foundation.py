@@ -1,6 +1,6 @@
 """What all subsystems stand on, made first; subsystems get it as the scope of their blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -12,6 +12,7 @@ from components.foundation.audit_logs import WHAT as AUDIT_LOGS
 from components.foundation.audit_logs import AuditLogs
 from components.foundation.backup import Backup
 from components.foundation.layer import HandlersLayer
+from components.foundation.network import Network, NetworkArgs
 from components.foundation.spend import Spend
 from components.settings import FoundationSettings, LogLevel
 
@@ -20,8 +21,13 @@ class Foundation(pulumi.ComponentResource):
     """Alerts, audit logs, spend, backup, the handlers' layer."""
 
     def __init__(
-        self, context: Context, settings: FoundationSettings, opts: pulumi.ResourceOptions | None = None
+        self,
+        context: Context,
+        settings: FoundationSettings,
+        attached_services: Mapping[str, str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`attached_services`: what attached functions and jobs call, and which do; none means nothing is attached."""
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._context = context
@@ -30,6 +36,11 @@ class Foundation(pulumi.ComponentResource):
         self.layer = HandlersLayer(context, child)
         own = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
         self.audit_logs = AuditLogs(own, child)
+        self.network = (
+            Network("foundation-network", NetworkArgs(own, settings.network, attached_services), child)
+            if attached_services
+            else None
+        )
         Spend(own, child)
         if settings.backup.enabled:
             Backup(own, child)

@@ -1,4 +1,8 @@
-"""Ingestion's intake: landing bucket → queue → manifest builder → file table."""
+"""Ingestion: landing bucket → queue → manifest builder → file table → workflow → Spark → lake.
+
+Wires the parts: who is granted what, and what each function reads. The protocol between the functions is in
+docs/decisions/0030.
+"""
 
 from dataclasses import dataclass
 
@@ -7,14 +11,33 @@ import pulumi
 from components.blocks.bucket import Bucket, BucketArgs, Lifecycle, NotifyQueue, bucket_name
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
-from components.blocks.function import Function, FunctionArgs, QueueSource
-from components.blocks.queue import Queue, QueueArgs, Sender
+from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.grant import Grant
+from components.blocks.names import Kind
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
+from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
-from components.blocks.table import Table, TableArgs
+from components.blocks.table import Index, Table, TableArgs
+from components.blocks.workflow import Workflow, WorkflowArgs
+from components.foundation.network import Network
+from components.ingestion import runs
+from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
+from components.ingestion.spark import SparkArgs, SparkJob
+from components.ingestion.watch import WatchArgs, watch
 from components.settings import IngestionSettings
-from handlers.ingestion.environment import BuilderEnvironment
+from handlers.ingestion.environment import BuilderEnvironment, StepsEnvironment, SweeperEnvironment
 
 INCOMING = "incoming/"
+OPEN_INDEX = "open"
+GIGABYTE = 1024**3
+ATTACHED_SERVICES = {
+    "glue": "the Spark job asks for its connection",
+    "logs": "the Spark job writes its logs",
+    "monitoring": "the Spark job writes its metrics",
+    "sqs": "asked for by the compliance that attaches the builder",
+    "states": "the builder starts workflows",
+}
+"""What the builder and the Spark job call from inside a network, besides S3 and DynamoDB, and why."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +46,34 @@ class IngestionArgs:
 
     scope: Scope
     settings: IngestionSettings
+    network: Network | None = None
+    """The network to attach to, where the settings ask for it."""
 
 
 class Ingestion(pulumi.ComponentResource):
-    """NDJSON files in, each tracked once."""
+    """NDJSON files in, Parquet out, each file once."""
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)
-        scope, settings = args.scope, args.settings
-        child = pulumi.ResourceOptions(parent=self)
+        self._scope, self._settings = args.scope, args.settings
+        self._network = args.network if args.settings.network_attached else None
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._store()
+        self.job = SparkJob(
+            "ingestion-spark",
+            SparkArgs(args.scope, args.settings.spark, self.lake, self.landing, INCOMING, self._network),
+            self._child,
+        )
+        self._process()
+        self._take_in()
+        self._sweep()
+        watch(WatchArgs(args.scope, args.settings, self.intake, self.builder, self.sweeper), self._child)
+        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        self.frontend: dict[str, pulumi.Input[str]] = {"bucket": self.landing.name, "prefix": INCOMING}
+        self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
+
+    def _store(self) -> None:
+        scope, settings = self._scope, self._settings
         self.files = Table(
             "files",
             TableArgs(
@@ -39,9 +81,11 @@ class Ingestion(pulumi.ComponentResource):
                 logical_name="ManifestTable",
                 hash_key="date_prefix",
                 range_key="file_key",
+                # Sparse: an item has these keys only while it is not in a run.
+                indexes=[Index(OPEN_INDEX, "open_shard", "open_since")],
                 ttl_attribute="ttl",
             ),
-            child,
+            self._child,
         )
         self.intake = Queue(
             "intake",
@@ -52,7 +96,7 @@ class Ingestion(pulumi.ComponentResource):
                 max_receive_count=settings.intake.max_receive_count,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "landing")))],
             ),
-            child,
+            self._child,
         )
         self.landing = Bucket(
             "landing",
@@ -69,8 +113,52 @@ class Ingestion(pulumi.ComponentResource):
                 ],
                 notify=[NotifyQueue(self.intake, prefix=INCOMING)],
             ),
-            child,
+            self._child,
         )
+        self.lake = Lake("ingestion-lake", LakeArgs(scope, settings.lake, settings.spark.schema_ddl), self._child)
+
+    def _process(self) -> None:
+        """The functions behind the workflow's steps, and the workflow."""
+        scope, settings = self._scope, self._settings
+        lake = self.lake.bucket
+        self.steps = Function(
+            "steps",
+            FunctionArgs(
+                scope=scope,
+                logical_name="WorkflowSteps",
+                entry="handlers.ingestion.workflow_steps.handler",
+                settings=settings.steps,
+                environment=StepsEnvironment,
+                values={
+                    "manifest_table_name": self.files.name,
+                    "record_days": settings.intake.table_record_days,
+                    "lake_bucket": lake.name,
+                    "open_shards": settings.manifests.open_shards,
+                },
+                grants=[
+                    self.files.grant("GetItem", "UpdateItem"),
+                    lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
+                    lake.grant_list(),
+                ],
+            ),
+            self._child,
+        )
+        self.workflow = Workflow(
+            "workflow",
+            WorkflowArgs(
+                scope=scope,
+                logical_name="ManifestWorkflow",
+                comment="One manifest: confirm its files, run Spark, mark what became of them",
+                start=runs.start(),
+                states=runs.states(self.steps, self.job, settings.spark),
+                grants=[self.steps.grant_invoke(), self.job.grant_run()],
+                timeout_seconds=runs.longest_seconds(settings.spark),
+            ),
+            self._child,
+        )
+
+    def _take_in(self) -> None:
+        scope, settings = self._scope, self._settings
         self.builder = Function(
             "manifest-builder",
             FunctionArgs(
@@ -79,11 +167,11 @@ class Ingestion(pulumi.ComponentResource):
                 entry="handlers.ingestion.manifest_builder.handler",
                 settings=settings.builder,
                 environment=BuilderEnvironment,
-                values={
-                    "manifest_table_name": self.files.name,
-                    "record_days": settings.intake.table_record_days,
-                },
-                grants=[self.files.grant("PutItem")],
+                values=self._building(),
+                grants=self._building_grants(),
+                attachment=(
+                    Attachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
+                ),
                 queues=[
                     QueueSource(
                         self.intake,
@@ -93,14 +181,82 @@ class Ingestion(pulumi.ComponentResource):
                     )
                 ],
             ),
-            child,
+            self._child,
         )
-        Dashboard("overview", DashboardArgs(scope, self._charts()), child)
-        self.frontend: dict[str, pulumi.Input[str]] = {"bucket": self.landing.name, "prefix": INCOMING}
-        self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
+
+    def _sweep(self) -> None:
+        scope, settings = self._scope, self._settings
+        manifests = settings.manifests
+        failed = DeadLetterQueue("sweeper-failed", DeadLetterQueueArgs(scope, "SweeperFailed"), self._child)
+        self.sweeper = Function(
+            "sweeper",
+            FunctionArgs(
+                scope=scope,
+                logical_name="Sweeper",
+                entry="handlers.ingestion.sweeper.handler",
+                settings=settings.sweeper,
+                environment=SweeperEnvironment,
+                values={
+                    **self._building(),
+                    "landing_bucket": self.landing.name,
+                    "landing_prefix": INCOMING,
+                    "claim_seconds": manifests.claim_minutes * 60,
+                    "flush_seconds": manifests.flush_minutes * 60,
+                    "reconcile_days": manifests.reconcile_days,
+                },
+                grants=[*self._building_grants(), *self._sweeping_grants()],
+                asynchronous=Asynchronous(failed),
+            ),
+            self._child,
+        )
+        for what, expression in (
+            ("sweep", f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})"),
+            ("reconcile", f"cron(0 {manifests.reconcile_hour_utc} * * ? *)"),
+        ):
+            Schedule(
+                what,
+                ScheduleArgs(scope, what.capitalize(), expression, self.sweeper, {"kind": what}),
+                self._child,
+            )
+
+    def _building(self) -> dict[str, object]:
+        """What whoever builds a manifest reads from its environment."""
+        settings, scope = self._settings, self._scope
+        return {
+            "manifest_table_name": self.files.name,
+            "record_days": settings.intake.table_record_days,
+            "lake_bucket": self.lake.bucket.name,
+            "state_machine_arn": scope.context.arn(
+                "states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}"
+            ),
+            "files_per_manifest": settings.manifests.files,
+            "open_shards": settings.manifests.open_shards,
+            "allowed_suffixes": ",".join(settings.intake.allowed_suffixes),
+            "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
+        }
+
+    def _building_grants(self) -> list[Grant]:
+        """What whoever builds a manifest may do."""
+        return [
+            self.files.grant("PutItem", "UpdateItem", "ConditionCheckItem"),
+            self.files.grant("Query", index=OPEN_INDEX),
+            self.lake.bucket.grant("PutObject", prefix=f"{MANIFESTS}/*"),
+            self.workflow.grant_start(),
+        ]
+
+    def _sweeping_grants(self) -> list[Grant]:
+        """What the sweeper may do besides."""
+        return [
+            self.files.grant("GetItem", "BatchGetItem"),
+            self.lake.bucket.grant("GetObject", prefix=f"{MANIFESTS}/*"),
+            self.lake.bucket.grant_list(),
+            self.landing.grant_list_versions(f"{INCOMING}*"),
+            self.workflow.grant_describe(),
+        ]
 
     def _charts(self) -> list[list[Chart]]:
         return [
             [function_chart(self.builder), duration_chart(self.builder)],
             [queue_chart(self.intake), table_chart(self.files)],
+            [function_chart(self.sweeper), function_chart(self.steps)],
         ]

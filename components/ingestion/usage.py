@@ -1,46 +1,112 @@
 """How much ingestion is used in a month, from its load settings: what the cost model prices.
 
-Keys are the Pulumi names of the blocks. Figures that no document gives are marked as assumed.
+Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
+are constants here, each marked as assumed; benchmarks/ measures those that can be measured.
 """
+
+from collections.abc import Mapping
 
 from components.settings.ingestion import IngestionSettings
 
 DAYS = 30
+GB = 1024**3
+
 MILLISECONDS_PER_FILE = 10
-"""Assumed: the time one tracked file takes of an invocation."""
+"""Assumed: the time that one tracked file takes of an invocation."""
 MILLISECONDS_PER_BATCH = 60
 """Assumed: what one invocation takes besides its files."""
-RECORD_BYTES = 500
-"""Assumed: the size of one file's record."""
-AVERAGE_BATCH = 2
-"""Assumed: files in a batch at this load; the window is short against the time between files."""
-LOG_BYTES_PER_INVOCATION = 600
-"""Assumed."""
+RECORD_BYTES = 700
+"""Assumed: the size of one file's record, its index entry included."""
+LOG_BYTES_PER_CALL = 600
+"""Assumed: what one invocation of a function writes."""
+LOG_BYTES_PER_RUN = 200_000
+"""Assumed: what one Spark run writes to its three log groups, each."""
+PARQUET_SHARE = 0.2
+"""Assumed: the size of zstd Parquet as a share of the NDJSON it was made from."""
+LAKE_MONTHS = 12
+"""Assumed: months of data in the lake when its cost is looked at; it keeps growing."""
+OBJECTS_PER_RUN = 8
+"""Assumed: Parquet files, pointers, lists and results that one run writes."""
+QUERIED_SHARE = 0.5
+"""Assumed: share of the lake that queries of one month scan in all."""
+WRITES_PER_FILE = 3
+"""Tracked, claimed, manifested or finished; each a write unit of 1 KB."""
+INDEX_WRITES_PER_FILE = 4
+"""Pending in, pending out, claimed in, claimed out."""
+TRANSITIONS_PER_RUN = 6
+"""Start, confirm, choose, run, mark, done."""
 
-Usage = dict[str, dict[str, float]]
+Usage = dict[str, Mapping[str, float]]
 
 
 def monthly_usage(settings: IngestionSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
     files = settings.load.files_per_day * DAYS
-    gigabytes_a_day = settings.load.files_per_day * settings.load.file_megabytes / 1024
-    batches = files / AVERAGE_BATCH
-    milliseconds = MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * AVERAGE_BATCH
+    gigabytes = files * settings.load.file_megabytes / 1024
+    runs = files / settings.manifests.files
+    return {**_intake(settings, files, gigabytes), **_runs(settings, files, runs), **_lake(gigabytes, runs)}
+
+
+def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usage:
+    # At a low load the window closes before the batch is full, so the load decides how many batches there are.
+    per_window = files / (DAYS * 86_400) * settings.intake.batch_window_seconds
+    batches = files / min(settings.intake.batch_size, max(1.0, per_window))
+    records_gb = settings.load.files_per_day * settings.intake.table_record_days * RECORD_BYTES / GB
     return {
         "ingestion-landing": {
-            "storageGb": gigabytes_a_day * settings.intake.landing_days,
+            "storageGb": gigabytes / DAYS * settings.intake.landing_days,
             "puts": files,
             "gets": files,
         },
         "ingestion-intake": {"messages": files, "batches": batches},
         "ingestion-manifest-builder": {
             "invocations": batches,
-            "milliseconds": milliseconds,
-            "logGb": batches * LOG_BYTES_PER_INVOCATION / 1024**3,
+            "milliseconds": MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / batches,
+            "logGb": batches * LOG_BYTES_PER_CALL / GB,
         },
         "ingestion-files": {
-            "writes": files,
-            "reads": 0,
-            "storageGb": settings.load.files_per_day * settings.intake.table_record_days * RECORD_BYTES / 1024**3,
+            "writes": files * WRITES_PER_FILE,
+            "indexWrites": files * INDEX_WRITES_PER_FILE,
+            "reads": batches * settings.manifests.open_shards,
+            "storageGb": records_gb,
         },
+    }
+
+
+def _runs(settings: IngestionSettings, files: float, runs: float) -> Usage:
+    sweeps = DAYS * 24 * 60 / settings.manifests.sweep_minutes
+    steps = 2 * runs
+    return {
+        "ingestion-spark": {
+            "runs": runs,
+            "minutes": settings.load.run_minutes,
+            "logGb": runs * LOG_BYTES_PER_RUN / GB,
+        },
+        "ingestion-workflow": {"transitions": runs * TRANSITIONS_PER_RUN, "logGb": 0},
+        "ingestion-steps": {
+            "invocations": steps,
+            "milliseconds": MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, steps),
+            "logGb": steps * LOG_BYTES_PER_CALL / GB,
+        },
+        "ingestion-sweeper": {
+            "invocations": sweeps,
+            "milliseconds": MILLISECONDS_PER_BATCH,
+            "logGb": sweeps * LOG_BYTES_PER_CALL / GB,
+        },
+        "ingestion-sweeper-failed": {"messages": 0},
+    }
+
+
+def _lake(gigabytes: float, runs: float) -> Usage:
+    kept = gigabytes * PARQUET_SHARE * LAKE_MONTHS
+    objects = runs * OBJECTS_PER_RUN
+    return {
+        "ingestion-lake": {
+            "storageGb": kept,
+            "puts": objects,
+            "gets": objects,
+            "tieredObjects": objects,
+            "monitoredObjects": objects * LAKE_MONTHS,
+            "scannedTb": kept * QUERIED_SHARE / 1024,
+        }
     }

@@ -107,6 +107,30 @@ class IdentitySettings(Settings):
         return self
 
 
+class NetworkSettings(Settings):
+    """The network that functions and jobs may be attached to; nothing of it is built unless one is."""
+
+    vpc_id: Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]+$")] | None = None
+    """A network that is already there; none builds one when it is needed."""
+    subnet_ids: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")], ...] = ()
+    """Its private subnets. Its endpoints, or its way out, are its owner's business."""
+    cidr: Annotated[str, StringConstraints(pattern=r"^[0-9.]+/16$")] = "10.64.0.0/16"
+    """Addresses of a network that is built; each zone gets a 256th of it."""
+    zones: Annotated[tuple[Literal["a", "b", "c", "d", "e", "f"], ...], Field(min_length=1, max_length=3)] = ("a", "b")
+    """Availability zones of a network that is built; interface endpoints are paid for each."""
+
+    def subnet_cidr(self, index: int) -> str:
+        """The addresses of one subnet."""
+        first, second, *_ = self.cidr.split(".")
+        return f"{first}.{second}.{index}.0/24"
+
+    @model_validator(mode="after")
+    def _a_network_has_subnets(self) -> "NetworkSettings":
+        if (self.vpc_id is None) != (not self.subnet_ids):
+            raise ValueError("vpcId and subnetIds go together: give both, or neither to have a network built")
+        return self
+
+
 class FoundationSettings(Settings):
     """What all subsystems stand on."""
 
@@ -120,3 +144,4 @@ class FoundationSettings(Settings):
     spend: SpendSettings
     backup: BackupSettings = BackupSettings()
     identity: IdentitySettings
+    network: NetworkSettings = NetworkSettings()

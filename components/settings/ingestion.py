@@ -1,10 +1,13 @@
-"""Settings of ingestion: the load it is built for, and the intake of files."""
+"""Settings of ingestion: the load it is built for, its intake, manifests, Spark runs and catalogue."""
 
+from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+
+Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class LoadSettings(Settings):
@@ -16,6 +19,8 @@ class LoadSettings(Settings):
     """Their average size."""
     peak_files_per_hour: Annotated[int, Field(ge=1)] = 1_000
     """Files in the busiest hour."""
+    run_minutes: Annotated[float, Field(gt=0)] = 4
+    """How long one Spark run takes."""
 
 
 class IntakeSettings(Settings):
@@ -23,18 +28,103 @@ class IntakeSettings(Settings):
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Files that one invocation is given at most."""
-    batch_window_seconds: Annotated[int, Field(ge=0, le=300)] = 5
+    batch_window_seconds: Annotated[int, Field(ge=0, le=300)] = 60
     """How long the queue waits for a batch to fill; above ten files a batch it must be at least 1."""
     max_receive_count: Annotated[int, Field(ge=3, le=1000)] = 5
     """Attempts at a message before it is parked in the dead-letter queue."""
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
     """The most invocations that the queue starts at once."""
-    table_record_days: Annotated[int, Field(ge=1, le=3653)] = 400
+    oldest_message_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    """An alarm rings when a message has waited longer."""
+    allowed_suffixes: tuple[Annotated[str, StringConstraints(pattern=r"^\.[a-z0-9.]+$")], ...] = (
+        ".ndjson",
+        ".ndjson.gz",
+        ".jsonl",
+        ".jsonl.gz",
+        ".json",
+        ".json.gz",
+    )
+    """Files that are taken, compared without regard to case; an empty list takes all. Others are rejected."""
+    max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
+    """Larger files are rejected."""
+    table_record_days: Days = 400
     """Days that a file's record is kept, so that a late repeat is still recognised."""
-    landing_days: Annotated[int, Field(ge=1, le=3653)] = 90
+    landing_days: Days = 30
     """Days that a file stays in the landing bucket; the lake keeps its content."""
-    old_version_days: Annotated[int, Field(ge=1, le=3653)] = 30
+    old_version_days: Days = 30
     """Days that an overwritten or deleted version stays."""
+
+
+class ManifestSettings(Settings):
+    """How files are gathered into runs."""
+
+    files: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Files of one manifest."""
+    open_shards: Annotated[int, Field(ge=1, le=16)] = 2
+    """Partitions of the index of files that are not in a run yet."""
+    flush_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    """Files that wait longer go into a manifest of however many there are."""
+    sweep_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    """How often the sweeper looks after what was left."""
+    claim_minutes: Annotated[int, Field(ge=5, le=1440)] = 15
+    """A claim older than this belongs to a builder that is gone; no function lives that long."""
+    reconcile_hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
+    """The hour at which the bucket is compared with the table."""
+    reconcile_days: Annotated[int, Field(ge=1, le=30)] = 2
+    """How far back that comparison goes."""
+    pending_alarm_minutes: Annotated[int, Field(ge=1, le=10_080)] = 120
+    """An alarm rings when a file has been pending longer."""
+
+
+class WorkerType(StrEnum):
+    """Glue's workers for batch jobs (G.025X exists for streaming jobs only)."""
+
+    G_1X = "G.1X"
+    G_2X = "G.2X"
+    G_4X = "G.4X"
+
+
+class ExecutionClass(StrEnum):
+    """Whether a run starts at once, or may wait for spare capacity at a lower price."""
+
+    STANDARD = "STANDARD"
+    FLEX = "FLEX"
+
+
+class SparkSettings(Settings):
+    """The Spark job that turns a manifest into Parquet."""
+
+    glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[0-9]$")] = "5.1"
+    worker_type: WorkerType = WorkerType.G_1X
+    workers: Annotated[int, Field(ge=2, le=100)] = 2
+    execution_class: ExecutionClass = ExecutionClass.STANDARD
+    timeout_minutes: Annotated[int, Field(ge=1, le=480)] = 30
+    """A run is stopped after this long, and its manifest marked as failed."""
+    concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Runs at once. Glue's own default is 1, which would cap the whole system; an account allows about 50."""
+    schema_ddl: str = ""
+    """The data's columns as Spark writes them (`id BIGINT, name STRING`); empty infers them in each run."""
+    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """A run fails when a larger share of its lines cannot be read; below it, they are set aside and counted."""
+    target_file_megabytes: Annotated[int, Field(ge=8, le=1024)] = 128
+    """The size that Parquet files are aimed at."""
+    encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
+    """A customer key for logs and bookmarks; Glue encrypts those with nothing else. S3 output is always encrypted."""
+
+
+class LakeSettings(Settings):
+    """What is kept, and how it may be asked."""
+
+    manifest_days: Days = 90
+    """Days that lists and results of runs are kept."""
+    rejected_days: Days = 365
+    """Days that lines which could not be read are kept."""
+    query_result_days: Days = 7
+    """Days that results of Athena queries are kept."""
+    scan_limit_gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 100
+    """An Athena query that would read more is stopped."""
+    first_day: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")] = "2024-01-01"
+    """The first day that the catalogue's partitions reach back to."""
 
 
 class IngestionSettings(SubsystemSettings):
@@ -42,5 +132,14 @@ class IngestionSettings(SubsystemSettings):
 
     load: LoadSettings = LoadSettings()
     intake: IntakeSettings = IntakeSettings()
+    manifests: ManifestSettings = ManifestSettings()
+    spark: SparkSettings = SparkSettings()
+    lake: LakeSettings = LakeSettings()
+    network_attached: bool = False
+    """Whether the builder and the Spark job run inside the network: for compliance, they need nothing there."""
     builder: FunctionSettings = FunctionSettings()
     """The function that tracks files and builds manifests."""
+    sweeper: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
+    """The function that looks after what was left."""
+    steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
+    """The function behind the workflow's steps."""

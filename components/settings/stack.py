@@ -57,6 +57,14 @@ class StackSettings(Settings):
             yield Problem(
                 "foundation.alerts.emails", "[]", f"at least one address in {self.environment}: alarms need a reader"
             )
+        claim_seconds = self.ingestion.manifests.claim_minutes * 60
+        for name, function in (("builder", self.ingestion.builder), ("sweeper", self.ingestion.sweeper)):
+            if function.timeout_seconds >= claim_seconds:
+                yield Problem(
+                    f"ingestion.{name}.timeoutSeconds",
+                    str(function.timeout_seconds),
+                    f"below manifests.claimMinutes ({claim_seconds} s): a claim must outlive whoever made it",
+                )
         intake = self.ingestion.intake
         if intake.batch_size > 10 and intake.batch_window_seconds < 1:
             yield Problem(

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import boto3
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog
@@ -84,7 +84,7 @@ class Sweeper:
         self._log = log
         self._clock = clock
 
-    def sweep(self) -> Swept:
+    def sweep(self, *, flush_all: bool = False) -> Swept:
         """One round. What fails in it is logged and counted, and met again by the next one."""
         released, resolved, failed = self._resolve_claims()
         settled, more_failed = self._settle_runs()
@@ -93,7 +93,7 @@ class Sweeper:
         # Before anything is built, so that the alarm on it hears of files which building does not help.
         tried: set[RecordId] = set()
         manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
-        files = self._maker.flush(tried, self._ages.flush)
+        files = self._maker.flush(tried, timedelta() if flush_all else self._ages.flush)
         swept = Swept(int(seconds), manifests, files, released, resolved, settled, failed + more_failed)
         self._log.info("sweep", **asdict(swept))
         return swept
@@ -151,7 +151,8 @@ class Sweeper:
 class Call(BaseModel):
     """What the schedules send."""
 
-    kind: Annotated[Literal["sweep", "reconcile"], Field()]
+    kind: Literal["sweep", "flush", "reconcile"]
+    """`flush` is a person's: a sweep that lets no file wait for its manifest to be full."""
 
 
 @cache
@@ -208,8 +209,9 @@ def _now() -> datetime:
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """The entry point of the function."""
     sweeper, reconciler = _made()
-    if Call.model_validate(event).kind == "reconcile":
+    kind = Call.model_validate(event).kind
+    if kind == "reconcile":
         return asdict(reconciler.start())
-    swept = asdict(sweeper.sweep())
+    swept = asdict(sweeper.sweep(flush_all=kind == "flush"))
     # A walk that was too long for one invocation goes on, until it is through.
     return swept | asdict(reconciler.go_on())

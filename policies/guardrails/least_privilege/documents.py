@@ -11,6 +11,7 @@ IDS_OF_AWS = frozenset(
     {
         "batch:TerminateJob",
         "ec2:CreateNetworkInterface",
+        "ec2:CreateTags",
         "ec2:DeleteNetworkInterface",
         "mediaconvert:CancelJob",
         "mediaconvert:GetJob",

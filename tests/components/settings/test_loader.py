@@ -66,14 +66,15 @@ def test_a_wrong_choice_names_all_choices() -> None:
     [
         ({"intak": {}}, "ingestion.intak: is not a setting; did you mean intake?"),
         ({"log_level": "INFO"}, "ingestion.log_level: is not a setting; did you mean logLevel?"),
-        (
-            {"zzz": 1},
-            "ingestion.zzz: is not a setting; known here: builder, enabled, intake, load, logLevel",
-        ),
     ],
 )
 def test_an_unknown_key_is_an_error_with_a_suggestion(given: dict[str, Any], says: str) -> None:
     assert problems(config(ingestion=given)) == [says]
+
+
+def test_an_unknown_key_like_no_other_is_an_error_with_all_that_are_known() -> None:
+    (problem,) = problems(config({**FOUNDATION, "logs": {"zzz": 1}}))
+    assert problem == "foundation.logs.zzz: is not a setting; known here: accessLogDays, retentionDays"
 
 
 def test_an_unknown_section_is_an_error_with_a_suggestion() -> None:

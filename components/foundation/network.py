@@ -1,0 +1,162 @@
+"""A network, built only when something enabled is attached to one; or the one that the settings name.
+
+Private subnets without a route out: S3 and DynamoDB are reached by gateway endpoints, which are free, and what else the
+attached functions and jobs call by interface endpoints, which are paid by the hour and zone. No NAT.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, vpc
+
+from components.blocks.scope import Scope
+from components.settings.foundation import NetworkSettings
+
+HTTPS = 443
+ANYWHERE = "0.0.0.0/0"
+GATEWAY_SERVICES = ("s3", "dynamodb")
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    """What the network is for."""
+
+    scope: Scope
+    settings: NetworkSettings
+    services: Mapping[str, str]
+    """Services that what is attached calls, besides S3 and DynamoDB, each with who calls it: it is paid for."""
+
+
+class Network(pulumi.ComponentResource):
+    """Subnets and security groups for functions and Glue jobs."""
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:Network", name, None, opts)
+        self._scope, self._settings = args.scope, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.subnet_ids: Sequence[pulumi.Input[str]]
+        self.vpc_id: pulumi.Input[str]
+        if args.settings.vpc_id is not None:
+            self.vpc_id, self.subnet_ids = args.settings.vpc_id, args.settings.subnet_ids
+        else:
+            self.vpc_id, self.subnet_ids = self._built(args.services)
+        self.vpc_arn = pulumi.Output.concat(self._scope.context.arn("ec2", "vpc/"), self.vpc_id)
+        self.functions = self._group("functions", "Functions: out by HTTPS, nothing in")
+        self._rule_out("functions", self.functions, cidr=ANYWHERE)
+        self.glue = self._group("glue", "Glue: its workers among themselves, out by HTTPS")
+        self._among_themselves("glue", self.glue)
+        self._rule_out("glue", self.glue, cidr=ANYWHERE)
+        self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
+        self.register_outputs({"vpcId": self.vpc_id})
+
+    def _tags(self, what: str) -> dict[str, str]:
+        return self._scope.tags(f"{self._scope.context.stack_label}-{what}")
+
+    def _built(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
+        settings, region = self._settings, self._scope.context.region
+        made = ec2.Vpc(
+            "foundation-network-vpc",
+            cidr_block=settings.cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,  # private names of interface endpoints need it
+            tags=self._tags("vpc"),
+            opts=self._child,
+        )
+        # The group that every VPC brings is used by nothing here, so it lets nothing through.
+        ec2.DefaultSecurityGroup(
+            "foundation-network-default-group", vpc_id=made.id, tags=self._tags("unused"), opts=self._child
+        )
+        routes = ec2.RouteTable(
+            "foundation-network-routes", vpc_id=made.id, tags=self._tags("private"), opts=self._child
+        )
+        subnets = []
+        for index, zone in enumerate(settings.zones):
+            subnet = ec2.Subnet(
+                f"foundation-network-private-{zone}",
+                vpc_id=made.id,
+                cidr_block=settings.subnet_cidr(index),
+                availability_zone=f"{region}{zone}",
+                map_public_ip_on_launch=False,
+                tags=self._tags(f"private-{zone}"),
+                opts=self._child,
+            )
+            ec2.RouteTableAssociation(
+                f"foundation-network-routes-{zone}", subnet_id=subnet.id, route_table_id=routes.id, opts=self._child
+            )
+            subnets.append(subnet)
+        for service in GATEWAY_SERVICES:
+            ec2.VpcEndpoint(
+                f"foundation-network-{service}",
+                vpc_id=made.id,
+                service_name=f"com.amazonaws.{region}.{service}",
+                vpc_endpoint_type="Gateway",
+                route_table_ids=[routes.id],
+                tags=self._tags(service),
+                opts=self._child,
+            )
+        self.vpc_id = made.id
+        self._interfaces([subnet.id for subnet in subnets], services)
+        return made.id, [subnet.id for subnet in subnets]
+
+    def _interfaces(self, subnets: Sequence[pulumi.Input[str]], services: Mapping[str, str]) -> None:
+        if not services:
+            return
+        group = self._group("endpoints", "Endpoints: in by HTTPS from the network")
+        vpc.SecurityGroupIngressRule(
+            "foundation-network-endpoints-in",
+            security_group_id=group.id,
+            cidr_ipv4=self._settings.cidr,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            tags=self._tags("endpoints"),
+            opts=self._child,
+        )
+        for service, caller in sorted(services.items()):
+            ec2.VpcEndpoint(
+                f"foundation-network-{service}",
+                vpc_id=self.vpc_id,
+                service_name=f"com.amazonaws.{self._scope.context.region}.{service}",
+                vpc_endpoint_type="Interface",
+                private_dns_enabled=True,
+                subnet_ids=list(subnets),
+                security_group_ids=[group.id],
+                tags={**self._tags(service), "Reason": caller},
+                opts=self._child,
+            )
+
+    def _group(self, what: str, says: str) -> ec2.SecurityGroup:
+        return ec2.SecurityGroup(
+            f"foundation-network-{what}-group",
+            name=f"{self._scope.context.stack_label}-{what}",
+            description=says,
+            vpc_id=self.vpc_id,
+            revoke_rules_on_delete=True,
+            tags=self._tags(what),
+            opts=self._child,
+        )
+
+    def _rule_out(self, what: str, group: ec2.SecurityGroup, cidr: str) -> None:
+        vpc.SecurityGroupEgressRule(
+            f"foundation-network-{what}-out",
+            security_group_id=group.id,
+            cidr_ipv4=cidr,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            tags=self._tags(what),
+            opts=self._child,
+        )
+
+    def _among_themselves(self, what: str, group: ec2.SecurityGroup) -> None:
+        """Glue refuses a network whose workers may not talk to each other on every port."""
+        for rule, direction in ((vpc.SecurityGroupIngressRule, "in"), (vpc.SecurityGroupEgressRule, "across")):
+            rule(
+                f"foundation-network-{what}-{direction}",
+                security_group_id=group.id,
+                referenced_security_group_id=group.id,
+                ip_protocol="-1",
+                tags=self._tags(what),
+                opts=self._child,
+            )

@@ -1,0 +1,180 @@
+"""The lake: where Parquet, pointers and lists are kept, and how Athena reads it.
+
+The catalogue's table reads pointers, not data: text files that name the Parquet files of complete runs (Hive's symlink
+input format). Its partition is the date, projected, so nothing ever has to be registered.
+"""
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import athena, glue
+
+from components.blocks.archive import ROOT
+from components.blocks.bucket import Bucket, BucketArgs, Lifecycle
+from components.blocks.names import Kind
+from components.blocks.scope import Scope
+from components.settings.ingestion import LakeSettings
+
+POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
+SCRIPTS, QUERIES = "scripts", "queries"
+GIGABYTE = 1024**3
+
+OWN_COLUMNS = (
+    ("_source_key", "string"),
+    ("_source_version", "string"),
+    ("_source_line", "bigint"),
+    ("_arrived_at", "timestamp"),
+    ("_unknown", "string"),
+)
+"""What every row carries besides its data."""
+NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
+"""The view's text: the very query that is tried on Spark."""
+HIVE_TYPES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
+PRESTO_TYPES = {"string": "varchar", "int": "integer", "binary": "varbinary", "float": "real"}
+
+
+@dataclass(frozen=True)
+class LakeArgs:
+    """What the lake needs."""
+
+    scope: Scope
+    settings: LakeSettings
+    schema_ddl: str
+
+
+class Lake(pulumi.ComponentResource):
+    """Bucket, catalogue and workgroup."""
+
+    def __init__(self, name: str, args: LakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:ingestion:Lake", name, None, opts)
+        scope, settings = args.scope, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.bucket = Bucket(
+            "lake",
+            BucketArgs(
+                scope=scope,
+                logical_name="LakeBucket",
+                lifecycle=[
+                    Lifecycle("tier-data", f"{DATA}/", intelligent_tiering_days=0),
+                    Lifecycle("expire-lists", f"{MANIFESTS}/", settings.manifest_days),
+                    Lifecycle("expire-rejected", f"{REJECTED}/", settings.rejected_days),
+                    Lifecycle("expire-queries", f"{QUERIES}/", settings.query_result_days),
+                ],
+            ),
+            self._child,
+        )
+        self.uri = f"s3://{self.bucket.name}"
+        self.database = f"{scope.context.stack_label}-{scope.subsystem}".replace("-", "_")
+        database = glue.CatalogDatabase(
+            "ingestion-lake-database",
+            name=self.database,
+            description="Files taken in, as rows",
+            tags=scope.tags("LakeDatabase"),
+            opts=self._child,
+        )
+        self._table(database, args)
+        self._view(database, args)
+        athena.Workgroup(
+            "ingestion-lake-workgroup",
+            name=scope.name(Kind.WORKGROUP, "lake"),
+            force_destroy=not scope.foundation.data.deletion_protection,
+            configuration=athena.WorkgroupConfigurationArgs(
+                enforce_workgroup_configuration=True,
+                publish_cloudwatch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=int(settings.scan_limit_gigabytes * GIGABYTE),
+                result_configuration=athena.WorkgroupConfigurationResultConfigurationArgs(
+                    output_location=f"{self.uri}/{QUERIES}/",
+                    encryption_configuration=athena.WorkgroupConfigurationResultConfigurationEncryptionConfigurationArgs(
+                        encryption_option="SSE_S3"
+                    ),
+                ),
+            ),
+            tags=scope.tags("LakeWorkgroup"),
+            opts=self._child,
+        )
+        self.register_outputs({"bucket": self.bucket.name, "database": self.database})
+
+    def _table(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
+        glue.CatalogTable(
+            "ingestion-lake-table",
+            database_name=database.name,
+            name="rows",
+            description="Every row of every version that was taken in; the view `newest` has each key's newest version",
+            table_type="EXTERNAL_TABLE",
+            partition_keys=[glue.CatalogTablePartitionKeyArgs(name="dt", type="string")],
+            parameters={
+                "EXTERNAL": "TRUE",
+                "projection.enabled": "true",
+                "projection.dt.type": "date",
+                "projection.dt.format": "yyyy-MM-dd",
+                "projection.dt.range": f"{args.settings.first_day},NOW",
+                "storage.location.template": f"{self.uri}/{POINTERS}/dt=${{dt}}/",
+            },
+            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
+                location=f"{self.uri}/{POINTERS}/",
+                input_format="org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
+                output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                    serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+                ),
+                columns=[
+                    glue.CatalogTableStorageDescriptorColumnArgs(name=name, type=kind)
+                    for name, kind in columns(args.schema_ddl)
+                ],
+            ),
+            opts=self._child,
+        )
+
+    def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
+        listed = [*columns(args.schema_ddl), ("dt", "string")]
+        sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
+        view = {
+            "originalSql": sql,
+            "catalog": "awsdatacatalog",
+            "schema": self.database,
+            "columns": [{"name": name, "type": _presto(kind)} for name, kind in listed],
+        }
+        glue.CatalogTable(
+            "ingestion-lake-view",
+            database_name=database.name,
+            name="newest",
+            description="Each key's newest version",
+            table_type="VIRTUAL_VIEW",
+            parameters={"presto_view": "true"},
+            view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",
+            view_expanded_text="/* Presto View */",
+            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
+                columns=[glue.CatalogTableStorageDescriptorColumnArgs(name=name, type=kind) for name, kind in listed]
+            ),
+            opts=self._child,
+        )
+
+
+def columns(schema_ddl: str) -> list[tuple[str, str]]:
+    """The catalogue's columns: those of the data, as the settings' schema says, and our own."""
+    found = [part.strip().split(None, 1) for part in _split(schema_ddl) if part.strip()]
+    return [(name.strip("`").lower(), _hive(kind)) for name, kind in found] + list(OWN_COLUMNS)
+
+
+def _split(ddl: str) -> list[str]:
+    """The parts between commas that stand outside brackets."""
+    parts, depth = [""], 0
+    for character in ddl:
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _hive(kind: str) -> str:
+    text = re.sub(r"\s*([<>:,])\s*", r"\1", kind.strip().lower())
+    return re.sub(r"[a-z]+", lambda word: HIVE_TYPES.get(word.group(), word.group()), text)
+
+
+def _presto(kind: str) -> str:
+    return PRESTO_TYPES.get(kind, kind.replace("<", "(").replace(">", ")").replace(":", " "))

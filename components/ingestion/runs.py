@@ -1,0 +1,83 @@
+"""The workflow of one manifest: confirm its files, run Spark, mark what became of them.
+
+Its states as data; who may start it and what it may call is decided in `ingestion.py`.
+"""
+
+from components.blocks.function import Function
+from components.blocks.states import Catch, Choice, Fail, Retry, State, Succeed, Task, call
+from components.ingestion.spark import SparkJob
+from components.settings.ingestion import SparkSettings
+
+GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
+QUEUEING_MINUTES = 60
+"""How long a run may wait for its turn (FLEX waits for spare capacity)."""
+STEP_SECONDS = 180
+CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
+"""The error's name alone: a cause can repeat data."""
+
+
+def start() -> str:
+    """The first state."""
+    return "Confirm"
+
+
+def longest_seconds(settings: SparkSettings) -> int:
+    """The workflow's own limit: two runs with their waiting, and the steps around them."""
+    return 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60 + 8 * 3600
+
+
+def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
+    """All states by name."""
+    failed = Catch("MarkFailed", assign=CAUSE)
+    manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
+    return {
+        "Confirm": call(
+            steps.live_arn,
+            {
+                "step": "confirm",
+                "manifestId": "{% $states.input.manifestId %}",
+                "executionArn": "{% $states.context.Execution.Id %}",
+            },
+            STEP_SECONDS,
+            to="AnythingToDo",
+            catches=[Catch("MarkFailed", assign={**CAUSE, "manifestId": "{% $states.input.manifestId %}"})],
+            assign={
+                "manifestId": "{% $states.input.manifestId %}",
+                "manifestUri": "{% $states.result.Payload.manifestUri %}",
+                "files": "{% $states.result.Payload.files %}",
+            },
+        ),
+        "AnythingToDo": Choice([("{% $files > 0 %}", "Run")], otherwise="Done"),
+        "Run": Task(
+            GLUE_RUN,
+            {
+                "JobName": job.name,
+                "Arguments": {
+                    "--manifest_uri": "{% $manifestUri %}",
+                    "--run_id": "{% $states.context.Execution.Name & '-' & $string($states.context.State.RetryCount) %}",
+                },
+            },
+            (settings.timeout_minutes + QUEUEING_MINUTES) * 60,
+            to="MarkProcessed",
+            retries=[
+                # Other runs have all the places: wait for one, for hours if need be.
+                Retry(["Glue.ConcurrentRunsExceededException"], attempts=40, first_seconds=30, longest_seconds=600),
+                Retry(["Glue.ThrottlingException", "Glue.InternalServiceException"], attempts=8, first_seconds=5),
+                # A run that failed once may have met a bad worker; it replaces its own output.
+                Retry(["States.TaskFailed"], attempts=1, first_seconds=60),
+            ],
+            catches=[failed],
+        ),
+        "MarkProcessed": call(
+            steps.live_arn, {"step": "finish", **manifest}, STEP_SECONDS, to="Done", catches=[failed]
+        ),
+        "MarkFailed": call(
+            steps.live_arn,
+            {"step": "fail", "cause": "{% $cause %}", **manifest},
+            STEP_SECONDS,
+            to="Failed",
+            catches=[Catch("Failed")],
+        ),
+        "Failed": Fail("ManifestFailed", "A manifest could not be processed; its files are marked as failed."),
+        "Done": Succeed(),
+    }

@@ -1,0 +1,245 @@
+"""The Glue job: script, role, security configuration and logs of its own, sized by the settings."""
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, glue, iam, s3
+
+from components.blocks import archive
+from components.blocks.bucket import Bucket
+from components.blocks.event_rule import EventRule, EventRuleArgs
+from components.blocks.grant import Grant, document, documents, grant
+from components.blocks.names import Kind
+from components.blocks.scope import Scope
+from components.blocks.trust import Service, trust_policy
+from components.foundation.network import Network
+from components.ingestion.lake import DATA, MANIFESTS, POINTERS, REJECTED, SCRIPTS, Lake
+from components.settings.ingestion import SparkSettings
+
+SCRIPT = "handlers/ingestion/glue/job.py"
+LOG_GROUPS = ("continuous", "error", "output")
+
+
+@dataclass(frozen=True)
+class SparkArgs:
+    """What the job needs."""
+
+    scope: Scope
+    settings: SparkSettings
+    lake: Lake
+    landing: Bucket
+    incoming: str
+    """Prefix of the landing bucket that holds files."""
+    network: Network | None = None
+
+
+class SparkJob(pulumi.ComponentResource):
+    """Turns one manifest into Parquet."""
+
+    def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:ingestion:SparkJob", name, None, opts)
+        scope, settings = args.scope, args.settings
+        self._scope = scope
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.name = scope.name(Kind.GLUE_JOB, "spark")
+        self.arn = scope.context.arn("glue", f"job/{self.name}")
+        self._log_prefix = f"/aws-glue/{self.name}"
+        logs = [
+            cloudwatch.LogGroup(
+                f"ingestion-spark-{one}-logs",
+                name=f"{self._log_prefix}/{one}",
+                retention_in_days=scope.foundation.logs.retention_days,
+                kms_key_id=settings.encryption_key_arn,
+                tags=scope.tags("SparkLogs"),
+                opts=self._child,
+            )
+            for one in LOG_GROUPS
+        ]
+        role, policy = self._role(args)
+        script, library = self._code(args)
+        security = self._security(settings.encryption_key_arn)
+        glue.Job(
+            "ingestion-spark-job",
+            name=self.name,
+            description="Turns one manifest of NDJSON files into Parquet",
+            role_arn=scope.context.global_arn("iam", f"role/{role}"),
+            glue_version=settings.glue_version,
+            worker_type=settings.worker_type.value,
+            number_of_workers=settings.workers,
+            execution_class=settings.execution_class.value,
+            timeout=settings.timeout_minutes,
+            max_retries=0,  # the workflow retries, and knows what for
+            execution_property=glue.JobExecutionPropertyArgs(max_concurrent_runs=settings.concurrent_runs),
+            security_configuration=security.name,
+            connections=[self._connection(args.network).name] if args.network else None,
+            command=glue.JobCommandArgs(name="glueetl", python_version="3", script_location=script),
+            default_arguments=self._arguments(args, library),
+            tags=scope.tags("SparkJob"),
+            opts=pulumi.ResourceOptions.merge(
+                self._child, pulumi.ResourceOptions(depends_on=[policy, *logs, *self._objects])
+            ),
+        )
+        EventRule(
+            "spark-failed",
+            EventRuleArgs(
+                scope=scope,
+                logical_name="SparkFailed",
+                pattern={
+                    "source": ["aws.glue"],
+                    "detail-type": ["Glue Job State Change"],
+                    "detail": {"jobName": [self.name], "state": ["FAILED", "TIMEOUT", "STOPPED"]},
+                },
+            ),
+            self._child,
+        )
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def grant_run(self) -> Grant:
+        """What a workflow needs to run it and wait for it."""
+        return grant("glue", ["BatchStopJobRun", "GetJobRun", "GetJobRuns", "StartJobRun"], self.arn)
+
+    def _arguments(self, args: SparkArgs, library: str) -> dict[str, pulumi.Input[str]]:
+        settings = args.settings
+        return {
+            "--lake_uri": f"{args.lake.uri}/",
+            **({"--schema_ddl": settings.schema_ddl} if settings.schema_ddl else {}),
+            "--max_rejected_share": f"{settings.max_rejected_share:g}",
+            "--target_file_mb": str(settings.target_file_megabytes),
+            "--extra-py-files": library,
+            "--job-language": "python",
+            "--job-bookmark-option": "job-bookmark-disable",
+            "--enable-metrics": "true",
+            "--enable-continuous-cloudwatch-log": "true",
+            "--continuous-log-logGroup": f"{self._log_prefix}/continuous",
+            "--custom-logGroup-prefix": self._log_prefix,
+        }
+
+    def _code(self, args: SparkArgs) -> tuple[str, str]:
+        """Script and library in the lake, below the hash of their content: a run never sees half of a change."""
+        content = archive.zipped("ingestion")
+        prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:16]}"
+        bucket = args.lake.bucket
+        archive.written("ingestion")
+        self._objects = [
+            s3.BucketObjectv2(
+                f"ingestion-spark-{what}",
+                bucket=bucket.bucket.bucket,
+                key=f"{prefix}/{file}",
+                source=pulumi.FileAsset(path),
+                opts=self._child,
+            )
+            for what, file, path in (
+                ("script", "job.py", SCRIPT),
+                ("library", "handlers.zip", (archive.BUILD / "ingestion.zip").as_posix()),
+            )
+        ]
+        return f"{args.lake.uri}/{prefix}/job.py", f"{args.lake.uri}/{prefix}/handlers.zip"
+
+    def _connection(self, network: Network) -> glue.Connection:
+        return glue.Connection(
+            "ingestion-spark-connection",
+            name=self.name,
+            connection_type="NETWORK",
+            connection_properties={},
+            physical_connection_requirements=glue.ConnectionPhysicalConnectionRequirementsArgs(
+                availability_zone=network.zone,
+                subnet_id=network.subnet_ids[0],
+                security_group_id_lists=[network.glue.id],
+            ),
+            tags=self._scope.tags("SparkConnection"),
+            opts=self._child,
+        )
+
+    def _security(self, key: str | None) -> glue.SecurityConfiguration:
+        """S3 output is encrypted by S3; logs and bookmarks only ever by a customer key, where there is one."""
+        kms = {"kms_key_arn": key} if key else {}
+        return glue.SecurityConfiguration(
+            "ingestion-spark-security",
+            name=self._scope.name(Kind.SECURITY_CONFIGURATION, "spark"),
+            encryption_configuration=glue.SecurityConfigurationEncryptionConfigurationArgs(
+                s3_encryption=glue.SecurityConfigurationEncryptionConfigurationS3EncryptionArgs(
+                    s3_encryption_mode="SSE-S3"
+                ),
+                cloudwatch_encryption=glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgs(
+                    cloudwatch_encryption_mode="SSE-KMS" if key else "DISABLED", **kms
+                ),
+                job_bookmarks_encryption=glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgs(
+                    job_bookmarks_encryption_mode="CSE-KMS" if key else "DISABLED", **kms
+                ),
+            ),
+            opts=self._child,
+        )
+
+    def _role(self, args: SparkArgs) -> tuple[str, iam.RolePolicy]:
+        scope = args.scope
+        name = scope.name(Kind.ROLE, "spark")
+        role = iam.Role(
+            "ingestion-spark-role",
+            name=name,
+            assume_role_policy=trust_policy(Service.GLUE, scope.context),
+            tags=scope.tags("SparkRole"),
+            opts=self._child,
+        )
+        policy = iam.RolePolicy(
+            "ingestion-spark-grants",
+            name="grants",
+            role=role.name,
+            policy=document(self._grants(args)),
+            opts=self._child,
+        )
+        if args.network:
+            iam.RolePolicy(
+                "ingestion-spark-network-grants",
+                name="network",
+                role=role.name,
+                # Only AWS knows the network's id, so this is a document of its own.
+                policy=documents([grant("ec2", ["DescribeVpcAttribute"], args.network.vpc_arn)])[0],
+                opts=self._child,
+            )
+        return name, policy
+
+    def _grants(self, args: SparkArgs) -> list[Grant]:
+        context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
+        found = [
+            args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
+            # Spark moves what it writes into place, which is reading, writing and deleting.
+            lake.grant("GetObject", "PutObject", "DeleteObject", prefix=f"{DATA}/*"),
+            *(lake.grant("PutObject", "DeleteObject", prefix=f"{one}/*") for one in (POINTERS, REJECTED)),
+            lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
+            lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
+            # Without it S3 answers 403, not 404, for a key or version that is gone.
+            grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
+            grant(
+                "logs",
+                ["CreateLogStream", "PutLogEvents"],
+                [context.arn("logs", f"log-group:{self._log_prefix}/{one}:*") for one in LOG_GROUPS],
+            ),
+            grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Glue"}}),
+        ]
+        if args.network:
+            connection = context.arn("glue", f"connection/{self.name}")
+            found += [
+                grant("glue", ["GetConnection"], [context.arn("glue", "catalog"), connection]),
+                grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
+                grant(
+                    "ec2",
+                    ["CreateTags"],
+                    context.arn("ec2", "network-interface/*"),
+                    {"ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"}},
+                ),
+                grant(
+                    "ec2",
+                    [
+                        "DescribeNetworkInterfaces",
+                        "DescribeRouteTables",
+                        "DescribeSecurityGroups",
+                        "DescribeSubnets",
+                        "DescribeVpcEndpoints",
+                    ],
+                    "*",
+                ),
+            ]
+        if key:
+            found.append(grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key))
+        return found

@@ -1,0 +1,18 @@
+"""How much the whole platform is used in a month: each enabled subsystem's own figures, and what follows from them."""
+
+from components.ingestion import monthly_usage as ingestion_usage
+from components.ingestion.usage import Usage
+from components.settings import StackSettings
+
+
+def monthly_usage(settings: StackSettings) -> Usage:
+    """Pulumi name of a block → measure → amount a month."""
+    usage: Usage = {}
+    if settings.ingestion.enabled:
+        usage |= ingestion_usage(settings.ingestion)
+    backup = settings.foundation.backup
+    if backup.enabled:
+        # Every recovery point is a whole copy of its table, and tables are what publishes writes.
+        tables = sum(one["storageGb"] for one in usage.values() if "writes" in one)
+        usage["foundation-backup"] = {"backupGb": tables * backup.retention_days}
+    return usage

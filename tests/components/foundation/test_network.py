@@ -1,0 +1,79 @@
+"""The network: built when something is attached and not before, without a way out."""
+
+from typing import Any
+
+from components.foundation.network import Network, NetworkArgs
+from components.settings.foundation import NetworkSettings
+from local import program
+from local.preview_provider import PreviewProvider
+from tests.components.ingestion.test_ingestion import ingestion
+from tests.engine import Engine, Recorded, scope
+from tests.test_program import changed, run
+
+
+def network(engine: Engine, services: dict[str, str] | None = None, **changes: Any) -> Recorded:
+    args = NetworkArgs(scope(), NetworkSettings.model_validate(changes), services or {})
+    return engine.run(lambda: Network("foundation-network", args))
+
+
+def test_no_stack_builds_a_network_that_nothing_is_attached_to() -> None:
+    assert [one for one in run("prod").graph if one.type.startswith(("aws:ec2/", "aws:vpc/"))] == []
+
+
+def test_a_subsystem_that_is_attached_brings_the_network() -> None:
+    graph = program.run(changed("prod", "ingestion", networkAttached=True), PreviewProvider(), preview=True).graph
+    names = {one.name for one in graph}
+    assert {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"} <= names
+    (builder,) = [one for one in graph if one.name == "ingestion-manifest-builder-function"]
+    assert "vpcConfig" in builder.inputs
+
+
+def test_tables_and_buckets_are_reached_for_nothing(engine: Engine) -> None:
+    endpoints = {one.inputs["serviceName"]: one.inputs for one in network(engine).all("ec2.VpcEndpoint")}
+    assert set(endpoints) == {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb"}
+    assert {one["vpcEndpointType"] for one in endpoints.values()} == {"Gateway"}
+
+
+def test_what_is_paid_for_says_who_calls_it(engine: Engine) -> None:
+    (endpoint,) = [
+        one
+        for one in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")
+        if one.inputs["vpcEndpointType"] == "Interface"
+    ]
+    assert endpoint.inputs["tags"]["Reason"] == "the builder starts workflows"
+    assert endpoint.inputs["privateDnsEnabled"] is True
+
+
+def test_subnets_are_private_and_there_is_no_way_out(engine: Engine) -> None:
+    recorded = network(engine, zones=["a", "c"])
+    subnets = [one.inputs for one in recorded.all("ec2.Subnet")]
+    assert [(one["availabilityZone"], one["cidrBlock"]) for one in subnets] == [
+        ("us-east-1a", "10.64.0.0/24"),
+        ("us-east-1c", "10.64.1.0/24"),
+    ]
+    assert all(one["mapPublicIpOnLaunch"] is False for one in subnets)
+    assert [one for one in recorded.graph if one.kind in {"NatGateway", "InternetGateway"}] == []
+
+
+def test_groups_let_through_what_they_are_for(engine: Engine) -> None:
+    recorded = network(engine, {"states": "x"})
+    rules = {
+        one.name.removeprefix("foundation-network-"): one.inputs
+        for one in recorded.graph
+        if one.type.startswith("aws:vpc/")
+    }
+    assert (rules["endpoints-in"]["fromPort"], rules["endpoints-in"]["cidrIpv4"]) == (443, "10.64.0.0/16")
+    assert rules["functions-out"]["toPort"] == 443
+    assert rules["glue-in"]["ipProtocol"] == rules["glue-across"]["ipProtocol"] == "-1"
+    assert "cidrIpv4" not in rules["glue-in"]  # among themselves alone
+    assert "functions-in" not in rules
+
+
+def test_an_existing_network_is_used_as_it_is(engine: Engine) -> None:
+    recorded = network(engine, {"states": "x"}, vpcId="vpc-1", subnetIds=["subnet-1", "subnet-2"])
+    assert recorded.all("ec2.Vpc") == recorded.all("ec2.Subnet") == recorded.all("ec2.VpcEndpoint") == []
+    assert {one.inputs["vpcId"] for one in recorded.all("ec2.SecurityGroup")} == {"vpc-1"}
+
+
+def test_a_job_that_is_not_attached_has_no_connection() -> None:
+    assert ingestion().all("glue.Connection") == []

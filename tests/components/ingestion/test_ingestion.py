@@ -1,0 +1,245 @@
+"""Ingestion as it is deployed: who may do what, what is kept how long, what rings."""
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from components.blocks.context import Subsystem
+from components.ingestion import Ingestion, IngestionArgs
+from components.ingestion.lake import columns
+from components.ingestion.usage import monthly_usage
+from components.settings import IngestionSettings
+from tests.engine import Engine, Recorded, scope
+
+ACCOUNT = "123456789012"
+LAKE = f"arn:aws:s3:::polyphony-test-ingestion-lake-{ACCOUNT}"
+LANDING = f"arn:aws:s3:::polyphony-test-ingestion-landing-{ACCOUNT}"
+TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/polyphony-test-ingestion-files"
+MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:polyphony-test-ingestion-workflow"
+JOB = f"arn:aws:glue:us-east-1:{ACCOUNT}:job/polyphony-test-ingestion-spark"
+RUNTIME_GRANTS = {"logs", "xray", "sqs"}
+"""Services that the blocks grant by themselves; their own tests look at those."""
+
+
+def settings(**changes: Any) -> IngestionSettings:
+    return IngestionSettings.model_validate(changes)
+
+
+def ingestion(**changes: Any) -> Recorded:
+    made = scope(subsystem=Subsystem.INGESTION)
+    return Engine().run(lambda: Ingestion("ingestion", IngestionArgs(made, settings(**changes))))
+
+
+@cache
+def plain() -> Recorded:
+    return ingestion()
+
+
+def granted(role: str) -> dict[str, set[str]]:
+    """Resource → actions, of what the subsystem itself grants."""
+    found: dict[str, set[str]] = {}
+    (policy,) = [one for one in plain().all("iam.RolePolicy") if one.name == f"ingestion-{role}-grants"]
+    for statement in json.loads(policy.inputs["policy"])["Statement"]:
+        for resource in statement["Resource"]:
+            own = {one for one in statement["Action"] if one.partition(":")[0] not in RUNTIME_GRANTS}
+            if own:
+                found.setdefault(resource, set()).update(own)
+    return found
+
+
+def environment(function: str) -> dict[str, str]:
+    variables: dict[str, str] = plain().one("lambda.Function", function).inputs["environment"]["variables"]
+    return variables
+
+
+def test_the_builder_tracks_claims_lists_and_starts() -> None:
+    assert granted("manifest-builder") == {
+        TABLE: {"dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        f"{TABLE}/index/open": {"dynamodb:Query"},
+        f"{LAKE}/manifests/*": {"s3:PutObject"},
+        MACHINE: {"states:StartExecution"},
+    }
+
+
+def test_the_steps_move_files_and_write_lists() -> None:
+    assert granted("steps") == {
+        TABLE: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        f"{LAKE}/manifests/*": {"s3:GetObject", "s3:PutObject"},
+        LAKE: {"s3:ListBucket"},  # or a list that is missing would be an error, and not an answer
+    }
+
+
+def test_the_sweeper_asks_what_became_of_executions() -> None:
+    found = granted("sweeper")
+    assert found[MACHINE.replace(":stateMachine:", ":execution:") + ":*"] == {"states:DescribeExecution"}
+    assert found[LANDING] == {"s3:ListBucketVersions"}
+
+
+def test_the_workflow_runs_this_job_and_calls_these_steps() -> None:
+    found = granted("workflow")
+    assert found[JOB] == {"glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"}
+    steps = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:polyphony-test-ingestion-steps:live"
+    assert found[steps] == {"lambda:InvokeFunction"}
+
+
+def test_spark_reads_versions_of_files_and_writes_its_own_prefixes() -> None:
+    found = granted("spark")
+    assert found[f"{LANDING}/incoming/*"] == {"s3:GetObjectVersion"}
+    assert found[f"{LAKE}/data/*"] == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
+    for prefix in ("pointers", "rejected"):
+        assert found[f"{LAKE}/{prefix}/*"] == {"s3:DeleteObject", "s3:PutObject"}
+    assert found[f"{LAKE}/manifests/*"] == {"s3:GetObject", "s3:PutObject"}
+    assert found[f"{LAKE}/scripts/*"] == {"s3:GetObject"}
+    assert f"{LAKE}/*" not in found
+
+
+def test_the_functions_know_what_they_need() -> None:
+    builder = environment("manifest-builder")
+    assert builder["STATE_MACHINE_ARN"] == MACHINE
+    assert builder["FILES_PER_MANIFEST"] == "200"
+    assert builder["MAX_FILE_BYTES"] == str(5 * 1024**3)
+    sweeper = environment("sweeper")
+    assert (sweeper["CLAIM_SECONDS"], sweeper["FLUSH_SECONDS"]) == ("900", "3600")
+
+
+def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
+    (index,) = plain().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
+    assert [key["attributeName"] for key in index["keySchemas"]] == ["open_shard", "open_since"]
+
+
+def test_the_definition_passes_the_linter() -> None:
+    text = plain().one("sfn.StateMachine").inputs["definition"]
+    assert Linter.validate(json.loads(text)) == []
+
+
+def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
+    run = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]["Run"]
+    errors = [retry["ErrorEquals"] for retry in run["Retry"]]
+    assert errors[0] == ["Glue.ConcurrentRunsExceededException"]
+    assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
+    assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
+
+
+def test_the_name_of_an_error_is_kept_and_never_its_text() -> None:
+    text = plain().one("sfn.StateMachine").inputs["definition"]
+    assert "errorOutput.Error" in text
+    assert "errorOutput.Cause" not in text
+
+
+def test_glue_is_sized_by_the_settings_and_may_run_more_than_once() -> None:
+    job = ingestion(spark={"workers": 4, "workerType": "G.2X", "executionClass": "FLEX"}).one("glue.Job").inputs
+    assert (job["workerType"], job["numberOfWorkers"], job["executionClass"]) == ("G.2X", 4, "FLEX")
+    assert job["executionProperty"] == {"maxConcurrentRuns": 10}
+    assert (job["glueVersion"], job["timeout"]) == ("5.1", 30)
+
+
+def test_glue_logs_to_groups_of_ours_that_expire() -> None:
+    groups = {one.inputs["name"]: one.inputs["retentionInDays"] for one in plain().all("cloudwatch.LogGroup")}
+    arguments = plain().one("glue.Job").inputs["defaultArguments"]
+    prefix = arguments["--custom-logGroup-prefix"]
+    assert {f"{prefix}/error", f"{prefix}/output", arguments["--continuous-log-logGroup"]} <= set(groups)
+    assert set(groups.values()) == {90}
+
+
+def test_output_is_encrypted_and_logs_too_where_there_is_a_key() -> None:
+    plainly = plain().one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
+    assert plainly["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
+    assert plainly["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
+    key = "arn:aws:kms:us-east-1:123456789012:key/k"
+    keyed = ingestion(spark={"encryptionKeyArn": key})
+    encryption = keyed.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
+    assert encryption["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "SSE-KMS", "kmsKeyArn": key}
+    assert encryption["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": key}
+
+
+def test_the_script_lies_below_the_hash_of_its_content() -> None:
+    objects = plain().all("s3.BucketObjectv2")
+    keys = sorted(one.inputs["key"] for one in objects)
+    (prefix,) = {key.rpartition("/")[0] for key in keys}
+    assert [key.rpartition("/")[2] for key in keys] == ["handlers.zip", "job.py"]
+    assert plain().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
+
+
+def test_files_are_versioned_and_parquet_is_tiered() -> None:
+    assert plain().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
+    rules = {rule["id"]: rule for rule in plain().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
+    assert rules["tier-data"]["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
+    assert rules["expire-queries"]["expiration"] == {"days": 7}
+
+
+def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> None:
+    (table,) = [one for one in plain().all("glue.CatalogTable") if one.name.endswith("table")]
+    storage = table.inputs["storageDescriptor"]
+    assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
+    assert storage["location"].endswith("/pointers/")
+    assert table.inputs["parameters"]["projection.enabled"] == "true"
+    assert table.inputs["parameters"]["storage.location.template"].endswith("/pointers/dt=${dt}/")
+
+
+def test_a_query_that_reads_too_much_is_stopped() -> None:
+    configuration = plain().one("athena.Workgroup").inputs["configuration"]
+    assert configuration["bytesScannedCutoffPerQuery"] == 100 * 1024**3
+    assert configuration["enforceWorkgroupConfiguration"] is True
+
+
+@pytest.mark.parametrize(
+    ("ddl", "expected"),
+    [
+        ("", []),
+        ("id BIGINT, name STRING", [("id", "bigint"), ("name", "string")]),
+        ("n LONG, s STRUCT<a: INT, b: ARRAY<STRING>>", [("n", "bigint"), ("s", "struct<a:int,b:array<string>>")]),
+        ("`Odd` DECIMAL(10,2)", [("odd", "decimal(10,2)")]),
+    ],
+)
+def test_the_catalogues_columns_follow_the_schema(ddl: str, expected: list[tuple[str, str]]) -> None:
+    assert columns(ddl)[: len(expected)] == expected
+    assert ("_source_key", "string") in columns(ddl)
+
+
+def test_everything_the_document_wants_to_hear_of_rings() -> None:
+    metrics = {(one.inputs["namespace"], one.inputs["metricName"]) for one in plain().all("cloudwatch.MetricAlarm")}
+    assert {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "Duration"),
+        ("AWS/States", "ExecutionsFailed"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("polyphony-test/ingestion", "oldest-pending"),
+        ("polyphony-test/ingestion", "manifest-record"),
+    } <= metrics
+    pattern = json.loads(plain().one("cloudwatch.EventRule").inputs["eventPattern"])
+    assert pattern["detail-type"] == ["Glue Job State Change"]
+    assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
+
+
+def test_metrics_of_log_lines_are_this_stacks_own() -> None:
+    filters = {one.inputs["name"]: one.inputs for one in plain().all("cloudwatch.LogMetricFilter")}
+    oldest = filters["polyphony-test-ingestion-oldest-pending"]
+    assert oldest["metricTransformation"] == {
+        "name": "oldest-pending",
+        "namespace": "polyphony-test/ingestion",
+        "value": "$.oldest_pending_seconds",
+    }
+    assert oldest["logGroupName"] == "/aws/lambda/polyphony-test-ingestion-sweeper"
+
+
+def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> None:
+    schedules = {
+        one.inputs["scheduleExpression"]: json.loads(one.inputs["target"]["input"])
+        for one in plain().all("scheduler.Schedule")
+    }
+    assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
+    once = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
+    assert "rate(1 minute)" in {one.inputs["scheduleExpression"] for one in once}
+
+
+def test_usage_follows_from_the_load() -> None:
+    usage = monthly_usage(settings())
+    assert usage["ingestion-spark"]["runs"] == 8_000 * 30 / 200
+    assert usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * 30)
+    doubled = monthly_usage(settings(load={"filesPerDay": 16_000}))
+    assert doubled["ingestion-spark"]["runs"] == 2 * usage["ingestion-spark"]["runs"]
