@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema preview up down outputs layers bench bench-spark fuzz
+.PHONY: help test lint types schema docs cost cost-diff fresh preview up down outputs layers bench fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -34,7 +34,16 @@ types: .venv/.locked ## mypy --strict over everything
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
 schema: .venv/.locked ## write the generated schemas (docs/*.schema.json)
-	@$(RUN) -m local schema
+	@$(RUN) -m local generate schemas
+
+docs: .venv/.locked ## write the generated pages (docs/policies.md, docs/cost.md)
+	@$(RUN) -m local generate pages
+
+cost: .venv/.locked ## what STACK costs a month
+	@$(RUN) -m local cost --stack $(STACK) $(if $(JSON),--json)
+
+cost-diff: .venv/.locked ## what changes between A and B: two stacks, or two git revisions (. is the working tree)
+	@$(RUN) -m local cost-diff "$(or $(A),HEAD)" "$(or $(B),.)" $(if $(JSON),--json)
 
 preview: .venv/.locked policies/.venv/.locked ## plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
@@ -51,14 +60,17 @@ outputs: .venv/.locked ## write frontend.json from the running local platform
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-bench: .venv/.locked policies/.venv/.locked ## measure what docs/benchmarks.md reports
+bench: .venv/.locked .venv-spark/.locked policies/.venv/.locked ## measure: preview, manifest builder, Spark job (MB=700)
 	@$(RUN) benchmarks/preview.py
-
-bench-spark: .venv-spark/.locked ## measure the Glue job beside DuckDB and pyarrow (MB=700)
+	@$(RUN) benchmarks/builder.py
 	@.venv-spark/bin/python benchmarks/spark.py $(if $(MB),--megabytes $(MB))
 
 fuzz: .venv/.locked ## the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
 
-test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint types ## lint, types and every test
+# Stale generated files fail before any test runs.
+fresh: .venv/.locked
+	@$(RUN) -m local generate all --check
+
+test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint types fresh ## lint, types, freshness of generated files, and every test
 	@.venv/bin/python -m pytest

@@ -21,8 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
     preview.add_argument("--json", action="store_true", help="one JSON document instead of text")
     preview.add_argument("--sarif", type=Path, help="also write the findings as SARIF, for code scanning")
 
-    schema = _command(commands, "schema", _schema, "write the generated schemas")
-    schema.add_argument("--check", action="store_true", help="write nothing; say which are stale")
+    cost = _command(commands, "cost", _cost, "what a stack costs a month")
+    cost.add_argument("--stack", default="dev")
+    cost.add_argument("--json", action="store_true")
+
+    difference = _command(commands, "cost-diff", _cost_diff, "what two stacks, or two git revisions, cost")
+    difference.add_argument("before", help="a stack, or a git revision")
+    difference.add_argument("after", help="a stack, a git revision, or . for what is not committed yet")
+    difference.add_argument("--stack", default="prod", help="the stack that revisions are compared by")
+    difference.add_argument("--json", action="store_true")
+
+    generated = _command(commands, "generate", _generate, "write the generated files")
+    generated.add_argument("what", choices=("schemas", "pages", "all"))
+    generated.add_argument("--check", action="store_true", help="write nothing; say which are stale")
 
     _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     _command(commands, "down", _down, "stop the local platform and remove what it left")
@@ -51,10 +62,23 @@ def _preview(options: argparse.Namespace) -> int:
     return preview.command(options.stack, as_json=options.json, sarif_file=options.sarif)
 
 
-def _schema(options: argparse.Namespace) -> int:
-    from local import schema  # noqa: PLC0415
+def _cost(options: argparse.Namespace) -> int:
+    from local import cost  # noqa: PLC0415
 
-    return schema.command(check=options.check)
+    return cost.cost_command(options.stack, as_json=options.json)
+
+
+def _cost_diff(options: argparse.Namespace) -> int:
+    from local import cost  # noqa: PLC0415
+
+    return cost.diff_command(options.before, options.after, stack=options.stack, as_json=options.json)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from local import generated  # noqa: PLC0415
+
+    files = {"schemas": generated.SCHEMAS, "pages": generated.PAGES, "all": generated.FILES}
+    return generated.command(files[options.what], check=options.check)
 
 
 def _up(_options: argparse.Namespace) -> int:

@@ -117,6 +117,9 @@ class Pack:
             request = _analyze_request(resource)
             answer = analyzer.Remediate(request)
             for one in answer.remediations:
+                if one.diagnostic:  # it could not be decided, so there are no properties to take over
+                    judgements.append(Judgement(one.policyName, "unknown", "unspecified", resource.urn, one.diagnostic))
+                    continue
                 remediations.append(
                     Remediation(one.policyName, resource.urn, resource.inputs, properties(one.properties))
                 )

@@ -6,21 +6,22 @@ process of its own. The pack starts while the program runs: both take about as l
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.settings import SettingsError
-from guardrails.pricing.estimate import CostReport, Priced, estimate
-from local import program, report, sarif, stack_files
+from guardrails.pricing.estimate import CostReport
+from local import cost, program, report, sarif, stack_files
 from local.checks import NoDriver, Refusal, refusals
-from local.graph import Graph, Resource
+from local.graph import Graph
 from local.pack import Judgement, Pack, PackError, Remediation, Rule
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig, StackFileError
 from local.values import Props, shown
 
-PLATFORM = "polyphony:platform:Platform"
+LOCAL = "local"
+"""The stack that `make up` brings up here."""
 
 
 class CannotPreview(Exception):
@@ -41,6 +42,8 @@ class Preview:
     remediations: tuple[Remediation, ...]
     cost: CostReport
     budget: float
+    changes: tuple[tuple[str, str], ...] | None = None
+    """Action and URN, where the stack is one that this machine can have: what `up` would do."""
 
     @property
     def mandatory(self) -> list[Judgement]:
@@ -83,6 +86,7 @@ class Preview:
                 "bySubsystem": {name: round(usd, 2) for name, usd in self.cost.by("subsystem").items()},
                 "unpriced": list(self.cost.unpriced),
             },
+            "changes": None if self.changes is None else [{"action": one, "urn": urn} for one, urn in self.changes],
             "outputs": shown(self.outputs),
             "warnings": [*self.config.warnings, *self.messages],
         }
@@ -98,7 +102,7 @@ def preview(config: StackConfig) -> Preview:
             judgements, remediations = pack.judge(run.graph)
     except (SettingsError, program.ProgramError, PackError, NoDriver) as error:
         raise CannotPreview(str(error)) from error
-    platform = next(one for one in run.graph if one.type == PLATFORM)
+    priced = cost.of_graph(config.stack, run.graph)
     return Preview(
         config=config,
         graph=run.graph,
@@ -108,8 +112,8 @@ def preview(config: StackConfig) -> Preview:
         rules=tuple(rules),
         judgements=tuple(judgements),
         remediations=tuple(remediations),
-        cost=estimate((_priced(one, run.graph) for one in run.graph), platform.inputs["usage"]),
-        budget=float(platform.inputs["budget"]),
+        cost=priced.report,
+        budget=priced.budget,
     )
 
 
@@ -118,6 +122,8 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     try:
         with report.working(f"previewing {stack}", quiet=as_json):
             found = preview(stack_files.read(stack))
+            if stack == LOCAL:
+                found = replace(found, changes=_changes(found.config))
     except (StackFileError, CannotPreview) as error:
         print(error, file=sys.stderr)
         return 2
@@ -130,11 +136,13 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     return 0 if found.deployable else 1
 
 
+def _changes(config: StackConfig) -> tuple[tuple[str, str], ...]:
+    """What `make up` would do to what runs here now."""
+    from local import platform  # noqa: PLC0415 - boto3 is only for what runs here
+
+    return tuple((step.action.value, step.urn) for step in platform.plan(config))
+
+
 def write_sarif(found: Preview, path: Path) -> None:
     """Writes the findings for code scanning."""
     path.write_text(json.dumps(sarif.document(found.rules, found.judgements, found.refusals, found.config), indent=2))
-
-
-def _priced(one: Resource, graph: Graph) -> Priced:
-    block = graph[one.parent].name if one.parent else one.name
-    return Priced(one.type, one.name, block, block.partition("-")[0], one.inputs)

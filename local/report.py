@@ -30,6 +30,7 @@ def show(found: "Preview", console: Console | None = None) -> None:
     out = console or terminal()
     out.print(_plan(found.graph, found.config.stack))
     out.print(_counts(found.graph))
+    _changes(out, found)
     _warnings(out, found)
     _refusals(out, found)
     _findings(out, found)
@@ -75,6 +76,16 @@ def _branch(tree: Tree, graph: Graph, of: Resource) -> None:
 def _counts(graph: Graph) -> str:
     services = Counter(one.type.split(":")[1].split("/")[0] for one in graph.customs())
     return "by service: " + ", ".join(f"{name} {count}" for name, count in sorted(services.items()))
+
+
+def _changes(out: Console, found: "Preview") -> None:
+    if found.changes is None:
+        return
+    counts = Counter(action for action, _ in found.changes)
+    out.print("on this machine: " + ", ".join(f"{count} {action}" for action, count in sorted(counts.items())))
+    for action, urn in found.changes:
+        if action not in {"same", "create"}:
+            out.print(f"  {action:8} {escape(urn.rpartition('::')[2])}")
 
 
 def _warnings(out: Console, found: "Preview") -> None:

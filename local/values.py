@@ -45,7 +45,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Archive:
-    """Files that a resource is given: a path, or entries by name."""
+    """Files that a resource is given: a path (of a zip or of any one file), or entries by name."""
 
     path: str | None
     entries: tuple[tuple[str, str], ...] = ()
@@ -100,6 +100,6 @@ def _plain(value: Any) -> Any:
             entries = value.get("assets", {})
             return Archive(value.get("path"), tuple((name, one.get("text", "")) for name, one in entries.items()))
         case str() as signature if signature == ASSET:
-            return value.get("text", value.get("path"))
+            return Archive(value["path"]) if "path" in value else value["text"]
         case signature:
             raise ValueError(f"a value carries the signature {signature}, which this version does not know")

@@ -1,13 +1,44 @@
 """How each type of resource is made on the emulator, one file a service."""
 
-from local.drivers import backup, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, s3, sns, spend, sqs, ssm
+from local.drivers import (
+    backup,
+    cloudwatch,
+    dynamodb,
+    ec2,
+    events,
+    glue,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    s3,
+    sns,
+    spend,
+    sqs,
+    ssm,
+    stepfunctions,
+)
 from local.drivers.model import Driver, RecordedOnly
 
-DRIVERS: dict[str, Driver] = {
-    driver.type: driver
-    for module in (backup, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, s3, sns, spend, sqs, ssm)
-    for driver in module.DRIVERS
-}
+ALL: tuple[tuple[Driver, ...], ...] = (
+    backup.DRIVERS,
+    cloudwatch.DRIVERS,
+    dynamodb.DRIVERS,
+    ec2.DRIVERS,
+    events.DRIVERS,
+    glue.DRIVERS,
+    iam.DRIVERS,
+    kms.DRIVERS,
+    lambda_.DRIVERS,
+    logs.DRIVERS,
+    s3.DRIVERS,
+    sns.DRIVERS,
+    spend.DRIVERS,
+    sqs.DRIVERS,
+    ssm.DRIVERS,
+    stepfunctions.DRIVERS,
+)
+DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
     recorded.type: recorded for module in (backup, s3, spend) for recorded in module.RECORDED

@@ -1,4 +1,4 @@
-"""Log groups."""
+"""Log groups, and metrics made of log lines."""
 
 from local.drivers.model import Call, Driver
 
@@ -8,6 +8,17 @@ RETENTION = Call(
     when="retentionInDays",
 )
 
+FILTER = Call(
+    "PutMetricFilter",
+    {
+        "logGroupName": "logGroupName",
+        "filterName": "name",
+        "filterPattern": "pattern",
+        "metricTransformations": "metricTransformation",
+    },
+    renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
+)
+
 DRIVERS = (
     Driver(
         type="aws:cloudwatch/logGroup:LogGroup",
@@ -15,6 +26,14 @@ DRIVERS = (
         create=(Call("CreateLogGroup", {"logGroupName": "name", "tags": "tags"}), RETENTION),
         update=(RETENTION, Call("TagResource", {"resourceArn": "arn", "tags": "tags"})),
         delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        id="name",
+    ),
+    Driver(
+        type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        service="logs",
+        create=(FILTER,),
+        update=(FILTER,),
+        delete=(Call("DeleteMetricFilter", {"logGroupName": "logGroupName", "filterName": "name"}),),
         id="name",
     ),
 )

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from local import ROOT
 from local.drivers.model import Call, Driver, Emptying, Known, Made, RecordedOnly, const, made
-from local.values import Props
+from local.values import Archive, Props
 
 
 @made("queues", "eventbridge")
@@ -62,6 +63,16 @@ def empty(client: Any, params: Props) -> None:
 
 
 TAGGING = Call("PutBucketTagging", {"Bucket": "bucket", "Tagging.TagSet": "tags"}, when="tags")
+
+
+@made("source")
+def content(source: Archive) -> bytes:
+    """The bytes of the file that an object is made of."""
+    return (ROOT / str(source.path)).read_bytes()
+
+
+OBJECT = Call("PutObject", {"Bucket": "bucket", "Key": "key", "Body": content})
+
 DRIVERS = (
     Driver(
         type="aws:s3/bucket:Bucket",
@@ -126,6 +137,14 @@ DRIVERS = (
         "PutBucketNotificationConfiguration",
         {"NotificationConfiguration": notifications},
         Call("PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": const({})}),
+    ),
+    Driver(
+        type="aws:s3/bucketObjectv2:BucketObjectv2",
+        service="s3",
+        create=(OBJECT,),
+        update=(OBJECT,),
+        delete=(Call("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
+        id="key",
     ),
 )
 

@@ -13,11 +13,11 @@ class NotInTime(Exception):
     """Something that should have happened did not."""
 
 
-def eventually(found: Callable[[], T | None], what: str) -> T:
+def eventually(found: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """The first thing that `found` finds. The one place that waits: the platform works on after it answered."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while (value := found()) is None:
         if time.monotonic() > deadline:
-            raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s")
+            raise NotInTime(f"{what}: not in {seconds:g} s")
         time.sleep(POLL_SECONDS)
     return value

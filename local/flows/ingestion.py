@@ -1,9 +1,18 @@
-"""Ingestion's intake: a file is dropped, announced, and tracked. Nothing in it is scripted."""
+"""Ingestion, driven from outside: files are dropped, tracked, gathered into runs, and come out as rows of the lake.
+
+Nothing in it is scripted: the handlers, the workflow and the Spark job are those that a deployment has.
+"""
 
 import json
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from local import spark
 from local.aws import Clients
 from local.flows import eventually
 
@@ -27,8 +36,12 @@ class Intake:
 
     def records(self, key: str) -> list[Item]:
         """The table's records of a key."""
+        return [item for item in self.files() if item["object_key"]["S"] == key]
+
+    def files(self) -> list[Item]:
+        """The table's records of files; those of manifests stand beside them."""
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
-        return [item for page in pages for item in page["Items"] if item["object_key"]["S"] == key]
+        return [item for page in pages for item in page["Items"] if "object_key" in item]
 
     def tracked(self, key: str) -> list[Item]:
         """Waits for the records of a key."""
@@ -67,3 +80,65 @@ class Intake:
     def purge(self) -> None:
         """Throws away what waits for another attempt."""
         self.client("sqs").purge_queue(QueueUrl=self.queue_url)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """From tracked files to rows."""
+
+    client: Clients
+    endpoint: str
+    intake: Intake
+    lake: str
+    sweeper: str
+    """The sweeper's alias."""
+    machine: str
+    """ARN of the workflow."""
+
+    def drop_all(self, files: Mapping[str, bytes]) -> None:
+        """Uploads many files at once."""
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda one: self.intake.drop(*one), files.items()))
+
+    def statuses(self, prefix: str) -> Counter[str]:
+        """How many files below a prefix are in which state."""
+        found = (item for item in self.intake.files() if item["object_key"]["S"].startswith(prefix))
+        return Counter(item["status"]["S"] for item in found)
+
+    def all_tracked(self, prefix: str, count: int) -> None:
+        """Waits until every file below a prefix has its record."""
+        eventually(lambda: True if self.statuses(prefix).total() == count else None, f"{count} records", 60)
+
+    def sweep(self, kind: str = "sweep") -> dict[str, int]:
+        """Calls the sweeper, as its schedule does."""
+        answer = self.client("lambda").invoke(FunctionName=self.sweeper, Payload=json.dumps({"kind": kind}))
+        found: dict[str, int] = json.loads(answer["Payload"].read())
+        return found
+
+    def executions(self) -> dict[str, str]:
+        """Name of every execution so far → how it stands."""
+        pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
+        return {one["name"]: one["status"] for page in pages for one in page["executions"]}
+
+    def all_ended(self) -> dict[str, str]:
+        """Waits until no execution is running."""
+
+        def ended() -> dict[str, str] | None:
+            found = self.executions()
+            return found if found and "RUNNING" not in found.values() else None
+
+        return eventually(ended, "the end of every run", 180)
+
+    def sizes(self, names: Mapping[str, str]) -> list[int]:
+        """How many files each of these executions was given, largest first."""
+        s3 = self.client("s3")
+        ids = [name.rpartition("-")[0] for name in names]
+        lists = [json.load(s3.get_object(Bucket=self.lake, Key=f"manifests/{one}.json")["Body"]) for one in ids]
+        return sorted((len(one["files"]) for one in lists), reverse=True)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every row that a reader of the lake sees, by way of the pointers."""
+        with tempfile.TemporaryDirectory() as scratch:
+            variables = spark.environment(Path(scratch), endpoint=self.endpoint)
+            with spark.Session(variables) as session:
+                return session.rows(f"s3://{self.lake}/")

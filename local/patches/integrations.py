@@ -1,6 +1,6 @@
 """Where Step Functions' missing integrations are registered: `add` before the emulator serves.
 
-None is yet: the subsystem that brings a workflow with Glue or Batch brings its runner.
+The subsystem that brings a workflow with a new integration brings its runner.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ import pytest
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
-from local.flows.ingestion import Intake
+from local.flows.ingestion import Intake, Runs
 from local.graph import Graph, Resource
 from local.iam.decisions import Decision, read
 from local.iam.evaluator import Verdict
@@ -112,6 +112,19 @@ def intake(platform: Platform) -> Iterator[Intake]:
     )
     yield made
     made.purge()
+
+
+@pytest.fixture
+def runs(platform: Platform, intake: Intake) -> Runs:
+    """From the intake's files to rows of the lake."""
+    return Runs(
+        client=platform.client,
+        endpoint=platform.emulator.endpoint,
+        intake=intake,
+        lake=platform.id("ingestion-lake-bucket"),
+        sweeper=f"{platform.id('ingestion-sweeper-function')}:live",
+        machine=platform.id("ingestion-workflow-machine"),
+    )
 
 
 @pytest.fixture(scope="session")

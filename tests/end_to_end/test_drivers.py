@@ -32,7 +32,7 @@ def test_the_landing_bucket_is_as_its_block_says(platform: Platform) -> None:
     [policy] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     assert (policy["Sid"], policy["Effect"]) == ("OnlyTls", "Deny")
     rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
-    assert rules["expire-files"]["Expiration"]["Days"] == 90
+    assert rules["expire-files"]["Expiration"]["Days"] == 30
     assert rules["expire-files"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
     assert rules["abort-multipart-uploads"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
     logging = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]

@@ -1,5 +1,6 @@
 """The platform as a whole: what a second up does, what listens, and that nothing stays behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -48,23 +49,23 @@ def test_a_plan_names_what_a_changed_setting_changes(platform: Platform) -> None
     assert Action.REPLACE not in changed.values()
 
 
-def test_a_second_up_changes_only_the_handler_that_changed(platform: Platform) -> None:
+def test_a_second_up_changes_only_the_functions_whose_settings_changed(platform: Platform) -> None:
     zip_file = ROOT / "build" / "zips" / "ingestion.zip"
     before = zip_file.read_bytes()
     alias = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
     heard = Heard()
-    environment = '{"logLevel": "INFO", "intake": {"batchWindowSeconds": 1}}'
     config = stack_files.read("local")
-    changed = replace(config, values={**config.values, "polyphony:ingestion": environment})
+    settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
+    changed = replace(config, values={**config.values, "polyphony:ingestion": json.dumps(settings)})
     try:
         whole.deploy(changed, platform.emulator, heard)
     finally:
         whole.deploy(config, platform.emulator, Silent())
-    assert heard.changed == {
-        "ingestion-manifest-builder-function": Action.UPDATE,
-        "ingestion-manifest-builder-live": Action.UPDATE,
-    }
+    functions = [
+        f"ingestion-{one}-{part}" for one in ("manifest-builder", "steps", "sweeper") for part in ("function", "live")
+    ]
+    assert heard.changed == dict.fromkeys(functions, Action.UPDATE), "the log level is each function's own"
     now = platform.client("lambda").get_alias(FunctionName=alias, Name="live")["FunctionVersion"]
     assert int(now) == int(version) + 2, "once there, once back"
     assert zip_file.read_bytes() == before

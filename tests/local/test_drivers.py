@@ -19,6 +19,7 @@ pytestmark = pytest.mark.unit
 
 ALL = [(driver, call) for driver in DRIVERS.values() for call in (*driver.create, *driver.update, *driver.delete)]
 NEVER_DELETED = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "a network's own group goes with the network",
     "aws:sns/topicPolicy:TopicPolicy": "a topic always has a policy; it goes with the topic",
 }
 

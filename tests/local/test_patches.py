@@ -42,6 +42,13 @@ REACHED = {
     "ministack.services.sqs._expire_retained": "old messages stay",
     "ministack.services.sqs._dlq_sweep": "failed messages never reach the dead-letter queue",
     "ministack.services.sqs._collect_msgs": "messages cannot be taken",
+    "ministack.services.glue._create_job": "a job has one run at a time, whatever its setting says",
+    "ministack.services.glue._jobs": "a workflow cannot find the job that it runs",
+    "ministack.services.sts.register_session": "a job gets no credentials of its role",
+    "ministack.services.stepfunctions._executions": "the machine behind an execution is not known",
+    "ministack.services.stepfunctions._state_machines": "the role behind an execution is not known",
+    "ministack.services.stepfunctions._run_execution": "a workflow's role is never asked",
+    "ministack.services.stepfunctions._invoke_resource": "a workflow's role is never asked",
     "ministack.services.stepfunctions._SERVICE_DISPATCH": "missing integrations cannot be registered",
     "ministack.services.stepfunctions._ExecutionError": "an integration cannot fail by name",
 }

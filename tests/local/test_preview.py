@@ -13,6 +13,8 @@ from rich.console import Console
 from local import preview as previewing
 from local import report, stack_files
 from local.__main__ import main
+from local.changes import Action
+from local.planning import Step
 from local.preview import CannotPreview, preview
 from local.sarif import document
 from local.stack_files import StackConfig
@@ -99,6 +101,19 @@ def test_five_mistakes_are_one_message_and_status_two(
     assert len(captured.err.splitlines()) == 6
 
 
+def test_the_local_stack_shows_what_up_would_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [Step("urn:a::b::c::one", Action.UPDATE), Step("urn:a::b::c::two", Action.SAME)]
+    monkeypatch.setattr("local.platform.plan", lambda _: steps)
+    assert main(["preview", "--stack", "local"]) == 0
+    text = capsys.readouterr().out
+    assert "on this machine: 1 same, 1 update" in text
+    assert "  update   one" in text
+    main(["preview", "--stack", "dev"])
+    assert "on this machine" not in capsys.readouterr().out
+
+
 def test_an_unknown_stack_is_status_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "nope"]) == 2
     assert "there is no stack 'nope'" in capsys.readouterr().err
@@ -107,8 +122,8 @@ def test_an_unknown_stack_is_status_two(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_misspelt_value_in_a_resource_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.blocks.function.RUNTIME", "python3.31")
     found = preview(stack_files.read("dev"))
-    (refusal,) = found.refusals
-    assert refusal.urn.endswith("::ingestion-manifest-builder-function")
+    assert len(found.refusals) == sum(one.kind == "Function" and one.custom for one in found.graph)
+    refusal = next(one for one in found.refusals if one.urn.endswith("::ingestion-manifest-builder-function"))
     assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
     assert refusal.rule.startswith("must be one of ")
     assert not found.deployable
@@ -167,7 +182,8 @@ def test_a_mandatory_finding_is_an_error_in_sarif(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("components.blocks.function.RUNTIME", "python3.31")
     found = preview(stack_files.read("dev"))
     (run,) = document(found.rules, found.judgements, found.refusals, found.config)["runs"]
-    assert [one["ruleId"] for one in run["results"] if one["level"] == "error"] == ["service-refuses-value"]
+    errors = {one["ruleId"] for one in run["results"] if one["level"] == "error"}
+    assert errors == {"service-refuses-value"}
 
 
 def test_a_secret_in_a_resource_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

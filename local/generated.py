@@ -1,16 +1,18 @@
-"""The generated schemas: of a stack file, for editors, and of the output `frontend`, for its readers.
+"""Generated files: schemas of a stack file and of the output `frontend`, and pages made of policies and prices.
 
-Made from the models themselves; a test fails when a committed file is stale.
+Made from the models and records themselves; a test fails when a committed file is stale.
 """
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.outputs import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
+from guardrails import catalogue_doc
+from guardrails.pricing import cost_doc
 from local import ROOT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -49,34 +51,38 @@ def frontend_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, **Frontend.model_json_schema(mode="serialization")}
 
 
-FILES: dict[str, Callable[[], dict[str, Any]]] = {
-    "docs/stack.schema.json": stack_schema,
-    "docs/frontend.schema.json": frontend_schema,
+def _as_text(make: Callable[[], dict[str, Any]]) -> Callable[[], str]:
+    return lambda: json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
+
+
+SCHEMAS: dict[str, Callable[[], str]] = {
+    "docs/stack.schema.json": _as_text(stack_schema),
+    "docs/frontend.schema.json": _as_text(frontend_schema),
 }
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/policies.md": catalogue_doc.text,
+    "docs/cost.md": cost_doc.text,
+}
+FILES = {**SCHEMAS, **PAGES}
 
 
-def rendered(make: Callable[[], dict[str, Any]]) -> str:
-    """A schema as it is committed."""
-    return json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
-
-
-def stale() -> list[str]:
-    """Committed files that are not what the models say."""
+def stale(files: Mapping[str, Callable[[], str]] = FILES) -> list[str]:
+    """Committed files that are not what their sources say."""
     return [
         path
-        for path, make in FILES.items()
-        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != rendered(make)
+        for path, make in files.items()
+        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != make()
     ]
 
 
-def command(*, check: bool) -> int:
-    """`make schema`: writes what is stale, or only says so."""
-    found = stale()
+def command(files: Mapping[str, Callable[[], str]] = FILES, *, check: bool) -> int:
+    """`make schema` and `make docs`: write what is stale, or only say so."""
+    found = stale(files)
     for path in found:
         if check:
-            print(f"{path} is stale: run `make schema` and commit it", file=sys.stderr)
+            print(f"{path} is stale: run `make schema docs` and commit it", file=sys.stderr)
         else:
-            (ROOT / path).write_text(rendered(FILES[path]), encoding="utf-8")
+            (ROOT / path).write_text(files[path](), encoding="utf-8")
             print(f"wrote {path}")
     return 1 if check and found else 0
 

@@ -1,0 +1,126 @@
+"""Runs Glue jobs as deployed: script and library out of the bucket, the job role's credentials, real Spark.
+
+Registered as Step Functions' `glue:startJobRun.sync`, which the emulator lacks. Its own `StartJobRun` would run the
+script without Spark and with the emulator's keys.
+"""
+
+import hashlib
+import os
+import secrets
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from ministack.core.responses import get_account_id
+from ministack.services import glue, sts
+
+from local import spark
+from local.patches import integrations, reached
+from local.patches.integrations import failed
+
+RESOURCE = "arn:aws:states:::glue:startJobRun"
+OWN_OPTIONS = frozenset({"--extra-py-files"})
+"""Options that Glue itself acts on; the script sees them too, and these are acted on here."""
+
+
+def install(folder: Path) -> None:
+    """Registers the integration, and replaces `glue._create_job`, which forgets how many runs there may be at once."""
+    create = reached(glue, "_create_job")
+
+    def create_and_keep(data: Mapping[str, Any]) -> Any:
+        answer = create(data)
+        if "ExecutionProperty" in data and data["Name"] in reached(glue, "_jobs"):
+            reached(glue, "_jobs")[data["Name"]]["ExecutionProperty"] = data["ExecutionProperty"]
+        return answer
+
+    glue._create_job = create_and_keep  # noqa: SLF001
+    integrations.add(RESOURCE, GlueRuns(folder))
+
+
+class GlueRuns:
+    """Starts a run, waits for it, and answers as the service does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        # Two Java machines at once on a small machine take longer than one after the other.
+        self._turn = threading.Lock()
+
+    def __call__(self, _resource: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(given["JobName"])
+        job = reached(glue, "_jobs").get(name)
+        if job is None:
+            raise failed("Glue.EntityNotFoundException", f"Job {name} not found")
+        self._take_a_place(name, job)
+        try:
+            return self._run(name, job, given.get("Arguments") or {})
+        finally:
+            with self._lock:
+                self._running[name] -= 1
+
+    def _take_a_place(self, name: str, job: Mapping[str, Any]) -> None:
+        most = int((job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns", 1))
+        with self._lock:
+            if self._running[name] >= most:
+                raise failed("Glue.ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
+            self._running[name] += 1
+
+    def _run(self, name: str, job: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+        run_id = f"jr_{secrets.token_hex(16)}"
+        arguments = {**(job.get("DefaultArguments") or {}), **given, "--JOB_NAME": name, "--JOB_RUN_ID": run_id}
+        endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+        credentials = _session(str(job["Role"]), run_id)
+        with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
+            folder = Path(scratch)
+            s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **credentials)
+            script = _fetched(s3, str(job["Command"]["ScriptLocation"]), folder)
+            library = _fetched(s3, str(arguments["--extra-py-files"]), folder)
+            variables = spark.environment(
+                folder,
+                endpoint=endpoint,
+                credentials=(credentials["aws_access_key_id"], credentials["aws_secret_access_key"]),
+                import_path=library,
+            )
+            variables["AWS_SESSION_TOKEN"] = credentials["aws_session_token"]
+            options = [part for key, value in arguments.items() if key not in OWN_OPTIONS for part in (key, str(value))]
+            with self._turn:
+                done = spark.run(options, variables, script)
+        with (self._folder / "glue.log").open("a", encoding="utf-8") as log:
+            log.write(f"{run_id} ended with {done.returncode}\n{done.stdout}{done.stderr}\n")
+        if done.returncode != 0:
+            raise failed("States.TaskFailed", f"Job run {run_id} failed: {done.stderr.strip().splitlines()[-1:]}")
+        return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
+
+
+def _fetched(s3: Any, uri: str, folder: Path) -> Path:
+    """An object of the bucket as a file, read with the job's own role."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    target = folder / key.rpartition("/")[2]
+    target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return target
+
+
+def _session(role_arn: str, run_id: str) -> dict[str, str]:
+    """Credentials of the job's role, as the emulator gives a function those of its own."""
+    digest = hashlib.sha256(f"{role_arn}:{run_id}".encode()).hexdigest()
+    keys = {
+        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
+        "aws_secret_access_key": hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
+        "aws_session_token": hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
+    }
+    role = role_arn.rpartition("/")[2]
+    reached(sts, "register_session")(
+        keys["aws_access_key_id"],
+        {
+            "Arn": f"arn:aws:sts::{get_account_id()}:assumed-role/{role}/{run_id}",
+            "UserId": f"{role}:{run_id}",
+            "SecretAccessKey": keys["aws_secret_access_key"],
+            "SessionToken": keys["aws_session_token"],
+        },
+    )
+    return keys
