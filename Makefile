@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema docs cost cost-diff fresh preview up down outputs layers bench fuzz
+.PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs layers bench fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -48,8 +48,11 @@ cost-diff: .venv/.locked ## what changes between A and B: two stacks, or two git
 preview: .venv/.locked policies/.venv/.locked ## plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
 
-up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked ## bring the local stack up on this machine and leave it running
+up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## bring the local stack up on this machine and leave it running
 	@$(RUN) -m local up
+
+demo: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## see all of it work: preview, up, the flows, outputs, down
+	@$(RUN) -m local demo
 
 down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove what it left
 	@$(RUN) -m local down

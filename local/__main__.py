@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     _command(commands, "down", _down, "stop the local platform and remove what it left")
+    _command(commands, "demo", _demo, "preview, up, every flow, grants against use, outputs, down")
     _command(commands, "layers", _layers, "build the handlers' layer")
     _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
 
@@ -91,6 +92,12 @@ def _down(_options: argparse.Namespace) -> int:
     from local import platform  # noqa: PLC0415
 
     return platform.down()
+
+
+def _demo(_options: argparse.Namespace) -> int:
+    from local import demo  # noqa: PLC0415
+
+    return demo.command()
 
 
 def _layers(_options: argparse.Namespace) -> int:

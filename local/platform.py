@@ -15,6 +15,7 @@ from local.drivers import RECORDED_ONLY
 from local.emulator import Emulator, EmulatorError
 from local.engine import Engine, ResourceFailed
 from local.graph import Graph
+from local.pack import Judgement, Pack, PackError
 from local.planning import Plan, Step
 from local.program import ProgramError, Run, run
 from local.progress import Progress, Reporter
@@ -44,6 +45,9 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     report.say("recorded only, because the emulator lacks the service:")
                     for kind in recorded:
                         report.say(f"  {kind}: {RECORDED_ONLY[kind].reason}")
+                findings = judged_again(config, deployed.graph)
+                for one in findings:
+                    report.say(f"  {one.level} {one.policy} · {one.urn.rpartition('::')[2]}: {one.message}")
                 report.say(f"{report.summary()}; the local platform is up")
                 _say_how_to_reach(there, deployed.outputs, report)
         except KeyboardInterrupt:
@@ -52,10 +56,10 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
         except ResourceFailed:
             report.say(f"{report.summary()}; after mending what failed, `make up` goes on from here")
             return 1
-        except (ProgramError, StackFileError, EmulatorError, StateError, NoDriver) as error:
+        except (ProgramError, StackFileError, EmulatorError, StateError, NoDriver, PackError) as error:
             report.say(f"cannot bring the platform up: {error}")
             return 2
-    return 0
+    return 1 if any(one.level == "mandatory" for one in findings) else 0
 
 
 def down(folder: Path = emulator.FOLDER) -> int:
@@ -93,6 +97,14 @@ def plan(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Step]:
     """What an `up` would do, resource by resource; everything is to be created where no emulator runs."""
     there = emulator.running(folder)
     return Plan(_state(there) if there else State.empty(_state_file(folder), "")).of(config)
+
+
+def judged_again(config: StackConfig, graph: Graph) -> list[Judgement]:
+    """What the policies say now that everything is known: no id is left that a preview could not tell."""
+    with Pack(config, dry_run=False) as pack:
+        pack.rules()
+        judgements, _ = pack.judge(graph)
+    return [one for one in judgements if one.level in {"mandatory", "unknown"}]
 
 
 def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed:

@@ -16,7 +16,7 @@ from rich.tree import Tree
 
 from local.graph import Graph, Resource
 from local.pack import Judgement
-from local.values import shown
+from local.values import Props, shown
 
 if TYPE_CHECKING:
     from local.preview import Preview
@@ -146,7 +146,12 @@ def _cost(out: Console, found: "Preview") -> None:
 
 def _outputs(out: Console, found: "Preview") -> None:
     out.print("\n[bold]outputs[/]")
-    for name, value in found.outputs.items():
+    values(out, found.outputs)
+
+
+def values(out: Console, outputs: Props) -> None:
+    """Prints outputs, secrets by name."""
+    for name, value in outputs.items():
         out.print(f"  {escape(name)}:")
         _values(out, shown(value), 4)
 

@@ -1,6 +1,6 @@
 """State machines."""
 
-from local.drivers.model import Call, Driver, Known, Made, answered
+from local.drivers.model import Call, Driver, Known, Made, Source, answered
 
 
 def _destinations(known: Known) -> list[dict[str, object]]:
@@ -16,7 +16,7 @@ def _data(known: Known) -> object:
 
 
 USES = ("loggingConfiguration",)
-MACHINE = {
+MACHINE: dict[str, Source] = {
     "definition": "definition",
     "roleArn": "roleArn",
     "loggingConfiguration.level": Made(_level, USES),

@@ -77,7 +77,7 @@ class GlueRuns:
         credentials = _session(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **credentials)
+            s3 = boto3.Session(**credentials, region_name="us-east-1").client("s3", endpoint_url=endpoint)
             script = _fetched(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _fetched(s3, str(arguments["--extra-py-files"]), folder)
             variables = spark.environment(
