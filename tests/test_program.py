@@ -86,6 +86,13 @@ def test_every_name_is_this_stacks_own(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_every_component_has_a_name_of_its_own(stack: str) -> None:
+    """Usage is published under it."""
+    names = [one.name for one in run(stack).graph if not one.custom]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_every_alarm_has_its_runbook(stack: str) -> None:
     alarms = [one for one in run(stack).graph if one.kind == "MetricAlarm"]
     assert alarms

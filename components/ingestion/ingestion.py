@@ -115,7 +115,7 @@ class Ingestion(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.lake = Lake("ingestion-lake", LakeArgs(scope, settings.lake, settings.spark.schema_ddl), self._child)
+        self.lake = Lake("ingestion-store", LakeArgs(scope, settings.lake, settings.spark.schema_ddl), self._child)
 
     def _process(self) -> None:
         """The functions behind the workflow's steps, and the workflow."""

@@ -107,6 +107,6 @@ def _lake(gigabytes: float, runs: float) -> Usage:
             "gets": objects,
             "tieredObjects": objects,
             "monitoredObjects": objects * LAKE_MONTHS,
-            "scannedTb": kept * QUERIED_SHARE / 1024,
-        }
+        },
+        "ingestion-store": {"scannedTb": kept * QUERIED_SHARE / 1024},
     }

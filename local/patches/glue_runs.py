@@ -77,7 +77,13 @@ class GlueRuns:
         credentials = _session(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            s3 = boto3.Session(**credentials, region_name="us-east-1").client("s3", endpoint_url=endpoint)
+            session = boto3.Session(
+                credentials["aws_access_key_id"],
+                credentials["aws_secret_access_key"],
+                credentials["aws_session_token"],
+                "us-east-1",
+            )
+            s3 = session.client("s3", endpoint_url=endpoint)
             script = _fetched(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _fetched(s3, str(arguments["--extra-py-files"]), folder)
             variables = spark.environment(
