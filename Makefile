@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs layers bench fuzz
+.PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench: .venv/.locked .venv-spark/.locked policies/.venv/.locked ## measure: prev
 	@$(RUN) benchmarks/preview.py
 	@$(RUN) benchmarks/builder.py
 	@.venv-spark/bin/python benchmarks/spark.py $(if $(MB),--megabytes $(MB))
+
+headroom: .venv/.locked ## use against every quota at 1, 12, 100 and 600 times the load, and the cost there
+	@$(RUN) benchmarks/headroom.py --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
 fuzz: .venv/.locked ## the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
