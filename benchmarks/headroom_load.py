@@ -6,17 +6,14 @@ here, marked as assumed. Which limit a use is held against is decided in `headro
 
 from dataclasses import dataclass
 
-from components.ingestion.usage import DAYS, monthly_usage
+from components.ingestion.usage import DAYS, INDEX_WRITES_PER_FILE, WRITES_PER_FILE, monthly_usage
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
 
 DAY = 86_400
 
-TABLE_WRITES = ("tracked", "claimed", "noted by the builder", "confirmed by the workflow", "settled")
-"""A file's conditional updates, one write unit each, also where the condition finds the work done (benchmarks/builder.py
-counts the first three)."""
-PENDING_WRITES = CLAIMED_WRITES = 2
-"""Entries of a partition of the index: one put in, one deleted, for each file."""
+INDEX_STATES = 2
+"""A file is in the index as pending and as claimed, each in partitions of its own."""
 ENTRY_BYTES = 300
 """Assumed: the size of one entry of the index."""
 READ_UNIT_BYTES = 8 * 1024
@@ -102,12 +99,12 @@ class Load:
     @property
     def index_writes(self) -> float:
         """Write units of the busiest partition of the index, of pending or of claimed files."""
-        return self.files * max(PENDING_WRITES, CLAIMED_WRITES) / self.settings.manifests.open_shards
+        return self.files * INDEX_WRITES_PER_FILE / INDEX_STATES / self.settings.manifests.open_shards
 
     @property
     def table_writes(self) -> float:
         """Write units of table and index together."""
-        return self.files * (len(TABLE_WRITES) + PENDING_WRITES + CLAIMED_WRITES)
+        return self.files * (WRITES_PER_FILE + INDEX_WRITES_PER_FILE)
 
     @property
     def listing(self) -> float:

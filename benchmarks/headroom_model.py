@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from benchmarks.headroom_load import DAY, GETS_PER_FILE, TABLE_WRITES, Load
-from components.ingestion.usage import OBJECTS_PER_RUN, TRANSITIONS_PER_RUN
+from benchmarks.headroom_load import DAY, GETS_PER_FILE, Load
+from components.ingestion.usage import OBJECTS_PER_RUN, TRANSITIONS_PER_RUN, WRITES_PER_FILE
 from components.settings import IngestionSettings
 from handlers.ingestion.environment import SweeperEnvironment
 
@@ -122,7 +122,7 @@ def _table(account: Account) -> list[Quota]:
     return [
         Quota(
             "DynamoDB writes, one day's partition", "WCU", 1_000, MEMORY, "no setting: date_prefix would need shards",
-            lambda load: load.files * len(TABLE_WRITES),
+            lambda load: load.files * WRITES_PER_FILE,
         ),
         Quota(
             "DynamoDB writes, partition of `open`", "WCU", 1_000, MEMORY, "ingestion.manifests.openShards",

@@ -12,6 +12,8 @@ GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
 """How long a run may wait for its turn (FLEX waits for spare capacity)."""
 STEP_SECONDS = 180
+NO_PLACE = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
+"""The job's own limit on runs at once is reached, or the account's."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
 """The error's name alone: a cause can repeat data."""
 
@@ -61,7 +63,7 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             to="MarkProcessed",
             retries=[
                 # Other runs have all the places: wait for one, for hours if need be.
-                Retry(["Glue.ConcurrentRunsExceededException"], attempts=40, first_seconds=30, longest_seconds=600),
+                Retry(NO_PLACE, attempts=40, first_seconds=30, longest_seconds=600),
                 Retry(["Glue.ThrottlingException", "Glue.InternalServiceException"], attempts=8, first_seconds=5),
                 # A run that failed once may have met a bad worker; it replaces its own output.
                 Retry(["States.TaskFailed"], attempts=1, first_seconds=60),

@@ -51,7 +51,7 @@ class IntakeSettings(Settings):
     """Days that a file's record is kept, so that a late repeat is still recognised."""
     landing_days: Days = 30
     """Days that a file stays in the landing bucket; the lake keeps its content."""
-    old_version_days: Days = 30
+    old_version_days: Days = 7
     """Days that an overwritten or deleted version stays."""
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.headroom import FACTORS, cost_at, main, order, raised
-from benchmarks.headroom_load import TABLE_WRITES, Load
+from benchmarks.headroom_load import Load
 from benchmarks.headroom_model import Account, Bound, Quota, binding, bounds, quotas
+from components.ingestion.usage import WRITES_PER_FILE
 from components.settings import IngestionSettings
 from local import ROOT, stack_files
 
@@ -122,7 +123,7 @@ def test_each_load_fits_with_two_settings_and_two_requests_and_nothing_else(fact
 
 
 def test_beyond_seven_hundred_times_one_days_partition_binds_and_no_setting_helps() -> None:
-    assert bound(DAY_PARTITION).factor == pytest.approx(1000 / (len(TABLE_WRITES) * 1000 / 3600), rel=0.01)
+    assert bound(DAY_PARTITION).factor == pytest.approx(1000 / (WRITES_PER_FILE * 1000 / 3600), rel=0.01)
     settings, account = raised(SETTINGS, 800)
     assert DAY_PARTITION in {one.name for one in binding(quotas(settings, account), settings, 800)}
     assert named(DAY_PARTITION).lift.startswith("no setting")

@@ -118,7 +118,7 @@ def test_the_definition_passes_the_linter() -> None:
 def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
     run = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]["Run"]
     errors = [retry["ErrorEquals"] for retry in run["Retry"]]
-    assert errors[0] == ["Glue.ConcurrentRunsExceededException"]
+    assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
     assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
 
