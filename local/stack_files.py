@@ -35,6 +35,18 @@ class StackConfig:
     warnings: tuple[str, ...] = field(default=())
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that is given twice, as the CLI does; by itself PyYAML would keep the second without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [str(key.value) for key, _ in node.value]
+        if twice := next((key for key, _ in node.value if keys.count(str(key.value)) > 1), None):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice.value!r} is given more than once", twice.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
 def stacks(root: Path = ROOT) -> list[str]:
     """The stacks that have a file."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
@@ -58,7 +70,7 @@ def read(stack: str, root: Path = ROOT) -> StackConfig:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
         raise StackFileError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(loaded, dict):

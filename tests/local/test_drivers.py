@@ -1,19 +1,21 @@
 """The driver table as a whole: each entry can do what it says, whatever the emulator makes of it."""
 
 import inspect
+import json
 import re
 
 import pulumi_aws
 import pytest
 import yaml
 
-from local import ROOT
+from local import ROOT, program, stack_files
 from local.changes import identity
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.drivers.fit import input_shape, service_model
 from local.drivers.model import Call
 from local.drivers.untagging import adds_tags, tags_of, untagging
 from local.emulator import PORT
+from local.preview_provider import PreviewProvider
 
 pytestmark = pytest.mark.unit
 
@@ -91,3 +93,11 @@ def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
     [endpoints] = given["aws:endpoints"]
     assert endpoints.keys() <= accepted(pulumi_aws.ProviderEndpointArgs)
     assert set(endpoints.values()) == {f"http://127.0.0.1:{PORT}"}
+
+
+def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
+    config = stack_files.read("local")
+    graph = program.run(config, PreviewProvider(), preview=True).graph
+    used = {one.type.split(":")[1].split("/")[0] for one in graph.customs() if one.type.startswith("aws:")}
+    assert used
+    assert used <= json.loads(config.values["aws:endpoints"])[0].keys()

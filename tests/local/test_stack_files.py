@@ -63,6 +63,11 @@ def test_a_secret_that_is_not_set_becomes_a_placeholder_with_a_warning(
     assert config.warnings == ("part.encryptionKey is not set: this preview uses a placeholder",)
 
 
+def test_a_key_given_twice_is_refused_with_its_line(root: Path) -> None:
+    with pytest.raises(StackFileError, match=r"'plain' is given more than once(.|\n)*line 3"):
+        stack(root, "config:\n  polyphony:part:\n    plain: 1\n    plain: 2\n")
+
+
 def test_an_unknown_stack_is_refused_with_the_known_ones(root: Path) -> None:
     (root / "Pulumi.dev.yaml").write_text("config: {}\n")
     with pytest.raises(StackFileError, match=r"there is no stack 'nope': .* known are dev"):
