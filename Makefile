@@ -66,6 +66,7 @@ layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into buil
 bench: .venv/.locked .venv-spark/.locked policies/.venv/.locked ## measure: preview, manifest builder, Spark job (MB=700)
 	@$(RUN) benchmarks/preview.py
 	@$(RUN) benchmarks/builder.py
+	@$(RUN) benchmarks/intake.py
 	@.venv-spark/bin/python benchmarks/spark.py $(if $(MB),--megabytes $(MB))
 
 headroom: .venv/.locked ## use against every quota at 1, 12, 100 and 600 times the load, and the cost there
