@@ -1,4 +1,4 @@
-"""Ingestion's flow: files are dropped, some announced twice, some with lines that nobody can read, and come out as rows.
+"""Ingestion's flow: files are dropped, some announced twice, some with awkward names or unreadable lines; rows come out.
 
 One piece of code for the demo and for the end-to-end test: it drives and measures, whoever runs it compares. Nothing is
 scripted; other files make other rows.
@@ -17,6 +17,12 @@ BAD_EVERY = 50
 GZIP_EVERY = 9
 REPEATED_EVERY = 30
 LINES = 3
+AWKWARD = {1: " two words", 2: "+plus+", 3: "%2Bpercent%", 4: "-ü-日本", 5: "/deep//er", 6: "&amp;=?#"}
+"""What the names of some files hold besides their number."""
+LONGEST, KEY_BYTES = 7, 1024
+"""A file whose key is as long as S3 takes."""
+NOT_UTF8 = 8
+"""A file with a line that is no UTF-8."""
 
 Tell = Callable[[str], None]
 """Hears what was just done."""
@@ -77,8 +83,12 @@ def _content(number: int) -> bytes:
     text = "".join(json.dumps(one) + "\n" for one in _lines(number))
     if number % BAD_EVERY == 0:
         text += "{not json\n"
-    return gzip.compress(text.encode(), mtime=0) if number % GZIP_EVERY == 0 else text.encode()
+    content = text.encode() + (b'{"text": "\xff"}\n' if number == NOT_UTF8 else b"")
+    return gzip.compress(content, mtime=0) if number % GZIP_EVERY == 0 else content
 
 
 def _key(prefix: str, number: int) -> str:
-    return f"{prefix}/{number:03}{'.ndjson.gz' if number % GZIP_EVERY == 0 else '.ndjson'}"
+    suffix = ".ndjson.gz" if number % GZIP_EVERY == 0 else ".ndjson"
+    if number == LONGEST:
+        return f"{prefix}/{number:03}".ljust(KEY_BYTES - len(suffix), "k") + suffix
+    return f"{prefix}/{number:03}{AWKWARD.get(number, '')}{suffix}"
