@@ -161,6 +161,9 @@ class Function(Block):
         own += [source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues]
         if args.asynchronous is not None:
             own.append(args.asynchronous.on_failure.grant("SendMessage"))
+        if args.environment_key_arn is not None:
+            # The grant that Lambda makes for the role ends with the role; one of the same name would not have it.
+            own.append(grant("kms", ["Decrypt"], args.environment_key_arn))
         if args.attachment is not None:
             # Lambda's guide: DeleteNetworkInterface needs all resource ids named, as `*/*`.
             own += [

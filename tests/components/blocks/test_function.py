@@ -172,6 +172,13 @@ def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) 
     ]
 
 
+def test_an_environment_with_a_key_of_ours_may_be_decrypted_by_the_function_alone(engine: Engine) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555"
+    recorded = function(engine, environment_key_arn=key)
+    assert recorded.one("lambda.Function").inputs["kmsKeyArn"] == key
+    assert granted(recorded)[key] == ["kms:Decrypt"]
+
+
 def test_warm_environments_stand_on_the_alias(engine: Engine) -> None:
     provisioned = function(engine, {"provisionedConcurrency": 2}).one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
