@@ -126,7 +126,8 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             )
 
-    def _group(self, what: str, says: str) -> ec2.SecurityGroup:
+    # Quoted annotations here: ec2 is the largest module there is, and most stacks build no network.
+    def _group(self, what: str, says: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
             f"foundation-network-{what}-group",
             name=f"{self._scope.context.stack_label}-{what}",
@@ -137,7 +138,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _rule_out(self, what: str, group: ec2.SecurityGroup, cidr: str) -> None:
+    def _rule_out(self, what: str, group: "ec2.SecurityGroup", cidr: str) -> None:
         vpc.SecurityGroupEgressRule(
             f"foundation-network-{what}-out",
             security_group_id=group.id,
@@ -149,7 +150,7 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _among_themselves(self, what: str, group: ec2.SecurityGroup) -> None:
+    def _among_themselves(self, what: str, group: "ec2.SecurityGroup") -> None:
         """Glue refuses a network whose workers may not talk to each other on every port."""
         for rule, direction in ((vpc.SecurityGroupIngressRule, "in"), (vpc.SecurityGroupEgressRule, "across")):
             rule(
