@@ -33,7 +33,7 @@ def test_the_landing_bucket_is_as_its_block_says(platform: Platform) -> None:
     assert (policy["Sid"], policy["Effect"]) == ("OnlyTls", "Deny")
     rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
     assert rules["expire-files"]["Expiration"]["Days"] == 30
-    assert rules["expire-files"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 30
+    assert rules["expire-files"]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 7
     assert rules["abort-multipart-uploads"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
     logging = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]
     assert logging["TargetBucket"] == platform.id("foundation-audit-logs-bucket")

@@ -240,6 +240,6 @@ def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> No
 def test_usage_follows_from_the_load() -> None:
     usage = monthly_usage(settings())
     assert usage["ingestion-spark"]["runs"] == 8_000 * 30 / 200
-    assert usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * 30)
+    assert usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))
     doubled = monthly_usage(settings(load={"filesPerDay": 16_000}))
     assert doubled["ingestion-spark"]["runs"] == 2 * usage["ingestion-spark"]["runs"]
