@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, lambda_
+from pulumi_aws import cloudwatch, lambda_
 
 from components.blocks import archive
 from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
 from components.blocks.environment import variables
-from components.blocks.grant import Grant, documents, grant
+from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
+from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.trust import Service, trust_policy
+from components.blocks.trust import Service
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
@@ -94,8 +95,18 @@ class Function(Block):
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )
-        role = self._role(args)
-        self.function = self._function(args, role, log_group)
+        self._role = Role(
+            self.label,
+            RoleArgs(
+                scope=args.scope,
+                what=self.label.removeprefix(f"{args.scope.subsystem}-"),
+                logical_name=args.logical_name,
+                service=Service.LAMBDA,
+                grants=[*args.grants, *self._own_grants(args)],
+            ),
+            self.inside(),
+        )
+        self.function = self._function(args, log_group)
         self.live = lambda_.Alias(
             self.part("live"),
             name=LIVE,
@@ -128,29 +139,6 @@ class Function(Block):
             opts=self.inside(self.live),
         )
 
-    def _role(self, args: FunctionArgs) -> iam.Role:
-        scope = args.scope
-        name = scope.name(Kind.ROLE, self.label.removeprefix(f"{scope.subsystem}-"))
-        self.role_arn = scope.context.global_arn("iam", f"role/{name}")
-        role = iam.Role(
-            self.part("role"),
-            name=name,
-            assume_role_policy=trust_policy(Service.LAMBDA, scope.context),
-            tags=scope.tags(args.logical_name),
-            opts=self.inside(),
-        )
-        self._policies = [
-            iam.RolePolicy(
-                self.part("grants" if index == 0 else f"grants-{index + 1}"),
-                name="grants" if index == 0 else f"grants-{index + 1}",
-                role=role.name,
-                policy=text,
-                opts=self.inside(),
-            )
-            for index, text in enumerate(documents([*args.grants, *self._own_grants(args)]))
-        ]
-        return role
-
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
         """What the platform itself needs for the function to run as it is set up."""
         context = args.scope.context
@@ -172,7 +160,7 @@ class Function(Block):
             ]
         return own
 
-    def _function(self, args: FunctionArgs, role: iam.Role, log_group: cloudwatch.LogGroup) -> lambda_.Function:
+    def _function(self, args: FunctionArgs, log_group: cloudwatch.LogGroup) -> lambda_.Function:
         scope, settings = args.scope, args.settings
         return lambda_.Function(
             self.part("function"),
@@ -182,7 +170,7 @@ class Function(Block):
             architectures=["arm64"],
             handler=args.entry,
             code=pulumi.FileArchive(archive.written(scope.subsystem).as_posix()),
-            role=self.role_arn,
+            role=self._role.arn,
             memory_size=settings.memory_mb,
             timeout=settings.timeout_seconds,
             publish=True,
@@ -213,7 +201,7 @@ class Function(Block):
                 system_log_level="WARN",
             ),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(role, log_group, *self._policies),
+            opts=self.inside(log_group, *self._role.parts),
         )
 
     def _connect(self, args: FunctionArgs) -> None:
@@ -229,7 +217,7 @@ class Function(Block):
                 function_response_types=["ReportBatchItemFailures"],
                 scaling_config=lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=source.max_concurrency),
                 tags=scope.tags(args.logical_name),
-                opts=self.inside(self.live, source.queue, *self._policies),
+                opts=self.inside(self.live, source.queue, *self._role.parts),
             )
         if args.asynchronous is not None:
             lambda_.FunctionEventInvokeConfig(
@@ -243,7 +231,7 @@ class Function(Block):
                         destination=args.asynchronous.on_failure.arn
                     )
                 ),
-                opts=self.inside(self.live, args.asynchronous.on_failure, *self._policies),
+                opts=self.inside(self.live, args.asynchronous.on_failure, *self._role.parts),
             )
         if settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_aws import iam, scheduler
+from pulumi_aws import scheduler
 
 from components.blocks.function import Function
-from components.blocks.grant import document
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.trust import Service, trust_policy
+from components.blocks.trust import Service
 
 GROUP = "default"
 
@@ -45,20 +45,9 @@ class Schedule(Block):
         )
         # The service sends the ARN of the schedule's group, never the schedule's own.
         group_arn = scope.context.arn("scheduler", f"schedule-group/{GROUP}")
-        role_name = scope.name(Kind.ROLE, what)
-        role = iam.Role(
-            self.part("role"),
-            name=role_name,
-            assume_role_policy=trust_policy(Service.SCHEDULER, scope.context, group_arn),
-            tags=scope.tags(args.logical_name),
-            opts=self.inside(),
-        )
-        grants = iam.RolePolicy(
-            self.part("grants"),
-            name="grants",
-            role=role.name,
-            policy=document([args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]),
-            opts=self.inside(),
+        grants = [args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]
+        role = Role(
+            self.label, RoleArgs(scope, what, args.logical_name, Service.SCHEDULER, grants, group_arn), self.inside()
         )
         scheduler.Schedule(
             self.part("schedule"),
@@ -70,13 +59,13 @@ class Schedule(Block):
             flexible_time_window=scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
             target=scheduler.ScheduleTargetArgs(
                 arn=args.target.live_arn,
-                role_arn=scope.context.global_arn("iam", f"role/{role_name}"),
+                role_arn=role.arn,
                 input=json.dumps(args.event, sort_keys=True),
                 retry_policy=scheduler.ScheduleTargetRetryPolicyArgs(
                     maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
                 ),
                 dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
             ),
-            opts=self.inside(role, grants, args.target.live),
+            opts=self.inside(args.target.live, *role.parts),
         )
         self.register_outputs({})

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, sfn
+from pulumi_aws import cloudwatch, sfn
 
 from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
-from components.blocks.grant import Grant, documents, grant
+from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
+from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
 from components.blocks.states import State, definition
-from components.blocks.trust import Service, trust_policy
+from components.blocks.trust import Service
 
 LOG_DELIVERY = (
     "CreateLogDelivery",
@@ -57,30 +58,17 @@ class Workflow(Block):
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )
-        role_name = scope.name(Kind.ROLE, what)
-        role = iam.Role(
-            self.part("role"),
-            name=role_name,
-            assume_role_policy=trust_policy(Service.STATES, scope.context, self.arn),
-            tags=scope.tags(args.logical_name),
-            opts=self.inside(),
-        )
         own = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
-        policies = [
-            iam.RolePolicy(
-                self.part("grants" if index == 0 else f"grants-{index + 1}"),
-                name="grants" if index == 0 else f"grants-{index + 1}",
-                role=role.name,
-                policy=text,
-                opts=self.inside(),
-            )
-            for index, text in enumerate(documents([*args.grants, *own]))
-        ]
+        role = Role(
+            self.label,
+            RoleArgs(scope, what, args.logical_name, Service.STATES, [*args.grants, *own], self.arn),
+            self.inside(),
+        )
         sfn.StateMachine(
             self.part("machine"),
             name=self.name,
             type="STANDARD",
-            role_arn=scope.context.global_arn("iam", f"role/{role_name}"),
+            role_arn=role.arn,
             definition=definition(args.comment, args.start, args.states, args.timeout_seconds),
             logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
                 level="ERROR",
@@ -89,7 +77,7 @@ class Workflow(Block):
             ),
             tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
             tags=scope.tags(args.logical_name),
-            opts=self.inside(role, logs, *policies),
+            opts=self.inside(logs, *role.parts),
         )
         self._watch(what, args)
         self.register_outputs({"arn": self.arn})

@@ -5,15 +5,16 @@ that nobody misses until it is needed is none.
 """
 
 import pulumi
-from pulumi_aws import backup, iam
+from pulumi_aws import backup
 
 from components.blocks.context import Subsystem
 from components.blocks.event_rule import EventRule, EventRuleArgs
-from components.blocks.grant import Grant, document, grant
+from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
+from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Scope
 from components.blocks.table import BACKUP_TAG, backup_selection
-from components.blocks.trust import Service, trust_policy
+from components.blocks.trust import Service
 
 START_WINDOW_MINUTES = 60
 COMPLETION_WINDOW_MINUTES = 360
@@ -34,20 +35,20 @@ class Backup(pulumi.ComponentResource):
             tags=scope.tags(self.vault_name),
             opts=self._child,
         )
-        role, role_policy = self._role("backup", backup_grants(scope))
-        restore_role, _ = self._role("restore", restore_grants(scope))
+        role = self._role("backup", backup_grants(scope))
+        restore_role = self._role("restore", restore_grants(scope))
         plan = self._plan(vault)
         backup.Selection(
             "foundation-backup-selection",
             name=scope.name(Kind.BACKUP_SELECTION, "tables"),
             plan_id=plan.id,
-            iam_role_arn=scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, 'backup')}"),
+            iam_role_arn=role.arn,
             selection_tags=[
                 backup.SelectionSelectionTagArgs(
                     type="STRINGEQUALS", key=BACKUP_TAG, value=backup_selection(scope.context)
                 )
             ],
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[role, role_policy])),
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )
         if scope.foundation.backup.region_settings_owned:
             backup.RegionSettings(
@@ -97,20 +98,9 @@ class Backup(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, what: str, grants: list[Grant]) -> tuple[iam.Role, iam.RolePolicy]:
-        scope = self._scope
-        name = scope.name(Kind.ROLE, what)
-        role = iam.Role(
-            f"foundation-backup-{what}-role",
-            name=name,
-            assume_role_policy=trust_policy(Service.BACKUP, scope.context),
-            tags=scope.tags(name),
-            opts=self._child,
-        )
-        policy = iam.RolePolicy(
-            f"foundation-backup-{what}-grants", name="grants", role=role.name, policy=document(grants), opts=self._child
-        )
-        return role, policy
+    def _role(self, what: str, grants: list[Grant]) -> Role:
+        name = self._scope.name(Kind.ROLE, what)
+        return Role(f"foundation-backup-{what}", RoleArgs(self._scope, what, name, Service.BACKUP, grants), self._child)
 
 
 def _tables(scope: Scope) -> list[str]:

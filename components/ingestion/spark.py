@@ -4,15 +4,16 @@ import hashlib
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, glue, iam, s3
+from pulumi_aws import cloudwatch, glue, s3
 
 from components.blocks import archive
 from components.blocks.bucket import Bucket
 from components.blocks.event_rule import EventRule, EventRuleArgs
-from components.blocks.grant import Grant, document, documents, grant
+from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
+from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Scope
-from components.blocks.trust import Service, trust_policy
+from components.blocks.trust import Service
 from components.foundation.network import Network
 from components.ingestion.lake import DATA, MANIFESTS, POINTERS, REJECTED, SCRIPTS, Lake
 from components.settings.ingestion import SparkSettings
@@ -56,14 +57,14 @@ class SparkJob(pulumi.ComponentResource):
             )
             for one in LOG_GROUPS
         ]
-        role, policy = self._role(args)
+        role = self._role(args)
         script, library = self._code(args)
         security = self._security(settings.encryption_key_arn)
         glue.Job(
             "ingestion-spark-job",
             name=self.name,
             description="Turns one manifest of NDJSON files into Parquet",
-            role_arn=scope.context.global_arn("iam", f"role/{role}"),
+            role_arn=role.arn,
             glue_version=settings.glue_version,
             worker_type=settings.worker_type.value,
             number_of_workers=settings.workers,
@@ -77,7 +78,7 @@ class SparkJob(pulumi.ComponentResource):
             default_arguments=self._arguments(args, library),
             tags=scope.tags("SparkJob"),
             opts=pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[policy, *logs, *self._objects])
+                self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *logs, *self._objects])
             ),
         )
         EventRule(
@@ -171,33 +172,10 @@ class SparkJob(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _role(self, args: SparkArgs) -> tuple[str, iam.RolePolicy]:
-        scope = args.scope
-        name = scope.name(Kind.ROLE, "spark")
-        role = iam.Role(
-            "ingestion-spark-role",
-            name=name,
-            assume_role_policy=trust_policy(Service.GLUE, scope.context),
-            tags=scope.tags("SparkRole"),
-            opts=self._child,
+    def _role(self, args: SparkArgs) -> Role:
+        return Role(
+            "ingestion-spark", RoleArgs(args.scope, "spark", "SparkRole", Service.GLUE, self._grants(args)), self._child
         )
-        policy = iam.RolePolicy(
-            "ingestion-spark-grants",
-            name="grants",
-            role=role.name,
-            policy=document(self._grants(args)),
-            opts=self._child,
-        )
-        if args.network:
-            iam.RolePolicy(
-                "ingestion-spark-network-grants",
-                name="network",
-                role=role.name,
-                # Only AWS knows the network's id, so this is a document of its own.
-                policy=documents([grant("ec2", ["DescribeVpcAttribute"], args.network.vpc_arn)])[0],
-                opts=self._child,
-            )
-        return name, policy
 
     def _grants(self, args: SparkArgs) -> list[Grant]:
         context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
@@ -220,6 +198,7 @@ class SparkJob(pulumi.ComponentResource):
         if args.network:
             connection = context.arn("glue", f"connection/{self.name}")
             found += [
+                grant("ec2", ["DescribeVpcAttribute"], args.network.vpc_arn),
                 grant("glue", ["GetConnection"], [context.arn("glue", "catalog"), connection]),
                 grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
                 grant(

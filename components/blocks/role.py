@@ -1,0 +1,49 @@
+"""A role of one AWS service and what it may do: one document of grants, and one more for each id that only AWS knows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import iam
+
+from components.blocks.grant import Grant, documents
+from components.blocks.names import Kind
+from components.blocks.scope import Scope
+from components.blocks.trust import Service, trust_policy
+
+
+@dataclass(frozen=True)
+class RoleArgs:
+    """One role."""
+
+    scope: Scope
+    what: str
+    """What of the subsystem it is for: ends its name on AWS."""
+    logical_name: str
+    service: Service
+    grants: Iterable[Grant]
+    source_arn: str | None = None
+    """The resource for which alone the service may take the role."""
+
+
+class Role:
+    """The parts belong to the caller's component, as `<label>-role` and `<label>-grants`."""
+
+    def __init__(self, label: str, args: RoleArgs, opts: pulumi.ResourceOptions) -> None:
+        context = args.scope.context
+        name = args.scope.name(Kind.ROLE, args.what)
+        self.arn = context.global_arn("iam", f"role/{name}")
+        role = iam.Role(
+            f"{label}-role",
+            name=name,
+            assume_role_policy=trust_policy(args.service, context, args.source_arn),
+            tags=args.scope.tags(args.logical_name),
+            opts=opts,
+        )
+        policies = [
+            iam.RolePolicy(f"{label}-{grants}", name=grants, role=role.name, policy=text, opts=opts)
+            for index, text in enumerate(documents(args.grants), 1)
+            for grants in ["grants" if index == 1 else f"grants-{index}"]
+        ]
+        self.parts: list[pulumi.Resource] = [role, *policies]
+        """What has to be there before somebody uses the role."""
