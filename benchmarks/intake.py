@@ -34,7 +34,7 @@ def main() -> None:
     config = replace(config, values={**config.values, KEY: json.dumps(settings)})
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         deployed = deploy(config, started.emulator, Silent())
-        ids = {one.name: one.id for one in deployed.graph.customs()}
+        ids = deployed.ids
         clients = EmulatorClients(started.emulator.endpoint)
         builder = f"{ids['ingestion-manifest-builder-function']}:live"
         now = datetime.now(UTC).isoformat()

@@ -26,13 +26,13 @@ from local import ROOT, program, stack_files
 from local.graph import Graph, Resource
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackFileError
+from local.terminal import terminal
 from local.values import UNKNOWN, Secret, revealed
 
 PLATFORM = "polyphony:platform:Platform"
 WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
 """Names what is not committed yet, where a revision is asked for."""
-PIPE_WIDTH = 140
 DEAREST = 5
 
 
@@ -127,11 +127,8 @@ def _known(value: Any) -> Any:
 def cost_diff(before: str, after: str, stack: str = "prod") -> tuple[StackCost, StackCost, list[Difference]]:
     """Two stacks, or one stack at two git revisions; the blocks whose cost differs, largest change first."""
     first, second = _either(before, stack), _either(after, stack)
-    blocks = {*first.report.by("block"), *second.report.by("block")}
-    differences = [
-        Difference(block, first.report.by("block").get(block, 0), second.report.by("block").get(block, 0))
-        for block in blocks
-    ]
+    was, now = first.report.by("block"), second.report.by("block")
+    differences = [Difference(block, was.get(block, 0), now.get(block, 0)) for block in {*was, *now}]
     changed = [one for one in differences if abs(one.change) >= 0.005]
     return first, second, sorted(changed, key=lambda one: (-abs(one.change), one.block))
 
@@ -175,7 +172,7 @@ def _git(*arguments: str) -> str:
 
 def show(cost: StackCost, console: Console | None = None) -> None:
     """Prints one stack's month: by subsystem, by service, what drives it, what is missing."""
-    out = console or _terminal()
+    out = console or terminal()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
     out.print(_table("subsystem", report.by("subsystem"), report.total))
@@ -196,7 +193,7 @@ def show_diff(
     before: StackCost, after: StackCost, differences: Iterable[Difference], console: Console | None = None
 ) -> None:
     """Prints what costs more and what less, as a pull request would show it."""
-    out = console or _terminal()
+    out = console or terminal()
     change = after.report.total - before.report.total
     out.print(
         f"[bold]{escape(before.label)}[/] ${before.report.total:,.2f} → [bold]{escape(after.label)}[/] "
@@ -269,10 +266,6 @@ def _table(what: str, sums: Mapping[str, float], total: float) -> Table:
 
 def _rounded(sums: Mapping[str, float]) -> dict[str, float]:
     return {name: round(usd, 4) for name, usd in sums.items()}
-
-
-def _terminal() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _priced_elsewhere(stack: str) -> int:

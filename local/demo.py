@@ -25,6 +25,7 @@ from local.platform import Deployed, deploy, judged_again
 from local.preview import CannotPreview, preview
 from local.progress import Silent
 from local.stack_files import StackConfig
+from local.terminal import terminal
 
 FOLDER = ROOT / ".local" / "demo"
 PREFIX = "polyphony-local-"
@@ -38,7 +39,7 @@ class DemoFailed(Exception):
 
 def command() -> int:
     """Runs the demo."""
-    out = report.terminal()
+    out = terminal()
     start = time.monotonic()
     try:
         _all(out, stack_files.read("local"))
@@ -73,22 +74,7 @@ def _all(out: Console, config: StackConfig) -> None:
 
 
 def _ingestion(out: Console, deployed: Deployed, clients: EmulatorClients, endpoint: str) -> None:
-    ids = {one.name: one.id for one in deployed.graph.customs()}
-    intake = Intake(
-        client=clients,
-        bucket=ids["ingestion-landing-bucket"],
-        queue_url=ids["ingestion-intake-queue"],
-        dead_letters_url=ids["ingestion-intake-dlq-queue"],
-        table=ids["ingestion-files-table"],
-    )
-    runs = Runs(
-        client=clients,
-        endpoint=endpoint,
-        intake=intake,
-        lake=ids["ingestion-lake-bucket"],
-        sweeper=f"{ids['ingestion-sweeper-function']}:live",
-        machine=ids["ingestion-workflow-machine"],
-    )
+    runs = Runs.of(Intake.of(clients, deployed.ids), endpoint, deployed.ids)
     outcome = play(runs, "incoming/demo", FILES, Clock(out))
     if outcome.sizes != [200, FILES - 200] or outcome.rows != expected(FILES):
         raise DemoFailed(f"{FILES} files became manifests of {outcome.sizes} and {len(outcome.rows)} rows")

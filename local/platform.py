@@ -32,6 +32,11 @@ class Deployed:
     outputs: Props
     state: State
 
+    @property
+    def ids(self) -> dict[str, Any]:
+        """What AWS calls each resource, by its Pulumi name."""
+        return {one.name: one.id for one in self.graph.customs()}
+
 
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
     """Brings the stack up and leaves it running; the exit status."""

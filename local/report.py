@@ -3,7 +3,6 @@
 Colour on a terminal, plain text in a pipe: rich decides by what it writes to.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from rich.tree import Tree
 
 from local.graph import Graph, Resource
 from local.pack import Judgement
+from local.terminal import terminal
 from local.values import Props, shown
 
 if TYPE_CHECKING:
     from local.preview import Preview
 
-PIPE_WIDTH = 160
 STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan", "unknown": "dim"}
 
 
@@ -49,11 +48,6 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
         return
     with console.status(what):
         yield
-
-
-def terminal() -> Console:
-    """Standard output: as wide as the terminal is; in a pipe wide enough that lines stay whole."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _plan(graph: Graph, stack: str) -> Tree:

@@ -29,6 +29,17 @@ class Intake:
     dead_letters_url: str
     table: str
 
+    @classmethod
+    def of(cls, client: Clients, ids: Mapping[str, str]) -> "Intake":
+        """Of a deployment, by the ids of its resources."""
+        return cls(
+            client=client,
+            bucket=ids["ingestion-landing-bucket"],
+            queue_url=ids["ingestion-intake-queue"],
+            dead_letters_url=ids["ingestion-intake-dlq-queue"],
+            table=ids["ingestion-files-table"],
+        )
+
     def drop(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
         """Uploads a file; returns its version."""
         answer = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
@@ -94,6 +105,18 @@ class Runs:
     """The sweeper's alias."""
     machine: str
     """ARN of the workflow."""
+
+    @classmethod
+    def of(cls, intake: Intake, endpoint: str, ids: Mapping[str, str]) -> "Runs":
+        """Of the intake's deployment, by the ids of its resources."""
+        return cls(
+            client=intake.client,
+            endpoint=endpoint,
+            intake=intake,
+            lake=ids["ingestion-lake-bucket"],
+            sweeper=f"{ids['ingestion-sweeper-function']}:live",
+            machine=ids["ingestion-workflow-machine"],
+        )
 
     def drop_all(self, files: Mapping[str, bytes]) -> None:
         """Uploads many files at once."""

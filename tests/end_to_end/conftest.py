@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +103,9 @@ def _nothing_refused(platform: Platform) -> Iterator[None]:
 @pytest.fixture
 def intake(platform: Platform) -> Iterator[Intake]:
     """Ingestion's intake; what a test leaves waiting for another attempt is thrown away."""
-    made = Intake(
-        client=platform.client,
-        bucket=platform.outputs["frontend"]["ingestion"]["bucket"],
-        queue_url=platform.id("ingestion-intake-queue"),
-        dead_letters_url=platform.id("ingestion-intake-dlq-queue"),
-        table=platform.id("ingestion-files-table"),
-    )
+    # The bucket as a frontend finds it: from the stack's outputs.
+    bucket = platform.outputs["frontend"]["ingestion"]["bucket"]
+    made = replace(Intake.of(platform.client, platform.deployed.ids), bucket=bucket)
     yield made
     made.purge()
 
@@ -117,14 +113,7 @@ def intake(platform: Platform) -> Iterator[Intake]:
 @pytest.fixture
 def runs(platform: Platform, intake: Intake) -> Runs:
     """From the intake's files to rows of the lake."""
-    return Runs(
-        client=platform.client,
-        endpoint=platform.emulator.endpoint,
-        intake=intake,
-        lake=platform.id("ingestion-lake-bucket"),
-        sweeper=f"{platform.id('ingestion-sweeper-function')}:live",
-        machine=platform.id("ingestion-workflow-machine"),
-    )
+    return Runs.of(intake, platform.emulator.endpoint, platform.deployed.ids)
 
 
 @pytest.fixture(scope="session")
