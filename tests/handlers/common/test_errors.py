@@ -1,0 +1,183 @@
+"""Errors as clients see them: one form, no surprises from an exception, and nothing of the request."""
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from handlers.common.errors import (
+    MAX_PART_LENGTH,
+    MAX_PARTS,
+    MAX_PROBLEMS,
+    CommonCode,
+    FieldProblem,
+    HandlerError,
+    http_error,
+    malformed,
+    of_validation,
+    socket_error,
+)
+
+CANARY = "canary-7f3a"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(st.characters()),  # surrogates too: Python's JSON lets them in
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters()), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+class Code(StrEnum):
+    FULL = "FULL"
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=10)]
+    sizes: dict[str, list[int]] = {}
+    pet: Annotated[Dog | Cat, Field(discriminator="kind")] | None = None
+    word: str = ""
+
+    @field_validator("word")
+    @classmethod
+    def _refuses(cls, word: str) -> str:
+        if word:
+            raise ValueError(f"not {word}")
+        return word
+
+
+def failure(request: object) -> ValidationError:
+    with pytest.raises(ValidationError) as raised:
+        Request.model_validate(request)
+    return raised.value
+
+
+def body_of(response: Mapping[str, Any]) -> Any:
+    return json.loads(response["body"])
+
+
+FULL = HandlerError(Code.FULL, "No more room.", status=409, fields=[FieldProblem("name", "taken")])
+FULL_BODY = {
+    "code": "FULL",
+    "message": "No more room.",
+    "fields": [{"field": "name", "rule": "taken"}],
+    "requestId": "r-1",
+}
+
+
+def test_over_http_an_error_is_a_proxy_response() -> None:
+    response = http_error(FULL, "r-1")
+    assert (response["statusCode"], response["headers"]) == (409, {"Content-Type": "application/json"})
+    assert body_of(response) == FULL_BODY
+
+
+def test_over_a_socket_an_error_is_a_message_with_the_requests_id() -> None:
+    assert socket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
+
+
+def test_over_a_socket_a_request_without_id_is_answered_without() -> None:
+    assert socket_error(FULL, "r-1", None) == {"type": "error", **FULL_BODY}
+
+
+def test_an_error_says_400_and_no_fields_unless_told() -> None:
+    response = http_error(HandlerError(Code.FULL, "No more room."), "r-1")
+    assert (response["statusCode"], body_of(response)["fields"]) == (400, [])
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError(CANARY), KeyError(CANARY), failure({"name": CANARY}), ExceptionGroup(CANARY, [OSError()])]
+)
+def test_an_exception_that_nobody_meant_tells_nothing(error: Exception) -> None:
+    response = http_error(error, "r-1")
+    assert response["statusCode"] == 500
+    assert body_of(response) == {
+        "code": "INTERNAL",
+        "message": "Something went wrong on our side.",
+        "fields": [],
+        "requestId": "r-1",
+    }
+    assert socket_error(error, "r-1", None) == {"type": "error", **body_of(response)}
+
+
+def test_a_request_of_the_wrong_form_is_the_clients_fault_once_a_handler_says_so() -> None:
+    response = http_error(malformed(failure({"name": CANARY, "extra": CANARY})), "r-1")
+    assert response["statusCode"] == 400
+    assert body_of(response) | {"message": ""} == {
+        "code": CommonCode.MALFORMED,
+        "message": "",
+        "fields": [{"field": "name", "rule": "string_too_long"}, {"field": "extra", "rule": "extra_forbidden"}],
+        "requestId": "r-1",
+    }
+
+
+def test_a_problem_deep_inside_has_its_path() -> None:
+    found = of_validation(failure({"name": "a", "sizes": {"x": [1, "no"]}}))
+    assert found == [FieldProblem("sizes.x.1", "int_parsing")]
+
+
+@pytest.mark.parametrize(
+    "request_body",
+    [
+        {"name": [CANARY]},
+        {"name": CANARY},
+        {"name": "a", "pet": {"kind": CANARY}},
+        {"name": "a", "word": CANARY},
+        {"name": "a", "sizes": {"x": [CANARY]}},
+        CANARY,
+    ],
+)
+def test_no_value_comes_back(request_body: object) -> None:
+    assert CANARY not in repr(of_validation(failure(request_body)))
+    assert CANARY not in json.dumps(http_error(malformed(failure(request_body)), "r-1"))
+
+
+def test_an_unknown_fields_name_comes_back_short_and_harmless() -> None:
+    (problem,) = of_validation(failure({"name": "a", '<b a="1">.é\n' + "x" * 500: 1}))
+    assert problem.field == "?b?a??1????" + "?" + "x" * (MAX_PART_LENGTH - 12)
+
+
+def test_many_problems_come_back_as_a_few() -> None:
+    found = of_validation(failure({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
+    assert len(found) == MAX_PROBLEMS
+
+
+def test_a_path_ends_somewhere() -> None:
+    class Nested(BaseModel):
+        inner: "Nested | None" = None
+
+    request: dict[str, object] = {"inner": 1}
+    for _ in range(50):
+        request = {"inner": request}
+    with pytest.raises(ValidationError) as raised:
+        Nested.model_validate(request)
+    assert of_validation(raised.value)[0].field.count(".") == MAX_PARTS - 1
+
+
+@given(JSON)
+@example({"\ud800": 1})
+@example({"name": "\ud800"})
+def test_whatever_a_client_sends_the_answer_is_short_and_plain(request_body: object) -> None:
+    try:
+        Request.model_validate(request_body)
+    except ValidationError as error:
+        answer = malformed(error)
+    else:
+        return
+    for one in answer.fields:
+        assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", one.field)
+        assert re.fullmatch(r"[a-z_]+", one.rule)
+    assert len(json.dumps(http_error(answer, "r-1"))) < 15_000
