@@ -19,6 +19,15 @@ from pydantic import ValidationError
 MAX_PROBLEMS = 20
 MAX_PARTS = 8
 MAX_PART_LENGTH = 64
+OWN_WORDS = frozenset(
+    {
+        *("missing", "extra_forbidden", "literal_error", "enum", "string_pattern_mismatch"),
+        *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"),
+        *("string_too_short", "string_too_long", "too_short", "too_long"),
+        *("string_type", "int_type", "float_type", "bool_type", "list_type", "dict_type"),
+    }
+)
+"""Kinds of problems whose message is made of the rule alone: a value's type, range, length, pattern or choice."""
 _HARMFUL = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -57,9 +66,8 @@ def malformed(error: ValidationError) -> HandlerError:
 
 def of_validation(error: ValidationError) -> list[FieldProblem]:
     """What is wrong with a request, by name and rule: no value, and not more than a few lines of it."""
-    # A rule's message and context may quote the request; its type never does.
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [FieldProblem(_path(one["loc"]), one["type"]) for one in found[:MAX_PROBLEMS]]
+    return [FieldProblem(_path(one["loc"]), _rule(one["type"], one["msg"])) for one in found[:MAX_PROBLEMS]]
 
 
 def http_error(error: Exception, request_id: str) -> dict[str, object]:
@@ -91,6 +99,11 @@ def _body(answer: HandlerError, request_id: str) -> dict[str, object]:
         "fields": [asdict(one) for one in answer.fields],
         "requestId": request_id,
     }
+
+
+def _rule(kind: str, message: str) -> str:
+    """What is allowed, in words where these are the model's alone; the others may quote the request."""
+    return message if kind in OWN_WORDS else kind
 
 
 def _path(parts: tuple[int | str, ...]) -> str:

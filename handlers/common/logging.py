@@ -5,9 +5,11 @@ object keys and identities go in as hashes.
 """
 
 import hashlib
+import logging
 from typing import TypedDict, Unpack
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
 
 class Fields(TypedDict, total=False):
@@ -19,20 +21,30 @@ class Fields(TypedDict, total=False):
     checked: int
     claims_released: int
     code: str
+    dropped: int
+    duplicates: int
     error_type: str
     failed: int
     files: int
+    finals: int
     foreign: int
     key_hash: str
+    lost: int
     manifest_id: str
     manifests: int
+    milliseconds: int
     missing: int
     oldest_pending_seconds: int
+    orphans: int
+    outcome: str
+    partials: int
     processed: int
     records: int
     rejected: int
     released: int
     resolved: int
+    route: str
+    session_hash: str
     settled: int
     superseded: int
 
@@ -43,8 +55,10 @@ ALLOWED = frozenset(Fields.__annotations__)
 class EventLog:
     """Writes named events with fields of the list."""
 
-    def __init__(self, level: str) -> None:
-        self._logger = Logger(level=level, log_uncaught_exceptions=False)
+    def __init__(self, level: str, *, structured: bool = True) -> None:
+        """Not `structured`: plain text, for a person who reads along."""
+        formatter = None if structured else _Plain()
+        self._logger = Logger(level=level, log_uncaught_exceptions=False, logger_formatter=formatter)
 
     def debug(self, event: str, **fields: Unpack[Fields]) -> None:
         """What helps while building."""
@@ -61,6 +75,20 @@ class EventLog:
     def error(self, event: str, **fields: Unpack[Fields]) -> None:
         """What failed."""
         self._logger.error(event, extra=_checked(fields))
+
+
+class _Plain(BasePowertoolsFormatter):
+    """One line of text: level, event, fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = [f"{name}={getattr(record, name)}" for name in sorted(ALLOWED) if hasattr(record, name)]
+        return " ".join([record.levelname, record.getMessage(), *fields])
+
+    def append_keys(self, **additional_keys: object) -> None:
+        """Nothing is kept from line to line."""
+
+    def clear_state(self) -> None:
+        """Nothing is kept from line to line."""
 
 
 def hashed(text: str) -> str:
