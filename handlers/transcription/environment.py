@@ -1,14 +1,24 @@
-"""What transcription's handlers read from their environment, and the ranges within which a threshold makes sense.
+"""What transcription's handlers read from their environment, and the names and ranges that a deployment shares with them.
 
 The ranges stand here because three places keep to them: a stack's settings, these environments, and what a client may
-ask for when it opens a session.
+ask for when it opens a session. Alarms look for the metrics' names, the live table has the index.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
+
+NAMESPACE = "AudioTranscription/PartialResults"
+LATENCY = "PartialResultProcessingLatency"
+DROPPED = "PartialResultsDropped"
+ORPHANS = "OrphanedResultsFlushed"
+FALLBACK = "TranscribeFallbackTriggered"
+PROTOCOL = "polyphony.transcription.v1"
+"""The subprotocol that a client offers and the platform chooses; a token is offered beside it, and never given back."""
+DUE_INDEX = "due"
+"""Of the live table. Sparse: only items that somebody must look at, by the time when."""
 
 Stability = Annotated[float, Field(ge=0, le=1)]
 """Share of a result's items that are marked as stable."""
@@ -39,3 +49,22 @@ class ProcessorEnvironment(TranscriptionEnvironment):
     orphan_timeout: OrphanSeconds = 15.0
     max_rate_per_second: RatePerSecond = 5
     dedup_cache_ttl: DedupSeconds = 10
+    aws_endpoint_url_transcribe_streaming: str | None = None
+    """Where Amazon Transcribe is, if not where it is for everybody."""
+
+
+class RouterEnvironment(TranscriptionEnvironment):
+    """The router's."""
+
+    processor: str
+    """ARN of the processor's alias."""
+    auth: Literal["oidc", "none"] = "oidc"
+    issuer: str | None = None
+    audience: str | None = None
+    jwks_url: str | None = None
+    in_flight: InFlight = 3
+    sessions_per_user: Annotated[int, Field(ge=1, le=100)] = 5
+    session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
+    direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
+    """How long an address for streaming to Amazon Transcribe itself can be used."""
+    aws_endpoint_url_transcribe_streaming: str | None = None

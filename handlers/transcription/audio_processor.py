@@ -1,0 +1,214 @@
+"""Transcribes one utterance and delivers its captions while they arise.
+
+Called asynchronously, by the router alone, without retries: an utterance whose place cannot be taken was given up
+already, or is being worked on by another call. Audio and text live in memory only.
+"""
+
+import base64
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache
+from typing import Any, Protocol
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.clients import CONFIG
+from handlers.common.logging import EventLog, hashed
+from handlers.transcription.addresses import signer
+from handlers.transcription.audio import Utterance, utterance
+from handlers.transcription.captions import Captions
+from handlers.transcription.connections import Connections
+from handlers.transcription.delivery import ClientGone, Delivery
+from handlers.transcription.environment import ProcessorEnvironment
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import Again, Done, Message, Resend
+from handlers.transcription.metrics import Metrics
+from handlers.transcription.sessions import Session, Sessions
+from handlers.transcription.signing import StreamRequest
+from handlers.transcription.thresholds import Thresholds
+from handlers.transcription.transcribe import Stream
+from handlers.transcription.transcribing import Conversation, End, Ending, Transcribing
+from handlers.transcription.work import Work
+
+OVERDUE_MS = 8_000
+"""Beyond an utterance's own length: from then on a running one is lost. Far more than it may take."""
+RESERVE_MS = 3_000
+"""Of the invocation's time, kept for telling the client how it ended."""
+URL_SECONDS = 60
+
+OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Conversation]]
+
+
+class LambdaContext(Protocol):
+    """What is used of the runtime's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long the invocation may still take."""
+        ...
+
+
+class Processor:
+    """Works on utterances, one at a time."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        live: LiveTable,
+        connections: Connections,
+        metrics: Metrics,
+        *,
+        thresholds: Thresholds,
+        open_stream: OpenStream,
+        clock_ms: Callable[[], int],
+        log: EventLog,
+    ) -> None:
+        self._sessions = sessions
+        self._live = live
+        self._connections = connections
+        self._metrics = metrics
+        self._thresholds = thresholds
+        self._open_stream = open_stream
+        self._clock_ms = clock_ms
+        self._log = log
+
+    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> End | None:
+        """One utterance; none where it is not to be worked on."""
+        work = Work.model_validate(event)
+        session = self._sessions.find(work.session_id)
+        if session is None:
+            self._log.error("session_missing", session_hash=hashed(work.session_id))
+            return None
+        spoken = utterance(base64.b64decode(work.audio), session.encoding, session.sample_rate)
+        connection = self._begin(work, spoken)
+        if connection is None:
+            self._log.warning("utterance_not_ours", session_hash=hashed(work.session_id))
+            return None
+        return self._transcribe(work, session, spoken, connection, remaining_ms - RESERVE_MS)
+
+    def _begin(self, work: Work, spoken: Utterance) -> str | None:
+        def begin(flight: Flight) -> tuple[Flight, str | None]:
+            now_ms = self._clock_ms()
+            begun, mine = flight.begun(work.utterance, now_ms, now_ms + spoken.duration_ms + OVERDUE_MS)
+            return begun, flight.connection if mine else None
+
+        return self._live.change(Flight, flight_key(work.session_id), begin)
+
+    def _transcribe(self, work: Work, session: Session, spoken: Utterance, connection: str, most_ms: int) -> End:
+        thresholds = self._thresholds.with_session(session.settings)
+        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=False)
+        delivery = Delivery(
+            work,
+            session,
+            connection,
+            live=self._live,
+            connections=self._connections,
+            dedup_seconds=thresholds.dedup_cache_ttl,
+            clock_ms=self._clock_ms,
+            log=self._log,
+        )
+        transcribing = Transcribing(
+            spoken,
+            open_stream=lambda partials, seconds: self._open_stream(replace(request, stabilised=partials), seconds),
+            captions_of=lambda finals_only: Captions(thresholds, final_only=finals_only),
+            delivery=delivery,
+            clock_ms=self._clock_ms,
+        )
+        finals_only = work.retried or not thresholds.partial_results_enabled
+        begun_ms = self._clock_ms()
+        try:
+            ending = transcribing.run(work.from_ms, most_ms, finals_only=finals_only)
+        except Exception:
+            self._finish(work, transcribing, delivery, Ending(End.BROKEN, transcribing.held_ms, "INTERNAL"), begun_ms)
+            raise
+        self._finish(work, transcribing, delivery, ending, begun_ms)
+        return ending.end
+
+    def _finish(
+        self, work: Work, transcribing: Transcribing, delivery: Delivery, ending: Ending, begun_ms: int
+    ) -> None:
+        """Gives the place back, tells the client, then the metrics."""
+        counts = [one.counts for one in transcribing.used]
+        lost = ending.end in {End.BROKEN, End.GONE}
+        self._live.change(
+            Flight,
+            flight_key(work.session_id),
+            lambda flight: (
+                flight.broke(work.utterance, ending.from_ms) if lost else flight.landed(work.utterance),
+                None,
+            ),
+        )
+        if ending.end is not End.GONE:
+            self._tell(delivery, _last_word(work, transcribing, lost=lost, from_ms=ending.from_ms))
+        self._log.info(
+            "utterance_ended",
+            session_hash=hashed(work.session_id),
+            outcome=ending.end,
+            cause=ending.cause or "",
+            milliseconds=self._clock_ms() - begun_ms,
+            finals=sum(one.finals for one in counts),
+            partials=sum(one.partials for one in counts),
+            dropped=sum(one.dropped for one in counts),
+            duplicates=delivery.repeated + sum(one.duplicates for one in counts),
+            orphans=sum(one.orphans for one in counts),
+        )
+        try:
+            self._metrics.put(delivery.latencies_ms, counts)
+        except (ClientError, BotoCoreError) as error:
+            self._log.error("metrics_lost", error_type=type(error).__name__)
+
+    def _tell(self, delivery: Delivery, message: Message) -> None:
+        try:
+            delivery.tell(message)
+        except ClientGone:
+            self._log.info("client_gone")
+        except (ClientError, BotoCoreError) as error:
+            # The client asks for what was lost with its next ping.
+            self._log.error("last_word_lost", error_type=type(error).__name__)
+
+
+def _last_word(work: Work, transcribing: Transcribing, *, lost: bool, from_ms: int) -> Message:
+    if lost:
+        again = Again(utterance=work.utterance, from_ms=from_ms)
+        return Resend(session_id=work.session_id, utterances=(again,))
+    counts = [one.counts for one in transcribing.used]
+    return Done(
+        session_id=work.session_id,
+        utterance=work.utterance,
+        sequence=work.sequence,
+        finals=sum(one.finals for one in counts),
+        fallback=next((one.fallback for one in counts if one.fallback), None),
+    )
+
+
+@cache
+def _processor() -> Processor:
+    """Made once a container."""
+    environment = ProcessorEnvironment.read()
+    session = boto3.Session()
+    dynamodb = session.client("dynamodb", config=CONFIG)
+    sign = signer(session, environment.aws_endpoint_url_transcribe_streaming)
+    return Processor(
+        Sessions(dynamodb, environment.sessions_table_name, _now_ms),
+        LiveTable(dynamodb, environment.live_table_name, _now_ms),
+        Connections(session.client("apigatewaymanagementapi", config=CONFIG)),
+        Metrics(session.client("cloudwatch", config=CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
+        thresholds=Thresholds.of(environment),
+        open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),
+        clock_ms=_now_ms,
+        log=EventLog(environment.log_level, structured=environment.structured_logging),
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:
+    """The entry point of the function."""
+    return _processor().handle(event, context.get_remaining_time_in_millis())

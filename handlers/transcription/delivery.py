@@ -1,0 +1,115 @@
+"""One utterance's captions on their way to the client: each shown once, whatever other utterance says the same.
+
+The rules of one stream have decided already what is to be shown. Here two utterances that overlap are kept from showing
+the same words twice, by a keyed hash in the live table; and a client that came back on another connection is followed.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.logging import EventLog
+from handlers.transcription.captions import Caption, Kind
+from handlers.transcription.connections import Connections
+from handlers.transcription.duplicates import normalised
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import caption_key, flight_key
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import CaptionMessage, Message, Retract
+from handlers.transcription.sessions import Session
+from handlers.transcription.work import Work
+
+
+class ClientGone(Exception):
+    """Nobody is there to read captions."""
+
+
+class Delivery:
+    """Shows captions of one utterance."""
+
+    def __init__(
+        self,
+        work: Work,
+        session: Session,
+        connection: str,
+        *,
+        live: LiveTable,
+        connections: Connections,
+        dedup_seconds: int,
+        clock_ms: Callable[[], int],
+        log: EventLog,
+    ) -> None:
+        self._work = work
+        self._session = session
+        self._connection = connection
+        self._live = live
+        self._connections = connections
+        self._dedup_seconds = dedup_seconds
+        self._clock_ms = clock_ms
+        self._log = log
+        self._shown: set[str] = set()
+        self.latencies_ms: list[int] = []
+        """From a result's arrival to its caption's delivery."""
+        self.repeated = 0
+        """Captions that another utterance has shown."""
+
+    def show(self, caption: Caption, offset_ms: int) -> None:
+        """Shows one caption; its times count from where its stream began in the utterance."""
+        if caption.kind is Kind.RETRACTED or not self._may_show(caption):
+            self._take_back(caption.result_id)
+            return
+        self.tell(
+            CaptionMessage(
+                session_id=self._work.session_id,
+                utterance=self._work.utterance,
+                sequence=self._work.sequence,
+                result_id=caption.result_id,
+                text=caption.text,
+                final=caption.kind is Kind.FINAL,
+                start_ms=caption.start_ms + offset_ms,
+                end_ms=caption.end_ms + offset_ms,
+                stability=caption.stability,
+                orphan=caption.orphan,
+            )
+        )
+        if caption.kind is Kind.FINAL:
+            self._shown.discard(caption.result_id)
+        else:
+            self._shown.add(caption.result_id)
+        self.latencies_ms.append(max(0, self._clock_ms() - caption.received_ms))
+
+    def take_back_open(self) -> None:
+        """Takes away every line that is no final yet: its stream is gone, and it will be said again."""
+        for result_id in sorted(self._shown):
+            self._take_back(result_id)
+
+    def tell(self, message: Message) -> None:
+        """Sends a message to wherever the session's client is now."""
+        if self._connections.post(self._connection, message):
+            return
+        moved = self._live.read(Flight, flight_key(self._work.session_id)).connection
+        if moved == self._connection or not moved or not self._connections.post(moved, message):
+            raise ClientGone
+        self._connection = moved
+
+    def _take_back(self, result_id: str) -> None:
+        if result_id in self._shown:
+            self._shown.discard(result_id)
+            self.tell(Retract(session_id=self._work.session_id, utterance=self._work.utterance, result_id=result_id))
+
+    def _may_show(self, caption: Caption) -> bool:
+        text = normalised(caption.text)
+        if not self._dedup_seconds or not text:
+            return True
+        digest = hmac.new(self._session.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        key = caption_key(self._work.session_id, digest)
+        try:
+            mine = self._live.claim(key, self._work.utterance, self._dedup_seconds)
+        except (ClientError, BotoCoreError) as error:
+            # A final must not be lost for a table that does not answer; a partial has its final to come.
+            self._log.warning("caption_claim_failed", error_type=type(error).__name__)
+            return caption.kind is Kind.FINAL
+        self.repeated += not mine
+        return mine

@@ -1,0 +1,57 @@
+"""What else the live table holds: connections, and how many sessions somebody has open; and where it holds what. Pure."""
+
+from typing import Self
+
+from handlers.transcription.flight import Live
+
+
+class Connection(Live):
+    """One WebSocket connection, and whose it is: later messages carry its id alone."""
+
+    user: str = ""
+    gone: bool = False
+
+
+class OpenSession(Live):
+    """A session that counts until it ends."""
+
+    session: str
+    ends_ms: int
+
+
+class Quota(Live):
+    """The open sessions of one user."""
+
+    sessions: tuple[OpenSession, ...] = ()
+
+    def opened(self, session: str, ends_ms: int, now_ms: int, most: int) -> tuple[Self, bool]:
+        """With one session more, unless that would be too many."""
+        running = tuple(one for one in self.sessions if one.ends_ms > now_ms)
+        if len(running) >= most:
+            return self, False
+        counted = (*running, OpenSession(session=session, ends_ms=ends_ms))
+        return self.model_copy(update={"sessions": counted}), True
+
+    def closed(self, session: str) -> Self:
+        """With one session less."""
+        return self.model_copy(update={"sessions": tuple(one for one in self.sessions if one.session != session)})
+
+
+def flight_key(session_id: str) -> str:
+    """Where the live table has a session's utterances."""
+    return f"flight#{session_id}"
+
+
+def connection_key(connection_id: str) -> str:
+    """Where it has a connection."""
+    return f"connection#{connection_id}"
+
+
+def quota_key(user: str) -> str:
+    """Where it counts a user's sessions."""
+    return f"user#{user}"
+
+
+def caption_key(session_id: str, digest: str) -> str:
+    """Where it has a caption's hash."""
+    return f"caption#{session_id}#{digest}"

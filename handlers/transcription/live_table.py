@@ -1,0 +1,121 @@
+"""The table of what is live: read and written here alone, with two calls, GetItem and UpdateItem.
+
+An item's state is one JSON text with a version beside it. Whoever changes it says which version it was; who comes second
+reads again. Captions leave nothing but a keyed hash of their text.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from handlers.transcription.environment import DUE_INDEX
+from handlers.transcription.flight import Live
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+WATCHED = "yes"
+ATTEMPTS = 12
+"""More than can collide: a session has a few utterances in the air, and each writes three times in seconds."""
+KEPT_SECONDS = 6 * 3600
+"""How long an item stays after its last change: longer than a session lasts."""
+
+State = TypeVar("State", bound=Live)
+T = TypeVar("T")
+Item = dict[str, Any]
+
+
+class TooManyWriters(Exception):
+    """An item changed each time that it was read."""
+
+
+class LiveTable:
+    """Items of the live table."""
+
+    def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
+        self._client = client
+        self._name = name
+        self._clock_ms = clock_ms
+
+    def read(self, model: type[State], key: str) -> State:
+        """What is known of a key; a value without content where nothing is."""
+        return _state(model, self._item(key))
+
+    def change(self, model: type[State], key: str, move: Callable[[State], tuple[State, T]]) -> T:
+        """Moves a key's state on, and gives what the move gave. The move may be made more than once."""
+        item = self._item(key)
+        for _ in range(ATTEMPTS):
+            state = _state(model, item)
+            moved, given = move(state)
+            if moved == state:
+                return given
+            newer = self._write(key, moved, item)
+            if newer is None:
+                return given
+            item = newer
+        raise TooManyWriters
+
+    def overdue(self, now_ms: int) -> list[str]:
+        """Keys of items that somebody must look at by now."""
+        answer = self._client.query(
+            TableName=self._name,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="watched = :yes AND due_ms <= :now",
+            ExpressionAttributeValues={":yes": {"S": WATCHED}, ":now": {"N": str(now_ms)}},
+        )
+        return [item["pk"]["S"] for item in answer["Items"]]
+
+    def claim(self, key: str, owner: str, seconds: int) -> bool:
+        """Takes a key for a while; false where somebody else has it."""
+        now_ms = self._clock_ms()
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key={"pk": {"S": key}},
+                UpdateExpression="SET #owner = :owner, ends_ms = :ends, #ttl = :ttl",
+                ConditionExpression="attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner", "#ttl": "ttl"},
+                ExpressionAttributeValues={
+                    ":owner": {"S": owner},
+                    ":ends": {"N": str(now_ms + seconds * 1000)},
+                    ":now": {"N": str(now_ms)},
+                    ":ttl": {"N": str(now_ms // 1000 + seconds + 60)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _item(self, key: str) -> Item:
+        answer = self._client.get_item(TableName=self._name, Key={"pk": {"S": key}}, ConsistentRead=True)
+        return answer.get("Item", {})
+
+    def _write(self, key: str, state: Live, before: Item) -> Item | None:
+        """None when it is written; otherwise what somebody else wrote."""
+        version = int(before["version"]["N"]) if "version" in before else 0
+        values: Item = {
+            ":state": {"S": state.model_dump_json()},
+            ":old": {"N": str(version)},
+            ":new": {"N": str(version + 1)},
+            ":ttl": {"N": str(self._clock_ms() // 1000 + KEPT_SECONDS)},
+        }
+        names = {"#state": "state", "#ttl": "ttl"}
+        sets, removes = "#state = :state, version = :new, #ttl = :ttl", " REMOVE watched, due_ms"
+        if state.due_ms is not None:
+            values |= {":yes": {"S": WATCHED}, ":due": {"N": str(state.due_ms)}}
+            sets, removes = f"{sets}, watched = :yes, due_ms = :due", ""
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key={"pk": {"S": key}},
+                UpdateExpression=f"SET {sets}{removes}",
+                ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return self._item(key)
+        return None
+
+
+def _state(model: type[State], item: Item) -> State:
+    return model.model_validate_json(item["state"]["S"]) if "state" in item else model()

@@ -1,0 +1,217 @@
+"""What client and router say to each other: one model a message, in both directions.
+
+A client names its message with `id` and gets it back in the answer. Unknown fields are ignored, so that a newer client
+can speak with an older platform; what is known is held to its bounds before anything else looks at it.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from handlers.transcription.audio import Encoding
+from handlers.transcription.thresholds import SessionSettings
+
+TOKEN_PREFIX = "bearer."  # noqa: S105 - how a token is marked, no token
+USER_PREFIX = "user."
+"""Beside `auth: none` only, where anybody may be anybody."""
+
+MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
+SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
+
+
+class Code(StrEnum):
+    """What can be wrong with a message."""
+
+    MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
+    UNKNOWN_ACTION = "UNKNOWN_ACTION"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    SESSION_UNKNOWN = "SESSION_UNKNOWN"
+    SESSION_CLOSED = "SESSION_CLOSED"
+    TOO_MANY_SESSIONS = "TOO_MANY_SESSIONS"
+    BUSY = "BUSY"
+    BAD_AUDIO = "BAD_AUDIO"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL = "INTERNAL"
+
+
+class Message(BaseModel):
+    """Base of all messages: camelCase outside."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Request(Message):
+    """What every message of a client has."""
+
+    id: MessageId | None = None
+    """The client's name for this message; its answer carries it."""
+
+
+class Open(Request):
+    """Opens a session, or takes a session of one's own to this connection after the last one broke."""
+
+    action: Literal["open"]
+    session_id: SessionId | None = None
+    """A session to go on with; without it a new one is made."""
+    language: Language = "en-US"
+    encoding: Encoding = Encoding.PCM
+    sample_rate: SampleRate = 16000
+    settings: SessionSettings = SessionSettings()
+    """Thresholds of this session's own, each within its range."""
+
+
+class Audio(Request):
+    """One utterance, cut where the speaker paused."""
+
+    action: Literal["audio"]
+    session_id: SessionId
+    utterance: MessageId
+    """The client's name for the utterance: sent again under the same name, it is transcribed once."""
+    sequence: Annotated[int, Field(ge=0, le=10_000_000)]
+    """Its place in the session's speech: captions of utterances that overlap are put in order by it."""
+    audio: Annotated[str, StringConstraints(min_length=1, max_length=131_072)]
+    """Base64."""
+
+
+class Ping(Request):
+    """Keeps the connection open, and asks for utterances that were lost."""
+
+    action: Literal["ping"]
+    session_id: SessionId | None = None
+
+
+class Close(Request):
+    """Ends a session; utterances on their way are still delivered."""
+
+    action: Literal["close"]
+    session_id: SessionId
+
+
+class Direct(Request):
+    """Asks for an address at which a browser streams to Amazon Transcribe itself, past the rules for captions."""
+
+    action: Literal["direct"]
+    language: Language = "en-US"
+    encoding: Encoding = Encoding.PCM
+    sample_rate: SampleRate = 16000
+
+
+class Again(Message):
+    """An utterance that the client must send once more."""
+
+    utterance: MessageId
+    from_ms: int
+    """Its captions hold up to here; those that begin later go."""
+
+
+class Answer(Message):
+    """What every answer to a client's message has."""
+
+    id: MessageId | None = None
+
+
+class Opened(Answer):
+    """A session is open on this connection."""
+
+    type: Literal["opened"] = "opened"
+    session_id: SessionId
+    expires_at: str
+    in_flight: int
+    """Utterances that may be on their way at once."""
+    resend: tuple[Again, ...] = ()
+
+
+class Accepted(Answer):
+    """An utterance is on its way; the same answer where it is, or was, already."""
+
+    type: Literal["accepted"] = "accepted"
+    session_id: SessionId
+    utterance: MessageId
+    repeated: bool = False
+    resend: tuple[Again, ...] = ()
+    """Others that were lost."""
+
+
+class Pong(Answer):
+    """The connection is alive."""
+
+    type: Literal["pong"] = "pong"
+    resend: tuple[Again, ...] = ()
+
+
+class Closed(Answer):
+    """The session is closed."""
+
+    type: Literal["closed"] = "closed"
+    session_id: SessionId
+
+
+class DirectAddress(Answer):
+    """Where to stream to."""
+
+    type: Literal["direct"] = "direct"
+    url: str
+    expires_seconds: int
+
+
+class CaptionMessage(Message):
+    """A line of captions: one with the same `resultId` replaces what was shown before."""
+
+    type: Literal["caption"] = "caption"
+    session_id: SessionId
+    utterance: MessageId
+    sequence: int
+    result_id: str
+    text: str
+    final: bool
+    start_ms: int
+    """Within the utterance."""
+    end_ms: int
+    stability: float | None = None
+    orphan: bool = False
+    """Its final never came: this is the last that was heard."""
+
+
+class Retract(Message):
+    """Takes a line of captions away: it turned out to repeat another, or has to be said again."""
+
+    type: Literal["retract"] = "retract"
+    session_id: SessionId
+    utterance: MessageId
+    result_id: str
+
+
+class Done(Message):
+    """An utterance is transcribed; nothing more of it comes."""
+
+    type: Literal["done"] = "done"
+    session_id: SessionId
+    utterance: MessageId
+    sequence: int
+    finals: int
+    fallback: str | None = None
+    """Why there were no partial captions, where there were meant to be."""
+
+
+class Resend(Message):
+    """Utterances of a session that were lost on the way: the client sends them again."""
+
+    type: Literal["resend"] = "resend"
+    session_id: SessionId
+    utterances: tuple[Again, ...]
+
+
+REQUESTS: dict[str, type[Request]] = {"open": Open, "audio": Audio, "ping": Ping, "close": Close, "direct": Direct}
+"""By route."""

@@ -1,0 +1,212 @@
+"""The WebSocket API's function: handshakes, messages and their answers; and, called by itself, the sweep.
+
+Each message is parsed before anything looks at it, and gets exactly one answer. Operators and the schedule call it with
+`{"kind": …}` instead of an event of API Gateway's: `open` makes a session for somebody, `sweep` tells of what was lost.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from handlers.common.clients import CONFIG
+from handlers.common.errors import HandlerError, http_error, malformed, socket_error
+from handlers.common.jwks import KeySet
+from handlers.common.logging import EventLog, hashed
+from handlers.common.oidc import Verifier
+from handlers.transcription.addresses import signer
+from handlers.transcription.connections import Connections
+from handlers.transcription.environment import PROTOCOL, RouterEnvironment
+from handlers.transcription.flight import Flight
+from handlers.transcription.gate import Gate
+from handlers.transcription.live import Connection, connection_key
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import REQUESTS, Again, Answer, Code, Open, Resend
+from handlers.transcription.routes import Caller, Limits, Routes
+from handlers.transcription.sessions import Sessions
+from handlers.transcription.work import Work
+
+Response = dict[str, Any]
+FLIGHT_PREFIX = "flight#"
+
+
+class Router:
+    """Answers API Gateway."""
+
+    def __init__(
+        self, routes: Routes, live: LiveTable, connections: Connections, gate: Callable[[], Gate], log: EventLog
+    ) -> None:
+        """`gate` is made when somebody first connects: what checks tokens is slow to load."""
+        self._routes = routes
+        self._live = live
+        self._connections = connections
+        self._gate = gate
+        self._log = log
+        self._answers: Mapping[str, Callable[[Caller, Any], Answer]] = {
+            "open": routes.open,
+            "audio": routes.audio,
+            "ping": routes.ping,
+            "close": routes.close,
+            "direct": routes.direct,
+        }
+
+    def handle(self, event: Mapping[str, Any], now_ms: int) -> Response:
+        """One event."""
+        if "kind" in event:
+            return self._operate(event, now_ms)
+        context = event["requestContext"]
+        match context["eventType"]:
+            case "CONNECT":
+                return self._connect(event, context)
+            case "DISCONNECT":
+                key = connection_key(context["connectionId"])
+                self._live.change(Connection, key, lambda one: (one.model_copy(update={"gone": True}), None))
+                return {"statusCode": 200}
+            case _:
+                return self._message(event.get("body") or "", context)
+
+    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
+        try:
+            user = self._gate().user(event.get("headers") or {})
+        except HandlerError as error:
+            self._log.warning("connection_refused", code=error.code)
+            return http_error(error, context["requestId"])
+        key = connection_key(context["connectionId"])
+        self._live.change(Connection, key, lambda _: (Connection(user=user), None))
+        return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
+
+    def _message(self, body: str, context: Mapping[str, Any]) -> Response:
+        message_id: str | None = None
+        try:
+            content = _content(body)
+            message_id = _named(content)
+            answer = self._answered(content, context["connectionId"])
+        except HandlerError as error:
+            self._log.info("message_refused", code=error.code, route=context["routeKey"])
+            return _sent(socket_error(error, context["requestId"], message_id))
+        except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and the connection stays
+            self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
+            return _sent(socket_error(error, context["requestId"], message_id))
+        named = answer.model_copy(update={"id": message_id})
+        return _sent(named.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def _answered(self, content: Mapping[str, Any], connection_id: str) -> Answer:
+        action = content.get("action")
+        model = REQUESTS.get(action) if isinstance(action, str) else None
+        if model is None:
+            raise HandlerError(Code.UNKNOWN_ACTION, f"action must be one of {', '.join(REQUESTS)}.")
+        try:
+            message = model.model_validate(content)
+        except ValidationError as error:
+            raise malformed(error) from None
+        user = self._live.read(Connection, connection_key(connection_id)).user
+        if not user:
+            raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
+        return self._answers[str(action)](Caller(user, connection_id), message)
+
+    def _operate(self, event: Mapping[str, Any], now_ms: int) -> Response:
+        match event["kind"]:
+            case "sweep":
+                return {"lost": self._sweep(now_ms)}
+            case "open":
+                message = Open.model_validate({**event.get("session", {}), "action": "open"})
+                answer = self._routes.open(Caller(str(event["user"]), ""), message)
+                return answer.model_dump(mode="json", by_alias=True)
+            case _:
+                raise ValueError("kind must be sweep or open")
+
+    def _sweep(self, now_ms: int) -> int:
+        """Tells clients of utterances that nobody works on any more."""
+        count = 0
+        for key in self._live.overdue(now_ms):
+            connection, lost = self._live.change(Flight, key, lambda flight: _swept(flight, now_ms))
+            if not lost:
+                continue
+            count += len(lost)
+            session_id = key.removeprefix(FLIGHT_PREFIX)
+            self._log.warning("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
+            try:
+                self._connections.post(connection, Resend(session_id=session_id, utterances=lost))
+            except (ClientError, BotoCoreError) as error:
+                # The next ping tells it too.
+                self._log.warning("resend_not_told", error_type=type(error).__name__)
+        return count
+
+
+def _swept(flight: Flight, now_ms: int) -> tuple[Flight, tuple[str, tuple[Again, ...]]]:
+    swept, lost = flight.swept(now_ms)
+    return swept, (flight.connection, tuple(Again(utterance=one, from_ms=0) for one in lost))
+
+
+def _content(body: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise HandlerError(Code.MALFORMED_MESSAGE, "A message is one JSON object.")
+    return content
+
+
+def _named(content: Mapping[str, Any]) -> str | None:
+    """The client's name for its message, if it is one that may be given back."""
+    name = content.get("id")
+    return name if isinstance(name, str) and len(name) <= 64 and name.isprintable() else None
+
+
+def _sent(message: Mapping[str, Any]) -> Response:
+    return {"statusCode": 200, "body": json.dumps(message)}
+
+
+@cache
+def _router() -> Router:
+    """Made once a container."""
+    environment = RouterEnvironment.read()
+    session = boto3.Session()
+    dynamodb, functions = session.client("dynamodb", config=CONFIG), session.client("lambda", config=CONFIG)
+    log = EventLog(environment.log_level, structured=environment.structured_logging)
+    live = LiveTable(dynamodb, environment.live_table_name, _now_ms)
+
+    def hand_over(work: Work) -> None:
+        functions.invoke(
+            FunctionName=environment.processor, InvocationType="Event", Payload=work.model_dump_json().encode()
+        )
+
+    routes = Routes(
+        Sessions(dynamodb, environment.sessions_table_name, _now_ms),
+        live,
+        limits=Limits(
+            in_flight=environment.in_flight,
+            sessions=environment.sessions_per_user,
+            session_seconds=environment.session_seconds,
+            direct_seconds=environment.direct_seconds,
+        ),
+        hand_over=hand_over,
+        presign=signer(session, environment.aws_endpoint_url_transcribe_streaming),
+        clock_ms=_now_ms,
+        log=log,
+    )
+    connections = Connections(session.client("apigatewaymanagementapi", config=CONFIG))
+    return Router(routes, live, connections, cache(lambda: _gate(environment)), log)
+
+
+def _gate(environment: RouterEnvironment) -> Gate:
+    if environment.auth == "none":
+        return Gate(None)
+    keys = KeySet(str(environment.jwks_url))
+    return Gate(Verifier(str(environment.issuer), str(environment.audience), keys, lambda: datetime.now(UTC)))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def handler(event: Mapping[str, Any], _context: object) -> Response:
+    """The entry point of the function."""
+    return _router().handle(event, _now_ms())

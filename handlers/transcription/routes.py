@@ -1,0 +1,232 @@
+"""What the router does with each message of a client: sessions are opened and closed, utterances sent on their way.
+
+An utterance gets its place before the processor is called, so that no session has more streams than it may, and none that
+is sent twice is transcribed twice. What was lost on the way is told with every answer, and by the sweep.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.errors import HandlerError
+from handlers.common.logging import EventLog, hashed
+from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.transcription.audio import BadAudio, utterance
+from handlers.transcription.flight import Flight, Standing, Taken
+from handlers.transcription.live import Quota, flight_key, quota_key
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import (
+    Accepted,
+    Again,
+    Answer,
+    Audio,
+    Close,
+    Closed,
+    Code,
+    Direct,
+    DirectAddress,
+    Open,
+    Opened,
+    Ping,
+    Pong,
+)
+from handlers.transcription.sessions import Session, Sessions, Status
+from handlers.transcription.signing import StreamRequest
+from handlers.transcription.work import Work
+
+START_MS = 20_000
+"""An utterance that no processor has begun by then is lost: Lambda itself would keep trying for a minute."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a user may use at once."""
+
+    in_flight: int
+    sessions: int
+    session_seconds: int
+    direct_seconds: int
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a message, and by which connection."""
+
+    user: str
+    connection: str
+
+
+class Routes:
+    """Answers messages."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        live: LiveTable,
+        *,
+        limits: Limits,
+        hand_over: Callable[[Work], None],
+        presign: Callable[[StreamRequest, int], str],
+        clock_ms: Callable[[], int],
+        log: EventLog,
+    ) -> None:
+        self._sessions = sessions
+        self._live = live
+        self._limits = limits
+        self._hand_over = hand_over
+        self._presign = presign
+        self._clock_ms = clock_ms
+        self._log = log
+
+    def open(self, caller: Caller, message: Open) -> Answer:
+        """A new session, or one's own again on this connection."""
+        session = self._own(caller.user, message.session_id) if message.session_id else self._new(caller.user, message)
+        key = flight_key(session.session_id)
+        again = self._live.change(Flight, key, lambda flight: _attached(flight, caller.connection, self._clock_ms()))
+        return Opened(
+            session_id=session.session_id,
+            expires_at=_text(session.ends_at * 1000),
+            in_flight=self._limits.in_flight,
+            resend=again,
+        )
+
+    def audio(self, caller: Caller, message: Audio) -> Answer:
+        """One utterance on its way."""
+        session = self._own(caller.user, message.session_id)
+        _checked(message, session)
+        now_ms = self._clock_ms()
+
+        def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[Again, ...]]]:
+            swept, lost = flight.at(caller.connection).swept(now_ms)
+            moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._limits.in_flight)
+            return moved, (taken, tuple(_again(moved, one) for one in lost if one != message.utterance))
+
+        key = flight_key(session.session_id)
+        taken, lost = self._live.change(Flight, key, offer)
+        if lost:
+            self._log.warning("utterances_lost", session_hash=hashed(session.session_id), lost=len(lost))
+        if taken.standing is Standing.BUSY:
+            raise HandlerError(
+                Code.BUSY,
+                f"{self._limits.in_flight} utterances of this session are on their way. Wait for one to be done.",
+                429,
+            )
+        if taken.standing is Standing.TAKEN:
+            self._send(message, taken, key)
+        return Accepted(
+            session_id=session.session_id,
+            utterance=message.utterance,
+            repeated=taken.standing is Standing.REPEATED,
+            resend=lost,
+        )
+
+    def ping(self, caller: Caller, message: Ping) -> Answer:
+        """Still there; and what has to be sent again."""
+        if message.session_id is None:
+            return Pong()
+        session = self._own(caller.user, message.session_id)
+        key = flight_key(session.session_id)
+        return Pong(
+            resend=self._live.change(Flight, key, lambda flight: _attached(flight, caller.connection, self._clock_ms()))
+        )
+
+    def close(self, caller: Caller, message: Close) -> Answer:
+        """The end of a session; closing it again changes nothing."""
+        if not self._sessions.close(message.session_id, caller.user):
+            raise _unknown()
+        self._live.change(Quota, quota_key(caller.user), lambda quota: (quota.closed(message.session_id), None))
+        return Closed(session_id=message.session_id)
+
+    def direct(self, _caller: Caller, message: Direct) -> Answer:
+        """An address for streaming to Amazon Transcribe itself."""
+        request = StreamRequest(message.language, message.sample_rate, message.encoding.value, stabilised=True)
+        seconds = self._limits.direct_seconds
+        return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
+
+    def _new(self, user: str, message: Open) -> Session:
+        now_ms = self._clock_ms()
+        ends_at = now_ms // 1000 + self._limits.session_seconds
+        session = Session(
+            session_id=ulid(datetime.fromtimestamp(now_ms / 1000, UTC), secrets.randbits(RANDOM_BITS)),
+            owner=user,
+            status=Status.OPEN,
+            language=message.language,
+            encoding=message.encoding,
+            sample_rate=message.sample_rate,
+            settings=message.settings,
+            secret=secrets.token_hex(32),
+            created_at=_text(now_ms),
+            ends_at=ends_at,
+        )
+        counted = self._live.change(
+            Quota,
+            quota_key(user),
+            lambda quota: quota.opened(session.session_id, ends_at * 1000, now_ms, self._limits.sessions),
+        )
+        if not counted:
+            raise HandlerError(
+                Code.TOO_MANY_SESSIONS, f"{self._limits.sessions} of your sessions are open. Close one first.", 429
+            )
+        self._sessions.add(session)
+        return session
+
+    def _own(self, user: str, session_id: str) -> Session:
+        """A session of this user's that takes audio. Somebody else's is as unknown as one that never was."""
+        session = self._sessions.find(session_id)
+        if session is None or session.owner != user:
+            raise _unknown()
+        if not session.running(self._clock_ms()):
+            raise HandlerError(Code.SESSION_CLOSED, "This session is closed. Open another one.", 409)
+        return session
+
+    def _send(self, message: Audio, taken: Taken, key: str) -> None:
+        work = Work(
+            session_id=message.session_id,
+            utterance=message.utterance,
+            sequence=message.sequence,
+            from_ms=taken.from_ms,
+            retried=taken.retried,
+            audio=message.audio,
+        )
+        try:
+            self._hand_over(work)
+        except (ClientError, BotoCoreError):
+            # Whether it was taken is unknown; without its place a call that was taken does nothing.
+            self._live.change(Flight, key, lambda flight: (flight.broke(message.utterance, taken.from_ms), None))
+            raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
+
+
+def _attached(flight: Flight, connection: str, now_ms: int) -> tuple[Flight, tuple[Again, ...]]:
+    swept, _ = flight.at(connection).swept(now_ms)
+    return swept, tuple(Again(utterance=one.utterance, from_ms=one.from_ms) for one in swept.broken)
+
+
+def _again(flight: Flight, utterance: str) -> Again:
+    from_ms = next((one.from_ms for one in flight.broken if one.utterance == utterance), 0)
+    return Again(utterance=utterance, from_ms=from_ms)
+
+
+def _checked(message: Audio, session: Session) -> None:
+    """Refuses audio that Amazon Transcribe would refuse, or not understand."""
+    try:
+        spoken = base64.b64decode(message.audio, validate=True)
+    except (binascii.Error, ValueError):
+        raise HandlerError(Code.BAD_AUDIO, "audio is not base64.") from None
+    try:
+        utterance(spoken, session.encoding, session.sample_rate)
+    except BadAudio as error:
+        raise HandlerError(Code.BAD_AUDIO, str(error)) from None
+
+
+def _unknown() -> HandlerError:
+    return HandlerError(Code.SESSION_UNKNOWN, "There is no such session of yours.", 404)
+
+
+def _text(moment_ms: int) -> str:
+    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

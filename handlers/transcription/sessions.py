@@ -1,0 +1,101 @@
+"""Sessions: whose they are, what is spoken in them, how their captions are made. The one place that reads their table.
+
+A session is judged by the time in it: one that should have been deleted by its expiry may be there for days.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from handlers.transcription.audio import Encoding
+from handlers.transcription.thresholds import SessionSettings
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """Whether a session takes audio."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Session(BaseModel):
+    """One session."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    owner: str
+    status: Status
+    language: str
+    encoding: Encoding
+    sample_rate: int
+    settings: SessionSettings
+    secret: str
+    """Keys the hashes of its captions; nothing else knows it."""
+    created_at: str
+    ends_at: int
+    """Epoch seconds from which it takes nothing any more."""
+
+    def running(self, now_ms: int) -> bool:
+        """Whether it takes audio now."""
+        return self.status is Status.OPEN and now_ms < self.ends_at * 1000
+
+
+class Sessions:
+    """The table of sessions."""
+
+    def __init__(self, client: "DynamoDBClient", name: str, clock_ms: Callable[[], int]) -> None:
+        self._client = client
+        self._name = name
+        self._clock_ms = clock_ms
+
+    def find(self, session_id: str) -> Session | None:
+        """A session by its id."""
+        answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)
+        item = answer.get("Item")
+        return _session(item) if item else None
+
+    def add(self, session: Session) -> None:
+        """Keeps a new session."""
+        item: dict[str, Any] = {
+            "session_id": {"S": session.session_id},
+            "owner": {"S": session.owner},
+            "status": {"S": session.status.value},
+            "language": {"S": session.language},
+            "encoding": {"S": session.encoding.value},
+            "sample_rate": {"N": str(session.sample_rate)},
+            "settings": {"S": session.settings.model_dump_json(by_alias=True, exclude_none=True)},
+            "secret": {"S": session.secret},
+            "created_at": {"S": session.created_at},
+            "ends_at": {"N": str(session.ends_at)},
+            "ttl": {"N": str(session.ends_at)},
+            "schema_version": {"N": str(SCHEMA_VERSION)},
+        }
+        self._client.put_item(TableName=self._name, Item=item, ConditionExpression="attribute_not_exists(session_id)")
+
+    def close(self, session_id: str, owner: str) -> bool:
+        """Closes somebody's session, also one that is closed; false where it is not his."""
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key={"session_id": {"S": session_id}},
+                UpdateExpression="SET #status = :closed",
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#status": "status", "#owner": "owner"},
+                ExpressionAttributeValues={":closed": {"S": Status.CLOSED.value}, ":owner": {"S": owner}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _session(item: dict[str, Any]) -> Session:
+    plain: dict[str, Any] = {name: content for name, value in item.items() for content in value.values()}
+    return Session.model_validate({**plain, "settings": SessionSettings.model_validate_json(plain["settings"])})

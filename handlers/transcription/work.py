@@ -1,0 +1,24 @@
+"""What the router hands to the processor: one utterance, checked. The only place where audio travels, never to stay."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from handlers.transcription.messages import MessageId, SessionId
+
+
+class Work(BaseModel):
+    """One utterance to transcribe."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    schema_version: Literal[1] = 1
+    session_id: SessionId
+    utterance: MessageId
+    sequence: int
+    from_ms: Annotated[int, Field(ge=0)] = 0
+    """How far its captions hold since an earlier attempt."""
+    retried: bool = False
+    """An earlier attempt broke: this one takes no risk, and shows finals only."""
+    audio: str
+    """Base64."""

@@ -1,0 +1,127 @@
+"""A processor with everything that it talks to, and one session with an utterance on its way to it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from handlers.common.logging import EventLog
+from handlers.transcription.audio import Encoding
+from handlers.transcription.audio_processor import Processor
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.metrics import Metrics
+from handlers.transcription.sessions import Session, Sessions, Status
+from handlers.transcription.thresholds import SessionSettings, Thresholds
+from handlers.transcription.transcribing import End
+from tests.handlers.transcription.conftest import LIVE, SESSIONS
+from tests.handlers.transcription.stage import START_MS, Clients, Clock, Step, Transcribe, silence
+
+SESSION = "01M7W8GQNQY865WCQPRM59D2J7"
+
+
+@dataclass
+class CloudWatch:
+    """Keeps what it is told."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    failing: Exception | None = None
+
+    def put_metric_data(self, **call: Any) -> None:
+        self.calls.append(call)
+        if self.failing is not None:
+            raise self.failing
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Metric → its sum, or how many values it has."""
+        data = [one for call in self.calls for one in call["MetricData"]]
+        return {one["MetricName"]: one.get("Value", sum(one.get("Counts", []))) for one in data}
+
+
+@dataclass
+class Booth:
+    """One client, `c1`, with one session."""
+
+    dynamodb: Any
+    scripts: list[Any] = field(default_factory=list)
+    settings: SessionSettings = field(default_factory=SessionSettings)
+    clock: Clock = field(default_factory=Clock)
+    clients: Clients = field(default_factory=Clients)
+    cloudwatch: CloudWatch = field(default_factory=CloudWatch)
+
+    def __post_init__(self) -> None:
+        self.live = LiveTable(self.dynamodb, LIVE, self.clock)
+        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
+        self.transcribe = Transcribe(self.clock, self.scripts)
+
+    @cached_property
+    def processor(self) -> Processor:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        thresholds = Thresholds(
+            partial_results_enabled=True,
+            min_stability_threshold=0.85,
+            max_buffer_timeout=5.0,
+            pause_threshold=2.0,
+            orphan_timeout=15.0,
+            max_rate_per_second=5,
+            dedup_cache_ttl=10,
+        )
+        return Processor(
+            self.sessions,
+            self.live,
+            self.clients,
+            Metrics(self.cloudwatch, "processor"),  # type: ignore[arg-type]
+            thresholds=thresholds,
+            open_stream=self.transcribe.open,
+            clock_ms=self.clock,
+            log=EventLog("DEBUG"),
+        )
+
+    def open(self) -> None:
+        """The session."""
+        self.sessions.add(
+            Session(
+                session_id=SESSION,
+                owner="ann",
+                status=Status.OPEN,
+                language="en-US",
+                encoding=Encoding.PCM,
+                sample_rate=16_000,
+                settings=self.settings,
+                secret="not to be guessed",
+                created_at="2026-01-01T00:00:00.000Z",
+                ends_at=START_MS // 1000 + 3600,
+            )
+        )
+
+    def hears(
+        self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any
+    ) -> End | None:
+        """An utterance is handed over; the next stream goes by these steps, if any are given."""
+        if steps:
+            self.scripts.append(steps)
+        self.take(utterance)
+        return self.call(utterance, seconds, remaining_ms, **work)
+
+    def take(self, utterance: str) -> None:
+        """Gives the utterance its place, as the router does."""
+        overdue_ms = self.clock.now_ms + 20_000
+        self.live.change(
+            Flight, flight_key(SESSION), lambda flight: (flight.at("c1").offered(utterance, overdue_ms, 8)[0], None)
+        )
+
+    def call(self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any) -> End | None:
+        """Calls the processor."""
+        event = {"session_id": SESSION, "utterance": utterance, "sequence": 1, "audio": silence(seconds), **work}
+        return self.processor.handle(event, remaining_ms)
+
+    def said(self, kind: str = "caption", connection: str = "c1") -> list[Any]:
+        """What the client was sent; captions as (text, final)."""
+        sent = self.clients.of(connection, kind)
+        return [(one["text"], one["final"]) for one in sent] if kind == "caption" else sent
+
+    @property
+    def flight(self) -> Flight:
+        """What is in the air."""
+        return self.live.read(Flight, flight_key(SESSION))

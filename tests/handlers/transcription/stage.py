@@ -1,0 +1,212 @@
+"""What a test of transcription stands on: a clock, clients that listen, a Transcribe that follows a script, a router."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from handlers.common.logging import EventLog
+from handlers.transcription.connections import Connections
+from handlers.transcription.gate import Gate
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import Message
+from handlers.transcription.router import Router
+from handlers.transcription.routes import Limits, Routes
+from handlers.transcription.sessions import Sessions
+from handlers.transcription.signing import StreamRequest
+from handlers.transcription.transcribe import FailureCode, StreamFailed
+from handlers.transcription.work import Work
+from tests.handlers.transcription.conftest import LIVE, SESSIONS
+
+START_MS = 1_760_000_000_000
+LIMITS = Limits(in_flight=2, sessions=2, session_seconds=3600, direct_seconds=300)
+
+
+@dataclass
+class Clock:
+    """Time that passes when somebody waits."""
+
+    now_ms: int = START_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass
+class Clients(Connections):
+    """Clients that keep what they are sent; those that are gone take nothing."""
+
+    gone: set[str] = field(default_factory=set)
+    inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    failing: Exception | None = None
+
+    def post(self, connection_id: str, message: Message) -> bool:
+        if self.failing is not None:
+            raise self.failing
+        if connection_id in self.gone:
+            return False
+        sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))
+        self.inbox.setdefault(connection_id, []).append(sent)
+        return True
+
+    def of(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
+        """What one client was sent of a kind."""
+        return [one for one in self.inbox.get(connection_id, []) if one["type"] == kind]
+
+
+def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
+    """One result as Amazon Transcribe sends it."""
+    flag = {} if stable is None else {"Stable": stable}
+    items = [{"Content": word, "Type": "pronunciation", **flag} for word in text.split()]
+    result = {
+        "ResultId": result_id,
+        "StartTime": at_ms / 1000,
+        "EndTime": (at_ms + 100 * len(items)) / 1000,
+        "IsPartial": not final,
+        "Alternatives": [{"Transcript": text, "Items": items}],
+    }
+    return json.dumps({"Transcript": {"Results": [result]}}).encode()
+
+
+Step = tuple[int, bytes | FailureCode | None]
+"""When in the stream, and what: an event, a failure, or nothing more to come."""
+
+
+@dataclass
+class Script:
+    """A conversation that goes as it is written; waiting for it moves the clock."""
+
+    clock: Clock
+    steps: Sequence[Step]
+    begun_ms: int = 0
+    sent: list[bytes] = field(default_factory=list)
+    sent_at: list[int] = field(default_factory=list)
+    ended: bool = False
+    finished_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        self._left = list(self.steps)
+        self.begun_ms = self.clock.now_ms
+
+    def send(self, chunk: bytes) -> None:
+        self.sent.append(chunk)
+        self.sent_at.append(self.clock.now_ms - self.begun_ms)
+
+    def end(self) -> None:
+        self.finished_ms = self.clock.now_ms - self.begun_ms
+
+    def receive(self, timeout_seconds: float) -> bytes | None:
+        until = self.clock.now_ms + max(1, round(timeout_seconds * 1000))
+        if not self._left or self.begun_ms + self._left[0][0] > until:
+            self.clock.now_ms = until
+            return None
+        at, what = self._left.pop(0)
+        self.clock.now_ms = max(self.clock.now_ms, self.begun_ms + at)
+        if isinstance(what, FailureCode):
+            raise StreamFailed(what)
+        self.ended = what is None
+        return what
+
+
+@dataclass
+class Transcribe:
+    """Opens one conversation after another, each by its own script."""
+
+    clock: Clock
+    scripts: list[Sequence[Step] | FailureCode]
+    requests: list[StreamRequest] = field(default_factory=list)
+    conversations: list[Script] = field(default_factory=list)
+
+    @contextmanager
+    def open(self, request: StreamRequest, _seconds: float) -> Iterator[Script]:
+        self.requests.append(request)
+        script = self.scripts.pop(0)
+        if isinstance(script, FailureCode):
+            raise StreamFailed(script)
+        self.conversations.append(Script(self.clock, script))
+        yield self.conversations[-1]
+
+
+@dataclass
+class Scene:
+    """A router with its tables, and everything that it talks to."""
+
+    dynamodb: Any
+    clock: Clock = field(default_factory=Clock)
+    clients: Clients = field(default_factory=Clients)
+    handed: list[Work] = field(default_factory=list)
+    refusing: Exception | None = None
+    gate: Gate = field(default_factory=lambda: Gate(None))
+    limits: Limits = LIMITS
+
+    def __post_init__(self) -> None:
+        self.live = LiveTable(self.dynamodb, LIVE, self.clock)
+        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
+
+    @cached_property
+    def router(self) -> Router:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        log = EventLog("DEBUG")
+        routes = Routes(
+            self.sessions,
+            self.live,
+            limits=self.limits,
+            hand_over=self._hand_over,
+            presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
+            clock_ms=self.clock,
+            log=log,
+        )
+        return Router(routes, self.live, self.clients, lambda: self.gate, log)
+
+    def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
+        """A handshake."""
+        offered = ", ".join(offers or ("polyphony.transcription.v1", "user.ann"))
+        headers = {"Sec-WebSocket-Protocol": offered}
+        return self._event(connection, "CONNECT", "$connect", headers=headers)
+
+    def disconnect(self, connection: str = "c1") -> dict[str, Any]:
+        """The end of a connection."""
+        return self._event(connection, "DISCONNECT", "$disconnect")
+
+    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """A message, and its answer."""
+        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+
+    def sends(self, body: str, connection: str = "c1") -> dict[str, Any]:
+        """Any text as a message, and its answer."""
+        response = self._event(connection, "MESSAGE", "$default", body=body)
+        assert response["statusCode"] == 200, "an error is an answer: the connection stays"
+        answer: dict[str, Any] = json.loads(response["body"])
+        return answer
+
+    def opens(self, connection: str = "c1", **asked: Any) -> str:
+        """Connects, opens a session, gives its id."""
+        self.connect(connection)
+        return str(self.says("open", connection, **asked)["sessionId"])
+
+    def utters(self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1) -> dict[str, Any]:
+        """One utterance of silence."""
+        return self.says(
+            "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
+        )
+
+    def sweeps(self) -> int:
+        """Has the schedule call it."""
+        return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
+
+    def _event(self, connection: str, kind: str, route: str, **more: Any) -> dict[str, Any]:
+        context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
+        return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
+
+    def _hand_over(self, work: Work) -> None:
+        if self.refusing is not None:
+            raise self.refusing
+        self.handed.append(work)
+
+
+def silence(seconds: float) -> str:
+    """Samples of nothing at 16 kHz, as base64."""
+    return base64.b64encode(bytes(2 * round(16_000 * seconds))).decode()

@@ -1,0 +1,339 @@
+"""The processor from outside: an utterance comes, a stream goes by its script, the client gets messages."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import flight_key
+from handlers.transcription.thresholds import SessionSettings
+from handlers.transcription.transcribe import FailureCode
+from handlers.transcription.transcribing import GRACE_MS, End
+from tests.handlers.transcription.booth import SESSION, Booth
+from tests.handlers.transcription.conftest import LIVE
+from tests.handlers.transcription.stage import START_MS, Step, transcript
+
+ENDED: Step = (1_200, None)
+
+
+def partial(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
+    return when_ms, transcript(result_id, text, final=False, **more)
+
+
+def final(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
+    return when_ms, transcript(result_id, text, final=True, **more)
+
+
+@pytest.fixture
+def booth(dynamodb: Any) -> Booth:
+    made = Booth(dynamodb)
+    made.open()
+    return made
+
+
+def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None:
+    assert (
+        booth.hears(partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world."), ENDED) is End.DONE
+    )
+    assert booth.said() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
+    [done] = booth.said("done")
+    assert (done["utterance"], done["finals"], done.get("fallback")) == ("u1", 1, None)
+
+
+def test_a_caption_says_which_words_of_which_utterance_it_holds(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello world.", at_ms=200), ENDED, utterance="u7", sequence=7)
+    [caption] = booth.clients.of("c1", "caption")
+    del caption["text"], caption["resultId"]
+    assert caption == {
+        "type": "caption",
+        "sessionId": SESSION,
+        "utterance": "u7",
+        "sequence": 7,
+        "final": True,
+        "startMs": 200,
+        "endMs": 400,
+        "stability": 1.0,
+        "orphan": False,
+    }
+
+
+def test_audio_is_sent_at_the_pace_of_speech_and_ended(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello."), ENDED)
+    [stream] = booth.transcribe.conversations
+    assert stream.sent_at == list(range(0, 1_000, 100))
+    assert b"".join(stream.sent) == bytes(32_000)
+    assert stream.finished_ms == 900, "with the last chunk, not a moment later"
+
+
+def test_a_stream_is_asked_for_what_the_session_speaks(booth: Booth) -> None:
+    booth.hears(ENDED)
+    [request] = booth.transcribe.requests
+    assert (request.language, request.sample_rate, request.encoding, request.stabilised) == (
+        "en-US",
+        16_000,
+        "pcm",
+        True,
+    )
+
+
+def test_the_place_is_given_back_and_the_utterance_not_taken_again(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello."), ENDED)
+    assert (booth.flight.places, booth.flight.done) == ((), ("u1",))
+
+
+def test_a_second_call_for_the_same_utterance_does_nothing(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello."), ENDED)
+    assert booth.call() is None
+    assert len(booth.said()) == 1
+
+
+def test_an_utterance_that_was_given_up_is_left_alone(booth: Booth) -> None:
+    booth.take("u1")
+    booth.clock.now_ms += 20_000
+    assert booth.call() is None
+    assert booth.transcribe.requests == [], "its client may have sent it again already"
+
+
+def test_a_session_that_is_not_there_costs_nothing(dynamodb: Any) -> None:
+    booth = Booth(dynamodb)
+    assert booth.call() is None
+    assert booth.transcribe.requests == []
+
+
+@pytest.mark.parametrize("failure", [FailureCode.THROTTLED, FailureCode.REFUSED, FailureCode.DROPPED])
+def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(booth: Booth, failure: FailureCode) -> None:
+    booth.scripts.append(failure)
+    booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert [one.stabilised for one in booth.transcribe.requests] == [True, False]
+    assert booth.said() == [("Hello.", True)]
+    assert booth.said("done")[0]["fallback"] == "stream_failed"
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+
+
+def test_what_was_shown_of_a_stream_that_failed_is_taken_back_and_comes_again(booth: Booth) -> None:
+    booth.scripts.append([partial(300, "Hello"), (400, FailureCode.DROPPED)])
+    booth.hears(final(1_100, "Hello world.", "r9"), (1_150, None))
+    assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
+    assert booth.said() == [("Hello", False), ("Hello world.", True)]
+
+
+def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
+    first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, FailureCode.DROPPED)]
+    booth.scripts.append(first)
+    booth.hears(final(600, "Two.", "r9", at_ms=100), (700, None))
+    again = booth.transcribe.conversations[1]
+    assert len(again.sent) == 5, "the first half is final"
+    assert booth.said() == [("One.", True), ("Two", False), ("Two.", True)]
+    [_, _, two] = booth.clients.of("c1", "caption")
+    assert two["startMs"] == 600, "times count from the utterance's beginning"
+
+
+def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth) -> None:
+    steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, FailureCode.DROPPED)]
+    assert booth.hears(*steps, seconds=2.4) is End.BROKEN
+    [told] = booth.said("resend")
+    assert told["utterances"] == [{"utterance": "u1", "fromMs": 100}]
+    assert len(booth.said("retract")) == 1
+    assert booth.said("done") == []
+    assert booth.flight.broken[0].from_ms == 100
+
+
+def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Booth) -> None:
+    booth.scripts.append(FailureCode.THROTTLED)
+    booth.scripts.append(FailureCode.THROTTLED)
+    assert booth.hears() is End.BROKEN
+    assert len(booth.said("resend")) == 1
+    assert booth.flight.places == ()
+
+
+def test_a_retried_utterance_shows_finals_only_from_where_its_captions_end(booth: Booth) -> None:
+    booth.hears(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, retried=True)
+    assert [one.stabilised for one in booth.transcribe.requests] == [False]
+    assert len(booth.transcribe.conversations[0].sent) == 3
+    assert booth.said() == [("Two.", True)]
+
+
+def test_an_answer_that_is_no_transcript_counts_as_a_failed_stream(booth: Booth) -> None:
+    booth.scripts.append([(200, b"{not json")])
+    booth.hears(final(1_100, "Hello."), (1_150, None))
+    assert booth.said() == [("Hello.", True)]
+    assert booth.said("done")[0]["fallback"] == "stream_failed"
+
+
+def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Booth) -> None:
+    assert booth.hears(partial(300, "Hello world")) is End.CUT
+    assert booth.clock.now_ms - START_MS == 1_000 + GRACE_MS
+    assert booth.said() == [("Hello world", False), ("Hello world", True)]
+    assert booth.clients.of("c1", "caption")[-1]["orphan"]
+    assert booth.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert booth.flight.done == ("u1",)
+
+
+def test_less_time_than_the_utterance_needs_is_enough_to_say_so(booth: Booth) -> None:
+    assert booth.hears(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is End.CUT
+    assert booth.clock.now_ms - START_MS == 1_000, "the rest is kept for the answer"
+    assert len(booth.said("done")) == 1
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 6_000),
+        st.one_of(
+            st.sampled_from(list(FailureCode)),
+            st.none(),
+            st.builds(
+                lambda which, final, text: transcript(f"r{which}", text, final=final),
+                st.integers(0, 3),
+                st.booleans(),
+                st.sampled_from(["One", "One two", "Three.", "Four five"]),
+            ),
+            st.just(b"garbage"),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]))
+def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
+    dynamodb: Any, first: list[Step], second: list[Step], seconds: float
+) -> None:
+    """What a peer suffered that opened a stream for each piece of audio: 57 of 57 invocations ran into their timeout."""
+    dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": flight_key(SESSION)}})
+    dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
+    booth = Booth(dynamodb, [sorted(first, key=lambda one: one[0]), sorted(second, key=lambda one: one[0])])
+    booth.open()
+    assert booth.hears(seconds=seconds) in set(End)
+    assert booth.clock.now_ms - START_MS <= seconds * 1_000 + 2_000
+    assert booth.flight.places == (), "whatever happened, the place is free again"
+    assert len(booth.said("done")) + len(booth.said("resend")) == 1, "and the client knows how it ended"
+
+
+def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
+    booth.clients.gone.add("c1")
+    assert booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is End.GONE
+    assert len(booth.transcribe.conversations[0].sent) < 10
+    assert booth.flight.broken[0].utterance == "u1", "whoever comes back is told to send it again"
+
+
+def test_a_client_that_came_back_on_another_connection_is_followed(booth: Booth) -> None:
+    booth.take("u1")
+    booth.scripts.append([final(1_100, "Hello."), ENDED])
+    opened = booth.transcribe.open
+
+    def moving(*given: Any) -> Any:
+        booth.clients.gone.add("c1")
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.at("c2"), None))
+        return opened(*given)
+
+    booth.transcribe.open = moving  # type: ignore[method-assign]
+    assert booth.call() is End.DONE
+    assert booth.said("caption", "c2") == [("Hello.", True)]
+    assert len(booth.said("done", "c2")) == 1
+
+
+def test_words_that_another_utterance_has_shown_are_not_shown_again(booth: Booth) -> None:
+    booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+    booth.hears(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
+    assert booth.said() == [("See you tomorrow.", True)]
+
+
+def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth: Booth) -> None:
+    booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+    booth.hears(partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2")
+    assert booth.said() == [("See you tomorrow.", True), ("See", False)]
+    assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
+
+
+def test_the_same_words_later_are_something_new(booth: Booth) -> None:
+    booth.hears(final(1_100, "Yes."), ENDED, utterance="u1")
+    booth.clock.now_ms += 10_000
+    booth.hears(final(1_100, "Yes.", "r2"), ENDED, utterance="u2")
+    assert booth.said() == [("Yes.", True), ("Yes.", True)]
+
+
+def test_a_final_is_shown_even_when_nobody_can_say_whether_it_repeats(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> bool:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+    monkeypatch.setattr(booth.live, "claim", refuse)
+    booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert booth.said() == [("Hello.", True)]
+
+
+def test_a_session_without_partials_asks_for_none(dynamodb: Any) -> None:
+    booth = Booth(dynamodb, settings=SessionSettings(partial_results_enabled=False))
+    booth.open()
+    booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert [one.stabilised for one in booth.transcribe.requests] == [False]
+    assert booth.said() == [("Hello.", True)]
+    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "it is what was asked for"
+
+
+def test_a_sessions_own_threshold_counts(dynamodb: Any) -> None:
+    booth = Booth(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
+    booth.open()
+    booth.hears(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
+    assert booth.said()[0] == ("Hello", False)
+
+
+def test_metrics_go_out_in_one_call_after_the_answer(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = booth.cloudwatch.put_metric_data
+    answered: list[int] = []
+
+    def watched(**call: Any) -> None:
+        answered.append(len(booth.said("done")))
+        put(**call)
+
+    monkeypatch.setattr(booth.cloudwatch, "put_metric_data", watched)
+    booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED)
+    assert answered == [1]
+    [call] = booth.cloudwatch.calls
+    assert call["Namespace"] == "AudioTranscription/PartialResults"
+    [latency] = call["MetricData"]
+    assert (latency["MetricName"], latency["Unit"], sum(latency["Counts"])) == (
+        "PartialResultProcessingLatency",
+        "Milliseconds",
+        2,
+    )
+    assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
+
+
+def test_drops_are_counted(booth: Booth) -> None:
+    booth.hears(
+        *[partial(300 + number, f"word{number}", f"r{number}") for number in range(9)], (2_300, None), seconds=2
+    )
+    assert booth.cloudwatch.values["PartialResultsDropped"] >= 1
+
+
+def test_metrics_that_cannot_be_sent_harm_nobody(booth: Booth) -> None:
+    booth.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
+    assert booth.hears(final(1_100, "Hello."), ENDED) is End.DONE
+    assert len(booth.said("done")) == 1
+
+
+def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.transcription.transcribing.results_of", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        booth.hears(final(500, "Hello."), ENDED)
+    assert len(booth.said("resend")) == 1
+    assert booth.flight.places == ()
+
+
+def test_no_word_that_was_said_is_logged_or_stored(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+    booth.hears(partial(300, "Canary"), final(1_100, "Canary sings."), ENDED)
+    stored = json.dumps(booth.dynamodb.scan(TableName=LIVE)["Items"])
+    logged = capsys.readouterr().out
+    assert "utterance_ended" in logged
+    for text in (stored, logged):
+        assert "anary" not in text
+        assert SESSION not in logged, "a session's id is as good as a name"

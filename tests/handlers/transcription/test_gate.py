@@ -1,0 +1,69 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from handlers.common.errors import HandlerError
+from handlers.common.jwks import KeySet, KeysUnavailable
+from handlers.common.oidc import Verifier
+from handlers.common.users import user_id
+from handlers.transcription.gate import Gate
+from tests.issuer import AUDIENCE, NOW, Key, Provider
+
+PROTOCOL = "polyphony.transcription.v1"
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider([Key("k1")])
+
+
+@pytest.fixture
+def gate(provider: Provider) -> Gate:
+    keys = KeySet(provider.keys_url, provider.fetch)
+    return Gate(Verifier(provider.issuer, AUDIENCE, keys, lambda: NOW))
+
+
+def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
+    return {name: ", ".join(protocols)}
+
+
+@pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
+def test_a_token_in_the_offer_says_who_connects(gate: Gate, provider: Provider, name: str) -> None:
+    headers = offer(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
+    assert gate.user(headers) == user_id(provider.issuer, "ann")
+
+
+def test_without_a_token_nobody_connects(gate: Gate) -> None:
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, "user.ann"))
+    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
+
+
+def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provider: Provider) -> None:
+    token = provider.token(aud="others")
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, f"bearer.{token}"))
+    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
+    assert token not in refused.value.message
+
+
+def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
+    def fetch(_url: str) -> bytes:
+        raise KeysUnavailable
+
+    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeySet(provider.keys_url, fetch), lambda: datetime.now(UTC)))
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
+    assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
+
+
+def test_who_does_not_offer_the_protocol_is_told_which(gate: Gate) -> None:
+    with pytest.raises(HandlerError, match=PROTOCOL):
+        gate.user({})
+
+
+def test_without_a_provider_anybody_is_who_he_says() -> None:
+    gate = Gate(None)
+    assert gate.user(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
+    assert gate.user(offer(PROTOCOL, "user.bob")) != gate.user(offer(PROTOCOL, "user.ann"))
+    assert gate.user(offer(PROTOCOL)) == user_id("none", "anonymous")

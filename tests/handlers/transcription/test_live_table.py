@@ -1,0 +1,86 @@
+from typing import Any
+
+import pytest
+
+from handlers.transcription.flight import Flight, Taken
+from handlers.transcription.live_table import ATTEMPTS, LiveTable, TooManyWriters
+from tests.handlers.transcription.conftest import LIVE
+from tests.handlers.transcription.stage import START_MS, Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def table(dynamodb: Any, clock: Clock) -> LiveTable:
+    return LiveTable(dynamodb, LIVE, clock)
+
+
+def offer(utterance: str, overdue_ms: int) -> Any:
+    def move(flight: Flight) -> tuple[Flight, Taken]:
+        return flight.offered(utterance, overdue_ms, 8)
+
+    return move
+
+
+def test_what_is_changed_is_read_back(table: LiveTable) -> None:
+    table.change(Flight, "flight#a", lambda flight: (flight.at("c1"), None))
+    assert table.read(Flight, "flight#a") == Flight(connection="c1")
+    assert table.read(Flight, "flight#b") == Flight(), "nothing is known of another"
+
+
+def test_a_change_that_met_another_is_made_again_on_top_of_it(table: LiveTable) -> None:
+    met: list[Flight] = []
+
+    def late(flight: Flight) -> tuple[Flight, None]:
+        if not met:
+            table.change(Flight, "flight#a", offer("first", START_MS))
+        met.append(flight)
+        return flight.offered("second", START_MS, 8)[0], None
+
+    table.change(Flight, "flight#a", late)
+    assert [len(one.places) for one in met] == [0, 1]
+    assert {one.utterance for one in table.read(Flight, "flight#a").places} == {"first", "second"}
+
+
+def test_a_change_that_always_meets_another_gives_up(table: LiveTable) -> None:
+    count = 0
+
+    def never_first(flight: Flight) -> tuple[Flight, None]:
+        nonlocal count
+        count += 1
+        table.change(Flight, "flight#a", lambda one: (one.at(f"c{count}"), None))
+        return flight.at("mine"), None
+
+    with pytest.raises(TooManyWriters):
+        table.change(Flight, "flight#a", never_first)
+    assert count == ATTEMPTS
+
+
+def test_a_move_that_changes_nothing_writes_nothing(table: LiveTable, dynamodb: Any) -> None:
+    table.change(Flight, "flight#a", lambda flight: (flight, None))
+    assert dynamodb.scan(TableName=LIVE)["Items"] == []
+
+
+def test_only_what_is_due_is_found(table: LiveTable) -> None:
+    table.change(Flight, "flight#a", offer("x", START_MS + 100))
+    table.change(Flight, "flight#b", offer("y", START_MS + 200))
+    assert table.overdue(START_MS + 100) == ["flight#a"]
+    table.change(Flight, "flight#a", lambda flight: (flight.landed("x"), None))
+    assert table.overdue(START_MS + 100) == [], "it left the index with its last utterance"
+
+
+def test_a_caption_is_claimed_by_one_utterance_for_a_while(table: LiveTable, clock: Clock) -> None:
+    assert table.claim("caption#s#h", "u1", 10)
+    assert table.claim("caption#s#h", "u1", 10), "its own again"
+    assert not table.claim("caption#s#h", "u2", 10)
+    clock.now_ms += 10_000
+    assert table.claim("caption#s#h", "u2", 10), "the time in the item decides, not its deletion"
+
+
+def test_everything_expires(table: LiveTable, dynamodb: Any) -> None:
+    table.change(Flight, "flight#a", lambda flight: (flight.at("c1"), None))
+    table.claim("caption#s#h", "u1", 10)
+    assert all(int(item["ttl"]["N"]) > START_MS // 1000 for item in dynamodb.scan(TableName=LIVE)["Items"])

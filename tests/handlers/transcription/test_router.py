@@ -1,0 +1,259 @@
+"""The router from outside: handshakes, messages, answers; the tables as moto plays them."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import flight_key
+from handlers.transcription.routes import START_MS
+from tests.handlers.transcription.conftest import LIVE, SESSIONS
+from tests.handlers.transcription.stage import LIMITS, Scene, silence
+
+ODD = base64.b64encode(bytes(16_001)).decode()
+
+
+@pytest.fixture
+def scene(dynamodb: Any) -> Scene:
+    return Scene(dynamodb)
+
+
+def test_a_handshake_is_answered_with_the_protocol_and_never_with_the_token(scene: Scene) -> None:
+    answer = scene.connect("c1", "polyphony.transcription.v1", "bearer.secret")
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.transcription.v1"}}
+
+
+def test_a_refused_handshake_says_why(scene: Scene) -> None:
+    answer = scene.connect("c1", "something.else")
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["code"] == "MALFORMED_MESSAGE"
+    assert scene.says("open")["code"] == "UNAUTHENTICATED", "and the connection is known to nobody"
+
+
+def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
+    session = scene.opens()
+    answer = scene.utters(session)
+    assert answer == {
+        "id": "m1",
+        "type": "accepted",
+        "sessionId": session,
+        "utterance": "u1",
+        "repeated": False,
+        "resend": [],
+    }
+    [work] = scene.handed
+    assert (work.session_id, work.utterance, work.from_ms, work.retried) == (session, "u1", 0, False)
+    assert work.audio == silence(1)
+
+
+def test_a_session_says_how_long_it_lasts(scene: Scene) -> None:
+    scene.connect()
+    answer = scene.says("open")
+    assert answer["expiresAt"] == "2025-10-09T09:53:20.000Z"
+    assert answer["inFlight"] == LIMITS.in_flight
+
+
+def test_an_utterance_sent_twice_is_handed_over_once(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session)
+    assert scene.utters(session)["repeated"]
+    assert len(scene.handed) == 1
+
+
+def test_more_utterances_than_there_are_places_are_refused_for_now(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.utters(session, "u2")
+    refused = scene.utters(session, "u3")
+    assert (refused["type"], refused["code"]) == ("error", "BUSY")
+    assert "2 utterances" in refused["message"]
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1"), None))
+    assert scene.utters(session, "u3")["type"] == "accepted"
+
+
+def test_one_busy_session_is_no_others_business(scene: Scene) -> None:
+    busy = scene.opens()
+    scene.utters(busy, "u1")
+    scene.utters(busy, "u2")
+    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
+    other = scene.says("open", "c2")["sessionId"]
+    assert scene.utters(other, "u1", "c2")["type"] == "accepted"
+
+
+@pytest.mark.parametrize("action", ["audio", "close", "ping", "open"])
+def test_somebody_elses_session_is_as_unknown_as_one_that_never_was(scene: Scene, action: str) -> None:
+    session = scene.opens()
+    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
+    content = {"utterance": "u1", "sequence": 1, "audio": silence(1)}
+    foreign = scene.says(action, "c2", sessionId=session, **content)
+    never = scene.says(action, "c2", sessionId="0" * 26, **content)
+    assert foreign["code"] == "SESSION_UNKNOWN"
+    assert foreign == never
+    assert scene.handed == []
+
+
+def test_a_closed_session_takes_nothing_any_more(scene: Scene) -> None:
+    session = scene.opens()
+    assert scene.says("close", sessionId=session)["type"] == "closed"
+    assert scene.says("close", sessionId=session)["type"] == "closed", "again changes nothing"
+    assert scene.utters(session)["code"] == "SESSION_CLOSED"
+
+
+def test_a_session_ends_by_its_own_time(scene: Scene) -> None:
+    session = scene.opens()
+    scene.clock.now_ms += LIMITS.session_seconds * 1000
+    assert scene.utters(session)["code"] == "SESSION_CLOSED"
+
+
+def test_a_user_has_so_many_sessions_and_closing_one_makes_room(scene: Scene) -> None:
+    first, _ = scene.opens(), scene.opens()
+    refused = scene.says("open")
+    assert refused["code"] == "TOO_MANY_SESSIONS"
+    scene.says("close", sessionId=first)
+    assert scene.says("open")["type"] == "opened"
+
+
+def test_a_session_that_has_ended_counts_no_more(scene: Scene) -> None:
+    scene.opens()
+    scene.opens()
+    scene.clock.now_ms += LIMITS.session_seconds * 1000
+    assert scene.says("open")["type"] == "opened"
+
+
+def test_a_session_goes_on_over_another_connection(scene: Scene) -> None:
+    session = scene.opens("c1")
+    scene.disconnect("c1")
+    scene.connect("c2")
+    assert scene.says("open", "c2", sessionId=session)["sessionId"] == session
+    assert scene.live.read(Flight, flight_key(session)).connection == "c2"
+
+
+def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    assert scene.sweeps() == 0
+    scene.clock.now_ms += START_MS
+    assert scene.sweeps() == 1
+    [told] = scene.clients.of("c1", "resend")
+    assert told == {"type": "resend", "sessionId": session, "utterances": [{"utterance": "u1", "fromMs": 0}]}
+    assert scene.sweeps() == 0
+
+
+def test_it_is_counted_where_an_alarm_looks(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.clock.now_ms += START_MS
+    scene.sweeps()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["lost"] for line in lines if line["message"] == "utterances_lost"] == [1]
+
+
+def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.clock.now_ms += START_MS
+    lost = [{"utterance": "u1", "fromMs": 0}]
+    assert scene.utters(session, "u2")["resend"] == lost
+    assert scene.says("ping", sessionId=session)["resend"] == lost, "until it is sent again"
+    assert scene.utters(session, "u1")["type"] == "accepted"
+    assert scene.handed[-1].retried
+    assert scene.says("ping", sessionId=session)["resend"] == []
+
+
+def test_a_client_that_cannot_be_told_learns_it_from_its_ping(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.clock.now_ms += START_MS
+    scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert scene.sweeps() == 1
+    assert scene.says("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
+
+
+def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: Scene) -> None:
+    session = scene.opens()
+    scene.refusing = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert scene.utters(session, "u1")["code"] == "UNAVAILABLE"
+    scene.refusing = None
+    assert scene.utters(session, "u1")["type"] == "accepted"
+
+
+def test_a_direct_address_is_for_whoever_is_connected(scene: Scene) -> None:
+    assert scene.says("direct")["code"] == "UNAUTHENTICATED"
+    scene.connect()
+    answer = scene.says("direct", language="de-DE")
+    assert (answer["url"], answer["expiresSeconds"]) == ("wss://somewhere/de-DE/300", 300)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("", "MALFORMED_MESSAGE"),
+        ("not json", "MALFORMED_MESSAGE"),
+        ("[1]", "MALFORMED_MESSAGE"),
+        ("[" * 60_000, "MALFORMED_MESSAGE"),
+        ('{"action": "sing"}', "UNKNOWN_ACTION"),
+        ('{"action": ["open"]}', "UNKNOWN_ACTION"),
+        ('{"noaction": 1}', "UNKNOWN_ACTION"),
+        ('{"action": "open", "sampleRate": 12345}', "MALFORMED"),
+        ('{"action": "open", "encoding": "mp3"}', "MALFORMED"),
+        ('{"action": "open", "language": "klingon"}', "MALFORMED"),
+        ('{"action": "open", "settings": {"maxRatePerSecond": 1000}}', "MALFORMED"),
+        ('{"action": "open", "settings": {"minStabilty": 0.5}}', "MALFORMED"),
+        ('{"action": "audio"}', "MALFORMED"),
+    ],
+)
+def test_what_is_no_message_gets_one_clear_answer(scene: Scene, body: str, code: str) -> None:
+    scene.connect()
+    answer = scene.sends(body)
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert scene.says("ping")["type"] == "pong", "the connection is as good as before"
+
+
+def test_a_field_that_is_wrong_is_named_with_its_rule(scene: Scene) -> None:
+    scene.connect()
+    [problem] = scene.sends('{"action": "open", "sampleRate": 12345}')["fields"]
+    assert problem["field"] == "sampleRate"
+    assert "16000" in problem["rule"]
+
+
+@pytest.mark.parametrize(
+    ("audio", "says"),
+    [("%%%", "base64"), ("AAA", "base64"), (ODD, "sample"), (silence(2.8), "2.5")],
+)
+def test_bad_audio_is_refused_before_anything_is_paid_for(scene: Scene, audio: str, says: str) -> None:
+    session = scene.opens()
+    answer = scene.says("audio", sessionId=session, utterance="u1", sequence=1, audio=audio)
+    assert answer["code"] == "BAD_AUDIO"
+    assert says in answer["message"]
+    assert scene.handed == []
+    assert scene.live.read(Flight, flight_key(session)).places == ()
+
+
+def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.connect()
+    monkeypatch.setattr(scene.live, "read", lambda *_: 1 / 0)
+    answer = scene.says("ping")
+    assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
+    assert "zero" not in json.dumps(answer)
+
+
+def test_an_operator_opens_a_session_for_somebody(scene: Scene) -> None:
+    answer = scene.router.handle({"kind": "open", "user": "ANN", "session": {"language": "de-DE"}}, scene.clock.now_ms)
+    found = scene.sessions.find(answer["sessionId"])
+    assert found is not None
+    assert (found.owner, found.language) == ("ANN", "de-DE")
+
+
+def test_no_word_of_audio_or_token_is_stored_or_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    canary = "bearer.canary-token"
+    scene.connect("c1", "polyphony.transcription.v1", canary, "user.canary-name")
+    session = scene.says("open")["sessionId"]
+    scene.says("audio", sessionId=session, utterance="u1", sequence=1, audio="canary-audio")
+    scene.utters(session, "u2")
+    stored = json.dumps([scene.dynamodb.scan(TableName=table)["Items"] for table in (LIVE, SESSIONS)])
+    for text in (stored, capsys.readouterr().out):
+        assert "canary" not in text
+        assert silence(1)[:40] not in text
