@@ -1,0 +1,117 @@
+"""Rolls a function back or out between two deployments: `python -m operations <command>`.
+
+Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, 2 when the
+command was refused or could not run to its end.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import boto3
+
+from handlers.common.clients import CONFIG
+from operations import alias, flag, rollout
+from operations.desk import Desk
+from operations.gateway import Clients, Gateway
+from operations.problems import Refused
+from operations.target import Target
+
+Command = Callable[[Desk, Target, argparse.Namespace], int]
+
+
+def main(
+    arguments: list[str] | None = None,
+    *,
+    clients: Clients | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+    say: Callable[[str], None] | None = None,
+) -> int:
+    """Runs one command."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    desk = Desk(Gateway(clients or _own_client), clock, wait, say or _say)
+    try:
+        return command(desk, Target.parse(options.stack, options.function), options)
+    except Refused as refused:
+        sys.stderr.write(f"{refused}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the command `alias` without --to shows what callers have\n")
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    by_flag = _command(commands, "flag", _flag, "change one variable of a function for the callers of `live`")
+    by_flag.add_argument("assignment", metavar="KEY=VALUE", help="as in PARTIAL_RESULTS_ENABLED=false")
+
+    by_alias = _command(commands, "alias", _alias, "list a function's versions, or move `live` to one")
+    by_alias.add_argument("--to", metavar="VERSION", help="the version that gets all traffic, at once")
+
+    plan = rollout.Plan()
+    out = _command(commands, "rollout", _rollout, "give a version a share, watch the alarms, then give it all")
+    out.add_argument("--to", metavar="VERSION", help="the version to roll out (default: the newest published)")
+    out.add_argument("--share", type=int, default=plan.share, help="percent of the traffic (default: %(default)s)")
+    out.add_argument("--minutes", type=float, default=plan.minutes, help="how long to watch (default: %(default)s)")
+    out.add_argument("--every", type=float, default=plan.every, help="seconds between looks (default: %(default)s)")
+    out.add_argument(
+        "--alarms",
+        default=plan.alarms,
+        metavar="NAME",
+        help="only the subsystem's alarms whose names begin so, as in audio-processor (default: all)",
+    )
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, says: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=says, description=says)
+    parser.set_defaults(command=command)
+    parser.add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
+    parser.add_argument("function", help="<subsystem>/<function>, as in transcription/audio-processor")
+    return parser
+
+
+def _flag(desk: Desk, target: Target, options: argparse.Namespace) -> int:
+    return flag.command(desk, target, options.assignment)
+
+
+def _alias(desk: Desk, target: Target, options: argparse.Namespace) -> int:
+    return alias.command(desk, target, options.to)
+
+
+def _rollout(desk: Desk, target: Target, options: argparse.Namespace) -> int:
+    plan = rollout.Plan(options.share, options.minutes, options.every, options.alarms)
+    return rollout.command(desk, target, options.to, plan)
+
+
+def _own_client(service: Any) -> Any:
+    return boto3.client(service, config=CONFIG)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def stop_cleanly() -> None:
+    """A terminal that is closed, and a job that is stopped, end a roll-out as Ctrl-C does: it takes its share back."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, stop)
+
+
+if __name__ == "__main__":
+    stop_cleanly()
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Changes one variable of a function for the callers of `live`, without a deployment.
+
+A published version's environment is frozen, so the change is a new version. It must be the version that callers have
+now with one variable changed and nothing else, therefore `$LATEST`, which is what gets published, has to be that version in
+everything but this variable. Where it is not, this refuses: there is no way to publish the live version's code again, and
+forcing it would hand untested code to all callers at the worst moment.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from operations import to_commit
+from operations.desk import Desk, described, unshared
+from operations.gateway import Alias, Configuration, Routing
+from operations.problems import Changed, Invalid, Refused, Unclear
+from operations.target import Target
+
+UPDATE_SECONDS = 180.0
+NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One variable and the value it is to have."""
+
+    name: str
+    value: str
+
+    @staticmethod
+    def parse(text: str) -> "Assignment":
+        """From `KEY=VALUE`. What was typed is not repeated: part of it may be a secret."""
+        name, equals, value = text.partition("=")
+        if not (equals and value and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)):
+            raise Refused("a flag is given as KEY=VALUE, neither empty, as in PARTIAL_RESULTS_ENABLED=false")
+        return Assignment(name, value)
+
+
+def command(desk: Desk, target: Target, assignment: str) -> int:
+    """Gives the variable its value for all callers."""
+    flag = Assignment.parse(assignment)
+    alias = desk.live(target)
+    unshared(target, alias)
+    live = desk.gateway.configuration(target.function, alias.routing.version)
+    latest = desk.latest(target)
+    wanted = merged(live, latest, flag, target)
+    if latest.environment != wanted or latest.update == "Failed":
+        latest = _updated(desk, target, latest, wanted)
+    version = live.version
+    if live.environment == wanted:
+        desk.say(f"{target.function}: callers of version {version} have {flag.name}={flag.value} already")
+    else:
+        version = _published(desk, target, latest, flag, alias)
+        desk.say(f"{target.function}: {flag.name}={flag.value}; {described(Routing(version))}, before {live.version}")
+        desk.say(f"Back: {target.command('alias', '--to', live.version)}")
+    for line in to_commit.variable(target, flag.name, flag.value, version):
+        desk.say(line)
+    return 0
+
+
+def merged(live: Configuration, latest: Configuration, flag: Assignment, target: Target) -> Mapping[str, str]:
+    """The live version's whole environment with one variable changed, if publishing it changes nothing else."""
+    if live.environment is None or latest.environment is None:
+        raise Refused(
+            f"the environment of {target.function} cannot be decrypted by these credentials, and changing one variable "
+            "needs them all: use a role that may kms:Decrypt with the function's key"
+        )
+    if latest.update == "InProgress":
+        raise Refused(f"{target.function}: an update is under way, perhaps a deployment; run it again when it is done")
+    if flag.name not in live.environment:
+        close = difflib.get_close_matches(flag.name.upper(), live.environment, n=1, cutoff=0.6)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(live.environment))}"
+        raise Refused(f"version {live.version} of {target.function} has no variable {flag.name}; {hint}")
+    _same_kind(flag, live.environment[flag.name])
+    wanted = {**live.environment, flag.name: flag.value}
+    if different := sorted([*_changed_shape(live, latest), *_changed_variables(live, latest, flag)]):
+        raise Refused(
+            f"$LATEST of {target.function} is not version {live.version}, which callers have: {', '.join(different)} "
+            "differ, and publishing would give callers that as well; go back by alias instead, or deploy the change"
+        )
+    return wanted
+
+
+def _same_kind(flag: Assignment, now: str) -> None:
+    """A boolean stays one and a number stays one, or the handler would refuse its environment in every call."""
+    if now in {"true", "false"} and flag.value not in {"true", "false"}:
+        raise Refused(f"{flag.name} is a switch: give true or false")
+    if re.fullmatch(NUMBER, now) and not re.fullmatch(NUMBER, flag.value):
+        raise Refused(f"{flag.name} is a number: give one, such as 0.85")
+
+
+def _changed_shape(live: Configuration, latest: Configuration) -> list[str]:
+    return [name for name, value in live.shape.items() if latest.shape[name] != value]
+
+
+def _changed_variables(live: Configuration, latest: Configuration, flag: Assignment) -> set[str]:
+    mine, theirs = live.environment or {}, latest.environment or {}
+    return {name for name in {*mine, *theirs} - {flag.name} if mine.get(name) != theirs.get(name)}
+
+
+def _updated(desk: Desk, target: Target, latest: Configuration, wanted: Mapping[str, str]) -> Configuration:
+    """Writes the environment and gives `$LATEST` as it is once that is done.
+
+    Its revision is read then: the one that the update answers with is replaced when the update is done.
+    """
+    try:
+        desk.gateway.set_environment(target.function, wanted, latest.revision)
+    except Invalid:
+        raise Refused(
+            f"Lambda does not accept the environment of {target.function} with this value; all variables together may "
+            "have 4096 bytes. Nothing was changed"
+        ) from None
+    except Changed:
+        raise Changed(
+            f"somebody else changed $LATEST of {target.function} meanwhile; look, then run it again"
+        ) from None
+    settled = desk.until(lambda: _settled(desk, target), UPDATE_SECONDS)
+    if settled is None or settled.update == "Failed":
+        how = "is not done" if settled is None else f"failed ({settled.reason})"
+        raise Refused(
+            f"the update of $LATEST of {target.function} {how}; callers still have what they had: run it again"
+        )
+    if settled.environment != wanted or settled.shape != latest.shape:
+        raise Changed(f"somebody else changed $LATEST of {target.function} meanwhile; callers still have what they had")
+    return settled
+
+
+def _settled(desk: Desk, target: Target) -> Configuration | None:
+    found = desk.latest(target)
+    return None if found.update == "InProgress" else found
+
+
+def _published(desk: Desk, target: Target, latest: Configuration, flag: Assignment, alias: Alias) -> str:
+    """Publishes `$LATEST` and moves the alias to it."""
+    before = alias.routing.version
+    try:
+        version = desk.gateway.publish(target.function, latest, f"{flag.name} changed by flag, otherwise {before}")
+    except (Changed, Invalid):
+        raise Changed(
+            f"somebody else changed $LATEST of {target.function} meanwhile; callers still have version {before}"
+        ) from None
+    except Unclear as error:
+        raise Unclear(f"{error}; callers still have version {before}") from None
+    desk.callable_version(target, version)
+    desk.point(target, Routing(version), alias)
+    return version

@@ -1,0 +1,304 @@
+"""Lambda and CloudWatch in memory, with what the commands rely on: revisions that change once more when an update is done,
+updates that take a while, frozen versions, publishing that makes nothing new of nothing new. Time is the test's own.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from operations.__main__ import main
+from operations.desk import Desk
+from operations.gateway import Gateway
+from operations.target import Target
+
+START = datetime(2026, 1, 3, 12, tzinfo=UTC)
+PATH = "transcription/audio-processor"
+FUNCTION = "polyphony-dev-transcription-audio-processor"
+ALARM = "polyphony-dev-transcription-audio-processor-errors-critical"
+OTHER_ALARM = "polyphony-dev-transcription-sessions-errors-critical"
+SECRET = "canary-9f2c"
+ENVIRONMENT = {
+    "LOG_LEVEL": "INFO",
+    "PARTIAL_RESULTS_ENABLED": "true",
+    "MIN_STABILITY_THRESHOLD": "0.85",
+    "PRIVATE_TOKEN": SECRET,
+}
+Event = Callable[[], None] | BaseException | None
+
+
+def refusal(code: str, message: str = "", status: int = 400) -> ClientError:
+    """An error as the service answers it."""
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "AnOperation")
+
+
+def unanswered() -> BotoCoreError:
+    """No answer came in time."""
+    return ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+
+@dataclass
+class Meta:
+    region_name: str = "us-east-1"
+
+
+@dataclass
+class Function:
+    """A function: `$LATEST`, its frozen versions, and the alias."""
+
+    latest: dict[str, Any]
+    versions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    live: dict[str, Any] | None = None
+    settles: float | None = None
+    unpublished: bool = True
+
+
+class Cloud:
+    """One region, with its time, and what is to go wrong in it."""
+
+    def __init__(self) -> None:
+        self.meta = Meta()
+        self.now = 0.0
+        self.functions: dict[str, Function] = {}
+        self.alarm_states: dict[str, tuple[str, datetime]] = {}
+        self.calls: list[str] = []
+        self.said: list[str] = []
+        self.before: dict[str, list[Event]] = {}
+        """What happens before a call's effect, by operation, one a call: an error of it, or somebody else's act."""
+        self.after: dict[str, list[Event]] = {}
+        """The same after its effect: the answer is lost."""
+        self.schedule: list[tuple[float, Callable[[], None]]] = []
+        self.update_seconds = 5.0
+        self.pending_seconds = 0.0
+        self.update_ends = "Successful"
+        self._revisions = itertools.count(1)
+
+    # Time.
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        assert seconds > 0
+        self._happens("wait", self.before)
+        self.now += seconds
+        due = [action for at, action in self.schedule if at <= self.now]
+        self.schedule = [(at, action) for at, action in self.schedule if at > self.now]
+        for action in due:
+            action()
+        for function in self.functions.values():
+            if function.settles is not None and function.settles <= self.now:
+                function.settles = None
+                function.latest["LastUpdateStatus"] = self.update_ends
+                function.latest["LastUpdateStatusReasonCode"] = "InvalidSubnet" if self.update_ends == "Failed" else ""
+                function.latest["RevisionId"] = self.revision()
+
+    # What tests make and look at.
+
+    def revision(self) -> str:
+        return f"revision-{next(self._revisions)}"
+
+    def deployed(self, *codes: str, live: str | None = None, name: str = FUNCTION) -> Function:
+        """A function that was deployed once for each code."""
+        function = Function(
+            {
+                "FunctionName": name,
+                "Version": "$LATEST",
+                "Role": "arn:aws:iam::123456789012:role/one",
+                "Environment": {"Variables": dict(ENVIRONMENT)},
+                "LastUpdateStatus": "Successful",
+                "State": "Active",
+                "Layers": [{"Arn": "layer:1", "CodeSize": 10}],
+            }
+        )
+        self.functions[name] = function
+        for code in codes:
+            function.latest |= {"CodeSha256": code, "RevisionId": self.revision()}
+            function.unpublished = True
+            self.publish_version(FunctionName=name)
+        function.live = {"FunctionVersion": live or str(len(codes)), "RevisionId": self.revision()}
+        self.calls.clear()
+        return function
+
+    def alarm(self, name: str, state: str) -> None:
+        """An alarm goes into a state."""
+        self.alarm_states[name] = (state, START + timedelta(seconds=self.now))
+
+    def traffic(self) -> tuple[str, dict[str, float]]:
+        """Where the alias sends its callers."""
+        live = self.functions[FUNCTION].live
+        assert live is not None
+        return live["FunctionVersion"], live.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+
+    def heard(self) -> dict[str, str]:
+        """The environment that callers of the alias reach."""
+        variables: dict[str, str] = self.functions[FUNCTION].versions[self.traffic()[0]]["Environment"]["Variables"]
+        return variables
+
+    def somebody_moves_the_alias(self, version: str, **weights: float) -> None:
+        live = self.functions[FUNCTION].live
+        assert live is not None
+        live["FunctionVersion"] = version
+        live["RoutingConfig"] = {"AdditionalVersionWeights": weights}
+        live["RevisionId"] = self.revision()
+
+    def somebody_sets(self, **variables: str) -> None:
+        latest = self.functions[FUNCTION].latest
+        latest["Environment"] = {"Variables": {**latest["Environment"]["Variables"], **variables}}
+        latest["RevisionId"] = self.revision()
+        self.functions[FUNCTION].unpublished = True
+
+    def desk(self) -> Desk:
+        return Desk(Gateway(self), self.clock, self.wait, self.said.append)
+
+    def run(self, command: str, *rest: str, stack: str = "dev", path: str = PATH) -> int:
+        """A command as it is typed."""
+        return main(
+            [command, "--stack", stack, path, *rest],
+            clients=self,
+            clock=self.clock,
+            wait=self.wait,
+            say=self.said.append,
+        )
+
+    # The clients. One object is both.
+
+    def __call__(self, service: str) -> "Cloud":
+        assert service in {"lambda", "cloudwatch"}
+        return self
+
+    def get_alias(self, FunctionName: str, Name: str) -> dict[str, Any]:  # noqa: N803 - as boto3 has it
+        self._begins("get_alias")
+        assert Name == "live"
+        live = self._function(FunctionName).live
+        if live is None:
+            raise refusal("ResourceNotFoundException", status=404)
+        return copy.deepcopy(live)
+
+    def update_alias(self, **given: Any) -> dict[str, Any]:
+        self._begins("update_alias")
+        function = self._function(given["FunctionName"])
+        live = function.live
+        assert live is not None
+        weights = given["RoutingConfig"]["AdditionalVersionWeights"]
+        if given["RevisionId"] != live["RevisionId"]:
+            raise refusal("PreconditionFailedException", status=412)
+        for version in (given["FunctionVersion"], *weights):
+            if version not in function.versions:
+                raise refusal("ResourceNotFoundException", status=404)
+        if len({function.versions[version]["Role"] for version in (given["FunctionVersion"], *weights)}) > 1:
+            raise refusal("InvalidParameterValueException")
+        live |= {"FunctionVersion": given["FunctionVersion"], "RevisionId": self.revision()}
+        live.pop("RoutingConfig", None)
+        if weights:
+            live["RoutingConfig"] = {"AdditionalVersionWeights": dict(weights)}
+        self._ends("update_alias")
+        return copy.deepcopy(live)
+
+    def get_function_configuration(self, FunctionName: str, Qualifier: str) -> dict[str, Any]:  # noqa: N803
+        self._begins("get_function_configuration")
+        function = self._function(FunctionName)
+        if Qualifier == "$LATEST":
+            return copy.deepcopy(function.latest)
+        if Qualifier not in function.versions:
+            raise refusal("ResourceNotFoundException", status=404)
+        found = copy.deepcopy(function.versions[Qualifier])
+        if found.pop("ready", 0.0) > self.now:
+            found["State"] = "Pending"
+        return found
+
+    def update_function_configuration(self, **given: Any) -> dict[str, Any]:
+        self._begins("update_function_configuration")
+        function = self._function(given["FunctionName"])
+        if function.settles is not None:
+            raise refusal("ResourceConflictException", status=409)
+        if given["RevisionId"] != function.latest["RevisionId"]:
+            raise refusal("PreconditionFailedException", status=412)
+        variables = given["Environment"]["Variables"]
+        if sum(len(key) + len(value) for key, value in variables.items()) > 4096:
+            raise refusal("InvalidParameterValueException", f"exceeded the 4KB limit. String measured: {variables}")
+        function.latest |= {
+            "Environment": {"Variables": dict(variables)},
+            "LastUpdateStatus": "InProgress",
+            "RevisionId": self.revision(),
+        }
+        function.settles = self.now + self.update_seconds
+        function.unpublished = True
+        self._ends("update_function_configuration")
+        return copy.deepcopy(function.latest)
+
+    def publish_version(self, **given: Any) -> dict[str, Any]:
+        self._begins("publish_version")
+        function = self._function(given["FunctionName"])
+        latest = function.latest
+        if function.settles is not None:
+            raise refusal("ResourceConflictException", status=409)
+        if given.get("RevisionId", latest["RevisionId"]) != latest["RevisionId"]:
+            raise refusal("PreconditionFailedException", status=412)
+        if given.get("CodeSha256", latest["CodeSha256"]) != latest["CodeSha256"]:
+            raise refusal("InvalidParameterValueException")
+        if function.unpublished:
+            number = str(len(function.versions) + 1)
+            function.versions[number] = copy.deepcopy(latest) | {
+                "Version": number,
+                "Description": given.get("Description", "as deployed"),
+                "LastModified": f"2026-01-0{number}T12:00:00.000+0000",
+                "ready": self.now + self.pending_seconds,
+            }
+            function.unpublished = False
+        self._ends("publish_version")
+        return copy.deepcopy(function.versions[max(function.versions, key=int)])
+
+    def get_paginator(self, operation: str) -> "Pages":
+        return Pages(self, operation)
+
+    def list_versions_by_function(self, FunctionName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        self._begins("list_versions_by_function")
+        function = self._function(FunctionName)
+        found = [function.latest, *function.versions.values()]
+        yield from ({"Versions": copy.deepcopy(found[at : at + 2])} for at in range(0, len(found), 2))
+
+    def describe_alarms(self, AlarmNamePrefix: str, AlarmTypes: list[str]) -> Iterator[dict[str, Any]]:  # noqa: N803
+        self._begins("describe_alarms")
+        assert AlarmTypes == ["MetricAlarm"]
+        for name, (state, since) in sorted(self.alarm_states.items()):
+            if name.startswith(AlarmNamePrefix):
+                yield {
+                    "MetricAlarms": [{"AlarmName": name, "StateValue": state, "StateTransitionedTimestamp": since}],
+                }
+
+    def _function(self, name: str) -> Function:
+        if name not in self.functions:
+            raise refusal("ResourceNotFoundException", f"Function not found: {name}", 404)
+        return self.functions[name]
+
+    def _begins(self, operation: str) -> None:
+        self.calls.append(operation)
+        self._happens(operation, self.before)
+
+    def _ends(self, operation: str) -> None:
+        self._happens(operation, self.after)
+
+    def _happens(self, operation: str, script: dict[str, list[Event]]) -> None:
+        event = script[operation].pop(0) if script.get(operation) else None
+        if isinstance(event, BaseException):
+            raise event
+        if event is not None:
+            event()
+
+
+@dataclass(frozen=True)
+class Pages:
+    cloud: Cloud
+    operation: str
+
+    def paginate(self, **given: Any) -> Any:
+        return getattr(self.cloud, self.operation)(**given)
+
+
+TARGET = Target.parse("dev", PATH)

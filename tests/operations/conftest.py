@@ -1,0 +1,65 @@
+"""A function with two versions, the second live: in memory, and as moto plays it."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from operations.gateway import Gateway
+from tests.operations.cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, Cloud
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    made = Cloud()
+    made.deployed("code-1", "code-2")
+    made.alarm(ALARM, "OK")
+    made.alarm(OTHER_ALARM, "OK")
+    return made
+
+
+def _zipped(text: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("handler.py"), text)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """The same function as in memory: two versions, the second live."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        iam, functions, cloudwatch = boto3.client("iam"), boto3.client("lambda"), boto3.client("cloudwatch")
+        role = iam.create_role(RoleName="one", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        functions.create_function(
+            FunctionName=FUNCTION,
+            Runtime="python3.13",
+            Role=role,
+            Handler="handler.handler",
+            Code={"ZipFile": _zipped("code-1")},
+            Environment={"Variables": ENVIRONMENT},
+            Publish=True,
+        )
+        functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zipped("code-2"), Publish=True)
+        functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
+        for name in ("polyphony-dev-transcription-a", "polyphony-dev-ingestion-b"):
+            cloudwatch.put_metric_alarm(
+                AlarmName=name,
+                Namespace="x",
+                MetricName="x",
+                Period=60,
+                Threshold=0,
+                EvaluationPeriods=1,
+                ComparisonOperator="GreaterThanThreshold",
+                Statistic="Sum",
+            )
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a test")
+        clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
+        yield Gateway(clients.__getitem__)
