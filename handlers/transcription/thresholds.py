@@ -1,0 +1,84 @@
+"""The thresholds of captions: a deployment's, and what a session may have otherwise. Pure.
+
+They are in seconds, as people think of them; the rules count in whole milliseconds, as they compare them.
+"""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from handlers.transcription.environment import (
+    BufferSeconds,
+    DedupSeconds,
+    OrphanSeconds,
+    PauseSeconds,
+    ProcessorEnvironment,
+    RatePerSecond,
+    Stability,
+)
+
+
+class SessionSettings(BaseModel):
+    """What a client may ask for when it opens a session: camelCase outside; what is absent stays as deployed."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+    )
+
+    partial_results_enabled: bool | None = None
+    min_stability_threshold: Stability | None = None
+    max_buffer_timeout: BufferSeconds | None = None
+    pause_threshold: PauseSeconds | None = None
+    orphan_timeout: OrphanSeconds | None = None
+    max_rate_per_second: RatePerSecond | None = None
+    dedup_cache_ttl: DedupSeconds | None = None
+
+
+class Thresholds(BaseModel):
+    """What the rules of one stream go by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
+
+    partial_results_enabled: bool
+    min_stability_threshold: Stability
+    max_buffer_timeout: BufferSeconds
+    pause_threshold: PauseSeconds
+    orphan_timeout: OrphanSeconds
+    max_rate_per_second: RatePerSecond
+    dedup_cache_ttl: DedupSeconds
+
+    @classmethod
+    def of(cls, environment: ProcessorEnvironment) -> Self:
+        """The deployment's."""
+        return cls.model_validate(environment)
+
+    def with_session(self, settings: SessionSettings) -> Self:
+        """The same, but for what a session asks for."""
+        return self.model_copy(update=settings.model_dump(exclude_none=True))
+
+    @property
+    def max_buffer_ms(self) -> int:
+        """How long a partial waits at most, and a final for those before it."""
+        return round(self.max_buffer_timeout * 1000)
+
+    @property
+    def pause_ms(self) -> int:
+        """How long nothing new has to come until what is known is worth showing."""
+        return round(self.pause_threshold * 1000)
+
+    @property
+    def orphan_ms(self) -> int:
+        """How long after a result's last version its final is given up."""
+        return round(self.orphan_timeout * 1000)
+
+    @property
+    def dedup_ms(self) -> int:
+        """How long a text is not shown again; 0 where it may be at once."""
+        return self.dedup_cache_ttl * 1000

@@ -1,0 +1,68 @@
+"""Results, thresholds and a reader for the tests of captions."""
+
+import json
+from typing import Any
+
+from handlers.transcription.captions import Caption, Kind
+from handlers.transcription.environment import ProcessorEnvironment
+from handlers.transcription.results import Result
+from handlers.transcription.thresholds import SessionSettings, Thresholds
+
+DEPLOYED = Thresholds.of(ProcessorEnvironment(sessions_table_name="sessions", live_table_name="live"))
+
+
+def thresholds(**changes: Any) -> Thresholds:
+    """As deployed, but for these."""
+    return DEPLOYED.with_session(SessionSettings(**changes))
+
+
+def partial(result_id: str, text: str, stability: float | None = 1.0, *, start_ms: int = 0) -> Result:
+    return Result(result_id, text, final=False, start_ms=start_ms, end_ms=start_ms + 500, stability=stability)
+
+
+def final(result_id: str, text: str, *, start_ms: int = 0) -> Result:
+    return Result(result_id, text, final=True, start_ms=start_ms, end_ms=start_ms + 500, stability=None)
+
+
+def lines(captions: list[Caption]) -> list[tuple[str, str, str]]:
+    """What a reader is told, in short."""
+    return [(one.kind.value, one.result_id, one.text) for one in captions]
+
+
+class Reader:
+    """A client's display."""
+
+    def __init__(self) -> None:
+        self.display: dict[str, Caption] = {}
+
+    def show(self, captions: list[Caption]) -> None:
+        for one in captions:
+            if one.kind is Kind.RETRACTED:
+                del self.display[one.result_id]
+            else:
+                self.display[one.result_id] = one
+
+
+def items(*stable: bool | None) -> list[dict[str, Any]]:
+    """Items as Transcribe marks them, or does not."""
+    plain = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
+    return [plain if one is None else {**plain, "Stable": one} for one in stable]
+
+
+def said(text: str = "hello wor", **changes: Any) -> dict[str, Any]:
+    """A result as Transcribe sends it; what is changed to nothing is left out."""
+    fields = {
+        "ResultId": "a",
+        "StartTime": 0.1,
+        "EndTime": 1.25,
+        "IsPartial": True,
+        "ChannelId": "ch_0",
+        "Alternatives": [{"Transcript": text, "Items": items(True, False), "Entities": []}],
+        **changes,
+    }
+    return {name: value for name, value in fields.items() if value is not ...}
+
+
+def event(*results: Any) -> bytes:
+    """A TranscriptEvent."""
+    return json.dumps({"Transcript": {"Results": list(results)}, "Other": 1}).encode()

@@ -1,0 +1,109 @@
+"""A deployment's thresholds, and a session's own."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.transcription.environment import ProcessorEnvironment
+from handlers.transcription.thresholds import SessionSettings, Thresholds
+from tests.handlers.transcription.captioning import DEPLOYED
+
+ASKED = {
+    "partialResultsEnabled": False,
+    "minStabilityThreshold": 0.5,
+    "maxBufferTimeout": 1.5,
+    "pauseThreshold": 0.25,
+    "orphanTimeout": 20,
+    "maxRatePerSecond": 7,
+    "dedupCacheTtl": 0,
+}
+
+
+def asked(**values: Any) -> SessionSettings:
+    return SessionSettings.model_validate_json(json.dumps(values))
+
+
+def test_the_deployments_are_those_of_its_environment() -> None:
+    environment = ProcessorEnvironment.model_validate(
+        {"SESSIONS_TABLE_NAME": "s", "LIVE_TABLE_NAME": "l", "PAUSE_THRESHOLD": "0.3", "DEDUP_CACHE_TTL": "4"}
+    )
+    made = Thresholds.of(environment)
+    assert (made.pause_ms, made.dedup_ms) == (300, 4000)
+    assert made.model_dump() == environment.model_dump(include=set(Thresholds.model_fields))
+
+
+def test_the_requirements_values_are_the_defaults() -> None:
+    assert DEPLOYED.partial_results_enabled
+    assert DEPLOYED.min_stability_threshold == 0.85
+    assert (DEPLOYED.max_buffer_ms, DEPLOYED.pause_ms, DEPLOYED.orphan_ms) == (5000, 2000, 15_000)
+    assert (DEPLOYED.max_rate_per_second, DEPLOYED.dedup_ms) == (5, 10_000)
+
+
+def test_a_session_may_change_every_threshold() -> None:
+    assert set(SessionSettings.model_fields) == set(Thresholds.model_fields)
+    changed = DEPLOYED.with_session(asked(**ASKED))
+    assert changed.model_dump(mode="json") == {
+        "partial_results_enabled": False,
+        "min_stability_threshold": 0.5,
+        "max_buffer_timeout": 1.5,
+        "pause_threshold": 0.25,
+        "orphan_timeout": 20.0,
+        "max_rate_per_second": 7,
+        "dedup_cache_ttl": 0,
+    }
+    assert (changed.max_buffer_ms, changed.pause_ms, changed.orphan_ms, changed.dedup_ms) == (1500, 250, 20_000, 0)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_one_that_is_asked_for_changes_no_other(name: str) -> None:
+    changed = DEPLOYED.with_session(asked(**{name: ASKED[name]})).model_dump()
+    assert sum(changed[one] != value for one, value in DEPLOYED.model_dump().items()) == 1
+
+
+def test_a_session_that_asks_for_nothing_has_the_deployments() -> None:
+    assert DEPLOYED.with_session(asked()) == DEPLOYED
+    assert DEPLOYED.with_session(asked(pauseThreshold=None)) == DEPLOYED
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("minStabilityThreshold", -0.01),
+        ("minStabilityThreshold", 1.01),
+        ("maxBufferTimeout", 0.4),
+        ("maxBufferTimeout", 10.1),
+        ("pauseThreshold", 0.1),
+        ("pauseThreshold", 5.1),
+        ("orphanTimeout", 4.9),
+        ("orphanTimeout", 61),
+        ("maxRatePerSecond", 0),
+        ("maxRatePerSecond", 21),
+        ("dedupCacheTtl", -1),
+        ("dedupCacheTtl", 61),
+        ("minStabilityThreshold", float("nan")),
+        ("orphanTimeout", float("inf")),
+        ("maxRatePerSecond", 2.5),
+        ("maxRatePerSecond", True),
+        ("pauseThreshold", "1"),
+        ("partialResultsEnabled", "yes"),
+        ("partialResultsEnabled", 1),
+        ("unheardOf", 1),
+    ],
+)
+def test_what_is_out_of_range_of_another_type_or_unknown_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError):
+        asked(**{name: value})
+
+
+def test_a_refusal_does_not_repeat_what_was_sent() -> None:
+    with pytest.raises(ValidationError) as error:
+        asked(pauseThreshold="canary")
+    assert "canary" not in str(error.value)
+
+
+def test_settings_survive_being_stored() -> None:
+    settings = asked(**ASKED)
+    assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
+    assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings
