@@ -1,0 +1,85 @@
+"""Real audio, made by a real ffmpeg: what its filters make up, written by its encoders and muxers."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import imageio_ffmpeg  # type: ignore[import-untyped]
+
+TONE = "sine=frequency=440:sample_rate={rate}:duration={seconds}"
+NOISE = "anoisesrc=color=pink:amplitude=0.3:seed=7:sample_rate={rate}:duration={seconds}"
+
+CODECS = {
+    "opus": ("-c:a", "libopus", "-f", "opus"),
+    "vorbis": ("-c:a", "libvorbis", "-f", "ogg"),
+    "speex": ("-c:a", "libspeex", "-f", "ogg"),
+    "ogg-flac": ("-c:a", "flac", "-f", "ogg"),
+    "flac": ("-c:a", "flac", "-sample_fmt", "s16", "-f", "flac"),
+    "flac-24": ("-c:a", "flac", "-sample_fmt", "s32", "-bits_per_raw_sample", "24", "-f", "flac"),
+    "webm": ("-c:a", "libopus", "-f", "webm"),
+    "mp3": ("-c:a", "libmp3lame", "-f", "mp3"),
+    "mp3-bare": ("-c:a", "libmp3lame", "-id3v2_version", "0", "-write_xing", "0", "-f", "mp3"),
+    "aac": ("-c:a", "aac", "-f", "adts"),
+    "mp4": ("-c:a", "aac", "-f", "mp4"),
+    "wav": ("-c:a", "pcm_s16le", "-f", "wav"),
+    "pcm": ("-c:a", "pcm_s16le", "-f", "s16le"),
+}
+
+
+@cache
+def recording(
+    codec: str,
+    *options: str,
+    rate: int = 16000,
+    seconds: float = 2.345,
+    channels: int = 1,
+    source: str = NOISE,
+    piped: bool = False,
+) -> bytes:
+    """A file of that kind. A pipe cannot be rewound, so what is written there tells no length at its beginning."""
+    sound = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
+    return _made(*sound, *CODECS[codec], *options, piped=piped)
+
+
+@cache
+def rewrapped(audio: bytes, muxer: str) -> bytes:
+    """The same packets in another container."""
+    with TemporaryDirectory() as folder:
+        given = Path(folder, "given")
+        given.write_bytes(audio)
+        return _made("-i", str(given), "-c", "copy", "-f", muxer)
+
+
+def heard_ms(audio: bytes) -> float:
+    """How long ffmpeg finds it plays when it decodes all of it."""
+    with TemporaryDirectory() as folder:
+        given = Path(folder, "given")
+        given.write_bytes(audio)
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-xerror", "-i", str(given)]
+        done = subprocess.run(  # noqa: S603
+            [*command, "-ar", "48000", "-ac", "1", "-f", "s16le", "-"], capture_output=True, check=True
+        )
+    return len(done.stdout) / 2 / 48
+
+
+def told_ms(audio: bytes) -> float | None:
+    """The length that ffmpeg reads off the file before it decodes any of it."""
+    with TemporaryDirectory() as folder:
+        given = Path(folder, "given")
+        given.write_bytes(audio)
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(given), "-t", "0", "-f", "null", "-"]
+        said = subprocess.run(command, capture_output=True, check=True, text=True).stderr  # noqa: S603
+    found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said)
+    return found and (int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])) * 1000
+
+
+def _made(*arguments: str, piped: bool = False) -> bytes:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
+    if piped:
+        return subprocess.run([*command, "-"], capture_output=True, check=True).stdout  # noqa: S603
+    with TemporaryDirectory() as folder:
+        made = Path(folder, "made")
+        subprocess.run([*command, str(made)], capture_output=True, check=True)  # noqa: S603
+        return made.read_bytes()

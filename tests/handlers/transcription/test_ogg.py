@@ -1,0 +1,309 @@
+"""Ogg Opus: how long a file plays, and what is no whole utterance. Real files first, then what no encoder writes."""
+
+from contextlib import suppress
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.transcription.ogg import LONGEST_PACKET, MalformedOgg, OpusAudio, read
+from tests.handlers.transcription.crafted import (
+    CONTINUED,
+    FIRST,
+    LAST,
+    OPUS_TAGS,
+    TWENTY_MS,
+    opus_file,
+    opus_head,
+    page,
+)
+from tests.handlers.transcription.recordings import NOISE, TONE, heard_ms, recording, rewrapped, told_ms
+
+SECOND = 48000
+TEN = [TWENTY_MS] * 10
+WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
+
+
+def refused(audio: bytes) -> str:
+    with pytest.raises(MalformedOgg) as raised:
+        read(audio)
+    return str(raised.value)
+
+
+def page_starts(audio: bytes) -> list[int]:
+    return [at for at in range(len(audio)) if audio.startswith(b"OggS", at)]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("source", [TONE, NOISE])
+@pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
+def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int, source: str) -> None:
+    audio = recording("opus", rate=rate, source=source)
+    found = read(audio)
+    assert (found.channels, found.input_rate) == (1, rate)
+    assert found.samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+    assert found.samples / 48 == pytest.approx(told_ms(audio), abs=10), "ffmpeg tells hundredths of a second"
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-frame_duration", "2.5", "-application", "lowdelay"),
+        ("-frame_duration", "5", "-application", "lowdelay"),
+        ("-frame_duration", "10"),
+        ("-frame_duration", "40", "-vbr", "off"),
+        ("-frame_duration", "60", "-b:a", "6k"),
+        ("-frame_duration", "80"),
+        ("-frame_duration", "120", "-application", "voip"),
+        ("-page_duration", "20000"),
+        ("-dtx", "1"),
+        ("-b:a", "12k"),
+        ("-b:a", "128k"),
+    ],
+)
+def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> None:
+    assert read(recording("opus", *options, rate=48000)).samples == 2345 * 48
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("channels", [2, 6])
+def test_channels_are_told_and_left_to_others_to_judge(channels: int) -> None:
+    assert read(recording("opus", rate=48000, channels=channels)).channels == channels
+
+
+@pytest.mark.media
+def test_packets_rewrapped_from_webm_play_as_long_as_the_decoder_finds() -> None:
+    """Positions made of WebM's whole milliseconds are not those of the packets, nor is the end trimmed."""
+    audio = rewrapped(recording("webm", rate=48000), "opus")
+    assert read(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("codec", ["vorbis", "speex", "ogg-flac"])
+def test_other_codecs_in_ogg_are_no_opus(codec: str) -> None:
+    assert "OpusHead" in refused(recording(codec))
+
+
+@pytest.mark.media
+def test_a_real_file_without_one_of_its_pages_is_refused() -> None:
+    audio = recording("opus", "-page_duration", "200000")
+    starts = [*page_starts(audio), len(audio)]
+    for begin, end in list(pairwise(starts))[:-1]:
+        refused(audio[:begin] + audio[end:])
+    assert read(audio[: starts[-2]]).samples < read(audio).samples, "its last page may be lost without a trace"
+
+
+@pytest.mark.media
+@given(data=st.data())
+def test_a_real_file_that_is_damaged_or_cut_off_is_never_read(data: st.DataObject) -> None:
+    audio = bytearray(recording("opus", seconds=0.5))
+    at = data.draw(st.integers(0, len(audio) - 1))
+    audio[at] ^= data.draw(st.integers(1, 255))
+    refused(bytes(audio))
+    if at not in page_starts(recording("opus", seconds=0.5)):
+        refused(recording("opus", seconds=0.5)[:at])
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_any_bytes_are_read_or_refused(noise: bytes, headed: bool) -> None:
+    with suppress(MalformedOgg):
+        read((WHOLE[:90] if headed else b"") + noise)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(-(2**63), 2**63 - 1),
+    st.lists(st.binary(max_size=300), max_size=5),
+    st.integers(0, 7),
+)
+def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
+    sequence: int, granule: int, packets: list[bytes], flags: int
+) -> None:
+    for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
+        with suppress(MalformedOgg):
+            assert read(audio).samples >= 0
+
+
+def test_the_end_less_what_the_decoder_drops_is_the_length() -> None:
+    assert read(WHOLE) == OpusAudio(channels=1, input_rate=48000, samples=9600 - 312)
+
+
+def test_the_end_may_trim_its_last_packet() -> None:
+    assert read(opus_file(page(2, 9600 - 700, *TEN, flags=LAST))).samples == 9600 - 700 - 312
+
+
+def test_a_position_beyond_the_packets_makes_nothing_longer() -> None:
+    assert read(opus_file(page(2, 9600 + 700, *TEN, flags=LAST))).samples == 9600 - 312
+
+
+@pytest.mark.parametrize("granule", [9600 + LONGEST_PACKET + 1, 9600 - LONGEST_PACKET - 1, -1, -(2**63), 2**63 - 1])
+def test_a_position_that_the_packets_do_not_bear_out_is_refused(granule: int) -> None:
+    assert "9600 samples: count from 0" in refused(opus_file(page(2, granule, *TEN, flags=LAST)))
+
+
+def test_a_recording_cut_out_of_a_longer_one_keeps_no_positions() -> None:
+    offset = 10 * SECOND
+    assert "count from 0" in refused(
+        opus_file(page(2, offset + 9600, *TEN), page(3, offset + 19200, *TEN, flags=LAST)),
+    )
+
+
+def test_positions_never_fall() -> None:
+    assert "granule position 9599" in refused(opus_file(page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)))
+
+
+def test_less_than_the_decoder_drops_is_nothing() -> None:
+    assert read(opus_file(page(2, 960, TWENTY_MS, flags=LAST), head=opus_head(pre_skip=3840))).samples == 0
+
+
+def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
+    long = b"\x08" + bytes(255 * 3 + 9)
+    parts = [
+        page(2, -1, long[:255], table=b"\xff"),
+        page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
+        page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
+    ]
+    assert read(opus_file(*parts)).samples == 1920 - 312
+    assert "lacks a page: number 4 stands where 3 should" in refused(opus_file(parts[0], parts[2]))
+    assert "cut off: its last packet" in refused(opus_file(parts[0], parts[1]))
+
+
+def test_tags_may_go_on_over_pages() -> None:
+    tags = OPUS_TAGS + bytes(600)
+    pages = [
+        page(0, 0, opus_head(), flags=FIRST),
+        page(1, -1, tags[:510], table=b"\xff\xff"),
+        page(2, 0, tags[510:], flags=CONTINUED),
+        page(3, 960, TWENTY_MS, flags=LAST),
+    ]
+    assert read(b"".join(pages)).samples == 960 - 312
+
+
+def test_a_packet_that_fills_its_last_segment_ends_with_an_empty_one() -> None:
+    assert read(opus_file(page(2, 1920, b"\x08" + bytes(254), TWENTY_MS, flags=LAST))).samples == 1920 - 312
+
+
+def test_a_page_without_packets_may_end_the_stream() -> None:
+    assert read(opus_file(page(2, 960, TWENTY_MS), page(3, -1, flags=LAST))).samples == 960 - 312
+    assert read(opus_file(page(2, 960, TWENTY_MS), page(3, 960, flags=LAST))).samples == 960 - 312
+
+
+def test_a_stream_need_not_say_that_it_ends() -> None:
+    assert read(opus_file(page(2, 960, TWENTY_MS))).samples == 960 - 312
+
+
+def test_streams_in_a_chain_are_refused() -> None:
+    assert "behind the end of its stream" in refused(WHOLE + WHOLE)
+
+
+@pytest.mark.parametrize("flags", [0, FIRST])
+def test_streams_side_by_side_are_refused(flags: int) -> None:
+    other = page(1, 0, opus_head(), flags=flags, serial=1)
+    assert "more than one stream" in refused(page(0, 0, opus_head(), flags=FIRST) + other)
+
+
+def test_bytes_behind_the_last_page_are_refused() -> None:
+    assert f"no page at byte {len(WHOLE)}" in refused(WHOLE + b"\x00")
+
+
+def test_the_first_page_has_number_0_and_begins_the_stream() -> None:
+    assert "lacks a page" in refused(page(1, 0, opus_head(), flags=FIRST))
+    assert "flags" in refused(page(0, 0, opus_head()))
+    assert "flags" in refused(page(0, 0, opus_head(), flags=FIRST) + page(1, 0, OPUS_TAGS, flags=FIRST))
+
+
+def test_a_page_that_goes_on_with_nothing_is_refused() -> None:
+    assert "flags" in refused(opus_file(page(2, 960, TWENTY_MS, flags=CONTINUED)))
+    unended = page(2, -1, bytes(255), table=b"\xff")
+    assert "flags" in refused(opus_file(unended, page(3, 960, TWENTY_MS)))
+
+
+@pytest.mark.parametrize("kind", [{"version": 1}, {"flags": 8}])
+def test_pages_of_an_unknown_kind_are_refused(kind: dict[str, int]) -> None:
+    assert "unknown kind" in refused(opus_file(page(2, 960, TWENTY_MS, **kind)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 20, 26, 27, 28, 60])
+def test_a_page_that_does_not_end_is_refused(cut: int) -> None:
+    assert "cut off: its last page" in refused(opus_file(page(2, 960, TWENTY_MS)) + page(3, 10560, *TEN)[:cut])
+
+
+def test_a_wrong_checksum_is_refused() -> None:
+    damaged = WHOLE[:-1] + b"\x01"
+    assert "checksum" in refused(damaged)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        opus_head(version=16),
+        opus_head(channels=0),
+        opus_head(family=1),
+        opus_head(channels=2, family=255),
+        opus_head()[:18],
+        b"OpusHead",
+        b"OpusTags" + bytes(20),
+    ],
+)
+def test_a_head_that_is_none_is_refused(head: bytes) -> None:
+    assert "OpusHead" in refused(opus_file(page(2, 960, TWENTY_MS), head=head))
+
+
+def test_head_and_tags_have_their_pages_for_themselves() -> None:
+    audio = page(2, 960, TWENTY_MS, flags=LAST)
+    assert "OpusHead alone" in refused(page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + audio)
+    assert "OpusTags" in refused(
+        page(0, 0, opus_head(), flags=FIRST) + page(1, 960, OPUS_TAGS, TWENTY_MS) + audio,
+    )
+    begun = page(1, 0, OPUS_TAGS, bytes(255), table=bytes([len(OPUS_TAGS), 255]))
+    assert "OpusTags" in refused(
+        page(0, 0, opus_head(), flags=FIRST) + begun + page(2, 960, bytes(3), TWENTY_MS, flags=CONTINUED)
+    )
+    assert "OpusHead alone" in refused(page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS))
+
+
+def test_headers_without_audio_are_refused() -> None:
+    assert "OpusHead" in refused(b"")
+    assert "no OpusTags" in refused(page(0, 0, opus_head(), flags=FIRST))
+    assert "no OpusTags" in refused(page(0, 0, opus_head(), flags=FIRST) + page(1, 960, TWENTY_MS))
+    assert "no audio packet" in refused(opus_file())
+    assert "no audio packet" in refused(opus_file(page(2, 0, flags=LAST)))
+
+
+@pytest.mark.parametrize(
+    ("packet", "samples"),
+    [
+        (bytes([0 << 3]), 480),
+        (bytes([3 << 3]), 2880),
+        (bytes([11 << 3]), 2880),
+        (bytes([12 << 3]), 480),
+        (bytes([15 << 3]), 960),
+        (bytes([16 << 3]), 120),
+        (bytes([31 << 3]), 960),
+        (bytes([31 << 3 | 4]), 960),
+        (bytes([3 << 3 | 1]), 5760),
+        (bytes([3 << 3 | 2]), 5760),
+        (bytes([16 << 3 | 3, 48]), 5760),
+        (bytes([16 << 3 | 3, 0xC0 | 48]), 5760),
+        (bytes([1 << 3 | 3, 5]), 4800),
+    ],
+)
+def test_a_packet_tells_its_length_in_its_first_bytes(packet: bytes, samples: int) -> None:
+    audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
+    assert read(audio).samples == 20 * samples
+
+
+@pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
+def test_a_packet_that_is_no_opus_is_refused(packet: bytes) -> None:
+    assert "no Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
+def test_packets_may_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
+    pages = [
+        page(2 + index, 960 * total, *[TWENTY_MS] * count)
+        for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
+    ]
+    assert read(opus_file(*pages)).samples == 960 * sum(counts) - 312
