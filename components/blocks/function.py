@@ -24,6 +24,9 @@ LIVE = "live"
 RUNTIME = "python3.13"
 ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
 """Services that do not wait for an answer: what fails needs somewhere to land."""
+NAMED_BY_ARN = frozenset({"apigateway.amazonaws.com"})
+"""Services whose guide lets them in by `aws:SourceArn` alone, and whose ARNs have an account: a condition on a key that
+they are not documented to send could keep them out (API Gateway guide, WebSocket Lambda integrations)."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ class Function(Block):
             function=self.function.name,
             qualifier=LIVE,
             principal=service,
-            source_account=self.scope.context.account,
+            source_account=None if service in NAMED_BY_ARN else self.scope.context.account,
             source_arn=source_arn,
             opts=self.inside(self.live),
         )

@@ -19,6 +19,13 @@ Condition = tuple[str, str, tuple[str, ...]]
 """Operator, key, values."""
 
 
+MISSING_FORMATS = {
+    # The database has REST's form alone, with a method and a path. Of a WebSocket API's routes, `$connect` is the only
+    # one that IAM is asked about (API Gateway guide, IAM authorization of WebSocket APIs).
+    "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
+}
+
+
 class GrantError(ValueError):
     """A grant that IAM would accept and that would not do what it says."""
 
@@ -122,7 +129,7 @@ def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def _resource_formats(action: str) -> tuple[str, ...]:
-    return tuple(entry["resource_arn_format"] for entry in _action_entries(action))
+    return (*(entry["resource_arn_format"] for entry in _action_entries(action)), *MISSING_FORMATS.get(action, ()))
 
 
 def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ class Kind(Enum):
     STATE_MACHINE = ("state machine", 80)
     TABLE = ("table", 255)
     TOPIC = ("topic", 256)
+    WEBSOCKET_API = ("WebSocket API", 128)
     WORKGROUP = ("workgroup", 128)
 
     def __init__(self, label: str, limit: int) -> None:

@@ -15,6 +15,7 @@ from components.blocks.context import Context
 class Service(StrEnum):
     """The services that take on roles of ours."""
 
+    API_GATEWAY = "apigateway.amazonaws.com"
     BACKUP = "backup.amazonaws.com"
     GLUE = "glue.amazonaws.com"
     LAMBDA = "lambda.amazonaws.com"
@@ -32,6 +33,11 @@ class Sends:
 
 
 SENDS = {
+    Service.API_GATEWAY: Sends(  # the page shows the role that logs are written with, and names no keys
+        source_account=False,
+        source_arn=False,
+        page="https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html",
+    ),
     Service.BACKUP: Sends(  # the page speaks of topics and keys only, not of the role that backups are made with
         source_account=False,
         source_arn=False,

@@ -8,6 +8,7 @@ from components.blocks.context import Context, Subsystem
 from components.blocks.names import Kind
 from components.blocks.scope import Scope
 from components.foundation.alerts import Alerts
+from components.foundation.api_logs import ApiLogs
 from components.foundation.audit_logs import WHAT as AUDIT_LOGS
 from components.foundation.audit_logs import AuditLogs
 from components.foundation.backup import Backup
@@ -36,6 +37,7 @@ class Foundation(pulumi.ComponentResource):
         self.layer = HandlersLayer(context, child)
         own = self.scope(Subsystem.FOUNDATION, LogLevel.INFO)
         self.audit_logs = AuditLogs(own, child)
+        self.api_logs = ApiLogs(own, child) if settings.logs.api_gateway_role_owned else None
         self.network = (
             Network("foundation-network", NetworkArgs(own, settings.network, attached_services), child)
             if attached_services
@@ -51,6 +53,9 @@ class Foundation(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource] = [self.alerts.policy]
         if subsystem is not Subsystem.FOUNDATION:
             after = [*after, self.audit_logs.bucket.policy]
+            if self.api_logs is not None:
+                # A stage that logs is refused while its region has no role for it.
+                after = [*after, self.api_logs.account]
         return Scope(
             context=self._context,
             subsystem=subsystem,

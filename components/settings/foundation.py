@@ -37,6 +37,8 @@ class LogSettings(Settings):
     """Retention of every log group that the platform owns."""
     access_log_days: Annotated[int, Field(ge=1, le=3653)] = 90
     """Days after which access logs in the audit bucket expire."""
+    api_gateway_role_owned: bool = False
+    """Whether this stack gives API Gateway the role it writes logs with, of which a region has one; one stack should."""
 
 
 class DataSettings(Settings):

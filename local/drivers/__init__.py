@@ -1,6 +1,7 @@
 """How each type of resource is made on the emulator, one file a service."""
 
 from local.drivers import (
+    apigateway,
     backup,
     cloudwatch,
     dynamodb,
@@ -21,6 +22,7 @@ from local.drivers import (
 from local.drivers.model import Driver, RecordedOnly
 
 ALL: tuple[tuple[Driver, ...], ...] = (
+    apigateway.DRIVERS,
     backup.DRIVERS,
     cloudwatch.DRIVERS,
     dynamodb.DRIVERS,

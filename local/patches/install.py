@@ -5,7 +5,7 @@ from pathlib import Path
 from ministack import app
 
 from local.iam.decisions import Recorder
-from local.patches import decisions, errors, glue_runs, integrations, transport, workflow_roles
+from local.patches import decisions, errors, glue_runs, integrations, transport, websockets, workflow_roles
 from local.patches.queues import Queues
 from local.patches.service_roles import ServiceRoles
 
@@ -30,3 +30,4 @@ def install(folder: Path) -> None:
     glue_runs.install(folder)
     integrations.install()
     workflow_roles.install(roles)
+    websockets.install()

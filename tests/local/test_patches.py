@@ -11,6 +11,17 @@ from local import ROOT
 from local.emulator import PYTHON
 from local.patches import MADE_FOR
 from local.patches.batches import FULL_BYTES, ready
+from local.patches.socket_answers import (
+    BAD_GATEWAY,
+    FAILED,
+    FRAME_BYTES,
+    MESSAGE_BYTES,
+    Answer,
+    FrameCount,
+    answer_of,
+    header_name,
+    refusal_message,
+)
 from local.patches.traces import error_class
 
 pytestmark = pytest.mark.unit
@@ -26,12 +37,28 @@ REACHED = {
     "ministack.core.iam_evaluator.AuthError": "a failed signature would be recorded as a missing grant",
     "ministack.core.responses.get_account_id": "roles are not found",
     "ministack.services.iam._roles": "a role's own policies cannot be read",
+    "ministack.core.concurrency.run_reentrant": "a function behind a WebSocket could not post to its own connection",
+    "ministack.services.apigateway.handle_websocket": "subprotocols and refusals never reach the client",
+    "ministack.services.apigateway._refuse_ws_handshake": "a refused handshake has no status",
+    "ministack.services.apigateway._invoke_ws_lambda": "WebSocket calls write no logs, and clients see tracebacks",
+    "ministack.services.apigateway.handle_connections_api": "messages of any size are posted",
+    "ministack.services.apigateway._integrations": "the function behind a route is not known",
+    "ministack.services.apigateway._route_responses": "routes answer that have no response",
+    "ministack.services.apigateway._extract_lambda_ref_from_integration_uri": "the alias behind a route is not known",
+    "ministack.services.apigateway._ws_request_context": "a WebSocket event has no context",
+    "ministack.services.apigateway._ws_connect_fields": "a WebSocket event has no headers",
+    "ministack.services.apigateway.execute_api_route_arn": "a function's permission cannot be judged",
+    "hypercorn.protocol.ws_stream.WebsocketBuffer": "frames and messages of any size are taken",
+    "hypercorn.protocol.ws_stream.FrameTooLargeError": "a long message does not close with 1009",
     "ministack.services.dynamodb._tables": "a table's partition keys are not known: leading keys are never compared",
     "ministack.services.cloudwatch_logs._make_group_arn": "writing logs cannot be judged",
     "ministack.services.lambda_svc._emit_lambda_logs": "logs are written without the grants for it",
     "ministack.services.lambda_svc._route_async_failure": "failed calls are parked without the grant for it",
     "ministack.services.lambda_svc._functions": "the role of a failed function is not known",
     "ministack.services.lambda_svc._execute_function_warm": "a workflow's Catch by class never fires",
+    "ministack.services.lambda_svc._get_func_record_for_ref_in_scope": "the version behind an alias is not known",
+    "ministack.services.lambda_svc._execute_function_with_config_scope": "WebSocket calls bypass logs and concurrency",
+    "ministack.services.lambda_svc._execution_record_for_config": "a version cannot be run",
     "ministack.services.lambda_svc._get_func_record_for_qualifier": "the role behind an event source is not known",
     "ministack.services.lambda_svc._iter_all_esms": "window and role of an event source are not known",
     "ministack.services.lambda_svc._esm_wake": "a window ends up to a second late",
@@ -147,3 +174,55 @@ def traceback_of(text: str) -> str:
 )  # fmt: skip
 def test_the_class_of_a_failure_is_the_end_of_its_traceback(last: str, message: str, name: str) -> None:
     assert error_class(traceback_of(last), message) == name
+
+
+@pytest.mark.parametrize(
+    ("returned", "answer"),
+    [
+        ({"statusCode": 200, "body": "x"}, Answer(200, "x")),
+        ({"statusCode": 200}, Answer(200)),
+        ({"statusCode": 200, "body": None, "headers": None}, Answer(200)),
+        ({"statusCode": 403, "headers": {}}, Answer(403)),
+        ({"statusCode": 200, "headers": {"SEC-WebSocket-Protocol": "a"}}, Answer(200, subprotocol="a")),
+        ({}, FAILED),
+        (None, FAILED),
+        ("text", FAILED),
+        ([200], FAILED),
+        ({"statusCode": "200"}, FAILED),
+        ({"statusCode": 99}, FAILED),
+        ({"statusCode": 101}, FAILED),
+        ({"statusCode": 600}, FAILED),
+        ({"statusCode": 200, "body": {"x": 1}}, FAILED),
+    ],
+)
+def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: Answer) -> None:
+    assert answer_of({"body": returned}) == answer
+
+
+@pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
+def test_a_function_that_failed_has_not_answered(flaw: dict[str, Any]) -> None:
+    assert answer_of({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "Unauthorized"), (BAD_GATEWAY, "Internal server error"), (599, "")])
+def test_a_refusal_says_no_more_than_its_status(status: int, says: str) -> None:
+    assert refusal_message(status) == says
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"), [("sec-websocket-protocol", "Sec-WebSocket-Protocol"), ("host", "Host"), ("x-a-b", "X-A-B")]
+)
+def test_functions_see_headers_as_clients_write_them(name: str, seen: str) -> None:
+    assert header_name(name) == seen
+
+
+def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
+    count = FrameCount()
+    for _ in range(MESSAGE_BYTES // FRAME_BYTES):
+        assert count.fits(1, frame_ends=False)
+        assert count.fits(FRAME_BYTES - 1, frame_ends=True)
+    assert not count.fits(1, frame_ends=False)
+    assert not FrameCount().fits(FRAME_BYTES + 1, frame_ends=True)
+    pieces = FrameCount()
+    assert pieces.fits(FRAME_BYTES, frame_ends=False)
+    assert not pieces.fits(1, frame_ends=True)

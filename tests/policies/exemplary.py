@@ -81,10 +81,10 @@ def function(name: str, timeout: int, **environment: str) -> list[Thing]:
     ]
 
 
-def invoker(label: str, name: str, caller: str) -> Thing:
-    """A service that may call a function's alias, for an API whose id is not known."""
-    props = {"function": name, "qualifier": "live", "principal": caller, "sourceAccount": ACCOUNT, "sourceArn": UNKNOWN}
-    return Thing(t.FUNCTION_PERMISSION, props, label)
+def invoker(label: str, name: str, api: str) -> Thing:
+    """API Gateway may call a function's alias, for an API whose id is not known."""
+    props = {"function": name, "qualifier": "live", "principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
+    return Thing(t.FUNCTION_PERMISSION, props, label, refers={"sourceArn": [api]})
 
 
 REST = [
@@ -131,7 +131,7 @@ REST = [
     *function(
         "a-episodes", 25, ENCRYPTION_KEY="/polyphony/prod/a/encryption-key", ORIGIN="https://console.example.com"
     ),
-    invoker("rest-permission", "a-episodes", "apigateway.amazonaws.com"),
+    invoker("rest-permission", "a-episodes", "api"),
     Thing(
         t.WEB_ACL,
         {
@@ -182,7 +182,7 @@ SOCKETS = [
         refers={"apiId": ["ws"], "accessLogSettings": ["ws-logs"]},
     ),
     *function("a-handler", 29),
-    invoker("ws-permission", "a-handler", "apigateway.amazonaws.com"),
+    invoker("ws-permission", "a-handler", "ws"),
     *function("a-worker", 900),
     Thing(
         t.FUNCTION_ASYNC,

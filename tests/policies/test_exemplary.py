@@ -49,6 +49,8 @@ FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
     ("resource-policy-not-public", t.KEY, {"policy": document(allow("kms:Decrypt", "*", {"StringLike": {"aws:PrincipalArn": "*"}}, Principal="*"))}, "everybody"),
     ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "*"}, "everybody call"),
     ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "sns.amazonaws.com", "sourceAccount": ACCOUNT}, "sourceArn is missing"),
+    ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "apigateway.amazonaws.com"}, "sourceArn is missing"),
+    ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "apigateway.amazonaws.com", "sourceArn": f"arn:aws:execute-api:{REGION}:*:abc/live/*"}, "from any account"),
     ("no-secret-in-environment", t.BATCH_JOB, {"containerProperties": json.dumps({"environment": [{"name": "DB_PASSWORD", "value": "x1"}]})}, "DB_PASSWORD"),
     ("no-secret-in-environment", t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}}, "--api-token"),
     ("no-secret-in-environment", t.TASK_DEFINITION, {"containerDefinitions": json.dumps([{"environment": [{"name": "URL", "value": "postgres://u:p@h/d"}]}])}, "a URL with a password"),
@@ -80,6 +82,7 @@ RIGHT: list[tuple[str, str, Mapping[str, Any]]] = [
     ("resource-policy-source-account", t.KEY, {"policy": document(allow("kms:Decrypt", "*", {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:x"}}, Principal={"Service": "logs.us-east-1.amazonaws.com"}))}),
     ("resource-policy-source-account", t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", "*", {"ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"}}, Principal={"Service": "events.amazonaws.com"}))}),
     ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "events.amazonaws.com", "sourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"}),
+    ("function-permission-source", t.FUNCTION_PERMISSION, {"principal": "apigateway.amazonaws.com", "sourceArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/*"}),
     ("api-asks-who-calls", t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"}),
     ("api-asks-who-calls", t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True}),
     ("glue-no-quarter-worker", t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"}),
@@ -97,6 +100,35 @@ RIGHT: list[tuple[str, str, Mapping[str, Any]]] = [
 def test_what_only_looks_wrong_passes(policy: str, kind: str, props: Mapping[str, Any]) -> None:
     where = surroundings("prod")
     assert ask([policies(where)[policy]], of_things([Thing(kind, props)]), where) == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        ({}, 1),
+        ({"ConnectCheckedBy": "somebody"}, 1),
+        ({"ConnectCheckedBy": "its function verifies the token"}, 0),
+        ({"Reason": "its function verifies the token"}, 1),
+    ],
+)
+def test_an_api_that_lets_everybody_connect_says_what_checks_callers(tags: dict[str, str], found: int) -> None:
+    where = surroundings("prod")
+    api = Thing(t.SOCKET_API, {"name": "ws", "protocolType": "WEBSOCKET", "tags": tags}, "ws")
+    props = {"apiId": UNKNOWN, "routeKey": "$connect", "authorizationType": "NONE"}
+    route = Thing(t.SOCKET_ROUTE, props, "route", refers={"apiId": ["ws"]})
+    said = ask([policies(where)["api-asks-who-calls"]], of_things([api, route]), where)
+    assert ["Everybody may $connect" in one.message for one in said] == [True] * found
+
+
+@pytest.mark.parametrize(("kind", "undecided"), [(t.SOCKET_API, False), (t.REST_API, False), (t.BUCKET, True)])
+def test_an_api_of_this_stack_is_of_this_account_before_its_id_is_known(kind: str, undecided: bool) -> None:
+    where = surroundings("prod")
+    props = {"principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
+    permission = Thing(t.FUNCTION_PERMISSION, props, "permission", refers={"sourceArn": ["source"]})
+    found = ask(
+        [policies(where)["function-permission-source"]], of_things([Thing(kind, {}, "source"), permission]), where
+    )
+    assert [one.undecided for one in found] == [True] * undecided
 
 
 def test_the_packs_configuration_sets_limits() -> None:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from guardrails.names import section
-from guardrails.record import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, ResourcePolicy, Severity
+from guardrails.record import (
+    ONLY_IN_PROD,
+    OUTSIDE_DEV,
+    Group,
+    Judged,
+    RelationPolicy,
+    ResourcePolicy,
+    Severity,
+    Stack,
+)
 from guardrails.types import (
     BUCKET_CORS,
     FUNCTION,
@@ -19,6 +28,9 @@ from guardrails.types import (
 )
 
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head"})
+CHECKED_BY, SHORTEST = "ConnectCheckedBy", 15
+"""The tag of a WebSocket API whose `$connect` asks for nothing, because a browser can set no header: it says what checks
+callers instead, in that many characters at least."""
 BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 
 
@@ -58,15 +70,20 @@ def _logged_data(one: Judged) -> Iterator[str]:
         yield "It logs the input and output of every state (includeExecutionData)."
 
 
-def _open_method(one: Judged) -> Iterator[str]:
+def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
     if one.type == REST_METHOD:
         if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
             yield f"{one.props.get('httpMethod')} asks for no authorization."
     elif one.type == SOCKET_ROUTE:
-        if one.props.get("routeKey") == "$connect" and one.props.get("authorizationType", "NONE") == "NONE":
-            yield "Everybody may $connect: its authorizationType is NONE."
+        unasked = one.props.get("routeKey") == "$connect" and one.props.get("authorizationType", "NONE") == "NONE"
+        if unasked and not any(_checks_itself(api) for api in one.references.get("apiId", ())):
+            yield f"Everybody may $connect: its authorizationType is NONE, and no tag {CHECKED_BY} says what checks callers."
     else:
         yield from _open_operations(one)
+
+
+def _checks_itself(api: Judged) -> bool:
+    return len(str((api.props.get("tags") or {}).get(CHECKED_BY, "")).strip()) >= SHORTEST
 
 
 def _unauthorized(one: Judged) -> bool:
@@ -124,13 +141,13 @@ POLICIES = (
         types=frozenset({WORKFLOW}),
         check=_logged_data,
     ),
-    ResourcePolicy(
+    RelationPolicy(
         name="api-asks-who-calls",
         group=Group.DATA_PROTECTION,
         severity=Severity.CRITICAL,
         levels=OUTSIDE_DEV,
         description="Outside dev and local, every method and every connection is authorized.",
-        remedy="Set the subsystem's authorizer (auth: none is for dev and local).",
+        remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
         frameworks=("AWS FSBP APIGateway.8",),
         types=frozenset({REST_API, REST_METHOD, SOCKET_ROUTE}),
         check=_open_method,

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from pulumi_policy.proxy import UnknownValueError
+
 from guardrails.iam import Statement, statements
-from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
-from guardrails.types import FUNCTION_PERMISSION, FUNCTION_URL, RESOURCE_POLICIES
+from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.types import FUNCTION_PERMISSION, FUNCTION_URL, RESOURCE_POLICIES, REST_API, SOCKET_API
 
 CALLERS = (
     "aws:PrincipalAccount",
@@ -19,6 +21,8 @@ CALLERS = (
 )
 """Condition keys that say who calls, each enough to keep strangers out."""
 OWNERS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
+OURS_BY_ARN = frozenset({REST_API, SOCKET_API})
+"""Types whose ids only AWS knows, and whose ARNs have their account: made of one of this stack, they are this account's."""
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
 
 
@@ -67,7 +71,7 @@ def _any_action(one: Judged) -> Iterator[str]:
                 yield f"It allows {action}."
 
 
-def _permission_for_anybody(one: Judged) -> Iterator[str]:
+def _permission_for_anybody(one: Judged, _stack: Stack) -> Iterator[str]:
     principal = str(one.props.get("principal"))
     if principal == "*" and not one.has("principalOrgId"):
         yield "It lets everybody call the function."
@@ -75,8 +79,18 @@ def _permission_for_anybody(one: Judged) -> Iterator[str]:
         return
     if not one.has("sourceArn"):
         yield f"It lets {principal} call the function for whatever resource asks: sourceArn is missing."
-    elif not one.has("sourceAccount") and not _account(str(one.props.get("sourceArn"))):
+    elif not one.has("sourceAccount") and not _source_has_account(one):
         yield f"It lets {principal} call the function from any account: {one.props.get('sourceArn')} names none."
+
+
+def _source_has_account(permission: Judged) -> bool:
+    """Whether the ARN of whoever calls names an account; API Gateway is not documented to send one besides."""
+    try:
+        return _account(str(permission.props.get("sourceArn")))
+    except UnknownValueError:
+        if {one.type for one in permission.references.get("sourceArn", ())} & OURS_BY_ARN:
+            return True
+        raise
 
 
 def _open_url(one: Judged) -> Iterator[str]:
@@ -117,7 +131,7 @@ POLICIES = (
         types=RESOURCE_POLICIES,
         check=_any_action,
     ),
-    ResourcePolicy(
+    RelationPolicy(
         name="function-permission-source",
         group=Group.LEAST_PRIVILEGE,
         severity=Severity.CRITICAL,

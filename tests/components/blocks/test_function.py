@@ -160,6 +160,14 @@ def test_a_caller_is_let_in_on_the_alias_for_one_resource_of_this_account(engine
     assert permission["sourceAccount"] == "123456789012"
 
 
+def test_api_gateway_is_let_in_by_the_arn_alone(engine: Engine) -> None:
+    stage = "arn:aws:execute-api:us-east-1:123456789012:abc/live/*"
+    recorded = engine.run(lambda: Function("builder", args()).allow("api", "apigateway.amazonaws.com", stage))
+    permission = recorded.one("lambda.Permission").inputs
+    assert (permission["qualifier"], permission["sourceArn"]) == ("live", stage)
+    assert "sourceAccount" not in permission, "it is not documented to send the key: the condition might never hold"
+
+
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
     recorded = function(engine, attachment=Attachment(["subnet-1"], ["sg-1"]))
     assert recorded.one("lambda.Function").inputs["vpcConfig"] == {

@@ -68,6 +68,39 @@ def test_a_grant_that_iam_would_accept_and_misread_is_refused(
         grant(service, [action], resource)
 
 
+API = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("Invoke", f"{API}/live/$connect"),
+        ("Invoke", f"{API}/*/$connect"),
+        ("Invoke", f"{API}/live/GET/episodes"),
+        ("ManageConnections", f"{API}/live/POST/@connections/*"),
+    ],
+)
+def test_an_api_is_called_by_its_methods_or_by_connecting(action: str, resource: str) -> None:
+    assert grant("execute-api", [action], resource).resources == (resource,)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("Invoke", f"{API}/live/$disconnect"),
+        ("Invoke", f"{API}/live/$default"),
+        ("Invoke", f"{API}/live/say"),
+        ("Invoke", f"{API}/$connect"),
+        ("Invoke", f"{API}"),
+        ("Invoke", "arn:aws:lambda:us-east-1:123456789012:a1b2c3/live/$connect"),
+        ("ManageConnections", f"{API}/live/$connect"),
+    ],
+)
+def test_no_other_route_of_a_socket_can_be_granted(action: str, resource: str) -> None:
+    with pytest.raises(GrantError, match="cannot have the resource"):
+        grant("execute-api", [action], resource)
+
+
 def test_a_condition_on_a_key_that_the_action_lacks_is_refused() -> None:
     with pytest.raises(GrantError, match="would never hold"):
         grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespce": "x"}})

@@ -74,7 +74,10 @@ def test_an_unknown_key_is_an_error_with_a_suggestion(given: dict[str, Any], say
 
 def test_an_unknown_key_like_no_other_is_an_error_with_all_that_are_known() -> None:
     (problem,) = problems(config({**FOUNDATION, "logs": {"zzz": 1}}))
-    assert problem == "foundation.logs.zzz: is not a setting; known here: accessLogDays, retentionDays"
+    assert (
+        problem
+        == "foundation.logs.zzz: is not a setting; known here: accessLogDays, apiGatewayRoleOwned, retentionDays"
+    )
 
 
 def test_an_unknown_section_is_an_error_with_a_suggestion() -> None:

@@ -49,6 +49,7 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, float], float]] = [
     ),
     ("a REST API", t.REST_API, {}, {"requests": 2e6}, 7.00),
     ("a WebSocket API", t.SOCKET_API, {"protocolType": "WEBSOCKET"}, {"messages": 1e6, "connectionMinutes": 4e6}, 2.00),
+    ("a stage without detailed metrics", t.SOCKET_STAGE, {"defaultRouteSettings": {}}, {}, 0),
     ("an HTTP API", t.SOCKET_API, {"protocolType": "HTTP"}, {"requests": 1e6}, 1.00),
     ("a bucket", t.BUCKET, {}, {"storageGb": 100, "puts": 1e6, "gets": 1e6}, 2.30 + 5.00 + 0.40),
     (
@@ -149,6 +150,13 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, float], float]] = [
     ("its address", t.ELASTIC_IP, {}, {}, 3.65),
     ("a firewall", t.WEB_ACL, {"rules": [{}, {}]}, {"inspectedRequests": 1e6}, 7.60),
 ]
+
+
+def test_detailed_metrics_are_paid_for_each_route() -> None:
+    routes = [Priced(t.SOCKET_ROUTE, key, "block", "sub", {"routeKey": key}) for key in ("$connect", "$default")]
+    elsewhere = Priced(t.SOCKET_ROUTE, "say", "another", "sub", {"routeKey": "say"})
+    stage = {"defaultRouteSettings": {"detailedMetricsEnabled": True}}
+    assert report(t.SOCKET_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
 
 
 @pytest.mark.parametrize(("what", "kind", "props", "usage", "usd"), CASES, ids=[case[0] for case in CASES])

@@ -2,9 +2,11 @@
 
 from guardrails.pricing.rule import SECONDS, Bill, Quantities, Rule
 from guardrails.pricing.rules.called import MEASURES, called
-from guardrails.types import FUNCTION, FUNCTION_PROVISIONED, REST_API, SOCKET_API
+from guardrails.types import FUNCTION, FUNCTION_PROVISIONED, REST_API, SOCKET_API, SOCKET_ROUTE, SOCKET_STAGE
 
 DEFAULT_MB = 128
+METRICS_OF_A_ROUTE = 5
+"""Messages (or connections), client errors, execution errors, integration errors, latency; paid for once one has data."""
 
 
 def _gigabytes(bill: Bill) -> float:
@@ -46,6 +48,12 @@ def _socket_api(bill: Bill) -> Quantities:
         yield "http_request", bill.of("requests")
 
 
+def _socket_stage(bill: Bill) -> Quantities:
+    if (bill.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
+        routes = sum(1 for one in bill.siblings if one.type == SOCKET_ROUTE)
+        yield "metric", routes * METRICS_OF_A_ROUTE
+
+
 RULES = {
     FUNCTION: Rule(
         _function,
@@ -66,4 +74,5 @@ RULES = {
         },
         also={"requests": "requests (HTTP APIs)"},
     ),
+    SOCKET_STAGE: Rule(_socket_stage),
 }

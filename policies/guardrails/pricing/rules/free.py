@@ -24,7 +24,6 @@ FREE: Final = frozenset(
         "apigatewayv2/integrationResponse:IntegrationResponse",
         "apigatewayv2/route:Route",
         "apigatewayv2/routeResponse:RouteResponse",
-        "apigatewayv2/stage:Stage",
         "backup/plan:Plan",
         "backup/regionSettings:RegionSettings",
         "backup/selection:Selection",

@@ -1,0 +1,371 @@
+"""A WebSocket API on an emulator of its own, with a real client: what clients and functions meet as they do on AWS."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
+
+from components.blocks import archive
+from components.blocks.function import Function, FunctionArgs
+from components.blocks.websocket_api import Throttle, WebSocketApi, WebSocketApiArgs
+from components.foundation.api_logs import ApiLogs
+from components.settings import FunctionSettings
+from handlers.common.environment import HandlerEnvironment
+from local import emulator, program
+from local.aws import EmulatorClients
+from local.changes import Action
+from local.emulator import Emulator
+from local.engine import Engine
+from local.flows import eventually
+from local.iam.decisions import Decision, read
+from local.iam.evaluator import Verdict
+from local.patches.socket_answers import FRAME_BYTES, MESSAGE_BYTES
+from local.progress import Silent
+from local.stack_files import StackConfig
+from local.state import State
+from local.values import shown
+from tests.engine import scope
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("websocket")]
+
+CODE = """
+import json, os
+import boto3
+from botocore.exceptions import ClientError
+
+def handler(event, context):
+    context = event["requestContext"]
+    print("handled", context["eventType"], context["connectionId"])
+    if context["eventType"] == "CONNECT":
+        return connected(event)
+    if context["eventType"] == "DISCONNECT":
+        return {"statusCode": 200}
+    return said(event["body"], context)
+
+def connected(event):
+    offered = event["headers"].get("Sec-WebSocket-Protocol", "").split(", ")
+    asked = (event.get("queryStringParameters") or {}).get("refuse")
+    if asked == "raise":
+        raise ValueError("canary-connect")
+    if asked == "protocol":
+        return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "not-offered"}}
+    if asked:
+        return {"statusCode": int(asked), "body": "canary-connect"}
+    return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": offered[0]} if offered[0] else {}}
+
+def said(body, context):
+    if context["routeKey"] == "$default":
+        return {"statusCode": 200, "body": json.dumps({"type": "error", "code": "UNKNOWN_ACTION"})}
+    asked = json.loads(body)
+    if context["routeKey"] == "fail":
+        raise ValueError("canary-message")
+    if context["routeKey"] == "malformed":
+        return asked["returns"]
+    if context["routeKey"].startswith("post"):
+        return {"statusCode": 200, "body": json.dumps({"type": "posted", "error": post(asked, context)})}
+    return {"statusCode": 200, "body": json.dumps({"type": "said", "text": asked.get("text"), "context": context})}
+
+def post(asked, context):
+    client = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["CALLBACK_URL"])
+    data = "x" * asked["size"] if "size" in asked else json.dumps({"type": "push", "text": asked["text"]})
+    try:
+        client.post_to_connection(ConnectionId=asked.get("to") or context["connectionId"], Data=data)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+
+
+class EchoEnvironment(HandlerEnvironment):
+    callback_url: str
+
+
+@dataclass
+class Live:
+    """The API, and whoever looks at it."""
+
+    emulator: Emulator
+    clients: EmulatorClients
+    state: State
+    outputs: dict[str, Any]
+    ids: dict[str, str]
+
+    def connect(self, query: str = "", protocols: list[str] | None = None) -> AbstractContextManager[Connection]:
+        return connect(f"{self.outputs['url']}{query}", subprotocols=protocols, proxy=None)  # type: ignore[arg-type]
+
+    def decisions(self) -> list[Decision]:
+        return read(self.emulator.folder / "decisions.jsonl")
+
+
+def ask(client: Connection, **message: Any) -> Any:
+    client.send(json.dumps(message))
+    return json.loads(client.recv(timeout=20))
+
+
+def body() -> None:
+    own = scope(layers=[])
+    logs = ApiLogs(own)
+    own = scope(layers=[], after=[logs.account])
+    api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", Throttle(rate=50, burst=100)))
+
+    def function(what: str, *, posts: bool) -> Function:
+        return Function(
+            what,
+            FunctionArgs(
+                scope=own,
+                logical_name="Echo",
+                entry="echo.handler",
+                settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
+                environment=EchoEnvironment,
+                values={"callback_url": api.callback_url},
+                grants=[api.grant_post()] if posts else [],
+            ),
+        )
+
+    echo, mute = function("echo", posts=True), function("mute", posts=False)
+    keys = ("$connect", "$disconnect", "$default", "say", "post", "fail", "malformed", "quiet")
+    api.serve({**dict.fromkeys(keys, echo), "postmute": mute})
+    pulumi.export("url", api.url)
+    pulumi.export("callback", api.callback_url)
+
+
+def up(clients: EmulatorClients, state: State) -> tuple[dict[str, Any], dict[str, Action]]:
+    done: dict[str, Action] = {}
+
+    class Heard(Silent):
+        def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+            done[urn.rpartition("::")[2]] = action
+
+    engine = Engine(clients, state, Heard())
+    ran = program.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+    assert engine.failures == []
+    return {name: shown(value) for name, value in ran.outputs.items()}, done
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder: Path = tmp_path_factory.mktemp("websocket")
+    with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
+        zipped.writestr("echo.py", CODE)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(archive, "written", lambda _subsystem: folder / "echo.zip")
+    with emulator.start(folder / "emulator") as started, patch.context():
+        clients = EmulatorClients(started.emulator.endpoint)
+        state = State.empty(folder / "state.json", "websocket")
+        outputs, _ = up(clients, state)
+        ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
+        yield Live(started.emulator, clients, state, outputs, ids)
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused() -> None:
+    """Not the platform's: this API has an emulator of its own, and a function without its grant."""
+
+
+def test_a_message_is_answered_with_what_its_function_returns(live: Live) -> None:
+    with live.connect() as client:
+        answer = ask(client, action="say", text='she said "no", \\ twice')
+        assert (answer["type"], answer["text"]) == ("said", 'she said "no", \\ twice')
+        assert (answer["context"]["routeKey"], answer["context"]["messageDirection"]) == ("say", "IN")
+        again = ask(client, action="say")
+        assert again["context"]["connectionId"] == answer["context"]["connectionId"]
+        assert again["context"]["connectedAt"] == answer["context"]["connectedAt"]
+
+
+@pytest.mark.parametrize("message", ['{"action": "nonsense"}', "no JSON", "{}", '{"action": ["say"]}'])
+def test_an_action_that_nobody_knows_is_answered_by_the_default_route(live: Live, message: str) -> None:
+    with live.connect() as client:
+        client.send(message)
+        assert json.loads(client.recv(timeout=20))["code"] == "UNKNOWN_ACTION"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"), [("401", 401), ("403", 403), ("500", 500), ("raise", 502), ("protocol", 502)]
+)
+def test_a_refused_connection_is_told_by_its_status(live: Live, asked: str, status: int) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        live.connect(f"?refuse={asked}")
+    assert refused.value.response.status_code == status
+    assert b"canary" not in (refused.value.response.body or b"")
+
+
+def test_the_subprotocol_that_the_function_chose_is_agreed_on(live: Live) -> None:
+    with live.connect(protocols=["polyphony", "token.canary"]) as client:
+        assert client.subprotocol == "polyphony"
+    with live.connect() as client:
+        assert client.subprotocol is None
+
+
+def test_a_function_posts_to_its_client(live: Live) -> None:
+    with live.connect() as client:
+        assert ask(client, action="post", text='"push"') == {"type": "push", "text": '"push"'}
+        assert json.loads(client.recv(timeout=20)) == {"type": "posted", "error": None}
+
+
+def test_a_client_that_is_gone_is_told_to_whoever_posts(live: Live) -> None:
+    with live.connect() as left:
+        gone = ask(left, action="say")["context"]["connectionId"]
+    with live.connect() as client:
+
+        def refused() -> str | None:
+            error: str | None = ask(client, action="post", text="x", to=gone)["error"]
+            return error
+
+        assert eventually(refused, "an error") == "GoneException"
+
+
+def test_posting_needs_its_grant_and_is_recorded(live: Live) -> None:
+    with live.connect() as client:
+        assert ask(client, action="post", text="x")["type"] == "push"
+        assert json.loads(client.recv(timeout=20))["error"] is None
+        assert ask(client, action="postmute", text="x")["error"] is not None
+    found = {(one.role, one.verdict) for one in live.decisions() if one.action == "execute-api:ManageConnections"}
+    assert ("polyphony-test-ingestion-echo", Verdict.ALLOW) in found
+    assert ("polyphony-test-ingestion-mute", Verdict.IMPLICIT_DENY) in found
+
+
+def test_a_message_that_is_too_long_is_not_posted(live: Live) -> None:
+    with live.connect() as client:
+        answer = ask(client, action="post", size=MESSAGE_BYTES + 1)
+        assert answer == {"type": "posted", "error": "PayloadTooLargeException"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"action": "fail"},
+        {"action": "malformed", "returns": None},
+        {"action": "malformed", "returns": {"body": "canary"}},
+        {"action": "malformed", "returns": {"statusCode": "canary"}},
+        {"action": "malformed", "returns": {"statusCode": 200, "body": {"canary": 1}}},
+    ],
+    ids=["raised", "nothing", "no status", "no number", "no text"],
+)
+def test_a_failed_function_is_told_without_its_reasons(live: Live, message: dict[str, Any]) -> None:
+    with live.connect() as client:
+        answer = ask(client, **message)
+        assert answer == {
+            "message": "Internal server error",
+            "connectionId": answer["connectionId"],
+            "requestId": answer["requestId"],
+        }
+
+
+def test_what_functions_write_is_in_their_logs(live: Live) -> None:
+    with live.connect() as client:
+        connection = ask(client, action="say")["context"]["connectionId"]
+        ask(client, action="fail")
+
+    def left() -> list[str] | None:
+        events = live.clients("logs").filter_log_events(logGroupName="/aws/lambda/polyphony-test-ingestion-echo")
+        lines = [event["message"] for event in events["events"]]
+        return lines if f"handled DISCONNECT {connection}" in lines else None
+
+    lines = eventually(left, "the disconnection in the log")
+    assert {f"handled CONNECT {connection}", f"handled MESSAGE {connection}"} <= set(lines)
+    assert [line for line in lines if "canary-message" in line], "a traceback is in the log, and nowhere else"
+
+
+def test_a_message_may_have_128_kilobytes_in_frames_of_32(live: Live) -> None:
+    text = json.dumps({"action": "say", "text": ""})
+    filled = text.replace('""', '"' + "x" * (MESSAGE_BYTES - len(text)) + '"')
+    with live.connect() as client:
+        client.send(filled[at : at + FRAME_BYTES] for at in range(0, len(filled), FRAME_BYTES))
+        assert len(json.loads(client.recv(timeout=20))["text"]) == MESSAGE_BYTES - len(text)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("x" * (FRAME_BYTES + 1), 1009),
+        ("é" * (FRAME_BYTES // 2 + 1), 1009),
+        (["x" * FRAME_BYTES] * 4 + ["x"], 1009),
+        (b"binary", 1003),
+    ],
+    ids=["a long frame", "of long letters", "a long message", "binary"],
+)
+def test_a_connection_that_breaks_a_limit_is_closed(live: Live, message: Any, code: int) -> None:
+    with live.connect() as client:
+        client.send(message)
+        with pytest.raises(ConnectionClosedError) as closed:
+            client.recv(timeout=20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == code
+
+
+def test_a_route_without_a_response_is_silent(live: Live) -> None:
+    gateway, api, route = (
+        live.clients("apigatewayv2"),
+        live.ids["ingestion-live-api"],
+        live.ids["ingestion-live-quiet-route"],
+    )
+    [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
+    gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
+    with live.connect() as client:
+        client.send(json.dumps({"action": "quiet"}))
+        assert ask(client, action="say")["context"]["routeKey"] == "say"
+
+
+def test_a_function_that_does_not_let_the_api_in_is_not_called(live: Live) -> None:
+    functions, name = live.clients("lambda"), live.ids["ingestion-mute-function"]
+    [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
+    assert statement["Condition"] == {
+        "ArnLike": {
+            "AWS:SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:{live.ids['ingestion-live-api']}/live/*"
+        }
+    }
+    functions.remove_permission(FunctionName=name, StatementId=statement["Sid"], Qualifier="live")
+    with live.connect() as client:
+        assert ask(client, action="postmute", text="x")["message"] == "Internal server error"
+
+
+def test_the_api_is_as_its_block_says(live: Live) -> None:
+    gateway, api = live.clients("apigatewayv2"), live.ids["ingestion-live-api"]
+    made = gateway.get_api(ApiId=api)
+    assert (made["ProtocolType"], made["RouteSelectionExpression"]) == ("WEBSOCKET", "$request.body.action")
+    assert (made["Name"], made["Tags"]["Name"]) == ("polyphony-test-ingestion-live", "LiveApi")
+    routes = {one["RouteKey"]: one for one in gateway.get_routes(ApiId=api)["Items"]}
+    assert routes["$connect"].get("RouteResponseSelectionExpression") is None
+    assert routes["say"]["RouteResponseSelectionExpression"] == "$default"
+    assert len({one["Target"] for one in routes.values()}) == len(gateway.get_integrations(ApiId=api)["Items"]) == 2
+    stage = gateway.get_stage(ApiId=api, StageName="live")
+    [deployment] = gateway.get_deployments(ApiId=api)["Items"]
+    assert stage["DeploymentId"] == deployment["DeploymentId"]
+    assert stage["DefaultRouteSettings"] == {
+        "DataTraceEnabled": False,
+        "DetailedMetricsEnabled": True,
+        "LoggingLevel": "ERROR",
+        "ThrottlingBurstLimit": 100,
+        "ThrottlingRateLimit": 50.0,
+    }
+    assert stage["AccessLogSettings"]["DestinationArn"].endswith(
+        ":log-group:/aws/apigateway/polyphony-test-ingestion-live"
+    )
+    groups = live.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
+    assert {one["logGroupName"]: one["retentionInDays"] for one in groups} == {
+        "/aws/apigateway/polyphony-test-ingestion-live": 90,
+        f"/aws/apigateway/{api}/live": 90,
+    }
+    assert (
+        live.clients("apigateway").get_account()["cloudwatchRoleArn"].endswith("role/polyphony-test-ingestion-api-logs")
+    )
+
+
+def test_both_urls_lead_to_the_stage(live: Live) -> None:
+    api = live.ids["ingestion-live-api"]
+    where = f"127.0.0.1:{live.emulator.port}/_aws/execute-api/{api}/live"
+    assert live.outputs == {"url": f"ws://{where}", "callback": f"http://{where}"}
+
+
+def test_nothing_that_is_unchanged_is_deployed_again(live: Live) -> None:
+    _, done = up(live.clients, live.state)
+    assert set(done.values()) == {Action.SAME}
