@@ -4,8 +4,9 @@ A subsystem that is off is absent. Fields are only ever added; what breaks a rea
 """
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any
 
+import pulumi
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -27,6 +28,21 @@ class IngestionOutput(Output):
     """Keys that are taken in start with this."""
 
 
+class TranscriptionOutput(Output):
+    """Where speech becomes captions: docs/transcription.md has the messages."""
+
+    url: str
+    """The WebSocket API."""
+    protocol: str
+    """The subprotocol to offer; the token is offered beside it, as `bearer.<token>`."""
+    ping_seconds: int
+    """How often a client says that it is there."""
+    in_flight: int
+    """Utterances of one session that may be on their way at once."""
+    session_hours: float
+    """How long a session can be used."""
+
+
 class Frontend(Output):
     """Everything a frontend needs to know of one stack."""
 
@@ -34,12 +50,35 @@ class Frontend(Output):
     environment: str
     region: str
     ingestion: IngestionOutput | None = None
-
-    @classmethod
-    def of(cls, environment: str, region: str, subsystems: Mapping[str, object]) -> Self:
-        """The output of a stack whose subsystems (those that are off are none) gave these values."""
-        return cls.model_validate({"environment": environment, "region": region, **subsystems})
+    transcription: TranscriptionOutput | None = None
 
     def exported(self) -> dict[str, object]:
         """As the stack exports it."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def frontend(
+    environment: str, region: str, subsystems: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
+) -> dict[str, Any]:
+    """The output of a stack whose subsystems (those that are off are none) gave these values.
+
+    Held against the model at once, also where a value is known only when AWS has made something: a placeholder stands
+    for it meanwhile, so that a preview shows the rest and a missing field fails there.
+    """
+    late: dict[str, pulumi.Output[object]] = {}
+
+    def now(value: pulumi.Input[object]) -> object:
+        if not isinstance(value, pulumi.Output):
+            return value
+        placeholder = f"late-{len(late)}"
+        late[placeholder] = value
+        return placeholder
+
+    known = {
+        name: {field: now(value) for field, value in values.items()} for name, values in subsystems.items() if values
+    }
+    model = Frontend.model_validate({"environment": environment, "region": region, **known})
+    return {
+        name: {field: late.get(str(value), value) for field, value in part.items()} if isinstance(part, dict) else part
+        for name, part in model.exported().items()
+    }

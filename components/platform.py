@@ -12,8 +12,9 @@ from components.blocks.context import Context, Subsystem
 from components.foundation import Foundation
 from components.ingestion import ATTACHED_SERVICES as INGESTION_SERVICES
 from components.ingestion import Ingestion, IngestionArgs
-from components.outputs import Frontend
-from components.settings import IngestionSettings, StackSettings
+from components.outputs import frontend
+from components.settings import IngestionSettings, StackSettings, TranscriptionSettings
+from components.transcription import Transcription, TranscriptionArgs
 from components.usage import monthly_usage
 
 
@@ -26,7 +27,7 @@ def attached_services(settings: StackSettings) -> Mapping[str, str]:
 class Platform(pulumi.ComponentResource):
     """Everything of one stack."""
 
-    frontend: pulumi.Output[dict[str, object]]
+    frontend: dict[str, object]
 
     def __init__(
         self, name: str, context: Context, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
@@ -40,14 +41,19 @@ class Platform(pulumi.ComponentResource):
         super().__init__("polyphony:platform:Platform", name, published, opts)
         self._foundation = Foundation(context, settings.foundation, attached_services(settings), self._child())
         ingestion = self._ingestion(settings.ingestion) if settings.ingestion.enabled else None
-        self.frontend = pulumi.Output.all(ingestion=ingestion).apply(
-            lambda known: Frontend.of(settings.environment, context.region, known).exported()
+        transcription = self._transcription(settings.transcription) if settings.transcription.enabled else None
+        self.frontend = frontend(
+            settings.environment, context.region, {"ingestion": ingestion, "transcription": transcription}
         )
         self.register_outputs({**published, "frontend": self.frontend})
 
     def _child(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self)
 
-    def _ingestion(self, settings: IngestionSettings) -> dict[str, pulumi.Input[str]]:
+    def _ingestion(self, settings: IngestionSettings) -> dict[str, pulumi.Input[object]]:
         scope = self._foundation.scope(Subsystem.INGESTION, settings.log_level)
         return Ingestion("ingestion", IngestionArgs(scope, settings, self._foundation.network), self._child()).frontend
+
+    def _transcription(self, settings: TranscriptionSettings) -> dict[str, pulumi.Input[object]]:
+        scope = self._foundation.scope(Subsystem.TRANSCRIPTION, settings.log_level)
+        return Transcription("transcription", TranscriptionArgs(scope, settings), self._child()).frontend

@@ -1,8 +1,9 @@
 """How much the whole platform is used in a month: each enabled subsystem's own figures, and what follows from them."""
 
+from components.blocks.measures import Usage
 from components.ingestion import monthly_usage as ingestion_usage
-from components.ingestion.usage import Usage
 from components.settings import StackSettings
+from components.transcription import monthly_usage as transcription_usage
 
 
 def monthly_usage(settings: StackSettings) -> Usage:
@@ -10,6 +11,8 @@ def monthly_usage(settings: StackSettings) -> Usage:
     usage: Usage = {}
     if settings.ingestion.enabled:
         usage |= ingestion_usage(settings.ingestion)
+    if settings.transcription.enabled:
+        usage |= transcription_usage(settings.transcription)
     backup = settings.foundation.backup
     if backup.enabled:
         # Every recovery point is a whole copy of its table, and tables are what publishes writes.

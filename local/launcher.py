@@ -25,6 +25,10 @@ def main() -> None:
         sys.path.append(str(ROOT))  # this process only: a worker gets a path of its own
         sys.argv = ["ministack"]
 
+        from local.services.serving import started  # noqa: PLC0415 - needs the path
+
+        os.environ.update(started())  # every handler inherits it
+
         from local.patches.install import serve  # noqa: PLC0415 - reads the environment that was just settled
 
         serve(folder)

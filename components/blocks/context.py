@@ -18,6 +18,7 @@ class Subsystem(StrEnum):
 
     FOUNDATION = "foundation"
     INGESTION = "ingestion"
+    TRANSCRIPTION = "transcription"
 
 
 @dataclass(frozen=True)

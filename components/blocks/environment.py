@@ -41,15 +41,21 @@ class InvalidEnvironment(ValueError):
 
 
 def variables(
-    model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, str]
-) -> pulumi.Input[dict[str, str]]:
-    """The variables for `model`: `values` by field name (Outputs among them), then what every function gets."""
+    model: type[HandlerEnvironment], values: Mapping[str, object], added: Mapping[str, pulumi.Input[str]]
+) -> pulumi.Input[Mapping[str, pulumi.Input[str]]]:
+    """The variables for `model`: `values` by field name (Outputs among them), then what others than the handler read.
+
+    What is added may be known only once AWS has made it (an API's address): it alone is unknown at preview then.
+    """
     fields = set(model.model_fields)
     if unknown := sorted(set(values) - fields):
         raise InvalidEnvironment(f"{model.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
+    late = {name: value for name, value in added.items() if not isinstance(value, str)}
+    known = {name: value for name, value in added.items() if isinstance(value, str)}
 
-    def built(resolved: Mapping[str, object]) -> dict[str, str]:
-        return checked({**model.model_validate(resolved).variables(), **added})
+    def built(resolved: Mapping[str, object]) -> Mapping[str, pulumi.Input[str]]:
+        checked(dict.fromkeys(late, ""))
+        return {**checked({**model.model_validate(resolved).variables(), **known}), **late}
 
     if any(isinstance(value, pulumi.Output) for value in values.values()):
         return pulumi.Output.all(**values).apply(built)

@@ -9,8 +9,8 @@ import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
 from components.blocks import archive
-from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
 from components.blocks.environment import variables
+from components.blocks.function_watch import FunctionWatchArgs, watch_function
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
@@ -43,9 +43,11 @@ class QueueSource:
 class Asynchronous:
     """How calls that nobody waits for are retried, and where they land when that does not help."""
 
-    on_failure: DeadLetterQueue
+    on_failure: DeadLetterQueue | None
+    """None only where what failed must not be kept anywhere; then `lost_because` says why."""
     retries: int = 2
     max_age_seconds: int = 21_600
+    lost_because: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class FunctionArgs:
     attachment: Attachment | None = None
     environment_key_arn: str | None = None
     """A customer key for the environment at rest; none uses the key that Lambda owns."""
+    endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Variables by which the AWS SDK finds a service of ours: `AWS_ENDPOINT_URL_…` → where it is."""
+    memory_percent_above: int | None = None
+    """Rings when an invocation used more of its memory than this; none does not look."""
     errors_above: int = 0
     throttles_above: int = 0
 
@@ -89,7 +95,7 @@ class Function(Block):
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
         self.log_group = f"/aws/lambda/{self.name}"
-        self.lands_failures = args.asynchronous is not None
+        self.lands_failures = args.asynchronous is not None and args.asynchronous.on_failure is not None
 
         log_group = cloudwatch.LogGroup(
             self.part("logs"),
@@ -119,7 +125,20 @@ class Function(Block):
             opts=self.inside(ignore=["routingConfig"]),
         )
         self._connect(args)
-        self._watch(args)
+        watch_function(
+            self.label.removeprefix(f"{scope.subsystem}-"),
+            FunctionWatchArgs(
+                scope=scope,
+                logical_name=args.logical_name,
+                dimensions={"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"},
+                log_group=self.log_group,
+                errors_above=args.errors_above,
+                throttles_above=args.throttles_above,
+                memory_mb=args.settings.memory_mb,
+                memory_percent_above=args.memory_percent_above,
+            ),
+            self.inside(log_group),
+        )
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     def grant_invoke(self) -> Grant:
@@ -150,7 +169,7 @@ class Function(Block):
             grant("xray", ["PutTraceSegments", "PutTelemetryRecords"], "*"),
         ]
         own += [source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues]
-        if args.asynchronous is not None:
+        if args.asynchronous is not None and args.asynchronous.on_failure is not None:
             own.append(args.asynchronous.on_failure.grant("SendMessage"))
         if args.environment_key_arn is not None:
             # The grant that Lambda makes for the role ends with the role; one of the same name would not have it.
@@ -184,7 +203,7 @@ class Function(Block):
                 variables=variables(
                     args.environment,
                     {"log_level": scope.log_level.value, **args.values},
-                    {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value},
+                    {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value, **args.endpoints},
                 )
             ),
             kms_key_arn=args.environment_key_arn,
@@ -201,9 +220,10 @@ class Function(Block):
                 log_format="JSON",
                 log_group=self.log_group,
                 application_log_level="WARN" if scope.log_level == "WARNING" else scope.log_level.value,
-                system_log_level="WARN",
+                # Lambda tells the memory that was used in a report of level INFO.
+                system_log_level="WARN" if args.memory_percent_above is None else "INFO",
             ),
-            tags=scope.tags(args.logical_name),
+            tags={**scope.tags(args.logical_name), **_reason(args)},
             opts=self.inside(log_group, *self._role.parts),
         )
 
@@ -223,19 +243,7 @@ class Function(Block):
                 opts=self.inside(self.live, source.queue, *self._role.parts),
             )
         if args.asynchronous is not None:
-            lambda_.FunctionEventInvokeConfig(
-                self.part("asynchronous"),
-                function_name=self.function.name,
-                qualifier=LIVE,
-                maximum_retry_attempts=args.asynchronous.retries,
-                maximum_event_age_in_seconds=args.asynchronous.max_age_seconds,
-                destination_config=lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
-                    on_failure=lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(
-                        destination=args.asynchronous.on_failure.arn
-                    )
-                ),
-                opts=self.inside(self.live, args.asynchronous.on_failure, *self._role.parts),
-            )
+            self._settle_asynchronous(args.asynchronous)
         if settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(
                 self.part("provisioned"),
@@ -245,32 +253,35 @@ class Function(Block):
                 opts=self.inside(self.live),
             )
 
-    def _watch(self, args: FunctionArgs) -> None:
-        dimensions: dict[str, pulumi.Input[str]] = {
-            "FunctionName": self.name,
-            "Resource": f"{self.name}:{LIVE}",
-        }
-        what = self.label.removeprefix(f"{args.scope.subsystem}-")
-        for metric, severity, threshold, says in (
-            ("Errors", Severity.CRITICAL, args.errors_above, f"{args.logical_name} fails."),
-            ("Throttles", Severity.WARNING, args.throttles_above, f"{args.logical_name} is refused concurrency."),
-        ):
-            alarm(
-                f"{what}-{metric.lower()}",
-                AlarmArgs(
-                    scope=args.scope,
-                    metric=Metric("AWS/Lambda", metric, dimensions),
-                    severity=severity,
-                    threshold=threshold,
-                    says=says,
-                    runbook=f"function-{metric.lower()}",
-                ),
-                self.inside(),
-            )
+    def _settle_asynchronous(self, asynchronous: Asynchronous) -> None:
+        landing = asynchronous.on_failure
+        lambda_.FunctionEventInvokeConfig(
+            self.part("asynchronous"),
+            function_name=self.function.name,
+            qualifier=LIVE,
+            maximum_retry_attempts=asynchronous.retries,
+            maximum_event_age_in_seconds=asynchronous.max_age_seconds,
+            destination_config=(
+                lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
+                    on_failure=lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=landing.arn)
+                )
+                if landing
+                else None
+            ),
+            opts=self.inside(self.live, *([landing] if landing else []), *self._role.parts),
+        )
+
+
+def _reason(args: FunctionArgs) -> dict[str, str]:
+    """The tag by which the policies know that lost calls are meant to be."""
+    because = args.asynchronous.lost_because if args.asynchronous else None
+    return {"Reason": because} if because else {}
 
 
 def _check(what: str, args: FunctionArgs) -> None:
     settings = args.settings
+    if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.lost_because is not None):
+        raise ValueError(f"{what}: say where failed calls land, or why they must not land anywhere; not both")
     if settings.snap_start and settings.provisioned_concurrency:
         raise ValueError(f"{what}: SnapStart and provisioned concurrency exclude each other, choose one")
     if settings.reserved_concurrency is not None and settings.provisioned_concurrency > settings.reserved_concurrency:

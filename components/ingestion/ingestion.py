@@ -69,7 +69,7 @@ class Ingestion(pulumi.ComponentResource):
         self._sweep()
         watch(WatchArgs(args.scope, args.settings, self.intake, self.builder, self.sweeper), self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
-        self.frontend: dict[str, pulumi.Input[str]] = {"bucket": self.landing.name, "prefix": INCOMING}
+        self.frontend: dict[str, pulumi.Input[object]] = {"bucket": self.landing.name, "prefix": INCOMING}
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
 
     def _store(self) -> None:

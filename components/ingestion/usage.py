@@ -4,12 +4,8 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed; benchmarks/ measures those that can be measured.
 """
 
-from collections.abc import Mapping
-
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage
 from components.settings.ingestion import IngestionSettings
-
-DAYS = 30
-GB = 1024**3
 
 MILLISECONDS_PER_FILE = 10
 """Assumed: the time that one tracked file takes of an invocation."""
@@ -17,8 +13,6 @@ MILLISECONDS_PER_BATCH = 60
 """Assumed: what one invocation takes besides its files."""
 RECORD_BYTES = 700
 """Assumed: the size of one file's record, its index entry included."""
-LOG_BYTES_PER_CALL = 600
-"""Assumed: what one invocation of a function writes."""
 LOG_BYTES_PER_RUN = 200_000
 """Assumed: what one Spark run writes to its three log groups, each."""
 PARQUET_SHARE = 0.2
@@ -36,8 +30,6 @@ INDEX_WRITES_PER_FILE = 4
 """Pending in, pending out, claimed in, claimed out."""
 TRANSITIONS_PER_RUN = 6
 """Start, confirm, choose, run, mark, done."""
-
-Usage = dict[str, Mapping[str, float]]
 
 
 def monthly_usage(settings: IngestionSettings) -> Usage:

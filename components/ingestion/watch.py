@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch
 
 from components.blocks.alarm import AlarmArgs, Comparison, Metric, Severity, alarm
 from components.blocks.function import LIVE, Function
+from components.blocks.logged import LoggedArgs, logged
 from components.blocks.queue import Queue
 from components.blocks.scope import Scope
 from components.settings import IngestionSettings
@@ -58,12 +58,23 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    oldest = _logged("oldest-pending", args.sweeper, '{ $.message = "sweep" }', "$.oldest_pending_seconds", scope, opts)
+    oldest = logged(
+        "oldest-pending",
+        LoggedArgs(
+            scope,
+            args.sweeper.log_group,
+            '{ $.message = "sweep" }',
+            "$.oldest_pending_seconds",
+            statistic="Maximum",
+            period_seconds=900,
+        ),
+        _after(args.sweeper, opts),
+    )
     alarm(
         "oldest-pending",
         AlarmArgs(
             scope=scope,
-            metric=Metric(oldest[0], oldest[1], {}, "Maximum", 900),
+            metric=oldest,
             severity=Severity.WARNING,
             threshold=settings.manifests.pending_alarm_minutes * 60,
             says="A tracked file waits for a run.",
@@ -71,12 +82,16 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    unwritten = _logged("manifest-record", args.builder, '{ $.message = "manifest_record_failed" }', "1", scope, opts)
+    unwritten = logged(
+        "manifest-record",
+        LoggedArgs(scope, args.builder.log_group, '{ $.message = "manifest_record_failed" }'),
+        _after(args.builder, opts),
+    )
     alarm(
         "manifest-record",
         AlarmArgs(
             scope=scope,
-            metric=Metric(*unwritten, {}, "Sum"),
+            metric=unwritten,
             severity=Severity.WARNING,
             threshold=1,
             comparison=Comparison.AT_LEAST,
@@ -87,19 +102,6 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     )
 
 
-def _logged(
-    what: str, function: Function, pattern: str, value: str, scope: Scope, opts: pulumi.ResourceOptions
-) -> tuple[str, str]:
-    """A metric made of a function's log lines: no permission and no call of the function's own."""
-    namespace = f"{scope.context.stack_label}/{scope.subsystem}"
-    cloudwatch.LogMetricFilter(
-        f"ingestion-{what}-filter",
-        name=f"{scope.context.stack_label}-{scope.subsystem}-{what}",
-        log_group_name=function.log_group,
-        pattern=pattern,
-        metric_transformation=cloudwatch.LogMetricFilterMetricTransformationArgs(
-            name=what, namespace=namespace, value=value
-        ),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
-    )
-    return namespace, what
+def _after(function: Function, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """A filter needs the log group, which the function's block makes."""
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function]))

@@ -6,6 +6,7 @@ from components.settings.ingestion import IngestionSettings
 from components.settings.loader import load
 from components.settings.problems import Problem, SettingsError
 from components.settings.stack import PolicyException, StackSettings
+from components.settings.transcription import TranscriptionSettings
 
 __all__ = [
     "Auth",
@@ -18,5 +19,6 @@ __all__ = [
     "Problem",
     "SettingsError",
     "StackSettings",
+    "TranscriptionSettings",
     "load",
 ]

@@ -44,6 +44,7 @@ class Settings(BaseModel):
         validate_default=True,
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
+        url_preserve_empty_path=True,  # an issuer is compared to the letter: no slash is added to it
     )
 
 

@@ -10,7 +10,12 @@ from components.settings.base import Environment, Settings
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.problems import Problem
+from components.settings.transcription import TranscriptionSettings
 
+GATEWAY_SECONDS = 29
+"""How long API Gateway waits for a function."""
+LONGEST_UTTERANCE_SECONDS = 15
+"""What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 Reason = Annotated[str, StringConstraints(min_length=15)]
 
 
@@ -36,6 +41,7 @@ class StackSettings(Settings):
     """Policies that resources of this stack may break for a while; usually an empty list."""
     foundation: FoundationSettings
     ingestion: IngestionSettings = IngestionSettings()
+    transcription: TranscriptionSettings = TranscriptionSettings()
 
     def conflicts(self) -> Iterator[Problem]:
         """What no single section can tell: settings that this environment does not allow."""
@@ -71,4 +77,24 @@ class StackSettings(Settings):
                 "ingestion.intake.batchWindowSeconds",
                 str(intake.batch_window_seconds),
                 "at least 1 with a batchSize above 10 (a rule of Lambda's)",
+            )
+        sessions = self.transcription.sessions
+        if sessions.in_flight > sessions.stream_quota:
+            yield Problem(
+                "transcription.sessions.inFlight",
+                str(sessions.in_flight),
+                f"at most streamQuota ({sessions.stream_quota}): each utterance holds one of the account's streams",
+            )
+        processor = self.transcription.audio_processor
+        if processor.timeout_seconds < LONGEST_UTTERANCE_SECONDS:
+            yield Problem(
+                "transcription.audioProcessor.timeoutSeconds",
+                str(processor.timeout_seconds),
+                f"at least {LONGEST_UTTERANCE_SECONDS}: an utterance takes its own length, and the answer some time",
+            )
+        if self.transcription.router.timeout_seconds > GATEWAY_SECONDS:
+            yield Problem(
+                "transcription.router.timeoutSeconds",
+                str(self.transcription.router.timeout_seconds),
+                f"at most {GATEWAY_SECONDS}: API Gateway waits no longer",
             )

@@ -49,6 +49,15 @@ class Caption:
         return self.kind is Kind.FINAL
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a partial shows, until its final comes."""
+
+    text: str
+    """Normalised."""
+    version: Version
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of a stream's results."""
@@ -80,6 +89,7 @@ class Captions:
         self._rate = Rate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
         self._texts = ShownTexts(thresholds.dedup_ms)
+        self._lines: dict[str, Line] = {}
         self._now_ms = 0
         self._arrived = 0
         self.counts = Counts()
@@ -190,11 +200,14 @@ class Captions:
         self.counts.dropped += dropped
 
     def _repeats(self, text: str, result_id: str) -> bool:
-        return self._open[result_id].shown == text or self._texts.by_another(text, result_id, self._now_ms)
+        line = self._lines.get(result_id)
+        return (line is not None and line.text == text) or self._texts.by_another(
+            text, result_id, self._now_ms
+        ) is not None
 
     def _show_partial(self, candidate: Version, text: str, captions: list[Caption]) -> None:
         result_id = candidate.result.result_id
-        self._open[result_id].shown = text
+        self._lines[result_id] = Line(text, candidate)
         self._texts.show(text, result_id, self._now_ms)
         self._rate.leave(self._now_ms)
         self.counts.partials += 1
@@ -205,11 +218,11 @@ class Captions:
         result_id = last.result.result_id
         if self._open.over(result_id):
             return
-        known = self._open.close(result_id)
+        self._open.close(result_id)
         self._room.remove(result_id)
         self._rate.remove(result_id)
         self.counts.orphans += orphan
-        self._finals.add(Final(last, orphan=orphan, replaces=known is not None and known.shown is not None))
+        self._finals.add(Final(last, orphan=orphan))
 
     def _give_up_most_silent(self) -> None:
         last = self._open.most_silent()
@@ -222,14 +235,26 @@ class Captions:
             return
         for final in self._finals.leaving(self._now_ms, self._open.first_start_ms()):
             result_id, text = final.version.result.result_id, normalised(final.version.result.text)
-            if self._texts.by_another(text, result_id, self._now_ms):
+            before = self._texts.by_another(text, result_id, self._now_ms)
+            if before is not None and before.final:
                 self.counts.duplicates += 1
-                if final.replaces:
-                    captions.append(_caption(Kind.RETRACTED, final.version, orphan=final.orphan))
-            else:
-                self._texts.show(text, result_id, self._now_ms)
-                self.counts.finals += 1
-                captions.append(_caption(Kind.FINAL, final.version, orphan=final.orphan))
+                captions += self._taken_back(result_id)
+                continue
+            if before is not None:
+                # What a partial says may still change: the final takes its place, or the words could be lost.
+                captions += self._taken_back(before.result_id, text)
+            self._lines.pop(result_id, None)
+            self._texts.show(text, result_id, self._now_ms, final=True)
+            self.counts.finals += 1
+            captions.append(_caption(Kind.FINAL, final.version, orphan=final.orphan))
+
+    def _taken_back(self, result_id: str, text: str | None = None) -> list[Caption]:
+        """The line of a partial that is on display, if there is one and it says this."""
+        line = self._lines.get(result_id)
+        if line is None or text not in {None, line.text}:
+            return []
+        del self._lines[result_id]
+        return [_caption(Kind.RETRACTED, line.version)]
 
 
 def _caption(kind: Kind, version: Version, *, orphan: bool = False) -> Caption:

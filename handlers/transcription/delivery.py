@@ -16,7 +16,7 @@ from handlers.transcription.connections import Connections
 from handlers.transcription.duplicates import normalised
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import caption_key, flight_key
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.live_table import Claim, LiveTable
 from handlers.transcription.messages import CaptionMessage, Message, Retract
 from handlers.transcription.sessions import Session
 from handlers.transcription.work import Work
@@ -97,7 +97,10 @@ class Delivery:
     def _take_back(self, result_id: str) -> None:
         if result_id in self._shown:
             self._shown.discard(result_id)
-            self.tell(Retract(session_id=self._work.session_id, utterance=self._work.utterance, result_id=result_id))
+            self._retract(self._work.utterance, result_id)
+
+    def _retract(self, utterance: str, result_id: str) -> None:
+        self.tell(Retract(session_id=self._work.session_id, utterance=utterance, result_id=result_id))
 
     def _may_show(self, caption: Caption) -> bool:
         text = normalised(caption.text)
@@ -105,11 +108,15 @@ class Delivery:
             return True
         digest = hmac.new(self._session.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
         key = caption_key(self._work.session_id, digest)
+        claim = Claim(self._work.utterance, caption.result_id, final=caption.kind is Kind.FINAL)
         try:
-            mine = self._live.claim(key, self._work.utterance, self._dedup_seconds)
+            mine, before = self._live.claim(key, claim, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
             # A final must not be lost for a table that does not answer; a partial has its final to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
             return caption.kind is Kind.FINAL
         self.repeated += not mine
+        if before is not None and before.utterance != self._work.utterance:
+            # The other's partial says the same: its line goes, and comes back if it turns into something else.
+            self._retract(before.utterance, before.line)
         return mine

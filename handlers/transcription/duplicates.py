@@ -32,9 +32,12 @@ def _space_for_punctuation(match: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class Shown:
+    """By whom a text was shown, and whether it stays."""
+
     result_id: str
     at_ms: int
+    final: bool
 
 
 class ShownTexts:
@@ -43,24 +46,26 @@ class ShownTexts:
     def __init__(self, ttl_ms: int) -> None:
         self._ttl_ms = ttl_ms
         # A text that is shown again moves to the end, so what expires next always stands first.
-        self._texts: dict[str, _Shown] = {}
+        self._texts: dict[str, Shown] = {}
 
     def __len__(self) -> int:
         return len(self._texts)
 
-    def by_another(self, text: str, result_id: str, now_ms: int) -> bool:
-        """Whether a result other than this one has shown it."""
+    def by_another(self, text: str, result_id: str, now_ms: int) -> Shown | None:
+        """Which result other than this one has shown it."""
         shown = self._texts.get(text)
-        return shown is not None and shown.result_id != result_id and now_ms - shown.at_ms < self._ttl_ms
+        if shown is None or shown.result_id == result_id or now_ms - shown.at_ms >= self._ttl_ms:
+            return None
+        return shown
 
-    def show(self, text: str, result_id: str, now_ms: int) -> None:
+    def show(self, text: str, result_id: str, now_ms: int, *, final: bool = False) -> None:
         """Notes that this result shows it now."""
         if not self._ttl_ms:
             return
         self._texts.pop(text, None)
-        self._texts[text] = _Shown(result_id, now_ms)
+        self._texts[text] = Shown(result_id, now_ms, final)
         while len(self._texts) > MAX_TEXTS or self._first().at_ms + self._ttl_ms <= now_ms:
             del self._texts[next(iter(self._texts))]
 
-    def _first(self) -> _Shown:
+    def _first(self) -> Shown:
         return next(iter(self._texts.values()))

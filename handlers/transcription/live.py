@@ -4,12 +4,22 @@ from typing import Self
 
 from handlers.transcription.flight import Live
 
+REMEMBERED = 16
+"""Sessions of one connection: more than a user may have open, unless somebody raised that far."""
+
 
 class Connection(Live):
     """One WebSocket connection, and whose it is: later messages carry its id alone."""
 
     user: str = ""
+    sessions: tuple[str, ...] = ()
+    """Those that were opened on it last: with it they stop counting, unless they went on over another."""
     gone: bool = False
+
+    def opened(self, session: str) -> Self:
+        """With one session more."""
+        others = tuple(one for one in self.sessions if one != session)
+        return self.model_copy(update={"sessions": (*others, session)[-REMEMBERED:]})
 
 
 class OpenSession(Live):
@@ -25,12 +35,20 @@ class Quota(Live):
     sessions: tuple[OpenSession, ...] = ()
 
     def opened(self, session: str, ends_ms: int, now_ms: int, most: int) -> tuple[Self, bool]:
-        """With one session more, unless that would be too many."""
-        running = tuple(one for one in self.sessions if one.ends_ms > now_ms)
+        """With one session more, or the same for longer, unless that would be too many."""
+        running = tuple(one for one in self.sessions if one.ends_ms > now_ms and one.session != session)
         if len(running) >= most:
             return self, False
         counted = (*running, OpenSession(session=session, ends_ms=ends_ms))
         return self.model_copy(update={"sessions": counted}), True
+
+    def left(self, session: str, ends_ms: int) -> Self:
+        """Nobody is connected to a session any more: it counts for a while only."""
+        sessions = tuple(
+            one.model_copy(update={"ends_ms": min(one.ends_ms, ends_ms)}) if one.session == session else one
+            for one in self.sessions
+        )
+        return self.model_copy(update={"sessions": sessions})
 
     def closed(self, session: str) -> Self:
         """With one session less."""

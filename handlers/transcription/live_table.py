@@ -5,6 +5,7 @@ reads again. Captions leave nothing but a keyed hash of their text.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from handlers.transcription.environment import DUE_INDEX
@@ -22,6 +23,15 @@ KEPT_SECONDS = 6 * 3600
 State = TypeVar("State", bound=Live)
 T = TypeVar("T")
 Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Which line of which utterance shows some words."""
+
+    utterance: str
+    line: str
+    final: bool
 
 
 class TooManyWriters(Exception):
@@ -64,26 +74,37 @@ class LiveTable:
         )
         return [item["pk"]["S"] for item in answer["Items"]]
 
-    def claim(self, key: str, owner: str, seconds: int) -> bool:
-        """Takes a key for a while; false where somebody else has it."""
+    def claim(self, key: str, claim: Claim, seconds: int) -> tuple[bool, Claim | None]:
+        """Takes a key for a while: whether it is taken, and whose it was until now.
+
+        It is refused where another utterance has it; but a final takes it from a partial, whose words may still change.
+        """
         now_ms = self._clock_ms()
+        free = "attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner"
         try:
-            self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._name,
                 Key={"pk": {"S": key}},
-                UpdateExpression="SET #owner = :owner, ends_ms = :ends, #ttl = :ttl",
-                ConditionExpression="attribute_not_exists(pk) OR ends_ms <= :now OR #owner = :owner",
-                ExpressionAttributeNames={"#owner": "owner", "#ttl": "ttl"},
+                UpdateExpression="SET #owner = :owner, line = :line, #final = :final, ends_ms = :ends, #ttl = :ttl",
+                ConditionExpression=f"{free} OR #final = :partial" if claim.final else free,
+                ExpressionAttributeNames={"#owner": "owner", "#final": "final", "#ttl": "ttl"},
                 ExpressionAttributeValues={
-                    ":owner": {"S": owner},
+                    ":owner": {"S": claim.utterance},
+                    ":line": {"S": claim.line},
+                    ":final": {"BOOL": claim.final},
                     ":ends": {"N": str(now_ms + seconds * 1000)},
                     ":now": {"N": str(now_ms)},
                     ":ttl": {"N": str(now_ms // 1000 + seconds + 60)},
+                    **({":partial": {"BOOL": False}} if claim.final else {}),
                 },
+                ReturnValues="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+            return False, None
+        old = answer.get("Attributes")
+        if not old or int(old["ends_ms"]["N"]) <= now_ms:
+            return True, None
+        return True, Claim(old["owner"]["S"], old["line"]["S"], final=old["final"]["BOOL"])
 
     def _item(self, key: str) -> Item:
         answer = self._client.get_item(TableName=self._name, Key={"pk": {"S": key}}, ConsistentRead=True)

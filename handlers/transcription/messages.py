@@ -7,10 +7,11 @@ can speak with an older platform; what is known is held to its bounds before any
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
-from handlers.transcription.audio import Encoding
+from handlers.transcription.audio import SAMPLE_RATES, Encoding
 from handlers.transcription.thresholds import SessionSettings
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - how a token is marked, no token
@@ -59,15 +60,28 @@ class Request(Message):
     """The client's name for this message; its answer carries it."""
 
 
-class Open(Request):
+class Spoken(Request):
+    """What is spoken, and how it is encoded."""
+
+    language: Language = "en-US"
+    encoding: Encoding = Encoding.PCM
+    sample_rate: SampleRate = 16000
+
+    @field_validator("sample_rate")
+    @classmethod
+    def _the_encoding_has_it(cls, value: int, known: ValidationInfo) -> int:
+        rates = SAMPLE_RATES.get(known.data.get("encoding", Encoding.PCM), ())
+        if value not in rates:
+            raise PydanticCustomError("sample_rate", "this encoding has one of {rates}", {"rates": list(rates)})
+        return value
+
+
+class Open(Spoken):
     """Opens a session, or takes a session of one's own to this connection after the last one broke."""
 
     action: Literal["open"]
     session_id: SessionId | None = None
     """A session to go on with; without it a new one is made."""
-    language: Language = "en-US"
-    encoding: Encoding = Encoding.PCM
-    sample_rate: SampleRate = 16000
     settings: SessionSettings = SessionSettings()
     """Thresholds of this session's own, each within its range."""
 
@@ -81,7 +95,7 @@ class Audio(Request):
     """The client's name for the utterance: sent again under the same name, it is transcribed once."""
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
     """Its place in the session's speech: captions of utterances that overlap are put in order by it."""
-    audio: Annotated[str, StringConstraints(min_length=1, max_length=131_072)]
+    audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
     """Base64."""
 
 
@@ -99,13 +113,10 @@ class Close(Request):
     session_id: SessionId
 
 
-class Direct(Request):
+class Direct(Spoken):
     """Asks for an address at which a browser streams to Amazon Transcribe itself, past the rules for captions."""
 
     action: Literal["direct"]
-    language: Language = "en-US"
-    encoding: Encoding = Encoding.PCM
-    sample_rate: SampleRate = 16000
 
 
 class Again(Message):

@@ -65,8 +65,7 @@ class Router:
             case "CONNECT":
                 return self._connect(event, context)
             case "DISCONNECT":
-                key = connection_key(context["connectionId"])
-                self._live.change(Connection, key, lambda one: (one.model_copy(update={"gone": True}), None))
+                self._routes.left(context["connectionId"])
                 return {"statusCode": 200}
             case _:
                 return self._message(event.get("body") or "", context)

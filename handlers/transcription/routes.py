@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.errors import HandlerError
+from handlers.common.errors import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hashed
 from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.transcription.audio import BadAudio, utterance
 from handlers.transcription.flight import Flight, Standing, Taken
-from handlers.transcription.live import Quota, flight_key, quota_key
+from handlers.transcription.live import Connection, Quota, connection_key, flight_key, quota_key
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import (
     Accepted,
@@ -41,6 +41,8 @@ from handlers.transcription.work import Work
 
 START_MS = 20_000
 """An utterance that no processor has begun by then is lost: Lambda itself would keep trying for a minute."""
+DETACHED_MS = 60_000
+"""How long a session counts after its connection broke: whoever loads a page again has it back in seconds."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,13 @@ class Routes:
     def open(self, caller: Caller, message: Open) -> Answer:
         """A new session, or one's own again on this connection."""
         session = self._own(caller.user, message.session_id) if message.session_id else self._new(caller.user, message)
+        self._count(caller.user, session)
+        if not message.session_id:
+            self._sessions.add(session)
+        if caller.connection:
+            self._live.change(
+                Connection, connection_key(caller.connection), lambda one: (one.opened(session.session_id), None)
+            )
         key = flight_key(session.session_id)
         again = self._live.change(Flight, key, lambda flight: _attached(flight, caller.connection, self._clock_ms()))
         return Opened(
@@ -142,6 +151,21 @@ class Routes:
         self._live.change(Quota, quota_key(caller.user), lambda quota: (quota.closed(message.session_id), None))
         return Closed(session_id=message.session_id)
 
+    def left(self, connection_id: str) -> None:
+        """A connection is over. Its sessions can be taken up again, but soon count no more."""
+
+        def leave(one: Connection) -> tuple[Connection, Connection]:
+            return one.model_copy(update={"gone": True}), one
+
+        before = self._live.change(Connection, connection_key(connection_id), leave)
+        for session_id in before.sessions:
+            if self._live.read(Flight, flight_key(session_id)).connection == connection_id:
+                self._live.change(Quota, quota_key(before.user), self._leaving(session_id))
+
+    def _leaving(self, session_id: str) -> Callable[[Quota], tuple[Quota, None]]:
+        ends_ms = self._clock_ms() + DETACHED_MS
+        return lambda quota: (quota.left(session_id, ends_ms), None)
+
     def direct(self, _caller: Caller, message: Direct) -> Answer:
         """An address for streaming to Amazon Transcribe itself."""
         request = StreamRequest(message.language, message.sample_rate, message.encoding.value, stabilised=True)
@@ -151,7 +175,7 @@ class Routes:
     def _new(self, user: str, message: Open) -> Session:
         now_ms = self._clock_ms()
         ends_at = now_ms // 1000 + self._limits.session_seconds
-        session = Session(
+        return Session(
             session_id=ulid(datetime.fromtimestamp(now_ms / 1000, UTC), secrets.randbits(RANDOM_BITS)),
             owner=user,
             status=Status.OPEN,
@@ -163,17 +187,16 @@ class Routes:
             created_at=_text(now_ms),
             ends_at=ends_at,
         )
+
+    def _count(self, user: str, session: Session) -> None:
+        now_ms, most = self._clock_ms(), self._limits.sessions
         counted = self._live.change(
             Quota,
             quota_key(user),
-            lambda quota: quota.opened(session.session_id, ends_at * 1000, now_ms, self._limits.sessions),
+            lambda quota: quota.opened(session.session_id, session.ends_at * 1000, now_ms, most),
         )
         if not counted:
-            raise HandlerError(
-                Code.TOO_MANY_SESSIONS, f"{self._limits.sessions} of your sessions are open. Close one first.", 429
-            )
-        self._sessions.add(session)
-        return session
+            raise HandlerError(Code.TOO_MANY_SESSIONS, f"{most} of your sessions are open. Close one first.", 429)
 
     def _own(self, user: str, session_id: str) -> Session:
         """A session of this user's that takes audio. Somebody else's is as unknown as one that never was."""
@@ -220,7 +243,7 @@ def _checked(message: Audio, session: Session) -> None:
     try:
         utterance(spoken, session.encoding, session.sample_rate)
     except BadAudio as error:
-        raise HandlerError(Code.BAD_AUDIO, str(error)) from None
+        raise HandlerError(Code.BAD_AUDIO, str(error), fields=[FieldProblem("audio", error.code)]) from None
 
 
 def _unknown() -> HandlerError:

@@ -35,8 +35,6 @@ class OpenResult:
     known_since_ms: int
     changed_ms: int
     """When its words last changed."""
-    shown: str | None = None
-    """Its line on display, normalised."""
 
 
 class OpenResults:
@@ -47,9 +45,6 @@ class OpenResults:
         # Whatever is heard of moves to the end, so the one that has been silent the longest stands first.
         self._open: dict[str, OpenResult] = {}
         self._closed: dict[str, None] = {}
-
-    def __getitem__(self, result_id: str) -> OpenResult:
-        return self._open[result_id]
 
     def __len__(self) -> int:
         return len(self._open)
@@ -74,12 +69,12 @@ class OpenResults:
         self._open[result.result_id] = known
         return known
 
-    def close(self, result_id: str) -> OpenResult | None:
-        """Ends a result; gives what was known of it."""
+    def close(self, result_id: str) -> None:
+        """Ends a result."""
         if len(self._closed) >= MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
         self._closed[result_id] = None
-        return self._open.pop(result_id, None)
+        self._open.pop(result_id, None)
 
     def most_silent(self) -> Version | None:
         """The last version of the one that has not been heard of for the longest time."""
@@ -159,8 +154,6 @@ class Final:
     version: Version
     orphan: bool
     """Whether Transcribe never said that it is the last."""
-    replaces: bool
-    """Whether a partial of it is on display."""
 
 
 class FinalsInOrder:

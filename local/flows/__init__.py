@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+Tell = Callable[[str], None]
+"""Hears what was just done."""
 PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.05
 

@@ -7,10 +7,10 @@ scripted; other files make other rows.
 import gzip
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from local.flows import Tell
 from local.flows.ingestion import Runs
 
 BAD_EVERY = 50
@@ -23,9 +23,6 @@ LONGEST, KEY_BYTES = 7, 1024
 """A file whose key is as long as S3 takes."""
 NOT_UTF8 = 8
 """A file with a line that is no UTF-8."""
-
-Tell = Callable[[str], None]
-"""Hears what was just done."""
 
 
 @dataclass(frozen=True)

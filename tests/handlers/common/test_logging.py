@@ -34,3 +34,8 @@ def test_a_fingerprint_is_short_and_stable() -> None:
 def test_no_allowed_field_is_named_after_what_must_not_be_logged() -> None:
     forbidden = {"body", "event", "key", "token", "transcript", "authorization", "email", "audio", "text"}
     assert forbidden.isdisjoint(ALLOWED)
+
+
+def test_a_person_may_read_plain_text_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    EventLog("INFO", structured=False).info("batch_taken_in", records=2, failed=0)
+    assert capsys.readouterr().out == "INFO batch_taken_in failed=0 records=2\n"

@@ -125,7 +125,7 @@ def _ended(trace: Trace) -> dict[str, _Ended]:
 
 def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> bool:
     return any(
-        one.kind is not Kind.RETRACTED
+        one.kind is Kind.FINAL
         and one.result_id != result.result_id
         and normalised(one.text) == normalised(result.text)
         and at_ms <= to_ms
@@ -135,7 +135,7 @@ def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> 
 
 
 def _check_finals_once(trace: Trace) -> None:
-    """Each result that ended is a final on display, or was the same as what another result showed at that time."""
+    """Each result that ended is a final on display, or was the same as another final at that time."""
     finals = [one for _, one in trace.shown if one.kind is Kind.FINAL]
     by_id = {one.result_id: one for one in finals}
     assert len(by_id) == len(finals)
@@ -183,11 +183,21 @@ def _check_rate(trace: Trace) -> None:
 
 
 def _check_no_text_twice(trace: Trace) -> None:
+    """A partial repeats nothing that was shown lately; a final repeats no final, and no other line says the same."""
     texts = [(at_ms, one) for at_ms, one in trace.shown if one.kind is not Kind.RETRACTED]
     for number, (at_ms, one) in enumerate(texts):
         for later_ms, later in texts[number + 1 :]:
             same = normalised(later.text) == normalised(one.text) and later.result_id != one.result_id
-            assert not same or later_ms - at_ms >= trace.limits.dedup_ms
+            if same and later_ms - at_ms < trace.limits.dedup_ms:
+                assert later.final
+                assert not one.final
+    reader, since = Reader(), dict[str, int]()
+    for at_ms, one in trace.shown:
+        reader.show([one])
+        since[one.result_id] = at_ms
+        for other in reader.display.values():
+            if one.final and other.result_id != one.result_id and normalised(other.text) == normalised(one.text):
+                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines say the same"
 
 
 def _check_reader(trace: Trace) -> None:

@@ -1,5 +1,7 @@
 """The processor from outside: an utterance comes, a stream goes by its script, the client gets messages."""
 
+import hashlib
+import hmac
 import json
 from typing import Any
 
@@ -9,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live import caption_key, flight_key
+from handlers.transcription.live_table import Claim
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import GRACE_MS, End
@@ -221,7 +224,9 @@ def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
     assert booth.flight.broken[0].utterance == "u1", "whoever comes back is told to send it again"
 
 
-def test_a_client_that_came_back_on_another_connection_is_followed(booth: Booth) -> None:
+def test_a_client_that_came_back_on_another_connection_is_followed(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
     booth.take("u1")
     booth.scripts.append([final(1_100, "Hello."), ENDED])
     opened = booth.transcribe.open
@@ -231,7 +236,7 @@ def test_a_client_that_came_back_on_another_connection_is_followed(booth: Booth)
         booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.at("c2"), None))
         return opened(*given)
 
-    booth.transcribe.open = moving  # type: ignore[method-assign]
+    monkeypatch.setattr(booth.transcribe, "open", moving)
     assert booth.call() is End.DONE
     assert booth.said("caption", "c2") == [("Hello.", True)]
     assert len(booth.said("done", "c2")) == 1
@@ -248,6 +253,21 @@ def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth
     booth.hears(partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2")
     assert booth.said() == [("See you tomorrow.", True), ("See", False)]
     assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
+
+
+def test_a_final_takes_the_place_of_another_utterances_partial(booth: Booth) -> None:
+    """Otherwise its words could be nowhere in the end: the partial may turn into something else."""
+    booth.live.claim(key_of(booth, "hello"), Claim("u1", "r1", final=False), 10)
+    booth.hears(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
+    [taken_back] = booth.said("retract")
+    assert (taken_back["utterance"], taken_back["resultId"]) == ("u1", "r1")
+    assert booth.said() == [("Hello.", True)]
+
+
+def key_of(booth: Booth, words: str) -> str:
+    session = booth.sessions.find(SESSION)
+    assert session is not None
+    return caption_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
 
 
 def test_the_same_words_later_are_something_new(booth: Booth) -> None:

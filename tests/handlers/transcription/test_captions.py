@@ -224,3 +224,11 @@ def test_an_event_costs_the_same_however_many_came_before() -> None:
     flood(captions, range(3500, 15_000))
     late = steps(captions, range(15_000, 15_500))
     assert late <= early * 1.1, "five times the history would otherwise cost several times as much"
+
+
+def test_a_final_takes_the_place_of_a_partial_that_says_the_same() -> None:
+    """What a partial says may change: if it kept the final away, the words could be nowhere in the end."""
+    captions = Captions(DEPLOYED)
+    assert lines(captions.take(partial("a", "hello", 1.0), 0)) == [("partial", "a", "hello")]
+    assert lines(captions.take(final("b", "Hello."), 10)) == [("retracted", "a", ""), ("final", "b", "Hello.")]
+    assert lines(captions.take(final("a", "Yellow."), 20)) == [("final", "a", "Yellow.")]

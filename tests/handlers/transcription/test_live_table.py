@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from handlers.transcription.flight import Flight, Taken
-from handlers.transcription.live_table import ATTEMPTS, LiveTable, TooManyWriters
+from handlers.transcription.live_table import ATTEMPTS, Claim, LiveTable, TooManyWriters
 from tests.handlers.transcription.conftest import LIVE
 from tests.handlers.transcription.stage import START_MS, Clock
 
@@ -72,15 +72,26 @@ def test_only_what_is_due_is_found(table: LiveTable) -> None:
     assert table.overdue(START_MS + 100) == [], "it left the index with its last utterance"
 
 
-def test_a_caption_is_claimed_by_one_utterance_for_a_while(table: LiveTable, clock: Clock) -> None:
-    assert table.claim("caption#s#h", "u1", 10)
-    assert table.claim("caption#s#h", "u1", 10), "its own again"
-    assert not table.claim("caption#s#h", "u2", 10)
+def words(utterance: str, *, final: bool = True, line: str = "r1") -> Claim:
+    return Claim(utterance, line, final=final)
+
+
+def test_words_are_claimed_by_one_utterance_for_a_while(table: LiveTable, clock: Clock) -> None:
+    assert table.claim("caption#s#h", words("u1"), 10) == (True, None)
+    assert table.claim("caption#s#h", words("u1"), 10)[0], "its own again"
+    assert table.claim("caption#s#h", words("u2"), 10) == (False, None)
     clock.now_ms += 10_000
-    assert table.claim("caption#s#h", "u2", 10), "the time in the item decides, not its deletion"
+    assert table.claim("caption#s#h", words("u2"), 10) == (True, None), "the time in the item decides, not its deletion"
+
+
+def test_a_final_takes_words_from_a_partial_and_says_whose_they_were(table: LiveTable) -> None:
+    table.claim("caption#s#h", words("u1", final=False), 10)
+    assert table.claim("caption#s#h", words("u2", final=False), 10) == (False, None)
+    assert table.claim("caption#s#h", words("u2"), 10) == (True, words("u1", final=False))
+    assert table.claim("caption#s#h", words("u1"), 10) == (False, None)
 
 
 def test_everything_expires(table: LiveTable, dynamodb: Any) -> None:
     table.change(Flight, "flight#a", lambda flight: (flight.at("c1"), None))
-    table.claim("caption#s#h", "u1", 10)
+    table.claim("caption#s#h", words("u1"), 10)
     assert all(int(item["ttl"]["N"]) > START_MS // 1000 for item in dynamodb.scan(TableName=LIVE)["Items"])

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
-from handlers.transcription.routes import START_MS
+from handlers.transcription.routes import DETACHED_MS, START_MS
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
 from tests.handlers.transcription.stage import LIMITS, Scene, silence
 
@@ -123,6 +123,26 @@ def test_a_session_that_has_ended_counts_no_more(scene: Scene) -> None:
     assert scene.says("open")["type"] == "opened"
 
 
+def test_a_session_whose_connection_broke_soon_counts_no_more(scene: Scene) -> None:
+    for number in range(LIMITS.sessions):
+        scene.opens(f"c{number}")
+        scene.disconnect(f"c{number}")
+    scene.connect("c9")
+    assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += DETACHED_MS
+    assert scene.says("open", "c9")["type"] == "opened", "whoever loads a page again and again is not locked out"
+
+
+def test_a_session_that_went_on_over_another_connection_still_counts(scene: Scene) -> None:
+    first = scene.opens("c1")
+    scene.connect("c2")
+    scene.says("open", "c2", sessionId=first)
+    scene.disconnect("c1")
+    scene.clock.now_ms += DETACHED_MS
+    scene.says("open", "c2")
+    assert scene.says("open", "c2")["code"] == "TOO_MANY_SESSIONS"
+
+
 def test_a_session_goes_on_over_another_connection(scene: Scene) -> None:
     session = scene.opens("c1")
     scene.disconnect("c1")
@@ -199,6 +219,7 @@ def test_a_direct_address_is_for_whoever_is_connected(scene: Scene) -> None:
         ('{"noaction": 1}', "UNKNOWN_ACTION"),
         ('{"action": "open", "sampleRate": 12345}', "MALFORMED"),
         ('{"action": "open", "encoding": "mp3"}', "MALFORMED"),
+        ('{"action": "open", "encoding": "ogg-opus", "sampleRate": 44100}', "MALFORMED"),
         ('{"action": "open", "language": "klingon"}', "MALFORMED"),
         ('{"action": "open", "settings": {"maxRatePerSecond": 1000}}', "MALFORMED"),
         ('{"action": "open", "settings": {"minStabilty": 0.5}}', "MALFORMED"),

@@ -163,7 +163,7 @@ def test_finals_leave_in_order_as_soon_as_nothing_before_them_is_open(steps: lis
     finals, now_ms, held = FinalsInOrder(5000), 0, list[tuple[int, int, int]]()
     for number, (gap, start_ms, first_open_ms) in enumerate(steps):
         now_ms += gap
-        finals.add(Final(Version(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False, replaces=False))
+        finals.add(Final(Version(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
         held = sorted([*held, (start_ms, number, now_ms)])
         left = [one.version.number for one in finals.leaving(now_ms, first_open_ms)]
         free = [one for one in held if first_open_ms is None or one[0] <= first_open_ms or now_ms - one[2] >= 5000]
@@ -177,7 +177,7 @@ def test_of_too_many_finals_the_first_leaves_without_waiting() -> None:
     finals = FinalsInOrder(5000)
     for number in range(MAX_HELD + 1):
         starts = 100 - number
-        finals.add(Final(Version(final("a", "x", start_ms=starts), 0, number), orphan=False, replaces=False))
+        finals.add(Final(Version(final("a", "x", start_ms=starts), 0, number), orphan=False))
     assert [one.version.result.start_ms for one in finals.leaving(0, 0)] == [100 - MAX_HELD]
     assert len(finals) == MAX_HELD
 

@@ -1,0 +1,39 @@
+"""A metric made of log lines: no permission and no call of the function's own."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch
+
+from components.blocks.alarm import Metric
+from components.blocks.scope import Scope
+
+
+@dataclass(frozen=True)
+class LoggedArgs:
+    """Which lines make the metric, and what each adds to it."""
+
+    scope: Scope
+    log_group: str
+    pattern: str
+    value: str = "1"
+    """A number, or where the line has one: `$.oldest_pending_seconds`."""
+    statistic: str = "Sum"
+    period_seconds: int = 300
+
+
+def logged(what: str, args: LoggedArgs, opts: pulumi.ResourceOptions) -> Metric:
+    """Registers the filter `<subsystem>-<what>`; the log group must be there before (`opts`)."""
+    scope = args.scope
+    namespace = f"{scope.context.stack_label}/{scope.subsystem}"
+    cloudwatch.LogMetricFilter(
+        f"{scope.subsystem}-{what}-filter",
+        name=f"{scope.context.stack_label}-{scope.subsystem}-{what}",
+        log_group_name=args.log_group,
+        pattern=args.pattern,
+        metric_transformation=cloudwatch.LogMetricFilterMetricTransformationArgs(
+            name=what, namespace=namespace, value=args.value
+        ),
+        opts=opts,
+    )
+    return Metric(namespace, what, {}, args.statistic, args.period_seconds)

@@ -1,0 +1,11 @@
+"""What all subsystems count their use with: the cost model prices it."""
+
+from collections.abc import Mapping
+
+Usage = dict[str, Mapping[str, float]]
+"""Pulumi name of a block → measure → amount a month."""
+
+DAYS = 30
+GB = 1024**3
+LOG_BYTES_PER_CALL = 600
+"""Assumed: what one invocation of a function writes."""

@@ -1,0 +1,107 @@
+"""Settings of transcription: the load, thresholds of live captions, sessions, the WebSocket API, its two functions."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from handlers.transcription.environment import (
+    BufferSeconds,
+    DedupSeconds,
+    InFlight,
+    OrphanSeconds,
+    PauseSeconds,
+    RatePerSecond,
+    Stability,
+)
+
+Days = Annotated[int, Field(ge=1, le=365)]
+
+
+class SpeechSettings(Settings):
+    """The load that cost follows from."""
+
+    utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
+    """Utterances that are spoken a day: each is one invocation and one stream."""
+    utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
+    """Their average length."""
+    captions_per_utterance: Annotated[float, Field(gt=0)] = 12
+    """Partial and final captions that one utterance becomes."""
+    session_minutes: Annotated[float, Field(gt=0)] = 30
+    """How long a session lasts on average, and its connection with it."""
+
+
+class CaptionSettings(Settings):
+    """When a caption is shown. A session may choose its own values within the same ranges."""
+
+    partial_results_enabled: bool = True
+    """Whether captions are shown before they are final."""
+    min_stability_threshold: Stability = 0.85
+    """Share of a partial result's words that must be stable before it is shown at once."""
+    max_buffer_timeout: BufferSeconds = 5.0
+    """Seconds after which a result is shown however unstable it is."""
+    pause_threshold: PauseSeconds = 2.0
+    """Seconds without news after which a waiting result is shown."""
+    orphan_timeout: OrphanSeconds = 15.0
+    """Seconds after which a result whose final does not come is shown as it is."""
+    max_rate_per_second: RatePerSecond = 5
+    """Partial captions a second at most."""
+    dedup_cache_ttl: DedupSeconds = 10
+    """Seconds within which the same words are not shown again; 0 shows everything."""
+
+
+class SessionSettings(Settings):
+    """What one user may use at once."""
+
+    in_flight: InFlight = 3
+    """Utterances of one session that are transcribed at once."""
+    per_user: Annotated[int, Field(ge=1, le=100)] = 5
+    """Open sessions of one user."""
+    hours: Annotated[float, Field(gt=0, le=6)] = 4
+    """How long a session can be used."""
+    direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
+    """How long an address for streaming to Amazon Transcribe itself can be used."""
+    stream_quota: Annotated[int, Field(ge=1, le=10_000)] = 25
+    """Streams that the account may have open at once (Service Quotas, Amazon Transcribe)."""
+    ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
+    """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
+
+
+class SocketSettings(Settings):
+    """The WebSocket API."""
+
+    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
+    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Messages of all clients together that are let in."""
+    burst: Annotated[int, Field(ge=1, le=5_000)] = 200
+    client_errors_above: Annotated[int, Field(ge=0)] = 50
+    """An alarm rings when more messages than these are refused in five minutes."""
+
+
+class CaptionAlarmSettings(Settings):
+    """When somebody is told."""
+
+    latency_ms: Annotated[int, Field(ge=100)] = 5_000
+    dropped_per_minute: Annotated[int, Field(ge=1)] = 100
+    orphans: Annotated[int, Field(ge=1)] = 10
+    fallbacks: Annotated[int, Field(ge=1)] = 1
+    errors: Annotated[int, Field(ge=0)] = 5
+    throttles: Annotated[int, Field(ge=0)] = 10
+    memory_percent: Annotated[int, Field(ge=10, le=100)] = 90
+    """Share of the processor's memory in use."""
+
+
+class TranscriptionSettings(SubsystemSettings):
+    """Speech into captions while it is spoken."""
+
+    structured_logging: bool = True
+    """Whether log lines are JSON, or plain text."""
+    load: SpeechSettings = SpeechSettings()
+    captions: CaptionSettings = CaptionSettings()
+    sessions: SessionSettings = SessionSettings()
+    socket: SocketSettings = SocketSettings()
+    alarms: CaptionAlarmSettings = CaptionAlarmSettings()
+    audio_processor: FunctionSettings = FunctionSettings()
+    """The function that transcribes an utterance: 512 MB; 768 where its memory alarm rings."""
+    router: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 20})
+    """The function behind the WebSocket API."""

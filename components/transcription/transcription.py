@@ -1,0 +1,201 @@
+"""Transcription: WebSocket API → router → audio processor → captions, back over the same connection.
+
+Wires the parts: who is granted what, and what each function reads. How an utterance travels is in docs/decisions/0040.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.charts import duration_chart, function_chart, table_chart
+from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.function import Asynchronous, Function, FunctionArgs
+from components.blocks.grant import Grant, grant
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.schedule import Schedule, ScheduleArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Index, Table, TableArgs
+from components.blocks.websocket_api import Throttle, WebSocketApi, WebSocketApiArgs
+from components.settings import Auth, TranscriptionSettings
+from components.transcription.watch import WatchArgs, caption_charts, latency_chart, watch
+from handlers.transcription.environment import (
+    DUE_INDEX,
+    NAMESPACE,
+    PROTOCOL,
+    ProcessorEnvironment,
+    RouterEnvironment,
+)
+
+ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
+POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+MAX_EVENT_AGE_SECONDS = 60
+"""The shortest that Lambda takes; the router gives an utterance up long before."""
+LOST_BECAUSE = "a failure record would hold the audio, which must not be stored: a lost utterance is sent again"
+
+
+@dataclass(frozen=True)
+class TranscriptionArgs:
+    """What transcription needs."""
+
+    scope: Scope
+    settings: TranscriptionSettings
+
+
+class Transcription(pulumi.ComponentResource):
+    """Live captions."""
+
+    def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:transcription:Transcription", name, None, opts)
+        self._scope, self._settings = args.scope, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._store()
+        self.socket = self._socket()
+        self.processor = self._processor()
+        self.router = self._router()
+        self.socket.serve(dict.fromkeys(ROUTES, self.router))
+        Schedule(
+            "sweep",
+            ScheduleArgs(args.scope, "TranscriptionSweep", "rate(1 minute)", self.router, {"kind": "sweep"}),
+            self._child,
+        )
+        watch(WatchArgs(args.scope, args.settings, self.processor, self.router), self._child)
+        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        self.frontend: dict[str, pulumi.Input[object]] = {
+            "url": self.socket.url,
+            "protocol": PROTOCOL,
+            "ping_seconds": args.settings.sessions.ping_seconds,
+            "in_flight": args.settings.sessions.in_flight,
+            "session_hours": args.settings.sessions.hours,
+        }
+        self.register_outputs({"url": self.socket.url})
+
+    def _store(self) -> None:
+        nothing_lasts = "its items live for hours, and nothing in them is worth having back"
+        self.sessions = Table(
+            "sessions",
+            TableArgs(
+                scope=self._scope,
+                logical_name="Sessions",
+                hash_key="session_id",
+                ttl_attribute="ttl",
+                no_backup_reason=nothing_lasts,
+            ),
+            self._child,
+        )
+        self.live = Table(
+            "live",
+            TableArgs(
+                scope=self._scope,
+                logical_name="transcription-live",
+                hash_key="pk",
+                # Sparse: only items that somebody must look at have these keys.
+                indexes=[Index(DUE_INDEX, "watched", "due_ms", projected=[])],
+                number_keys=["due_ms"],
+                ttl_attribute="ttl",
+                no_backup_reason=nothing_lasts,
+            ),
+            self._child,
+        )
+
+    def _socket(self) -> WebSocketApi:
+        settings = self._settings.socket
+        trusted = self._scope.foundation.identity.auth is Auth.NONE
+        return WebSocketApi(
+            "socket",
+            WebSocketApiArgs(
+                scope=self._scope,
+                logical_name="TranscriptionSocket",
+                stage=settings.stage,
+                routes_throttle=Throttle(settings.requests_per_second, settings.burst),
+                checked_by=None if trusted else "the router verifies the token in the offered subprotocol",
+                client_errors_above=settings.client_errors_above,
+            ),
+            self._child,
+        )
+
+    def _processor(self) -> Function:
+        scope, settings = self._scope, self._settings
+        return Function(
+            "audio-processor",
+            FunctionArgs(
+                scope=scope,
+                logical_name="audio-processor",
+                entry="handlers.transcription.audio_processor.handler",
+                settings=settings.audio_processor,
+                environment=ProcessorEnvironment,
+                values={
+                    "sessions_table_name": self.sessions.name,
+                    "live_table_name": self.live.name,
+                    "structured_logging": settings.structured_logging,
+                    **settings.captions.model_dump(),
+                },
+                endpoints={POSTING: self.socket.callback_url},
+                grants=[
+                    *self._transcribing_grants("StartStreamTranscription", "StartStreamTranscriptionWebSocket"),
+                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                    self.sessions.grant("GetItem", "Query"),
+                    self.live.grant("GetItem", "UpdateItem"),
+                    self.socket.grant_post(),
+                ],
+                asynchronous=Asynchronous(
+                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, lost_because=LOST_BECAUSE
+                ),
+                errors_above=settings.alarms.errors,
+                throttles_above=settings.alarms.throttles,
+                memory_percent_above=settings.alarms.memory_percent,
+            ),
+            self._child,
+        )
+
+    def _router(self) -> Function:
+        scope, sessions, identity = self._scope, self._settings.sessions, self._scope.foundation.identity
+        failed = DeadLetterQueue("router-failed", DeadLetterQueueArgs(scope, "RouterFailed"), self._child)
+        oidc = identity.auth is Auth.OIDC
+        return Function(
+            "router",
+            FunctionArgs(
+                scope=scope,
+                logical_name="TranscriptionRouter",
+                entry="handlers.transcription.router.handler",
+                settings=self._settings.router,
+                environment=RouterEnvironment,
+                values={
+                    "sessions_table_name": self.sessions.name,
+                    "live_table_name": self.live.name,
+                    "structured_logging": self._settings.structured_logging,
+                    "processor": self.processor.live_arn,
+                    "auth": identity.auth.value,
+                    "issuer": str(identity.issuer) if oidc else None,
+                    "audience": identity.audience if oidc else None,
+                    "jwks_url": identity.keys_url if oidc else None,
+                    "in_flight": sessions.in_flight,
+                    "sessions_per_user": sessions.per_user,
+                    "session_seconds": int(sessions.hours * 3600),
+                    "direct_seconds": sessions.direct_seconds,
+                },
+                endpoints={POSTING: self.socket.callback_url},
+                grants=[
+                    self.sessions.grant("GetItem", "PutItem", "UpdateItem"),
+                    self.live.grant("GetItem", "UpdateItem"),
+                    self.live.grant("Query", index=DUE_INDEX),
+                    self.processor.grant_invoke(),
+                    self.socket.grant_post(),
+                    *self._transcribing_grants("StartStreamTranscriptionWebSocket"),
+                ],
+                # Only the sweep is called this way; it holds no audio.
+                asynchronous=Asynchronous(failed),
+            ),
+            self._child,
+        )
+
+    def _transcribing_grants(self, *actions: str) -> list[Grant]:
+        """Streams have no resource that a grant could name."""
+        return [grant("transcribe", list(actions), "*")]
+
+    def _charts(self) -> list[list[Chart]]:
+        return [
+            caption_charts(self.processor),
+            [latency_chart(self.processor), duration_chart(self.processor)],
+            [function_chart(self.processor), function_chart(self.router)],
+            [table_chart(self.live), table_chart(self.sessions)],
+        ]

@@ -1,0 +1,74 @@
+"""How much transcription is used in a month, from its load settings: what the cost model prices.
+
+Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
+are constants here, each marked as assumed.
+"""
+
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage
+from components.settings.transcription import TranscriptionSettings
+
+UTTERANCE_OVERHEAD_SECONDS = 1
+"""Assumed: what an invocation takes beyond its utterance's own length; it is bounded by 2."""
+ROUTED_MILLISECONDS = 60
+"""Assumed: what the router takes for one message."""
+PING_MINUTES = 5
+MESSAGES_PER_UTTERANCE = 3
+"""The utterance in pieces of 32 KB (one as Opus, up to four as samples), its acceptance, and that it is done."""
+ROUTER_READS = 3
+"""Connection, session, places: read consistently, one unit each."""
+PROCESSOR_READS = 3
+PLACE_WRITES = 3
+"""Taken, begun, given back: each also moves in the index."""
+ITEM_BYTES = 1_000
+"""Assumed: the size of a session or of one that is live."""
+ITEM_DAYS = 3
+"""Assumed: days until an expired item is gone."""
+PROCESSOR_LOG_BYTES = 1_800
+"""Assumed: its own line, and Lambda's three of level INFO."""
+METRICS = 4
+"""Names under which the processor puts its numbers, one dimension value each."""
+
+
+def monthly_usage(settings: TranscriptionSettings) -> Usage:
+    """Pulumi name of a block → measure → amount a month."""
+    load = settings.load
+    utterances = load.utterances_per_day * DAYS
+    speech_minutes = utterances * load.utterance_seconds / 60
+    captions = utterances * load.captions_per_utterance
+    sessions = max(1.0, speech_minutes / load.session_minutes)
+    connected_minutes = sessions * load.session_minutes
+    pings = connected_minutes / PING_MINUTES
+    routed = utterances + pings + 4 * sessions  # connect, open, close, disconnect
+    sweeps = DAYS * 24 * 60
+    return {
+        "transcription-socket": {
+            "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * (pings + 2 * sessions),
+            "connectionMinutes": connected_minutes,
+            "logGb": routed * LOG_BYTES_PER_CALL / GB,
+        },
+        "transcription-audio-processor": {
+            "invocations": utterances,
+            "milliseconds": (load.utterance_seconds + UTTERANCE_OVERHEAD_SECONDS) * 1000,
+            "logGb": utterances * PROCESSOR_LOG_BYTES / GB,
+            "transcribeStreamingMinutes": speech_minutes,
+            "customMetrics": METRICS,
+            "metricRequests": utterances,
+        },
+        "transcription-router": {
+            "invocations": routed + sweeps,
+            "milliseconds": ROUTED_MILLISECONDS,
+            "logGb": (routed + sweeps) * LOG_BYTES_PER_CALL / GB,
+        },
+        "transcription-router-failed": {"messages": 0},
+        "transcription-live": {
+            "writes": utterances * PLACE_WRITES + captions + 4 * sessions,
+            "indexWrites": utterances * PLACE_WRITES,
+            "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
+            "storageGb": (captions + sessions) / DAYS * ITEM_DAYS * ITEM_BYTES / GB,
+        },
+        "transcription-sessions": {
+            "writes": 2 * sessions,
+            "reads": utterances * 2,
+            "storageGb": sessions / DAYS * ITEM_DAYS * ITEM_BYTES / GB,
+        },
+    }

@@ -1,0 +1,157 @@
+"""Transcription, driven from outside: a client speaks into the WebSocket API and reads the captions that come back.
+
+Nothing is scripted: the audio is real, and the local Transcribe hears its words in it (they are tones). Other words make
+other captions.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from handlers.transcription.environment import PROTOCOL
+from handlers.transcription.messages import USER_PREFIX
+from local.flows import NotInTime
+from local.flows.sound import encoded
+from local.services.tones import speech
+
+Message = dict[str, Any]
+PATIENCE_SECONDS = 20
+SAMPLE_RATE = 16_000
+FRAME_BYTES = 30_000
+"""A frame is 32 KB at most; browsers send a message as one frame, other clients may cut it."""
+
+
+@dataclass
+class Screen:
+    """What a reader sees: each result is one line, replaced until it is final."""
+
+    lines: dict[tuple[int, int, str], Message] = field(default_factory=dict)
+    shown: list[Message] = field(default_factory=list)
+    """Every caption, as it came."""
+
+    def take(self, message: Message) -> None:
+        """Follows one message."""
+        match message["type"]:
+            case "caption":
+                self._remove(message["utterance"], message["resultId"])
+                self.lines[message["sequence"], message["startMs"], message["resultId"]] = message
+                self.shown.append(message)
+            case "retract":
+                self._remove(message["utterance"], message["resultId"])
+            case "resend":
+                for again in message["utterances"]:
+                    self._cut(again["utterance"], again["fromMs"])
+
+    def text(self) -> list[str]:
+        """The lines in the order of speech."""
+        return [self.lines[key]["text"] for key in sorted(self.lines)]
+
+    def _remove(self, utterance: str, result_id: str) -> None:
+        self.lines = {
+            key: line
+            for key, line in self.lines.items()
+            if (line["utterance"], line["resultId"]) != (utterance, result_id)
+        }
+
+    def _cut(self, utterance: str, from_ms: int) -> None:
+        """What begins later comes again with the utterance."""
+        self.lines = {
+            key: line for key, line in self.lines.items() if line["utterance"] != utterance or line["endMs"] <= from_ms
+        }
+
+
+class Speaker:
+    """A client with one connection and, once it is opened, one session."""
+
+    def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
+        offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
+        self._connection: ClientConnection = connect(
+            url, subprotocols=[Subprotocol(one) for one in offered], proxy=None, close_timeout=1
+        )
+        self.protocol = self._connection.subprotocol
+        self.screen = Screen()
+        self.session = ""
+        self.encoding = "pcm"
+        self._waiting: list[Message] = []
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def open(self, **asked: Any) -> Message:
+        """Opens a session, or takes one over."""
+        answer = self.ask("open", sampleRate=SAMPLE_RATE, **asked)
+        if answer["type"] == "opened":
+            self.session = answer["sessionId"]
+            self.encoding = asked.get("encoding", "pcm")
+        return answer
+
+    def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
+        """Says words as one utterance; gives the router's answer, captions come later."""
+        audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, self.encoding)
+        return self.send_audio(utterance, audio, sequence=sequence)
+
+    def send_audio(self, utterance: str, audio: bytes, *, sequence: int = 0) -> Message:
+        """Sends any bytes as one utterance."""
+        return self.ask(
+            "audio",
+            sessionId=self.session,
+            utterance=utterance,
+            sequence=sequence,
+            audio=base64.b64encode(audio).decode(),
+        )
+
+    def ask(self, action: str, **content: Any) -> Message:
+        """Sends a message and waits for its answer; captions that come meanwhile go to the screen."""
+        self._count += 1
+        name = f"m{self._count}"
+        self.send({"action": action, "id": name, **content})
+        return self._await(lambda one: one.get("id") == name, f"an answer to {action}")
+
+    def send(self, message: Mapping[str, Any] | str) -> None:
+        """Sends anything, in frames that are small enough for API Gateway."""
+        text = message if isinstance(message, str) else json.dumps(message)
+        frames = [text[start : start + FRAME_BYTES] for start in range(0, len(text), FRAME_BYTES)]
+        self._connection.send(frames if len(frames) > 1 else text)
+
+    def ended(self, utterance: str) -> Message:
+        """Waits until an utterance is done, or is to be sent again."""
+
+        def ends(one: Message) -> bool:
+            if one["type"] == "resend":
+                return any(again["utterance"] == utterance for again in one["utterances"])
+            return bool(one["type"] == "done" and one["utterance"] == utterance)
+
+        return self._await(ends, f"the end of {utterance}")
+
+    def next(self) -> Message:
+        """The next message that is no answer to anything else."""
+        return self._await(lambda _: True, "a message")
+
+    def _await(self, wanted: Any, what: str) -> Message:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for index, message in enumerate(self._waiting):
+            if wanted(message):
+                return self._waiting.pop(index)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                message = json.loads(self._connection.recv(timeout=left))
+            except TimeoutError:
+                break
+            self.screen.take(message)
+            if wanted(message):
+                return dict(message)
+            self._waiting.append(message)
+        raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s; came: {[one['type'] for one in self._waiting]}")

@@ -1,0 +1,197 @@
+"""Transcription, driven over a real WebSocket with real audio; the handlers run from the deployed zip, with their roles."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from local.flows.sound import encoded
+from local.flows.transcription import SAMPLE_RATE, Speaker
+from local.flows.transcription_scenario import EXPECTED, play
+from local.iam.evaluator import Verdict
+from local.services.tones import silence, speech
+from tests.end_to_end.conftest import Platform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
+PROTOCOL = "polyphony.transcription.v1"
+
+
+@pytest.fixture
+def url(platform: Platform) -> str:
+    """As a frontend finds it: from the stack's outputs."""
+    return str(platform.outputs["frontend"]["transcription"]["url"])
+
+
+@pytest.fixture
+def speaker(url: str) -> Iterator[Speaker]:
+    with Speaker(url) as made:
+        made.open()
+        yield made
+
+
+def test_what_is_spoken_is_what_is_read(platform: Platform, url: str) -> None:
+    outcome = play(url, platform.client, lambda _: None)
+    assert {name: getattr(outcome, name) for name in EXPECTED} == EXPECTED
+    assert outcome.growing, "captions came before the sentence was over"
+    assert all("Hello" in text for text in outcome.growing)
+    assert outcome.fallbacks_counted == 1
+
+
+def test_other_words_are_other_captions(speaker: Speaker) -> None:
+    speaker.say("u1", "thank you . good day")
+    assert speaker.ended("u1")["finals"] == 2
+    assert speaker.screen.text() == ["Thank you.", "Good day."]
+
+
+def test_the_handshake_chooses_the_protocol(url: str) -> None:
+    with Speaker(url) as speaker:
+        assert speaker.protocol == PROTOCOL
+
+
+def test_without_the_protocol_nobody_connects(url: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        Speaker(url, protocols=("something.else",))
+    assert refused.value.response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        ("repeating", "Repeating test."),
+        ("endless", "Endless test."),
+        ("malformed", "Malformed test."),
+        ("dropped", "Dropped test."),
+    ],
+)
+def test_a_stream_that_fails_gives_each_caption_once(speaker: Speaker, fault: str, text: str) -> None:
+    speaker.say("u1", f"{fault} test")
+    assert speaker.ended("u1")["type"] == "done"
+    assert [line.removesuffix(".") for line in speaker.screen.text()] == [text.removesuffix(".")]
+    finals = [one["text"] for one in speaker.screen.shown if one["final"]]
+    assert len(finals) == 1
+
+
+def test_a_stream_that_cannot_be_had_is_the_clients_to_try_again(speaker: Speaker) -> None:
+    speaker.say("u1", "broken again")
+    assert speaker.ended("u1")["type"] == "resend"
+    assert speaker.screen.text() == [], "what was shown of it was taken back"
+    speaker.say("u1", "good day")
+    assert speaker.ended("u1")["type"] == "done"
+    assert speaker.screen.text() == ["Good day."]
+
+
+def test_more_than_a_session_may_have_is_refused_for_now(speaker: Speaker) -> None:
+    answers = [speaker.say(f"u{number}", "hello world", sequence=number) for number in range(4)]
+    assert [one.get("code", one["type"]) for one in answers] == ["accepted"] * 3 + ["BUSY"]
+    for number in range(3):
+        speaker.ended(f"u{number}")
+    assert speaker.say("u3", "hello world", sequence=3)["type"] == "accepted"
+    speaker.ended("u3")
+
+
+def test_the_same_utterance_sent_twice_is_heard_once(speaker: Speaker) -> None:
+    speaker.say("u1", "hello world")
+    assert speaker.say("u1", "hello world")["repeated"]
+    speaker.ended("u1")
+    assert speaker.say("u1", "hello world")["repeated"], "also when it is done"
+    assert speaker.screen.text() == ["Hello world."]
+
+
+def test_a_session_goes_on_after_the_connection_broke(url: str) -> None:
+    with Speaker(url) as before:
+        session = before.open()["sessionId"]
+        before.say("u1", "hello world")
+    with Speaker(url) as after:
+        again = after.open(sessionId=session)["resend"]
+        if again:  # it was not done before the connection broke
+            after.say("u1", "hello world")
+        after.say("u2", "good day", sequence=2)
+        assert after.ended("u2")["type"] == "done"
+        assert after.screen.text()[-1] == "Good day."
+
+
+def test_nobody_else_can_use_a_session(speaker: Speaker, url: str) -> None:
+    with Speaker(url, user="mallory") as mallory:
+        mallory.session = speaker.session
+        assert mallory.say("u1", "hello world")["code"] == "SESSION_UNKNOWN"
+        assert mallory.ask("open", sessionId=speaker.session)["code"] == "SESSION_UNKNOWN"
+    speaker.say("u1", "good day")
+    speaker.ended("u1")
+    assert speaker.screen.text() == ["Good day."]
+
+
+@pytest.mark.parametrize(
+    "text", ["not json", "[]", '{"action": "sing"}', '{"action": "audio"}', '"' + "x" * 30_000 + '"']
+)
+def test_nonsense_gets_an_answer_and_the_connection_stays(speaker: Speaker, text: str) -> None:
+    speaker.send(text)
+    assert speaker.next()["type"] == "error"
+    assert speaker.ask("ping")["type"] == "pong"
+
+
+def test_audio_of_the_wrong_kind_is_refused_with_a_reason(speaker: Speaker) -> None:
+    flac = encoded(speech(["hello"], SAMPLE_RATE), SAMPLE_RATE, "flac")
+    refused = speaker.send_audio("u1", flac)
+    assert refused["code"] == "BAD_AUDIO"
+    assert "FLAC" in refused["message"]
+
+
+def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
+    speaker.send_audio("u1", silence(0.5, SAMPLE_RATE))
+    assert speaker.ended("u1")["finals"] == 0
+
+
+def test_a_direct_address_streams_past_the_rules(speaker: Speaker) -> None:
+    answer = speaker.ask("direct", language="en-US")
+    assert answer["expiresSeconds"] == 300
+    assert "enable-partial-results-stabilization=true" in answer["url"]
+    assert "X-Amz-Signature=" in answer["url"]
+
+
+def test_the_schedules_call_finds_nothing_lost(platform: Platform) -> None:
+    function = f"{platform.id('transcription-router-function')}:live"
+    answer = platform.client("lambda").invoke(FunctionName=function, Payload=b'{"kind": "sweep"}')
+    assert json.loads(answer["Payload"].read()) == {"lost": 0}
+
+
+def test_an_operator_opens_a_session_for_somebody(platform: Platform) -> None:
+    function = f"{platform.id('transcription-router-function')}:live"
+    payload = json.dumps({"kind": "open", "user": "OPERATED", "session": {"encoding": "flac"}})
+    answer = json.loads(platform.client("lambda").invoke(FunctionName=function, Payload=payload)["Payload"].read())
+    assert answer["type"] == "opened"
+
+
+def test_no_word_and_no_token_is_in_any_log_or_table(platform: Platform, url: str) -> None:
+    with Speaker(url, user="canary-user") as speaker:
+        speaker.open()
+        speaker.say("u1", "captions please")
+        speaker.ended("u1")
+    logs = platform.client("logs")
+    groups = [f"/aws/lambda/polyphony-local-transcription-{one}" for one in ("router", "audio-processor")]
+    lines = [one["message"] for group in groups for one in logs.filter_log_events(logGroupName=group)["events"]]
+    assert any("utterance_ended" in line for line in lines), "there are logs to search"
+    tables = [platform.id(f"transcription-{one}-table") for one in ("sessions", "live")]
+    stored = json.dumps([platform.client("dynamodb").scan(TableName=one)["Items"] for one in tables])
+    for text in (*lines, stored):
+        assert "aptions please" not in text
+        assert "canary-user" not in text
+        assert "bearer." not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [
+        ("transcription-audio-processor", "execute-api:ManageConnections"),
+        ("transcription-audio-processor", "cloudwatch:PutMetricData"),
+        ("transcription-router", "lambda:InvokeFunction"),
+    ],
+)
+def test_a_role_lacks_nothing_that_it_was_seen_to_need(
+    platform: Platform, speaker: Speaker, role: str, action: str
+) -> None:
+    mark = platform.mark()
+    speaker.say("u1", "hello world")
+    speaker.ended("u1")
+    seen = {(one.role, one.action, one.verdict) for one in platform.decisions(mark)}
+    assert (f"polyphony-local-{role}", action, Verdict.ALLOW) in seen
