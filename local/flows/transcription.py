@@ -15,8 +15,9 @@ from typing import Any, Self
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from handlers.transcription.environment import PROTOCOL
+from handlers.transcription.environment import FALLBACK, NAMESPACE, PROTOCOL
 from handlers.transcription.messages import USER_PREFIX
+from local.aws import Clients
 from local.flows import NotInTime
 from local.flows.sound import encoded
 from local.services.tones import speech
@@ -26,6 +27,53 @@ PATIENCE_SECONDS = 20
 SAMPLE_RATE = 16_000
 FRAME_BYTES = 30_000
 """A frame is 32 KB at most; browsers send a message as one frame, other clients may cut it."""
+
+
+class Refused(Exception):
+    """A session was not opened; the message says why."""
+
+
+@dataclass(frozen=True)
+class Captioning:
+    """A deployment of transcription."""
+
+    client: Clients
+    url: str
+    router: str
+    """The router's alias."""
+    processor: str
+    live_table: str
+
+    @classmethod
+    def of(cls, client: Clients, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
+        """Of a deployment: its address as a frontend finds it, the rest by the ids of its resources."""
+        return cls(
+            client=client,
+            url=outputs["frontend"]["transcription"]["url"],
+            router=f"{ids['transcription-router-function']}:live",
+            processor=ids["transcription-audio-processor-function"],
+            live_table=ids["transcription-live-table"],
+        )
+
+    def operate(self, **event: Any) -> dict[str, Any]:
+        """Calls the router as its schedule does, or an operator."""
+        answer = self.client("lambda").invoke(FunctionName=self.router, Payload=json.dumps(event))
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
+
+    def fallbacks(self) -> float:
+        """How many fallbacks CloudWatch was told of."""
+        now = time.time()
+        points = self.client("cloudwatch").get_metric_statistics(
+            Namespace=NAMESPACE,
+            MetricName=FALLBACK,
+            Dimensions=[{"Name": "FunctionName", "Value": self.processor}],
+            StartTime=now - 3600,
+            EndTime=now + 60,
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(float(one["Sum"]) for one in points)
 
 
 @dataclass
@@ -88,14 +136,22 @@ class Speaker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.session and error is None:
+            self.ask("close", sessionId=self.session)
+        self._connection.close()
+
+    def drop(self) -> None:
+        """Loses the connection; the session stays."""
+        self.session = ""
         self._connection.close()
 
     def open(self, **asked: Any) -> Message:
         """Opens a session, or takes one over."""
         answer = self.ask("open", sampleRate=SAMPLE_RATE, **asked)
-        if answer["type"] == "opened":
-            self.session = answer["sessionId"]
-            self.encoding = asked.get("encoding", "pcm")
+        if answer["type"] != "opened":
+            raise Refused(f"{answer['code']}: {answer['message']}")
+        self.session = answer["sessionId"]
+        self.encoding = asked.get("encoding", "pcm")
         return answer
 
     def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:

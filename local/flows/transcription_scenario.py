@@ -4,21 +4,16 @@ One piece of code for the demo and for the end-to-end test: it drives and measur
 alone decides what is heard, faults included: the local Transcribe fails at words that say how.
 """
 
-import time
 from dataclasses import dataclass
-from typing import Any
 
-from local.aws import Clients
 from local.flows import Tell, eventually
-from local.flows.transcription import Speaker
+from local.flows.transcription import Captioning, Speaker
 
 SENTENCE = "hello world this is a live test of the stream we speak"
 FIRST = "we speak in tones ."
 SECOND = "we speak in tones . good day"
 """Begins with what the first says: the client cut its audio with some overlap."""
 THROTTLED = "throttled captions come back"
-NAMESPACE = "AudioTranscription/PartialResults"
-FALLBACK = "TranscribeFallbackTriggered"
 
 
 @dataclass(frozen=True)
@@ -33,6 +28,7 @@ class Outcome:
     fallen_back: list[str]
     fallback: str | None
     fallbacks_counted: float
+    lost: int
 
 
 EXPECTED = {
@@ -40,12 +36,15 @@ EXPECTED = {
     "overlapping": ["We speak in tones.", "Good day."],
     "fallen_back": ["Throttled captions come back."],
     "fallback": "stream_failed",
+    "fallbacks_counted": 1,
+    "lost": 0,
 }
 """What the words above become; `growing` depends on the pace of the machine."""
 
 
-def play(url: str, client: Clients, tell: Tell) -> Outcome:
-    """Speaks three times."""
+def play(captioning: Captioning, tell: Tell) -> Outcome:
+    """Speaks three times, and has the schedule's call made."""
+    url = captioning.url
     with Speaker(url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", SENTENCE)
@@ -61,27 +60,17 @@ def play(url: str, client: Clients, tell: Tell) -> Outcome:
         speaker.ended("second")
         overlapping = speaker.screen.text()
     tell(f"two utterances at once that overlap: {overlapping}")
-    before = counted(client)
+    before = captioning.fallbacks()
     with Speaker(url) as speaker:
         speaker.open(encoding="flac")
         speaker.say("throttled", THROTTLED)
         done = speaker.ended("throttled")
         fallen_back = speaker.screen.text()
-    after = eventually(lambda: now if (now := counted(client)) > before else None, "the fallback's metric")
+    after = eventually(
+        lambda: now if (now := captioning.fallbacks()) > before else None,
+        "the metric that the fallback's alarm watches",
+    )
     tell(f"Transcribe throttled in mid-stream: finals only, {fallen_back}; counted where an alarm looks")
-    return Outcome(live, growing, overlapping, fallen_back, done.get("fallback"), after - before)
-
-
-def counted(client: Clients) -> float:
-    """How many fallbacks CloudWatch knows of."""
-    now = time.time()
-    points: list[dict[str, Any]] = client("cloudwatch").get_metric_statistics(
-        Namespace=NAMESPACE,
-        MetricName=FALLBACK,
-        Dimensions=[{"Name": "FunctionName", "Value": "polyphony-local-transcription-audio-processor"}],
-        StartTime=now - 3600,
-        EndTime=now + 60,
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return sum(float(one["Sum"]) for one in points)
+    lost = captioning.operate(kind="sweep")["lost"]
+    tell(f"the sweep, which the schedule calls every minute: {lost} utterances lost on the way")
+    return Outcome(live, growing, overlapping, fallen_back, done.get("fallback"), after - before, lost)

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
+from local.flows import ingestion_scenario, transcription_scenario
 from local.flows.ingestion import Intake, Runs
+from local.flows.transcription import Captioning
 from local.graph import Graph, Resource
 from local.iam.decisions import Decision, read
 from local.iam.evaluator import Verdict
@@ -22,6 +24,8 @@ from local.progress import Silent
 from local.values import Props
 
 PREFIX = "polyphony-local-"
+INGESTED_FILES = 450
+T = TypeVar("T")
 
 
 @dataclass
@@ -67,15 +71,18 @@ class Platform:
 
     def grants_against_use(self, mark: int) -> Table:
         """The table of grants and their use since the mark."""
-        granted = granted_on(self.client("iam"), PREFIX)
-        return table(granted, self.decisions(mark), reviewed_grants(), PREFIX)
+        return self.grants_against(self.decisions(mark))
+
+    def grants_against(self, decisions: list[Decision]) -> Table:
+        """The table of grants and of what these decisions used."""
+        return table(granted_on(self.client("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
 
     @contextmanager
-    def actions_of(self, role: str, *, without: str = "", more: str = "") -> Iterator[None]:
+    def actions_of(self, role: str, *, without: str = "", more: str = "", policy: str = "grants") -> Iterator[None]:
         """A role's grants with an action less or more, until the end of the block."""
         iam = self.client("iam")
         name = f"{PREFIX}{role}"
-        document = iam.get_role_policy(RoleName=name, PolicyName="grants")["PolicyDocument"]
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
         changed: dict[str, Any] = json.loads(json.dumps(document))
         for statement in changed["Statement"]:
             statement["Action"] = [one for one in statement["Action"] if one != without]
@@ -83,11 +90,14 @@ class Platform:
         if more:
             changed["Statement"].append({"Effect": "Allow", "Action": [more], "Resource": ["*"]})
         assert changed != document, "nothing was changed"
-        iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=json.dumps(changed))
+        if changed["Statement"]:
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(changed))
+        else:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
         try:
             yield
         finally:
-            iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=json.dumps(document))
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
             self.unexplained_since = self.mark()
 
 
@@ -110,10 +120,37 @@ def intake(platform: Platform) -> Iterator[Intake]:
     made.purge()
 
 
+@dataclass(frozen=True)
+class Played(Generic[T]):
+    """A flow that was played, once for all tests: what came of it, and what it asked IAM for."""
+
+    outcome: T
+    decisions: list[Decision]
+
+
+@pytest.fixture(scope="session")
+def ingestion_played(platform: Platform) -> Played[tuple[int, ingestion_scenario.Outcome]]:
+    """Ingestion's flow; with how many files of other tests the last manifest takes along."""
+    mark, ids = platform.mark(), platform.deployed.ids
+    runs = Runs.of(Intake.of(platform.client, ids), platform.emulator.endpoint, ids)
+    waiting = runs.statuses("")["pending"]
+    outcome = ingestion_scenario.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
+    return Played((waiting, outcome), platform.decisions(mark))
+
+
+@pytest.fixture(scope="session")
+def transcription_played(platform: Platform) -> Played[transcription_scenario.Outcome]:
+    """Transcription's flow."""
+    mark = platform.mark()
+    captioning = Captioning.of(platform.client, platform.deployed.ids, platform.outputs)
+    outcome = transcription_scenario.play(captioning, lambda _: None)
+    return Played(outcome, platform.decisions(mark))
+
+
 @pytest.fixture
-def runs(platform: Platform, intake: Intake) -> Runs:
-    """From the intake's files to rows of the lake."""
-    return Runs.of(intake, platform.emulator.endpoint, platform.deployed.ids)
+def captioning(platform: Platform) -> Captioning:
+    """Transcription from outside."""
+    return Captioning.of(platform.client, platform.deployed.ids, platform.outputs)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,46 @@
-"""A grant that is missing, or that nobody needs, is named. (That there is none is asserted where every flow is driven.)"""
+"""Every flow together uses every grant and lacks none; one that is missing, or that nobody needs, is named."""
+
+from typing import Any
 
 import pytest
 
 from local.flows import eventually
 from local.flows.ingestion import Intake
+from local.flows.transcription import Speaker
 from local.iam.evaluator import Verdict
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"
+PROCESSOR = "transcription-audio-processor"
+
+
+def test_no_grant_is_missing_and_none_is_for_nothing(
+    platform: Platform, ingestion_played: Played[Any], transcription_played: Played[Any]
+) -> None:
+    decisions = [*ingestion_played.decisions, *transcription_played.decisions]
+    assert platform.grants_against(decisions).problems() == []
+
+
+@pytest.mark.parametrize("action", ["transcription-live", "execute-api"])
+def test_without_a_grant_a_live_caption_does_not_come_and_the_role_is_named(platform: Platform, action: str) -> None:
+    """Either cuts the processor off: from the table of places, or from its clients."""
+    removed, policy = {
+        "transcription-live": ("dynamodb:UpdateItem", "grants"),
+        "execute-api": ("execute-api:ManageConnections", "grants-2"),
+    }[action]
+    with (
+        platform.actions_of(PROCESSOR, without=removed, policy=policy),
+        Speaker(platform.outputs["frontend"]["transcription"]["url"]) as speaker,
+    ):
+        mark = platform.mark()
+        speaker.open()
+        speaker.say("u1", "hello world")
+        refused = f"used and not granted: polyphony-local-{PROCESSOR}: {removed} on arn:aws:"
+        eventually(
+            lambda: [one for one in platform.grants_against_use(mark).problems() if one.startswith(refused)] or None,
+            f"a refused {removed}",
+        )
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])

@@ -4,23 +4,17 @@ from collections import Counter
 
 import pytest
 
-from local.flows.ingestion import Runs
-from local.flows.ingestion_scenario import expected, play
-from tests.end_to_end.conftest import Platform
+from local.flows.ingestion_scenario import Outcome, expected
+from tests.end_to_end.conftest import INGESTED_FILES, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 
-FILES = 450
-
 
 def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_rows(
-    runs: Runs, platform: Platform
+    ingestion_played: Played[tuple[int, Outcome]],
 ) -> None:
-    mark = platform.mark()
-    waiting = runs.statuses("")["pending"]  # other tests' files, which the last manifest takes along
-    outcome = play(runs, "incoming/runs", FILES, lambda _: None)
+    waiting, outcome = ingestion_played.outcome
     assert outcome.ended == Counter(SUCCEEDED=3)
     assert outcome.sizes == [200, 200, 50 + waiting]
-    assert outcome.statuses == {"processed": FILES, "rejected": 2}
-    assert outcome.rows == expected(FILES)
-    assert platform.grants_against_use(mark).problems() == []
+    assert outcome.statuses == {"processed": INGESTED_FILES, "rejected": 2}
+    assert outcome.rows == expected(INGESTED_FILES)
