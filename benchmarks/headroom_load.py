@@ -6,7 +6,8 @@ here, marked as assumed. Which limit a use is held against is decided in `headro
 
 from dataclasses import dataclass
 
-from components.ingestion.usage import DAYS, INDEX_WRITES_PER_FILE, WRITES_PER_FILE, monthly_usage
+from components.blocks.measures import DAYS
+from components.ingestion.usage import INDEX_WRITES_PER_FILE, WRITES_PER_FILE, monthly_usage
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
 

@@ -40,7 +40,7 @@ class TableArgs:
     kms_key_arn: str | None = None
     """A customer key; none uses the key that DynamoDB owns, which costs nothing."""
     no_backup_reason: str | None = None
-    """Why this table is not backed up, where it is not."""
+    """Why this table is not backed up, where it is not: the tag `Reason`, which the policies ask for."""
 
 
 class Table(Block):
@@ -63,6 +63,7 @@ class Table(Block):
         )
         backed_up = scope.foundation.backup.enabled and args.no_backup_reason is None
         selected = backup_selection(scope.context) if backed_up else "none"
+        reason = {"Reason": args.no_backup_reason} if args.no_backup_reason else {}
         self.table = dynamodb.Table(
             self.part("table"),
             name=self.name,
@@ -83,7 +84,7 @@ class Table(Block):
                 if args.kms_key_arn
                 else None
             ),
-            tags={**scope.tags(args.logical_name), BACKUP_TAG: selected},
+            tags={**scope.tags(args.logical_name), BACKUP_TAG: selected, **reason},
             opts=self.inside(),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})

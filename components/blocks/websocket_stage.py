@@ -70,7 +70,8 @@ def open_stage(api: Block, args: StageArgs, after: Sequence[pulumi.Resource]) ->
         default_route_settings=apigatewayv2.StageDefaultRouteSettingsArgs(
             throttling_rate_limit=args.rate,
             throttling_burst_limit=args.burst,
-            detailed_metrics_enabled=True,
+            # Those of the whole API come by themselves; those by route are five a route, each paid for.
+            detailed_metrics_enabled=False,
             logging_level="ERROR",
             data_trace_enabled=False,
         ),

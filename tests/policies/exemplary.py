@@ -173,7 +173,6 @@ SOCKETS = [
                 "throttlingRateLimit": 50,
                 "throttlingBurstLimit": 100,
                 "loggingLevel": "ERROR",
-                "detailedMetricsEnabled": True,
                 "dataTraceEnabled": False,
             },
             "tags": tags("s"),

@@ -2,29 +2,23 @@
 
 from collections.abc import Iterator
 
+from guardrails.reasons import REASON, reason_missing
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import ENDPOINT, KEY, NAT_GATEWAY
 
-REASON = "Reason"
-SHORTEST = 15
-
-
-def _reason_missing(one: Judged) -> bool:
-    return len(str((one.props.get("tags") or {}).get(REASON, "")).strip()) < SHORTEST
-
 
 def _nat(one: Judged) -> Iterator[str]:
-    if _reason_missing(one):
+    if reason_missing(one):
         yield f"It is paid by the hour and by the gigabyte, and no tag {REASON} says what for."
 
 
 def _endpoint(one: Judged) -> Iterator[str]:
-    if one.props.get("vpcEndpointType") == "Interface" and _reason_missing(one):
+    if one.props.get("vpcEndpointType") == "Interface" and reason_missing(one):
         yield f"It is paid by the hour in each zone, and no tag {REASON} says which function or job calls it."
 
 
 def _customer_key(one: Judged) -> Iterator[str]:
-    if _reason_missing(one):
+    if reason_missing(one):
         yield f"It is paid by the month and by the use, and no tag {REASON} says why AWS' own key is not enough."
 
 

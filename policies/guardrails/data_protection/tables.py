@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from guardrails.reasons import REASON, reason_missing
 from guardrails.record import ONLY_IN_PROD, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import BACKUP_SELECTION, TABLE
 
@@ -19,7 +20,7 @@ def _deletable(one: Judged) -> Iterator[str]:
 
 
 def _no_backup(table: Judged, stack: Stack) -> Iterator[str]:
-    if not any(_selects(one, table) for one in stack.of(BACKUP_SELECTION)):
+    if reason_missing(table) and not any(_selects(one, table) for one in stack.of(BACKUP_SELECTION)):
         yield f"No backup selection takes it: its tags are {dict(table.props.get('tags') or {})}."
 
 
@@ -62,8 +63,8 @@ POLICIES = (
         group=Group.DATA_PROTECTION,
         severity=Severity.HIGH,
         levels=ONLY_IN_PROD,
-        description="Every table in prod is in a backup selection.",
-        remedy="Leave out no_backup_reason, or give the table an exception with that reason.",
+        description="Every table in prod is in a backup selection, or its tag Reason says why not.",
+        remedy=f"Back it up, or give the tag {REASON} (15 characters or more): the block's no_backup_reason.",
         frameworks=("AWS Security Hub DynamoDB.4",),
         types=ANY_TABLE,
         check=_no_backup,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from guardrails.functions import callers, concerns
+from guardrails.reasons import REASON, reason_missing
 from guardrails.record import ALWAYS, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, QUEUE, SCHEDULE
 
@@ -75,14 +76,13 @@ def _lost_call(one: Judged) -> Iterator[str]:
 
 
 def _lost_invocation(function: Judged, stack: Stack) -> Iterator[str]:
-    landing = any(
-        one.at("destinationConfig", "onFailure", "destination")
-        for one in stack.of(FUNCTION_ASYNC)
-        if concerns(one, function)
-    )
+    settled = [one for one in stack.of(FUNCTION_ASYNC) if concerns(one, function)]
+    if any(one.at("destinationConfig", "onFailure", "destination") for one in settled):
+        return
     for caller in sorted(callers(function, stack) & ASYNCHRONOUS):
-        if not landing:
-            yield f"{caller} calls it without waiting, and what fails three times is dropped."
+        yield f"{caller} calls it without waiting, and what fails three times is dropped."
+    if settled and reason_missing(function):
+        yield f"Its asynchronous calls are dropped when they fail, and no tag {REASON} says why they may be."
 
 
 POLICIES = (
@@ -153,8 +153,8 @@ POLICIES = (
         group=Group.RELIABILITY,
         severity=Severity.HIGH,
         levels=ALWAYS,
-        description="A function that is called without waiting has a destination for calls that fail.",
-        remedy="Give the function block asynchronous=…, which sets it on the alias.",
+        description="A function that is called without waiting has a destination for calls that fail, or a reason for none.",
+        remedy=f"Give the function block asynchronous=…, which sets it on the alias, or the tag {REASON} where nothing may stay.",
         types=frozenset({FUNCTION}),
         check=_lost_invocation,
     ),

@@ -191,7 +191,7 @@ def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> Non
     assert stage["defaultRouteSettings"] == {
         "throttlingRateLimit": 50,
         "throttlingBurstLimit": 100,
-        "detailedMetricsEnabled": True,
+        "detailedMetricsEnabled": False,
         "loggingLevel": "ERROR",
         "dataTraceEnabled": False,
     }

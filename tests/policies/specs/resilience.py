@@ -23,9 +23,10 @@ STAGE_SETTINGS = {
     "throttlingRateLimit": 50,
     "throttlingBurstLimit": 100,
     "loggingLevel": "ERROR",
-    "detailedMetricsEnabled": True,
 }
 STAGE = {"name": "live", "accessLogSettings": {"destinationArn": "arn"}, "defaultRouteSettings": STAGE_SETTINGS}
+REST = Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
+EVERY_METHOD = {"restApi": "a", "stageName": "s", "methodPath": "*/*"}
 TASK = {"Type": "Task", "Retry": [{}], "TimeoutSeconds": 60}
 ALARM = {
     "alarmActions": ["arn"],
@@ -358,8 +359,13 @@ SPECS = (
         "api-throttled", {"defaultRouteSettings": {**STAGE_SETTINGS, "throttlingRateLimit": 0}}, "throttlingRateLimit"
     ),
     stage("api-logged", {"accessLogSettings": None}, "no access log"),
-    stage(
-        "api-measured", {"defaultRouteSettings": {**STAGE_SETTINGS, "detailedMetricsEnabled": False}}, "metrics are off"
+    Spec(
+        "api-measured",
+        good=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": {"metricsEnabled": True}}, "settings")],
+        bad=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": {"metricsEnabled": False}}, "settings")],
+        says="metrics are off",
+        unknown=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": UNKNOWN}, "settings")],
+        breaks=inserted([Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})]),
     ),
     spec(
         "rest-api-traced",
