@@ -102,10 +102,16 @@ def _findings(out: Console, found: "Preview") -> None:
         "a deployment",
         soft_wrap=True,
     )
-    for one in sorted(found.judgements, key=_order):
+    for one in sorted((one for one in found.judgements if one.level != "unknown"), key=_order):
         name = one.urn.rpartition("::")[2]
         style = STYLES.get(one.level, "")
         out.print(f"  [{style}]{one.level:9}[/] {one.policy} · {escape(name)}: {escape(one.message)}", soft_wrap=True)
+    for urn, count in sorted(Counter(one.urn for one in found.judgements if one.level == "unknown").items()):
+        # Each policy that reads it says the same: it names an id that AWS is yet to invent.
+        name = escape(urn.rpartition("::")[2])
+        out.print(
+            f"  [{STYLES['unknown']}]unknown[/]   {name}: {count} policies judge it when it is deployed", soft_wrap=True
+        )
     for change in found.remediations:
         changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
         out.print(
