@@ -16,9 +16,9 @@ from local import ROOT, emulator, report, stack_files
 from local.aws import EmulatorClients
 from local.emulator import EmulatorError
 from local.engine import ResourceFailed
-from local.flows import NotInTime
+from local.flows import NotInTime, ingestion_scenario, transcription_scenario
 from local.flows.ingestion import Intake, Runs
-from local.flows.ingestion_scenario import expected, play
+from local.flows.transcription import Captioning
 from local.iam.decisions import read
 from local.iam.table import granted_on, reviewed_grants, table
 from local.platform import Deployed, deploy, judged_again
@@ -67,6 +67,8 @@ def _all(out: Console, config: StackConfig) -> None:
         clients = EmulatorClients(started.emulator.endpoint)
         with _part(out, "ingestion: files to rows (nothing is scripted)"):
             _ingestion(out, deployed, clients, started.emulator.endpoint)
+        with _part(out, "transcription: speech to captions (the words are tones, which the local Transcribe hears)"):
+            _transcription(out, deployed, clients)
         with _part(out, "grants against use"):
             _grants(out, clients, FOLDER)
         out.print("\n[bold]outputs[/]")
@@ -75,10 +77,18 @@ def _all(out: Console, config: StackConfig) -> None:
 
 def _ingestion(out: Console, deployed: Deployed, clients: EmulatorClients, endpoint: str) -> None:
     runs = Runs.of(Intake.of(clients, deployed.ids), endpoint, deployed.ids)
-    outcome = play(runs, "incoming/demo", FILES, Clock(out))
-    if outcome.sizes != [200, FILES - 200] or outcome.rows != expected(FILES):
+    outcome = ingestion_scenario.play(runs, "incoming/demo", FILES, Clock(out))
+    if outcome.sizes != [200, FILES - 200] or outcome.rows != ingestion_scenario.expected(FILES):
         raise DemoFailed(f"{FILES} files became manifests of {outcome.sizes} and {len(outcome.rows)} rows")
     out.print("  every row of every file is there once, and nothing else")
+
+
+def _transcription(out: Console, deployed: Deployed, clients: EmulatorClients) -> None:
+    outcome = transcription_scenario.play(Captioning.of(clients, deployed.ids, deployed.outputs), Clock(out))
+    wrong = {name for name, value in transcription_scenario.EXPECTED.items() if getattr(outcome, name) != value}
+    if wrong or not outcome.growing:
+        raise DemoFailed(f"the captions are not what was said: {outcome}")
+    out.print("  every sentence is on the screen once, and in order")
 
 
 def _grants(out: Console, clients: EmulatorClients, folder: Path) -> None:
