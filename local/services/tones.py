@@ -1,0 +1,158 @@
+"""Speech that a machine can tell apart without a model: each word is a pair of tones, as on a telephone's keypad.
+
+It decides the vocabulary, how a word sounds, and when a word or a pause has been heard. The tones are far enough apart
+to survive Opus at 24 kbit/s and any sample rate from 8 kHz on. What words mean, sentences among them, is left to the
+service that listens.
+"""
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+LOW = (450, 600, 750, 900, 1050, 1200)
+HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
+"""Multiples of 50 Hz, because a frame of 20 ms tells those apart; none is another's second harmonic but 900 and 1200."""
+WORDS = (
+    *("hello", "world", "this", "is", "a", "live", "test", "of", "the", "stream", "we", "speak"),
+    *("in", "tones", "and", "captions", "come", "back", "good", "day", "please", "thank", "you", "again"),
+    *("throttled", "dropped", "malformed", "unflagged", "repeating", "endless", "broken"),
+)
+SENTENCE_END = "."
+
+WORD_SECONDS = 0.2
+GAP_SECONDS = 0.08
+SENTENCE_GAP_SECONDS = 0.4
+PAUSE_SECONDS = 0.3
+FRAME_SECONDS = 0.02
+FRAMES_OF_A_WORD = 6
+"""More than half of one: a word that was cut in two is heard at most once."""
+ANALYSED_RATE = 8000
+
+_AMPLITUDE = 0.3 * 32767
+_RAMP_SECONDS = 0.01
+_SILENCE = 150.0
+"""Root mean square below which nothing is heard."""
+_SHARE = 0.6
+"""Of a frame's energy, that of its two tones together; each alone has a fifth of it."""
+
+_PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=False))
+_WORD_OF = {pair: word for word, pair in _PAIRS.items()}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, and when it was said: seconds since the beginning of the audio."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing has been said for `PAUSE_SECONDS`; said once."""
+
+    at: float
+
+
+def speech(words: Iterable[str], sample_rate: int) -> bytes:
+    """Words as audio: one channel of 16-bit little-endian samples. A full stop is silence that ends a sentence."""
+    return b"".join(
+        silence(SENTENCE_GAP_SECONDS, sample_rate)
+        if word == SENTENCE_END
+        else _tones(*_pair(word), sample_rate) + silence(GAP_SECONDS, sample_rate)
+        for word in words
+    )
+
+
+def silence(seconds: float, sample_rate: int) -> bytes:
+    """Nothing, as audio."""
+    return bytes(2 * round(seconds * sample_rate))
+
+
+class Recogniser:
+    """Hears words and pauses in audio that comes in pieces of any length."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._frame = round(sample_rate * FRAME_SECONDS)
+        self._step = max(1, sample_rate // ANALYSED_RATE)
+        self._rate = sample_rate
+        self._coefficients = [
+            2 * math.cos(math.tau * frequency * self._step / sample_rate) for frequency in (*LOW, *HIGH)
+        ]
+        self._rest = b""
+        self._frames = 0
+        self._word: str | None = None
+        self._run = 0
+        self._quiet = 0
+        self._spoken = False
+
+    def feed(self, pcm: bytes) -> Iterator[Word | Pause]:
+        """What this piece completes."""
+        data = self._rest + pcm
+        size = 2 * self._frame
+        whole = len(data) // size * size
+        self._rest = data[whole:]
+        for start in range(0, whole, size):
+            yield from self._hear(data[start : start + size])
+
+    def finish(self) -> Iterator[Word]:
+        """What the end of the audio completes."""
+        yield from self._completed()
+        self._word, self._run = None, 0
+
+    def _hear(self, frame: bytes) -> Iterator[Word | Pause]:
+        samples = array("h", frame)[:: self._step]
+        loud = math.sqrt(sum(one * one for one in samples) / len(samples)) > _SILENCE
+        word = self._word_in(samples) if loud else None
+        if word != self._word:
+            yield from self._completed()
+            self._word, self._run = word, 0
+        self._run += 1
+        self._frames += 1
+        self._quiet = 0 if loud else self._quiet + 1
+        if self._spoken and self._quiet * FRAME_SECONDS >= PAUSE_SECONDS:
+            self._spoken = False
+            yield Pause(self._seconds(self._frames))
+
+    def _completed(self) -> Iterator[Word]:
+        if self._word is not None and self._run >= FRAMES_OF_A_WORD:
+            self._spoken = True
+            yield Word(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames))
+
+    def _seconds(self, frames: int) -> float:
+        return round(frames * self._frame / self._rate, 3)
+
+    def _word_in(self, samples: "array[int]") -> str | None:
+        energy = sum(one * one for one in samples) * len(samples) / 2
+        shares = [_power(samples, coefficient) / energy for coefficient in self._coefficients]
+        low, high = (max(part, key=shares.__getitem__) for part in (range(6), range(6, 12)))
+        if shares[low] + shares[high] < _SHARE or min(shares[low], shares[high]) < _SHARE / 4:
+            return None
+        return _WORD_OF.get((LOW[low], HIGH[high - 6]))
+
+
+def _power(samples: "array[int]", coefficient: float) -> float:
+    """Goertzel's: the power of one frequency."""
+    before = last = 0.0
+    for sample in samples:
+        before, last = last, sample + coefficient * last - before
+    return before * before + last * last - coefficient * before * last
+
+
+def _pair(word: str) -> tuple[int, int]:
+    if word not in _PAIRS:
+        raise ValueError("not a word of the vocabulary")
+    return _PAIRS[word]
+
+
+def _tones(low: int, high: int, sample_rate: int) -> bytes:
+    count, ramp = round(WORD_SECONDS * sample_rate), round(_RAMP_SECONDS * sample_rate)
+    samples = array("h")
+    for at in range(count):
+        # Without the slopes, a word's edges would click at all frequencies.
+        slope = min(1.0, (at + 1) / ramp, (count - at) / ramp)
+        turn = math.tau * at / sample_rate
+        samples.append(round(_AMPLITUDE * slope * (math.sin(turn * low) + math.sin(turn * high + 1))))
+    return samples.tobytes()

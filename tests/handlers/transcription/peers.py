@@ -1,0 +1,100 @@
+"""Peers for the WebSocket client: some speak the protocol, some only accept a connection."""
+
+import contextlib
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+from websockets.utils import accept_key
+
+PATIENCE = 20.0
+"""Seconds until a test gives up; nothing waits for as long."""
+Peer = Callable[[ServerConnection], None]
+
+
+@contextlib.contextmanager
+def speaking(peer: Peer, status: int = 101) -> Iterator[str]:
+    """A peer that speaks WebSocket, and its address."""
+
+    def checked(connection: ServerConnection, _request: Request) -> Response | None:
+        return None if status == 101 else connection.respond(HTTPStatus(status), "no")
+
+    quiet = logging.Logger("peer", logging.CRITICAL + 1)  # noqa: LOG001
+    with serve(
+        peer, "127.0.0.1", 0, process_request=checked, close_timeout=1, compression=None, logger=quiet
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/?X-Amz-Signature=canary"
+        finally:
+            server.shutdown()
+            thread.join(PATIENCE)
+
+
+@contextlib.contextmanager
+def accepting(
+    answer: Callable[[socket.socket], None], *, polite: bool = True, context: ssl.SSLContext | None = None
+) -> Iterator[str]:
+    """A peer that only accepts a connection, and its address; an impolite one speaks before it is asked."""
+    done = threading.Event()
+
+    def accept() -> None:
+        connection, _ = listener.accept()
+        with (
+            connection,
+            contextlib.suppress(OSError),  # who does not trust us goes
+            context.wrap_socket(connection, server_side=True) if context else connection as one,
+        ):
+            if polite:
+                one.recv(4096)
+            answer(one)
+            done.wait(PATIENCE)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"{'wss' if context else 'ws'}://127.0.0.1:{listener.getsockname()[1]}/?X-Amz-Signature=canary"
+        finally:
+            done.set()
+            thread.join(PATIENCE)
+
+
+def shake_hands(peer: socket.socket, *frames: bytes) -> None:
+    """Reads a request and answers it, with these frames in the same piece."""
+    [key] = re.findall(rb"(?i)sec-websocket-key: (\S+)", peer.recv(65536))
+    fields = ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept_key(key.decode())}"]
+    head = "\r\n".join(["HTTP/1.1 101 Switching Protocols", *fields, "", ""])
+    peer.sendall(head.encode() + b"".join(frames))
+
+
+def saying(*messages: str | bytes) -> Peer:
+    """Says this and waits until the other side goes."""
+
+    def peer(connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            for message in messages:
+                connection.send(message)
+            while True:
+                connection.recv()
+
+    return peer
+
+
+def stubborn(go: threading.Event) -> Peer:
+    """Neither reads nor answers until it may."""
+
+    def peer(connection: ServerConnection) -> None:
+        connection.recv_flow_control.acquire()
+        go.wait(PATIENCE)
+        connection.recv_flow_control.release()
+
+    return peer

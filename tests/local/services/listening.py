@@ -1,0 +1,106 @@
+"""The local Transcribe in a thread of its own, and what tests of it and of its client share."""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from subprocess import PIPE, run
+from typing import Any
+
+import imageio_ffmpeg
+from botocore.credentials import Credentials
+
+from handlers.transcription.signing import Encoding, StreamRequest, presigned_url
+from handlers.transcription.transcribe import Stream
+from local.services.transcribe import SILENCE_SECONDS, serve
+
+RATE = 16000
+PATIENCE = 20.0
+"""Seconds until a test gives up; nothing waits for as long."""
+SAMPLES = {
+    "pcm": ("-f", "s16le"),
+    "flac": ("-f", "flac"),
+    "ogg-opus": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
+}
+
+
+@contextlib.contextmanager
+def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
+    """A local Transcribe, and its endpoint."""
+    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), asyncio.Event()
+    ports: list[int] = []
+
+    async def main() -> None:
+        async with serve(silence_seconds=silence_seconds) as port:
+            ports.append(port)
+            ready.set()
+            await stop.wait()
+
+    def served() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+
+    thread = threading.Thread(target=served, name="transcribe")
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE)
+        yield f"ws://127.0.0.1:{ports[0]}"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(PATIENCE)
+
+
+def address(endpoint: str, encoding: Encoding = "pcm", *, stabilised: bool = True, language: str = "en-US") -> str:
+    """A signed address of a stream there."""
+    request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
+    return presigned_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result, as a test looks at it."""
+
+    text: str
+    partial: bool
+    id: str
+    stable: tuple[bool | None, ...]
+    start: float
+    end: float
+
+
+def results(payload: bytes) -> list[Result]:
+    """The results of an event's payload."""
+    return [result(one) for one in json.loads(payload)["Transcript"]["Results"]]
+
+
+def result(one: dict[str, Any]) -> Result:
+    """A result of an event."""
+    [alternative] = one["Alternatives"]
+    stable = tuple(item.get("Stable") for item in alternative["Items"])
+    return Result(
+        alternative["Transcript"], one["IsPartial"], one["ResultId"], stable, one["StartTime"], one["EndTime"]
+    )
+
+
+def rest(stream: Stream) -> list[Result]:
+    """All results until the stream has ended."""
+    found: list[Result] = []
+    while (payload := stream.receive(PATIENCE)) is not None:
+        found += results(payload)
+    assert stream.ended
+    return found
+
+
+def finals(found: list[Result]) -> list[str]:
+    """What is final of it."""
+    return [one.text for one in found if not one.partial]
+
+
+def encoded(pcm: bytes, encoding: Encoding, rate: int = RATE) -> bytes:
+    """Audio in an encoding, made by a real ffmpeg."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "s16le", "-ar", str(rate), "-ac", "1"]
+    command += ["-i", "pipe:0", *SAMPLES[encoding], "pipe:1"]
+    return run(command, input=pcm, stdout=PIPE, check=True).stdout  # noqa: S603 - the project's own
