@@ -1,4 +1,4 @@
-"""Generated files: schemas of a stack file and of the output `frontend`, and pages made of policies and prices.
+"""Generated files: schemas of a stack file, the output `frontend` and messages, and pages made of policies and prices.
 
 Made from the models and records themselves; a test fails when a committed file is stale.
 """
@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
 from components.outputs import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import catalogue_doc
 from guardrails.pricing import cost_doc
+from handlers.transcription.messages import REQUESTS, RESPONSES, Message
 from local import ROOT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -51,6 +54,20 @@ def frontend_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, **Frontend.model_json_schema(mode="serialization")}
 
 
+def transcription_schema() -> dict[str, Any]:
+    """What a client and transcription's WebSocket API say to each other."""
+    said: list[tuple[type[Message], JsonSchemaMode]] = [(one, "validation") for one in REQUESTS.values()]
+    said += [(one, "serialization") for one in RESPONSES]
+    _, schema = models_json_schema(said)
+    return {
+        "$schema": DIALECT,
+        "title": "Messages of transcription's WebSocket API",
+        "description": "Generated from handlers/transcription/messages.py by `make schema`. Errors: docs/transcription.md.",
+        "oneOf": [{"$ref": f"#/$defs/{one.__name__}"} for one, _ in said],
+        **schema,
+    }
+
+
 def _as_text(make: Callable[[], dict[str, Any]]) -> Callable[[], str]:
     return lambda: json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
 
@@ -58,6 +75,7 @@ def _as_text(make: Callable[[], dict[str, Any]]) -> Callable[[], str]:
 SCHEMAS: dict[str, Callable[[], str]] = {
     "docs/stack.schema.json": _as_text(stack_schema),
     "docs/frontend.schema.json": _as_text(frontend_schema),
+    "docs/transcription.schema.json": _as_text(transcription_schema),
 }
 PAGES: dict[str, Callable[[], str]] = {
     "docs/policies.md": catalogue_doc.text,

@@ -226,3 +226,16 @@ class Resend(Message):
 
 REQUESTS: dict[str, type[Request]] = {"open": Open, "audio": Audio, "ping": Ping, "close": Close, "direct": Direct}
 """By route."""
+
+RESPONSES: tuple[type[Message], ...] = (
+    Opened,
+    Accepted,
+    Pong,
+    Closed,
+    DirectAddress,
+    CaptionMessage,
+    Retract,
+    Done,
+    Resend,
+)
+"""What a client may hear, besides errors."""

@@ -25,9 +25,9 @@ MAX_WAITING = 64
 """Messages that may wait to be received while something is sent."""
 READ_BYTES = 64 * 1024
 """More than a TLS record: nothing is left inside of TLS, where waiting for the socket would not show it."""
-SEND_SECONDS = 5.0
-"""A peer that takes nothing for as long will not take any more."""
-CLOSE_SECONDS = 1.0
+SEND_SECONDS = 0.5
+"""A peer that takes nothing for as long will not take any more; nor may an invocation wait longer for it."""
+CLOSE_SECONDS = 0.25
 
 # Not in the hierarchy, so that no configuration of the process makes it write frames or addresses.
 _UNHEARD = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001
