@@ -139,6 +139,19 @@ def test_audio_of_the_wrong_kind_is_refused_with_a_reason(speaker: Speaker) -> N
     assert "FLAC" in refused["message"]
 
 
+def test_one_clients_flood_is_no_others_business(speaker: Speaker, url: str) -> None:
+    with Speaker(url, user="flood") as flood:
+        flood.open()
+        answers = [flood.say(f"u{number}", "hello world", sequence=number) for number in range(12)]
+        speaker.say("calm", "good day")
+        assert speaker.ended("calm")["type"] == "done"
+        assert speaker.screen.text() == ["Good day."]
+        taken = [f"u{number}" for number, one in enumerate(answers) if one["type"] == "accepted"]
+        assert {one.get("code", "accepted") for one in answers} == {"accepted", "BUSY"}
+        for utterance in taken:
+            assert flood.ended(utterance)["type"] == "done"
+
+
 def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
     speaker.send_audio("u1", silence(0.5, SAMPLE_RATE))
     assert speaker.ended("u1")["finals"] == 0
