@@ -1,6 +1,7 @@
 """The whole program, unmodified, for every stack file."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,17 @@ from local.values import UNKNOWN, Props
 STACKS = stack_files.stacks()
 UNTAGGED = {
     # Types that AWS gives no tags (and objects, whose bucket has them).
-    "Alias", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification", "BucketObjectv2",
-    "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
+    "Account", "Alias", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
+    "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventTarget",
-    "FunctionEventInvokeConfig", "LayerVersion", "LogMetricFilter", "QueuePolicy", "RegionSettings", "RolePolicy",
-    "Schedule", "SecurityConfiguration", "Selection", "TopicPolicy", "TopicSubscription",
+    "Deployment", "FunctionEventInvokeConfig", "Integration", "LayerVersion", "LogMetricFilter", "Permission",
+    "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "Schedule", "SecurityConfiguration",
+    "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip
+UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage"}
+"""Types whose names need be nobody else's: those of one role, function, database or API."""
+LATE = {"transcription-audio-processor-grants-2", "transcription-router-grants-2"}
+"""Documents that name an API, whose id only AWS knows; tests of transcription say what is in them."""
 
 
 @cache
@@ -59,10 +65,10 @@ def test_every_stack_runs_and_says_nothing(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_policy_document_is_known_before_anything_exists(stack: str) -> None:
+def test_every_policy_document_is_known_before_anything_exists_unless_it_names_an_api(stack: str) -> None:
     found = policies(run(stack).graph)
     assert len(found) > 10
-    assert [name for name, text in found if text is UNKNOWN] == []
+    assert {name for name, text in found if text is UNKNOWN} == LATE
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -76,11 +82,27 @@ def test_everything_carries_every_tag_itself(stack: str) -> None:
             assert (tags["Project"], tags["Environment"]) == ("polyphony", stack)
 
 
+COMMAS = pytest.mark.xfail(strict=True, reason="reasons have commas, and DynamoDB refuses a tag with one")
+
+
+@COMMAS
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_tag_is_one_that_aws_takes(stack: str) -> None:
+    """Each service has rules of its own; these letters are those that all of them allow."""
+    refused = {
+        (one.name, name, value)
+        for one in run(stack).graph.customs()
+        for name, value in one.inputs.get("tags", {}).items()
+        if not re.fullmatch(r"[\w .:/=+@-]{1,256}", value)
+    }
+    assert refused == set()
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_name_is_this_stacks_own(stack: str) -> None:
     for one in run(stack).graph.customs():
         name = one.inputs.get("name") or one.inputs.get("bucket")
-        if isinstance(name, str) and one.kind not in {"RolePolicy", "Alias", "CatalogTable"}:
+        if isinstance(name, str) and one.kind not in UNNAMED:
             # A catalogue's database takes no hyphens: Athena's SQL would have to quote it.
             assert f"polyphony-{stack}-" in name.replace("_", "-"), f"{one.name} is called {name}"
 
@@ -110,10 +132,24 @@ def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
     assert frontend["ingestion"]["prefix"] == "incoming/"
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> None:
+    assert run(stack).outputs["frontend"]["transcription"] == {
+        "url": UNKNOWN,
+        "protocol": "polyphony.transcription.v1",
+        "pingSeconds": 300,
+        "inFlight": 3,
+        "sessionHours": 4,
+    }
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "key", "expected"),
     [
         ("Table", "files", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
+        ("Table", "transcription-live", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
+        ("Table", "sessions", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
+        ("LogGroup", "socket-execution", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
         ("Bucket", "landing", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
         ("Vault", "vault", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
         ("LogGroup", "builder", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
@@ -124,8 +160,9 @@ def test_stacks_differ_where_they_should(kind: str, name: str, key: str, expecte
     assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
 
 
-def test_prod_logs_less_than_the_others() -> None:
-    levels = {s: inputs(s, "Function", "builder")["environment"]["variables"]["LOG_LEVEL"] for s in STACKS}
+@pytest.mark.parametrize("function", ["builder", "audio-processor", "router"])
+def test_prod_logs_less_than_the_others(function: str) -> None:
+    levels = {s: inputs(s, "Function", function)["environment"]["variables"]["LOG_LEVEL"] for s in STACKS}
     assert levels == {"dev": "DEBUG", "local": "DEBUG", "staging": "DEBUG", "prod": "INFO"}
 
 
@@ -134,11 +171,43 @@ def test_prod_can_be_restored_to_any_second() -> None:
     assert recovery == {"dev": False, "staging": True, "prod": True}
 
 
-def test_a_subsystem_that_is_off_leaves_the_rest() -> None:
-    found = program.run(changed("dev", "ingestion", enabled=False), PreviewProvider(), preview=True)
-    assert [one.name for one in found.graph if "ingestion" in one.name] == []
+def test_callers_are_checked_wherever_others_depend_on_it() -> None:
+    checks = {
+        stack: (
+            inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"],
+            "ConnectCheckedBy" in inputs(stack, "Api", "transcription")["tags"],
+        )
+        for stack in STACKS
+    }
+    assert checks == {
+        "dev": ("none", False),
+        "local": ("none", False),
+        "staging": ("oidc", True),
+        "prod": ("oidc", True),
+    }
+
+
+def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
+    processor = inputs("prod", "Function", "audio-processor")["name"]
+    callers = [
+        name for name, text in policies(run("prod").graph) if text is not UNKNOWN and f"function:{processor}" in text
+    ]
+    assert callers == ["transcription-router-grants"]
+    permissions = [one for one in run("prod").graph if one.kind == "Permission"]
+    assert processor not in [one.inputs["function"] for one in permissions]
+
+
+@pytest.mark.parametrize("off", ["ingestion", "transcription"])
+def test_a_subsystem_that_is_off_leaves_the_rest_and_nothing_of_itself(off: str) -> None:
+    found = program.run(changed("dev", off, enabled=False), PreviewProvider(), preview=True)
+    rest = {one.urn for one in run("dev").graph if off not in one.urn}
+    assert {one.urn for one in found.graph} == rest
     assert [one for one in found.graph if one.name == "foundation-alerts-topic"]
-    assert "ingestion" not in found.outputs["frontend"]
+    kept = {key: value for key, value in run("dev").outputs["frontend"].items() if key != off}
+    assert found.outputs["frontend"] == kept
+    (platform,) = [one for one in found.graph if one.kind == "Platform"]
+    assert platform.inputs["usage"]
+    assert not [block for block in platform.inputs["usage"] if block.startswith(off)]
 
 
 def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
@@ -169,5 +238,17 @@ def test_the_platform_publishes_what_policies_judge_by() -> None:
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
+    assert platform.inputs["usage"]["transcription-audio-processor"]["invocations"] == 1_000 * 30
     outputs = dict(platform.outputs)
     assert {"environment", "budget", "usage", "exceptions", "frontend"} == set(outputs)
+
+
+@pytest.mark.xfail(strict=True, reason="tables that are in no backup are counted as if they were")
+def test_only_tables_that_are_backed_up_count_as_backups() -> None:
+    graph = run("prod").graph
+    tables = [one for one in graph if one.kind == "Table" and one.custom and one.inputs["tags"]["Backup"] != "none"]
+    (platform,) = [one for one in graph if one.kind == "Platform"]
+    usage = platform.inputs["usage"]
+    gigabytes = sum(usage[graph[one.parent].name]["storageGb"] for one in tables)
+    assert gigabytes > 0
+    assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35)

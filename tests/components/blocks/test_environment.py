@@ -19,6 +19,7 @@ def test_values_are_written_as_the_handler_reads_them(monkeypatch: pytest.Monkey
     made = variables(Sample, {"table_name": "t", "enabled": False}, {})
     assert made == {"LOG_LEVEL": "INFO", "TABLE_NAME": "t", "ENABLED": "false", "THRESHOLD": "0.85"}
     for name, value in made.items():
+        assert isinstance(value, str)
         monkeypatch.setenv(name, value)
     assert Sample.read() == Sample(table_name="t", enabled=False)
 
@@ -34,15 +35,46 @@ def test_a_value_that_the_handler_misses_is_refused() -> None:
 
 
 def test_a_value_that_only_aws_knows_is_checked_as_soon_as_it_is_known(engine: Engine) -> None:
-    found: list[dict[str, str]] = []
+    found: dict[str, object] = {}
 
     def program() -> None:
         made = variables(Sample, {"table_name": pulumi.Output.from_input("t")}, {"POWERTOOLS_SERVICE_NAME": "x"})
-        pulumi.Output.from_input(made).apply(found.append)
+        assert isinstance(made, pulumi.Output)
+        made.apply(found.update)
 
     engine.run(program)
-    assert found[0]["TABLE_NAME"] == "t"
-    assert found[0]["POWERTOOLS_SERVICE_NAME"] == "x"
+    assert (found["TABLE_NAME"], found["POWERTOOLS_SERVICE_NAME"]) == ("t", "x")
+
+
+def test_an_added_value_that_only_aws_knows_leaves_the_others_known(engine: Engine) -> None:
+    found: list[object] = []
+
+    def program() -> None:
+        url = pulumi.Output.from_input("https://a")
+        made = variables(Sample, {"table_name": "t"}, {"AWS_ENDPOINT_URL_X": url, "POWERTOOLS_SERVICE_NAME": "x"})
+        assert isinstance(made, dict), "and not an output, which a preview could not show"
+        assert made.pop("AWS_ENDPOINT_URL_X") is url
+        found.append(made)
+
+    engine.run(program)
+    assert found == [
+        {
+            "LOG_LEVEL": "INFO",
+            "TABLE_NAME": "t",
+            "ENABLED": "true",
+            "THRESHOLD": "0.85",
+            "POWERTOOLS_SERVICE_NAME": "x",
+        }
+    ]
+
+
+def test_an_added_name_that_lambda_sets_itself_is_refused_however_late_its_value(engine: Engine) -> None:
+    def program() -> None:
+        for late in ("us-east-1", pulumi.Output.from_input("us-east-1")):
+            with pytest.raises(InvalidEnvironment, match="AWS_REGION: Lambda sets this itself"):
+                variables(Sample, {"table_name": "t"}, {"AWS_REGION": late})
+
+    engine.run(program)
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))

@@ -9,6 +9,7 @@ from components.blocks.function import Asynchronous, Attachment, Function, Funct
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
+from local.values import UNKNOWN
 from tests.engine import Engine, Recorded, scope
 
 
@@ -150,6 +151,74 @@ def test_a_caller_that_does_not_wait_needs_a_place_for_failures(engine: Engine) 
 
     with pytest.raises(ValueError, match="say where failed calls land"):
         engine.run(program)
+
+
+BECAUSE = "what failed must not be stored anywhere"
+
+
+def lost(**changes: Any) -> Asynchronous:
+    return Asynchronous(**{"on_failure": None, "retries": 0, "max_age_seconds": 60, "lost_because": BECAUSE, **changes})
+
+
+def test_calls_that_may_not_be_kept_land_nowhere_and_a_tag_says_why(engine: Engine) -> None:
+    recorded = function(engine, asynchronous=lost())
+    invoke = recorded.one("lambda.FunctionEventInvokeConfig").inputs
+    assert invoke == {
+        "functionName": NAME,
+        "qualifier": "live",
+        "maximumRetryAttempts": 0,
+        "maximumEventAgeInSeconds": 60,
+    }
+    assert recorded.one("lambda.Function").inputs["tags"]["Reason"] == BECAUSE
+    assert not [actions for actions in granted(recorded).values() if "sqs:SendMessage" in actions]
+
+
+def test_a_function_without_such_calls_gives_no_reason(engine: Engine) -> None:
+    assert "Reason" not in function(engine).one("lambda.Function").inputs["tags"]
+    assert "Reason" not in engine.run(asynchronous).one("lambda.Function").inputs["tags"]
+
+
+def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
+        function(engine, asynchronous=lost(lost_because=None))
+
+
+def test_failed_calls_that_land_are_not_lost(engine: Engine) -> None:
+    def program() -> None:
+        parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
+        Function("builder", args(asynchronous=lost(on_failure=parked)))
+
+    with pytest.raises(ValueError, match="not both"):
+        engine.run(program)
+
+
+@pytest.mark.parametrize("service", ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"])
+def test_a_reason_for_losing_calls_lets_in_nobody_who_does_not_wait(engine: Engine, service: str) -> None:
+    def program() -> None:
+        made = Function("builder", args(asynchronous=lost()))
+        made.allow("caller", service, "arn:aws:events:us-east-1:123456789012:rule/x")
+
+    with pytest.raises(ValueError, match="say where failed calls land"):
+        engine.run(program)
+
+
+def test_an_address_that_only_aws_knows_hides_nothing_else_of_the_environment(engine: Engine) -> None:
+    def program() -> None:
+        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
+        Function("builder", args(endpoints={"AWS_ENDPOINT_URL_SQS": queue.url}))
+
+    found = engine.run(program).one("lambda.Function").inputs["environment"]["variables"]
+    assert [name for name, value in found.items() if value is UNKNOWN] == ["AWS_ENDPOINT_URL_SQS"]
+    assert found["MANIFEST_TABLE_NAME"] == "files"
+
+
+def test_lambdas_own_lines_are_warnings_unless_memory_is_watched(engine: Engine) -> None:
+    def level(**changes: Any) -> str:
+        found: str = function(engine, **changes).one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"]
+        return found
+
+    assert level() == "WARN"
+    assert level(memory_percent_above=90) == "INFO", "Lambda reports the memory that was used at this level only"
 
 
 def test_a_caller_is_let_in_on_the_alias_for_one_resource_of_this_account(engine: Engine) -> None:

@@ -62,6 +62,26 @@ def test_a_table_that_is_not_backed_up_says_so(engine: Engine) -> None:
     assert inputs(engine, args(scope=off))["tags"]["Backup"] == "none"
 
 
+def test_an_index_has_a_range_only_where_it_is_given_one(engine: Engine) -> None:
+    found = inputs(engine, args(indexes=[Index("due", "watched", "due_ms", projected=[])], number_keys=["due_ms"]))
+    (index,) = found["globalSecondaryIndexes"]
+    assert index == {
+        "name": "due",
+        "keySchemas": [
+            {"attributeName": "watched", "keyType": "HASH"},
+            {"attributeName": "due_ms", "keyType": "RANGE"},
+        ],
+        "projectionType": "KEYS_ONLY",
+    }
+    assert {"name": "due_ms", "type": "N"} in found["attributes"]
+    (alone,) = inputs(engine, args(indexes=[Index("open", "shard")]))["globalSecondaryIndexes"]
+    assert [one["keyType"] for one in alone["keySchemas"]] == ["HASH"]
+
+
+def test_a_table_without_an_expiry_expires_nothing(engine: Engine) -> None:
+    assert "ttl" not in inputs(engine, args())
+
+
 def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
     grants: list[str] = []
 

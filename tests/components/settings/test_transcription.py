@@ -1,0 +1,209 @@
+"""Transcription's settings: the document's numbers by default, and ranges that hold at their edges."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from components.settings import TranscriptionSettings, load
+from components.settings.transcription import CaptionSettings
+from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
+from handlers.transcription.thresholds import SessionSettings
+from tests.components.settings.test_loader import config, problems
+
+Range = tuple[float, float | None, str]
+RANGES: dict[str, Range] = {
+    "load.utterancesPerDay": (1, None, "an integer of at least 1"),
+    "captions.minStabilityThreshold": (0, 1, "a number from 0 to 1"),
+    "captions.maxBufferTimeout": (0.5, 10, "a number from 0.5 to 10"),
+    "captions.pauseThreshold": (0.2, 5, "a number from 0.2 to 5"),
+    "captions.orphanTimeout": (5, 60, "a number from 5 to 60"),
+    "captions.maxRatePerSecond": (1, 20, "an integer from 1 to 20"),
+    "captions.dedupCacheTtl": (0, 60, "an integer from 0 to 60"),
+    "sessions.inFlight": (1, 8, "an integer from 1 to 8"),
+    "sessions.perUser": (1, 100, "an integer from 1 to 100"),
+    "sessions.directSeconds": (1, 300, "an integer from 1 to 300"),
+    "sessions.pingSeconds": (30, 540, "an integer from 30 to 540"),
+    "socket.requestsPerSecond": (1, 10_000, "an integer from 1 to 10000"),
+    "socket.burst": (1, 5_000, "an integer from 1 to 5000"),
+    "socket.clientErrorsAbove": (0, None, "an integer of at least 0"),
+    "alarms.latencyMs": (100, None, "an integer of at least 100"),
+    "alarms.droppedPerMinute": (1, None, "an integer of at least 1"),
+    "alarms.orphans": (1, None, "an integer of at least 1"),
+    "alarms.fallbacks": (1, None, "an integer of at least 1"),
+    "alarms.errors": (0, None, "an integer of at least 0"),
+    "alarms.throttles": (0, None, "an integer of at least 0"),
+    "alarms.memoryPercent": (10, 100, "an integer from 10 to 100"),
+    "audioProcessor.memoryMb": (128, 10_240, "an integer from 128 to 10240"),
+    "audioProcessor.reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
+    "audioProcessor.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
+    "router.memoryMb": (128, 10_240, "an integer from 128 to 10240"),
+    "router.reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
+    "router.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
+}
+"""Least and most that is accepted, both included, and how a message says so."""
+ABOVE_NOTHING: dict[str, tuple[float | None, str]] = {
+    "load.utteranceSeconds": (5, "a number above 0, up to 5"),
+    "load.captionsPerUtterance": (None, "a number above 0"),
+    "load.sessionMinutes": (None, "a number above 0"),
+    "sessions.hours": (6, "a number above 0, up to 6"),
+}
+"""The most that is accepted; 0 is not."""
+RULED = {
+    "sessions.streamQuota",  # not below inFlight
+    "audioProcessor.timeoutSeconds",  # an utterance has to fit
+    "router.timeoutSeconds",  # API Gateway has to be answered
+}
+"""What depends on something else: each has a test below."""
+
+
+def at(key: str, value: object) -> dict[str, str]:
+    """A stack whose transcription has one setting changed."""
+    section, _, name = key.rpartition(".")
+    # Its default is not every function's, and it would be lost with the first setting of its group.
+    others = {"timeoutSeconds": 20} if section == "router" else {}
+    return config(transcription={section: {**others, name: value}} if section else {name: value})
+
+
+def accepted(key: str, value: float) -> object:
+    found: Any = load(at(key, value), "dev").transcription.model_dump(by_alias=True)
+    for part in key.split("."):
+        found = found[part]
+    return found
+
+
+def step(allowed: str) -> float:
+    return 1 if "integer" in allowed else 0.01
+
+
+@pytest.mark.parametrize("key", RANGES)
+def test_a_range_holds_at_its_edges(key: str) -> None:
+    least, most, allowed = RANGES[key]
+    for edge in (least, most):
+        if edge is not None:
+            assert accepted(key, edge) == edge
+    outside = [least - step(allowed), *([] if most is None else [most + step(allowed)])]
+    for value in outside:
+        assert problems(at(key, value)) == [f"transcription.{key} = {value}: allowed is {allowed}"]
+
+
+@pytest.mark.parametrize("key", ABOVE_NOTHING)
+def test_what_must_be_more_than_nothing_may_be_little(key: str) -> None:
+    most, allowed = ABOVE_NOTHING[key]
+    assert accepted(key, 0.1) == 0.1
+    assert problems(at(key, 0)) == [f"transcription.{key} = 0: allowed is {allowed}"]
+    if most is not None:
+        assert accepted(key, most) == most
+        assert problems(at(key, most + 0.01)) == [f"transcription.{key} = {most + 0.01}: allowed is {allowed}"]
+
+
+def numbers(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    """The keys of all numbers, as a stack file writes them."""
+    for name, field in model.model_fields.items():
+        key = f"{before}{field.alias or name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from numbers(field.annotation, f"{key}.")
+        else:
+            schema = TypeAdapter(field.rebuild_annotation()).json_schema()
+            if {one.get("type") for one in schema.get("anyOf", [schema])} & {"integer", "number"}:
+                yield key
+
+
+def test_every_number_has_its_range_listed_here() -> None:
+    assert set(numbers(TranscriptionSettings)) == {*RANGES, *ABOVE_NOTHING, *RULED}
+
+
+def schemas(model: type[BaseModel]) -> dict[str, Any]:
+    """What each field takes, besides nothing."""
+    found = {}
+    for name, field in model.model_fields.items():
+        schema = TypeAdapter(field.rebuild_annotation()).json_schema()
+        (found[name],) = [one for one in schema.get("anyOf", [schema]) if one["type"] != "null"]
+    return found
+
+
+def test_a_session_may_ask_for_what_a_deployment_may_say_and_a_handler_takes() -> None:
+    asked, said, read = (schemas(one) for one in (SessionSettings, CaptionSettings, ProcessorEnvironment))
+    assert asked == said
+    assert {name: read[name] for name in said} == said
+
+
+def test_a_session_holds_no_more_streams_than_the_account_may_have() -> None:
+    fits = {"sessions": {"inFlight": 4, "streamQuota": 4}}
+    assert load(config(transcription=fits), "dev").transcription.sessions.in_flight == 4
+    assert problems(config(transcription={"sessions": {"inFlight": 5, "streamQuota": 4}})) == [
+        "transcription.sessions.inFlight = 5: at most streamQuota (4): each utterance holds one of the account's streams"
+    ]
+
+
+@pytest.mark.parametrize("value", [0, 10_001])
+def test_the_quota_is_one_that_an_account_can_have(value: int) -> None:
+    assert problems(at("sessions.streamQuota", value)) == [
+        f"transcription.sessions.streamQuota = {value}: allowed is an integer from 1 to 10000"
+    ]
+
+
+def test_an_utterance_fits_into_the_processors_time() -> None:
+    assert accepted("audioProcessor.timeoutSeconds", 15) == 15
+    assert accepted("audioProcessor.timeoutSeconds", 900) == 900
+    assert problems(at("audioProcessor.timeoutSeconds", 14)) == [
+        "transcription.audioProcessor.timeoutSeconds = 14: at least 15: an utterance takes its own length, and the answer some time"
+    ]
+
+
+def test_the_router_answers_while_api_gateway_still_waits() -> None:
+    assert accepted("router.timeoutSeconds", 29) == 29
+    assert problems(at("router.timeoutSeconds", 30)) == [
+        "transcription.router.timeoutSeconds = 30: at most 29: API Gateway waits no longer"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("caption", "transcription.caption: is not a setting; did you mean captions?"),
+        (
+            "captions.maxRatePerSec",
+            "transcription.captions.maxRatePerSec: is not a setting; did you mean maxRatePerSecond?",
+        ),
+        (
+            "audio_processor.memoryMb",
+            "transcription.audio_processor: is not a setting; did you mean audioProcessor?",
+        ),
+        ("sessions.inflight", "transcription.sessions.inflight: is not a setting; did you mean inFlight?"),
+    ],
+)
+def test_an_unknown_key_is_an_error_with_a_suggestion(key: str, says: str) -> None:
+    assert problems(at(key, 1)) == [says]
+
+
+def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() -> None:
+    settings = load(config(), "dev").transcription
+    assert settings.captions.model_dump(by_alias=True) == {
+        "partialResultsEnabled": True,
+        "minStabilityThreshold": 0.85,
+        "maxBufferTimeout": 5.0,
+        "pauseThreshold": 2.0,
+        "orphanTimeout": 15.0,
+        "maxRatePerSecond": 5,
+        "dedupCacheTtl": 10,
+    }
+    processor = settings.audio_processor
+    assert (processor.memory_mb, processor.timeout_seconds, processor.reserved_concurrency) == (512, 60, None)
+    assert (settings.log_level, settings.structured_logging) == ("INFO", True)
+
+
+@pytest.mark.xfail(strict=True, reason="one setting of the router brings every other back to every function's default")
+def test_one_setting_of_the_router_leaves_its_others_as_they_were() -> None:
+    assert load(config(transcription={"router": {"memoryMb": 1024}}), "dev").transcription.router.timeout_seconds == 20
+
+
+SHORTEST = pytest.mark.xfail(strict=True, reason="the router takes no session below a minute, and the settings do")
+
+
+@pytest.mark.parametrize("hours", [pytest.param(0.01, marks=SHORTEST), 0.02, 6])
+def test_how_long_a_session_lasts_is_what_the_router_takes(hours: float) -> None:
+    limits = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
+    seconds = load(at("sessions.hours", hours), "dev").transcription.sessions.hours * 3600
+    TypeAdapter(limits).validate_python(int(seconds))

@@ -1,0 +1,212 @@
+"""Transcription as it is deployed: what its functions read, what is kept of what, what is let in."""
+
+from typing import Any
+
+import pytest
+
+from components.transcription.transcription import LOST_BECAUSE
+from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
+from handlers.transcription.messages import REQUESTS
+from local.values import UNKNOWN
+from tests.components.transcription.deployment import (
+    ACCOUNT,
+    CALLBACK,
+    PREFIX,
+    PROCESSOR,
+    ROUTER,
+    complete,
+    plain,
+    transcription,
+    variables,
+)
+from tests.engine import Recorded
+
+OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
+
+DOCUMENTED = {
+    "PARTIAL_RESULTS_ENABLED": "true",
+    "MIN_STABILITY_THRESHOLD": "0.85",
+    "MAX_BUFFER_TIMEOUT": "5.0",
+    "PAUSE_THRESHOLD": "2.0",
+    "ORPHAN_TIMEOUT": "15.0",
+    "MAX_RATE_PER_SECOND": "5",
+    "DEDUP_CACHE_TTL": "10",
+    "SESSIONS_TABLE_NAME": f"{PREFIX}-sessions",
+    "LOG_LEVEL": "INFO",
+    "STRUCTURED_LOGGING": "true",
+}
+"""What the requirement lists, but for AWS_REGION: Lambda sets that itself, and refuses it from anybody else."""
+ADDED = {
+    "LIVE_TABLE_NAME": f"{PREFIX}-live",
+    "POWERTOOLS_SERVICE_NAME": "transcription",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": CALLBACK,
+}
+"""Where places and hashes are, whose log lines these are, where captions are delivered."""
+
+
+def test_the_processor_reads_what_the_document_lists_and_three_things_more() -> None:
+    assert variables(complete(), "audio-processor") == {**DOCUMENTED, **ADDED}
+
+
+@pytest.mark.parametrize("function", ["audio-processor", "router"])
+def test_at_preview_only_the_address_for_captions_is_unknown(function: str) -> None:
+    unknown = {name for name, value in variables(plain(), function).items() if value is UNKNOWN}
+    assert unknown == {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "value"),
+    [
+        ({"captions": {"partialResultsEnabled": False}}, "PARTIAL_RESULTS_ENABLED", "false"),
+        ({"captions": {"minStabilityThreshold": 0.5}}, "MIN_STABILITY_THRESHOLD", "0.5"),
+        ({"captions": {"maxBufferTimeout": 3}}, "MAX_BUFFER_TIMEOUT", "3.0"),
+        ({"captions": {"pauseThreshold": 1.5}}, "PAUSE_THRESHOLD", "1.5"),
+        ({"captions": {"orphanTimeout": 20}}, "ORPHAN_TIMEOUT", "20.0"),
+        ({"captions": {"maxRatePerSecond": 9}}, "MAX_RATE_PER_SECOND", "9"),
+        ({"captions": {"dedupCacheTtl": 0}}, "DEDUP_CACHE_TTL", "0"),
+        ({"structuredLogging": False}, "STRUCTURED_LOGGING", "false"),
+    ],
+)
+def test_every_threshold_is_a_setting_and_changes_no_other(settings: dict[str, Any], name: str, value: str) -> None:
+    before, after = (variables(one, "audio-processor") for one in (plain(), transcription(**settings)))
+    assert {key: found for key, found in after.items() if before[key] != found} == {name: value}
+
+
+def test_the_router_knows_whom_to_call_and_how_much_a_user_may_use() -> None:
+    found = variables(complete(), "router")
+    assert RouterEnvironment.model_validate(found).processor == f"{PROCESSOR}:live"
+    limits = {"IN_FLIGHT": "3", "SESSIONS_PER_USER": "5", "SESSION_SECONDS": "14400", "DIRECT_SECONDS": "300"}
+    assert {name: found[name] for name in limits} == limits
+    assert found["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == CALLBACK
+    tables = ("SESSIONS_TABLE_NAME", "LIVE_TABLE_NAME")
+    assert [found[name] for name in tables] == [variables(complete(), "audio-processor")[name] for name in tables]
+
+
+def test_the_processors_own_model_reads_its_environment_back() -> None:
+    found = ProcessorEnvironment.model_validate(variables(complete(), "audio-processor"))
+    assert (found.partial_results_enabled, found.min_stability_threshold, found.max_buffer_timeout) == (True, 0.85, 5)
+
+
+def test_the_router_checks_tokens_of_the_stacks_provider_and_the_api_says_so() -> None:
+    checked = transcription({"identity": OIDC})
+    found = variables(checked, "router")
+    assert (found["AUTH"], found["ISSUER"], found["AUDIENCE"]) == ("oidc", OIDC["issuer"], OIDC["audience"])
+    assert found["JWKS_URL"] == "https://login.example.com/.well-known/jwks.json"
+    assert checked.one("apigatewayv2.Api").inputs["tags"]["ConnectCheckedBy"]
+    assert not set(found) & set(variables(checked, "audio-processor")) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
+
+
+def test_where_everybody_is_trusted_nothing_claims_a_check() -> None:
+    found = variables(plain(), "router")
+    assert found["AUTH"] == "none"
+    assert not set(found) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
+    assert "ConnectCheckedBy" not in plain().one("apigatewayv2.Api").inputs["tags"]
+
+
+def test_the_processor_has_512_mb_and_a_minute_and_is_published() -> None:
+    made = complete().one("lambda.Function", "audio-processor").inputs
+    assert (made["memorySize"], made["timeout"], made["publish"]) == (512, 60, True)
+    assert made["name"] == f"{PREFIX}-audio-processor"
+    alias = complete().one("lambda.Alias", "audio-processor").inputs
+    assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
+
+
+def test_its_size_concurrency_and_version_are_settings() -> None:
+    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20, "liveVersion": "3"})
+    made = changed.one("lambda.Function", "audio-processor").inputs
+    assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
+    assert changed.one("lambda.Alias", "audio-processor").inputs["functionVersion"] == "3"
+
+
+def test_the_router_answers_before_api_gateway_gives_up() -> None:
+    assert plain().one("lambda.Function", "router").inputs["timeout"] < 29
+
+
+def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_lands_nowhere() -> None:
+    assert complete().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
+        "functionName": f"{PREFIX}-audio-processor",
+        "qualifier": "live",
+        "maximumRetryAttempts": 0,
+        "maximumEventAgeInSeconds": 60,
+    }
+    tags = complete().one("lambda.Function", "audio-processor").inputs["tags"]
+    assert tags["Reason"] == LOST_BECAUSE
+    assert "audio" in LOST_BECAUSE
+
+
+def test_the_routers_sweep_is_parked_when_it_fails() -> None:
+    invoke = complete().one("lambda.FunctionEventInvokeConfig", "router").inputs
+    assert invoke["qualifier"] == "live"
+    parked = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed"
+    assert invoke["destinationConfig"] == {"onFailure": {"destination": parked}}
+    assert complete().one("sqs.Queue", "router-failed").inputs["name"] == f"{PREFIX}-router-failed"
+    assert "Reason" not in complete().one("lambda.Function", "router").inputs["tags"]
+
+
+def test_lost_utterances_are_looked_for_every_minute() -> None:
+    schedule = complete().one("scheduler.Schedule").inputs
+    assert schedule["scheduleExpression"] == "rate(1 minute)"
+    assert (schedule["target"]["arn"], schedule["target"]["input"]) == (f"{ROUTER}:live", '{"kind": "sweep"}')
+
+
+def test_lambda_tells_of_memory_where_an_alarm_reads_it() -> None:
+    levels = {
+        one.inputs["name"]: one.inputs["loggingConfig"]["systemLogLevel"] for one in complete().all("lambda.Function")
+    }
+    assert levels == {f"{PREFIX}-audio-processor": "INFO", f"{PREFIX}-router": "WARN"}
+
+
+def table(name: str, recorded: Recorded | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = (recorded or complete()).one("dynamodb.Table", name).inputs
+    return found
+
+
+def test_sessions_are_found_by_their_id() -> None:
+    found = table("sessions")
+    assert (found["hashKey"], found.get("rangeKey")) == ("session_id", None)
+    assert found["attributes"] == [{"name": "session_id", "type": "S"}]
+    assert found["globalSecondaryIndexes"] == []
+
+
+def test_what_is_live_has_a_sparse_index_of_what_is_due_that_copies_nothing() -> None:
+    found = table("live")
+    assert found["hashKey"] == "pk"
+    assert found["attributes"] == [
+        {"name": "pk", "type": "S"},
+        {"name": "watched", "type": "S"},
+        {"name": "due_ms", "type": "N"},
+    ]
+    (index,) = found["globalSecondaryIndexes"]
+    assert (index["name"], index["projectionType"]) == ("due", "KEYS_ONLY")
+    assert index["keySchemas"] == [
+        {"attributeName": "watched", "keyType": "HASH"},
+        {"attributeName": "due_ms", "keyType": "RANGE"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["sessions", "live"])
+def test_items_expire_and_are_in_no_backup_for_a_reason(name: str) -> None:
+    found = table(name)
+    assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
+    assert found["billingMode"] == "PAY_PER_REQUEST"
+    assert found["deletionProtectionEnabled"] is True
+    assert found["tags"]["Backup"] == "none"
+    assert len(found["tags"]["Reason"]) >= 15
+
+
+def test_there_is_a_route_for_every_action_and_for_all_else() -> None:
+    keys = {one.inputs["routeKey"] for one in complete().all("apigatewayv2.Route")}
+    assert keys == {"$connect", "$default", "$disconnect", *REQUESTS}
+    (integration,) = complete().all("apigatewayv2.Integration")
+    assert integration.inputs["integrationUri"].endswith(f"/functions/{ROUTER}:live/invocations")
+
+
+def test_the_stage_lets_in_as_much_as_the_settings_say() -> None:
+    def throttle(recorded: Recorded) -> tuple[Any, ...]:
+        stage = recorded.one("apigatewayv2.Stage").inputs
+        limits = stage["defaultRouteSettings"]
+        return stage["name"], limits["throttlingRateLimit"], limits["throttlingBurstLimit"]
+
+    assert throttle(plain()) == ("live", 100, 200)
+    busier = transcription(socket={"stage": "v2", "requestsPerSecond": 7, "burst": 9})
+    assert throttle(busier) == ("v2", 7, 9)
