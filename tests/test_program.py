@@ -143,6 +143,13 @@ def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> 
     }
 
 
+def test_a_frontend_is_told_what_the_settings_say() -> None:
+    sessions = {"inFlight": 2, "pingSeconds": 60, "hours": 1.5}
+    found = program.run(changed("dev", "transcription", sessions=sessions), PreviewProvider(), preview=True)
+    told = found.outputs["frontend"]["transcription"]
+    assert (told["inFlight"], told["pingSeconds"], told["sessionHours"]) == (2, 60, 1.5)
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "key", "expected"),
     [

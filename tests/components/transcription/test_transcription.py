@@ -82,6 +82,13 @@ def test_the_router_knows_whom_to_call_and_how_much_a_user_may_use() -> None:
     assert [found[name] for name in tables] == [variables(complete(), "audio-processor")[name] for name in tables]
 
 
+def test_what_a_user_may_use_is_a_setting() -> None:
+    given = {"inFlight": 2, "perUser": 7, "hours": 1, "directSeconds": 60}
+    found = variables(transcription(sessions=given, structuredLogging=False), "router")
+    assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("2", "7", "3600")
+    assert (found["DIRECT_SECONDS"], found["STRUCTURED_LOGGING"]) == ("60", "false")
+
+
 def test_the_processors_own_model_reads_its_environment_back() -> None:
     found = ProcessorEnvironment.model_validate(variables(complete(), "audio-processor"))
     assert (found.partial_results_enabled, found.min_stability_threshold, found.max_buffer_timeout) == (True, 0.85, 5)
