@@ -15,7 +15,8 @@ from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import catalogue_doc
 from guardrails.pricing import cost_doc
-from handlers.transcription.messages import REQUESTS, RESPONSES, Message
+from handlers.common.messages import Message
+from handlers.transcription.messages import REQUESTS, RESPONSES
 from local import ROOT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -17,17 +17,18 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.clients import CONFIG
+from handlers.common.connections import Connections
 from handlers.common.logging import EventLog, hashed
+from handlers.common.messages import Message
 from handlers.transcription.addresses import signer
 from handlers.transcription.audio import Utterance, utterance
 from handlers.transcription.captions import Captions
-from handlers.transcription.connections import Connections
 from handlers.transcription.delivery import ClientGone, Delivery
 from handlers.transcription.environment import ProcessorEnvironment
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Again, Done, Message, Resend
+from handlers.transcription.messages import Again, Done, Resend
 from handlers.transcription.metrics import Metrics
 from handlers.transcription.sessions import Session, Sessions
 from handlers.transcription.signing import StreamRequest

@@ -10,14 +10,15 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
+from handlers.common.messages import Message
 from handlers.transcription.captions import Caption, Kind
-from handlers.transcription.connections import Connections
 from handlers.transcription.duplicates import normalised
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import caption_key, flight_key
 from handlers.transcription.live_table import Claim, LiveTable
-from handlers.transcription.messages import CaptionMessage, Message, Retract
+from handlers.transcription.messages import CaptionMessage, Retract
 from handlers.transcription.sessions import Session
 from handlers.transcription.work import Work
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from handlers.common.errors import HandlerError
 from handlers.common.oidc import Caller, InvalidToken, Reason
+from handlers.common.sockets import SocketCode
 from handlers.common.users import user_id
 from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, Code
@@ -33,7 +34,8 @@ class Gate:
         offers = _offers(headers)
         if PROTOCOL not in offers:
             raise HandlerError(
-                Code.MALFORMED_MESSAGE, f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>."
+                SocketCode.MALFORMED_MESSAGE,
+                f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
             )
         if self._verifier is None:
             return user_id("none", _after(USER_PREFIX, offers) or NOBODY)

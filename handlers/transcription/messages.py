@@ -7,10 +7,10 @@ can speak with an older platform; what is known is held to its bounds before any
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from handlers.common.messages import Answer, Message, MessageId, Request
 from handlers.transcription.audio import SAMPLE_RATES, Encoding
 from handlers.transcription.thresholds import SessionSettings
 
@@ -18,17 +18,14 @@ TOKEN_PREFIX = "bearer."  # noqa: S105 - how a token is marked, no token
 USER_PREFIX = "user."
 """Beside `auth: none` only, where anybody may be anybody."""
 
-MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
 class Code(StrEnum):
-    """What can be wrong with a message."""
+    """What can be wrong with a message that is one."""
 
-    MALFORMED_MESSAGE = "MALFORMED_MESSAGE"
-    UNKNOWN_ACTION = "UNKNOWN_ACTION"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     SESSION_UNKNOWN = "SESSION_UNKNOWN"
     SESSION_CLOSED = "SESSION_CLOSED"
@@ -36,28 +33,6 @@ class Code(StrEnum):
     BUSY = "BUSY"
     BAD_AUDIO = "BAD_AUDIO"
     UNAVAILABLE = "UNAVAILABLE"
-    INTERNAL = "INTERNAL"
-
-
-class Message(BaseModel):
-    """Base of all messages: camelCase outside."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
-
-
-class Request(Message):
-    """What every message of a client has."""
-
-    id: MessageId | None = None
-    """The client's name for this message; its answer carries it."""
 
 
 class Spoken(Request):
@@ -125,12 +100,6 @@ class Again(Message):
     utterance: MessageId
     from_ms: int
     """Its captions hold up to here; those that begin later go."""
-
-
-class Answer(Message):
-    """What every answer to a client's message has."""
-
-    id: MessageId | None = None
 
 
 class Opened(Answer):

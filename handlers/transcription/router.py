@@ -4,35 +4,34 @@ Each message is parsed before anything looks at it, and gets exactly one answer.
 `{"kind": …}` instead of an event of API Gateway's: `open` makes a session for somebody, `sweep` tells of what was lost.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
 
 from handlers.common.clients import CONFIG
-from handlers.common.errors import HandlerError, http_error, malformed, socket_error
+from handlers.common.connections import Connections
+from handlers.common.errors import HandlerError, http_error
 from handlers.common.jwks import KeySet
 from handlers.common.logging import EventLog, hashed
+from handlers.common.messages import Answer, Request
 from handlers.common.oidc import Verifier
+from handlers.common.sockets import Response, Talk
 from handlers.transcription.addresses import signer
-from handlers.transcription.connections import Connections
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
 from handlers.transcription.flight import Flight
 from handlers.transcription.gate import Gate
 from handlers.transcription.live import Connection, connection_key
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import REQUESTS, Again, Answer, Code, Open, Resend
+from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend
 from handlers.transcription.routes import Caller, Limits, Routes
 from handlers.transcription.sessions import Sessions
 from handlers.transcription.work import Work
 
-Response = dict[str, Any]
 FLIGHT_PREFIX = "flight#"
 
 
@@ -48,6 +47,7 @@ class Router:
         self._connections = connections
         self._gate = gate
         self._log = log
+        self._talk = Talk(REQUESTS, log)
         self._answers: Mapping[str, Callable[[Caller, Any], Answer]] = {
             "open": routes.open,
             "audio": routes.audio,
@@ -68,7 +68,8 @@ class Router:
                 self._routes.left(context["connectionId"])
                 return {"statusCode": 200}
             case _:
-                return self._message(event.get("body") or "", context)
+                act = partial(self._act, context["connectionId"])
+                return self._talk.answer(event.get("body") or "", context, act)
 
     def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
         try:
@@ -80,34 +81,11 @@ class Router:
         self._live.change(Connection, key, lambda _: (Connection(user=user), None))
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
-    def _message(self, body: str, context: Mapping[str, Any]) -> Response:
-        message_id: str | None = None
-        try:
-            content = _content(body)
-            message_id = _named(content)
-            answer = self._answered(content, context["connectionId"])
-        except HandlerError as error:
-            self._log.info("message_refused", code=error.code, route=context["routeKey"])
-            return _sent(socket_error(error, context["requestId"], message_id))
-        except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and the connection stays
-            self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
-            return _sent(socket_error(error, context["requestId"], message_id))
-        named = answer.model_copy(update={"id": message_id})
-        return _sent(named.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-    def _answered(self, content: Mapping[str, Any], connection_id: str) -> Answer:
-        action = content.get("action")
-        model = REQUESTS.get(action) if isinstance(action, str) else None
-        if model is None:
-            raise HandlerError(Code.UNKNOWN_ACTION, f"action must be one of {', '.join(REQUESTS)}.")
-        try:
-            message = model.model_validate(content)
-        except ValidationError as error:
-            raise malformed(error) from None
+    def _act(self, connection_id: str, action: str, message: Request) -> Answer:
         user = self._live.read(Connection, connection_key(connection_id)).user
         if not user:
             raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
-        return self._answers[str(action)](Caller(user, connection_id), message)
+        return self._answers[action](Caller(user, connection_id), message)
 
     def _operate(self, event: Mapping[str, Any], now_ms: int) -> Response:
         match event["kind"]:
@@ -141,26 +119,6 @@ class Router:
 def _swept(flight: Flight, now_ms: int) -> tuple[Flight, tuple[str, tuple[Again, ...]]]:
     swept, lost = flight.swept(now_ms)
     return swept, (flight.connection, tuple(Again(utterance=one, from_ms=0) for one in lost))
-
-
-def _content(body: str) -> Mapping[str, Any]:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise HandlerError(Code.MALFORMED_MESSAGE, "A message is one JSON object.")
-    return content
-
-
-def _named(content: Mapping[str, Any]) -> str | None:
-    """The client's name for its message, if it is one that may be given back."""
-    name = content.get("id")
-    return name if isinstance(name, str) and len(name) <= 64 and name.isprintable() else None
-
-
-def _sent(message: Mapping[str, Any]) -> Response:
-    return {"statusCode": 200, "body": json.dumps(message)}
 
 
 @cache

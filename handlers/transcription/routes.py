@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.errors import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hashed
+from handlers.common.messages import Answer
 from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.transcription.audio import BadAudio, utterance
 from handlers.transcription.flight import Flight, Standing, Taken
@@ -23,7 +24,6 @@ from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import (
     Accepted,
     Again,
-    Answer,
     Audio,
     Close,
     Closed,

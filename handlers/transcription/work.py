@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from handlers.transcription.messages import MessageId, SessionId
+from handlers.common.messages import MessageId
+from handlers.transcription.messages import SessionId
 
 
 class Work(BaseModel):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
-from handlers.transcription.connections import Connections
+from handlers.common.messages import Message
 from handlers.transcription.gate import Gate
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Message
 from handlers.transcription.router import Router
 from handlers.transcription.routes import Limits, Routes
 from handlers.transcription.sessions import Sessions

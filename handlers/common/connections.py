@@ -6,7 +6,7 @@ address: never from anything in an event.
 
 from typing import Any
 
-from handlers.transcription.messages import Message
+from handlers.common.messages import Message
 
 
 class Connections:

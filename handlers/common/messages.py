@@ -1,0 +1,35 @@
+"""What all messages over WebSockets share: camelCase outside, unknown fields ignored, and a name that comes back."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
+
+class Message(BaseModel):
+    """Base of all messages."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Request(Message):
+    """What every message of a client has."""
+
+    id: MessageId | None = None
+    """The client's name for this message; its answer carries it."""
+
+
+class Answer(Message):
+    """What every answer to a client's message has."""
+
+    id: MessageId | None = None
