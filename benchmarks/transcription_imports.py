@@ -1,0 +1,137 @@
+"""What transcription's functions load before they can answer: fresh processes, with and without compiled modules.
+
+The modules are those of the deployed zip and of the layer's lock. Lambda's file systems for both can only be read, so
+what is not compiled there is compiled at each cold start; boto3 and the standard library are the runtime's and compiled.
+"""
+
+import compileall
+import io
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.transcription_figures import verdict
+from components.blocks.archive import ROOT, zipped
+
+ROUNDS = 9
+AIM_MS = 200
+FUNCTIONS = {"audio_processor": "_processor", "router": "_router"}
+"""What makes what a container keeps."""
+RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
+LOCKED = re.compile(r"^([a-z0-9_.-]+)==", re.MULTILINE)
+"""A line of the layer's lock."""
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://localhost",
+    "SESSIONS_TABLE_NAME": "sessions",
+    "LIVE_TABLE_NAME": "live",
+    "PROCESSOR": "arn:aws:lambda:us-east-1:000000000000:function:processor:live",
+    "AUTH": "none",
+    "PATH": os.environ["PATH"],
+}
+
+# boto3 first, with all that the handlers take of it: what they load then is their own and the layer's.
+LOADING = """
+import importlib, json, sys, time
+sys.path.insert(0, sys.argv[1])
+begun = time.perf_counter()
+import boto3, botocore.auth, botocore.awsrequest, botocore.config, botocore.credentials, botocore.exceptions
+with_boto3, known = time.perf_counter(), {one for one in sys.modules if one.startswith("boto")}
+module = importlib.import_module("handlers.transcription." + sys.argv[2])
+loaded = time.perf_counter()
+assert {one for one in sys.modules if one.startswith("boto")} == known
+assert module.__file__.startswith(sys.argv[1])
+getattr(module, sys.argv[3])()
+ready = time.perf_counter()
+print(json.dumps({"boto3": with_boto3 - begun, "own and layer": loaded - with_boto3, "clients": ready - loaded}))
+"""
+
+
+def unpacked(folder: Path) -> None:
+    """The zip's files, and the layer's as sources."""
+    zipfile.ZipFile(io.BytesIO(zipped("transcription"))).extractall(folder)
+    for name in LOCKED.findall((ROOT / "requirements" / "layer.txt").read_text()):
+        for file in distribution(name).files or ():
+            if ".." not in file.parts and file.suffix != ".pyc":
+                target = folder / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(file.locate()), target)
+
+
+def loaded(folder: Path, module: str) -> dict[str, float]:
+    """Milliseconds of one fresh process."""
+    command = [sys.executable, "-I", "-B", "-c", LOADING, str(folder), module, FUNCTIONS[module]]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=folder, check=True, capture_output=True, text=True)
+    return {name: seconds * 1000 for name, seconds in json.loads(done.stdout).items()}
+
+
+def shares(folder: Path, module: str) -> dict[str, float]:
+    """Milliseconds of each origin's own modules, as the interpreter times them, in whatever order they come."""
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import handlers.transcription.{module}"
+    command = [sys.executable, "-I", "-B", "-X", "importtime", "-c", code]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=folder, check=True, capture_output=True, text=True)
+    found = {"handlers": 0.0, "the layer": 0.0, "boto3": 0.0, "standard library": 0.0}
+    for line in done.stderr.splitlines():
+        own, _, name = line.removeprefix("import time:").split("|")
+        if own.strip().isdecimal():
+            found[_origin(name.strip().partition(".")[0], folder)] += int(own) / 1000
+    return found
+
+
+def _origin(package: str, folder: Path) -> str:
+    if package in {"handlers", "boto3"}:
+        return package
+    if package in RUNTIME:
+        return "boto3"
+    return "the layer" if any(folder.glob(f"{package}*")) else "standard library"
+
+
+def main() -> None:
+    """Prints two tables."""
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        folders = {"sources": Path(one), "compiled": Path(other)}
+        for folder in folders.values():
+            unpacked(folder)
+        compileall.compile_dir(other, quiet=1)
+        cases = [(module, how) for module in FUNCTIONS for how in folders]
+        runs: dict[tuple[str, str], list[dict[str, float]]] = {case: [] for case in cases}
+        parts: dict[tuple[str, str], list[dict[str, float]]] = {case: [] for case in cases}
+        for number in range(ROUNDS + 1):
+            for module, how in cases:
+                times, origins = loaded(folders[how], module), shares(folders[how], module)
+                if number:  # the first fills the file caches
+                    runs[module, how].append({**times, "import": times["boto3"] + times["own and layer"]})
+                    parts[module, how].append(origins)
+    print(f"milliseconds, medians of {ROUNDS} fresh processes\n")
+    _table(runs)
+    print("\nof the imports, as -X importtime tells them\n")
+    _table(parts)
+    medians = {case: statistics.median(run["own and layer"] for run in found) for case, found in runs.items()}
+    print(f"\naim: own and layer < {AIM_MS} ms")
+    for (module, how), milliseconds in medians.items():
+        print(f"  {module}, {how}: {verdict(milliseconds, AIM_MS)}")
+
+
+def _table(runs: dict[tuple[str, str], list[dict[str, float]]]) -> None:
+    print(f"{'':18}" + "".join(f"{module}, {how}".rjust(28) for module, how in runs))
+    for name in next(iter(runs.values()))[0]:
+        print(
+            f"{name:18}" + "".join(f"{statistics.median(run[name] for run in found):28.1f}" for found in runs.values())
+        )
+
+
+if __name__ == "__main__":
+    main()
