@@ -26,15 +26,18 @@ CONFIG = Config(
 
 
 class EmulatorClients:
-    """One client a service, made when first asked for. Making one is not thread-safe, using it is."""
+    """One client a service, made when first asked for. Making one is not thread-safe, using it is.
 
-    def __init__(self, endpoint: str) -> None:
+    They are the owner's, unless other credentials are given: key, secret and session token.
+    """
+
+    def __init__(self, endpoint: str, credentials: tuple[str, str, str | None] = (KEY, KEY, None)) -> None:
         core = botocore.session.Session()
         for variable in ("config_file", "credentials_file"):
             core.set_config_variable(variable, os.devnull)
         core.set_config_variable("profile", None)
         core.set_config_variable("ignore_configured_endpoint_urls", value=True)
-        core.set_credentials(KEY, KEY)
+        core.set_credentials(*credentials)
         # boto3's types know services only by literal names.
         self._session: Any = boto3.Session(botocore_session=core, region_name=REGION)
         self._endpoint = endpoint

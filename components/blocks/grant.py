@@ -10,7 +10,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
@@ -18,6 +18,13 @@ import pulumi
 Condition = tuple[str, str, tuple[str, ...]]
 """Operator, key, values."""
 
+Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
+"""Operator → key → what it is compared with, as IAM writes them."""
+
+OWN_IDENTITY = "${cognito-identity.amazonaws.com:sub}"
+"""Stands, in a resource or a condition, for the identity id of whichever Cognito guest asks."""
+VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
+"""Policy variables that may be used, besides the global ones (`aws:…`)."""
 
 MISSING_FORMATS = {
     # The database has REST's form alone, with a method and a path. Of a WebSocket API's routes, `$connect` is the only
@@ -43,6 +50,7 @@ class Grant:
     conditions: tuple[Condition, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_conditions(self.conditions)
         for action in self.actions:
             formats = _resource_formats(action)
             for key in (key for _, key, _ in self.conditions):
@@ -56,21 +64,20 @@ class Grant:
         """Whether all its resources are known before anything exists."""
         return all(isinstance(resource, str) for resource in self.resources)
 
+    def when(self, conditions: Conditions) -> "Grant":
+        """The same under further conditions: all of them must hold."""
+        return replace(self, conditions=(*self.conditions, *_flat(conditions)))
+
 
 def grant(
     service: str,
     actions: Sequence[str],
     resources: pulumi.Input[str] | Sequence[pulumi.Input[str]],
-    conditions: Mapping[str, Mapping[str, str | Sequence[str]]] | None = None,
+    conditions: Conditions | None = None,
 ) -> Grant:
     """A grant of one service's actions: `grant("sqs", ["SendMessage"], arn)`."""
     listed = tuple(resources) if isinstance(resources, list | tuple) else (resources,)
-    flat = tuple(
-        (operator, key, (values,) if isinstance(values, str) else tuple(values))
-        for operator, keys in sorted((conditions or {}).items())
-        for key, values in sorted(keys.items())
-    )
-    return Grant(tuple(f"{service}:{action}" for action in actions), listed, flat)
+    return Grant(tuple(f"{service}:{action}" for action in actions), listed, _flat(conditions or {}))
 
 
 def documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
@@ -105,6 +112,14 @@ def _late_document(one: Grant) -> pulumi.Output[str]:
     return pulumi.Output.all(*one.resources).apply(resolved)
 
 
+def _flat(conditions: Conditions) -> tuple[Condition, ...]:
+    return tuple(
+        (operator, key, (values,) if isinstance(values, str) else tuple(values))
+        for operator, keys in sorted(conditions.items())
+        for key, values in sorted(keys.items())
+    )
+
+
 def _statement(actions: Sequence[str], resources: Sequence[str], conditions: Sequence[Condition]) -> dict[str, Any]:
     statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
     for operator, key, values in conditions:
@@ -133,6 +148,9 @@ def _resource_formats(action: str) -> tuple[str, ...]:
 
 
 def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
+    _check_variables(resource)
+    if "${" in "".join(resource.split(":", 5)[:5]):
+        raise GrantError(f"{resource} names nothing: IAM knows variables after an ARN's fifth colon only")
     levels = [form for form in formats if form != "*"]
     if resource == "*":
         if levels:
@@ -141,6 +159,23 @@ def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
     if not any(_could_match(resource, re.sub(r"\$\{[^}]+\}", "*", form)) for form in levels):
         wanted = " or ".join(levels) or "* (it has no resource level)"
         raise GrantError(f"{action} cannot have the resource {resource}: its resources look like {wanted}")
+
+
+def _check_conditions(conditions: Sequence[Condition]) -> None:
+    given = [(operator, key) for operator, key, _ in conditions]
+    if len(set(given)) < len(given):
+        raise GrantError(f"one of {given} is there twice: IAM would keep the last one alone")
+    for operator, key, values in conditions:
+        for value in values:
+            _check_variables(value)
+        if operator.startswith("ForAllValues:") and ("Null", key, ("false",)) not in conditions:
+            raise GrantError(f"{operator} holds where {key} is not there: ask for Null {key} to be false beside it")
+
+
+def _check_variables(text: str) -> None:
+    for name in re.findall(r"\$\{([^},]*)", text):
+        if name.strip() not in VARIABLES and not name.startswith("aws:"):
+            raise GrantError(f"{text} has the variable {name}, which has no value: nothing would ever match")
 
 
 def _check_condition_key(action: str, key: str) -> None:

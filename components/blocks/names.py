@@ -27,6 +27,7 @@ class Kind(Enum):
     EVENT_RULE = ("event rule", 64)
     FUNCTION = ("function", 64)
     GLUE_JOB = ("Glue job", 255)
+    IDENTITY_POOL = ("identity pool", 128)
     LAYER = ("layer", 64)
     QUEUE = ("queue", 80)
     ROLE = ("role", 64)

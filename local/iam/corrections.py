@@ -4,7 +4,7 @@ Each entry says what is wrong. Whatever is not listed is left to the emulator.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from local.iam.conditions import lowered
@@ -33,6 +33,9 @@ def corrected(
         # The emulator ignores the condition and allows.
         keys = leading_keys(body, hash_keys)
         return Request(action, resource, {LEADING_KEYS: keys} if keys else {})
+    if any("${" in text for one in documents for text in _texts(one)):
+        # The emulator takes a policy variable for its letters, and denies.
+        return Request(action, resource)
     return None
 
 
@@ -77,6 +80,18 @@ def _of_query(holder: Body, hash_keys: Sequence[str]) -> list[str]:
         if names.get(name, name) in hash_keys
         for value in values.get(placeholder, {}).values()
     ]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text within a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _asks_for(document: Mapping[str, Any], key: str) -> bool:

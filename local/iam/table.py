@@ -6,6 +6,7 @@ always an error, and it names action and role.
 
 import fnmatch
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,11 +31,11 @@ class Granted:
         return f"{self.role} may {self.action} on {self.resource}"
 
     def covers(self, decision: Decision) -> bool:
-        """Whether this is what allowed it."""
+        """Whether this is what allowed it; a policy variable stands for whatever it was."""
         return (
             decision.role == self.role
             and matches_action(decision.action, self.action)
-            and matches_resource(decision.resource, self.resource)
+            and matches_resource(decision.resource, re.sub(r"\$\{[^}]*\}", "*", self.resource))
         )
 
 

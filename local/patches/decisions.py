@@ -45,7 +45,9 @@ def install(recorder: Recorder) -> None:
             return result
         role = caller["userArn"].split("/")[1]
         keys = resolve(access_key, get_account_id()).keys
-        request = _corrected(role, action, resource_arn, {**keys, **(service_context or {})})
+        # What a bucket's policy forbids, for instance, no policy of a role allows.
+        forbidden = result is not None and result.decision == "Deny"
+        request = None if forbidden else _corrected(role, action, resource_arn, {**keys, **(service_context or {})})
         if request is None:
             verdict = Verdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))

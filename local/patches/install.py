@@ -5,7 +5,7 @@ from pathlib import Path
 from ministack import app
 
 from local.iam.decisions import Recorder
-from local.patches import decisions, errors, glue_runs, integrations, transport, websockets, workflow_roles
+from local.patches import decisions, errors, glue_runs, guests, integrations, transport, websockets, workflow_roles
 from local.patches.queues import Queues
 from local.patches.service_roles import ServiceRoles
 
@@ -24,6 +24,7 @@ def install(folder: Path) -> None:
     roles = ServiceRoles(recorder)
     transport.install()
     decisions.install(recorder)
+    guests.install()
     roles.install()
     Queues(roles).install()
     errors.install()

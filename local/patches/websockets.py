@@ -2,7 +2,7 @@
 
 The emulator forgets the subprotocol that `$connect` returned (browsers then close), hides the status of a refused
 `$connect`, calls functions past their logs, their concurrency and the permission to be called, sends tracebacks to
-clients, answers from routes that have no response, and takes messages of any size.
+clients, answers from routes that have no response, takes messages of any size, and does not say who signed a handshake.
 """
 
 import contextvars
@@ -28,6 +28,7 @@ from local.patches.socket_answers import (
     header_name,
     refusal_message,
 )
+from local.patches.websocket_identity import signer
 
 GATEWAY = {"Service": "apigateway.amazonaws.com"}
 UNSUPPORTED_DATA = 1003
@@ -163,6 +164,8 @@ async def _invoked(
         context = reached(apigateway, "_ws_request_context")(
             api_id, route["routeKey"], stage, connection_id, event_type, request_id, source_ip, headers
         )
+        if event_type == "CONNECT":
+            context["identity"] |= signer(route, headers, named.get("query_params"))
         event = _event(event_type, {**context, "connectedAt": connection.since}, body, headers, named)
         result = await reached(concurrency, "run_reentrant")(
             reached(lambda_svc, "_execute_function_with_config_scope"),

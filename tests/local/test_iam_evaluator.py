@@ -28,6 +28,13 @@ def when(operator: str, key: str, value: Any) -> dict[str, Any]:
     return allow(condition={operator: {key: value}})
 
 
+OWN = allow(
+    condition={
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+)
+
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
     ("nothing is said", [], {}, IMPLICIT),
     ("named", [allow()], {}, ALLOW),
@@ -85,7 +92,21 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
     ("a variable without a value matches nothing", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["#1"]}, IMPLICIT),
     ("a wildcard in a variable's value is a letter", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")],
      {KEYS: ["you#1"], SUB: "*"}, IMPLICIT),
-    ("a variable in a resource", [allow(resource="arn:aws:s3:::b/${aws:userid}/*")], {}, IMPLICIT),
+    ("a variable in a resource", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "sessions"}, ALLOW),
+    ("a variable in a resource, somebody else's", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "session"}, IMPLICIT),
+    ("a variable in a resource, without a value", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {}, IMPLICIT),
+    ("a variable in a resource is no wildcard", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "*"}, IMPLICIT),
+    ("a variable in a resource that is not to the letter", [allow(resource="arn:aws:s3:::b/${aws:userid}/*")], {}, IMPLICIT),
+    ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
+    ("a guest's own key, and `Null` beside it", [OWN], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
+    ("one of two keys is another's", [OWN], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
+    ("no key, which ForAllValues forgives and `Null` does not", [OWN], {SUB: "me"}, IMPLICIT),
+    ("an empty list of keys", [OWN], {KEYS: [], SUB: "me"}, IMPLICIT),
+    ("a guest's key by somebody who is no guest", [OWN], {KEYS: ["me#1"]}, IMPLICIT),
+    ("a key that only starts like a guest", [OWN], {KEYS: ["me2#1"], SUB: "me"}, IMPLICIT),
+    ("Null true of a key that is", [when("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
+    ("Null in any case", [when("Null", KEYS, "False")], {KEYS: ["a"]}, ALLOW),
+    ("Null of a key with one value", [when("Null", SUB, "false")], {SUB: "me"}, ALLOW),
     ("a variable's default", [when("StringEquals", "s3:prefix", "${aws:userid, 'guest'}")], {"s3:prefix": "guest"}, ALLOW),
     ("a literal star", [when("StringLike", "s3:prefix", "a${*}")], {"s3:prefix": "ab"}, IMPLICIT),
     ("a literal star matches a star", [when("StringLike", "s3:prefix", "a${*}")], {"s3:prefix": "a*"}, ALLOW),

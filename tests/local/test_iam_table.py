@@ -7,7 +7,7 @@ import pytest
 
 from local.iam.corrections import corrected, leading_keys
 from local.iam.decisions import Decision, Recorder, read
-from local.iam.evaluator import Verdict
+from local.iam.evaluator import Request, Verdict
 from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
 
 pytestmark = pytest.mark.unit
@@ -101,6 +101,14 @@ def test_decisions_are_read_back_from_a_mark_on(tmp_path: Path) -> None:
     assert len(read(path)) == 2
 
 
+def test_a_grant_with_a_policy_variable_is_used_by_whoever_the_variable_stands_for() -> None:
+    own = Granted(ROLE, "s3:PutObject", "arn:aws:s3:::b/queries/${cognito-identity.amazonaws.com:sub}/*")
+    used = decided("s3:PutObject", resource="arn:aws:s3:::b/queries/us-east-1:0001/question.webm")
+    assert table([own], [used], [], PREFIX).used == (own,)
+    elsewhere = decided("s3:PutObject", resource="arn:aws:s3:::b/lectures/us-east-1:0001/lecture.mp3")
+    assert table([own], [elsewhere], [], PREFIX).never_used == (own,)
+
+
 def conditioned(operator: str, key: str) -> list[dict[str, Any]]:
     return [{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {operator: {key: "x"}}}}]
 
@@ -117,6 +125,22 @@ def test_a_metric_is_judged_by_its_namespace() -> None:
     request = corrected("cloudwatch:PutMetricData", "*", {"Namespace": "Polyphony"}, [], [])
     assert request is not None
     assert request.context == {"cloudwatch:namespace": "Polyphony"}
+
+
+@pytest.mark.parametrize(
+    ("document", "again"),
+    [
+        ({"Statement": {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/${aws:userid}/*"}}, True),
+        ({"Statement": [{"Action": ["s3:PutObject"], "Resource": ["arn:aws:s3:::b/${aws:userid}/*"]}]}, True),
+        ({"Statement": [{"Condition": {"StringLike": {"s3:prefix": "${aws:userid}/*"}}}]}, True),
+        ({"Statement": [{"Condition": {"StringLike": {"s3:prefix": "queries/*"}}}]}, False),
+        ({"Statement": []}, False),
+    ],
+    ids=["in a resource", "in a list", "in a condition", "none", "nothing"],
+)
+def test_whatever_a_role_with_policy_variables_does_is_judged_again(document: dict[str, Any], again: bool) -> None:
+    request = corrected("s3:PutObject", "arn:aws:s3:::b/k", {}, [{"Statement": []}, document], [])
+    assert request == (Request("s3:PutObject", "arn:aws:s3:::b/k") if again else None)
 
 
 def test_dynamodb_is_judged_again_only_where_a_policy_asks_for_leading_keys() -> None:

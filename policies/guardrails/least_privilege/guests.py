@@ -4,13 +4,16 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.iam import Statement, listed, statements
+from guardrails.iam import Statement, listed, matches, statements
 from guardrails.least_privilege.escalation import documents_of
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
+SERVICES = ("dynamodb", "execute-api", "s3")
+"""What a page calls by itself. Cognito's own list for guests is longer, but has no Bedrock, Step Functions or EventBridge:
+https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""
 
 
 def _is_guest(role: Judged, stack: Stack) -> bool:
@@ -19,7 +22,7 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
         if role in attachment.references.get("roles", ()):
             return True
         try:
-            if f":role/{role.props.get('name')}" in str(attachment.at("roles", "unauthenticated")):
+            if str(attachment.at("roles", "unauthenticated")).endswith(f":role/{role.props.get('name')}"):
                 return True
         except UnknownValueError:
             continue
@@ -27,21 +30,39 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
         trust = statements(role.props.get("assumeRolePolicy"))
     except UnknownValueError:  # the pool's id; its attachment has spoken already
         return False
-    return any("unauthenticated" in one.values("cognito-identity.amazonaws.com:amr") for one in trust)
+    kinds = (kind for one in trust for kind in one.values("cognito-identity.amazonaws.com:amr"))
+    return any(matches("unauthenticated", kind) for kind in kinds)
+
+
+def _allowed(role: Judged, stack: Stack) -> Iterator[Statement]:
+    for document in documents_of(role, stack) if _is_guest(role, stack) else ():
+        yield from (one for one in statements(document.props.get("policy")) if one.allows)
 
 
 def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:
-    for document in documents_of(role, stack) if _is_guest(role, stack) else ():
-        for statement in statements(document.props.get("policy")):
-            if statement.allows and any(action.startswith((f"{service}:", "*")) for action in statement.actions):
-                yield statement
+    for statement in _allowed(role, stack):
+        if any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions):
+            yield statement
+
+
+def _is_own(pattern: str) -> bool:
+    """Whether all that a pattern covers has the guest's identity in one and the same place."""
+    before, own, _ = pattern.partition(OWN_ID)
+    return bool(own) and not any(wildcard in before for wildcard in "*?")
+
+
+def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
+    for statement in _allowed(role, stack):
+        for action in statement.actions:
+            if action.partition(":")[0].lower() not in SERVICES:
+                yield f"Guests may {action}; they are anybody, and call {', '.join(SERVICES)} only."
 
 
 def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
     for statement in _granted(role, stack, "s3"):
         for resource in statement.resources:
-            own_prefix = any(OWN_ID in prefix for prefix in statement.values("s3:prefix"))
-            if OWN_ID not in resource and not own_prefix:
+            prefixes = statement.values("s3:prefix")
+            if not _is_own(resource) and not (prefixes and all(map(_is_own, prefixes))):
                 yield f"Guests may {', '.join(statement.actions)} on {resource}, which is other guests' too."
 
 
@@ -53,7 +74,7 @@ def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
             for value in listed(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
         ]
         what = f"Guests may {', '.join(statement.actions)} on {', '.join(statement.resources)}"
-        if not keys or not all(OWN_ID in key for key in keys):
+        if not keys or not all(_is_own(key) for key in keys):
             yield f"{what} without {LEADING_KEYS} being their own identity."
         elif str(statement.conditions.get("Null", {}).get(LEADING_KEYS)).lower() != "false":
             yield f"{what}; ForAllValues also holds for a request without any key."
@@ -84,6 +105,16 @@ POLICIES = (
         remedy=f"Compare {LEADING_KEYS} by ForAllValues with {OWN_ID}, and add Null: false beside it.",
         types=frozenset({ROLE}),
         check=_others_items,
+    ),
+    RelationPolicy(
+        name="guests-few-services",
+        group=Group.LEAST_PRIVILEGE,
+        severity=Severity.CRITICAL,
+        levels=ALWAYS,
+        description="Guests of an identity pool call S3, DynamoDB and execute-api, and no other service.",
+        remedy="Let a function do it for them, with a role of its own.",
+        types=frozenset({ROLE}),
+        check=_other_services,
     ),
     ResourcePolicy(
         name="cognito-no-classic-flow",

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks.grant import GrantError, document, documents, grant
+from components.blocks.grant import OWN_IDENTITY, GrantError, document, documents, grant
 from tests.engine import Engine
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
@@ -135,3 +135,65 @@ def test_an_arn_that_turns_out_wrong_is_refused_as_soon_as_it_is_known(engine: E
 
     with pytest.raises(GrantError, match="cannot have the resource"):
         engine.run(program)
+
+
+OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{OWN_IDENTITY}#*"}}
+NOT_NULL = {"Null": {"dynamodb:LeadingKeys": "false"}}
+
+
+def test_a_grant_may_end_at_whoever_asks() -> None:
+    objects = f"arn:aws:s3:::bucket/queries/{OWN_IDENTITY}/*"
+    items = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
+    listed = statements(document([grant("s3", ["PutObject"], objects), items]))
+    assert [one["Resource"] for one in listed] == [[TABLE], [objects]]
+    assert listed[0]["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+def test_further_conditions_are_added_to_those_that_are_there() -> None:
+    one = grant("dynamodb", ["GetItem"], TABLE, {"StringEquals": {"dynamodb:Select": "COUNT"}})
+    both = one.when({"StringEquals": {"aws:PrincipalTag/user": "x"}}).when({**OWN_KEYS, **NOT_NULL})
+    assert statements(document([both]))[0]["Condition"] == {
+        "StringEquals": {"dynamodb:Select": "COUNT", "aws:PrincipalTag/user": "x"},
+        **OWN_KEYS,
+        **NOT_NULL,
+    }
+    assert one.conditions == (("StringEquals", "dynamodb:Select", ("COUNT",)),)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{}, {"Null": {"dynamodb:LeadingKeys": "true"}}, {"Null": {"dynamodb:Attributes": "false"}}],
+    ids=["nothing", "the opposite", "another key"],
+)
+def test_a_condition_for_all_values_asks_for_one_too(beside: dict[str, dict[str, str]]) -> None:
+    with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
+        grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **beside})
+    with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
+        grant("dynamodb", ["GetItem"], TABLE).when({**OWN_KEYS, **beside})
+
+
+def test_one_condition_never_takes_the_place_of_another() -> None:
+    one = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
+    with pytest.raises(GrantError, match="there twice"):
+        one.when({"StringLike": {"s3:prefix": "*"}})
+
+
+@pytest.mark.parametrize("name", ["cognito-identity.amazonaws.com:subject", "sub", "", "aws"])
+def test_a_variable_that_nothing_gives_a_value_is_refused(name: str) -> None:
+    with pytest.raises(GrantError, match="which has no value"):
+        grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/${{{name}}}/*")
+    with pytest.raises(GrantError, match="which has no value"):
+        grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": f"${{{name}}}/*"}})
+
+
+@pytest.mark.parametrize("text", ["${aws:PrincipalTag/user}", "${aws:PrincipalTag/user, 'nobody'}", "a${*}", "${$}"])
+def test_global_variables_and_literal_letters_may_be_used(text: str) -> None:
+    assert grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/{text}/x").known
+
+
+def test_a_variable_stands_in_the_last_part_of_an_arn_only() -> None:
+    with pytest.raises(GrantError, match="fifth colon"):
+        grant("sqs", ["SendMessage"], "arn:aws:sqs:us-east-1:${aws:PrincipalAccount}:queue")

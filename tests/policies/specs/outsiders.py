@@ -129,6 +129,12 @@ SPECS = (
         ),
         "also holds for a request without any key",
     ),
+    guest(
+        "guests-few-services",
+        document(allow("execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/$connect")),
+        document(allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x")),
+        "Guests may states:StartExecution",
+    ),
     spec(
         "cognito-no-classic-flow",
         t.IDENTITY_POOL,

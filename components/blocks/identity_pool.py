@@ -1,0 +1,122 @@
+"""A Cognito identity pool for guests: anybody gets an identity and an hour's credentials of one role, and no more.
+
+What that role may do is the subsystem's decision, in grants that end at the guest's own identity: `own_objects` and
+`own_items` make them. The pool knows no signed-in users and has no other role.
+
+Credentials come by the enhanced flow alone (`GetId`, `GetCredentialsForIdentity`), the classic one stays off. In the
+enhanced flow Cognito gives its own session policy along for guests, and they may do what both it and the role allow:
+S3, DynamoDB and execute-api are within it, Bedrock, Step Functions and EventBridge are not. The credentials last an
+hour, which is also what a role's sessions last unless it says otherwise.
+https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cognito, iam
+
+from components.blocks.bucket import Bucket
+from components.blocks.grant import OWN_IDENTITY, Grant, documents
+from components.blocks.names import Kind
+from components.blocks.scope import Block, Scope
+from components.blocks.table import Table
+
+COGNITO = "cognito-identity.amazonaws.com"
+GUEST_SERVICES = frozenset({"dynamodb", "execute-api", "s3"})
+"""What guests may be granted at all: the services that a page calls by itself. For everything else there are functions."""
+LEADING_KEYS = "dynamodb:LeadingKeys"
+
+
+@dataclass(frozen=True)
+class IdentityPoolArgs:
+    """One pool."""
+
+    scope: Scope
+    logical_name: str
+    guest_grants: Sequence[Grant]
+
+
+class IdentityPool(Block):
+    """A pool, and the role of its guests."""
+
+    pool_id: pulumi.Output[str]
+    """What a page asks for an identity with; also what `$connect` is told that a caller is of."""
+
+    def __init__(self, what: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("IdentityPool", what, args.scope, opts)
+        _check(what, args.guest_grants)
+        scope = args.scope
+        self.name = scope.name(Kind.IDENTITY_POOL, what)
+        pool = cognito.IdentityPool(
+            self.part("pool"),
+            identity_pool_name=self.name,
+            allow_unauthenticated_identities=True,
+            allow_classic_flow=False,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        self.pool_id = pool.id
+        role_name = scope.name(Kind.ROLE, f"{what}-guest")
+        self.guest_role_arn = scope.context.global_arn("iam", f"role/{role_name}")
+        role = iam.Role(
+            self.part("guest-role"),
+            name=role_name,
+            assume_role_policy=pool.id.apply(guest_trust),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        policies = [
+            iam.RolePolicy(self.part(f"guest-{name}"), name=name, role=role.name, policy=text, opts=self.inside())
+            for index, text in enumerate(documents(args.guest_grants), 1)
+            for name in ["grants" if index == 1 else f"grants-{index}"]
+        ]
+        cognito.IdentityPoolRoleAttachment(
+            self.part("roles"),
+            identity_pool_id=pool.id,
+            roles={"unauthenticated": self.guest_role_arn},
+            opts=self.inside(role, *policies),
+        )
+        self.register_outputs({"poolId": self.pool_id, "guestRoleArn": self.guest_role_arn})
+
+
+def guest_trust(pool_id: str) -> str:
+    """The trust policy of a pool's guests: Cognito takes the role for this pool, and for nobody who is signed in.
+
+    The id is the only thing of it that AWS invents, so before a deployment the whole document is unknown.
+    """
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": COGNITO},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {f"{COGNITO}:aud": pool_id},
+            "ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"},
+        },
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+
+def own_objects(bucket: Bucket, folder: str, *actions: str) -> Grant:
+    """Permission on the objects below `<folder>/<identity id>/`."""
+    return bucket.grant(*actions, prefix=f"{folder}/{OWN_IDENTITY}/*")
+
+
+def own_items(table: Table, *actions: str) -> Grant:
+    """Permission on the items whose partition key is `<identity id>#…`.
+
+    `ForAllValues` also holds for a request that names no key, hence `Null` beside it.
+    """
+    return table.grant(*actions).when(
+        {"ForAllValues:StringLike": {LEADING_KEYS: f"{OWN_IDENTITY}#*"}, "Null": {LEADING_KEYS: "false"}}
+    )
+
+
+def _check(what: str, grants: Sequence[Grant]) -> None:
+    for action in (action for one in grants for action in one.actions):
+        if action.partition(":")[0] not in GUEST_SERVICES:
+            raise ValueError(
+                f"{what}: guests are not granted {action}: of {', '.join(sorted(GUEST_SERVICES))} only; "
+                "let a function do the rest"
+            )

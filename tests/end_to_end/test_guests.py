@@ -1,0 +1,389 @@
+"""Guests of an identity pool on an emulator of its own: each is who he is, and reaches what is his, and nothing else."""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
+
+from components.blocks import archive
+from local import emulator, program
+from local.aws import EmulatorClients
+from local.changes import Action
+from local.emulator import Emulator
+from local.engine import Engine
+from local.flows.guests import Guest
+from local.iam.decisions import Decision, read
+from local.iam.evaluator import Verdict
+from local.progress import Silent
+from local.stack_files import StackConfig
+from local.state import State
+from local.values import shown
+from tests.guests import with_guests
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
+
+CODE = """
+import json, os
+import boto3
+
+table = boto3.client("dynamodb")
+
+def handler(event, context):
+    context = event["requestContext"]
+    key = {"sessionId": {"S": "connection#" + context["connectionId"]}, "lectureId": {"S": "none"}}
+    if context["eventType"] == "CONNECT":
+        seen = {"seen": {"S": json.dumps(context["identity"])}}
+        table.put_item(TableName=os.environ["SESSIONS_TABLE"], Item={**key, **seen})
+    if context["eventType"] != "MESSAGE":
+        return {"statusCode": 200}
+    item = table.get_item(TableName=os.environ["SESSIONS_TABLE"], Key=key)["Item"]
+    said = {"seen": json.loads(item["seen"]["S"]), "now": context["identity"]}
+    return {"statusCode": 200, "body": json.dumps(said)}
+"""
+ACCOUNT = "123456789012"
+BUCKET = f"polyphony-test-ingestion-audio-{ACCOUNT}"
+TABLE = "polyphony-test-ingestion-sessions"
+ROLE = "polyphony-test-ingestion-visitors-guest"
+
+
+@dataclass
+class Live:
+    """Two pools, an API of the first one's guests and one of everybody, and whoever looks at it."""
+
+    emulator: Emulator
+    clients: EmulatorClients
+    state: State
+    outputs: dict[str, Any]
+    ids: Mapping[str, str]
+
+    def guest(self, pool: str = "pool") -> Guest:
+        return Guest.of(self.emulator.endpoint, self.outputs[pool])
+
+    def decisions(self) -> list[Decision]:
+        return read(self.emulator.folder / "decisions.jsonl")
+
+
+def ask(client: Connection, **message: Any) -> Any:
+    client.send(json.dumps({"action": "say", **message}))
+    return json.loads(client.recv(timeout=20))
+
+
+def code_of(call: Callable[[], object]) -> str:
+    """How a service refuses a call; empty where it does not."""
+    try:
+        call()
+    except ClientError as error:
+        code: str = error.response["Error"]["Code"]
+        return code
+    return ""
+
+
+def up(
+    clients: EmulatorClients, state: State, body: Callable[[], object] = with_guests
+) -> tuple[dict[str, Any], dict[str, Action]]:
+    done: dict[str, Action] = {}
+
+    class Heard(Silent):
+        def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+            done[urn.rpartition("::")[2]] = action
+
+    engine = Engine(clients, state, Heard())
+    ran = program.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+    engine.delete_gone(ran.graph)
+    assert engine.failures == []
+    return {name: shown(value) for name, value in ran.outputs.items()}, done
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder: Path = tmp_path_factory.mktemp("guests")
+    with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
+        zipped.writestr("echo.py", CODE)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(archive, "written", lambda _subsystem: folder / "echo.zip")
+    with emulator.start(folder / "emulator") as started, patch.context():
+        clients = EmulatorClients(started.emulator.endpoint)
+        clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
+        state = State.empty(folder / "state.json", "guests")
+        outputs, _ = up(clients, state)
+        ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
+        yield Live(started.emulator, clients, state, outputs, ids)
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused() -> None:
+    """Not the platform's: these guests have an emulator of their own, and are refused on purpose."""
+
+
+@pytest.fixture(scope="module")
+def one(live: Live) -> Guest:
+    return live.guest()
+
+
+@pytest.fixture(scope="module")
+def other(live: Live) -> Guest:
+    return live.guest()
+
+
+def test_each_guest_is_seen_as_himself(live: Live, one: Guest, other: Guest) -> None:
+    assert one.identity_id != other.identity_id
+    for guest in (one, other):
+        with guest.connect(live.outputs["url"]) as client:
+            seen = ask(client)["seen"]
+        assert seen["cognitoIdentityId"] == guest.identity_id
+        assert seen["cognitoIdentityPoolId"] == live.outputs["pool"]
+        assert seen["cognitoAuthenticationType"] == "unauthenticated"
+        assert seen["cognitoAuthenticationProvider"] is None
+        assert seen["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
+        assert seen["caller"] == seen["user"]
+        assert seen["caller"].endswith(":CognitoIdentityCredentials")
+        assert seen["sourceIp"] == "127.0.0.1"
+
+
+def test_a_guest_who_comes_again_is_the_same(live: Live, one: Guest) -> None:
+    again = Guest.again(live.emulator.endpoint, one.identity_id)
+    assert again.credentials.access_key != one.credentials.access_key
+    with again.connect(live.outputs["url"]) as client:
+        assert ask(client)["seen"]["cognitoIdentityId"] == one.identity_id
+
+
+def test_later_messages_say_nobody_and_what_they_claim_changes_nothing(live: Live, one: Guest, other: Guest) -> None:
+    forged = {"cognitoIdentityId": other.identity_id}
+    with one.connect(live.outputs["url"]) as client:
+        answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
+    assert answer["seen"]["cognitoIdentityId"] == one.identity_id
+    assert "cognitoIdentityId" not in answer["now"]
+
+
+def test_a_signature_that_nobody_checks_makes_nobody(live: Live, one: Guest) -> None:
+    with one.connect(live.outputs["open"]) as client:
+        seen = ask(client)["seen"]
+    assert {name for name, value in seen.items() if value is not None} == {"sourceIp", "userAgent"}
+    assert seen["cognitoIdentityId"] is None
+
+
+def refusal(url: str) -> int:
+    with pytest.raises(InvalidStatus) as refused:
+        connect(url, proxy=None)
+    return refused.value.response.status_code
+
+
+def changed(url: str, **changes: str | None) -> str:
+    address = urlsplit(url)
+    query = {name: value for name, value in {**dict(parse_qsl(address.query)), **changes}.items() if value is not None}
+    return address._replace(query=urlencode(query)).geturl()
+
+
+def test_an_unsigned_handshake_is_refused(live: Live) -> None:
+    assert refusal(live.outputs["url"]) == 403
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"X-Amz-Signature": "0" * 64},
+        {"X-Amz-Signature": None},
+        {"X-Amz-Security-Token": None},
+        {"X-Amz-Security-Token": "another"},
+        {"X-Amz-Date": "20200101T000000Z"},
+        {"added": "later"},
+    ],
+    ids=["another signature", "none", "no token", "another token", "an old one", "another address"],
+)
+def test_a_handshake_that_is_signed_wrongly_is_refused(live: Live, one: Guest, changes: dict[str, str | None]) -> None:
+    assert refusal(changed(one.signed_url(live.outputs["url"]), **changes)) == 403
+
+
+def test_nobody_connects_with_another_guests_key_and_his_own_secret(live: Live, one: Guest, other: Guest) -> None:
+    mixed = Credentials(other.credentials.access_key, one.credentials.secret_key, other.credentials.token)
+    assert refusal(Guest(one.identity_id, mixed, one.client).signed_url(live.outputs["url"])) == 403
+
+
+def test_a_guest_of_another_pool_without_the_grant_is_refused(live: Live) -> None:
+    assert refusal(live.guest("others").signed_url(live.outputs["url"])) == 403
+    [decision] = {one for one in live.decisions() if one.role.endswith("others-guest") and "execute-api" in one.action}
+    assert decision.verdict is Verdict.IMPLICIT_DENY
+
+
+def put(guest: Guest, key: str) -> str:
+    return code_of(lambda: guest.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"audio"))
+
+
+def test_a_guest_uploads_below_his_own_prefix_only(one: Guest, other: Guest) -> None:
+    assert put(one, f"queries/{one.identity_id}/question.webm") == ""
+    for key in (
+        f"queries/{other.identity_id}/question.webm",
+        f"queries/{one.identity_id}",
+        f"queries/{one.identity_id}x/question.webm",
+        f"queries/../queries/{other.identity_id}/question.webm",
+        f"lectures/{one.identity_id}/lecture.mp3",
+        "queries/*/question.webm",
+        "queries/${cognito-identity.amazonaws.com:sub}/question.webm",
+    ):
+        assert put(one, key) == "AccessDenied", key
+
+
+def test_a_guest_reads_lists_and_deletes_nothing_not_even_his_own(one: Guest) -> None:
+    s3, key = one.client("s3"), f"queries/{one.identity_id}/question.webm"
+    assert code_of(lambda: s3.get_object(Bucket=BUCKET, Key=key)) == "AccessDenied"
+    assert code_of(lambda: s3.delete_object(Bucket=BUCKET, Key=key)) == "AccessDenied"
+    assert code_of(lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"queries/{one.identity_id}/")) == "AccessDenied"
+
+
+def test_what_a_bucket_forbids_stays_forbidden(live: Live, one: Guest) -> None:
+    s3 = live.clients("s3")
+    before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
+    document = json.loads(before)
+    document["Statement"].append(
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    )
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(document))
+    try:
+        assert put(one, f"queries/{one.identity_id}/question.webm") == "AccessDenied"
+    finally:
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=before)
+    assert put(one, f"queries/{one.identity_id}/question.webm") == ""
+
+
+def key_of(session: str) -> dict[str, dict[str, str]]:
+    return {"sessionId": {"S": session}, "lectureId": {"S": "lecture"}}
+
+
+def test_a_guest_reads_and_writes_his_own_items_only(one: Guest, other: Guest) -> None:
+    table = one.client("dynamodb")
+    own = key_of(f"{one.identity_id}#01J")
+    table.put_item(TableName=TABLE, Item=own)
+    assert table.get_item(TableName=TABLE, Key=own)["Item"] == own
+    for session in (
+        f"{other.identity_id}#01J",
+        "lecture#01J",
+        one.identity_id,
+        f"x{one.identity_id}#01J",
+        f"{one.identity_id[:-1]}#01J",
+        "*#01J",
+        "#01J",
+    ):
+        read_it, write_it = partial(table.get_item, Key=key_of(session)), partial(table.put_item, Item=key_of(session))
+        for call in (read_it, write_it):
+            assert code_of(partial(call, TableName=TABLE)) == "AccessDeniedException", session
+
+
+def test_a_guest_finds_nothing_by_looking_around(one: Guest) -> None:
+    table, own = one.client("dynamodb"), key_of(f"{one.identity_id}#01J")
+    statement = 'SELECT * FROM "polyphony-test-ingestion-sessions"'
+    asked: dict[str, Callable[[], object]] = {
+        "Query": lambda: table.query(
+            TableName=TABLE,
+            KeyConditionExpression="sessionId = :s",
+            ExpressionAttributeValues={":s": own["sessionId"]},
+        ),
+        "Scan": lambda: table.scan(TableName=TABLE),
+        "DeleteItem": lambda: table.delete_item(TableName=TABLE, Key=own),
+        "UpdateItem": lambda: table.update_item(TableName=TABLE, Key=own),
+        "BatchGetItem": lambda: table.batch_get_item(RequestItems={TABLE: {"Keys": [own]}}),
+        "ExecuteStatement": lambda: table.execute_statement(Statement=statement),
+        "DescribeTable": lambda: table.describe_table(TableName=TABLE),
+    }
+    assert {name: code_of(call) for name, call in asked.items()} == dict.fromkeys(asked, "AccessDeniedException")
+
+
+def test_a_guest_is_nobody_anywhere_else(live: Live, one: Guest) -> None:
+    refused = {
+        "lambda": lambda: one.client("lambda").invoke(FunctionName=f"{live.ids['ingestion-echo-function']}:live"),
+        "iam": lambda: one.client("iam").get_role(RoleName=ROLE),
+        "states": lambda: one.client("stepfunctions").list_state_machines(),
+        "execute-api": lambda: one.client("apigatewayv2").get_apis(),
+    }
+    assert all("AccessDenied" in code_of(call) for call in refused.values())
+
+
+def test_credentials_are_for_identities_that_the_pool_gave(live: Live) -> None:
+    unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
+    assert code_of(lambda: Guest.again(live.emulator.endpoint, unknown)) == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("flaw", ["another pool", "the signed-in", "nobody", "no role"])
+def test_a_pool_hands_out_no_role_that_does_not_trust_it(live: Live, flaw: str) -> None:
+    guest = live.guest("others")
+    iam, cognito = live.clients("iam"), live.clients("cognito-identity")
+    role = "polyphony-test-ingestion-others-guest"
+    before = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    document = json.loads(json.dumps(before))
+    [statement] = document["Statement"]
+    if flaw == "another pool":
+        statement["Condition"]["StringEquals"]["cognito-identity.amazonaws.com:aud"] = live.outputs["pool"]
+    elif flaw == "the signed-in":
+        statement["Condition"]["ForAnyValue:StringLike"]["cognito-identity.amazonaws.com:amr"] = "authenticated"
+    elif flaw == "nobody":
+        statement["Principal"] = {"Service": "lambda.amazonaws.com"}
+    else:
+        cognito.set_identity_pool_roles(IdentityPoolId=live.outputs["others"], Roles={})
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
+    try:
+        refused = code_of(lambda: Guest.again(live.emulator.endpoint, guest.identity_id))
+    finally:
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(before))
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        cognito.set_identity_pool_roles(IdentityPoolId=live.outputs["others"], Roles={"unauthenticated": arn})
+    assert refused == "InvalidIdentityPoolConfigurationException"
+    assert Guest.again(live.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
+
+
+def test_the_pool_is_as_its_block_says(live: Live) -> None:
+    cognito, pool = live.clients("cognito-identity"), live.outputs["pool"]
+    made = cognito.describe_identity_pool(IdentityPoolId=pool)
+    assert made["IdentityPoolName"] == "polyphony-test-ingestion-visitors"
+    assert (made["AllowUnauthenticatedIdentities"], made["AllowClassicFlow"]) == (True, False)
+    assert made["IdentityPoolTags"]["Name"] == "Visitors"
+    roles = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]
+    assert roles == {"unauthenticated": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"}
+
+
+def test_nothing_that_is_unchanged_is_deployed_again(live: Live) -> None:
+    _, done = up(live.clients, live.state)
+    assert set(done.values()) == {Action.SAME}
+
+
+def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path) -> None:
+    cognito, state = live.clients("cognito-identity"), State.empty(tmp_path / "state.json", "pools")
+
+    def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
+        def make() -> None:
+            pool = aws.cognito.IdentityPool(
+                "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
+            )
+            arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+            aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
+            pulumi.export("pool", pool.id)
+
+        return make
+
+    outputs, done = up(live.clients, state, body("one", guests=True, kept="1", gone="1"))
+    assert done == {"pool": Action.CREATE, "roles": Action.CREATE}
+    pool = outputs["pool"]
+    outputs, done = up(live.clients, state, body("two", guests=False, kept="2"))
+    assert (outputs["pool"], done) == (pool, {"pool": Action.UPDATE, "roles": Action.UPDATE})
+    made = cognito.describe_identity_pool(IdentityPoolId=pool)
+    assert made["AllowUnauthenticatedIdentities"] is False
+    arn = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]["unauthenticated"]
+    assert arn.endswith(":role/two")
+    tags = cognito.list_tags_for_resource(
+        ResourceArn=f"arn:aws:cognito-identity:us-east-1:{ACCOUNT}:identitypool/{pool}"
+    )
+    assert tags["Tags"] == {"kept": "2"}
+    up(live.clients, state, lambda: None)
+    assert code_of(lambda: cognito.describe_identity_pool(IdentityPoolId=pool)) == "ResourceNotFoundException"
