@@ -1,0 +1,103 @@
+"""An agent that is an HTTP service, in a private network or behind TLS.
+
+It decides where a question goes and what the service's refusals mean. The service's address is the deployment's, so it
+is checked once and never changed by an answer.
+"""
+
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Self
+from urllib.parse import urlsplit
+
+from handlers.voice_qa.agent import AgentCode, Question
+from handlers.voice_qa.agent_answer import Limits, StreamedAnswer
+from handlers.voice_qa.agent_attempts import Timing, Verdict, begun, verdict_of
+from handlers.voice_qa.agent_connection import Request
+from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
+
+PATH = "/answer"
+_PORTS = {"http": 80, "https": 443}
+_BUSY = Verdict(AgentCode.UNAVAILABLE, passes=True)
+_CLOSED = Verdict(AgentCode.REFUSED)
+_VERDICTS: Mapping[int, Verdict] = {
+    HTTPStatus.UNAUTHORIZED: _CLOSED,
+    HTTPStatus.FORBIDDEN: _CLOSED,
+    HTTPStatus.NOT_FOUND: _CLOSED,
+    HTTPStatus.METHOD_NOT_ALLOWED: _CLOSED,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: _CLOSED,
+    HTTPStatus.TOO_MANY_REQUESTS: Verdict(AgentCode.THROTTLED, passes=True),
+    HTTPStatus.BAD_GATEWAY: _BUSY,
+    HTTPStatus.SERVICE_UNAVAILABLE: _BUSY,
+    HTTPStatus.GATEWAY_TIMEOUT: _BUSY,
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service is."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    path: str
+    """Without a slash at its end."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as signatures and HTTP have them: the usual port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS["http" if self.tls is None else "https"] else f"{host}:{self.port}"
+
+    @classmethod
+    def of(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
+        """The address that an endpoint names; raises ValueError. `tls` is used instead of what is usual."""
+        parts = urlsplit(endpoint)
+        if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
+            raise ValueError("an agent's endpoint is http:// or https:// with a host, and no user")
+        if parts.query or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+            raise ValueError("an agent's endpoint ends with its path")
+        if parts.scheme == "http" and _public(parts.hostname):
+            raise ValueError("an agent at a public address is asked by https:// only")
+        context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        return cls(parts.hostname, parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
+
+
+class HttpAgent:
+    """Asks a service."""
+
+    def __init__(
+        self, endpoint: str, limits: Limits, timing: Timing | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._address = Address.of(endpoint, tls)
+        self._limits = limits
+        self._timing = timing or Timing()
+
+    def answer(self, question: Question) -> StreamedAnswer:
+        """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
+        caller = _Caller(self._address, request_body(question))
+        return begun(caller, question.lecture.duration_ms, self._limits, self._timing)
+
+
+@dataclass(frozen=True)
+class _Caller:
+    address: Address
+    body: bytes = field(repr=False)
+
+    def request(self) -> Request:
+        address = self.address
+        headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
+        return Request(address.host, address.port, address.tls, address.path + PATH, headers, self.body)
+
+    def verdict(self, status: int) -> Verdict:
+        return verdict_of(status, _VERDICTS)
+
+
+def _public(host: str) -> bool:
+    """Whether this is an address of the internet; where a name leads to is the operator's business."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False

@@ -1,0 +1,548 @@
+"""An agent over HTTP: every way in which it can fail, on real sockets and by a clock that the test moves."""
+
+import gzip
+import socket
+import ssl
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from handlers.voice_qa.agent import Agent, AgentCode, AgentFailed, Piece, TextPiece, WrittenQuery
+from handlers.voice_qa.agent_answer import Limits
+from handlers.voice_qa.agent_attempts import MAX_ATTEMPTS, Timing
+from handlers.voice_qa.agent_connection import Exchange
+from handlers.voice_qa.agent_http import Address, HttpAgent
+from handlers.voice_qa.agent_lines import MAX_LINE, request_body
+from tests.handlers.voice_qa.agent_peers import (
+    CANARY,
+    DONE,
+    QUESTION,
+    Clock,
+    Script,
+    answer,
+    citation,
+    first_bytes,
+    head,
+    line,
+    peer,
+    raw,
+    received,
+    status,
+    text,
+    unused_port,
+)
+
+SHORT = answer(text("Hello."), DONE)
+HELLO = [TextPiece("Hello.")]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
+    return HttpAgent(endpoint, limits or Limits(), Timing(clock.now, clock.wait, lambda: clock.share))
+
+
+def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:
+    with agent(endpoint, clock, limits).answer(QUESTION) as found:
+        return list(found)
+
+
+def failure(endpoint: str, clock: Clock, limits: Limits | None = None) -> AgentFailed:
+    with pytest.raises(AgentFailed) as failed:
+        asked(endpoint, clock, limits)
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+    assert failed.value.__context__ is failed.value.__cause__ is None
+    return failed.value
+
+
+def closing(serving: Script, after: Callable[[], object]) -> Script:
+    """What is done on the peer's side before it closes."""
+
+    def script(connection: socket.socket) -> None:
+        serving(connection)
+        after()
+
+    return script
+
+
+def test_a_question_is_asked_and_answered(clock: Clock) -> None:
+    with peer(SHORT) as serving:
+        assert asked(serving.endpoint + "/base/", clock) == HELLO
+        [(sent, body)] = serving.requests
+    assert sent.startswith("POST /base/answer HTTP/1.1\r\n")
+    assert f"Host: 127.0.0.1:{serving.port}\r\n" in sent
+    assert "Accept-Encoding: identity\r\n" in sent
+    assert "Connection: close\r\n" in sent
+    assert body == request_body(QUESTION)
+    assert clock.waits == []
+
+
+def test_pieces_come_while_the_rest_is_not_there_yet(clock: Clock) -> None:
+    heard = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("first")))
+        assert heard.wait(20)
+        connection.sendall(line(text("second")) + line(DONE))
+
+    with peer(script) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
+        pieces = iter(found)
+        assert next(pieces) == TextPiece("first")
+        heard.set()
+        assert list(pieces) == [TextPiece("second")]
+
+
+def test_the_end_is_where_the_agent_says_so_though_the_connection_stays(clock: Clock) -> None:
+    gone = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("Hello.")) + line(DONE))
+        assert connection.recv(1) == b""
+        gone.set()
+
+    with peer(script) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+        assert gone.wait(20)
+
+
+@pytest.mark.parametrize("begin", [True, False])
+def test_who_leaves_early_lets_go_of_the_connection(clock: Clock, begin: bool) -> None:
+    gone = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("Hello.")) + line(text("more")))
+        assert connection.recv(1) == b""
+        gone.set()
+
+    with peer(script) as serving:
+        with agent(serving.endpoint, clock).answer(QUESTION) as found:
+            if begin:
+                assert next(iter(found)) == TextPiece("Hello.")
+        assert gone.wait(20)
+        assert list(found) == []
+
+
+def test_citations_out_of_the_lecture_are_counted(clock: Clock) -> None:
+    with (
+        peer(answer(citation(0, 10**9), DONE)) as serving,
+        agent(serving.endpoint, clock).answer(QUESTION) as found,
+    ):
+        assert list(found) == []
+        assert found.dropped_citations == 1
+
+
+@pytest.mark.parametrize("code", [502, 503, 504, 429])
+def test_a_trouble_that_passes_is_tried_again(clock: Clock, code: int) -> None:
+    with peer(status(code), status(code), SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+        assert len(serving.requests) == 3
+    assert clock.waits == [0.1, 0.2]
+
+
+def test_a_connection_that_breaks_before_the_first_byte_is_tried_again(clock: Clock) -> None:
+    with peer(raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(head()), raw(head("Content-Length: 9")), SHORT) as serving:
+        with pytest.raises(AgentFailed) as failed:
+            asked(serving.endpoint, clock)
+        assert failed.value.code is AgentCode.UNAVAILABLE
+        assert len(serving.requests) == MAX_ATTEMPTS
+        assert asked(serving.endpoint, clock) == HELLO
+
+
+def test_nobody_there_is_tried_a_few_times_only(clock: Clock) -> None:
+    failed = failure(f"http://127.0.0.1:{unused_port()}", clock)
+    assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
+    assert clock.waits == [0.1, 0.2, 0.4]
+
+
+@pytest.mark.parametrize(("share", "waits"), [(0.0, [0, 0, 0]), (1.0, [0.2, 0.4, 0.8])])
+def test_pauses_grow_and_are_random(clock: Clock, share: float, waits: list[float]) -> None:
+    clock.share = share
+    with peer(*[status(503)] * MAX_ATTEMPTS) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
+    assert clock.waits == waits
+
+
+def test_the_agent_says_when_to_come_back(clock: Clock) -> None:
+    with peer(status(429, Retry_After="3"), SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+    assert clock.waits == [3.1]
+
+
+@pytest.mark.parametrize(("after", "told"), [("11", 11_000), ("99999", 300_000)])
+def test_who_is_to_come_back_too_late_is_told_when(clock: Clock, after: str, told: int) -> None:
+    with peer(status(429, Retry_After=after)) as serving:
+        failed = failure(serving.endpoint, clock)
+    assert (failed.code, failed.retry_after_ms, failed.retryable) == (AgentCode.THROTTLED, told, True)
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize("after", ["", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²"])
+def test_a_time_that_cannot_be_read_is_none(clock: Clock, after: str) -> None:
+    with peer(status(429, Retry_After=after), SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+    assert clock.waits == [0.1]
+
+
+def test_attempts_and_pauses_share_the_time_for_the_first_byte(clock: Clock) -> None:
+    def late(connection: socket.socket) -> None:
+        clock.at += 4.9
+        status(503)(connection)
+
+    with peer(late, late) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
+        assert len(serving.requests) == 2
+    assert clock.waits == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "retryable"),
+    [
+        (204, AgentCode.MALFORMED, False),
+        (301, AgentCode.REFUSED, False),
+        (307, AgentCode.REFUSED, False),
+        (400, AgentCode.REJECTED, False),
+        (401, AgentCode.REFUSED, False),
+        (403, AgentCode.REFUSED, False),
+        (404, AgentCode.REFUSED, False),
+        (405, AgentCode.REFUSED, False),
+        (407, AgentCode.REFUSED, False),
+        (413, AgentCode.REJECTED, False),
+        (422, AgentCode.REJECTED, False),
+        (500, AgentCode.FAILED, True),
+        (501, AgentCode.FAILED, True),
+    ],
+)
+def test_other_refusals_are_final(clock: Clock, code: int, expected: AgentCode, retryable: bool) -> None:
+    with peer(status(code, Location="http://127.0.0.1:1/")) as serving:
+        failed = failure(serving.endpoint, clock)
+    assert (failed.code, failed.retryable) == (expected, retryable)
+    assert clock.waits == []
+
+
+def test_a_redirect_leads_nowhere(clock: Clock) -> None:
+    with peer(SHORT) as other, peer(status(307, Location=other.endpoint)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.REFUSED
+        assert other.requests == []
+
+
+def test_a_proxy_of_the_environment_is_not_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    with peer(SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+
+
+def test_a_packed_answer_is_not_unpacked(clock: Clock) -> None:
+    bomb = gzip.compress(bytes(50 * 1024 * 1024))
+    with peer(raw(head("Content-Encoding: gzip"), bomb)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+    with peer(raw(head("Content-Encoding: gzip"), line(DONE))) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+    with peer(raw(head("Content-Encoding: Identity"), line(DONE))) as serving:
+        assert asked(serving.endpoint, clock) == []
+    with peer(raw(head(), bomb, b"\n")) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CANARY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 " + CANARY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 70_000,
+    ],
+)
+def test_what_is_no_http_is_malformed(clock: Clock, said: bytes) -> None:
+    with peer(raw(said)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+
+
+def test_a_first_byte_may_be_late(clock: Clock) -> None:
+    def late(connection: socket.socket) -> None:
+        clock.at += 10
+        SHORT(connection)
+
+    with peer(late) as serving:
+        failed = failure(serving.endpoint, clock)
+    assert (failed.code, failed.retryable) == (AgentCode.FIRST_BYTE_LATE, True)
+
+
+def test_a_head_is_no_first_byte(clock: Clock) -> None:
+    def late(connection: socket.socket) -> None:
+        connection.sendall(head())
+        assert headed.wait(20)
+        clock.at += 10
+        connection.sendall(line(DONE))
+
+    headed = threading.Event()
+    reading = Exchange.read
+
+    def read(self: Exchange, deadline: float) -> bytes:
+        headed.set()
+        return reading(self, deadline)
+
+    with pytest.MonkeyPatch.context() as patch, peer(late) as serving:
+        patch.setattr(Exchange, "read", read)
+        assert failure(serving.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", head()])
+def test_a_peer_that_says_nothing_is_not_waited_for(said: bytes) -> None:
+    over = threading.Event()
+    with peer(closing(raw(said), lambda: over.wait(20))) as serving:
+        with pytest.raises(AgentFailed) as failed:
+            HttpAgent(serving.endpoint, Limits(first_byte_seconds=0.05)).answer(QUESTION)
+        over.set()
+    assert failed.value.code is AgentCode.FIRST_BYTE_LATE
+
+
+def test_a_head_that_trickles_does_not_stretch_the_time(clock: Clock) -> None:
+    def trickle(connection: socket.socket) -> None:
+        while True:
+            clock.at += 1
+            connection.sendall(b"H")
+
+    with peer(trickle) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
+
+
+def begun(*later: bytes, step: float, clock: Clock, answered: threading.Event | None = None) -> Script:
+    """A first line at once, and then the rest, with time between the parts."""
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("first")))
+        assert answered is None or answered.wait(20)
+        for part in later:
+            clock.at += step
+            connection.sendall(part)
+
+    return script
+
+
+def collected(serving_endpoint: str, clock: Clock, answered: threading.Event) -> tuple[list[Piece], AgentFailed]:
+    found: list[Piece] = []
+
+    def each(piece: Piece) -> None:
+        found.append(piece)
+        answered.set()
+
+    failed = heard(serving_endpoint, clock, each)
+    return found, failed
+
+
+def heard(serving_endpoint: str, clock: Clock, each: Callable[[Piece], None]) -> AgentFailed:
+    """How an answer fails, and what is done with each of its pieces until then."""
+    with agent(serving_endpoint, clock).answer(QUESTION) as streamed:
+        try:
+            for piece in streamed:
+                each(piece)
+        except AgentFailed as failed:
+            return failed
+    pytest.fail("the answer did not fail")
+
+
+def test_silence_between_lines_has_a_limit(clock: Clock) -> None:
+    answered = threading.Event()
+    with peer(begun(line(DONE), step=20, clock=clock, answered=answered)) as serving:
+        found, failed = collected(serving.endpoint, clock, answered)
+        assert len(serving.requests) == 1
+    assert found == [TextPiece("first")]
+    assert (failed.code, failed.retryable) == (AgentCode.TOO_SLOW, True)
+
+
+def test_a_silent_peer_is_let_go_of() -> None:
+    over = threading.Event()
+    limits = Limits(silence_seconds=0.05)
+    with peer(closing(raw(head(), line(text("first"))), lambda: over.wait(20))) as serving:
+        with HttpAgent(serving.endpoint, limits).answer(QUESTION) as found, pytest.raises(AgentFailed) as failed:
+            list(found)
+        over.set()
+    assert failed.value.code is AgentCode.TOO_SLOW
+
+
+def test_signs_of_life_break_the_silence_and_the_callers_time_is_its_own(clock: Clock) -> None:
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("first")) + line(text("second")))
+        assert answered.wait(20)
+        connection.sendall(line({"type": "waiting"}) + line(DONE))
+
+    answered = threading.Event()
+    with peer(script) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
+        for _ in found:
+            clock.at += 100
+            answered.set()
+
+
+def test_fifteen_minutes_of_talk_are_too_slow(clock: Clock) -> None:
+    said = answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
+    found: list[Piece] = []
+
+    def each(piece: Piece) -> None:
+        found.append(piece)
+        clock.at += 60
+
+    with peer(said) as serving:
+        assert heard(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (b"", AgentCode.BROKEN_OFF),
+        (b'{"type": "te', AgentCode.BROKEN_OFF),
+        (b'{"type": "done"}', AgentCode.BROKEN_OFF),
+        (CANARY.encode() + b"\n", AgentCode.MALFORMED),
+        (b"x" * (MAX_LINE + 1), AgentCode.TOO_MUCH),
+        (line({"type": "error", "code": "throttled", "message": CANARY}), AgentCode.THROTTLED),
+    ],
+)
+def test_nothing_is_tried_again_after_the_first_byte(clock: Clock, rest: bytes, expected: AgentCode) -> None:
+    found: list[Piece] = []
+    with peer(raw(head(), line(text("first")), rest)) as serving:
+        with agent(serving.endpoint, clock).answer(QUESTION) as streamed, pytest.raises(AgentFailed) as failed:
+            found.extend(streamed)
+        assert len(serving.requests) == 1
+    assert failed.value.code is expected
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+    assert found == [TextPiece("first")] or expected is not AgentCode.BROKEN_OFF
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"], ids=["no chunk", "half", "no end", "no size"]
+)
+def test_a_body_that_stops_half_way_is_broken_off(clock: Clock, rest: bytes) -> None:
+    first = line(text("first"))
+    said = head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n" % (len(first), first) + rest
+    with peer(raw(said)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.BROKEN_OFF
+
+
+def test_a_connection_that_is_torn_is_broken_off(clock: Clock) -> None:
+    read = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("first")))
+        assert read.wait(20)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    with peer(script) as serving:
+        assert collected(serving.endpoint, clock, read)[1].code is AgentCode.BROKEN_OFF
+
+
+def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clock) -> None:
+    long = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
+    with peer(status(413), read=first_bytes) as serving:
+        with pytest.raises(AgentFailed) as failed:
+            agent(serving.endpoint, clock).answer(long)
+        assert failed.value.code is AgentCode.REJECTED
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of 127.0.0.1, by nobody whom anybody trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(private + made.public_bytes(pem))
+    return path
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        try:
+            connection = listener.accept()[0]
+            connection.settimeout(20)
+            with connection, context.wrap_socket(connection, server_side=True) as wrapped:
+                received(wrapped)
+                SHORT(wrapped)
+        except OSError:
+            return
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"https://localhost:{listener.getsockname()[1]}"
+    thread.join(20)
+    listener.close()
+
+
+def test_a_certificate_that_nobody_knows_is_refused(secure: str, clock: Clock) -> None:
+    assert failure(secure, clock).code is AgentCode.REFUSED
+    assert clock.waits == []
+
+
+def test_an_answer_comes_through_tls(secure: str, certificate: Path, clock: Clock) -> None:
+    trusting = ssl.create_default_context(cafile=certificate)
+    timing = Timing(clock.now, clock.wait, lambda: clock.share)
+    with HttpAgent(secure, Limits(), timing, trusting).answer(QUESTION) as found:
+        assert list(found) == HELLO
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "agent",
+        "ftp://agent",
+        "http://",
+        "http://user:word@agent",
+        "http://agent?query",
+        "http://agent#part",
+        "http://agent:port",
+        "http://agent/a b",
+        "http://agent/\r\nX: y",
+        "http://8.8.8.8",
+        "http://[2001:4860:4860::8888]/",
+    ],
+)
+def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
+        Address.of(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "authority"),
+    [
+        ("http://172.31.36.1:5000", "172.31.36.1:5000"),
+        ("http://agent.internal", "agent.internal"),
+        ("http://agent:80/base", "agent"),
+        ("https://agent.example/", "agent.example"),
+        ("https://8.8.8.8:443", "8.8.8.8"),
+        ("http://[::1]:5000", "[::1]:5000"),
+    ],
+)
+def test_an_endpoint_says_who_is_meant(endpoint: str, authority: str) -> None:
+    address = Address.of(endpoint)
+    assert address.authority == authority
+    assert (address.tls is None) is endpoint.startswith("http:")
