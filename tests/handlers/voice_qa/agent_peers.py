@@ -5,11 +5,17 @@ import contextlib
 import json
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.voice_qa.agent import Lecture, Question, Turn, WrittenQuery, opaque
+import pytest
+
+from handlers.voice_qa.agent import Agent, AgentFailed, Lecture, Piece, Question, TextPiece, Turn, WrittenQuery, opaque
+from handlers.voice_qa.agent_answer import Limits
+from handlers.voice_qa.agent_attempts import Timing
+from handlers.voice_qa.agent_http import HttpAgent
 
 CANARY = "canary-7d1f"
 """What a peer says and nobody may repeat."""
@@ -150,3 +156,24 @@ def received(connection: socket.socket) -> tuple[str, bytes]:
             lines.append(found.decode())
         length = next((int(one.split(":")[1]) for one in lines if one.lower().startswith("content-length:")), 0)
         return "".join(lines), file.read(length)
+
+
+SHORT = answer(text("Hello."), DONE)
+HELLO = [TextPiece("Hello.")]
+
+
+def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
+    return HttpAgent(endpoint, limits or Limits(), Timing(clock.now, clock.wait, lambda: clock.share))
+
+
+def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:
+    with agent(endpoint, clock, limits).answer(QUESTION) as found:
+        return list(found)
+
+
+def failure(endpoint: str, clock: Clock, limits: Limits | None = None) -> AgentFailed:
+    with pytest.raises(AgentFailed) as failed:
+        asked(endpoint, clock, limits)
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+    assert failed.value.__context__ is failed.value.__cause__ is None
+    return failed.value

@@ -2,69 +2,45 @@
 
 import gzip
 import socket
-import ssl
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from handlers.voice_qa.agent import Agent, AgentCode, AgentFailed, Piece, TextPiece, WrittenQuery
+from handlers.voice_qa.agent import AgentCode, AgentFailed, Piece, TextPiece, WrittenQuery
 from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import MAX_ATTEMPTS, Timing
 from handlers.voice_qa.agent_connection import Exchange
 from handlers.voice_qa.agent_http import Address, HttpAgent
 from handlers.voice_qa.agent_lines import MAX_LINE, request_body
 from tests.handlers.voice_qa.agent_peers import (
     CANARY,
     DONE,
+    HELLO,
     QUESTION,
+    SHORT,
     Clock,
     Script,
+    agent,
     answer,
+    asked,
     citation,
+    failure,
     first_bytes,
     head,
     line,
     peer,
     raw,
-    received,
     status,
     text,
     unused_port,
 )
 
-SHORT = answer(text("Hello."), DONE)
-HELLO = [TextPiece("Hello.")]
-
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
-    return HttpAgent(endpoint, limits or Limits(), Timing(clock.now, clock.wait, lambda: clock.share))
-
-
-def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:
-    with agent(endpoint, clock, limits).answer(QUESTION) as found:
-        return list(found)
-
-
-def failure(endpoint: str, clock: Clock, limits: Limits | None = None) -> AgentFailed:
-    with pytest.raises(AgentFailed) as failed:
-        asked(endpoint, clock, limits)
-    assert CANARY not in "".join(traceback.format_exception(failed.value))
-    assert failed.value.__context__ is failed.value.__cause__ is None
-    return failed.value
 
 
 def closing(serving: Script, after: Callable[[], object]) -> Script:
@@ -141,94 +117,6 @@ def test_citations_out_of_the_lecture_are_counted(clock: Clock) -> None:
     ):
         assert list(found) == []
         assert found.dropped_citations == 1
-
-
-@pytest.mark.parametrize("code", [502, 503, 504, 429])
-def test_a_trouble_that_passes_is_tried_again(clock: Clock, code: int) -> None:
-    with peer(status(code), status(code), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
-        assert len(serving.requests) == 3
-    assert clock.waits == [0.1, 0.2]
-
-
-def test_a_connection_that_breaks_before_the_first_byte_is_tried_again(clock: Clock) -> None:
-    with peer(raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(head()), raw(head("Content-Length: 9")), SHORT) as serving:
-        with pytest.raises(AgentFailed) as failed:
-            asked(serving.endpoint, clock)
-        assert failed.value.code is AgentCode.UNAVAILABLE
-        assert len(serving.requests) == MAX_ATTEMPTS
-        assert asked(serving.endpoint, clock) == HELLO
-
-
-def test_nobody_there_is_tried_a_few_times_only(clock: Clock) -> None:
-    failed = failure(f"http://127.0.0.1:{unused_port()}", clock)
-    assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
-    assert clock.waits == [0.1, 0.2, 0.4]
-
-
-@pytest.mark.parametrize(("share", "waits"), [(0.0, [0, 0, 0]), (1.0, [0.2, 0.4, 0.8])])
-def test_pauses_grow_and_are_random(clock: Clock, share: float, waits: list[float]) -> None:
-    clock.share = share
-    with peer(*[status(503)] * MAX_ATTEMPTS) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
-    assert clock.waits == waits
-
-
-def test_the_agent_says_when_to_come_back(clock: Clock) -> None:
-    with peer(status(429, Retry_After="3"), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
-    assert clock.waits == [3.1]
-
-
-@pytest.mark.parametrize(("after", "told"), [("11", 11_000), ("99999", 300_000)])
-def test_who_is_to_come_back_too_late_is_told_when(clock: Clock, after: str, told: int) -> None:
-    with peer(status(429, Retry_After=after)) as serving:
-        failed = failure(serving.endpoint, clock)
-    assert (failed.code, failed.retry_after_ms, failed.retryable) == (AgentCode.THROTTLED, told, True)
-    assert clock.waits == []
-
-
-@pytest.mark.parametrize("after", ["", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²"])
-def test_a_time_that_cannot_be_read_is_none(clock: Clock, after: str) -> None:
-    with peer(status(429, Retry_After=after), SHORT) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
-    assert clock.waits == [0.1]
-
-
-def test_attempts_and_pauses_share_the_time_for_the_first_byte(clock: Clock) -> None:
-    def late(connection: socket.socket) -> None:
-        clock.at += 4.9
-        status(503)(connection)
-
-    with peer(late, late) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
-        assert len(serving.requests) == 2
-    assert clock.waits == [0.1]
-
-
-@pytest.mark.parametrize(
-    ("code", "expected", "retryable"),
-    [
-        (204, AgentCode.MALFORMED, False),
-        (301, AgentCode.REFUSED, False),
-        (307, AgentCode.REFUSED, False),
-        (400, AgentCode.REJECTED, False),
-        (401, AgentCode.REFUSED, False),
-        (403, AgentCode.REFUSED, False),
-        (404, AgentCode.REFUSED, False),
-        (405, AgentCode.REFUSED, False),
-        (407, AgentCode.REFUSED, False),
-        (413, AgentCode.REJECTED, False),
-        (422, AgentCode.REJECTED, False),
-        (500, AgentCode.FAILED, True),
-        (501, AgentCode.FAILED, True),
-    ],
-)
-def test_other_refusals_are_final(clock: Clock, code: int, expected: AgentCode, retryable: bool) -> None:
-    with peer(status(code, Location="http://127.0.0.1:1/")) as serving:
-        failed = failure(serving.endpoint, clock)
-    assert (failed.code, failed.retryable) == (expected, retryable)
-    assert clock.waits == []
 
 
 def test_a_redirect_leads_nowhere(clock: Clock) -> None:
@@ -452,61 +340,6 @@ def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clo
         with pytest.raises(AgentFailed) as failed:
             agent(serving.endpoint, clock).answer(long)
         assert failed.value.code is AgentCode.REJECTED
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Of 127.0.0.1, by nobody whom anybody trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "certificate.pem"
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(private + made.public_bytes(pem))
-    return path
-
-
-@pytest.fixture
-def secure(certificate: Path) -> Iterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        try:
-            connection = listener.accept()[0]
-            connection.settimeout(20)
-            with connection, context.wrap_socket(connection, server_side=True) as wrapped:
-                received(wrapped)
-                SHORT(wrapped)
-        except OSError:
-            return
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield f"https://localhost:{listener.getsockname()[1]}"
-    thread.join(20)
-    listener.close()
-
-
-def test_a_certificate_that_nobody_knows_is_refused(secure: str, clock: Clock) -> None:
-    assert failure(secure, clock).code is AgentCode.REFUSED
-    assert clock.waits == []
-
-
-def test_an_answer_comes_through_tls(secure: str, certificate: Path, clock: Clock) -> None:
-    trusting = ssl.create_default_context(cafile=certificate)
-    timing = Timing(clock.now, clock.wait, lambda: clock.share)
-    with HttpAgent(secure, Limits(), timing, trusting).answer(QUESTION) as found:
-        assert list(found) == HELLO
 
 
 @pytest.mark.parametrize(

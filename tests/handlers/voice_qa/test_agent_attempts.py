@@ -1,0 +1,113 @@
+"""What is tried again before an answer begins, when, and what is not."""
+
+import socket
+
+import pytest
+
+from handlers.voice_qa.agent import AgentCode, AgentFailed
+from handlers.voice_qa.agent_attempts import MAX_ATTEMPTS
+from tests.handlers.voice_qa.agent_peers import (
+    HELLO,
+    SHORT,
+    Clock,
+    asked,
+    failure,
+    head,
+    peer,
+    raw,
+    status,
+    unused_port,
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.mark.parametrize("code", [502, 503, 504, 429])
+def test_a_trouble_that_passes_is_tried_again(clock: Clock, code: int) -> None:
+    with peer(status(code), status(code), SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+        assert len(serving.requests) == 3
+    assert clock.waits == [0.1, 0.2]
+
+
+def test_a_connection_that_breaks_before_the_first_byte_is_tried_again(clock: Clock) -> None:
+    with peer(raw(), raw(b"HTTP/1.1 200 OK\r\n"), raw(head()), raw(head("Content-Length: 9")), SHORT) as serving:
+        with pytest.raises(AgentFailed) as failed:
+            asked(serving.endpoint, clock)
+        assert failed.value.code is AgentCode.UNAVAILABLE
+        assert len(serving.requests) == MAX_ATTEMPTS
+        assert asked(serving.endpoint, clock) == HELLO
+
+
+def test_nobody_there_is_tried_a_few_times_only(clock: Clock) -> None:
+    failed = failure(f"http://127.0.0.1:{unused_port()}", clock)
+    assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
+    assert clock.waits == [0.1, 0.2, 0.4]
+
+
+@pytest.mark.parametrize(("share", "waits"), [(0.0, [0, 0, 0]), (1.0, [0.2, 0.4, 0.8])])
+def test_pauses_grow_and_are_random(clock: Clock, share: float, waits: list[float]) -> None:
+    clock.share = share
+    with peer(*[status(503)] * MAX_ATTEMPTS) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
+    assert clock.waits == waits
+
+
+def test_the_agent_says_when_to_come_back(clock: Clock) -> None:
+    with peer(status(429, Retry_After="3"), SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+    assert clock.waits == [3.1]
+
+
+@pytest.mark.parametrize(("after", "told"), [("11", 11_000), ("99999", 300_000)])
+def test_who_is_to_come_back_too_late_is_told_when(clock: Clock, after: str, told: int) -> None:
+    with peer(status(429, Retry_After=after)) as serving:
+        failed = failure(serving.endpoint, clock)
+    assert (failed.code, failed.retry_after_ms, failed.retryable) == (AgentCode.THROTTLED, told, True)
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize("after", ["", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²"])
+def test_a_time_that_cannot_be_read_is_none(clock: Clock, after: str) -> None:
+    with peer(status(429, Retry_After=after), SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+    assert clock.waits == [0.1]
+
+
+def test_attempts_and_pauses_share_the_time_for_the_first_byte(clock: Clock) -> None:
+    def late(connection: socket.socket) -> None:
+        clock.at += 4.9
+        status(503)(connection)
+
+    with peer(late, late) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.UNAVAILABLE
+        assert len(serving.requests) == 2
+    assert clock.waits == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "retryable"),
+    [
+        (204, AgentCode.MALFORMED, False),
+        (301, AgentCode.REFUSED, False),
+        (307, AgentCode.REFUSED, False),
+        (400, AgentCode.REJECTED, False),
+        (401, AgentCode.REFUSED, False),
+        (403, AgentCode.REFUSED, False),
+        (404, AgentCode.REFUSED, False),
+        (405, AgentCode.REFUSED, False),
+        (407, AgentCode.REFUSED, False),
+        (413, AgentCode.REJECTED, False),
+        (422, AgentCode.REJECTED, False),
+        (500, AgentCode.FAILED, True),
+        (501, AgentCode.FAILED, True),
+    ],
+)
+def test_other_refusals_are_final(clock: Clock, code: int, expected: AgentCode, retryable: bool) -> None:
+    with peer(status(code, Location="http://127.0.0.1:1/")) as serving:
+        failed = failure(serving.endpoint, clock)
+    assert (failed.code, failed.retryable) == (expected, retryable)
+    assert clock.waits == []
