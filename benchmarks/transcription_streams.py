@@ -24,7 +24,7 @@ from handlers.common.logging import EventLog
 from handlers.transcription.audio import CHUNK_MS, Encoding, utterance
 from handlers.transcription.captions import Captions
 from handlers.transcription.delivery import Delivery
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.live_table import LiveTable, State
 from handlers.transcription.results import results_of
 from handlers.transcription.sessions import Session, Status
 from handlers.transcription.signing import Encoding as Signed
@@ -122,6 +122,13 @@ def said(number: int) -> bytes:
     return samples + silence(SECONDS, RATE)[len(samples) :]
 
 
+class Places(LiveTable):
+    """A table in which the one attempt has its place."""
+
+    def read(self, model: type[State], key: str) -> State:
+        return model.model_validate({"places": [{"utterance": "u1", "attempt": 1, "overdue_ms": now_ms() + 60_000}]})
+
+
 def by_utterance(way: Way, samples: bytes) -> None:
     """One invocation of ours."""
     audio, clients = encoded(samples, RATE, "ogg-opus"), Clients()
@@ -145,7 +152,7 @@ def by_utterance(way: Way, samples: bytes) -> None:
         ),
         session,
         CONNECTION,
-        live=LiveTable(None, "none", now_ms),  # type: ignore[arg-type] # not asked for without deduplication
+        live=Places(None, "none", now_ms),  # type: ignore[arg-type] # there is no table to ask
         connections=clients,
         dedup_seconds=0,
         clock_ms=now_ms,
@@ -157,7 +164,7 @@ def by_utterance(way: Way, samples: bytes) -> None:
         captions_of=lambda finals_only: Captions(DEPLOYED, final_only=finals_only),
         delivery=delivery,
         clock_ms=now_ms,
-    ).run(0, 60_000, finals_only=False)
+    ).run(now_ms(), 0, 60_000, finals_only=False)
     failure = None if ending.end is End.DONE else ending.end.value
     way.ended(time.perf_counter() - begun, spoken.duration_ms / 1000, failure)
     for caption in clients.of(CONNECTION, "caption"):

@@ -75,7 +75,9 @@ def frontend(
         return placeholder
 
     known = {
-        name: {field: now(value) for field, value in values.items()} for name, values in subsystems.items() if values
+        name: {field: now(value) for field, value in values.items()}
+        for name, values in subsystems.items()
+        if values is not None
     }
     model = Frontend.model_validate({"environment": environment, "region": region, **known})
     return {

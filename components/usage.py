@@ -3,6 +3,7 @@
 from components.blocks.measures import Usage
 from components.ingestion import monthly_usage as ingestion_usage
 from components.settings import StackSettings
+from components.transcription import NOT_BACKED_UP
 from components.transcription import monthly_usage as transcription_usage
 
 
@@ -16,6 +17,7 @@ def monthly_usage(settings: StackSettings) -> Usage:
     backup = settings.foundation.backup
     if backup.enabled:
         # Every recovery point is a whole copy of its table, and tables are what publishes writes.
-        tables = sum(one["storageGb"] for one in usage.values() if "writes" in one)
+        saved = (one for name, one in usage.items() if "writes" in one and name not in NOT_BACKED_UP)
+        tables = sum(one["storageGb"] for one in saved)
         usage["foundation-backup"] = {"backupGb": tables * backup.retention_days}
     return usage

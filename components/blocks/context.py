@@ -3,6 +3,8 @@
 Names are deterministic, so that every ARN is known at preview and the policies can judge it there.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -11,6 +13,9 @@ import pulumi_aws as aws
 
 from components.blocks.names import InvalidName, Kind, physical_name, stack_part
 from components.settings import Environment, StackSettings
+
+TAG_VALUE = r"[A-Za-z0-9 _.:/=+@-]{0,256}"
+"""What every service takes; some take more (AWS, "Tag naming limits and requirements")."""
 
 
 class Subsystem(StrEnum):
@@ -77,9 +82,9 @@ class Context:
         """The ARN of a bucket, which has neither region nor account."""
         return f"arn:{self.partition}:s3:::{bucket}"
 
-    def tags(self, subsystem: Subsystem, name: str) -> dict[str, str]:
+    def tags(self, subsystem: Subsystem, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """Every tag, set explicitly on every resource; the provider's default tags are only a net."""
-        return {
+        tags = {
             "Project": self.project,
             "Environment": self.environment.value,
             "Subsystem": subsystem.value,
@@ -87,3 +92,10 @@ class Context:
             "CostCenter": self.cost_center,
             "Name": name,
         }
+        tags |= {key: value for key, value in (more or {}).items() if value is not None}
+        for key, value in tags.items():
+            if not re.fullmatch(TAG_VALUE, value):
+                raise InvalidName(
+                    f"{value!r} cannot be the tag {key}: AWS takes letters, digits, spaces and _ . : / = + - @, at most 256"
+                )
+        return tags

@@ -223,7 +223,9 @@ class Function(Block):
                 # Lambda tells the memory that was used in a report of level INFO.
                 system_log_level="WARN" if args.memory_percent_above is None else "INFO",
             ),
-            tags={**scope.tags(args.logical_name), **_reason(args)},
+            tags=scope.tags(
+                args.logical_name, {"Reason": args.asynchronous.lost_because if args.asynchronous else None}
+            ),
             opts=self.inside(log_group, *self._role.parts),
         )
 
@@ -270,12 +272,6 @@ class Function(Block):
             ),
             opts=self.inside(self.live, *([landing] if landing else []), *self._role.parts),
         )
-
-
-def _reason(args: FunctionArgs) -> dict[str, str]:
-    """The tag by which the policies know that lost calls are meant to be."""
-    because = args.asynchronous.lost_because if args.asynchronous else None
-    return {"Reason": because} if because else {}
 
 
 def _check(what: str, args: FunctionArgs) -> None:

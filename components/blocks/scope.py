@@ -1,6 +1,6 @@
 """What all blocks of one subsystem share, and the base class that every block stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -31,9 +31,9 @@ class Scope:
         """The physical name of something of this subsystem."""
         return self.context.name(kind, self.subsystem, what)
 
-    def tags(self, name: str) -> dict[str, str]:
-        """All tags of something of this subsystem."""
-        return self.context.tags(self.subsystem, name)
+    def tags(self, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
+        """All tags of something of this subsystem, and what only it has."""
+        return self.context.tags(self.subsystem, name, more)
 
 
 class Block(pulumi.ComponentResource):

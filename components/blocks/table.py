@@ -63,7 +63,6 @@ class Table(Block):
         )
         backed_up = scope.foundation.backup.enabled and args.no_backup_reason is None
         selected = backup_selection(scope.context) if backed_up else "none"
-        reason = {"Reason": args.no_backup_reason} if args.no_backup_reason else {}
         self.table = dynamodb.Table(
             self.part("table"),
             name=self.name,
@@ -84,7 +83,7 @@ class Table(Block):
                 if args.kms_key_arn
                 else None
             ),
-            tags={**scope.tags(args.logical_name), BACKUP_TAG: selected, **reason},
+            tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
             opts=self.inside(),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})

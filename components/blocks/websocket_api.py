@@ -81,14 +81,13 @@ class WebSocketApi(Block):
         self._args = args
         self._served = False
         self.name = args.scope.name(Kind.WEBSOCKET_API, what)
-        checked_by = {CHECKED_BY_TAG: args.checked_by} if args.checked_by else {}
         self.api = apigatewayv2.Api(
             self.part("api"),
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
             protocol_type="WEBSOCKET",
             route_selection_expression="$request.body.action",
-            tags={**args.scope.tags(args.logical_name), **checked_by},
+            tags=args.scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
             opts=self.inside(),
         )
         self.url = pulumi.Output.concat(self.api.api_endpoint, "/", args.stage)

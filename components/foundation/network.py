@@ -50,8 +50,8 @@ class Network(pulumi.ComponentResource):
         self.zone = f"{self._scope.context.region}{args.settings.zones[0]}"
         self.register_outputs({"vpcId": self.vpc_id})
 
-    def _tags(self, what: str) -> dict[str, str]:
-        return self._scope.tags(f"{self._scope.context.stack_label}-{what}")
+    def _tags(self, what: str, reason: str | None = None) -> dict[str, str]:
+        return self._scope.tags(f"{self._scope.context.stack_label}-{what}", {"Reason": reason})
 
     def _built(self, services: Mapping[str, str]) -> tuple[pulumi.Input[str], Sequence[pulumi.Input[str]]]:
         settings, region = self._settings, self._scope.context.region
@@ -122,7 +122,7 @@ class Network(pulumi.ComponentResource):
                 private_dns_enabled=True,
                 subnet_ids=list(subnets),
                 security_group_ids=[group.id],
-                tags={**self._tags(service), "Reason": caller},
+                tags=self._tags(service, caller),
                 opts=self._child,
             )
 

@@ -205,7 +205,11 @@ class SparkJob(pulumi.ComponentResource):
                     "ec2",
                     ["CreateTags"],
                     context.arn("ec2", "network-interface/*"),
-                    {"ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"}},
+                    {
+                        "ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"},
+                        # Where no key is given, ForAllValues holds by itself.
+                        "Null": {"aws:TagKeys": "false"},
+                    },
                 ),
                 grant(
                     "ec2",

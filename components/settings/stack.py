@@ -6,14 +6,12 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from components.settings.base import Environment, Settings
+from components.settings.base import Environment, LogLevel, Settings
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.problems import Problem
 from components.settings.transcription import TranscriptionSettings
 
-GATEWAY_SECONDS = 29
-"""How long API Gateway waits for a function."""
 LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 Reason = Annotated[str, StringConstraints(min_length=15)]
@@ -79,11 +77,22 @@ class StackSettings(Settings):
                 "at least 1 with a batchSize above 10 (a rule of Lambda's)",
             )
         sessions = self.transcription.sessions
-        if sessions.in_flight > sessions.stream_quota:
+        if sessions.in_flight * sessions.per_user > sessions.stream_quota:
             yield Problem(
                 "transcription.sessions.inFlight",
                 str(sessions.in_flight),
-                f"at most streamQuota ({sessions.stream_quota}): each utterance holds one of the account's streams",
+                f"at most streamQuota ({sessions.stream_quota}) through perUser ({sessions.per_user}): each utterance "
+                "holds one of the account's streams, and one user must not hold them all",
+            )
+        if not self.transcription.structured_logging and not self.environment.relaxed:
+            yield Problem(
+                "transcription.structuredLogging", "false", f"true in {self.environment}: an alarm reads JSON lines"
+            )
+        if self.ingestion.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+            yield Problem(
+                "ingestion.logLevel",
+                self.ingestion.log_level.value,
+                "DEBUG or INFO: an alarm reads lines of level INFO",
             )
         processor = self.transcription.audio_processor
         if processor.timeout_seconds < LONGEST_UTTERANCE_SECONDS:
@@ -91,10 +100,4 @@ class StackSettings(Settings):
                 "transcription.audioProcessor.timeoutSeconds",
                 str(processor.timeout_seconds),
                 f"at least {LONGEST_UTTERANCE_SECONDS}: an utterance takes its own length, and the answer some time",
-            )
-        if self.transcription.router.timeout_seconds > GATEWAY_SECONDS:
-            yield Problem(
-                "transcription.router.timeoutSeconds",
-                str(self.transcription.router.timeout_seconds),
-                f"at most {GATEWAY_SECONDS}: API Gateway waits no longer",
             )

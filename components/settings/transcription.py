@@ -15,7 +15,9 @@ from handlers.transcription.environment import (
     Stability,
 )
 
-Days = Annotated[int, Field(ge=1, le=365)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
+GATEWAY_SECONDS = 29
+"""How long API Gateway waits for a function."""
 
 
 class SpeechSettings(Settings):
@@ -57,8 +59,15 @@ class SessionSettings(Settings):
     """Utterances of one session that are transcribed at once."""
     per_user: Annotated[int, Field(ge=1, le=100)] = 5
     """Open sessions of one user."""
-    hours: Annotated[float, Field(gt=0, le=6)] = 4
+    hours: Annotated[float, Field(ge=0.1, le=6)] = 4
     """How long a session can be used."""
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = (
+        *("en-US", "en-GB", "en-AU", "de-DE", "fr-FR", "fr-CA", "es-US", "es-ES"),
+        *("it-IT", "pt-BR", "ja-JP", "ko-KR", "zh-CN", "hi-IN", "nl-NL", "pl-PL"),
+    )
+    """Languages that a session may be in; Amazon Transcribe must have them for streaming."""
+    direct_enabled: bool = True
+    """Whether clients may stream to Amazon Transcribe themselves, past the rules for captions."""
     direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
     """How long an address for streaming to Amazon Transcribe itself can be used."""
     stream_quota: Annotated[int, Field(ge=1, le=10_000)] = 25
@@ -75,7 +84,9 @@ class SocketSettings(Settings):
     """Messages of all clients together that are let in."""
     burst: Annotated[int, Field(ge=1, le=5_000)] = 200
     client_errors_above: Annotated[int, Field(ge=0)] = 50
-    """An alarm rings when more messages than these are refused in five minutes."""
+    """An alarm rings when API Gateway refuses more messages than these in five minutes."""
+    refused_connections_above: Annotated[int, Field(ge=0)] = 50
+    """The same for connections that the router refuses, and for its failures."""
 
 
 class CaptionAlarmSettings(Settings):
@@ -91,6 +102,13 @@ class CaptionAlarmSettings(Settings):
     """Share of the processor's memory in use."""
 
 
+class RouterSettings(FunctionSettings):
+    """Size and pace of the function behind the WebSocket API."""
+
+    timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = 20
+    """How long one message may take; API Gateway waits for 29 seconds."""
+
+
 class TranscriptionSettings(SubsystemSettings):
     """Speech into captions while it is spoken."""
 
@@ -103,5 +121,5 @@ class TranscriptionSettings(SubsystemSettings):
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()
     audio_processor: FunctionSettings = FunctionSettings()
     """The function that transcribes an utterance: 512 MB; 768 where its memory alarm rings."""
-    router: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 20})
+    router: RouterSettings = RouterSettings()
     """The function behind the WebSocket API."""

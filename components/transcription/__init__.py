@@ -1,6 +1,6 @@
 """Speech into captions while it is spoken."""
 
 from components.transcription.transcription import Transcription, TranscriptionArgs
-from components.transcription.usage import monthly_usage
+from components.transcription.usage import NOT_BACKED_UP, monthly_usage
 
-__all__ = ["Transcription", "TranscriptionArgs", "monthly_usage"]
+__all__ = ["NOT_BACKED_UP", "Transcription", "TranscriptionArgs", "monthly_usage"]

@@ -30,7 +30,7 @@ ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "op
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_EVENT_AGE_SECONDS = 60
 """The shortest that Lambda takes; the router gives an utterance up long before."""
-LOST_BECAUSE = "a failure record would hold the audio, which must not be stored: a lost utterance is sent again"
+LOST_BECAUSE = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Transcription(pulumi.ComponentResource):
         self.register_outputs({"url": self.socket.url})
 
     def _store(self) -> None:
-        nothing_lasts = "its items live for hours, and nothing in them is worth having back"
+        nothing_lasts = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
             "sessions",
             TableArgs(
@@ -109,6 +109,7 @@ class Transcription(pulumi.ComponentResource):
                 routes_throttle=Throttle(settings.requests_per_second, settings.burst),
                 checked_by=None if trusted else "the router verifies the token in the offered subprotocol",
                 client_errors_above=settings.client_errors_above,
+                integration_errors_above=settings.refused_connections_above,
             ),
             self._child,
         )
@@ -171,6 +172,8 @@ class Transcription(pulumi.ComponentResource):
                     "in_flight": sessions.in_flight,
                     "sessions_per_user": sessions.per_user,
                     "session_seconds": int(sessions.hours * 3600),
+                    "languages": ",".join(sessions.languages),
+                    "direct_enabled": sessions.direct_enabled,
                     "direct_seconds": sessions.direct_seconds,
                 },
                 endpoints={POSTING: self.socket.callback_url},

@@ -19,6 +19,8 @@ ROUTER_READS = 3
 PROCESSOR_READS = 3
 PLACE_WRITES = 3
 """Taken, begun, given back: each also moves in the index."""
+PLACE_UNITS = 2
+"""Assumed: write units of a session's item, which remembers the names of its last utterances."""
 ITEM_BYTES = 1_000
 """Assumed: the size of a session or of one that is live."""
 ITEM_DAYS = 3
@@ -27,6 +29,10 @@ PROCESSOR_LOG_BYTES = 1_800
 """Assumed: its own line, and Lambda's three of level INFO."""
 METRICS = 4
 """Names under which the processor puts its numbers, one dimension value each."""
+
+
+NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
+"""Tables of which no copies are paid for."""
 
 
 def monthly_usage(settings: TranscriptionSettings) -> Usage:
@@ -61,7 +67,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         },
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
-            "writes": utterances * PLACE_WRITES + captions + 4 * sessions,
+            "writes": utterances * PLACE_WRITES * PLACE_UNITS + captions + 4 * sessions,
             "indexWrites": utterances * PLACE_WRITES,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
             "storageGb": (captions + sessions) / DAYS * ITEM_DAYS * ITEM_BYTES / GB,

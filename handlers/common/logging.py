@@ -17,6 +17,7 @@ class Fields(TypedDict, total=False):
 
     accepted: int
     already_tracked: int
+    bytes_read: int
     cause: str
     checked: int
     claims_released: int
@@ -25,9 +26,11 @@ class Fields(TypedDict, total=False):
     duplicates: int
     error_type: str
     failed: int
+    fallback: str
     files: int
     finals: int
     foreign: int
+    ignored: int
     key_hash: str
     lost: int
     manifest_id: str
@@ -39,14 +42,17 @@ class Fields(TypedDict, total=False):
     outcome: str
     partials: int
     processed: int
+    ready: int
     records: int
     rejected: int
     released: int
+    requests: int
     resolved: int
     route: str
     session_hash: str
     settled: int
     superseded: int
+    unfinished: int
 
 
 ALLOWED = frozenset(Fields.__annotations__)
@@ -56,9 +62,12 @@ class EventLog:
     """Writes named events with fields of the list."""
 
     def __init__(self, level: str, *, structured: bool = True) -> None:
-        """Not `structured`: plain text, for a person who reads along."""
+        """Not `structured`: plain text, for a person who reads along.
+
+        Times are RFC 3339: Lambda cannot tell the level of a line with any other, and would filter it out.
+        """
         formatter = None if structured else _Plain()
-        self._logger = Logger(level=level, log_uncaught_exceptions=False, logger_formatter=formatter)
+        self._logger = Logger(level=level, use_rfc3339=True, log_uncaught_exceptions=False, logger_formatter=formatter)
 
     def debug(self, event: str, **fields: Unpack[Fields]) -> None:
         """What helps while building."""

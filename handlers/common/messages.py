@@ -1,6 +1,6 @@
 """What all messages over WebSockets share: camelCase outside, unknown fields ignored, and a name that comes back."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -33,3 +33,20 @@ class Answer(Message):
     """What every answer to a client's message has."""
 
     id: MessageId | None = None
+
+
+class WrongField(Message):
+    """A field of a message, and the rule that it breaks."""
+
+    field: str
+    rule: str
+
+
+class ErrorMessage(Answer):
+    """What answers a message that could not be done; `handlers/common/errors.py` makes it."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    fields: tuple[WrongField, ...] = ()
+    request_id: str

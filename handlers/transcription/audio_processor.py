@@ -7,34 +7,34 @@ already, or is being worked on by another call. Audio and text live in memory on
 import base64
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.clients import CONFIG
+from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
 from handlers.transcription.addresses import signer
 from handlers.transcription.audio import Utterance, utterance
-from handlers.transcription.captions import Captions
+from handlers.transcription.captions import Captions, Counts
 from handlers.transcription.delivery import ClientGone, Delivery
 from handlers.transcription.environment import ProcessorEnvironment
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Again, Done, Resend
+from handlers.transcription.messages import Again, Code, Done, Failed, Resend
 from handlers.transcription.metrics import Metrics
 from handlers.transcription.sessions import Session, Sessions
 from handlers.transcription.signing import StreamRequest
 from handlers.transcription.thresholds import Thresholds
 from handlers.transcription.transcribe import Stream
-from handlers.transcription.transcribing import Conversation, End, Ending, Transcribing
+from handlers.transcription.transcribing import Cause, Conversation, End, Ending, Transcribing
 from handlers.transcription.work import Work
 
 OVERDUE_MS = 8_000
@@ -42,6 +42,10 @@ OVERDUE_MS = 8_000
 RESERVE_MS = 3_000
 """Of the invocation's time, kept for telling the client how it ended."""
 URL_SECONDS = 60
+
+MOST_ATTEMPTS = 3
+"""Of one utterance: then it is given up, and its client told so."""
+RETRIED = "retried"
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Conversation]]
 
@@ -52,6 +56,17 @@ class LambdaContext(Protocol):
     def get_remaining_time_in_millis(self) -> int:
         """How long the invocation may still take."""
         ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One invocation."""
+
+    work: Work
+    spoken: Utterance
+    entered_ms: int
+    most_ms: int
+    """What it may take."""
 
 
 class Processor:
@@ -80,6 +95,7 @@ class Processor:
 
     def handle(self, event: Mapping[str, Any], remaining_ms: int) -> End | None:
         """One utterance; none where it is not to be worked on."""
+        entered_ms = self._clock_ms()
         work = Work.model_validate(event)
         session = self._sessions.find(work.session_id)
         if session is None:
@@ -90,17 +106,20 @@ class Processor:
         if connection is None:
             self._log.warning("utterance_not_ours", session_hash=hashed(work.session_id))
             return None
-        return self._transcribe(work, session, spoken, connection, remaining_ms - RESERVE_MS)
+        call = Call(work, spoken, entered_ms, remaining_ms - RESERVE_MS)
+        return self._transcribe(call, session, connection)
 
     def _begin(self, work: Work, spoken: Utterance) -> str | None:
         def begin(flight: Flight) -> tuple[Flight, str | None]:
             now_ms = self._clock_ms()
-            begun, mine = flight.begun(work.utterance, now_ms, now_ms + spoken.duration_ms + OVERDUE_MS)
+            overdue_ms = now_ms + spoken.duration_ms + OVERDUE_MS
+            begun, mine = flight.begun(work.utterance, work.attempt, now_ms, overdue_ms)
             return begun, flight.connection if mine else None
 
         return self._live.change(Flight, flight_key(work.session_id), begin)
 
-    def _transcribe(self, work: Work, session: Session, spoken: Utterance, connection: str, most_ms: int) -> End:
+    def _transcribe(self, call: Call, session: Session, connection: str) -> End:
+        work = call.work
         thresholds = self._thresholds.with_session(session.settings)
         request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=False)
         delivery = Delivery(
@@ -114,44 +133,45 @@ class Processor:
             log=self._log,
         )
         transcribing = Transcribing(
-            spoken,
+            call.spoken,
             open_stream=lambda partials, seconds: self._open_stream(replace(request, stabilised=partials), seconds),
             captions_of=lambda finals_only: Captions(thresholds, final_only=finals_only),
             delivery=delivery,
             clock_ms=self._clock_ms,
         )
-        finals_only = work.retried or not thresholds.partial_results_enabled
-        begun_ms = self._clock_ms()
+        finals_only = work.attempts > 1 or not thresholds.partial_results_enabled
         try:
-            ending = transcribing.run(work.from_ms, most_ms, finals_only=finals_only)
+            ending = transcribing.run(call.entered_ms, work.from_ms, call.most_ms, finals_only=finals_only)
         except Exception:
-            self._finish(work, transcribing, delivery, Ending(End.BROKEN, transcribing.held_ms, "INTERNAL"), begun_ms)
+            broken = Ending(End.BROKEN, transcribing.held_ms, Cause.INTERNAL)
+            self._finish(call, transcribing, delivery, broken)
             raise
-        self._finish(work, transcribing, delivery, ending, begun_ms)
+        self._finish(call, transcribing, delivery, ending)
         return ending.end
 
-    def _finish(
-        self, work: Work, transcribing: Transcribing, delivery: Delivery, ending: Ending, begun_ms: int
-    ) -> None:
+    def _finish(self, call: Call, transcribing: Transcribing, delivery: Delivery, ending: Ending) -> None:
         """Gives the place back, tells the client, then the metrics."""
-        counts = [one.counts for one in transcribing.used]
-        lost = ending.end in {End.BROKEN, End.GONE}
-        self._live.change(
-            Flight,
-            flight_key(work.session_id),
-            lambda flight: (
-                flight.broke(work.utterance, ending.from_ms) if lost else flight.landed(work.utterance),
-                None,
-            ),
-        )
-        if ending.end is not End.GONE:
-            self._tell(delivery, _last_word(work, transcribing, lost=lost, from_ms=ending.from_ms))
+        work, counts = call.work, [one.counts for one in transcribing.used]
+        given_up = ending.end is End.REJECTED or (ending.end is End.BROKEN and work.attempts >= MOST_ATTEMPTS)
+        lost = ending.end in {End.BROKEN, End.GONE} and not given_up
+
+        def end(flight: Flight) -> tuple[Flight, None]:
+            if lost:
+                return flight.broke(work.utterance, work.attempt, ending.from_ms), None
+            return flight.landed(work.utterance, work.attempt), None
+
+        if ending.end is not End.OVERTAKEN:
+            self._live.change(Flight, flight_key(work.session_id), end)
+        if ending.end not in {End.GONE, End.OVERTAKEN}:
+            self._tell(delivery, _last_word(work, counts, lost=lost, given_up=given_up, from_ms=ending.from_ms))
+        fallback = _fallback(work, counts)
         self._log.info(
             "utterance_ended",
             session_hash=hashed(work.session_id),
             outcome=ending.end,
             cause=ending.cause or "",
-            milliseconds=self._clock_ms() - begun_ms,
+            fallback=fallback or "",
+            milliseconds=self._clock_ms() - call.entered_ms,
             finals=sum(one.finals for one in counts),
             partials=sum(one.partials for one in counts),
             dropped=sum(one.dropped for one in counts),
@@ -169,22 +189,33 @@ class Processor:
         except ClientGone:
             self._log.info("client_gone")
         except (ClientError, BotoCoreError) as error:
-            # The client asks for what was lost with its next ping.
+            # How it ended is told with the answer to the client's next ping, or when it comes back.
             self._log.error("last_word_lost", error_type=type(error).__name__)
 
 
-def _last_word(work: Work, transcribing: Transcribing, *, lost: bool, from_ms: int) -> Message:
+def _last_word(work: Work, counts: Sequence[Counts], *, lost: bool, given_up: bool, from_ms: int) -> Message:
+    if given_up:
+        return Failed(
+            code=Code.NOT_TRANSCRIBED,
+            message="This utterance cannot be transcribed. Sending it again would not help.",
+            session_id=work.session_id,
+            utterance=work.utterance,
+        )
     if lost:
         again = Again(utterance=work.utterance, from_ms=from_ms)
         return Resend(session_id=work.session_id, utterances=(again,))
-    counts = [one.counts for one in transcribing.used]
     return Done(
         session_id=work.session_id,
         utterance=work.utterance,
         sequence=work.sequence,
         finals=sum(one.finals for one in counts),
-        fallback=next((one.fallback for one in counts if one.fallback), None),
+        fallback=_fallback(work, counts),
     )
+
+
+def _fallback(work: Work, counts: Sequence[Counts]) -> str | None:
+    """Why only finals were shown, where partials were meant to be."""
+    return next((one.fallback for one in counts if one.fallback), RETRIED if work.attempts > 1 else None)
 
 
 @cache
@@ -192,13 +223,13 @@ def _processor() -> Processor:
     """Made once a container."""
     environment = ProcessorEnvironment.read()
     session = boto3.Session()
-    dynamodb = session.client("dynamodb", config=CONFIG)
+    dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = signer(session, environment.aws_endpoint_url_transcribe_streaming)
     return Processor(
         Sessions(dynamodb, environment.sessions_table_name, _now_ms),
         LiveTable(dynamodb, environment.live_table_name, _now_ms),
-        Connections(session.client("apigatewaymanagementapi", config=CONFIG)),
-        Metrics(session.client("cloudwatch", config=CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
+        Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        Metrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
         thresholds=Thresholds.of(environment),
         open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),
         clock_ms=_now_ms,
@@ -213,3 +244,7 @@ def _now_ms() -> int:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:
     """The entry point of the function."""
     return _processor().handle(event, context.get_remaining_time_in_millis())
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _processor()  # while the container starts, which is faster and comes before anybody waits

@@ -104,6 +104,8 @@ class Captions:
         now_ms = self._advance(now_ms)
         version = Version(result, now_ms, self._arrived)
         self._arrived += 1
+        if result.final and not result.text:
+            return self._withdraw(result.result_id) + self.due(now_ms)
         if result.final:
             self._close(version)
             return self.due(now_ms)
@@ -223,6 +225,15 @@ class Captions:
         self._rate.remove(result_id)
         self.counts.orphans += orphan
         self._finals.add(Final(last, orphan=orphan))
+
+    def _withdraw(self, result_id: str) -> list[Caption]:
+        """Nothing was said after all."""
+        if self._open.over(result_id):
+            return []
+        self._open.close(result_id)
+        self._room.remove(result_id)
+        self._rate.remove(result_id)
+        return self._taken_back(result_id)
 
     def _give_up_most_silent(self) -> None:
         last = self._open.most_silent()

@@ -7,6 +7,7 @@ the same words twice, by a keyed hash in the live table; and a client that came 
 import hashlib
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,6 +26,18 @@ from handlers.transcription.work import Work
 
 class ClientGone(Exception):
     """Nobody is there to read captions."""
+
+
+class Overtaken(Exception):
+    """Another attempt at the utterance is under way, or it was given up: this one must not say anything more."""
+
+
+@dataclass
+class Line:
+    """A line that the reader has."""
+
+    revision: int
+    final: bool
 
 
 class Delivery:
@@ -50,7 +63,8 @@ class Delivery:
         self._dedup_seconds = dedup_seconds
         self._clock_ms = clock_ms
         self._log = log
-        self._shown: set[str] = set()
+        self._lines: dict[str, Line] = {}
+        self._revisions = 0
         self.latencies_ms: list[int] = []
         """From a result's arrival to its caption's delivery."""
         self.repeated = 0
@@ -58,6 +72,10 @@ class Delivery:
 
     def show(self, caption: Caption, offset_ms: int) -> None:
         """Shows one caption; its times count from where its stream began in the utterance."""
+        final = caption.kind is Kind.FINAL
+        if final:
+            self._check_attempt()
+        self._revisions += 1
         if caption.kind is Kind.RETRACTED or not self._may_show(caption):
             self._take_back(caption.result_id)
             return
@@ -67,23 +85,21 @@ class Delivery:
                 utterance=self._work.utterance,
                 sequence=self._work.sequence,
                 result_id=caption.result_id,
+                revision=self._revisions,
                 text=caption.text,
-                final=caption.kind is Kind.FINAL,
+                final=final,
                 start_ms=caption.start_ms + offset_ms,
                 end_ms=caption.end_ms + offset_ms,
                 stability=caption.stability,
                 orphan=caption.orphan,
             )
         )
-        if caption.kind is Kind.FINAL:
-            self._shown.discard(caption.result_id)
-        else:
-            self._shown.add(caption.result_id)
+        self._lines[caption.result_id] = Line(self._revisions, final)
         self.latencies_ms.append(max(0, self._clock_ms() - caption.received_ms))
 
-    def take_back_open(self) -> None:
-        """Takes away every line that is no final yet: its stream is gone, and it will be said again."""
-        for result_id in sorted(self._shown):
+    def take_back(self, *, finals: bool) -> None:
+        """Takes away every line that is no final, or every line: its stream is gone, and it will be said again."""
+        for result_id in sorted(one for one, line in self._lines.items() if finals or not line.final):
             self._take_back(result_id)
 
     def tell(self, message: Message) -> None:
@@ -95,13 +111,20 @@ class Delivery:
             raise ClientGone
         self._connection = moved
 
-    def _take_back(self, result_id: str) -> None:
-        if result_id in self._shown:
-            self._shown.discard(result_id)
-            self._retract(self._work.utterance, result_id)
+    def _check_attempt(self) -> None:
+        flight = self._live.read(Flight, flight_key(self._work.session_id))
+        if not flight.holds(self._work.utterance, self._work.attempt):
+            raise Overtaken
 
-    def _retract(self, utterance: str, result_id: str) -> None:
-        self.tell(Retract(session_id=self._work.session_id, utterance=utterance, result_id=result_id))
+    def _take_back(self, result_id: str) -> None:
+        line = self._lines.pop(result_id, None)
+        if line is not None:
+            self._retract(self._work.utterance, result_id, line.revision)
+
+    def _retract(self, utterance: str, result_id: str, revision: int) -> None:
+        self.tell(
+            Retract(session_id=self._work.session_id, utterance=utterance, result_id=result_id, revision=revision)
+        )
 
     def _may_show(self, caption: Caption) -> bool:
         text = normalised(caption.text)
@@ -109,15 +132,16 @@ class Delivery:
             return True
         digest = hmac.new(self._session.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
         key = caption_key(self._work.session_id, digest)
-        claim = Claim(self._work.utterance, caption.result_id, final=caption.kind is Kind.FINAL)
+        final = caption.kind is Kind.FINAL
+        claim = Claim(self._work.utterance, caption.result_id, self._revisions, final=final)
         try:
             mine, before = self._live.claim(key, claim, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
             # A final must not be lost for a table that does not answer; a partial has its final to come.
             self._log.warning("caption_claim_failed", error_type=type(error).__name__)
-            return caption.kind is Kind.FINAL
+            return final
         self.repeated += not mine
         if before is not None and before.utterance != self._work.utterance:
-            # The other's partial says the same: its line goes, and comes back if it turns into something else.
-            self._retract(before.utterance, before.line)
+            # The other's partial said the same: unless its line has changed since, it goes.
+            self._retract(before.utterance, before.line, before.revision)
         return mine

@@ -65,6 +65,9 @@ class RouterEnvironment(TranscriptionEnvironment):
     in_flight: InFlight = 3
     sessions_per_user: Annotated[int, Field(ge=1, le=100)] = 5
     session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
+    languages: str = "en-US"
+    """Languages that a session may be in, separated by commas."""
+    direct_enabled: bool = True
     direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
     """How long an address for streaming to Amazon Transcribe itself can be used."""
     aws_endpoint_url_transcribe_streaming: str | None = None

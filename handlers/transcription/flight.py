@@ -37,6 +37,7 @@ class Place(Live):
     """One utterance on its way."""
 
     utterance: str
+    attempt: int
     overdue_ms: int
     """From then on it is lost."""
     running: bool = False
@@ -47,14 +48,19 @@ class Broken(Live):
 
     utterance: str
     from_ms: int
+    attempts: int
+    """How often it was tried."""
 
 
 class Taken(Live):
     """How an offered utterance stands, and what to know of earlier attempts at it."""
 
     standing: Standing
+    attempt: int = 0
+    """Which of the session's attempts this is: whoever works on an older one has been overtaken."""
     from_ms: int = 0
-    retried: bool = False
+    attempts: int = 1
+    """Which attempt at this utterance it is."""
 
 
 class Flight(Live):
@@ -62,69 +68,97 @@ class Flight(Live):
 
     connection: str = ""
     """Where captions go."""
+    seen_ms: int = 0
+    """When its client was last heard of."""
+    attempt: int = 0
+    """How many attempts there were."""
     places: tuple[Place, ...] = ()
     done: tuple[str, ...] = ()
     broken: tuple[Broken, ...] = ()
+    directs_ms: tuple[int, ...] = ()
+    """When addresses for streaming past the rules were given out lately."""
 
     @property
     def due_ms(self) -> int | None:
         """When the first of its utterances will be lost."""
         return min((one.overdue_ms for one in self.places), default=None)
 
-    def at(self, connection: str) -> Self:
-        """With captions going elsewhere."""
-        return self.model_copy(update={"connection": connection})
+    def seen(self, connection: str, now_ms: int) -> Self:
+        """Its client speaks, over this connection."""
+        return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
 
     def swept(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
         """Without those that are lost, and which those are."""
-        lost = tuple(one.utterance for one in self.places if one.overdue_ms <= now_ms)
-        kept = tuple(one for one in self.places if one.overdue_ms > now_ms)
-        broken = self.broken
-        for utterance in lost:
-            broken = _breaking(broken, utterance, 0)
-        return self.model_copy(update={"places": kept, "broken": broken}), lost
+        late = tuple(one for one in self.places if one.overdue_ms <= now_ms)
+        if not late:
+            return self, ()
+        swept = self
+        for one in late:
+            swept = swept.broke(one.utterance, one.attempt, 0)
+        return swept, tuple(one.utterance for one in late)
 
     def offered(self, utterance: str, overdue_ms: int, most: int) -> tuple[Self, Taken]:
         """A place for an utterance, if there is one, and unless it has one or had one."""
-        if utterance in self.done or any(one.utterance == utterance for one in self.places):
+        if utterance in self.done or self.on_its_way(utterance):
             return self, Taken(standing=Standing.REPEATED)
         if len(self.places) >= most:
             return self, Taken(standing=Standing.BUSY)
         before = next((one for one in self.broken if one.utterance == utterance), None)
-        taken = Taken(standing=Standing.TAKEN, from_ms=before.from_ms if before else 0, retried=before is not None)
-        places = (*self.places, Place(utterance=utterance, overdue_ms=overdue_ms))
-        broken = tuple(one for one in self.broken if one.utterance != utterance)
-        return self.model_copy(update={"places": places, "broken": broken}), taken
+        taken = Taken(
+            standing=Standing.TAKEN,
+            attempt=self.attempt + 1,
+            from_ms=before.from_ms if before else 0,
+            attempts=before.attempts + 1 if before else 1,
+        )
+        places = (*self.places, Place(utterance=utterance, attempt=taken.attempt, overdue_ms=overdue_ms))
+        return self.model_copy(update={"attempt": taken.attempt, "places": places}), taken
 
-    def begun(self, utterance: str, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
-        """The utterance is being worked on; false where it is by somebody else already, or was given up."""
-        place = next((one for one in self.places if one.utterance == utterance), None)
+    def begun(self, utterance: str, attempt: int, now_ms: int, overdue_ms: int) -> tuple[Self, bool]:
+        """The attempt is being worked on; false where it is by somebody else already, or was given up."""
+        place = self._place(utterance, attempt)
         if place is None or place.running or place.overdue_ms <= now_ms:
             return self, False
-        running = Place(utterance=utterance, overdue_ms=overdue_ms, running=True)
+        running = place.model_copy(update={"overdue_ms": overdue_ms, "running": True})
         return self.model_copy(update={"places": (*self._others(utterance), running)}), True
 
-    def landed(self, utterance: str) -> Self:
-        """The utterance is done, and will not be again; nothing changes where it was given up meanwhile."""
-        if not self._holds(utterance):
+    def holds(self, utterance: str, attempt: int) -> bool:
+        """Whether this attempt still has its place: no other was begun, and it is not lost."""
+        return self._place(utterance, attempt) is not None
+
+    def on_its_way(self, utterance: str) -> bool:
+        """Whether an utterance has a place."""
+        return any(one.utterance == utterance for one in self.places)
+
+    def landed(self, utterance: str, attempt: int) -> Self:
+        """The utterance is done, and will not be again; nothing changes where the attempt has lost its place."""
+        if not self.holds(utterance, attempt):
             return self
         done = (*self.done, utterance)[-REMEMBERED:]
-        return self.model_copy(update={"places": self._others(utterance), "done": done})
+        broken = tuple(one for one in self.broken if one.utterance != utterance)
+        return self.model_copy(update={"places": self._others(utterance), "done": done, "broken": broken})
 
-    def broke(self, utterance: str, from_ms: int) -> Self:
+    def broke(self, utterance: str, attempt: int, from_ms: int) -> Self:
         """The utterance has to be sent again; its captions hold up to `from_ms`."""
-        if not self._holds(utterance):
+        if not self.holds(utterance, attempt):
             return self
-        broken = _breaking(self.broken, utterance, from_ms)
+        before = next((one.attempts for one in self.broken if one.utterance == utterance), 0)
+        others = tuple(one for one in self.broken if one.utterance != utterance)
+        broken = (*others, Broken(utterance=utterance, from_ms=from_ms, attempts=before + 1))[-REMEMBERED:]
         return self.model_copy(update={"places": self._others(utterance), "broken": broken})
 
-    def _holds(self, utterance: str) -> bool:
-        return any(one.utterance == utterance for one in self.places)
+    def given_back(self, utterance: str, attempt: int) -> Self:
+        """The attempt never began: as if the utterance had not been offered."""
+        return self.model_copy(update={"places": self._others(utterance)}) if self.holds(utterance, attempt) else self
+
+    def directed(self, now_ms: int, most: int, within_ms: int) -> tuple[Self, bool]:
+        """One address more, unless there were as many lately."""
+        lately = tuple(one for one in self.directs_ms if now_ms - one < within_ms)
+        if len(lately) >= most:
+            return self, False
+        return self.model_copy(update={"directs_ms": (*lately, now_ms)}), True
+
+    def _place(self, utterance: str, attempt: int) -> Place | None:
+        return next((one for one in self.places if (one.utterance, one.attempt) == (utterance, attempt)), None)
 
     def _others(self, utterance: str) -> tuple[Place, ...]:
         return tuple(one for one in self.places if one.utterance != utterance)
-
-
-def _breaking(known: tuple[Broken, ...], utterance: str, from_ms: int) -> tuple[Broken, ...]:
-    others = tuple(one for one in known if one.utterance != utterance)
-    return (*others, Broken(utterance=utterance, from_ms=from_ms))[-REMEMBERED:]

@@ -14,7 +14,6 @@ class Connection(Live):
     user: str = ""
     sessions: tuple[str, ...] = ()
     """Those that were opened on it last: with it they stop counting, unless they went on over another."""
-    gone: bool = False
 
     def opened(self, session: str) -> Self:
         """With one session more."""
@@ -43,16 +42,12 @@ class Quota(Live):
         return self.model_copy(update={"sessions": counted}), True
 
     def left(self, session: str, ends_ms: int) -> Self:
-        """Nobody is connected to a session any more: it counts for a while only."""
+        """A session counts no longer than this."""
         sessions = tuple(
             one.model_copy(update={"ends_ms": min(one.ends_ms, ends_ms)}) if one.session == session else one
             for one in self.sessions
         )
         return self.model_copy(update={"sessions": sessions})
-
-    def closed(self, session: str) -> Self:
-        """With one session less."""
-        return self.model_copy(update={"sessions": tuple(one for one in self.sessions if one.session != session)})
 
 
 def flight_key(session_id: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WATCHED = "yes"
 ATTEMPTS = 12
 """More than can collide: a session has a few utterances in the air, and each writes three times in seconds."""
-KEPT_SECONDS = 6 * 3600
+KEPT_SECONDS = 12 * 3600
 """How long an item stays after its last change: longer than a session lasts."""
 
 State = TypeVar("State", bound=Live)
@@ -31,6 +31,8 @@ class Claim:
 
     utterance: str
     line: str
+    revision: int
+    """How often the line had changed by then."""
     final: bool
 
 
@@ -85,12 +87,13 @@ class LiveTable:
             answer = self._client.update_item(
                 TableName=self._name,
                 Key={"pk": {"S": key}},
-                UpdateExpression="SET #owner = :owner, line = :line, #final = :final, ends_ms = :ends, #ttl = :ttl",
+                UpdateExpression="SET #owner = :owner, line = :line, revision = :revision, #final = :final, ends_ms = :ends, #ttl = :ttl",
                 ConditionExpression=f"{free} OR #final = :partial" if claim.final else free,
                 ExpressionAttributeNames={"#owner": "owner", "#final": "final", "#ttl": "ttl"},
                 ExpressionAttributeValues={
                     ":owner": {"S": claim.utterance},
                     ":line": {"S": claim.line},
+                    ":revision": {"N": str(claim.revision)},
                     ":final": {"BOOL": claim.final},
                     ":ends": {"N": str(now_ms + seconds * 1000)},
                     ":now": {"N": str(now_ms)},
@@ -104,7 +107,7 @@ class LiveTable:
         old = answer.get("Attributes")
         if not old or int(old["ends_ms"]["N"]) <= now_ms:
             return True, None
-        return True, Claim(old["owner"]["S"], old["line"]["S"], final=old["final"]["BOOL"])
+        return True, Claim(old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"])
 
     def _item(self, key: str) -> Item:
         answer = self._client.get_item(TableName=self._name, Key={"pk": {"S": key}}, ConsistentRead=True)

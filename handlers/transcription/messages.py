@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.messages import Answer, Message, MessageId, Request
+from handlers.common.messages import Answer, ErrorMessage, Message, MessageId, Request
 from handlers.transcription.audio import SAMPLE_RATES, Encoding
 from handlers.transcription.thresholds import SessionSettings
 
@@ -29,9 +29,13 @@ class Code(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     SESSION_UNKNOWN = "SESSION_UNKNOWN"
     SESSION_CLOSED = "SESSION_CLOSED"
+    SESSION_ELSEWHERE = "SESSION_ELSEWHERE"
     TOO_MANY_SESSIONS = "TOO_MANY_SESSIONS"
     BUSY = "BUSY"
     BAD_AUDIO = "BAD_AUDIO"
+    LANGUAGE_UNKNOWN = "LANGUAGE_UNKNOWN"
+    NOT_TRANSCRIBED = "NOT_TRANSCRIBED"
+    DIRECT_REFUSED = "DIRECT_REFUSED"
     UNAVAILABLE = "UNAVAILABLE"
 
 
@@ -88,10 +92,12 @@ class Close(Request):
     session_id: SessionId
 
 
-class Direct(Spoken):
+class Direct(Request):
     """Asks for an address at which a browser streams to Amazon Transcribe itself, past the rules for captions."""
 
     action: Literal["direct"]
+    session_id: SessionId
+    """Language, encoding and rate are the session's."""
 
 
 class Again(Message):
@@ -111,6 +117,8 @@ class Opened(Answer):
     in_flight: int
     """Utterances that may be on their way at once."""
     resend: tuple[Again, ...] = ()
+    done: tuple[MessageId, ...] = ()
+    """Utterances whose end was reached, if its message did not arrive."""
 
 
 class Accepted(Answer):
@@ -120,6 +128,9 @@ class Accepted(Answer):
     session_id: SessionId
     utterance: MessageId
     repeated: bool = False
+    """It was sent before."""
+    done: bool = False
+    """And nothing more of it comes."""
     resend: tuple[Again, ...] = ()
     """Others that were lost."""
 
@@ -129,6 +140,8 @@ class Pong(Answer):
 
     type: Literal["pong"] = "pong"
     resend: tuple[Again, ...] = ()
+    done: tuple[MessageId, ...] = ()
+    """Utterances of the session whose end was reached, the last ones."""
 
 
 class Closed(Answer):
@@ -154,6 +167,8 @@ class CaptionMessage(Message):
     utterance: MessageId
     sequence: int
     result_id: str
+    revision: int
+    """Grows with each change of this line."""
     text: str
     final: bool
     start_ms: int
@@ -171,6 +186,8 @@ class Retract(Message):
     session_id: SessionId
     utterance: MessageId
     result_id: str
+    revision: int
+    """A line that has changed since then stays."""
 
 
 class Done(Message):
@@ -183,6 +200,16 @@ class Done(Message):
     finals: int
     fallback: str | None = None
     """Why there were no partial captions, where there were meant to be."""
+
+
+class Failed(Message):
+    """An utterance that cannot be transcribed: sending it again would not help."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    session_id: SessionId
+    utterance: MessageId
 
 
 class Resend(Message):
@@ -206,5 +233,7 @@ RESPONSES: tuple[type[Message], ...] = (
     Retract,
     Done,
     Resend,
+    Failed,
+    ErrorMessage,
 )
-"""What a client may hear, besides errors."""
+"""What a client may hear."""

@@ -40,12 +40,12 @@ class Result:
 
 
 def results_of(payload: bytes) -> list[Result]:
-    """The results of one event that have a text."""
+    """The results of one event: those that have a text, and finals that have none any more."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise NotResults("the payload is too long")
     transcript = _object(_object(_decoded(payload)).get("Transcript"))
     results = [_result(_object(one)) for one in _list(transcript.get("Results"), MAX_RESULTS)]
-    return [one for one in results if one.text]
+    return [one for one in results if one.text or one.final]
 
 
 def _decoded(payload: bytes) -> object:

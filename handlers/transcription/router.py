@@ -4,6 +4,7 @@ Each message is parsed before anything looks at it, and gets exactly one answer.
 `{"kind": …}` instead of an event of API Gateway's: `open` makes a session for somebody, `sweep` tells of what was lost.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.clients import CONFIG
+from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.errors import HandlerError, http_error
 from handlers.common.jwks import KeySet
@@ -33,6 +34,10 @@ from handlers.transcription.sessions import Sessions
 from handlers.transcription.work import Work
 
 FLIGHT_PREFIX = "flight#"
+
+
+class SweepFailed(Exception):
+    """Some sessions could not be looked after; the others were."""
 
 
 class Router:
@@ -92,33 +97,43 @@ class Router:
             case "sweep":
                 return {"lost": self._sweep(now_ms)}
             case "open":
-                message = Open.model_validate({**event.get("session", {}), "action": "open"})
+                asked = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
+                message = Open.model_validate({**asked, "action": "open"})
                 answer = self._routes.open(Caller(str(event["user"]), ""), message)
                 return answer.model_dump(mode="json", by_alias=True)
             case _:
                 raise ValueError("kind must be sweep or open")
 
     def _sweep(self, now_ms: int) -> int:
-        """Tells clients of utterances that nobody works on any more."""
-        count = 0
+        """Tells clients of utterances that nobody works on any more; one that cannot be told keeps no other from it."""
+        count = failed = 0
         for key in self._live.overdue(now_ms):
-            connection, lost = self._live.change(Flight, key, lambda flight: _swept(flight, now_ms))
-            if not lost:
-                continue
-            count += len(lost)
-            session_id = key.removeprefix(FLIGHT_PREFIX)
-            self._log.warning("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
             try:
-                self._connections.post(connection, Resend(session_id=session_id, utterances=lost))
-            except (ClientError, BotoCoreError) as error:
-                # The next ping tells it too.
-                self._log.warning("resend_not_told", error_type=type(error).__name__)
+                count += self._swept(key, now_ms)
+            except Exception as error:  # noqa: BLE001 - counted, and raised at the end as one
+                self._log.error("sweep_failed", error_type=type(error).__name__)
+                failed += 1
+        if failed:
+            raise SweepFailed(f"{failed} sessions could not be swept")
         return count
 
+    def _swept(self, key: str, now_ms: int) -> int:
+        def sweep(flight: Flight) -> tuple[Flight, tuple[str, tuple[str, ...]]]:
+            swept, lost = flight.swept(now_ms)
+            return swept, (flight.connection, lost)
 
-def _swept(flight: Flight, now_ms: int) -> tuple[Flight, tuple[str, tuple[Again, ...]]]:
-    swept, lost = flight.swept(now_ms)
-    return swept, (flight.connection, tuple(Again(utterance=one, from_ms=0) for one in lost))
+        connection, lost = self._live.change(Flight, key, sweep)
+        if not lost:
+            return 0
+        session_id = key.removeprefix(FLIGHT_PREFIX)
+        self._log.error("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
+        again = tuple(Again(utterance=one, from_ms=0) for one in lost)
+        try:
+            self._connections.post(connection, Resend(session_id=session_id, utterances=again))
+        except (ClientError, BotoCoreError) as error:
+            # The next ping tells it too.
+            self._log.warning("resend_not_told", error_type=type(error).__name__)
+        return len(lost)
 
 
 @cache
@@ -126,7 +141,7 @@ def _router() -> Router:
     """Made once a container."""
     environment = RouterEnvironment.read()
     session = boto3.Session()
-    dynamodb, functions = session.client("dynamodb", config=CONFIG), session.client("lambda", config=CONFIG)
+    dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
     log = EventLog(environment.log_level, structured=environment.structured_logging)
     live = LiveTable(dynamodb, environment.live_table_name, _now_ms)
 
@@ -142,14 +157,16 @@ def _router() -> Router:
             in_flight=environment.in_flight,
             sessions=environment.sessions_per_user,
             session_seconds=environment.session_seconds,
+            languages=tuple(environment.languages.split(",")),
             direct_seconds=environment.direct_seconds,
+            direct_enabled=environment.direct_enabled,
         ),
         hand_over=hand_over,
         presign=signer(session, environment.aws_endpoint_url_transcribe_streaming),
         clock_ms=_now_ms,
         log=log,
     )
-    connections = Connections(session.client("apigatewaymanagementapi", config=CONFIG))
+    connections = Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))
     return Router(routes, live, connections, cache(lambda: _gate(environment)), log)
 
 
@@ -167,3 +184,7 @@ def _now_ms() -> int:
 def handler(event: Mapping[str, Any], _context: object) -> Response:
     """The entry point of the function."""
     return _router().handle(event, _now_ms())
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _router()  # while the container starts, which is faster and comes before anybody waits

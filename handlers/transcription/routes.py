@@ -43,6 +43,10 @@ START_MS = 20_000
 """An utterance that no processor has begun by then is lost: Lambda itself would keep trying for a minute."""
 DETACHED_MS = 60_000
 """How long a session counts after its connection broke: whoever loads a page again has it back in seconds."""
+IDLE_MS = 15 * 60 * 1000
+"""A session of which nothing was heard for so long is nobody's: three of its client's pings."""
+DIRECT_WITHIN_MS = 5 * 60 * 1000
+"""As long as an address can be used."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class Limits:
     in_flight: int
     sessions: int
     session_seconds: int
+    languages: tuple[str, ...]
     direct_seconds: int
+    direct_enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,19 +95,17 @@ class Routes:
         """A new session, or one's own again on this connection."""
         session = self._own(caller.user, message.session_id) if message.session_id else self._new(caller.user, message)
         self._count(caller.user, session)
-        if not message.session_id:
-            self._sessions.add(session)
         if caller.connection:
             self._live.change(
                 Connection, connection_key(caller.connection), lambda one: (one.opened(session.session_id), None)
             )
-        key = flight_key(session.session_id)
-        again = self._live.change(Flight, key, lambda flight: _attached(flight, caller.connection, self._clock_ms()))
+        flight = self._seen(session.session_id, caller.connection)
         return Opened(
             session_id=session.session_id,
             expires_at=_text(session.ends_at * 1000),
             in_flight=self._limits.in_flight,
-            resend=again,
+            resend=_broken(flight),
+            done=flight.done,
         )
 
     def audio(self, caller: Caller, message: Audio) -> Answer:
@@ -110,15 +114,15 @@ class Routes:
         _checked(message, session)
         now_ms = self._clock_ms()
 
-        def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[Again, ...]]]:
-            swept, lost = flight.at(caller.connection).swept(now_ms)
+        def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[str, ...], Flight]]:
+            _here(flight, caller)
+            swept, lost = flight.seen(caller.connection, now_ms).swept(now_ms)
             moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._limits.in_flight)
-            return moved, (taken, tuple(_again(moved, one) for one in lost if one != message.utterance))
+            return moved, (taken, lost, moved)
 
         key = flight_key(session.session_id)
-        taken, lost = self._live.change(Flight, key, offer)
-        if lost:
-            self._log.warning("utterances_lost", session_hash=hashed(session.session_id), lost=len(lost))
+        taken, lost, flight = self._live.change(Flight, key, offer)
+        self._tell_lost(session.session_id, lost)
         if taken.standing is Standing.BUSY:
             raise HandlerError(
                 Code.BUSY,
@@ -131,7 +135,8 @@ class Routes:
             session_id=session.session_id,
             utterance=message.utterance,
             repeated=taken.standing is Standing.REPEATED,
-            resend=lost,
+            done=message.utterance in flight.done,
+            resend=tuple(one for one in _broken(flight) if one.utterance != message.utterance),
         )
 
     def ping(self, caller: Caller, message: Ping) -> Answer:
@@ -139,43 +144,69 @@ class Routes:
         if message.session_id is None:
             return Pong()
         session = self._own(caller.user, message.session_id)
-        key = flight_key(session.session_id)
-        return Pong(
-            resend=self._live.change(Flight, key, lambda flight: _attached(flight, caller.connection, self._clock_ms()))
-        )
+        flight = self._seen(session.session_id, caller.connection, caller)
+        return Pong(resend=_broken(flight), done=flight.done)
 
     def close(self, caller: Caller, message: Close) -> Answer:
-        """The end of a session; closing it again changes nothing."""
+        """The end of a session; closing it again changes nothing. It counts until its last utterance is over."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown()
-        self._live.change(Quota, quota_key(caller.user), lambda quota: (quota.closed(message.session_id), None))
+        now_ms = self._clock_ms()
+        flight, _ = self._live.read(Flight, flight_key(message.session_id)).swept(now_ms)
+        ends_ms = max([now_ms, *(one.overdue_ms for one in flight.places)])
+        self._live.change(Quota, quota_key(caller.user), _left(message.session_id, ends_ms))
         return Closed(session_id=message.session_id)
 
     def left(self, connection_id: str) -> None:
         """A connection is over. Its sessions can be taken up again, but soon count no more."""
-
-        def leave(one: Connection) -> tuple[Connection, Connection]:
-            return one.model_copy(update={"gone": True}), one
-
-        before = self._live.change(Connection, connection_key(connection_id), leave)
+        before = self._live.read(Connection, connection_key(connection_id))
         for session_id in before.sessions:
             if self._live.read(Flight, flight_key(session_id)).connection == connection_id:
-                self._live.change(Quota, quota_key(before.user), self._leaving(session_id))
+                self._live.change(Quota, quota_key(before.user), _left(session_id, self._clock_ms() + DETACHED_MS))
 
-    def _leaving(self, session_id: str) -> Callable[[Quota], tuple[Quota, None]]:
-        ends_ms = self._clock_ms() + DETACHED_MS
-        return lambda quota: (quota.left(session_id, ends_ms), None)
-
-    def direct(self, _caller: Caller, message: Direct) -> Answer:
+    def direct(self, caller: Caller, message: Direct) -> Answer:
         """An address for streaming to Amazon Transcribe itself."""
-        request = StreamRequest(message.language, message.sample_rate, message.encoding.value, stabilised=True)
-        seconds = self._limits.direct_seconds
+        session = self._own(caller.user, message.session_id)
+        now_ms, seconds = self._clock_ms(), self._limits.direct_seconds
+
+        def count(flight: Flight) -> tuple[Flight, bool]:
+            _here(flight, caller)
+            return flight.directed(now_ms, self._limits.in_flight, DIRECT_WITHIN_MS)
+
+        if not self._limits.direct_enabled:
+            raise HandlerError(Code.DIRECT_REFUSED, "This stack gives no addresses out.", 403)
+        if not self._live.change(Flight, flight_key(session.session_id), count):
+            raise HandlerError(
+                Code.DIRECT_REFUSED, f"{self._limits.in_flight} addresses in five minutes are the most.", 429
+            )
+        self._log.info("direct_issued", session_hash=hashed(session.session_id))
+        request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
-    def _new(self, user: str, message: Open) -> Session:
+    def _seen(self, session_id: str, connection: str, caller: Caller | None = None) -> Flight:
+        """The session's utterances, without those that are lost; its client is on this connection."""
         now_ms = self._clock_ms()
-        ends_at = now_ms // 1000 + self._limits.session_seconds
-        return Session(
+
+        def look(flight: Flight) -> tuple[Flight, tuple[Flight, tuple[str, ...]]]:
+            if caller is not None:
+                _here(flight, caller)
+            swept, lost = flight.seen(connection, now_ms).swept(now_ms)
+            return swept, (swept, lost)
+
+        flight, lost = self._live.change(Flight, flight_key(session_id), look)
+        self._tell_lost(session_id, lost)
+        return flight
+
+    def _tell_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
+        """Where an alarm counts them."""
+        if lost:
+            self._log.error("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
+
+    def _new(self, user: str, message: Open) -> Session:
+        if message.language not in self._limits.languages:
+            raise HandlerError(Code.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(self._limits.languages)}.")
+        now_ms = self._clock_ms()
+        session = Session(
             session_id=ulid(datetime.fromtimestamp(now_ms / 1000, UTC), secrets.randbits(RANDOM_BITS)),
             owner=user,
             status=Status.OPEN,
@@ -185,17 +216,25 @@ class Routes:
             settings=message.settings,
             secret=secrets.token_hex(32),
             created_at=_text(now_ms),
-            ends_at=ends_at,
+            ends_at=now_ms // 1000 + self._limits.session_seconds,
         )
+        self._sessions.add(session)
+        return session
 
     def _count(self, user: str, session: Session) -> None:
+        """One's sessions are few; those of which nothing was heard for long make room."""
         now_ms, most = self._clock_ms(), self._limits.sessions
-        counted = self._live.change(
-            Quota,
-            quota_key(user),
-            lambda quota: quota.opened(session.session_id, session.ends_at * 1000, now_ms, most),
-        )
-        if not counted:
+
+        def count(quota: Quota) -> tuple[Quota, bool]:
+            return quota.opened(session.session_id, session.ends_at * 1000, now_ms, most)
+
+        key = quota_key(user)
+        if self._live.change(Quota, key, count):
+            return
+        for one in self._live.read(Quota, key).sessions:
+            if now_ms - self._live.read(Flight, flight_key(one.session)).seen_ms > IDLE_MS:
+                self._live.change(Quota, key, _left(one.session, now_ms))
+        if not self._live.change(Quota, key, count):
             raise HandlerError(Code.TOO_MANY_SESSIONS, f"{most} of your sessions are open. Close one first.", 429)
 
     def _own(self, user: str, session_id: str) -> Session:
@@ -211,27 +250,35 @@ class Routes:
         work = Work(
             session_id=message.session_id,
             utterance=message.utterance,
+            attempt=taken.attempt,
             sequence=message.sequence,
             from_ms=taken.from_ms,
-            retried=taken.retried,
+            attempts=taken.attempts,
             audio=message.audio,
         )
         try:
             self._hand_over(work)
         except (ClientError, BotoCoreError):
             # Whether it was taken is unknown; without its place a call that was taken does nothing.
-            self._live.change(Flight, key, lambda flight: (flight.broke(message.utterance, taken.from_ms), None))
+            self._live.change(Flight, key, lambda flight: (flight.given_back(message.utterance, taken.attempt), None))
             raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
 
 
-def _attached(flight: Flight, connection: str, now_ms: int) -> tuple[Flight, tuple[Again, ...]]:
-    swept, _ = flight.at(connection).swept(now_ms)
-    return swept, tuple(Again(utterance=one.utterance, from_ms=one.from_ms) for one in swept.broken)
+def _left(session_id: str, ends_ms: int) -> Callable[[Quota], tuple[Quota, None]]:
+    return lambda quota: (quota.left(session_id, ends_ms), None)
 
 
-def _again(flight: Flight, utterance: str) -> Again:
-    from_ms = next((one.from_ms for one in flight.broken if one.utterance == utterance), 0)
-    return Again(utterance=utterance, from_ms=from_ms)
+def _here(flight: Flight, caller: Caller) -> None:
+    """A session is used over the connection on which it was opened last: that is where it counts."""
+    if flight.connection != caller.connection:
+        raise HandlerError(
+            Code.SESSION_ELSEWHERE, "This session is not open on this connection. Open it with its sessionId.", 409
+        )
+
+
+def _broken(flight: Flight) -> tuple[Again, ...]:
+    waiting = (one for one in flight.broken if not flight.on_its_way(one.utterance))
+    return tuple(Again(utterance=one.utterance, from_ms=one.from_ms) for one in waiting)
 
 
 def _checked(message: Audio, session: Session) -> None:

@@ -7,18 +7,22 @@ never waits beyond the deadline. A stream that fails is tried once more, for fin
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from handlers.transcription.audio import CHUNK_MS, Encoding, Utterance
 from handlers.transcription.captions import Caption, Captions, Kind
-from handlers.transcription.delivery import ClientGone, Delivery
+from handlers.transcription.delivery import ClientGone, Delivery, Overtaken
 from handlers.transcription.results import NotResults, Result, results_of
 from handlers.transcription.transcribe import FailureCode, StreamFailed
 
-GRACE_MS = 1_600
-"""What an utterance may take beyond its own length; with what comes before and after, an invocation stays below 2 s."""
+GRACE_MS = 1_500
+"""What an utterance may take beyond its own length, from the invocation's begin on; the answer fits into 2 s."""
+LAST_WORDS_MS = 200
+"""What showing the rest may take after that."""
+OPEN_SECONDS = 1.0
+"""What opening a stream may take: as long again is left for another."""
 TAIL_MS = 500
 """What a second attempt needs beyond the audio that it sends."""
 ORPHAN_LOOK_MS = 5_000
@@ -54,7 +58,19 @@ class End(StrEnum):
     CUT = "cut"
     """The deadline came first; what was heard by then is delivered."""
     BROKEN = "broken"
+    """It has to be sent again."""
+    REJECTED = "rejected"
+    """Amazon Transcribe can do nothing with it, however often it is sent."""
     GONE = "gone"
+    OVERTAKEN = "overtaken"
+
+
+class Cause(StrEnum):
+    """Why an utterance ended as it did, where the stream did not say."""
+
+    LATE = "late"
+    """The deadline came before the audio was out, or before anything was heard."""
+    INTERNAL = "internal_error"
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,10 @@ class Ending:
     end: End
     from_ms: int = 0
     cause: str | None = None
+
+
+class Late(Exception):
+    """There is no more time to show anything."""
 
 
 class Transcribing:
@@ -86,29 +106,46 @@ class Transcribing:
         self._clock_ms = clock_ms
         self._deadline_ms = 0
         self._held_ms = 0
-        """Up to here the captions are final."""
         self.used: list[Captions] = []
         """The rules of each stream, with their counts."""
 
-    def run(self, from_ms: int, most_ms: int, *, finals_only: bool) -> Ending:
-        """Transcribes from a moment of the utterance on, in at most so many milliseconds."""
+    def run(self, begun_ms: int, from_ms: int, most_ms: int, *, finals_only: bool) -> Ending:
+        """Transcribes from a moment of the utterance on, in at most so many milliseconds since the invocation began."""
         self._held_ms = from_ms
-        self._deadline_ms = self._clock_ms() + min(self._length_ms(from_ms) + GRACE_MS, most_ms)
+        self._deadline_ms = begun_ms + min(self._length_ms() + GRACE_MS, most_ms)
         try:
-            try:
-                return self._through(self._captions_of(finals_only))
-            except StreamFailed as failure:
-                self._delivery.take_back_open()
-                self.used[-1].fall_back(STREAM_FAILED)
-                if self._clock_ms() + self._length_ms(self._held_ms) + TAIL_MS > self._deadline_ms:
-                    return Ending(End.BROKEN, self._held_ms, failure.code)
-            try:
-                return self._through(self._captions_of(True))
-            except StreamFailed as failure:
-                self._delivery.take_back_open()
-                return Ending(End.BROKEN, self._held_ms, failure.code)
+            return self._twice(finals_only=finals_only)
+        except Late:
+            return Ending(End.BROKEN, self._held_ms, Cause.LATE)
         except ClientGone:
             return Ending(End.GONE, self._held_ms)
+        except Overtaken:
+            return Ending(End.OVERTAKEN)
+
+    def _twice(self, *, finals_only: bool) -> Ending:
+        """One stream, and if it fails and there is time, another for finals only."""
+        first = self._once(finals_only=finals_only)
+        if first.end is not End.BROKEN or self._clock_ms() + self._length_ms() + TAIL_MS > self._deadline_ms:
+            return first
+        again = self._once(finals_only=True)
+        return replace(again, cause=again.cause or first.cause)
+
+    def _once(self, *, finals_only: bool) -> Ending:
+        try:
+            return self._through(self._captions_of(finals_only))
+        except StreamFailed as failure:
+            return self._given_up(End.REJECTED if failure.code is FailureCode.REJECTED else End.BROKEN, failure.code)
+
+    def _given_up(self, end: End, cause: str) -> Ending:
+        """What was shown of a stream that is gone, and will be said again, is taken back."""
+        if end is End.BROKEN:
+            self.used[-1].fall_back(STREAM_FAILED)
+        cuttable = self._utterance.encoding is Encoding.PCM
+        self._delivery.take_back(finals=not cuttable)
+        if not cuttable:
+            # It is sent again from its beginning, and its sentences may be cut otherwise.
+            self._held_ms = 0
+        return Ending(end, self._held_ms, cause)
 
     @property
     def held_ms(self) -> int:
@@ -117,45 +154,61 @@ class Transcribing:
 
     def _through(self, captions: Captions) -> Ending:
         self.used.append(captions)
-        offset_ms = self._first_chunk(self._held_ms) * CHUNK_MS
-        skipped_ms = self._held_ms - offset_ms
-        waiting = list(self._utterance.chunks[self._first_chunk(self._held_ms) :])
-        waiting.reverse()
-        seconds = (self._deadline_ms - self._clock_ms()) / 1000
+        offset_ms = self._first_chunk() * CHUNK_MS
+        waiting = list(reversed(self._utterance.chunks[self._first_chunk() :]))
+        seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
         with self._open(not captions.final_only, seconds) as stream:
-            begun_ms, sent, ending = self._clock_ms(), 0, False
+            begun_ms, sent, ended, heard = self._clock_ms(), 0, False, False
             while not stream.ended and (now_ms := self._clock_ms()) < self._deadline_ms:
-                while waiting and begun_ms + sent * CHUNK_MS <= now_ms:
+                if waiting and begun_ms + sent * CHUNK_MS <= now_ms:
                     stream.send(waiting.pop())
                     sent += 1
-                if not waiting and not ending:
+                    continue
+                if not waiting and not ended:
                     stream.end()
-                    ending = True
+                    ended = True
                 due_ms = [self._deadline_ms, now_ms + ORPHAN_LOOK_MS]
                 due_ms += [begun_ms + sent * CHUNK_MS] if waiting else []
                 due_ms += [one for one in [captions.next_due_ms()] if one is not None]
-                payload = stream.receive(max(0, min(due_ms) - now_ms) / 1000)
-                now_ms = self._clock_ms()
-                for result in _results(payload):
-                    # What an earlier stream has heard to its end is heard again where audio cannot be cut.
-                    if (result.start_ms + result.end_ms) / 2 >= skipped_ms:
-                        self._show(captions.take(result, now_ms), offset_ms)
-                self._show(captions.due(now_ms), offset_ms)
+                heard |= self._hear(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
+                self._show(captions.due(self._clock_ms()), offset_ms)
+            # What has come by now still counts, as long as there is time to show it.
+            while not stream.ended and self._in_time() and self._hear(stream, captions, 0, offset_ms):
+                pass
+            complete = stream.ended or (ended and heard)
+            if not complete:
+                # Audio that did not get out, or silence from the other side, is no end.
+                return self._given_up(End.BROKEN, Cause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
             return Ending(End.DONE if stream.ended else End.CUT, self._held_ms)
 
+    def _hear(self, stream: Conversation, captions: Captions, seconds: float, offset_ms: int) -> bool:
+        """Waits for one event and shows what it brings; whether one came."""
+        payload = stream.receive(max(0, seconds))
+        for result in _results(payload):
+            self._show(captions.take(result, self._clock_ms()), offset_ms)
+        return payload is not None
+
     def _show(self, captions: Iterable[Caption], offset_ms: int) -> None:
         for caption in captions:
+            self._in_time()
+            if caption.kind is Kind.PARTIAL and self._clock_ms() > self._deadline_ms:
+                continue
             self._delivery.show(caption, offset_ms)
             if caption.kind is Kind.FINAL and not caption.orphan:
                 self._held_ms = max(self._held_ms, caption.end_ms + offset_ms)
 
-    def _first_chunk(self, from_ms: int) -> int:
-        """Where a stream starts: only samples without a header can be cut anywhere."""
-        return from_ms // CHUNK_MS if self._utterance.encoding is Encoding.PCM else 0
+    def _in_time(self) -> bool:
+        if self._clock_ms() > self._deadline_ms + LAST_WORDS_MS:
+            raise Late
+        return True
 
-    def _length_ms(self, from_ms: int) -> int:
-        return self._utterance.duration_ms - self._first_chunk(from_ms) * CHUNK_MS
+    def _first_chunk(self) -> int:
+        """Where a stream starts: only samples without a header can be cut anywhere."""
+        return self._held_ms // CHUNK_MS if self._utterance.encoding is Encoding.PCM else 0
+
+    def _length_ms(self) -> int:
+        return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS
 
 
 def _results(payload: bytes | None) -> list[Result]:

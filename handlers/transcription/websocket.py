@@ -20,9 +20,13 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
-MAX_MESSAGE = 1024 * 1024
-MAX_WAITING = 64
+MAX_MESSAGE = 256 * 1024
+MAX_WAITING = 16
 """Messages that may wait to be received while something is sent."""
+MAX_PARTS = 1_000
+"""Of one message: each is kept until the last has come, and may be empty."""
+MAX_OWED = 256 * 1024
+"""Answers to pings that may wait to be written: a peer that asks for them and reads none is let go."""
 READ_BYTES = 64 * 1024
 """More than a TLS record: nothing is left inside of TLS, where waiting for the socket would not show it."""
 SEND_SECONDS = 0.5
@@ -47,13 +51,14 @@ class WebSocket:
         self._parts: list[Frame] = []
         self._messages: deque[bytes | str] = deque()
         self._deaf = False
+        self._owed = 0
 
     @classmethod
     def open(cls, url: str, timeout_seconds: float) -> Self:
         """Connects; raises what the network, TLS or the library's handshake raises."""
         deadline = time.monotonic() + timeout_seconds
         uri = parse_uri(url)
-        sock = socket.create_connection((uri.host, uri.port), timeout=timeout_seconds)
+        sock = _reached(uri, deadline)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(max(0.001, deadline - time.monotonic()))
@@ -172,7 +177,12 @@ class WebSocket:
         with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             data = self._socket.recv(READ_BYTES)
             if data:
+                waiting = len(self._outgoing)
                 self._protocol.receive_data(data)
+                self._collect()
+                self._owed = self._owed + len(self._outgoing) - waiting if self._outgoing else 0
+                if self._owed > MAX_OWED:
+                    self._lose()
             else:
                 self._protocol.receive_eof()
             self._take()
@@ -181,6 +191,10 @@ class WebSocket:
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame) and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
                 self._parts.append(frame)
+                if len(self._parts) > MAX_PARTS:
+                    self._parts.clear()
+                    self._lose()
+                    return
                 if frame.fin:
                     binary = self._parts[0].opcode is Opcode.BINARY
                     self._messages.append(b"".join(part.data for part in self._parts) if binary else "")
@@ -190,3 +204,22 @@ class WebSocket:
         """Nothing goes out or comes in any more."""
         self._deaf = True
         self._protocol.receive_eof()
+
+
+def _reached(uri: WebSocketURI, deadline: float) -> socket.socket:
+    """A connection to the first of the host's addresses that answers; all of them together have the time."""
+    failure: OSError = TimeoutError()
+    for family, kind, protocol, _, address in socket.getaddrinfo(uri.host, uri.port, type=socket.SOCK_STREAM):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(left)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+            continue
+        return sock
+    raise failure

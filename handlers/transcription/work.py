@@ -16,10 +16,12 @@ class Work(BaseModel):
     schema_version: Literal[1] = 1
     session_id: SessionId
     utterance: MessageId
+    attempt: Annotated[int, Field(ge=1)]
+    """Which of the session's attempts this is."""
     sequence: int
     from_ms: Annotated[int, Field(ge=0)] = 0
     """How far its captions hold since an earlier attempt."""
-    retried: bool = False
-    """An earlier attempt broke: this one takes no risk, and shows finals only."""
+    attempts: Annotated[int, Field(ge=1)] = 1
+    """Which attempt at this utterance it is. After the first, none takes a risk: finals only."""
     audio: str
     """Base64."""

@@ -92,7 +92,7 @@ class Screen:
                 self.lines[message["sequence"], message["startMs"], message["resultId"]] = message
                 self.shown.append(message)
             case "retract":
-                self._remove(message["utterance"], message["resultId"])
+                self._remove(message["utterance"], message["resultId"], message["revision"])
             case "resend":
                 for again in message["utterances"]:
                     self._cut(again["utterance"], again["fromMs"])
@@ -101,12 +101,14 @@ class Screen:
         """The lines in the order of speech."""
         return [self.lines[key]["text"] for key in sorted(self.lines)]
 
-    def _remove(self, utterance: str, result_id: str) -> None:
-        self.lines = {
-            key: line
-            for key, line in self.lines.items()
-            if (line["utterance"], line["resultId"]) != (utterance, result_id)
-        }
+    def _remove(self, utterance: str, result_id: str, revision: int | None = None) -> None:
+        """A line goes, unless it has changed since."""
+
+        def meant(line: Message) -> bool:
+            same = (line["utterance"], line["resultId"]) == (utterance, result_id)
+            return same and (revision is None or line["revision"] <= revision)
+
+        self.lines = {key: line for key, line in self.lines.items() if not meant(line)}
 
     def _cut(self, utterance: str, from_ms: int) -> None:
         """What begins later comes again with the utterance."""

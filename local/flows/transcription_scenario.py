@@ -62,7 +62,7 @@ def play(captioning: Captioning, tell: Tell) -> Outcome:
     tell(f"two utterances at once that overlap: {overlapping}")
     before = captioning.fallbacks()
     with Speaker(url) as speaker:
-        speaker.open(encoding="flac")
+        speaker.open(encoding="pcm")
         speaker.say("throttled", THROTTLED)
         done = speaker.ended("throttled")
         fallen_back = speaker.screen.text()

@@ -37,7 +37,9 @@ def test_what_is_spoken_is_what_is_read(transcription_played: Played[Outcome]) -
     assert all("Hello" in text for text in outcome.growing)
 
 
-def test_other_words_are_other_captions(speaker: Speaker) -> None:
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+def test_other_words_are_other_captions(speaker: Speaker, encoding: str) -> None:
+    speaker.open(encoding=encoding)
     speaker.say("u1", "thank you . good day")
     assert speaker.ended("u1")["finals"] == 2
     assert speaker.screen.text() == ["Thank you.", "Good day."]
@@ -152,13 +154,23 @@ def test_one_clients_flood_is_no_others_business(speaker: Speaker, url: str) -> 
             assert flood.ended(utterance)["type"] == "done"
 
 
+def test_what_cannot_be_transcribed_is_said_once_and_for_all(speaker: Speaker) -> None:
+    for _ in range(2):
+        speaker.say("u1", "broken again")
+        assert speaker.ended("u1")["type"] == "resend"
+    speaker.say("u1", "broken again")
+    failed = speaker.next()
+    assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
+    assert speaker.say("u1", "broken again")["done"], "sent again, it is not tried again"
+
+
 def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
     speaker.send_audio("u1", silence(0.5, SAMPLE_RATE))
     assert speaker.ended("u1")["finals"] == 0
 
 
 def test_a_direct_address_streams_past_the_rules(speaker: Speaker) -> None:
-    answer = speaker.ask("direct", language="en-US")
+    answer = speaker.ask("direct", sessionId=speaker.session)
     assert answer["expiresSeconds"] == 300
     assert "enable-partial-results-stabilization=true" in answer["url"]
     assert "X-Amz-Signature=" in answer["url"]

@@ -342,7 +342,7 @@ def test_the_api_is_as_its_block_says(live: Live) -> None:
     assert stage["DeploymentId"] == deployment["DeploymentId"]
     assert stage["DefaultRouteSettings"] == {
         "DataTraceEnabled": False,
-        "DetailedMetricsEnabled": True,
+        "DetailedMetricsEnabled": False,
         "LoggingLevel": "ERROR",
         "ThrottlingBurstLimit": 100,
         "ThrottlingRateLimit": 50.0,

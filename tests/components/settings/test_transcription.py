@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from components.settings import TranscriptionSettings, load
+from components.settings import SettingsError, TranscriptionSettings, load
 from components.settings.transcription import CaptionSettings
 from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
 from handlers.transcription.thresholds import SessionSettings
@@ -28,6 +28,9 @@ RANGES: dict[str, Range] = {
     "socket.requestsPerSecond": (1, 10_000, "an integer from 1 to 10000"),
     "socket.burst": (1, 5_000, "an integer from 1 to 5000"),
     "socket.clientErrorsAbove": (0, None, "an integer of at least 0"),
+    "socket.refusedConnectionsAbove": (0, None, "an integer of at least 0"),
+    "sessions.hours": (0.1, 6, "a number from 0.1 to 6"),
+    "router.timeoutSeconds": (1, 29, "an integer from 1 to 29"),
     "alarms.latencyMs": (100, None, "an integer of at least 100"),
     "alarms.droppedPerMinute": (1, None, "an integer of at least 1"),
     "alarms.orphans": (1, None, "an integer of at least 1"),
@@ -47,13 +50,11 @@ ABOVE_NOTHING: dict[str, tuple[float | None, str]] = {
     "load.utteranceSeconds": (5, "a number above 0, up to 5"),
     "load.captionsPerUtterance": (None, "a number above 0"),
     "load.sessionMinutes": (None, "a number above 0"),
-    "sessions.hours": (6, "a number above 0, up to 6"),
 }
 """The most that is accepted; 0 is not."""
 RULED = {
-    "sessions.streamQuota",  # not below inFlight
+    "sessions.streamQuota",  # one user must not hold all streams
     "audioProcessor.timeoutSeconds",  # an utterance has to fit
-    "router.timeoutSeconds",  # API Gateway has to be answered
 }
 """What depends on something else: each has a test below."""
 
@@ -61,8 +62,8 @@ RULED = {
 def at(key: str, value: object) -> dict[str, str]:
     """A stack whose transcription has one setting changed."""
     section, _, name = key.rpartition(".")
-    # Its default is not every function's, and it would be lost with the first setting of its group.
-    others = {"timeoutSeconds": 20} if section == "router" else {}
+    # What one user may hold depends on three of them: here the quota is wide enough for any.
+    others = {"streamQuota": 10_000} if section == "sessions" and name != "streamQuota" else {}
     return config(transcription={section: {**others, name: value}} if section else {name: value})
 
 
@@ -129,12 +130,27 @@ def test_a_session_may_ask_for_what_a_deployment_may_say_and_a_handler_takes() -
     assert {name: read[name] for name in said} == said
 
 
-def test_a_session_holds_no_more_streams_than_the_account_may_have() -> None:
-    fits = {"sessions": {"inFlight": 4, "streamQuota": 4}}
+def test_one_user_holds_no_more_streams_than_the_account_may_have() -> None:
+    fits = {"sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}}
     assert load(config(transcription=fits), "dev").transcription.sessions.in_flight == 4
-    assert problems(config(transcription={"sessions": {"inFlight": 5, "streamQuota": 4}})) == [
-        "transcription.sessions.inFlight = 5: at most streamQuota (4): each utterance holds one of the account's streams"
+    assert problems(config(transcription={"sessions": {"inFlight": 5, "perUser": 2, "streamQuota": 8}})) == [
+        "transcription.sessions.inFlight = 5: at most streamQuota (8) through perUser (2): each utterance holds one of the "
+        "account's streams, and one user must not hold them all"
     ]
+
+
+def test_log_lines_that_alarms_read_are_written_as_they_read_them() -> None:
+    plain = {"transcription": {"structuredLogging": False}}
+    assert load(config(**plain), "dev").transcription.structured_logging is False
+    with pytest.raises(SettingsError, match="an alarm reads JSON lines"):
+        load(config(environment="prod", **plain), "prod")
+    [problem] = problems(config(ingestion={"logLevel": "WARNING"}))
+    assert "an alarm reads lines of level INFO" in problem
+
+
+@pytest.mark.parametrize("languages", [[], ["english"], ["en"], "en-US"])
+def test_languages_are_named_as_transcribe_names_them(languages: object) -> None:
+    assert problems(at("sessions.languages", languages))
 
 
 @pytest.mark.parametrize("value", [0, 10_001])
@@ -149,13 +165,6 @@ def test_an_utterance_fits_into_the_processors_time() -> None:
     assert accepted("audioProcessor.timeoutSeconds", 900) == 900
     assert problems(at("audioProcessor.timeoutSeconds", 14)) == [
         "transcription.audioProcessor.timeoutSeconds = 14: at least 15: an utterance takes its own length, and the answer some time"
-    ]
-
-
-def test_the_router_answers_while_api_gateway_still_waits() -> None:
-    assert accepted("router.timeoutSeconds", 29) == 29
-    assert problems(at("router.timeoutSeconds", 30)) == [
-        "transcription.router.timeoutSeconds = 30: at most 29: API Gateway waits no longer"
     ]
 
 
@@ -194,15 +203,11 @@ def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() ->
     assert (settings.log_level, settings.structured_logging) == ("INFO", True)
 
 
-@pytest.mark.xfail(strict=True, reason="one setting of the router brings every other back to every function's default")
 def test_one_setting_of_the_router_leaves_its_others_as_they_were() -> None:
     assert load(config(transcription={"router": {"memoryMb": 1024}}), "dev").transcription.router.timeout_seconds == 20
 
 
-SHORTEST = pytest.mark.xfail(strict=True, reason="the router takes no session below a minute, and the settings do")
-
-
-@pytest.mark.parametrize("hours", [pytest.param(0.01, marks=SHORTEST), 0.02, 6])
+@pytest.mark.parametrize("hours", [0.1, 6])
 def test_how_long_a_session_lasts_is_what_the_router_takes(hours: float) -> None:
     limits = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
     seconds = load(at("sessions.hours", hours), "dev").transcription.sessions.hours * 3600

@@ -1,6 +1,7 @@
 """Log lines: JSON, a level from the environment, and only fields from the list."""
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -39,3 +40,11 @@ def test_no_allowed_field_is_named_after_what_must_not_be_logged() -> None:
 def test_a_person_may_read_plain_text_instead(capsys: pytest.CaptureFixture[str]) -> None:
     EventLog("INFO", structured=False).info("batch_taken_in", records=2, failed=0)
     assert capsys.readouterr().out == "INFO batch_taken_in failed=0 records=2\n"
+
+
+def test_a_line_says_when_it_was_written_as_lambda_reads_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda cannot tell the level of a line with any other time, takes it for INFO, and filters it out above that."""
+    EventLog("INFO").info("batch_taken_in", records=1)
+    moment = json.loads(capsys.readouterr().out)["timestamp"]
+    assert datetime.fromisoformat(moment).utcoffset() == timedelta(0)
+    assert "T" in moment

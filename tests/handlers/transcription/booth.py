@@ -7,7 +7,7 @@ from typing import Any
 from handlers.common.logging import EventLog
 from handlers.transcription.audio import Encoding
 from handlers.transcription.audio_processor import Processor
-from handlers.transcription.flight import Flight
+from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.metrics import Metrics
@@ -49,6 +49,7 @@ class Booth:
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
+    attempt: int = 1
 
     def __post_init__(self) -> None:
         self.live = LiveTable(self.dynamodb, LIVE, self.clock)
@@ -104,16 +105,26 @@ class Booth:
         self.take(utterance)
         return self.call(utterance, seconds, remaining_ms, **work)
 
-    def take(self, utterance: str) -> None:
-        """Gives the utterance its place, as the router does."""
+    def take(self, utterance: str) -> int:
+        """Gives the utterance its place, as the router does; which attempt it is."""
         overdue_ms = self.clock.now_ms + 20_000
-        self.live.change(
-            Flight, flight_key(SESSION), lambda flight: (flight.at("c1").offered(utterance, overdue_ms, 8)[0], None)
-        )
+
+        def offer(flight: Flight) -> tuple[Flight, Taken]:
+            return flight.seen("c1", self.clock.now_ms).offered(utterance, overdue_ms, 8)
+
+        self.attempt = self.live.change(Flight, flight_key(SESSION), offer).attempt
+        return self.attempt
 
     def call(self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any) -> End | None:
         """Calls the processor."""
-        event = {"session_id": SESSION, "utterance": utterance, "sequence": 1, "audio": silence(seconds), **work}
+        event = {
+            "session_id": SESSION,
+            "utterance": utterance,
+            "attempt": self.attempt,
+            "sequence": 1,
+            "audio": silence(seconds),
+            **work,
+        }
         return self.processor.handle(event, remaining_ms)
 
     def said(self, kind: str = "caption", connection: str = "c1") -> list[Any]:

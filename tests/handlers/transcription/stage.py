@@ -22,7 +22,7 @@ from handlers.transcription.work import Work
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
 
 START_MS = 1_760_000_000_000
-LIMITS = Limits(in_flight=2, sessions=2, session_seconds=3600, direct_seconds=300)
+LIMITS = Limits(in_flight=2, sessions=2, session_seconds=3600, languages=("en-US", "de-DE"), direct_seconds=300)
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Script:
         self.finished_ms = self.clock.now_ms - self.begun_ms
 
     def receive(self, timeout_seconds: float) -> bytes | None:
-        until = self.clock.now_ms + max(1, round(timeout_seconds * 1000))
+        until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._left or self.begun_ms + self._left[0][0] > until:
             self.clock.now_ms = until
             return None

@@ -10,12 +10,13 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import caption_key, flight_key
 from handlers.transcription.live_table import Claim
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
-from handlers.transcription.transcribing import GRACE_MS, End
+from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End
 from tests.handlers.transcription.booth import SESSION, Booth
 from tests.handlers.transcription.conftest import LIVE
 from tests.handlers.transcription.stage import START_MS, Step, transcript
@@ -50,7 +51,7 @@ def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None
 def test_a_caption_says_which_words_of_which_utterance_it_holds(booth: Booth) -> None:
     booth.hears(final(1_100, "Hello world.", at_ms=200), ENDED, utterance="u7", sequence=7)
     [caption] = booth.clients.of("c1", "caption")
-    del caption["text"], caption["resultId"]
+    del caption["text"], caption["resultId"], caption["revision"]
     assert caption == {
         "type": "caption",
         "sessionId": SESSION,
@@ -154,7 +155,7 @@ def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Boot
 
 
 def test_a_retried_utterance_shows_finals_only_from_where_its_captions_end(booth: Booth) -> None:
-    booth.hears(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, retried=True)
+    booth.hears(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
     assert [one.stabilised for one in booth.transcribe.requests] == [False]
     assert len(booth.transcribe.conversations[0].sent) == 3
     assert booth.said() == [("Two.", True)]
@@ -177,9 +178,75 @@ def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Boot
 
 
 def test_less_time_than_the_utterance_needs_is_enough_to_say_so(booth: Booth) -> None:
-    assert booth.hears(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is End.CUT
+    assert booth.hears(partial(300, "Hello"), seconds=2.4, remaining_ms=4_000) is End.BROKEN
     assert booth.clock.now_ms - START_MS == 1_000, "the rest is kept for the answer"
-    assert len(booth.said("done")) == 1
+    assert len(booth.said("resend")) == 1
+    assert len(booth.said("retract")) == 1, "half of the audio never got out: all of it comes again"
+
+
+def test_a_stream_that_says_nothing_at_all_is_no_end(booth: Booth) -> None:
+    """Silence has an end of its own: the service closes the stream."""
+    assert booth.hears((9_999, None)) is End.BROKEN
+    assert len(booth.said("resend")) == 1
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+
+
+def test_silence_is_done(booth: Booth) -> None:
+    assert booth.hears(ENDED) is End.DONE
+    assert booth.said("done")[0]["finals"] == 0
+
+
+def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> None:
+    booth.scripts.append(FailureCode.REJECTED)
+    assert booth.hears() is End.REJECTED
+    [told] = booth.said("error")
+    assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
+    assert len(booth.transcribe.requests) == 1
+    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "nobody is woken for a client's mistake"
+    assert booth.flight.done == ("u1",)
+
+
+def test_the_third_attempt_is_the_last(booth: Booth) -> None:
+    for attempt in (1, 2, 3):
+        booth.scripts += [FailureCode.THROTTLED, FailureCode.THROTTLED]
+        booth.hears(attempts=attempt)
+    assert [len(booth.said(kind)) for kind in ("resend", "error")] == [2, 1]
+    assert booth.flight.done == ("u1",)
+
+
+def test_an_attempt_that_was_overtaken_says_nothing_more(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hung for so long that it was given up, and the client has sent the utterance again."""
+    booth.take("u1")
+    booth.scripts.append([partial(300, "Old"), final(1_100, "Old words."), ENDED])
+    opened = booth.transcribe.open
+
+    def overtaken(*given: Any) -> Any:
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.broke("u1", 1, 0), None))
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.offered("u1", START_MS * 2, 8)[0], None))
+        return opened(*given)
+
+    monkeypatch.setattr(booth.transcribe, "open", overtaken)
+    assert booth.call() is End.OVERTAKEN
+    assert [one for one in booth.said() if one[1]] == []
+    assert booth.said("done") + booth.said("resend") == []
+    assert booth.flight.holds("u1", 2), "the other attempt has its place"
+
+
+def test_captions_that_cannot_be_shown_in_time_are_sent_again_with_the_utterance(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = booth.clients.post
+
+    def slow(connection: str, message: Any) -> bool:
+        booth.clock.now_ms += 900 if message.type == "caption" else 0
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", slow)
+    finals = [final(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
+    assert booth.hears(*finals, ENDED) is End.BROKEN
+    assert booth.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_WORDS_MS + 900
+    [told] = booth.said("resend")
+    assert told["utterances"][0]["fromMs"] > 0, "what was shown as final holds"
 
 
 EVENTS = st.lists(
@@ -214,7 +281,22 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     assert booth.hears(seconds=seconds) in set(End)
     assert booth.clock.now_ms - START_MS <= seconds * 1_000 + 2_000
     assert booth.flight.places == (), "whatever happened, the place is free again"
-    assert len(booth.said("done")) + len(booth.said("resend")) == 1, "and the client knows how it ended"
+    ends = [*booth.said("done"), *booth.said("resend"), *booth.said("error")]
+    assert len(ends) == 1, "and the client knows how it ended"
+
+
+@pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
+def test_audio_that_cannot_be_cut_is_sent_and_shown_again_from_its_beginning(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """Its sentences may be cut otherwise the second time: what was final is taken back too."""
+    spoken = Utterance(Encoding(encoding), 16_000, 1_000, (b"x",) * 10)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)
+    booth.scripts.append([final(300, "One two three.", at_ms=0), (350, FailureCode.DROPPED)])
+    booth.hears(final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None))
+    assert len(booth.transcribe.conversations[1].sent) == 10
+    assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
+    assert booth.said() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
 
 
 def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
@@ -233,7 +315,7 @@ def test_a_client_that_came_back_on_another_connection_is_followed(
 
     def moving(*given: Any) -> Any:
         booth.clients.gone.add("c1")
-        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.at("c2"), None))
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.seen("c2", 0), None))
         return opened(*given)
 
     monkeypatch.setattr(booth.transcribe, "open", moving)
@@ -257,10 +339,10 @@ def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth
 
 def test_a_final_takes_the_place_of_another_utterances_partial(booth: Booth) -> None:
     """Otherwise its words could be nowhere in the end: the partial may turn into something else."""
-    booth.live.claim(key_of(booth, "hello"), Claim("u1", "r1", final=False), 10)
+    booth.live.claim(key_of(booth, "hello"), Claim("u1", "r1", 3, final=False), 10)
     booth.hears(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
     [taken_back] = booth.said("retract")
-    assert (taken_back["utterance"], taken_back["resultId"]) == ("u1", "r1")
+    assert (taken_back["utterance"], taken_back["resultId"], taken_back["revision"]) == ("u1", "r1", 3)
     assert booth.said() == [("Hello.", True)]
 
 

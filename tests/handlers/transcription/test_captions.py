@@ -232,3 +232,12 @@ def test_a_final_takes_the_place_of_a_partial_that_says_the_same() -> None:
     assert lines(captions.take(partial("a", "hello", 1.0), 0)) == [("partial", "a", "hello")]
     assert lines(captions.take(final("b", "Hello."), 10)) == [("retracted", "a", ""), ("final", "b", "Hello.")]
     assert lines(captions.take(final("a", "Yellow."), 20)) == [("final", "a", "Yellow.")]
+
+
+def test_a_final_without_words_takes_the_line_away() -> None:
+    captions = Captions(DEPLOYED)
+    captions.take(partial("a", "hello", 1.0), 0)
+    assert lines(captions.take(final("a", ""), 10)) == [("retracted", "a", "")]
+    assert captions.take(partial("a", "hello again", 1.0), 20) == []
+    assert captions.finish(30) == []
+    assert captions.counts.orphans == 0

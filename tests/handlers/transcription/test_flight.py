@@ -19,25 +19,25 @@ def standing(flight: Flight, utterance: str) -> Standing:
 def test_there_are_only_so_many_places() -> None:
     full = taken(taken(Flight(), "a"), "b")
     assert standing(full, "c") is Standing.BUSY
-    assert standing(full.landed("a"), "c") is Standing.TAKEN
+    assert standing(full.landed("a", 1), "c") is Standing.TAKEN
 
 
 def test_an_utterance_that_is_on_its_way_or_was_is_not_taken_again() -> None:
     flight = taken(Flight(), "a")
     assert standing(flight, "a") is Standing.REPEATED
-    assert standing(flight.landed("a"), "a") is Standing.REPEATED
+    assert standing(flight.landed("a", 1), "a") is Standing.REPEATED
 
 
 def test_only_the_first_call_begins_an_utterance() -> None:
-    flight, mine = taken(Flight(), "a").begun("a", now_ms=50, overdue_ms=900)
+    flight, mine = taken(Flight(), "a").begun("a", 1, now_ms=50, overdue_ms=900)
     assert mine
-    assert flight.begun("a", now_ms=51, overdue_ms=900) == (flight, False), "Lambda may call twice"
+    assert flight.begun("a", 1, now_ms=51, overdue_ms=900) == (flight, False), "Lambda may call twice"
     assert flight.due_ms == 900, "running has a time of its own"
 
 
 def test_an_utterance_that_is_overdue_is_not_begun() -> None:
     flight = taken(Flight(), "a", overdue_ms=100)
-    assert flight.begun("a", now_ms=100, overdue_ms=900) == (flight, False), "its client may have sent it again"
+    assert flight.begun("a", 1, now_ms=100, overdue_ms=900) == (flight, False), "its client may have sent it again"
 
 
 def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
@@ -45,22 +45,39 @@ def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
     swept, lost = flight.swept(150)
     assert lost == ("a",)
     assert swept.swept(150)[1] == ()
-    moved, how = swept.offered("a", 300, MOST)
-    assert how.standing is Standing.TAKEN
-    assert how.retried
-    assert moved.broken == ()
+    _, how = swept.offered("a", 300, MOST)
+    assert (how.standing, how.attempts) == (Standing.TAKEN, 2)
 
 
 def test_a_broken_utterance_goes_on_where_its_captions_end() -> None:
-    flight = taken(Flight(), "a").broke("a", from_ms=700)
+    flight = taken(Flight(), "a").broke("a", 1, from_ms=700)
     _, how = flight.offered("a", 300, MOST)
-    assert (how.from_ms, how.retried) == (700, True)
+    assert (how.from_ms, how.attempts) == (700, 2)
 
 
-def test_who_lost_his_place_changes_nothing_any_more() -> None:
+def test_attempts_at_an_utterance_are_counted_until_it_is_done() -> None:
+    flight = taken(taken(Flight(), "a").broke("a", 1, 0), "a").broke("a", 2, 0)
+    flight, how = flight.offered("a", 300, MOST)
+    assert how.attempts == 3
+    assert flight.landed("a", 3).broken == ()
+
+
+def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
+    """A processor that hung comes back while another works on the same utterance."""
     lost, _ = taken(Flight(), "a", 100).swept(100)
-    assert lost.landed("a") == lost
-    assert lost.broke("a", 5) == lost
+    again = taken(lost, "a", 300)
+    assert again.holds("a", 2)
+    assert not again.holds("a", 1)
+    assert again.landed("a", 1) == again
+    assert again.broke("a", 1, 5) == again
+    assert again.begun("a", 1, 200, 900) == (again, False)
+
+
+def test_an_attempt_that_never_began_leaves_no_trace() -> None:
+    flight = taken(Flight(), "a").given_back("a", 1)
+    assert (flight.places, flight.broken) == ((), ())
+    _, how = flight.offered("a", 300, MOST)
+    assert how.attempts == 1
 
 
 def test_the_first_to_be_lost_decides_when_to_look() -> None:
@@ -68,36 +85,52 @@ def test_the_first_to_be_lost_decides_when_to_look() -> None:
     assert taken(taken(Flight(), "a", 300), "b", 200).due_ms == 200
 
 
+def test_addresses_are_few_within_a_time() -> None:
+    flight, first = Flight().directed(0, 1, 100)
+    assert first
+    assert flight.directed(99, 1, 100) == (flight, False)
+    assert flight.directed(100, 1, 100)[1]
+
+
 MOVES = st.lists(
-    st.tuples(st.sampled_from(["offer", "begin", "land", "break", "sweep"]), st.sampled_from("abcdef")), max_size=60
+    st.tuples(
+        st.sampled_from(["offer", "begin", "land", "break", "back", "sweep"]),
+        st.sampled_from("abcdef"),
+        st.integers(0, 3),
+    ),
+    max_size=60,
 )
 
 
 @given(MOVES)
-def test_whatever_happens_places_are_bounded_and_nothing_is_transcribed_twice_at_once(
-    moves: list[tuple[str, str]],
+def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
+    moves: list[tuple[str, str, int]],
 ) -> None:
     flight, now = Flight(), 0
-    running: set[str] = set()
+    running: dict[str, int] = {}
     done: set[str] = set()
-    for move, utterance in moves:
+    for move, utterance, back in moves:
         now += 7
+        attempt = max(1, flight.attempt - back)  # any call may be late
+        held = flight.holds(utterance, attempt)
         match move:
             case "offer":
                 flight, how = flight.offered(utterance, now + 20, MOST)
-                assert not (how.standing is Standing.TAKEN and utterance in running | done)
+                assert not (how.standing is Standing.TAKEN and (utterance in running or utterance in done))
             case "begin":
-                flight, mine = flight.begun(utterance, now, now + 30)
+                flight, mine = flight.begun(utterance, attempt, now, now + 30)
                 assert not (mine and utterance in running)
-                running |= {utterance} if mine else set()
+                running |= {utterance: attempt} if mine else {}
             case "land":
-                done |= {utterance} if any(one.utterance == utterance for one in flight.places) else set()
-                flight, running = flight.landed(utterance), running - {utterance}
+                done |= {utterance} if held else set()
+                flight = flight.landed(utterance, attempt)
             case "break":
-                flight, running = flight.broke(utterance, now), running - {utterance}
+                flight = flight.broke(utterance, attempt, now)
+            case "back":
+                flight = flight.given_back(utterance, attempt)
             case _:
-                flight, lost = flight.swept(now)
-                running -= set(lost)
+                flight, _ = flight.swept(now)
+        running = {one: which for one, which in running.items() if flight.holds(one, which)}
         assert len(flight.places) <= MOST
         assert len({one.utterance for one in flight.places}) == len(flight.places)
         assert not set(flight.done) & {one.utterance for one in flight.broken}
@@ -106,7 +139,9 @@ def test_whatever_happens_places_are_bounded_and_nothing_is_transcribed_twice_at
 def test_what_is_remembered_is_bounded() -> None:
     flight = Flight()
     for number in range(REMEMBERED * 2):
-        flight = taken(flight, f"done-{number}").landed(f"done-{number}")
-        flight = taken(flight, f"broken-{number}").broke(f"broken-{number}", 0)
+        flight = taken(flight, f"done-{number}")
+        flight = flight.landed(f"done-{number}", flight.attempt)
+        flight = taken(flight, f"broken-{number}")
+        flight = flight.broke(f"broken-{number}", flight.attempt, 0)
     assert len(flight.done) == len(flight.broken) == REMEMBERED
-    assert len(flight.model_dump_json()) < 10_000, "an item of one write unit or a few, never of many"
+    assert len(flight.model_dump_json()) < 10_000, "an item of a few write units, never of many"

@@ -26,8 +26,8 @@ def offer(utterance: str, overdue_ms: int) -> Any:
 
 
 def test_what_is_changed_is_read_back(table: LiveTable) -> None:
-    table.change(Flight, "flight#a", lambda flight: (flight.at("c1"), None))
-    assert table.read(Flight, "flight#a") == Flight(connection="c1")
+    table.change(Flight, "flight#a", lambda flight: (flight.seen("c1", 1), None))
+    assert table.read(Flight, "flight#a") == Flight(connection="c1", seen_ms=1)
     assert table.read(Flight, "flight#b") == Flight(), "nothing is known of another"
 
 
@@ -51,8 +51,8 @@ def test_a_change_that_always_meets_another_gives_up(table: LiveTable) -> None:
     def never_first(flight: Flight) -> tuple[Flight, None]:
         nonlocal count
         count += 1
-        table.change(Flight, "flight#a", lambda one: (one.at(f"c{count}"), None))
-        return flight.at("mine"), None
+        table.change(Flight, "flight#a", lambda one: (one.seen(f"c{count}", 1), None))
+        return flight.seen("mine", 1), None
 
     with pytest.raises(TooManyWriters):
         table.change(Flight, "flight#a", never_first)
@@ -68,12 +68,12 @@ def test_only_what_is_due_is_found(table: LiveTable) -> None:
     table.change(Flight, "flight#a", offer("x", START_MS + 100))
     table.change(Flight, "flight#b", offer("y", START_MS + 200))
     assert table.overdue(START_MS + 100) == ["flight#a"]
-    table.change(Flight, "flight#a", lambda flight: (flight.landed("x"), None))
+    table.change(Flight, "flight#a", lambda flight: (flight.landed("x", 1), None))
     assert table.overdue(START_MS + 100) == [], "it left the index with its last utterance"
 
 
 def words(utterance: str, *, final: bool = True, line: str = "r1") -> Claim:
-    return Claim(utterance, line, final=final)
+    return Claim(utterance, line, 1, final=final)
 
 
 def test_words_are_claimed_by_one_utterance_for_a_while(table: LiveTable, clock: Clock) -> None:
@@ -92,6 +92,6 @@ def test_a_final_takes_words_from_a_partial_and_says_whose_they_were(table: Live
 
 
 def test_everything_expires(table: LiveTable, dynamodb: Any) -> None:
-    table.change(Flight, "flight#a", lambda flight: (flight.at("c1"), None))
+    table.change(Flight, "flight#a", lambda flight: (flight.seen("c1", 1), None))
     table.claim("caption#s#h", words("u1"), 10)
     assert all(int(item["ttl"]["N"]) > START_MS // 1000 for item in dynamodb.scan(TableName=LIVE)["Items"])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
-from handlers.transcription.routes import DETACHED_MS, START_MS
+from handlers.transcription.router import SweepFailed
+from handlers.transcription.routes import DETACHED_MS, DIRECT_WITHIN_MS, IDLE_MS, START_MS
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
 from tests.handlers.transcription.stage import LIMITS, Scene, silence
 
@@ -42,10 +44,11 @@ def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
         "sessionId": session,
         "utterance": "u1",
         "repeated": False,
+        "done": False,
         "resend": [],
     }
     [work] = scene.handed
-    assert (work.session_id, work.utterance, work.from_ms, work.retried) == (session, "u1", 0, False)
+    assert (work.session_id, work.utterance, work.attempt, work.from_ms, work.attempts) == (session, "u1", 1, 0, 1)
     assert work.audio == silence(1)
 
 
@@ -70,7 +73,7 @@ def test_more_utterances_than_there_are_places_are_refused_for_now(scene: Scene)
     refused = scene.utters(session, "u3")
     assert (refused["type"], refused["code"]) == ("error", "BUSY")
     assert "2 utterances" in refused["message"]
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1"), None))
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1", 1), None))
     assert scene.utters(session, "u3")["type"] == "accepted"
 
 
@@ -179,7 +182,7 @@ def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
     assert scene.utters(session, "u2")["resend"] == lost
     assert scene.says("ping", sessionId=session)["resend"] == lost, "until it is sent again"
     assert scene.utters(session, "u1")["type"] == "accepted"
-    assert scene.handed[-1].retried
+    assert scene.handed[-1].attempts == 2
     assert scene.says("ping", sessionId=session)["resend"] == []
 
 
@@ -200,11 +203,132 @@ def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: 
     assert scene.utters(session, "u1")["type"] == "accepted"
 
 
-def test_a_direct_address_is_for_whoever_is_connected(scene: Scene) -> None:
-    assert scene.says("direct")["code"] == "UNAUTHENTICATED"
-    scene.connect()
-    answer = scene.says("direct", language="de-DE")
+def test_a_direct_address_is_for_an_open_session_of_ones_own(scene: Scene) -> None:
+    session = scene.opens(language="de-DE")
+    answer = scene.says("direct", sessionId=session)
     assert (answer["url"], answer["expiresSeconds"]) == ("wss://somewhere/de-DE/300", 300)
+    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
+    assert scene.says("direct", "c2", sessionId=session)["code"] == "SESSION_UNKNOWN"
+    scene.says("close", sessionId=session)
+    assert scene.says("direct", sessionId=session)["code"] == "SESSION_CLOSED"
+
+
+def test_direct_addresses_are_few(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each may be used for minutes, and its stream costs as long as it lasts."""
+    session = scene.opens()
+    answers = [scene.says("direct", sessionId=session) for _ in range(LIMITS.in_flight + 1)]
+    assert [one["type"] for one in answers] == ["direct"] * LIMITS.in_flight + ["error"]
+    assert answers[-1]["code"] == "DIRECT_REFUSED"
+    assert capsys.readouterr().out.count("direct_issued") == LIMITS.in_flight
+    scene.clock.now_ms += DIRECT_WITHIN_MS
+    assert scene.says("direct", sessionId=session)["type"] == "direct"
+
+
+def test_a_stack_may_give_no_direct_addresses_out(dynamodb: Any) -> None:
+    scene = Scene(dynamodb, limits=replace(LIMITS, direct_enabled=False))
+    assert scene.says("direct", sessionId=scene.opens())["code"] == "DIRECT_REFUSED"
+
+
+def test_a_language_that_the_stack_has_not_is_refused_before_anything_is_opened(scene: Scene) -> None:
+    scene.connect()
+    answer = scene.says("open", language="zz-ZZ")
+    assert answer["code"] == "LANGUAGE_UNKNOWN"
+    assert "de-DE" in answer["message"]
+
+
+def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utterance(scene: Scene) -> None:
+    """Otherwise open, speak, close, again and again would use up all streams of the account."""
+    for _ in range(LIMITS.sessions):
+        session = scene.opens()
+        scene.utters(session)
+        scene.says("close", sessionId=session)
+    assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += START_MS
+    assert scene.says("open")["type"] == "opened"
+
+
+def test_a_session_is_used_where_it_was_opened_last(scene: Scene) -> None:
+    """Over another connection it would count nowhere."""
+    session = scene.opens("c1")
+    scene.disconnect("c1")
+    scene.connect("c2")
+    refused = [
+        scene.utters(session, connection="c2"),
+        scene.says("ping", "c2", sessionId=session),
+        scene.says("direct", "c2", sessionId=session),
+    ]
+    assert {one["code"] for one in refused} == {"SESSION_ELSEWHERE"}
+    assert scene.says("open", "c2", sessionId=session)["type"] == "opened"
+    assert scene.utters(session, connection="c2")["type"] == "accepted"
+
+
+def test_sessions_of_which_nothing_is_heard_make_room(scene: Scene) -> None:
+    """API Gateway tells of a connection's end only as well as it can."""
+    for number in range(LIMITS.sessions):
+        scene.opens(f"c{number}")
+    scene.clock.now_ms += IDLE_MS
+    scene.connect("c9")
+    assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += 1
+    assert scene.says("open", "c9")["type"] == "opened"
+
+
+def test_a_session_that_is_spoken_in_keeps_its_room(scene: Scene) -> None:
+    first, second = scene.opens("c1"), scene.opens("c2")
+    scene.clock.now_ms += IDLE_MS
+    scene.says("ping", "c1", sessionId=first)
+    scene.utters(second, connection="c2")
+    scene.clock.now_ms += 1
+    scene.connect("c9")
+    assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+
+
+@pytest.mark.parametrize("notices", ["ping", "open", "resend", "other"])
+def test_every_lost_utterance_is_counted_whoever_notices(
+    scene: Scene, capsys: pytest.CaptureFixture[str], notices: str
+) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.clock.now_ms += START_MS
+    match notices:
+        case "ping":
+            scene.says("ping", sessionId=session)
+        case "open":
+            scene.says("open", sessionId=session)
+        case "resend":
+            scene.utters(session, "u1")
+        case _:
+            scene.utters(session, "u2")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(1, "ERROR")]
+    assert scene.sweeps() == 0
+
+
+def test_an_end_whose_message_was_lost_is_told_again(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1", 1), None))
+    assert scene.says("ping", sessionId=session)["done"] == ["u1"]
+    assert scene.says("open", sessionId=session)["done"] == ["u1"]
+    again = scene.utters(session, "u1")
+    assert (again["repeated"], again["done"]) == (True, True)
+
+
+def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = scene.opens("c1"), scene.opens("c2")
+    scene.utters(first, connection="c1")
+    scene.utters(second, connection="c2")
+    scene.clock.now_ms += START_MS
+    broken = min(flight_key(first), flight_key(second))
+    change = scene.live.change
+
+    def failing(model: Any, key: str, move: Any) -> Any:
+        return 1 / 0 if key == broken else change(model, key, move)
+
+    monkeypatch.setattr(scene.live, "change", failing)
+    with pytest.raises(SweepFailed, match="1 sessions"):
+        scene.sweeps()
+    assert len(scene.clients.of("c1", "resend") + scene.clients.of("c2", "resend")) == 1
 
 
 @pytest.mark.parametrize(
@@ -266,6 +390,13 @@ def test_an_operator_opens_a_session_for_somebody(scene: Scene) -> None:
     found = scene.sessions.find(answer["sessionId"])
     assert found is not None
     assert (found.owner, found.language) == ("ANN", "de-DE")
+
+
+def test_an_operator_does_not_take_a_session_away(scene: Scene) -> None:
+    session = scene.opens()
+    event = {"kind": "open", "user": "ANN", "session": {"sessionId": session}}
+    assert scene.router.handle(event, scene.clock.now_ms)["sessionId"] != session
+    assert scene.live.read(Flight, flight_key(session)).connection == "c1"
 
 
 def test_no_word_of_audio_or_token_is_stored_or_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:

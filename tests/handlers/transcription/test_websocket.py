@@ -93,7 +93,7 @@ def test_a_ping_is_answered_while_listening() -> None:
         assert one.receive(PATIENCE) == b"answered"
 
 
-def test_pings_keep_nobody_beyond_the_time() -> None:
+def test_pings_fill_nobodys_memory() -> None:
     def flood(peer: socket.socket) -> None:
         shake_hands(peer)
         with contextlib.suppress(OSError):
@@ -102,8 +102,24 @@ def test_pings_keep_nobody_beyond_the_time() -> None:
 
     with accepting(flood, polite=False) as url:
         one = WebSocket.open(url, PATIENCE)
-        assert one.receive(0.05) is None
-        assert not one.over
+        assert one.receive(PATIENCE) is None
+        assert one.over, "who asks for answers and reads none is let go"
+        assert len(one._outgoing) < 2 * websocket.MAX_OWED
+        one._socket.close()  # so that the flood ends
+
+
+def test_a_message_of_endless_parts_is_not_waited_for() -> None:
+    def flood(peer: socket.socket) -> None:
+        shake_hands(peer, b"\x02\x00")
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sendall(b"\x00\x00" * 30_000)
+
+    with accepting(flood, polite=False) as url:
+        one = WebSocket.open(url, PATIENCE)
+        assert one.receive(PATIENCE) is None
+        assert one.over
+        assert len(one._parts) <= websocket.MAX_PARTS
         one._socket.close()  # so that the flood ends
 
 
