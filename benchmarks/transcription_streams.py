@@ -125,7 +125,7 @@ def said(number: int) -> bytes:
 class Places(LiveTable):
     """A table in which the one attempt has its place."""
 
-    def read(self, model: type[State], key: str) -> State:
+    def read(self, model: type[State], key: str) -> State:  # noqa: ARG002 - there is one
         return model.model_validate({"places": [{"utterance": "u1", "attempt": 1, "overdue_ms": now_ms() + 60_000}]})
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,21 +17,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.errors import HandlerError, http_error
-from handlers.common.jwks import KeySet
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Answer, Request
-from handlers.common.oidc import Verifier
 from handlers.common.sockets import Response, Talk
 from handlers.transcription.addresses import signer
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
 from handlers.transcription.flight import Flight
-from handlers.transcription.gate import Gate
 from handlers.transcription.live import Connection, connection_key
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend
 from handlers.transcription.routes import Caller, Limits, Routes
 from handlers.transcription.sessions import Sessions
 from handlers.transcription.work import Work
+
+if TYPE_CHECKING:
+    from handlers.transcription.gate import Gate
 
 FLIGHT_PREFIX = "flight#"
 
@@ -44,7 +44,7 @@ class Router:
     """Answers API Gateway."""
 
     def __init__(
-        self, routes: Routes, live: LiveTable, connections: Connections, gate: Callable[[], Gate], log: EventLog
+        self, routes: Routes, live: LiveTable, connections: Connections, gate: Callable[[], "Gate"], log: EventLog
     ) -> None:
         """`gate` is made when somebody first connects: what checks tokens is slow to load."""
         self._routes = routes
@@ -170,7 +170,12 @@ def _router() -> Router:
     return Router(routes, live, connections, cache(lambda: _gate(environment)), log)
 
 
-def _gate(environment: RouterEnvironment) -> Gate:
+def _gate(environment: RouterEnvironment) -> "Gate":
+    # What checks tokens is slow to load, and not every container meets one.
+    from handlers.common.jwks import KeySet  # noqa: PLC0415
+    from handlers.common.oidc import Verifier  # noqa: PLC0415
+    from handlers.transcription.gate import Gate  # noqa: PLC0415
+
     if environment.auth == "none":
         return Gate(None)
     keys = KeySet(str(environment.jwks_url))

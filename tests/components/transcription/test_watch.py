@@ -135,7 +135,10 @@ def test_one_lost_utterance_rings() -> None:
     assert (one["namespace"], one["metricName"]) == (made["namespace"], made["name"])
 
 
-def test_the_line_that_tells_of_lost_utterances_is_the_one_that_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_line_that_tells_of_lost_utterances_is_the_one_that_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone")  # a logger of its own, with today's standard output
     EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)
     one = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs
