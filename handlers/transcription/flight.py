@@ -8,7 +8,7 @@ only if nobody else has in the meantime.
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from handlers.common.versioned import State
 
 REMEMBERED = 64
 """Utterances whose end is remembered, so that one sent twice is transcribed once: minutes of speech."""
@@ -22,10 +22,8 @@ class Standing(StrEnum):
     BUSY = "busy"
 
 
-class Live(BaseModel):
+class Live(State):
     """Base of what the live table holds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     @property
     def due_ms(self) -> int | None:

@@ -1,13 +1,13 @@
 """The table of what is live: read and written here alone, with two calls, GetItem and UpdateItem.
 
-An item's state is one JSON text with a version beside it. Whoever changes it says which version it was; who comes second
-reads again. Captions leave nothing but a keyed hash of their text.
+Captions leave nothing but a keyed hash of their text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from handlers.common.versioned import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
 from handlers.transcription.flight import Live
 
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 WATCHED = "yes"
-ATTEMPTS = 12
-"""More than can collide: a session has a few utterances in the air, and each writes three times in seconds."""
 KEPT_SECONDS = 12 * 3600
 """How long an item stays after its last change: longer than a session lasts."""
 
 State = TypeVar("State", bound=Live)
 T = TypeVar("T")
-Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,6 @@ class Claim:
     final: bool
 
 
-class TooManyWriters(Exception):
-    """An item changed each time that it was read."""
-
-
 class LiveTable:
     """Items of the live table."""
 
@@ -47,24 +40,15 @@ class LiveTable:
         self._client = client
         self._name = name
         self._clock_ms = clock_ms
+        self._items = VersionedItems(client, name, ttl_attribute="ttl", kept_seconds=KEPT_SECONDS, clock_ms=clock_ms)
 
     def read(self, model: type[State], key: str) -> State:
         """What is known of a key; a value without content where nothing is."""
-        return _state(model, self._item(key))
+        return self._items.read(model, {"pk": key})
 
     def change(self, model: type[State], key: str, move: Callable[[State], tuple[State, T]]) -> T:
         """Moves a key's state on, and gives what the move gave. The move may be made more than once."""
-        item = self._item(key)
-        for _ in range(ATTEMPTS):
-            state = _state(model, item)
-            moved, given = move(state)
-            if moved == state:
-                return given
-            newer = self._write(key, moved, item)
-            if newer is None:
-                return given
-            item = newer
-        raise TooManyWriters
+        return self._items.change(model, {"pk": key}, move, _due)
 
     def overdue(self, now_ms: int) -> list[str]:
         """Keys of items that somebody must look at by now."""
@@ -109,37 +93,9 @@ class LiveTable:
             return True, None
         return True, Claim(old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"])
 
-    def _item(self, key: str) -> Item:
-        answer = self._client.get_item(TableName=self._name, Key={"pk": {"S": key}}, ConsistentRead=True)
-        return answer.get("Item", {})
 
-    def _write(self, key: str, state: Live, before: Item) -> Item | None:
-        """None when it is written; otherwise what somebody else wrote."""
-        version = int(before["version"]["N"]) if "version" in before else 0
-        values: Item = {
-            ":state": {"S": state.model_dump_json()},
-            ":old": {"N": str(version)},
-            ":new": {"N": str(version + 1)},
-            ":ttl": {"N": str(self._clock_ms() // 1000 + KEPT_SECONDS)},
-        }
-        names = {"#state": "state", "#ttl": "ttl"}
-        sets, removes = "#state = :state, version = :new, #ttl = :ttl", " REMOVE watched, due_ms"
-        if state.due_ms is not None:
-            values |= {":yes": {"S": WATCHED}, ":due": {"N": str(state.due_ms)}}
-            sets, removes = f"{sets}, watched = :yes, due_ms = :due", ""
-        try:
-            self._client.update_item(
-                TableName=self._name,
-                Key={"pk": {"S": key}},
-                UpdateExpression=f"SET {sets}{removes}",
-                ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return self._item(key)
-        return None
-
-
-def _state(model: type[State], item: Item) -> State:
-    return model.model_validate_json(item["state"]["S"]) if "state" in item else model()
+def _due(state: Live) -> Mapping[str, dict[str, str] | None]:
+    """What the index goes by."""
+    if state.due_ms is None:
+        return {"watched": None, "due_ms": None}
+    return {"watched": {"S": WATCHED}, "due_ms": {"N": str(state.due_ms)}}

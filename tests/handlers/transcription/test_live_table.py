@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.transcription.flight import Flight, Taken
-from handlers.transcription.live_table import ATTEMPTS, Claim, LiveTable, TooManyWriters
+from handlers.transcription.live_table import Claim, LiveTable
 from tests.handlers.transcription.conftest import LIVE
 from tests.handlers.transcription.stage import START_MS, Clock
 

@@ -1,0 +1,118 @@
+"""Items of a table that several functions change: one JSON text, with a version beside it.
+
+Whoever changes an item says which version it was; who comes second reads again, and makes his move on top of what is there.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+ATTEMPTS = 12
+"""More than can collide: a few functions write to one item, each a few times in seconds."""
+
+T = TypeVar("T")
+Key = Mapping[str, str]
+"""The key's attributes; all are strings."""
+Item = dict[str, Any]
+
+
+class State(BaseModel):
+    """What an item holds. Every field has a default: nothing is known of an item that is not there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+S = TypeVar("S", bound=State)
+
+
+class TooManyWriters(Exception):
+    """An item changed each time that it was read."""
+
+
+class VersionedItems:
+    """Reads and changes items, with GetItem and UpdateItem alone."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        ttl_attribute: str,
+        kept_seconds: int,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`kept_seconds`: how long an item stays after its last change."""
+        self._client = client
+        self._table = table
+        self._ttl_attribute = ttl_attribute
+        self._kept_seconds = kept_seconds
+        self._clock_ms = clock_ms
+
+    def read(self, model: type[S], key: Key) -> S:
+        """What is known of a key; a value of defaults where nothing is."""
+        return _state(model, self._item(key))
+
+    def change(
+        self,
+        model: type[S],
+        key: Key,
+        move: Callable[[S], tuple[S, T]],
+        beside: Callable[[S], Mapping[str, Item | None]] = lambda _: {},
+    ) -> T:
+        """Moves a key's state on, and gives what the move gave. The move may be made more than once.
+
+        `beside`: attributes that stand beside the state, for an index; none takes one away.
+        """
+        item = self._item(key)
+        for _ in range(ATTEMPTS):
+            state = _state(model, item)
+            moved, given = move(state)
+            if moved == state:
+                return given
+            newer = self._write(key, moved, beside(moved), item)
+            if newer is None:
+                return given
+            item = newer
+        raise TooManyWriters
+
+    def _item(self, key: Key) -> Item:
+        return self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item", {})
+
+    def _write(self, key: Key, state: State, beside: Mapping[str, Item | None], before: Item) -> Item | None:
+        """None when it is written; otherwise what somebody else wrote."""
+        version = int(before["version"]["N"]) if "version" in before else 0
+        values: Item = {
+            ":state": {"S": state.model_dump_json()},
+            ":old": {"N": str(version)},
+            ":new": {"N": str(version + 1)},
+            ":ttl": {"N": str(self._clock_ms() // 1000 + self._kept_seconds)},
+            **{f":{name}": value for name, value in beside.items() if value is not None},
+        }
+        names = {"#state": "state", "#ttl": self._ttl_attribute, **{f"#{name}": name for name in beside}}
+        sets = ", ".join(f"#{name} = :{name}" for name, value in beside.items() if value is not None)
+        removes = ", ".join(f"#{name}" for name, value in beside.items() if value is None)
+        update = "SET #state = :state, version = :new, #ttl = :ttl"
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(key),
+                UpdateExpression=f"{update}{f', {sets}' if sets else ''}{f' REMOVE {removes}' if removes else ''}",
+                ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return self._item(key)
+        return None
+
+
+def _key(key: Key) -> Item:
+    return {name: {"S": value} for name, value in key.items()}
+
+
+def _state(model: type[S], item: Item) -> S:
+    return model.model_validate_json(item["state"]["S"]) if "state" in item else model()
