@@ -1,0 +1,49 @@
+"""What voice Q&A's socket handler and query worker read from their environment."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from handlers.common.environment import HandlerEnvironment
+
+QUERIES, RESPONSES, LECTURES = "queries/", "responses/", "lectures/"
+"""Where audio is: questions and answers go after days, lectures stay."""
+
+
+class StoreEnvironment(HandlerEnvironment):
+    """What both read."""
+
+    s3_bucket: str
+    dynamodb_table: str
+    session_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """Days that a session, and what belongs to it, is kept after its last turn."""
+
+
+class SocketEnvironment(StoreEnvironment):
+    """The socket handler's."""
+
+    worker: str
+    """ARN of the worker's alias."""
+    identity_pool: str
+    """The one pool whose guests may connect."""
+    lecture_uploads: Literal["guests", "off"] = "off"
+    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
+    max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
+    queries_at_once: Annotated[int, Field(ge=1, le=10)] = 2
+    """Questions of one identity that are being answered."""
+    queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60
+    """Questions of one identity."""
+
+
+class WorkerEnvironment(StoreEnvironment):
+    """The query worker's."""
+
+    agentcore_endpoint: str | None = None
+    """Where the agent answers over HTTP; none where it is in AgentCore Runtime."""
+    agentcore_runtime_arn: str | None = None
+    agentcore_qualifier: str = "DEFAULT"
+    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
+    first_byte_seconds: Annotated[float, Field(ge=1, le=60)] = 10
+    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
+    answer_seconds: Annotated[float, Field(ge=10, le=840)] = 600

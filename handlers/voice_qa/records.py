@@ -1,0 +1,123 @@
+"""Records of voice Q&A's table besides lectures: connections, questions, what an identity may ask. Pure.
+
+The table's keys are `sessionId` and `lectureId`. A guest may read and write items whose `sessionId` begins with his own
+identity and `#`: conversations. No identity begins with the words that begin the keys here, so these are ours alone.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from handlers.common.versioned import State
+
+Key = dict[str, str]
+NOTHING = "-"
+HOUR_MS = 3_600_000
+
+
+def connection_key(connection_id: str) -> Key:
+    """Where a connection is."""
+    return {"sessionId": f"connection#{connection_id}", "lectureId": NOTHING}
+
+
+def query_key(identity: str, query_id: str) -> Key:
+    """Where a question is."""
+    return {"sessionId": f"query#{identity}#{query_id}", "lectureId": NOTHING}
+
+
+def allowance_key(identity: str) -> Key:
+    """Where it is counted what an identity asks."""
+    return {"sessionId": f"allowance#{identity}", "lectureId": NOTHING}
+
+
+def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
+    """Where a conversation is: the guest's own to read."""
+    return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
+
+
+class Connection(State):
+    """One WebSocket connection, and whose it is: the signed handshake said so."""
+
+    identity: str = ""
+
+
+class Status(StrEnum):
+    """How a question stands."""
+
+    NEW = "new"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+class Question(State):
+    """One question, and who listens to its answer."""
+
+    status: Status = Status.NEW
+    lecture_id: str = ""
+    session: str = ""
+    audio_key: str | None = None
+    text: str | None = None
+    language: str = "en-US"
+    connection: str = ""
+    resume_from: int = 0
+    """The first piece that this connection wants."""
+    running_until_ms: int = 0
+    """Whoever works on it has gone by then."""
+    pieces: int = 0
+    has_audio: bool = False
+    code: str = ""
+    retryable: bool = False
+    asked_ms: int = 0
+
+    def asked(self, new: "Question", now_ms: int) -> tuple[Self, bool]:
+        """Asked, perhaps again: with the listener's new place, and whether a worker must be called."""
+        lost = self.status is Status.RUNNING and self.running_until_ms <= now_ms
+        again = self.status is Status.NEW or lost or (self.status is Status.FAILED and self.retryable)
+        if again:
+            begun = new.model_copy(update={"status": Status.ACCEPTED, "session": self.session or new.session})
+            return self.model_copy(update=begun.model_dump()), True
+        listening = {"connection": new.connection, "resume_from": new.resume_from}
+        moved = self.model_copy(update=listening)
+        return moved, self.status in {Status.ACCEPTED, Status.ANSWERED}
+
+    def begun(self, now_ms: int, until_ms: int) -> tuple[Self, bool]:
+        """A worker begins; false where another works on it, or nothing is to be done."""
+        waiting = self.status is Status.ACCEPTED or (self.status is Status.RUNNING and self.running_until_ms <= now_ms)
+        if not waiting:
+            return self, False
+        return self.model_copy(update={"status": Status.RUNNING, "running_until_ms": until_ms}), True
+
+    def answered(self, pieces: int, *, has_audio: bool) -> Self:
+        """The answer is whole and kept."""
+        return self.model_copy(update={"status": Status.ANSWERED, "pieces": pieces, "has_audio": has_audio})
+
+    def failed(self, code: str, *, retryable: bool) -> Self:
+        """There is no answer."""
+        return self.model_copy(update={"status": Status.FAILED, "code": code, "retryable": retryable})
+
+    def given_back(self) -> Self:
+        """Whoever worked on it stopped for a mistake of ours: the next call may begin."""
+        return self.model_copy(update={"status": Status.ACCEPTED}) if self.status is Status.RUNNING else self
+
+
+class Allowance(State):
+    """What an identity asks: at once, and in the last hour."""
+
+    running: tuple[tuple[str, int], ...] = ()
+    """Questions being answered, and until when each counts."""
+    asked_ms: tuple[int, ...] = ()
+
+    def taken(self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int) -> tuple[Self, bool]:
+        """One question more, unless it is one too many; one that is being answered already counts once."""
+        running = tuple(one for one in self.running if one[1] > now_ms and one[0] != query_id)
+        repeated = len(running) < sum(one[1] > now_ms for one in self.running)
+        asked = tuple(one for one in self.asked_ms if now_ms - one < HOUR_MS)
+        if len(running) >= at_once or (not repeated and len(asked) >= per_hour):
+            return self, False
+        counted = asked if repeated else (*asked, now_ms)
+        return self.model_copy(update={"running": (*running, (query_id, until_ms)), "asked_ms": counted}), True
+
+    def ended(self, query_id: str) -> Self:
+        """A question is answered, or will not be."""
+        return self.model_copy(update={"running": tuple(one for one in self.running if one[0] != query_id)})
