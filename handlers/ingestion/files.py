@@ -1,13 +1,10 @@
-"""What arrives: S3's notifications inside queue messages, parsed into the files they speak of. Pure."""
+"""What arrives: the files that S3's notifications speak of, and how the table names each. Pure."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Annotated
-from urllib.parse import unquote_plus
+from datetime import UTC
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from handlers.common import s3_events
 
 SORT_KEY_BYTES = 1024
 """The most that DynamoDB takes as a sort key."""
@@ -16,24 +13,11 @@ MANIFEST_KEY = "MANIFEST#"
 HASHED_KEY = "sha256:"
 """How the sort keys of files begin that have no plain one."""
 
-
-class NotAnEvent(ValueError):
-    """A message that is no notification of S3's at all: it belongs where a person sees it."""
+NotAnEvent = s3_events.NotAnEvent
 
 
-class ArrivedFile(BaseModel):
+class ArrivedFile(s3_events.NewObject):
     """One version of one object."""
-
-    model_config = ConfigDict(frozen=True)
-
-    bucket: str
-    key: str
-    version_id: str
-    size: int
-    etag: str
-    arrived: datetime
-    in_parts: bool = False
-    """Uploaded in parts: the bucket's listing then has the time it began, maybe of another day than its event."""
 
     @property
     def date_prefix(self) -> str:
@@ -49,46 +33,6 @@ class ArrivedFile(BaseModel):
         return f"{HASHED_KEY}{hashlib.sha256(plain.encode()).hexdigest()}"
 
 
-class _Notification(BaseModel):
-    """The parts of one S3 record that matter here; all else is ignored."""
-
-    name: Annotated[str, Field(validation_alias="eventName")]
-    time: Annotated[datetime, Field(validation_alias="eventTime")]
-    bucket: Annotated[str, Field(validation_alias=AliasPath("s3", "bucket", "name"))]
-    key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
-    size: Annotated[int | None, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = None
-    etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
-    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = "null"
-
-
 def arrived_files(body: str) -> Iterator[ArrivedFile]:
-    """The files that one queue message announces; S3's test event and other events announce none."""
-    try:
-        message = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise NotAnEvent("the message is not JSON") from error
-    if not isinstance(message, dict):
-        raise NotAnEvent("the message is not a JSON object")
-    if message.get("Event") == "s3:TestEvent":
-        return
-    records = message.get("Records")
-    if not isinstance(records, list):
-        raise NotAnEvent("the message has no list of Records")
-    for record in records:
-        try:
-            one = _Notification.model_validate(record)
-        except ValidationError as error:
-            raise NotAnEvent(f"a record lacks {error.errors()[0]['loc']}") from None
-        if one.name.startswith("ObjectCreated:"):
-            if one.size is None:
-                # Events of removals have none; a new object without a size must not pass for an empty one.
-                raise NotAnEvent("a record of a new object lacks its size")
-            yield ArrivedFile(
-                bucket=one.bucket,
-                key=unquote_plus(one.key),
-                version_id=one.version_id,
-                size=one.size,
-                etag=one.etag,
-                arrived=one.time,
-                in_parts=one.name == "ObjectCreated:CompleteMultipartUpload",
-            )
+    """The files that one queue message announces; raises NotAnEvent where it is no notification."""
+    return (ArrivedFile(**dict(one)) for one in s3_events.new_objects(body))

@@ -1,0 +1,93 @@
+"""Lectures in the subsystem's table: read and written here alone, with GetItem and UpdateItem.
+
+A lecture's item has `lecture#<lectureId>` as its partition, which no identity can match, and no time to live. What it
+says beyond validation, such as who owns the lecture, is not touched. An update holds only where the item still is
+about the upload that its writer found there: whoever comes second reads again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from handlers.voice_qa.audio_files import Problem
+from handlers.voice_qa.lectures import Known, Upload, Verdict, timestamp
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+SCHEMA_VERSION = 1
+Key = dict[str, dict[str, str]]
+
+
+class LectureTable:
+    """Items of lectures, one each."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def known(self, lecture_id: str) -> Known | None:
+        """Which upload a lecture's item is about; none where it is about none yet."""
+        answer = self._client.get_item(TableName=self._name, Key=_key(lecture_id), ConsistentRead=True)
+        item: Mapping[str, Any] = answer.get("Item", {})
+        if "object_key" not in item:
+            return None
+        return Known(
+            object_key=item["object_key"]["S"],
+            version_id=item["version_id"]["S"],
+            etag=item["etag"]["S"],
+            uploaded_at=item["uploaded_at"]["S"],
+            misplaced=item.get("reason_code", {}).get("S") == Problem.MISPLACED,
+        )
+
+    def record(self, upload: Upload, verdict: Verdict, known: Known | None, now: datetime) -> bool:
+        """Writes what became of an upload; false where the item is no longer about what was known."""
+        values = _values(upload, verdict, now)
+        sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
+        gone = [f"#{name}" for name, value in values.items() if value is None]
+        condition, about = "attribute_not_exists(#object_key)", {}
+        if known is not None:
+            condition = "#object_key = :known_key AND #version_id = :known_version AND #etag = :known_etag"
+            about = {":known_key": known.object_key, ":known_version": known.version_id, ":known_etag": known.etag}
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key=_key(upload.lecture_id),
+                UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in values},
+                ExpressionAttributeValues={
+                    **{f":{name}": _typed(value) for name, value in values.items() if value is not None},
+                    **{name: _typed(value) for name, value in about.items()},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _key(lecture_id: str) -> Key:
+    return {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+
+
+def _values(upload: Upload, verdict: Verdict, now: datetime) -> dict[str, str | int | None]:
+    """What is written; none where an earlier verdict's value must not stay."""
+    audio = verdict.audio
+    return {
+        "status": verdict.status,
+        "reason_code": verdict.problem,
+        "reason": verdict.sentence,
+        "format": audio.format if audio else None,
+        "duration_ms": audio.duration_ms if audio else None,
+        "size": upload.object.size,
+        "object_key": upload.object.key,
+        "version_id": upload.object.version_id,
+        "etag": upload.object.etag,
+        "uploaded_at": upload.uploaded_at,
+        "validated_at": timestamp(now),
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _typed(value: str | int) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}

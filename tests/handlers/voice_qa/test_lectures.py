@@ -1,0 +1,141 @@
+"""Which uploads are lectures, what they may be, and which of two a lecture is about."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.s3_events import NewObject
+from handlers.voice_qa.audio_files import AudioFile, AudioFormat, BadFile, Problem
+from handlers.voice_qa.lectures import Known, LectureStatus, Limits, Standing, Upload, standing, upload_of
+from tests.handlers.voice_qa.lecture_stage import ID, KEY, LIMITS, NOW
+
+OBJECT = NewObject(bucket="audio", key=KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
+
+
+def at(key: str) -> NewObject:
+    return OBJECT.model_copy(update={"key": key})
+
+
+def known(upload: Upload) -> Known:
+    one = upload.object
+    return Known(one.key, one.version_id, one.etag, upload.uploaded_at, upload.misplaced)
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a", "a b+c%.MOV", "日本", ".hidden", "x" * 255, "lectures"])
+def test_a_lecture_is_one_file_directly_below_its_id(name: str) -> None:
+    assert upload_of(at(f"lectures/{ID}/{name}")) == Upload(ID, at(f"lectures/{ID}/{name}"))
+
+
+@pytest.mark.parametrize("name", ["a/b.mp3", "a/", "/", "/a", "..", ".", "a\nb", "a\x00", "x" * 256])
+def test_what_else_lies_below_an_id_is_misplaced(name: str) -> None:
+    upload = upload_of(at(f"lectures/{ID}/{name}"))
+    assert upload is not None
+    assert upload.misplaced
+    assert upload.lecture_id == ID
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "lectures/a.mp3",
+        f"lectures/{ID}",
+        f"lectures/{ID}/",
+        f"lectures/{ID.lower()}/a.mp3",
+        f"lectures/{ID}0/a.mp3",
+        f"lectures/8{ID[1:]}/a.mp3",
+        f"lectures//{ID}/a.mp3",
+        f"queries/{ID}/a.mp3",
+        f"xlectures/{ID}/a.mp3",
+        f"lectures/{ID}\n/a.mp3",
+        "",
+    ],
+)
+def test_where_there_is_no_id_there_is_no_lecture(key: str) -> None:
+    assert upload_of(at(key)) is None
+
+
+@given(st.text(max_size=300))
+def test_any_key_is_placed_misplaced_or_no_lectures(key: str) -> None:
+    upload = upload_of(at(f"lectures/{ID}/{key}"))
+    assert (upload is None) == (key == "")
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "problem"),
+    [(999, Problem.TOO_SHORT), (1000, None), (3_600_000, None), (3_600_001, Problem.TOO_LONG)],
+)
+def test_the_length_has_to_be_within_its_limits(milliseconds: int, problem: Problem | None) -> None:
+    verdict = LIMITS.judge(AudioFile(AudioFormat.MP3, "mp3", milliseconds))
+    assert verdict.problem is problem
+    assert verdict.status is (LectureStatus.REJECTED if problem else LectureStatus.READY)
+    assert (verdict.sentence is None) is (problem is None)
+    assert verdict.audio is not None
+
+
+def test_a_format_may_be_known_and_not_allowed() -> None:
+    limits = Limits.of(1, 10, 10, ["mp3", "flac"])
+    verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
+    assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, Problem.FORMAT_NOT_ALLOWED)
+    assert verdict.sentence == "Recordings of this format are not taken. Allowed are flac, mp3."
+
+
+@pytest.mark.parametrize(
+    ("upload", "problem"),
+    [
+        (Upload(ID, OBJECT.model_copy(update={"size": 0})), Problem.EMPTY),
+        (Upload(ID, OBJECT.model_copy(update={"size": LIMITS.max_bytes + 1})), Problem.TOO_LARGE),
+        (Upload(ID, OBJECT, misplaced=True), Problem.MISPLACED),
+    ],
+)
+def test_some_uploads_are_rejected_unread(upload: Upload, problem: Problem) -> None:
+    with pytest.raises(BadFile) as refused:
+        LIMITS.check_unread(upload)
+    assert refused.value.problem is problem
+
+
+def test_an_upload_at_the_limit_is_read() -> None:
+    LIMITS.check_unread(Upload(ID, OBJECT.model_copy(update={"size": LIMITS.max_bytes})))
+    LIMITS.check_unread(Upload(ID, OBJECT.model_copy(update={"size": 1})))
+
+
+@pytest.mark.parametrize("problem", Problem)
+def test_every_problem_has_a_sentence_of_its_own(problem: Problem) -> None:
+    sentences = [LIMITS.rejection(one).sentence for one in Problem]
+    sentence = LIMITS.rejection(problem).sentence
+    assert sentence
+    assert sentence.endswith(".")
+    assert sentences.count(sentence) == 1
+
+
+MINE = Upload(ID, OBJECT)
+LATER = OBJECT.model_copy(update={"arrived": NOW + timedelta(milliseconds=1)})
+STRAY = Upload(ID, at(f"lectures/{ID}/a/b"), misplaced=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "upload", "stands"),
+    [
+        (None, MINE, Standing.NEWER),
+        (MINE, MINE, Standing.SAME),
+        (MINE, Upload(ID, LATER), Standing.SAME),
+        (MINE, Upload(ID, OBJECT.model_copy(update={"version_id": "v2"})), Standing.BUCKET_KNOWS),
+        (MINE, Upload(ID, LATER.model_copy(update={"key": KEY + "2"})), Standing.NEWER),
+        (MINE, Upload(ID, at(KEY + "2")), Standing.OLDER),
+        (Upload(ID, LATER.model_copy(update={"key": KEY + "2"})), MINE, Standing.OLDER),
+        (MINE, replace(STRAY, object=LATER.model_copy(update={"key": "x"})), Standing.OLDER),
+        (replace(STRAY, object=LATER.model_copy(update={"key": "x"})), MINE, Standing.NEWER),
+        (STRAY, STRAY, Standing.SAME),
+    ],
+)
+def test_the_newest_upload_is_the_lectures(before: Upload | None, upload: Upload, stands: Standing) -> None:
+    assert standing(known(before) if before else None, upload) is stands
+
+
+@pytest.mark.parametrize(("etag", "stands"), [("e1", Standing.SAME), ("e2", Standing.BUCKET_KNOWS)])
+def test_without_versions_the_same_bytes_are_the_same(etag: str, stands: Standing) -> None:
+    before = Upload(ID, OBJECT.model_copy(update={"version_id": "null"}))
+    after = Upload(ID, OBJECT.model_copy(update={"version_id": "null", "etag": etag}))
+    assert standing(known(before), after) is stands
