@@ -23,12 +23,14 @@ class Fields(TypedDict, total=False):
     claims_released: int
     code: str
     dropped: int
+    dropped_citations: int
     duplicates: int
     error_type: str
     failed: int
     fallback: str
     files: int
     finals: int
+    first_piece_milliseconds: int
     foreign: int
     ignored: int
     key_hash: str
@@ -41,6 +43,7 @@ class Fields(TypedDict, total=False):
     orphans: int
     outcome: str
     partials: int
+    pieces: int
     processed: int
     ready: int
     records: int

@@ -1,0 +1,130 @@
+"""Answers in the bucket: as they were sent, and read back with suspicion."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.voice_qa import answers as module
+from handlers.voice_qa.answers import Answers, NotKept
+from handlers.voice_qa.protocol import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
+from tests.handlers.voice_qa.lecture_stage import BUCKET, Stage
+
+WHO, QUERY = "us-east-1:guest", "query-number-1"
+NAME = f"responses/{WHO}/{QUERY}"
+LINE: dict[str, Any] = {"type": "text", "queryId": QUERY, "number": 0, "text": "a"}
+
+
+def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
+    return AudioPiece(query_id=QUERY, number=number, audio=base64.b64encode(data).decode(), format=kind)
+
+
+@pytest.fixture
+def answers(stage: Stage) -> Answers:
+    return Answers(stage.s3, BUCKET)
+
+
+def put(stage: Stage, *lines: object) -> None:
+    body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
+    stage.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+CONTENTS = st.lists(
+    st.one_of(
+        WORDS.map(lambda text: ("text", text)),
+        WORDS.map(lambda text: ("transcript", text)),
+        WORDS.map(lambda text: ("citation", text)),
+        st.binary(max_size=20).map(lambda data: ("audio", data)),
+    ),
+    max_size=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(contents=CONTENTS)
+def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[tuple[str, Any]]) -> None:
+    made: list[Piece] = []
+    for number, (kind, value) in enumerate(contents):
+        match kind:
+            case "text":
+                made.append(TextPiece(query_id=QUERY, number=number, text=value))
+            case "transcript":
+                made.append(TranscriptPiece(query_id=QUERY, number=number, text=value))
+            case "citation":
+                made.append(CitationPiece(query_id=QUERY, number=number, start_ms=0, end_ms=1, quote=value))
+            case _:
+                made.append(audio(number, value))
+    answers.keep(WHO, QUERY, made)
+    assert answers.kept(WHO, QUERY) == tuple(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
+)
+def test_the_spoken_answer_is_one_file(
+    answers: Answers, stage: Stage, kind: str, extension: str, content_type: str
+) -> None:
+    pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
+    answers.keep(WHO, QUERY, pieces)
+    found = stage.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
+    assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
+    url = answers.audio_url(WHO, QUERY, pieces)
+    assert url is not None
+    assert f"{QUERY}.{extension}" in url
+
+
+def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
+    pieces = [TextPiece(query_id=QUERY, number=0, text="a")]
+    answers.keep(WHO, QUERY, pieces)
+    assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
+    assert answers.audio_url(WHO, QUERY, pieces) is None
+
+
+def test_what_is_not_there_is_not_kept(answers: Answers) -> None:
+    with pytest.raises(NotKept):
+        answers.kept(WHO, QUERY)
+
+
+def test_a_bucket_that_does_not_answer_is_another_matter(stage: Stage) -> None:
+    with pytest.raises(ClientError):
+        Answers(stage.s3, "no-such-bucket").kept(WHO, QUERY)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"\xff\xfe"],
+        [b"{"],
+        [[]],
+        [LINE | {"type": "answered"}],
+        [LINE | {"number": 1}],
+        [LINE, LINE],
+        [LINE | {"queryId": "another-query"}],
+        [LINE | {"text": 1}],
+        [LINE | {"type": "audio", "audio": "QQ==", "format": "exe"}],
+        [
+            LINE | {"type": "audio", "audio": "QQ==", "format": "mp3"},
+            LINE | {"type": "audio", "number": 1, "audio": "QQ==", "format": "ogg-opus"},
+        ],
+    ],
+)
+def test_what_is_no_answer_is_not_kept(answers: Answers, stage: Stage, lines: list[object]) -> None:
+    put(stage, *lines)
+    with pytest.raises(NotKept) as raised:
+        answers.kept(WHO, QUERY)
+    assert str(raised.value) == ""
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", 60), ("MAX_PIECES", 0)])
+def test_more_than_an_answer_can_hold_is_none(
+    answers: Answers, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(module, limit, value)
+    put(stage, LINE)
+    with pytest.raises(NotKept):
+        answers.kept(WHO, QUERY)

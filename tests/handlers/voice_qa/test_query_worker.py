@@ -1,0 +1,492 @@
+"""The worker from outside: a question is written down, a call comes, an agent answers, a client listens."""
+
+import json
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from handlers.voice_qa import agent, query_worker
+from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
+from handlers.voice_qa.agents import MESSAGES
+from handlers.voice_qa.forwarding import MAX_AUDIO
+from handlers.voice_qa.query_worker import Broken, Outcome
+from handlers.voice_qa.records import Question, Status, query_key
+from tests.handlers.voice_qa.desk import (
+    AUDIO_KEY,
+    IDENTITY,
+    LECTURE,
+    LECTURE_KEY,
+    QUERY,
+    REMAINING_MS,
+    SESSION,
+    WORDS,
+    Desk,
+)
+from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, Stage
+
+HELLO, WORLD = agent.TextPiece("Canaries "), agent.TextPiece("sing.")
+SOUND = agent.AudioPiece(b"OggS canary", AudioFormat.OGG_OPUS)
+CITED = agent.CitationPiece(1_000, 2_000, "a canary sings")
+HEARD = agent.TranscriptPiece("who sings")
+BROKE = AgentFailed(AgentCode.BROKEN_OFF)
+ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
+
+
+@pytest.fixture
+def desk(stage: Stage) -> Desk:
+    made = Desk(stage)
+    made.lecture()
+    return made
+
+
+def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(HELLO, CITED, WORLD)
+    assert desk.call() is Outcome.ANSWERED
+    assert desk.clients.inbox["c1"] == [
+        {"type": "text", "queryId": QUERY, "number": 0, "text": "Canaries "},
+        {"type": "citation", "queryId": QUERY, "number": 1, "startMs": 1_000, "endMs": 2_000, "quote": CITED.quote},
+        {"type": "text", "queryId": QUERY, "number": 2, "text": "sing."},
+        {"type": "answered", "queryId": QUERY, "pieces": 3},
+    ]
+    assert (desk.question.status, desk.question.pieces, desk.question.has_audio) == (Status.ANSWERED, 3, False)
+    assert desk.counted == 0
+
+
+def test_the_agent_is_told_the_lecture_the_question_and_what_was_said_before(desk: Desk) -> None:
+    desk.conversations.append({"sessionId": f"{IDENTITY}#{SESSION}", "lectureId": LECTURE}, "earlier-1", "Q", "A")
+    desk.asks(language="de-DE")
+    desk.answers_with(HELLO)
+    desk.call()
+    [asked] = desk.agent.asked
+    assert (asked.query_id, asked.language, asked.conversation) == (QUERY, "de-DE", (agent.Turn("Q", "A"),))
+    assert asked.query == agent.WrittenQuery(WORDS)
+    assert asked.session_id == agent.opaque(f"{IDENTITY}#{SESSION}")
+    assert (asked.lecture.format, asked.lecture.duration_ms) == ("mp3", 60_000)
+    url = urlsplit(asked.lecture.url)
+    assert unquote(url.path).endswith(LECTURE_KEY)
+    version = desk.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"]
+    assert parse_qs(url.query)["versionId"] == [version]
+
+
+def test_a_spoken_question_is_given_as_an_address(desk: Desk) -> None:
+    desk.speaks()
+    desk.answers_with(HEARD, HELLO)
+    desk.call()
+    [asked] = desk.agent.asked
+    assert isinstance(asked.query, agent.SpokenQuery)
+    assert asked.query.format == "webm"
+    assert unquote(urlsplit(asked.query.url).path).endswith(AUDIO_KEY)
+
+
+def test_a_turn_has_what_was_understood_or_written(desk: Desk) -> None:
+    desk.speaks()
+    desk.answers_with(agent.TranscriptPiece("whose"), HEARD, HELLO, WORLD)
+    desk.call()
+    assert desk.turns == [("who sings", "Canaries sing.")]
+
+
+def test_a_written_turn_has_the_text(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(HEARD, HELLO)
+    desk.call()
+    assert desk.turns == [(WORDS, "Canaries ")]
+
+
+def test_a_spoken_answer_can_be_fetched_as_one_file(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(SOUND, SOUND)
+    desk.call()
+    [answered] = desk.said("answered")
+    key = f"responses/{IDENTITY}/{QUERY}.ogg"
+    assert unquote(urlsplit(answered["audioUrl"]).path).endswith(key)
+    assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio * 2
+    assert desk.question.has_audio
+
+
+@pytest.mark.parametrize("code", list(AgentCode))
+@pytest.mark.parametrize("begins", [True, False])
+def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code: AgentCode, *, begins: bool) -> None:
+    desk.asks()
+    error = AgentFailed(code)
+    if begins:
+        script = desk.answers_with(HELLO, error)
+    else:
+        desk.agent.scripts.append(error)
+    assert desk.call() is Outcome.FAILED
+    [told] = desk.said("error")
+    expected = {"code": "AGENT_FAILED", "queryId": QUERY, "message": MESSAGES[code], "retryable": error.retryable}
+    assert told == {"type": "error", **expected}
+    assert desk.text() == ("Canaries " if begins else "")
+    assert (desk.question.status, desk.question.retryable) == (Status.FAILED, error.retryable)
+    assert (desk.counted, desk.turns) == (0, [])
+    assert not begins or script.closed
+    assert desk.asks() is error.retryable, "asked again where that may help"
+
+
+def test_a_retryable_question_is_answered_the_second_time(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(BROKE)
+    desk.call()
+    desk.asks()
+    desk.answers_with(HELLO)
+    assert desk.call() is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retryable"),
+    [("rejected", "LECTURE_REJECTED", False), ("validating", "LECTURE_NOT_READY", True)],
+)
+def test_a_lecture_that_is_not_ready_is_not_asked_about(desk: Desk, status: str, code: str, *, retryable: bool) -> None:
+    desk.lecture(status=status)
+    desk.asks()
+    assert desk.call() is Outcome.FAILED
+    [told] = desk.said("error")
+    assert (told["code"], told["retryable"], desk.question.code) == (code, retryable, code)
+    assert desk.agent.asked == []
+
+
+def test_a_lecture_that_is_not_there_is_unknown(desk: Desk) -> None:
+    desk.asks(lecture_id="01M7W8GQNQY865WCQPRM59D2J9")
+    desk.call()
+    assert desk.said("error")[0]["code"] == "LECTURE_UNKNOWN"
+
+
+def test_audio_that_was_not_uploaded_may_come_yet(desk: Desk) -> None:
+    desk.asks(audio_key=AUDIO_KEY)
+    desk.call()
+    [told] = desk.said("error")
+    assert (told["code"], told["retryable"]) == ("AUDIO_MISSING", True)
+
+
+@pytest.mark.parametrize(
+    ("size", "code"), [(0, "AUDIO_EMPTY"), (10_000_001, "AUDIO_TOO_LARGE"), (1, None), (10_000_000, None)]
+)
+def test_audio_has_a_length(desk: Desk, size: int, code: str | None) -> None:
+    desk.speaks(bytes(size))
+    desk.answers_with(HELLO)
+    desk.call()
+    assert [one["code"] for one in desk.said("error")] == ([] if code is None else [code])
+
+
+@pytest.mark.parametrize(
+    "key", ["queries/us-east-1:somebody-else/a.webm", f"queries/{IDENTITY}x/a.webm", LECTURE_KEY, f"x{AUDIO_KEY}"]
+)
+def test_audio_of_somebody_else_is_never_looked_at(desk: Desk, key: str) -> None:
+    desk.s3.put_object(Bucket=BUCKET, Key=key, Body=b"theirs", ContentType="audio/webm")
+    desk.asks(audio_key=key)
+    desk.call()
+    assert (desk.said("error")[0]["code"], desk.agent.asked) == ("AUDIO_FOREIGN", [])
+
+
+def test_audio_of_another_kind_is_not_sent_on(desk: Desk) -> None:
+    desk.speaks(content_type="text/html")
+    desk.call()
+    assert (desk.said("error")[0]["code"], desk.agent.asked) == ("QUERY_FAILED", [])
+
+
+def test_nothing_asked_is_nothing_to_answer(desk: Desk) -> None:
+    desk.asks(text=None)
+    desk.call()
+    assert desk.said("error")[0]["code"] == "QUERY_FAILED"
+
+
+def test_of_two_calls_at_once_one_answers(desk: Desk) -> None:
+    desk.asks()
+    second: list[Outcome] = []
+    desk.answers_with(HELLO, lambda: second.append(desk.call()), WORLD)
+    assert desk.call() is Outcome.ANSWERED
+    assert second == [Outcome.NOTHING_TO_DO]
+    assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
+
+
+def test_a_question_that_nobody_asked_is_nothing_to_do(desk: Desk) -> None:
+    assert desk.call() is Outcome.NOTHING_TO_DO
+    assert desk.clients.inbox == {}
+
+
+def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(HELLO, SOUND, WORLD)
+    desk.call()
+    assert desk.asks("c2", resume_from=1)
+    assert desk.call() is Outcome.REPLAYED
+    assert desk.clients.inbox["c2"][:-1] == desk.clients.inbox["c1"][1:3]
+    [answered] = desk.said("answered", "c2")
+    assert (answered["pieces"], ".ogg" in answered["audioUrl"]) == (3, True)
+    assert (len(desk.agent.asked), desk.counted) == (1, 0)
+
+
+@pytest.mark.parametrize("body", [None, b"{not json", b'{"type":"text","queryId":"other-query","number":0,"text":"x"}'])
+def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, body: bytes | None) -> None:
+    desk.asks()
+    desk.answers_with(HELLO)
+    desk.call()
+    key = f"responses/{IDENTITY}/{QUERY}.jsonl"
+    if body is None:
+        desk.s3.delete_object(Bucket=BUCKET, Key=key)
+    else:
+        desk.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    desk.asks("c2")
+    assert desk.call() is Outcome.FAILED
+    [told] = desk.clients.inbox["c2"]
+    assert (told["code"], told["retryable"], desk.counted) == ("QUERY_FAILED", True, 0)
+    assert desk.asks("c2")
+    desk.answers_with(HELLO)
+    assert desk.call() is Outcome.ANSWERED
+
+
+def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number(desk: Desk) -> None:
+    desk.asks()
+
+    def moves() -> None:
+        desk.clients.gone.add("c1")
+        assert not desk.asks("c2", resume_from=1)
+
+    desk.answers_with(HELLO, WORLD, moves, HELLO, WORLD)
+    assert desk.call() is Outcome.ANSWERED
+    assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([0, 1], [1, 2, 3])
+    assert len(desk.said("answered", "c2")) == 1
+
+
+def test_whoever_comes_back_while_the_old_connection_still_stands_is_found_within_two_seconds(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(HELLO, lambda: desk.asks("c2"), desk.wait(1_999), WORLD, desk.wait(1), HELLO, WORLD)
+    desk.call()
+    assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([0, 1], [0, 1, 2, 3])
+    assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
+
+
+def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> None:
+    desk.asks()
+    desk.clients.gone.add("c1")
+    desk.answers_with(HELLO, WORLD, SOUND)
+    assert desk.call() is Outcome.ANSWERED
+    assert desk.clients.inbox == {}
+    assert (desk.question.status, len(desk.turns), desk.paused) == (Status.ANSWERED, 1, [])
+    desk.asks("c2")
+    desk.call()
+    assert desk.clients.numbers("c2") == [0, 1, 2]
+
+
+def test_whoever_comes_back_long_after_is_found_too(desk: Desk) -> None:
+    desk.asks()
+    desk.clients.gone.add("c1")
+    desk.answers_with(HELLO, lambda: desk.asks("c2"), desk.wait(2_000), WORLD)
+    desk.call()
+    assert desk.clients.numbers("c2") == [0, 1]
+
+
+def test_whoever_comes_back_at_the_very_end_misses_nothing(desk: Desk) -> None:
+    """Nothing is looked up between the last piece and the end; the change that ends the question says who listens."""
+    desk.asks()
+    desk.answers_with(HELLO, WORLD, lambda: desk.asks("c2", resume_from=1))
+    desk.call()
+    assert desk.clients.numbers("c2") == [1]
+    assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
+
+
+def test_after_the_end_another_call_serves_whoever_comes(desk: Desk) -> None:
+    """Followed by both calls, he would hear everything twice."""
+    desk.asks()
+    desk.clients.failures = [ERROR]
+
+    def comes(connection: str, _: Any) -> None:
+        if connection == "c1" and desk.question.status is Status.ANSWERED:
+            desk.clients.gone.add("c1")
+            desk.clients.after = lambda *_: None
+            assert desk.asks("c2")
+
+    desk.clients.after = comes
+    desk.answers_with(HELLO, WORLD)
+    desk.call()
+    assert desk.clients.numbers("c2") == []
+    desk.call()
+    assert desk.clients.numbers("c2") == [0, 1]
+
+
+def test_a_client_that_asks_for_it_on_the_same_connection_hears_it_again(desk: Desk) -> None:
+    desk.asks(resume_from=1)
+    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=0), desk.wait(2_000), HELLO)
+    desk.call()
+    assert desk.clients.numbers("c1") == [1, 0, 1, 2]
+
+
+def test_a_mistake_of_ours_gives_the_question_back_and_is_an_error(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(HELLO, ZeroDivisionError("canary"))
+    with pytest.raises(Broken) as raised:
+        desk.call()
+    assert (str(raised.value), raised.value.__suppress_context__) == ("ZeroDivisionError", True)
+    assert (desk.question.status, desk.said("error")) == (Status.ACCEPTED, [])
+    desk.answers_with(HELLO)
+    assert desk.call() is Outcome.ANSWERED, "the next call begins at once"
+
+
+def test_an_answer_that_cannot_be_kept_is_no_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise ERROR
+
+    monkeypatch.setattr(desk.answers, "keep", refuse)
+    desk.asks()
+    desk.answers_with(HELLO)
+    with pytest.raises(Broken):
+        desk.call()
+    assert (desk.question.status, desk.said("answered")) == (Status.ACCEPTED, [])
+
+
+def test_a_call_that_was_taken_for_lost_says_nothing_more(desk: Desk) -> None:
+    desk.asks()
+
+    def overtaken() -> None:
+        desk.clock.now_ms += REMAINING_MS
+        desk.answers_with(WORLD)
+        assert desk.call() is Outcome.ANSWERED
+
+    desk.answers_with(HELLO, overtaken)
+    assert desk.call() is Outcome.OVERTAKEN
+    assert len(desk.said("answered")) == 1
+
+
+def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
+    desk.asks()
+
+    def overtaken() -> None:
+        begun = Question.begun
+        desk.items.change(Question, query_key(IDENTITY, QUERY), lambda one: begun(one, desk.clock.now_ms * 2, 1 << 50))
+        raise ZeroDivisionError
+
+    desk.answers_with(overtaken)
+    with pytest.raises(Broken):
+        desk.call()
+    assert desk.question.status is Status.RUNNING
+
+
+def test_a_conversation_that_takes_nothing_more_harms_no_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise ERROR
+
+    monkeypatch.setattr(desk.conversations, "append", refuse)
+    desk.asks()
+    desk.answers_with(HELLO)
+    assert desk.call() is Outcome.ANSWERED
+    assert len(desk.logged(capsys.readouterr().out, "turn_lost")) == 1
+
+
+def test_an_allowance_that_cannot_be_ended_harms_no_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.asks()
+    change = desk.items.change
+
+    def failing(model: Any, *given: Any) -> Any:
+        if model is not Question:
+            raise ERROR
+        return change(model, *given)
+
+    desk.answers_with(HELLO)
+    monkeypatch.setattr(desk.items, "change", failing)
+    assert desk.call() is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"schemaVersion": 2, "identity": IDENTITY, "queryId": QUERY},
+        {"schemaVersion": 1, "identity": "../canary", "queryId": QUERY},
+        {"schemaVersion": 1, "identity": IDENTITY, "queryId": "canary/../x"},
+    ],
+)
+def test_an_event_that_is_none_is_an_error_without_its_words(desk: Desk, event: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as raised:
+        desk.worker.handle(event, REMAINING_MS)
+    assert "canary" not in str(raised.value)
+
+
+def test_the_end_is_logged_with_its_times_and_counts(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.asks()
+    desk.clock.now_ms += 50
+    sound = agent.AudioPiece(bytes(MAX_AUDIO + 1), AudioFormat.MP3)
+    desk.answers_with(desk.wait(100), HELLO, desk.wait(300), sound, desk.wait(5), dropped_citations=3)
+    desk.call()
+    [line] = desk.logged(capsys.readouterr().out, "query_ended")
+    assert {name: line[name] for name in ("outcome", "cause", "milliseconds", "first_piece_milliseconds")} == {
+        "outcome": "answered",
+        "cause": "",
+        "milliseconds": 455,
+        "first_piece_milliseconds": 150,
+    }
+    assert (line["pieces"], line["dropped_citations"], line["level"]) == (3, 3, "INFO")
+
+
+@pytest.mark.parametrize("asked", [{}, {"asked_ms": 0}, {"asked_ms": 1 << 50}, {"lecture_id": "none"}])
+@pytest.mark.parametrize("script", [HELLO, BROKE])
+def test_the_milliseconds_are_always_a_number(
+    desk: Desk, asked: dict[str, Any], script: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A metric is made of them."""
+    question = Question(lecture_id=LECTURE, session=SESSION, connection="c1", text=WORDS, status=Status.ACCEPTED)
+    desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
+    desk.answers_with(desk.wait(7), script)
+    desk.call()
+    [line] = desk.logged(capsys.readouterr().out, "query_ended")
+    assert type(line["milliseconds"]) is int
+    assert 0 <= line["milliseconds"] < 100_000
+
+
+def test_nothing_that_was_said_and_nobody_who_said_it_is_logged(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    for steps in ([HEARD, HELLO, SOUND, CITED], [AgentFailed(AgentCode.REJECTED)], [ERROR]):
+        desk.dynamodb.delete_item(
+            TableName=TABLE, Key={name: {"S": key} for name, key in query_key(IDENTITY, QUERY).items()}
+        )
+        desk.speaks()
+        desk.clients.failures = [ERROR]
+        desk.answers_with(*steps)
+        with suppress(Broken):
+            desk.call()
+        desk.asks("c2")
+        if desk.question.status is Status.ANSWERED:
+            desk.call()
+    logged = capsys.readouterr().out
+    assert {json.loads(line)["message"] for line in logged.splitlines()} >= {
+        "query_ended",
+        "query_broken",
+        "query_replayed",
+        "piece_not_posted",
+    }
+    for word in ("anary", "us-east-1", "http", SESSION, LECTURE, "who sings"):
+        assert word not in logged
+
+
+class Context:
+    """The runtime's."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return REMAINING_MS
+
+
+def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "S3_BUCKET": BUCKET,
+        "DYNAMODB_TABLE": TABLE,
+        "AGENTCORE_ENDPOINT": "http://127.0.0.1:9",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(query_worker, "agent_of", lambda *_: desk.agent)
+    monkeypatch.setattr(query_worker, "Connections", lambda _: desk.clients)
+    query_worker._worker.cache_clear()
+    desk.speaks()
+    desk.answers_with(SOUND)
+    event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
+    assert query_worker.handler(event, Context()) == "answered"
+    [asked] = desk.agent.asked
+    assert isinstance(asked.query, agent.SpokenQuery)
+    for url in (asked.lecture.url, asked.query.url, desk.said("answered")[0]["audioUrl"]):
+        assert "X-Amz-Signature" in url, "as a bucket with a key of its own needs it"
+        assert urlsplit(url).hostname == f"{BUCKET}.s3.amazonaws.com"
+    query_worker._worker.cache_clear()
