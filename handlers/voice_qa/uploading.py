@@ -1,0 +1,102 @@
+"""Where guests upload audio: a form for one key, one content type and a bounded size, that holds for a while.
+
+The form is signed here without asking anybody; S3 holds the upload to it. What was uploaded is the worker's to look at,
+or the lectures' validator's.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+
+from handlers.common import ulid
+from handlers.common.clients import LIVE_CONFIG
+from handlers.common.errors import HandlerError
+from handlers.voice_qa.environment import LECTURES, QUERIES
+from handlers.voice_qa.lecture_lookup import LectureLookup
+from handlers.voice_qa.protocol import Code, Upload, UploadKind, UploadReady
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+SIGNING_CONFIG = LIVE_CONFIG.merge(
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+)
+"""Addresses name the bucket's own Region: the global address would answer a form with a redirect."""
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """What may be uploaded, and for how long a form holds."""
+
+    max_query_bytes: int
+    max_lecture_bytes: int
+    url_seconds: int
+    lectures: bool
+    """Whether guests may upload lectures."""
+
+
+class Uploads:
+    """Gives forms out."""
+
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        lectures: LectureLookup,
+        *,
+        limits: UploadLimits,
+        new_id: Callable[[], str],
+    ) -> None:
+        """`client` is made with `SIGNING_CONFIG`; `new_id` gives ULIDs."""
+        self._client = client
+        self._bucket = bucket
+        self._lectures = lectures
+        self._limits = limits
+        self._new_id = new_id
+
+    def ready(self, identity: str, message: Upload) -> UploadReady:
+        """A form for what a guest wants to upload."""
+        match message.kind:
+            case UploadKind.QUERY:
+                key = f"{QUERIES}{identity}/{self._new_id()}"
+                return self._form(message, key, self._limits.max_query_bytes)
+            case UploadKind.LECTURE:
+                return self._lecture(identity, message)
+
+    def _lecture(self, identity: str, message: Upload) -> UploadReady:
+        if not self._limits.lectures:
+            raise HandlerError(Code.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
+        lecture_id = self._new_id()
+        key = f"{LECTURES}{lecture_id}/{self._new_id()}"
+        self._lectures.reserve(lecture_id, identity)
+        return self._form(message, key, self._limits.max_lecture_bytes, lecture_id)
+
+    def _form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
+        content_type = {"Content-Type": message.content_type}
+        post = self._client.generate_presigned_post(
+            self._bucket,
+            key,
+            Fields=dict(content_type),
+            Conditions=[content_type, ["content-length-range", 1, max_bytes]],
+            ExpiresIn=self._limits.url_seconds,
+        )
+        return UploadReady(
+            kind=message.kind,
+            url=post["url"],
+            fields=post["fields"],
+            key=key,
+            lecture_id=lecture_id,
+            max_bytes=max_bytes,
+            expires_seconds=self._limits.url_seconds,
+        )
+
+
+def is_own_query(identity: str, key: str) -> bool:
+    """Whether a key is one that this identity could have been given for a spoken question."""
+    return re.fullmatch(rf"{QUERIES}{re.escape(identity)}/{ulid.PATTERN}", key) is not None

@@ -1,0 +1,314 @@
+"""Questions: what is refused, what is counted, and when a worker is called."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from handlers.common.s3_events import NewObject
+from handlers.voice_qa.asking import COUNTED_MS, Call
+from handlers.voice_qa.audio_files import Problem
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
+from handlers.voice_qa.records import HOUR_MS, Question, Status
+from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
+from tests.handlers.voice_qa.scene import ANN, ASKING, BOB, LECTURE, START_MS, Scene, scened
+
+ULID = "01ARYZ6S410000000000000001"
+OTHER = "01ARYZ6S410000000000000002"
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
+REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    with scened(monkeypatch) as scene:
+        scene.connect()
+        yield scene
+
+
+def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
+    answer = scene.asks(text="Why?", language="de-DE", sessionId=ULID, resumeFrom=3)
+    assert answer == {
+        "id": "m1",
+        "type": "queryAccepted",
+        "queryId": "question-1",
+        "sessionId": ULID,
+        "repeated": False,
+    }
+    assert scene.called == [Call(ANN, "question-1")]
+    assert scene.question() == Question(
+        status=Status.ACCEPTED,
+        lecture_id=LECTURE,
+        session=ULID,
+        text="Why?",
+        language="de-DE",
+        connection="c1",
+        resume_from=3,
+        asked_ms=START_MS,
+    )
+
+
+def test_the_worker_is_told_where_to_look_and_nothing_else() -> None:
+    event = Call(ANN, "question-1").event()
+    assert event == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
+
+
+def test_a_spoken_question_is_written_down_with_its_key(scene: Scene) -> None:
+    key = f"queries/{ANN}/{ULID}"
+    scene.asks(text=None, audioKey=key)
+    assert (scene.question().audio_key, scene.question().text) == (key, None)
+
+
+def test_without_a_session_a_new_one_begins(scene: Scene) -> None:
+    first, second = scene.asks("question-1"), scene.asks("question-2")
+    assert len({first["sessionId"], second["sessionId"], ULID}) == 3
+    assert scene.question().session == first["sessionId"]
+
+
+@pytest.mark.parametrize("again", [None, OTHER])
+def test_a_question_keeps_its_session(scene: Scene, again: str | None) -> None:
+    session = scene.asks()["sessionId"]
+    assert scene.asks(sessionId=again)["sessionId"] == session
+    scene.puts(Question(status=Status.FAILED, retryable=True, session=session))
+    assert scene.asks(sessionId=again)["sessionId"] == session
+    assert scene.question().session == session
+
+
+@pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN}/{ULID}"}])
+def test_a_question_is_either_spoken_or_written(scene: Scene, content: dict[str, Any]) -> None:
+    answer = scene.asks(**content)
+    assert (answer["code"], [one["field"] for one in answer["fields"]]) == ("MALFORMED", ["audioKey"])
+    _assert_nothing_happened(scene)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *({"queryId": "short"}, {"queryId": "x" * 65}, {"queryId": "a#b#c#d#e"}, {"queryId": 12345678}),
+        *({"lectureId": "x"}, {"lectureId": LECTURE.lower()}, {"lectureId": f"{LECTURE}\n"}, {"lectureId": None}),
+        *({"sessionId": "x"}, {"sessionId": f"{ULID}#x"}, {"text": ""}, {"text": "x" * 2001}, {"text": ["x"]}),
+        *({"text": "\ud800"}, {"audioKey": "x" * 301, "text": None}, {"language": "klingon"}, {"resumeFrom": -1}),
+        *({"resumeFrom": 100_001}, {"resumeFrom": "x"}),
+    ],
+)
+def test_what_breaks_a_bound_is_refused(scene: Scene, content: dict[str, Any]) -> None:
+    assert scene.asks(**content)["code"] == "MALFORMED"
+    _assert_nothing_happened(scene)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [f"queries/{BOB}/{ULID}", f"queries/{ANN}/../{BOB}/{ULID}", f"lectures/{ULID}/{ULID}", f"queries/{ANN}/x", ""],
+)
+def test_somebody_elses_audio_is_foreign(scene: Scene, key: str) -> None:
+    assert scene.asks(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
+    _assert_nothing_happened(scene)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [
+        *(({"owner": ANN}, "LECTURE_NOT_READY"), ({"status": "validating"}, "LECTURE_NOT_READY")),
+        *(({"status": "READY"}, "LECTURE_NOT_READY"), ({"status": "rejected"}, "LECTURE_REJECTED")),
+    ],
+)
+def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[str, str], code: str) -> None:
+    scene.lecture(**attributes)
+    assert scene.asks()["code"] == code
+    _assert_nothing_happened(scene)
+
+
+def test_a_lecture_that_nobody_knows_is_unknown(scene: Scene) -> None:
+    assert scene.asks(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
+    _assert_nothing_happened(scene)
+
+
+def test_a_rejected_lecture_says_why_in_the_validators_words(scene: Scene) -> None:
+    one = NewObject(
+        bucket=BUCKET,
+        key=f"lectures/{ULID}/x",
+        version_id="v",
+        size=9,
+        etag="e",
+        arrived=datetime(2026, 1, 3, tzinfo=UTC),
+    )
+    verdict = Verdict(LectureStatus.REJECTED, Problem.EMPTY, "The file is empty.")
+    LectureTable(scene.dynamodb, TABLE).record(Upload(ULID, one), verdict, None, one.arrived)
+    answer = scene.asks(lectureId=ULID)
+    assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
+
+
+def test_a_rejection_is_never_long_and_never_without_words(scene: Scene) -> None:
+    scene.lecture(status="rejected", reason="x" * 10_000)
+    assert len(scene.asks()["message"]) == 300
+    scene.lecture(status="rejected", reason="")
+    assert scene.asks()["message"]
+
+
+@pytest.mark.parametrize(
+    ("known", "called", "repeated"),
+    [
+        (Question(status=Status.ACCEPTED), 1, False),
+        (Question(status=Status.RUNNING, running_until_ms=START_MS + 1), 0, True),
+        (Question(status=Status.RUNNING, running_until_ms=START_MS), 1, False),
+        (Question(status=Status.ANSWERED, pieces=4), 1, False),
+        (Question(status=Status.FAILED, retryable=True), 1, False),
+    ],
+)
+def test_asked_again_a_question_is_heard_on_the_new_connection(
+    scene: Scene, known: Question, called: int, repeated: bool
+) -> None:
+    scene.puts(known.model_copy(update={"session": ULID, "connection": "c0"}))
+    answer = scene.asks(resumeFrom=2)
+    assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, repeated)
+    assert len(scene.called) == called
+    assert (scene.question().connection, scene.question().resume_from) == ("c1", 2)
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.ANSWERED])
+def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Status) -> None:
+    known = Question(
+        status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1, pieces=4
+    )
+    scene.puts(known)
+    scene.asks(text="How?")
+    assert scene.question() == known.model_copy(update={"connection": "c1"})
+
+
+def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> None:
+    scene.puts(Question(status=Status.FAILED, code="AUDIO_EMPTY"))
+    answer = scene.asks()
+    assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
+    assert (scene.called, scene.allowance().asked_ms) == ([], ())
+    assert scene.question().status is Status.FAILED
+
+
+def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None:
+    scene.connect("c2", BOB)
+    scene.asks(text="Why?")
+    assert not scene.asks(connection="c2", text="How?")["repeated"]
+    assert (scene.question().text, scene.question(identity=BOB).text) == ("Why?", "How?")
+    assert scene.called == [Call(ANN, "question-1"), Call(BOB, "question-1")]
+
+
+def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
+    for number in range(ASKING.at_once):
+        assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
+    refused = scene.asks("question-x")
+    assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", ASKING.at_once)
+    assert scene.question("question-x") == Question(), "a question that is refused was never asked"
+    scene.connect("c2", BOB)
+    assert scene.asks("question-x", "c2")["type"] == "queryAccepted", "one's questions are no other's business"
+    scene.ends("question-0")
+    assert scene.asks("question-x")["type"] == "queryAccepted"
+
+
+def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
+    for number in range(ASKING.at_once):
+        scene.asks(f"question-{number}")
+    scene.clock.now_ms += COUNTED_MS - 1
+    assert scene.asks("question-x")["code"] == "TOO_MANY_QUERIES"
+    scene.clock.now_ms += 1
+    assert scene.asks("question-x")["type"] == "queryAccepted"
+
+
+def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
+    for number in range(ASKING.per_hour):
+        assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
+        scene.ends(f"question-{number}")
+    scene.clock.now_ms += HOUR_MS - 1
+    assert scene.asks("question-x")["code"] == "TOO_MANY_QUERIES"
+    scene.clock.now_ms += 1
+    assert scene.asks("question-x")["type"] == "queryAccepted"
+
+
+def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(scene: Scene) -> None:
+    for number in range(ASKING.at_once):
+        scene.asks(f"question-{number}")
+    before = scene.allowance().asked_ms
+    running = Question(status=Status.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
+    for status in (Question(status=Status.ACCEPTED, session=ULID), running):
+        scene.puts(status, "question-0")
+        for _ in range(ASKING.per_hour + 1):
+            assert scene.asks("question-0")["type"] == "queryAccepted"
+    assert scene.allowance().asked_ms == before
+
+
+def test_a_refused_question_that_was_known_stays_as_it_was(scene: Scene) -> None:
+    answered = Question(status=Status.ANSWERED, session=ULID, pieces=3, connection="c0")
+    scene.puts(answered)
+    for number in range(2, 2 + ASKING.at_once):
+        scene.asks(f"question-{number}")
+    assert scene.asks("question-1")["code"] == "TOO_MANY_QUERIES"
+    assert scene.question() == answered
+
+
+@pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
+@pytest.mark.parametrize("known", [Question(), Question(status=Status.ANSWERED, session=ULID, pieces=3)])
+def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
+    scene: Scene, refusing: Exception, known: Question
+) -> None:
+    scene.puts(known)
+    scene.refusing = refusing
+    answer = scene.asks()
+    assert (answer["code"], scene.called) == ("UNAVAILABLE", [])
+    assert (scene.allowance().running, scene.allowance().asked_ms) == ((), ())
+    scene.refusing = None
+    again = scene.asks()
+    assert (again["type"], again["repeated"], again["sessionId"]) == ("queryAccepted", False, scene.question().session)
+    assert scene.called == [Call(ANN, "question-1")]
+    assert scene.allowance().asked_ms == (START_MS,)
+    assert scene.question().pieces == known.pieces, "an answer that is kept is not forgotten"
+
+
+def test_a_call_that_fails_takes_nothing_from_the_questions_allowed(scene: Scene) -> None:
+    scene.refusing = UNREACHABLE
+    for number in range(ASKING.per_hour + 1):
+        scene.clock.now_ms += 1
+        assert scene.asks(f"question-{number}")["code"] == "UNAVAILABLE"
+
+
+def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene: Scene) -> None:
+    scene.asks()
+    scene.clock.now_ms += 1
+    scene.refusing = UNREACHABLE
+    assert scene.asks()["code"] == "UNAVAILABLE"
+    assert [name for name, _ in scene.allowance().running] == ["question-1"]
+    assert scene.allowance().asked_ms == (START_MS,)
+
+
+def test_a_call_that_was_taken_after_all_finds_its_question(scene: Scene) -> None:
+    scene.refusing = UNREACHABLE
+    scene.asks()
+    assert scene.question().begun(START_MS, START_MS + 1)[1]
+
+
+def test_a_mistake_in_calling_is_not_taken_for_a_failed_call(scene: Scene) -> None:
+    scene.refusing = ValueError("canary")
+    answer = scene.asks()
+    assert answer["code"] == "INTERNAL"
+    assert "canary" not in json.dumps(answer)
+
+
+def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[int] = []
+    asked = Question.asked
+
+    def late(self: Question, new: Question, now_ms: int) -> Any:
+        met.append(1)
+        if len(met) == 1:
+            scene.puts(Question(status=Status.FAILED, retryable=True, session=ULID))
+        return asked(self, new, now_ms)
+
+    monkeypatch.setattr(Question, "asked", late)
+    assert scene.asks()["sessionId"] == ULID
+    assert (len(met), scene.allowance().asked_ms, len(scene.called)) == (2, (START_MS,), 1)
+
+
+def _assert_nothing_happened(scene: Scene) -> None:
+    kinds = {one["sessionId"]["S"].split("#")[0] for one in scene.stored()}
+    assert (scene.called, kinds) == ([], {"connection", "lecture"})
