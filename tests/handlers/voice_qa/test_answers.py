@@ -120,11 +120,12 @@ def test_what_is_no_answer_is_not_kept(answers: Answers, stage: Stage, lines: li
     assert str(raised.value) == ""
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", 60), ("MAX_PIECES", 0)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
 def test_more_than_an_answer_can_hold_is_none(
     answers: Answers, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
+    """Read up to the limit, its first line would be an answer."""
     monkeypatch.setattr(module, limit, value)
-    put(stage, LINE)
+    put(stage, LINE, LINE | {"number": 1})
     with pytest.raises(NotKept):
         answers.kept(WHO, QUERY)

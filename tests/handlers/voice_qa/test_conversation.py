@@ -126,6 +126,16 @@ def test_an_item_has_the_form_that_guests_read(kept: Conversations, stage: Stage
     }
 
 
+def test_a_conversation_stays_as_old_as_it_is_and_is_kept_from_its_last_turn(stage: Stage) -> None:
+    clock = Clock()
+    kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
+    kept.append(KEY, "query-0001", "Q", "A")
+    clock.now_ms += 5_000
+    kept.append(KEY, "query-0002", "Q", "A")
+    assert item(stage)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
+    assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 5 + 86_400)}
+
+
 def test_turns_count_on_where_old_ones_go(kept: Conversations, stage: Stage) -> None:
     for number in range(5):
         kept.append(KEY, f"query-{number:04}", "Q", "a" * 200_000)
