@@ -19,17 +19,24 @@ from local.values import UNKNOWN, Props
 STACKS = stack_files.stacks()
 UNTAGGED = {
     # Types that AWS gives no tags (and objects, whose bucket has them).
-    "Account", "Alias", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
+    "Account", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
     "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventTarget",
-    "Deployment", "FunctionEventInvokeConfig", "Integration", "LayerVersion", "LogMetricFilter", "Permission",
-    "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "Schedule", "SecurityConfiguration",
+    "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion",
+    "LogMetricFilter", "Permission", "ProvisionedConcurrencyConfig", "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "Schedule", "SecurityConfiguration",
     "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip
+PROVISIONED = "ProvisionedConcurrencyConfig"
 UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage"}
 """Types whose names need be nobody else's: those of one role, function, database or API."""
-LATE = {"transcription-audio-processor-grants-2", "transcription-router-grants-2"}
-"""Documents that name an API, whose id only AWS knows; tests of transcription say what is in them."""
+LATE = {
+    "transcription-audio-processor-grants-2",
+    "transcription-router-grants-2",
+    "voice-qa-guests-guest-grants-2",
+    "voice-qa-guests-guest-role",
+    "voice-qa-query-worker-grants-2",
+}
+"""Documents that name an API or an identity pool, whose ids only AWS knows; tests of their subsystems say what is in them."""
 
 
 @cache
@@ -65,7 +72,7 @@ def test_every_stack_runs_and_says_nothing(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_policy_document_is_known_before_anything_exists_unless_it_names_an_api(stack: str) -> None:
+def test_every_policy_document_is_known_before_anything_exists_unless_it_names_an_id(stack: str) -> None:
     found = policies(run(stack).graph)
     assert len(found) > 10
     assert {name for name, text in found if text is UNKNOWN} == LATE
@@ -139,6 +146,18 @@ def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> 
     }
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str) -> None:
+    assert run(stack).outputs["frontend"]["voiceQa"] == {
+        "url": UNKNOWN,
+        "identityPoolId": UNKNOWN,
+        "pingSeconds": 300,
+        "lectureUploads": "guests" if stack in {"local", "dev"} else "off",
+        "maxQueryBytes": 10_000_000,
+        "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
+    }
+
+
 def test_a_frontend_is_told_what_the_settings_say() -> None:
     sessions = {"inFlight": 2, "pingSeconds": 60, "hours": 1.5}
     found = program.run(changed("dev", "transcription", sessions=sessions), PreviewProvider(), preview=True)
@@ -151,8 +170,16 @@ def test_a_frontend_is_told_what_the_settings_say() -> None:
     [
         ("Table", "files", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
         ("Table", "transcription-live", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
-        ("Table", "sessions", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
-        ("LogGroup", "socket-execution", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
+        (
+            "Table",
+            "transcription-sessions",
+            "deletionProtectionEnabled",
+            {"dev": False, "staging": False, "prod": True},
+        ),
+        ("Table", "voice-qa-sessions", "deletionProtectionEnabled", {"dev": False, "staging": False, "prod": True}),
+        ("Bucket", "voice-qa-audio", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
+        ("LogGroup", "voice-qa-socket-execution", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
+        ("LogGroup", "transcription-socket-execution", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
         ("Bucket", "landing", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
         ("Vault", "vault", "forceDestroy", {"dev": True, "staging": True, "prod": False}),
         ("LogGroup", "builder", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
@@ -163,7 +190,9 @@ def test_stacks_differ_where_they_should(kind: str, name: str, key: str, expecte
     assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
 
 
-@pytest.mark.parametrize("function", ["builder", "audio-processor", "router"])
+@pytest.mark.parametrize(
+    "function", ["builder", "audio-processor", "router", "websocket-handler", "query-worker", "validate-lecture"]
+)
 def test_prod_logs_less_than_the_others(function: str) -> None:
     levels = {s: inputs(s, "Function", function)["environment"]["variables"]["LOG_LEVEL"] for s in STACKS}
     assert levels == {"dev": "DEBUG", "local": "DEBUG", "staging": "DEBUG", "prod": "INFO"}
@@ -172,6 +201,23 @@ def test_prod_logs_less_than_the_others(function: str) -> None:
 def test_prod_can_be_restored_to_any_second() -> None:
     recovery = {s: inputs(s, "Table", "files")["pointInTimeRecovery"]["enabled"] for s in ("dev", "staging", "prod")}
     assert recovery == {"dev": False, "staging": True, "prod": True}
+
+
+def test_one_environment_of_voice_qas_handler_is_warm_in_prod_and_none_elsewhere() -> None:
+    warm = {
+        stack: [one.inputs["provisionedConcurrentExecutions"] for one in run(stack).graph if one.kind == PROVISIONED]
+        for stack in STACKS
+    }
+    assert warm == {"dev": [], "local": [], "staging": [], "prod": [1]}
+
+
+def test_pages_that_may_use_the_bucket_are_named_in_prod() -> None:
+    (rule,) = inputs("prod", "BucketCorsConfiguration", "voice-qa-audio")["corsRules"]
+    assert rule["allowedOrigins"] == ["https://app.example.com"]
+
+
+def test_sessions_of_lectures_are_backed_up() -> None:
+    assert inputs("prod", "Table", "voice-qa-sessions")["tags"]["Backup"] == "polyphony-prod-daily"
 
 
 def test_callers_are_checked_wherever_others_depend_on_it() -> None:
@@ -200,13 +246,16 @@ def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
     assert processor not in [one.inputs["function"] for one in permissions]
 
 
-@pytest.mark.parametrize("off", ["ingestion", "transcription"])
-def test_a_subsystem_that_is_off_leaves_the_rest_and_nothing_of_itself(off: str) -> None:
-    found = program.run(changed("dev", off, enabled=False), PreviewProvider(), preview=True)
+@pytest.mark.parametrize(
+    ("section", "off"), [("ingestion", "ingestion"), ("transcription", "transcription"), ("voiceQa", "voice-qa")]
+)
+def test_a_subsystem_that_is_off_leaves_the_rest_and_nothing_of_itself(section: str, off: str) -> None:
+    found = program.run(changed("dev", section, enabled=False), PreviewProvider(), preview=True)
     rest = {one.urn for one in run("dev").graph if off not in one.urn}
     assert {one.urn for one in found.graph} == rest
+    assert len(rest) < len(list(run("dev").graph))
     assert [one for one in found.graph if one.name == "foundation-alerts-topic"]
-    kept = {key: value for key, value in run("dev").outputs["frontend"].items() if key != off}
+    kept = {key: value for key, value in run("dev").outputs["frontend"].items() if key != section}
     assert found.outputs["frontend"] == kept
     (platform,) = [one for one in found.graph if one.kind == "Platform"]
     assert platform.inputs["usage"]
@@ -242,6 +291,7 @@ def test_the_platform_publishes_what_policies_judge_by() -> None:
     assert platform.inputs["budget"] == 500
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
     assert platform.inputs["usage"]["transcription-audio-processor"]["invocations"] == 1_000 * 30
+    assert platform.inputs["usage"]["voice-qa-query-worker"]["invocations"] == 200 * 30
     outputs = dict(platform.outputs)
     assert {"environment", "budget", "usage", "exceptions", "frontend"} == set(outputs)
 

@@ -15,7 +15,15 @@ from local.stack_files import StackConfig
 from tests.policies.conftest import STACKS
 from tests.policies.harness import TODAY
 
-WAITING_FOR_AN_ID = frozenset({"transcription-audio-processor-grants-2", "transcription-router-grants-2"})
+WAITING_FOR_AN_ID = frozenset(
+    {
+        "transcription-audio-processor-grants-2",
+        "transcription-router-grants-2",
+        "voice-qa-guests-guest-grants-2",
+        "voice-qa-guests-guest-role",
+        "voice-qa-query-worker-grants-2",
+    }
+)
 """Documents that name an id which AWS invents (an API's, an identity pool's, a memory's), by Pulumi name. Least
 privilege is judged there after `up`; everywhere else at preview.
 """

@@ -1,0 +1,76 @@
+"""A subsystem as tests deploy it: as a preview sees it, or as it is once AWS has given its ids; and what to ask of it."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from components.blocks.context import Subsystem
+from local.graph import Resource
+from local.values import UNKNOWN, Props
+from tests.components.blocks.test_websocket_api import Provider, deployed
+from tests.engine import Recorded
+
+ACCOUNT = "us-east-1:123456789012"
+POOL = "us-east-1:43e8b60d-1251-4cb7-8fc0-3deeed0f7244"
+
+Permission = tuple[str, str, str | None]
+"""Action, resource, condition as JSON."""
+
+
+class Versions(Provider):
+    """Knows the version that Lambda publishes, and the id of an identity pool, too."""
+
+    def make(self, resource: Resource) -> tuple[str, Props]:
+        made, outputs = super().make(resource)
+        if resource.kind == "IdentityPool":
+            return POOL, outputs
+        return made, {**outputs, "version": "7"} if resource.kind == "Function" else outputs
+
+
+def made_by_aws(body: Callable[[], object]) -> Recorded:
+    """What a program registers, when AWS has given its ids."""
+
+    def program() -> None:
+        body()
+
+    return deployed(program, Versions())
+
+
+def prefix(subsystem: Subsystem) -> str:
+    """What the names of a subsystem begin with."""
+    return f"polyphony-test-{subsystem}"
+
+
+def variables(recorded: Recorded, function: str) -> dict[str, Any]:
+    """The environment of a function."""
+    found: dict[str, Any] = recorded.one("lambda.Function", function).inputs["environment"]["variables"]
+    return found
+
+
+def alarms(recorded: Recorded, subsystem: Subsystem) -> dict[str, dict[str, Any]]:
+    """By the end of their names."""
+    found = [one.inputs for one in recorded.all("cloudwatch.MetricAlarm")]
+    return {one["name"].removeprefix(f"{prefix(subsystem)}-"): one for one in found}
+
+
+def permissions(recorded: Recorded, role: str) -> set[Permission]:
+    """All that a role may do, by all of its policies."""
+    policies = [one for one in recorded.all("iam.RolePolicy") if one.inputs["role"] == role]
+    assert policies, f"{role} has no policy"
+    return {permission for policy in policies for permission in _permissions(policy)}
+
+
+def roles(recorded: Recorded) -> set[str]:
+    """Every role that is granted something."""
+    return {one.inputs["role"] for one in recorded.all("iam.RolePolicy")}
+
+
+def _permissions(policy: Resource) -> Iterator[Permission]:
+    text = policy.inputs["policy"]
+    assert text is not UNKNOWN, f"{policy.name} is known when AWS has given its ids"
+    for statement in json.loads(text)["Statement"]:
+        assert statement["Effect"] == "Allow"
+        condition = json.dumps(statement["Condition"], sort_keys=True) if "Condition" in statement else None
+        for action in statement["Action"]:
+            for resource in statement["Resource"]:
+                yield action, resource, condition

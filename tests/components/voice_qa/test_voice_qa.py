@@ -1,0 +1,379 @@
+"""Voice Q&A as it is deployed: what its functions read, what is kept how long, what is let in, what a frontend is told."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.outputs import frontend
+from components.voice_qa import VoiceQa
+from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment
+from handlers.voice_qa.lecture_environment import ValidatorEnvironment
+from handlers.voice_qa.protocol import REQUESTS
+from local import program
+from local.preview_provider import PreviewProvider
+from local.stack_files import StackConfig
+from local.values import UNKNOWN
+from tests.components.subsystem import ACCOUNT, POOL, variables
+from tests.components.voice_qa.deployment import (
+    BUCKET,
+    CALLBACK,
+    ENDPOINT,
+    HANDLER,
+    PREFIX,
+    RUNTIME,
+    TABLE,
+    VALIDATOR,
+    WORKER,
+    args,
+    bedrock,
+    complete,
+    plain,
+    voice_qa,
+)
+from tests.engine import Recorded
+
+QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
+COMMON = {
+    "S3_BUCKET": BUCKET,
+    "DYNAMODB_TABLE": TABLE,
+    "LOG_LEVEL": "INFO",
+    "POWERTOOLS_SERVICE_NAME": "voice-qa",
+}
+"""What the requirement lists for all, and whose log lines these are, from which level."""
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "websocket-handler": {
+        **COMMON,
+        "WORKER": f"{WORKER}:live",
+        "IDENTITY_POOL": POOL,
+        "LECTURE_UPLOADS": "off",
+        "SESSION_DAYS": "7",
+        "URL_SECONDS": "3600",
+        "MAX_QUERY_BYTES": "10000000",
+        "MAX_LECTURE_BYTES": "2000000000",
+        "LECTURES_PER_DAY": "20",
+        "QUERIES_AT_ONCE": "2",
+        "QUERIES_PER_HOUR": "60",
+    },
+    "query-worker": {
+        **COMMON,
+        "AGENTCORE_ENDPOINT": ENDPOINT,
+        "AGENTCORE_QUALIFIER": "DEFAULT",
+        "SESSION_DAYS": "7",
+        "CONNECT_SECONDS": "2.0",
+        "FIRST_BYTE_SECONDS": "10.0",
+        "SILENCE_SECONDS": "20.0",
+        "ANSWER_SECONDS": "600.0",
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": CALLBACK,
+    },
+    "validate-lecture": {
+        **COMMON,
+        "LECTURE_MIN_SECONDS": "10",
+        "LECTURE_MAX_SECONDS": "14400",
+        "LECTURE_MAX_BYTES": "2000000000",
+        "LECTURE_FORMATS": "mp3,mp4,wav,flac,ogg,webm",
+        "SWEEP_HOURS": "48",
+        "SWEEP_SECONDS": "120",
+    },
+}
+
+
+@pytest.mark.parametrize("function", ENVIRONMENTS)
+def test_a_function_reads_what_is_listed_here(function: str) -> None:
+    assert variables(complete(), function) == ENVIRONMENTS[function]
+
+
+@pytest.mark.parametrize(
+    ("function", "late"),
+    [
+        ("websocket-handler", {"IDENTITY_POOL"}),
+        ("query-worker", {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}),
+        ("validate-lecture", set()),
+    ],
+)
+def test_at_preview_only_what_aws_invents_is_unknown(function: str, late: set[str]) -> None:
+    found = variables(plain(), function)
+    assert {name for name, value in found.items() if value is UNKNOWN} == late
+    known = {name: value for name, value in found.items() if name not in late}
+    assert known == {name: value for name, value in ENVIRONMENTS[function].items() if name not in late}
+
+
+def test_each_functions_own_model_reads_its_environment_back() -> None:
+    handler = SocketEnvironment.model_validate(variables(complete(), "websocket-handler"))
+    assert (handler.worker, handler.identity_pool, handler.url_seconds) == (f"{WORKER}:live", POOL, 3600)
+    worker = WorkerEnvironment.model_validate(variables(complete(), "query-worker"))
+    assert (worker.agentcore_endpoint, worker.agentcore_runtime_arn, worker.answer_seconds) == (ENDPOINT, None, 600)
+    validator = ValidatorEnvironment.model_validate(variables(complete(), "validate-lecture"))
+    assert (validator.s3_bucket, validator.dynamodb_table) == (BUCKET, TABLE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "function", "changed"),
+    [
+        ({"lectures": {"uploads": "guests"}}, "websocket-handler", {"LECTURE_UPLOADS": "guests"}),
+        ({"lectures": {"maxGigabytes": 1.5}}, "websocket-handler", {"MAX_LECTURE_BYTES": "1500000000"}),
+        ({"lectures": {"maxGigabytes": 1.5}}, "validate-lecture", {"LECTURE_MAX_BYTES": "1500000000"}),
+        ({"lectures": {"minSeconds": 5}}, "validate-lecture", {"LECTURE_MIN_SECONDS": "5"}),
+        ({"lectures": {"maxSeconds": 600}}, "validate-lecture", {"LECTURE_MAX_SECONDS": "600"}),
+        ({"lectures": {"formats": ["wav", "mp3"]}}, "validate-lecture", {"LECTURE_FORMATS": "wav,mp3"}),
+        ({"lectures": {"sweepHours": 24}}, "validate-lecture", {"SWEEP_HOURS": "24"}),
+        ({"audio": {"maxQueryMegabytes": 2.5}}, "websocket-handler", {"MAX_QUERY_BYTES": "2500000"}),
+        ({"sessions": {"days": 3}}, "websocket-handler", {"SESSION_DAYS": "3"}),
+        ({"sessions": {"days": 3}}, "query-worker", {"SESSION_DAYS": "3"}),
+        ({"sessions": {"queriesAtOnce": 4}}, "websocket-handler", {"QUERIES_AT_ONCE": "4"}),
+        ({"sessions": {"queriesPerHour": 5}}, "websocket-handler", {"QUERIES_PER_HOUR": "5"}),
+        ({"sessions": {"urlSeconds": 60}}, "websocket-handler", {"URL_SECONDS": "60"}),
+        ({"agentcore": {"endpoint": "http://10.0.0.5:5000/v1"}}, "query-worker", {"AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1"}),
+        ({"agentcore": {"endpoint": ENDPOINT, "connectSeconds": 1}}, "query-worker", {"CONNECT_SECONDS": "1.0"}),
+        ({"agentcore": {"endpoint": ENDPOINT, "firstByteSeconds": 3}}, "query-worker", {"FIRST_BYTE_SECONDS": "3.0"}),
+        ({"agentcore": {"endpoint": ENDPOINT, "silenceSeconds": 4}}, "query-worker", {"SILENCE_SECONDS": "4.0"}),
+        ({"agentcore": {"endpoint": ENDPOINT, "answerSeconds": 50}}, "query-worker", {"ANSWER_SECONDS": "50.0"}),
+    ],
+)  # fmt: skip
+def test_a_limit_is_a_setting_and_changes_no_other(
+    settings: dict[str, Any], function: str, changed: dict[str, str]
+) -> None:
+    before, after = variables(plain(), function), variables(voice_qa(**settings), function)
+    assert {name: value for name, value in after.items() if before[name] != value} == changed
+    assert set(before) == set(after)
+
+
+def test_an_agent_in_its_runtime_is_named_and_no_endpoint_is() -> None:
+    found = variables(bedrock(), "query-worker")
+    assert (found["AGENTCORE_RUNTIME_ARN"], found["AGENTCORE_QUALIFIER"]) == (RUNTIME, "spring")
+    assert "AGENTCORE_ENDPOINT" not in found
+    both = {"endpoint": ENDPOINT, "mode": "bedrock", "runtimeArn": RUNTIME}
+    assert "AGENTCORE_ENDPOINT" not in variables(voice_qa(agentcore=both), "query-worker")
+
+
+def test_a_runtime_that_is_not_asked_is_neither_told_nor_granted() -> None:
+    idle = voice_qa(agentcore={"endpoint": ENDPOINT, "runtimeArn": RUNTIME})
+    assert "AGENTCORE_RUNTIME_ARN" not in variables(idle, "query-worker")
+    assert not [one for one in idle.all("iam.RolePolicy") if "bedrock" in str(one.inputs["policy"])]
+
+
+@pytest.mark.parametrize(
+    ("function", "entry", "seconds"),
+    [
+        ("websocket-handler", "handlers.voice_qa.websocket_handler.handler", 29),
+        ("query-worker", "handlers.voice_qa.query_worker.handler", 900),
+        ("validate-lecture", "handlers.voice_qa.validate_lecture.handler", 300),
+    ],
+)
+def test_a_function_has_512_mb_its_time_and_a_trace_and_is_published(function: str, entry: str, seconds: int) -> None:
+    made = complete().one("lambda.Function", function).inputs
+    assert (made["handler"], made["memorySize"], made["timeout"]) == (entry, 512, seconds)
+    assert (made["runtime"], made["publish"], made["tracingConfig"]) == ("python3.13", True, {"mode": "Active"})
+    alias = complete().one("lambda.Alias", function).inputs
+    assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
+
+
+@pytest.mark.parametrize("function", ["socketHandler", "queryWorker", "validator"])
+def test_its_size_and_concurrency_are_settings(function: str) -> None:
+    names = {"socketHandler": "websocket-handler", "queryWorker": "query-worker", "validator": "validate-lecture"}
+    changed = voice_qa(**{function: {"memoryMb": 768, "reservedConcurrency": 20, "liveVersion": "3"}})
+    made = changed.one("lambda.Function", names[function]).inputs
+    assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
+    assert changed.one("lambda.Alias", names[function]).inputs["functionVersion"] == "3"
+
+
+def test_one_environment_of_the_handlers_is_warm_unless_told() -> None:
+    warm = complete().one("lambda.ProvisionedConcurrencyConfig").inputs
+    assert (warm["functionName"], warm["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
+    assert warm["provisionedConcurrentExecutions"] == 1
+    assert voice_qa(socketHandler={"provisionedConcurrency": 0}).all("lambda.ProvisionedConcurrencyConfig") == []
+
+
+def test_it_may_start_from_a_snapshot_instead() -> None:
+    snapped = voice_qa(socketHandler={"provisionedConcurrency": 0, "snapStart": True})
+    assert snapped.one("lambda.Function", "websocket-handler").inputs["snapStart"] == {"applyOn": "PublishedVersions"}
+
+
+@pytest.mark.parametrize(("function", "queue"), [("query-worker", "queries"), ("validate-lecture", "validator")])
+def test_calls_that_nobody_waits_for_are_tried_three_times_and_then_parked(function: str, queue: str) -> None:
+    assert complete().one("lambda.FunctionEventInvokeConfig", function).inputs == {
+        "functionName": f"{PREFIX}-{function}",
+        "qualifier": "live",
+        "maximumRetryAttempts": 2,
+        "maximumEventAgeInSeconds": 21_600,
+        "destinationConfig": {"onFailure": {"destination": f"{QUEUES}-{queue}-failed"}},
+    }
+    assert complete().one("sqs.Queue", f"{queue}-failed").inputs["messageRetentionSeconds"] == 1_209_600
+    assert "Reason" not in complete().one("lambda.Function", function).inputs["tags"]
+
+
+def test_the_handler_is_waited_for() -> None:
+    configured = {one.inputs["functionName"] for one in complete().all("lambda.FunctionEventInvokeConfig")}
+    assert f"{PREFIX}-websocket-handler" not in configured
+
+
+def test_an_upload_below_lectures_tells_the_queue_however_it_was_made() -> None:
+    (told,) = complete().one("s3.BucketNotification", "audio").inputs["queues"]
+    assert (told["queueArn"], told["filterPrefix"], told["filterSuffix"]) == (f"{QUEUES}-uploads", "lectures/", "")
+    assert told["events"] == ["s3:ObjectCreated:*"]
+    (_, allowed) = json.loads(complete().one("sqs.QueuePolicy", "uploads-policy").inputs["policy"])["Statement"]
+    assert (allowed["Principal"], allowed["Action"]) == ({"Service": "s3.amazonaws.com"}, "sqs:SendMessage")
+    assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}
+
+
+def test_the_queue_hides_a_message_for_six_validations_and_parks_it_after_five() -> None:
+    queue = complete().one("sqs.Queue", "uploads-queue").inputs
+    assert queue["visibilityTimeoutSeconds"] == 6 * 300
+    assert json.loads(queue["redrivePolicy"]) == {"deadLetterTargetArn": f"{QUEUES}-uploads-dlq", "maxReceiveCount": 5}
+    assert complete().one("sqs.Queue", "uploads-dlq").inputs["messageRetentionSeconds"] == 1_209_600
+    shorter = voice_qa(validator={"timeoutSeconds": 100}).one("sqs.Queue", "uploads-queue").inputs
+    assert shorter["visibilityTimeoutSeconds"] == 600
+
+
+def test_the_validator_takes_five_uploads_at_once_and_gives_back_only_those_that_failed() -> None:
+    source = complete().one("lambda.EventSourceMapping").inputs
+    assert (source["functionName"], source["eventSourceArn"]) == (f"{VALIDATOR}:live", f"{QUEUES}-uploads")
+    assert (source["batchSize"], source["scalingConfig"]) == (5, {"maximumConcurrency": 5})
+    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_lectures_that_nobody_announced_are_looked_for() -> None:
+    def sweep(recorded: Recorded) -> dict[str, Any]:
+        found: dict[str, Any] = recorded.one("scheduler.Schedule").inputs
+        return found
+
+    target = sweep(complete())["target"]
+    assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
+    assert target["deadLetterConfig"] == {"arn": f"{QUEUES}-sweep-dlq"}
+    assert sweep(complete())["scheduleExpression"] == "rate(15 minutes)"
+    assert sweep(voice_qa(lectures={"sweepMinutes": 60}))["scheduleExpression"] == "rate(60 minutes)"
+
+
+def bucket(kind: str, recorded: Recorded | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = (recorded or complete()).one(f"s3.{kind}", "audio").inputs
+    return found
+
+
+def test_pages_may_use_the_bucket_as_the_document_says() -> None:
+    assert bucket("BucketCorsConfiguration")["corsRules"] == [
+        {
+            "allowedOrigins": ["*"],
+            "allowedMethods": ["GET", "PUT", "POST"],
+            "allowedHeaders": ["*"],
+            "maxAgeSeconds": 3600,
+        }
+    ]
+    named = voice_qa(audio={"origins": ["https://app.example.com", "http://localhost:3000"]})
+    (rule,) = bucket("BucketCorsConfiguration", named)["corsRules"]
+    assert rule["allowedOrigins"] == ["https://app.example.com", "http://localhost:3000"]
+
+
+def days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
+    """After how many days objects go, by prefix; and versions that were replaced."""
+    rules = bucket("BucketLifecycleConfiguration", recorded)["rules"]
+    assert all(rule["status"] == "Enabled" for rule in rules)
+    assert not [rule for rule in rules if "transitions" in rule]
+    return (
+        {rule["filter"]["prefix"]: rule["expiration"]["days"] for rule in rules if "expiration" in rule},
+        {
+            rule["filter"]["prefix"]: rule["noncurrentVersionExpiration"]["noncurrentDays"]
+            for rule in rules
+            if "noncurrentVersionExpiration" in rule
+        },
+    )
+
+
+def test_questions_and_answers_go_after_a_week_and_lectures_stay() -> None:
+    assert (QUERIES, RESPONSES, LECTURES) == ("queries/", "responses/", "lectures/")
+    assert days(complete()) == ({"queries/": 7, "responses/": 7}, {"": 7})
+    other = voice_qa(audio={"queryDays": 1, "responseDays": 2, "oldVersionDays": 3})
+    assert days(other) == ({"queries/": 1, "responses/": 2}, {"": 3})
+
+
+def test_the_bucket_is_private_encrypted_and_keeps_versions_unless_told() -> None:
+    block = bucket("BucketPublicAccessBlock")
+    flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    assert [block[flag] for flag in flags] == [True] * 4
+    (rule,) = bucket("BucketServerSideEncryptionConfiguration")["rules"]
+    assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
+    assert bucket("BucketVersioning")["versioningConfiguration"] == {"status": "Enabled"}
+    assert voice_qa(audio={"versioned": False}).all("s3.BucketVersioning") == []
+
+
+def test_sessions_are_found_by_session_and_lecture_and_expire() -> None:
+    table = complete().one("dynamodb.Table").inputs
+    assert (table["name"], table["hashKey"], table["rangeKey"]) == (TABLE, "sessionId", "lectureId")
+    assert table["attributes"] == [{"name": "sessionId", "type": "S"}, {"name": "lectureId", "type": "S"}]
+    assert table["ttl"] == {"attributeName": "expiresAt", "enabled": True}
+    assert (table["billingMode"], table["globalSecondaryIndexes"]) == ("PAY_PER_REQUEST", [])
+    assert "serverSideEncryption" not in table, "the key that DynamoDB owns"
+
+
+def test_sessions_are_backed_up_and_protected_where_the_stack_says_so() -> None:
+    table = complete().one("dynamodb.Table").inputs
+    assert (table["tags"]["Backup"], table["pointInTimeRecovery"]) == ("polyphony-test-daily", {"enabled": True})
+    assert table["deletionProtectionEnabled"] is True
+    loose = voice_qa({"data": {"deletionProtection": False, "pointInTimeRecovery": False}})
+    table = loose.one("dynamodb.Table").inputs
+    assert (table["deletionProtectionEnabled"], table["pointInTimeRecovery"]) == (False, {"enabled": False})
+
+
+def test_there_is_a_route_for_every_action_and_for_all_else_and_the_handler_serves_them() -> None:
+    routes = complete().all("apigatewayv2.Route")
+    assert {one.inputs["routeKey"] for one in routes} == {"$connect", "$default", "$disconnect", *REQUESTS}
+    (integration,) = complete().all("apigatewayv2.Integration")
+    assert integration.inputs["integrationUri"].endswith(f"/functions/{HANDLER}:live/invocations")
+
+
+def test_whoever_connects_has_signed_and_nothing_else_is_asked_of_them() -> None:
+    asked = {one.inputs["routeKey"]: one.inputs["authorizationType"] for one in complete().all("apigatewayv2.Route")}
+    assert asked == {key: "AWS_IAM" if key == "$connect" else "NONE" for key in asked}
+    assert "ConnectCheckedBy" not in complete().one("apigatewayv2.Api").inputs["tags"]
+
+
+def test_the_stage_is_called_prod_and_lets_in_as_much_as_the_settings_say() -> None:
+    def throttle(recorded: Recorded) -> tuple[Any, ...]:
+        stage = recorded.one("apigatewayv2.Stage").inputs
+        limits = stage["defaultRouteSettings"]
+        return stage["name"], limits["throttlingRateLimit"], limits["throttlingBurstLimit"]
+
+    assert throttle(plain()) == ("Prod", 100, 200)
+    busier = voice_qa(socket={"stage": "v2", "requestsPerSecond": 7, "burst": 9})
+    assert throttle(busier) == ("v2", 7, 9)
+
+
+def test_guests_get_identities_by_the_enhanced_flow_only() -> None:
+    pool = complete().one("cognito.IdentityPool").inputs
+    assert (pool["allowUnauthenticatedIdentities"], pool["allowClassicFlow"]) == (True, False)
+    attached = complete().one("cognito.IdentityPoolRoleAttachment").inputs
+    assert attached["identityPoolId"] == POOL
+    assert set(attached["roles"]) == {"unauthenticated"}
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    """What a frontend is told at preview."""
+
+    def body() -> None:
+        subsystem = VoiceQa("voice-qa", args(**changes))
+        pulumi.export("frontend", frontend("prod", "us-east-1", {"voice_qa": subsystem.frontend}))
+
+    recorded = program.record(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
+    found: dict[str, Any] = recorded.outputs["frontend"]["voiceQa"]
+    return found
+
+
+def test_a_frontend_is_told_all_but_the_ids_at_preview() -> None:
+    assert told() == {
+        "url": UNKNOWN,
+        "identityPoolId": UNKNOWN,
+        "pingSeconds": 300,
+        "lectureUploads": "off",
+        "maxQueryBytes": 10_000_000,
+        "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
+    }
+
+
+def test_a_frontend_is_told_what_the_settings_say() -> None:
+    found = told(
+        sessions={"pingSeconds": 60},
+        lectures={"uploads": "guests", "formats": ["wav"]},
+        audio={"maxQueryMegabytes": 1},
+    )
+    assert (found["pingSeconds"], found["lectureUploads"]) == (60, "guests")
+    assert (found["maxQueryBytes"], found["lectureFormats"]) == (1_000_000, ["wav"])
