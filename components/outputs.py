@@ -43,6 +43,23 @@ class TranscriptionOutput(Output):
     """How long a session can be used."""
 
 
+class VoiceQaOutput(Output):
+    """Where lectures are asked: docs/voice-qa.md has the messages."""
+
+    url: str
+    """The WebSocket API; the handshake is signed with credentials of the identity pool."""
+    identity_pool_id: str
+    """Where a guest gets an identity and credentials."""
+    ping_seconds: int
+    """How often a client says that it is there."""
+    lecture_uploads: str
+    """`guests` or `off`: whether a client may upload lectures."""
+    max_query_bytes: int
+    """The longest question, as audio."""
+    lecture_formats: tuple[str, ...]
+    """What a lecture may be."""
+
+
 class Frontend(Output):
     """Everything a frontend needs to know of one stack."""
 
@@ -51,6 +68,7 @@ class Frontend(Output):
     region: str
     ingestion: IngestionOutput | None = None
     transcription: TranscriptionOutput | None = None
+    voice_qa: VoiceQaOutput | None = None
 
     def exported(self) -> dict[str, object]:
         """As the stack exports it."""

@@ -13,9 +13,10 @@ from components.foundation import Foundation
 from components.ingestion import ATTACHED_SERVICES as INGESTION_SERVICES
 from components.ingestion import Ingestion, IngestionArgs
 from components.outputs import frontend
-from components.settings import IngestionSettings, StackSettings, TranscriptionSettings
+from components.settings import IngestionSettings, StackSettings, TranscriptionSettings, VoiceQaSettings
 from components.transcription import Transcription, TranscriptionArgs
 from components.usage import monthly_usage
+from components.voice_qa import VoiceQa, VoiceQaArgs
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
@@ -42,8 +43,11 @@ class Platform(pulumi.ComponentResource):
         self._foundation = Foundation(context, settings.foundation, attached_services(settings), self._child())
         ingestion = self._ingestion(settings.ingestion) if settings.ingestion.enabled else None
         transcription = self._transcription(settings.transcription) if settings.transcription.enabled else None
+        voice_qa = self._voice_qa(settings.voice_qa) if settings.voice_qa.enabled else None
         self.frontend = frontend(
-            settings.environment, context.region, {"ingestion": ingestion, "transcription": transcription}
+            settings.environment,
+            context.region,
+            {"ingestion": ingestion, "transcription": transcription, "voice_qa": voice_qa},
         )
         self.register_outputs({**published, "frontend": self.frontend})
 
@@ -57,3 +61,7 @@ class Platform(pulumi.ComponentResource):
     def _transcription(self, settings: TranscriptionSettings) -> dict[str, pulumi.Input[object]]:
         scope = self._foundation.scope(Subsystem.TRANSCRIPTION, settings.log_level)
         return Transcription("transcription", TranscriptionArgs(scope, settings), self._child()).frontend
+
+    def _voice_qa(self, settings: VoiceQaSettings) -> dict[str, pulumi.Input[object]]:
+        scope = self._foundation.scope(Subsystem.VOICE_QA, settings.log_level)
+        return VoiceQa("voice-qa", VoiceQaArgs(scope, settings), self._child()).frontend

@@ -5,6 +5,7 @@ from components.ingestion import monthly_usage as ingestion_usage
 from components.settings import StackSettings
 from components.transcription import NOT_BACKED_UP
 from components.transcription import monthly_usage as transcription_usage
+from components.voice_qa import monthly_usage as voice_qa_usage
 
 
 def monthly_usage(settings: StackSettings) -> Usage:
@@ -14,6 +15,8 @@ def monthly_usage(settings: StackSettings) -> Usage:
         usage |= ingestion_usage(settings.ingestion)
     if settings.transcription.enabled:
         usage |= transcription_usage(settings.transcription)
+    if settings.voice_qa.enabled:
+        usage |= voice_qa_usage(settings.voice_qa)
     backup = settings.foundation.backup
     if backup.enabled:
         # Every recovery point is a whole copy of its table, and tables are what publishes writes.

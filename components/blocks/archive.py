@@ -19,6 +19,8 @@ def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
     """The files of one subsystem's zip, relative to the root: its own handlers and what all share."""
     found = [Path("handlers/__init__.py")]
     for folder in (f"handlers/{subsystem}", "handlers/common"):
+        if not (root / folder).is_dir():
+            raise FileNotFoundError(f"there are no handlers in {folder}")
         found += [
             path.relative_to(root)
             for path in (root / folder).rglob("*")

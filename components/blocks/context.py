@@ -24,6 +24,12 @@ class Subsystem(StrEnum):
     FOUNDATION = "foundation"
     INGESTION = "ingestion"
     TRANSCRIPTION = "transcription"
+    VOICE_QA = "voice-qa"
+
+    @property
+    def package(self) -> str:
+        """The folder of its handlers."""
+        return self.value.replace("-", "_")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 So a name cannot drift: a variable that the handler does not know, or one that it misses, stops the preview.
 """
 
+import operator
 from collections.abc import Mapping
 
 import pulumi
@@ -10,6 +11,7 @@ import pulumi
 from handlers.common.environment import HandlerEnvironment
 
 LIMIT_BYTES = 4096
+STAND_IN = "known-later"
 RESERVED = frozenset(
     [
         "_HANDLER",
@@ -52,14 +54,22 @@ def variables(
         raise InvalidEnvironment(f"{model.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}")
     late = {name: value for name, value in added.items() if not isinstance(value, str)}
     known = {name: value for name, value in added.items() if isinstance(value, str)}
+    checked(dict.fromkeys(late, ""))
 
-    def built(resolved: Mapping[str, object]) -> Mapping[str, pulumi.Input[str]]:
-        checked(dict.fromkeys(late, ""))
-        return {**checked({**model.model_validate(resolved).variables(), **known}), **late}
+    def built(resolved: Mapping[str, object]) -> dict[str, str]:
+        return checked({**model.model_validate(resolved).variables(), **known})
 
-    if any(isinstance(value, pulumi.Output) for value in values.values()):
-        return pulumi.Output.all(**values).apply(built)
-    return built(values)
+    waiting = {name for name, value in values.items() if isinstance(value, pulumi.Output)}
+    if not waiting:
+        return {**built(values), **late}
+    whole = pulumi.Output.all(**values).apply(built)
+    # Held against the model as a whole once all is known; until then a stand-in keeps the others known.
+    now = built({name: STAND_IN if name in waiting else value for name, value in values.items()})
+    for name in waiting:
+        variable = name.upper()
+        now.pop(variable, None)
+        late[variable] = whole.apply(operator.itemgetter(variable))
+    return {**now, **late}
 
 
 def checked(environment: Mapping[str, str]) -> dict[str, str]:

@@ -191,7 +191,7 @@ class Function(Block):
             runtime=RUNTIME,
             architectures=["arm64"],
             handler=args.entry,
-            code=pulumi.FileArchive(archive.written(scope.subsystem).as_posix()),
+            code=pulumi.FileArchive(archive.written(scope.subsystem.package).as_posix()),
             role=self._role.arn,
             memory_size=settings.memory_mb,
             timeout=settings.timeout_seconds,

@@ -93,6 +93,11 @@ class WebSocketApi(Block):
         self.url = pulumi.Output.concat(self.api.api_endpoint, "/", args.stage)
         self.callback_url = self.url.apply(_callback_url)
 
+    @property
+    def dimensions(self) -> dict[str, pulumi.Input[str]]:
+        """Of the API's own metrics."""
+        return {"ApiId": self.api.id, "Stage": self._args.stage}
+
     def grant_post(self) -> Grant:
         """Permission to send to the clients that are connected."""
         return grant("execute-api", ["ManageConnections"], self._arn("POST/@connections/*"))

@@ -7,6 +7,7 @@ from components.settings.loader import load
 from components.settings.problems import Problem, SettingsError
 from components.settings.stack import PolicyException, StackSettings
 from components.settings.transcription import TranscriptionSettings
+from components.settings.voice_qa import VoiceQaSettings
 
 __all__ = [
     "Auth",
@@ -20,5 +21,6 @@ __all__ = [
     "SettingsError",
     "StackSettings",
     "TranscriptionSettings",
+    "VoiceQaSettings",
     "load",
 ]

@@ -38,7 +38,7 @@ class SettingsError(RunError):
     """
 
     def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(problems, key=str))
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"stack {stack} has {count} in its configuration:\n{lines}")

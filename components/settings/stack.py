@@ -11,9 +11,11 @@ from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.problems import Problem
 from components.settings.transcription import TranscriptionSettings
+from components.settings.voice_qa import Mode, Uploads, VoiceQaSettings
 
 LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
+ANSWER_MARGIN_SECONDS = 30
 Reason = Annotated[str, StringConstraints(min_length=15)]
 
 
@@ -40,6 +42,7 @@ class StackSettings(Settings):
     foundation: FoundationSettings
     ingestion: IngestionSettings = IngestionSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()
+    voice_qa: VoiceQaSettings = VoiceQaSettings()
 
     def conflicts(self) -> Iterator[Problem]:
         """What no single section can tell: settings that this environment does not allow."""
@@ -100,4 +103,34 @@ class StackSettings(Settings):
                 "transcription.audioProcessor.timeoutSeconds",
                 str(processor.timeout_seconds),
                 f"at least {LONGEST_UTTERANCE_SECONDS}: an utterance takes its own length, and the answer some time",
+            )
+        if self.voice_qa.enabled:
+            yield from self._voice_qa_conflicts()
+
+    def _voice_qa_conflicts(self) -> Iterator[Problem]:
+        settings, agent = self.voice_qa, self.voice_qa.agentcore
+        if agent.mode is Mode.HTTP and agent.endpoint is None and self.environment is not Environment.LOCAL:
+            yield Problem("voiceQa.agentcore.endpoint", None, "must be given with mode http: where the agent answers")
+        if agent.endpoint is not None and agent.endpoint.scheme != "https" and not self.environment.relaxed:
+            yield Problem(
+                "voiceQa.agentcore.endpoint",
+                f'"{agent.endpoint}"',
+                f"an https address in {self.environment}: questions and answers travel by it",
+            )
+        if "*" in settings.audio.origins and self.environment is Environment.PROD:
+            yield Problem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")
+        if settings.lectures.uploads is Uploads.GUESTS and not self.environment.relaxed:
+            yield Problem(
+                "voiceQa.lectures.uploads", '"guests"', f"`off` in {self.environment}: guests are anybody at all"
+            )
+        if settings.query_worker.timeout_seconds < agent.answer_seconds + ANSWER_MARGIN_SECONDS:
+            yield Problem(
+                "voiceQa.agentcore.answerSeconds",
+                str(agent.answer_seconds),
+                f"at most queryWorker.timeoutSeconds ({settings.query_worker.timeout_seconds}) less "
+                f"{ANSWER_MARGIN_SECONDS}: the answer has to be kept and told",
+            )
+        if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+            yield Problem(
+                "voiceQa.logLevel", settings.log_level.value, "DEBUG or INFO: an alarm reads lines of level INFO"
             )

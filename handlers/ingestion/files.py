@@ -13,8 +13,6 @@ MANIFEST_KEY = "MANIFEST#"
 HASHED_KEY = "sha256:"
 """How the sort keys of files begin that have no plain one."""
 
-NotAnEvent = s3_events.NotAnEvent
-
 
 class ArrivedFile(s3_events.NewObject):
     """One version of one object."""

@@ -15,12 +15,13 @@ import boto3
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
+from handlers.common.s3_events import NotAnEvent
 from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import BuilderEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import ArrivedFile, NotAnEvent, arrived_files
+from handlers.ingestion.files import ArrivedFile, arrived_files
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.reconciling import LATE

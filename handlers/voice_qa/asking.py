@@ -14,7 +14,7 @@ from handlers.common.logging import EventLog
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import Code, Query, QueryAccepted
-from handlers.voice_qa.records import Allowance, Question, Status, allowance_key, query_key
+from handlers.voice_qa.records import MOST_CALLS, Allowance, Question, Status, allowance_key, query_key
 from handlers.voice_qa.uploading import is_own_query
 
 COUNTED_MS = 15 * 60 * 1000
@@ -87,21 +87,26 @@ class Asking:
             asked_ms=now_ms,
         )
 
-        def ask(known: Question) -> tuple[Question, tuple[Question, bool]]:
+        def ask(known: Question) -> tuple[Question, tuple[Question, bool, bool]]:
             moved, worker_needed = known.asked(new, now_ms)
             if worker_needed:
                 # Refused, the question stays as it is. Counting one question again counts it once.
                 self._count(caller.identity, message.query_id, now_ms)
-            return moved, (moved, worker_needed)
+            return moved, (moved, worker_needed, known.status is not Status.NEW)
 
-        question, worker_needed = self._items.change(Question, query_key(caller.identity, message.query_id), ask)
+        key = query_key(caller.identity, message.query_id)
+        question, worker_needed, known = self._items.change(Question, key, ask)
+        if not worker_needed and question.calls >= MOST_CALLS and question.status is not Status.RUNNING:
+            raise HandlerError(
+                Code.TOO_MANY_QUERIES, "This question was asked too often. Ask it under a new name.", 429
+            )
         if question.status is Status.FAILED:
             raise HandlerError(
                 Code.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
             )
         if worker_needed:
             self._send(Call(caller.identity, message.query_id), now_ms)
-        return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=not worker_needed)
+        return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=known)
 
     def _count(self, identity: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._limits.at_once, self._limits.per_hour

@@ -30,6 +30,8 @@ class SocketEnvironment(StoreEnvironment):
     url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
+    lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Lectures of one identity, where guests may upload them."""
     queries_at_once: Annotated[int, Field(ge=1, le=10)] = 2
     """Questions of one identity that are being answered."""
     queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60

@@ -12,6 +12,9 @@ from handlers.common.versioned import State
 Key = dict[str, str]
 NOTHING = "-"
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MOST_CALLS = 20
+"""Of workers for one question, however often it is asked: each costs, also where it only plays what was kept."""
 
 
 def connection_key(connection_id: str) -> Key:
@@ -69,17 +72,22 @@ class Question(State):
     code: str = ""
     retryable: bool = False
     asked_ms: int = 0
+    calls: int = 0
+    """How often a worker was called for it."""
 
     def asked(self, new: "Question", now_ms: int) -> tuple[Self, bool]:
         """Asked, perhaps again: with the listener's new place, and whether a worker must be called."""
         lost = self.status is Status.RUNNING and self.running_until_ms <= now_ms
         again = self.status is Status.NEW or lost or (self.status is Status.FAILED and self.retryable)
-        if again:
-            begun = new.model_copy(update={"status": Status.ACCEPTED, "session": self.session or new.session})
+        called = self.calls < MOST_CALLS and (again or self.status in {Status.ACCEPTED, Status.ANSWERED})
+        calls = self.calls + called
+        if again and called:
+            begun = new.model_copy(
+                update={"status": Status.ACCEPTED, "session": self.session or new.session, "calls": calls}
+            )
             return self.model_copy(update=begun.model_dump()), True
-        listening = {"connection": new.connection, "resume_from": new.resume_from}
-        moved = self.model_copy(update=listening)
-        return moved, self.status in {Status.ACCEPTED, Status.ANSWERED}
+        listening = {"connection": new.connection, "resume_from": new.resume_from, "calls": calls}
+        return self.model_copy(update=listening), called
 
     def begun(self, now_ms: int, until_ms: int) -> tuple[Self, bool]:
         """A worker begins; false where another works on it, or nothing is to be done."""
@@ -107,6 +115,15 @@ class Allowance(State):
     running: tuple[tuple[str, int], ...] = ()
     """Questions being answered, and until when each counts."""
     asked_ms: tuple[int, ...] = ()
+    uploads_ms: tuple[int, ...] = ()
+    """Lectures of the last day."""
+
+    def uploaded(self, now_ms: int, per_day: int) -> tuple[Self, bool]:
+        """One lecture more, unless it is one too many."""
+        lately = tuple(one for one in self.uploads_ms if now_ms - one < DAY_MS)
+        if len(lately) >= per_day:
+            return self, False
+        return self.model_copy(update={"uploads_ms": (*lately, now_ms)}), True
 
     def taken(self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int) -> tuple[Self, bool]:
         """One question more, unless it is one too many; one that is being answered already counts once."""

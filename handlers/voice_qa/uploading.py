@@ -14,9 +14,11 @@ from botocore.config import Config
 from handlers.common import ulid
 from handlers.common.clients import LIVE_CONFIG
 from handlers.common.errors import HandlerError
+from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.environment import LECTURES, QUERIES
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import Code, Upload, UploadKind, UploadReady
+from handlers.voice_qa.records import Allowance, allowance_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -39,6 +41,7 @@ class UploadLimits:
     url_seconds: int
     lectures: bool
     """Whether guests may upload lectures."""
+    lectures_per_day: int
 
 
 class Uploads:
@@ -51,6 +54,8 @@ class Uploads:
         lectures: LectureLookup,
         *,
         limits: UploadLimits,
+        items: VersionedItems,
+        clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
         """`client` is made with `SIGNING_CONFIG`; `new_id` gives ULIDs."""
@@ -58,6 +63,8 @@ class Uploads:
         self._bucket = bucket
         self._lectures = lectures
         self._limits = limits
+        self._items = items
+        self._clock_ms = clock_ms
         self._new_id = new_id
 
     def ready(self, identity: str, message: Upload) -> UploadReady:
@@ -72,6 +79,9 @@ class Uploads:
     def _lecture(self, identity: str, message: Upload) -> UploadReady:
         if not self._limits.lectures:
             raise HandlerError(Code.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
+        now_ms, most = self._clock_ms(), self._limits.lectures_per_day
+        if not self._items.change(Allowance, allowance_key(identity), lambda one: one.uploaded(now_ms, most)):
+            raise HandlerError(Code.UPLOAD_REFUSED, f"{most} lectures a day are the most.", 429)
         lecture_id = self._new_id()
         key = f"{LECTURES}{lecture_id}/{self._new_id()}"
         self._lectures.reserve(lecture_id, identity)

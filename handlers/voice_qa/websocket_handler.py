@@ -138,7 +138,10 @@ def _handler() -> SocketHandler:
             max_lecture_bytes=environment.max_lecture_bytes,
             url_seconds=environment.url_seconds,
             lectures=environment.lecture_uploads == "guests",
+            lectures_per_day=environment.lectures_per_day,
         ),
+        items=items,
+        clock_ms=_now_ms,
         new_id=_new_id,
     )
     asking = Asking(

@@ -5,7 +5,17 @@ from pathlib import Path
 from ministack import app
 
 from local.iam.decisions import Recorder
-from local.patches import decisions, errors, glue_runs, guests, integrations, transport, websockets, workflow_roles
+from local.patches import (
+    decisions,
+    errors,
+    glue_runs,
+    guests,
+    integrations,
+    transport,
+    versioned_ranges,
+    websockets,
+    workflow_roles,
+)
 from local.patches.queues import Queues
 from local.patches.service_roles import ServiceRoles
 
@@ -32,3 +42,4 @@ def install(folder: Path) -> None:
     integrations.install()
     workflow_roles.install(roles)
     websockets.install()
+    versioned_ranges.install()

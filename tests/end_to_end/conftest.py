@@ -12,9 +12,10 @@ import pytest
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
-from local.flows import ingestion_scenario, transcription_scenario
+from local.flows import ingestion_scenario, transcription_scenario, voice_qa_scenario
 from local.flows.ingestion import Intake, Runs
 from local.flows.transcription import Captioning
+from local.flows.voice_qa import Lectures
 from local.graph import Graph, Resource
 from local.iam.decisions import Decision, read
 from local.iam.evaluator import Verdict
@@ -145,6 +146,25 @@ def transcription_played(platform: Platform) -> Played[transcription_scenario.Ou
     captioning = Captioning.of(platform.client, platform.deployed.ids, platform.outputs)
     outcome = transcription_scenario.play(captioning, lambda _: None)
     return Played(outcome, platform.decisions(mark))
+
+
+@pytest.fixture(scope="session")
+def voice_qa_played(platform: Platform) -> Played[voice_qa_scenario.Outcome]:
+    """Voice Q&A's flow."""
+    mark = platform.mark()
+    outcome = voice_qa_scenario.play(lectures_of(platform), lambda _: None)
+    return Played(outcome, platform.decisions(mark))
+
+
+def lectures_of(platform: Platform) -> Lectures:
+    """Voice Q&A from outside."""
+    return Lectures.of(platform.client, platform.emulator.endpoint, platform.deployed.ids, platform.outputs)
+
+
+@pytest.fixture
+def lectures(platform: Platform) -> Lectures:
+    """The same, for one test."""
+    return lectures_of(platform)
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ REACHED = {
     "ministack.services.cognito._get_credentials_for_identity": "pools hand out roles that do not trust them",
     "ministack.services.cognito._identity_pools": "the pool of an identity is not known",
     "ministack.services.sts._sessions": "whose credentials they are is not known",
+    "ministack.services.s3._get_object": "a part of a version is the whole of it",
+    "ministack.services.s3._parse_range": "a part of a version is the whole of it",
     "ministack.services.iam._roles": "a role's own policies cannot be read",
     "ministack.core.concurrency.run_reentrant": "a function behind a WebSocket could not post to its own connection",
     "ministack.services.apigateway.handle_websocket": "subprotocols and refusals never reach the client",

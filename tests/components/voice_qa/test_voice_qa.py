@@ -190,13 +190,19 @@ def test_it_may_start_from_a_snapshot_instead() -> None:
     assert snapped.one("lambda.Function", "websocket-handler").inputs["snapStart"] == {"applyOn": "PublishedVersions"}
 
 
-@pytest.mark.parametrize(("function", "queue"), [("query-worker", "queries"), ("validate-lecture", "validator")])
-def test_calls_that_nobody_waits_for_are_tried_three_times_and_then_parked(function: str, queue: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "queue", "seconds"),
+    [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)],
+)
+def test_calls_that_nobody_waits_for_are_tried_three_times_and_then_parked(
+    function: str, queue: str, seconds: int
+) -> None:
+    """A question is worth an answer while somebody listens."""
     assert complete().one("lambda.FunctionEventInvokeConfig", function).inputs == {
         "functionName": f"{PREFIX}-{function}",
         "qualifier": "live",
         "maximumRetryAttempts": 2,
-        "maximumEventAgeInSeconds": 21_600,
+        "maximumEventAgeInSeconds": seconds,
         "destinationConfig": {"onFailure": {"destination": f"{QUEUES}-{queue}-failed"}},
     }
     assert complete().one("sqs.Queue", f"{queue}-failed").inputs["messageRetentionSeconds"] == 1_209_600

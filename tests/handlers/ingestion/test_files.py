@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.files import SORT_KEY_BYTES, NotAnEvent, arrived_files
+from handlers.common.s3_events import NotAnEvent
+from handlers.ingestion.files import SORT_KEY_BYTES, arrived_files
 
 
 def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:

@@ -27,7 +27,9 @@ ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
 BOB = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
 LECTURE = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
 ASKING = AskingLimits(at_once=2, per_hour=5)
-UPLOADS = UploadLimits(max_query_bytes=10_000, max_lecture_bytes=2_000_000, url_seconds=600, lectures=True)
+UPLOADS = UploadLimits(
+    max_query_bytes=10_000, max_lecture_bytes=2_000_000, url_seconds=600, lectures=True, lectures_per_day=3
+)
 
 
 @cache
@@ -66,7 +68,9 @@ class Scene:
     def handler(self) -> SocketHandler:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
         log, lectures = EventLog("DEBUG"), LectureLookup(self.dynamodb, TABLE)
-        uploads = Uploads(_s3(), BUCKET, lectures, limits=self.uploads, new_id=self._new_id)
+        uploads = Uploads(
+            _s3(), BUCKET, lectures, limits=self.uploads, items=self.items, clock_ms=self.clock, new_id=self._new_id
+        )
         asking = Asking(
             self.items,
             lectures,

@@ -13,7 +13,7 @@ from handlers.voice_qa.asking import COUNTED_MS, Call
 from handlers.voice_qa.audio_files import Problem
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
-from handlers.voice_qa.records import HOUR_MS, Question, Status
+from handlers.voice_qa.records import HOUR_MS, MOST_CALLS, Question, Status
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
 from tests.handlers.voice_qa.scene import ANN, ASKING, BOB, LECTURE, START_MS, Scene, scened
 
@@ -49,6 +49,7 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         connection="c1",
         resume_from=3,
         asked_ms=START_MS,
+        calls=1,
     )
 
 
@@ -150,21 +151,19 @@ def test_a_rejection_is_never_long_and_never_without_words(scene: Scene) -> None
 
 
 @pytest.mark.parametrize(
-    ("known", "called", "repeated"),
+    ("known", "called"),
     [
-        (Question(status=Status.ACCEPTED), 1, False),
-        (Question(status=Status.RUNNING, running_until_ms=START_MS + 1), 0, True),
-        (Question(status=Status.RUNNING, running_until_ms=START_MS), 1, False),
-        (Question(status=Status.ANSWERED, pieces=4), 1, False),
-        (Question(status=Status.FAILED, retryable=True), 1, False),
+        (Question(status=Status.ACCEPTED), 1),
+        (Question(status=Status.RUNNING, running_until_ms=START_MS + 1), 0),
+        (Question(status=Status.RUNNING, running_until_ms=START_MS), 1),
+        (Question(status=Status.ANSWERED, pieces=4), 1),
+        (Question(status=Status.FAILED, retryable=True), 1),
     ],
 )
-def test_asked_again_a_question_is_heard_on_the_new_connection(
-    scene: Scene, known: Question, called: int, repeated: bool
-) -> None:
+def test_asked_again_a_question_is_heard_on_the_new_connection(scene: Scene, known: Question, called: int) -> None:
     scene.puts(known.model_copy(update={"session": ULID, "connection": "c0"}))
     answer = scene.asks(resumeFrom=2)
-    assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, repeated)
+    assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", ULID, True)
     assert len(scene.called) == called
     assert (scene.question().connection, scene.question().resume_from) == ("c1", 2)
 
@@ -176,7 +175,8 @@ def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Status) 
     )
     scene.puts(known)
     scene.asks(text="How?")
-    assert scene.question() == known.model_copy(update={"connection": "c1"})
+    calls = 1 if status is Status.ANSWERED else 0
+    assert scene.question() == known.model_copy(update={"connection": "c1", "calls": calls})
 
 
 def test_a_question_that_cannot_be_answered_is_not_asked_again(scene: Scene) -> None:
@@ -259,7 +259,7 @@ def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     assert (scene.allowance().running, scene.allowance().asked_ms) == ((), ())
     scene.refusing = None
     again = scene.asks()
-    assert (again["type"], again["repeated"], again["sessionId"]) == ("queryAccepted", False, scene.question().session)
+    assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
     assert scene.called == [Call(ANN, "question-1")]
     assert scene.allowance().asked_ms == (START_MS,)
     assert scene.question().pieces == known.pieces, "an answer that is kept is not forgotten"
@@ -312,3 +312,13 @@ def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: 
 def _assert_nothing_happened(scene: Scene) -> None:
     kinds = {one["sessionId"]["S"].split("#")[0] for one in scene.stored()}
     assert (scene.called, kinds) == ([], {"connection", "lecture"})
+
+
+@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.ANSWERED])
+def test_a_question_calls_only_so_many_workers(scene: Scene, status: Status) -> None:
+    """Each call costs, also one that only plays what was kept."""
+    scene.puts(Question(status=status, session=ULID))
+    answers = [scene.asks() for _ in range(MOST_CALLS + 1)]
+    assert [one["type"] for one in answers] == ["queryAccepted"] * MOST_CALLS + ["error"]
+    assert answers[-1]["code"] == "TOO_MANY_QUERIES"
+    assert len(scene.called) == MOST_CALLS

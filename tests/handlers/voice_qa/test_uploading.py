@@ -16,6 +16,7 @@ from handlers.common.s3_events import NewObject
 from handlers.common.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
+from handlers.voice_qa.records import DAY_MS
 from handlers.voice_qa.uploading import SIGNING_CONFIG, is_own_query
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
 from tests.handlers.voice_qa.scene import ANN, BOB, UPLOADS, Scene, scened
@@ -181,3 +182,12 @@ def test_an_identity_is_no_pattern() -> None:
 
 def _object(key: str) -> NewObject:
     return NewObject(bucket=BUCKET, key=key, version_id="v1", size=9, etag="e1", arrived=NOW)
+
+
+def test_lectures_of_one_guest_are_few_a_day(scene: Scene) -> None:
+    """Each form lets gigabytes in."""
+    answers = [scene.says("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
+    assert [one["type"] for one in answers] == ["uploadReady"] * 3 + ["error"]
+    assert answers[-1]["code"] == "UPLOAD_REFUSED"
+    scene.clock.now_ms += DAY_MS
+    assert scene.says("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"

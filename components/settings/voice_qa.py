@@ -1,0 +1,173 @@
+"""Settings of voice Q&A: the load, lectures, audio, sessions, the agent, the WebSocket API, its functions and alarms."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, StringConstraints, model_validator
+
+from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
+
+Days = Annotated[int, Field(ge=1, le=365)]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[A-Za-z0-9.:-]+)$")]
+GATEWAY_SECONDS = 29
+"""How long API Gateway waits for a function."""
+
+
+class QuestionSettings(Settings):
+    """The load that cost follows from."""
+
+    questions_per_day: Annotated[int, Field(ge=1)] = 200
+    answer_seconds: Annotated[float, Field(gt=0)] = 8
+    """How long the agent takes for a whole answer."""
+    pieces_per_answer: Annotated[float, Field(gt=0)] = 40
+    connected_minutes: Annotated[float, Field(gt=0)] = 10
+    """How long a client stays for one question, its reading included."""
+    lectures_per_day: Annotated[float, Field(gt=0)] = 5
+    lecture_megabytes: Annotated[float, Field(gt=0)] = 60
+
+
+class Uploads(StrEnum):
+    """Who may upload lectures."""
+
+    GUESTS = "guests"
+    OFF = "off"
+    """An operator does."""
+
+
+class LectureSettings(Settings):
+    """What a lecture may be."""
+
+    uploads: Uploads = Uploads.OFF
+    """`guests` lets everybody who connects upload lectures."""
+    min_seconds: MinSeconds = 10
+    max_seconds: MaxSeconds = 4 * 3600
+    max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
+    formats: Annotated[tuple[Literal["mp3", "mp4", "wav", "flac", "ogg", "webm"], ...], Field(min_length=1)] = (
+        *("mp3", "mp4", "wav"),
+        *("flac", "ogg", "webm"),
+    )
+    sweep_minutes: Annotated[int, Field(ge=5, le=1440)] = 15
+    """How often lectures are looked for whose notification was lost."""
+    sweep_hours: SweepHours = 48
+    """How far back that goes."""
+
+    @model_validator(mode="after")
+    def _some_length_is_allowed(self) -> "LectureSettings":
+        if self.min_seconds > self.max_seconds:
+            raise ValueError(f"minSeconds ({self.min_seconds:g}) must be at most maxSeconds ({self.max_seconds:g})")
+        return self
+
+
+class AudioSettings(Settings):
+    """The bucket of lectures, questions and answers."""
+
+    query_days: Days = 7
+    response_days: Days = 7
+    origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
+    """Pages that may upload and download; prod must name them."""
+    versioned: bool = True
+    """Whether objects that are replaced or deleted are kept for some days."""
+    old_version_days: Days = 7
+    max_query_megabytes: Annotated[float, Field(ge=0.1, le=100)] = 10
+
+
+class ConversationSettings(Settings):
+    """What one identity may use, and how long it is kept."""
+
+    days: Days = 7
+    queries_at_once: Annotated[int, Field(ge=1, le=10)] = 2
+    queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60
+    lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20
+    """How many lectures it may upload; each may have `lectures.maxGigabytes`."""
+    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    """How long an address for uploading or downloading can be used."""
+    ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
+    """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
+
+
+class Mode(StrEnum):
+    """How the agent is reached."""
+
+    HTTP = "http"
+    BEDROCK = "bedrock"
+    """As an agent of Bedrock AgentCore Runtime."""
+
+
+class AgentSettings(Settings):
+    """The agent that answers."""
+
+    mode: Mode = Mode.HTTP
+    endpoint: HttpUrl | None = None
+    """Where it is, in mode `http`; local stacks bring one."""
+    runtime_arn: (
+        Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$")]
+        | None
+    ) = None
+    """Which it is, in mode `bedrock`."""
+    qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
+    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
+    first_byte_seconds: Annotated[float, Field(ge=1, le=60)] = 10
+    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
+    answer_seconds: Annotated[float, Field(ge=10, le=840)] = 600
+
+    @model_validator(mode="after")
+    def _the_runtime_is_named(self) -> "AgentSettings":
+        if self.mode is Mode.BEDROCK and self.runtime_arn is None:
+            raise ValueError("with mode bedrock, runtimeArn must be given")
+        return self
+
+
+class QaSocketSettings(Settings):
+    """The WebSocket API."""
+
+    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "Prod"
+    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
+    burst: Annotated[int, Field(ge=1, le=5_000)] = 200
+    client_errors_above: Annotated[int, Field(ge=0)] = 50
+    refused_connections_above: Annotated[int, Field(ge=0)] = 50
+
+
+class QaAlarmSettings(Settings):
+    """When somebody is told."""
+
+    answer_seconds: Annotated[float, Field(gt=0)] = 10
+    """From a question to its whole answer, for 95 of 100."""
+    duration_percent: Annotated[int, Field(ge=10, le=100)] = 80
+    """Share of its time that a function takes."""
+    account_concurrency: Annotated[int, Field(ge=10)] = 1_000
+    """Invocations that the account may have at once (Service Quotas, AWS Lambda)."""
+    concurrency_percent: Annotated[int, Field(ge=10, le=100)] = 80
+    connections_per_minute: Annotated[int, Field(ge=1)] = 500
+
+
+class SocketHandlerSettings(FunctionSettings):
+    """Size and pace of the function behind the WebSocket API."""
+
+    timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = GATEWAY_SECONDS
+    """How long one message may take; API Gateway waits for 29 seconds."""
+    provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 1
+    """Execution environments kept warm, paid by the hour."""
+
+
+class WorkerSettings(FunctionSettings):
+    """Size and pace of the function that has a question answered."""
+
+    timeout_seconds: Annotated[int, Field(ge=60, le=900)] = 900
+    """How long one question may take."""
+
+
+class VoiceQaSettings(SubsystemSettings):
+    """Questions about lectures, answered by voice."""
+
+    load: QuestionSettings = QuestionSettings()
+    lectures: LectureSettings = LectureSettings()
+    audio: AudioSettings = AudioSettings()
+    sessions: ConversationSettings = ConversationSettings()
+    agentcore: AgentSettings = AgentSettings()
+    socket: QaSocketSettings = QaSocketSettings()
+    alarms: QaAlarmSettings = QaAlarmSettings()
+    socket_handler: SocketHandlerSettings = SocketHandlerSettings()
+    query_worker: WorkerSettings = WorkerSettings()
+    validator: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
+    """The function that validates lectures."""

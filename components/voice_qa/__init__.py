@@ -1,0 +1,6 @@
+"""Questions about lectures, answered by voice."""
+
+from components.voice_qa.usage import monthly_usage
+from components.voice_qa.voice_qa import VoiceQa, VoiceQaArgs
+
+__all__ = ["VoiceQa", "VoiceQaArgs", "monthly_usage"]

@@ -1,0 +1,83 @@
+"""How much voice Q&A is used in a month, from its load settings: what the cost model prices.
+
+Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
+are constants here, each marked as assumed.
+"""
+
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage
+from components.settings.voice_qa import VoiceQaSettings
+
+HANDLED_MILLISECONDS = 60
+"""Assumed: what the socket handler takes for one message."""
+WORKER_OVERHEAD_SECONDS = 1
+"""Assumed: what a question takes beyond the agent's answer."""
+VALIDATION_MILLISECONDS = 1_500
+"""Assumed: what validating one lecture takes."""
+QUERY_MEGABYTES = 0.2
+"""Assumed: a question of some seconds."""
+ANSWER_MEGABYTES = 0.5
+"""Assumed: a spoken answer, kept twice (as pieces, and whole)."""
+MESSAGES_PER_QUESTION = 6
+"""Upload and question with their answers, and that it is accepted and answered."""
+PING_MINUTES = 5
+ITEM_KILOBYTES = 4
+"""Assumed: a conversation of some turns."""
+READS_PER_QUESTION = 12
+WRITES_PER_QUESTION = 12
+"""Assumed, both: connection, allowance, question and conversation, in units."""
+LECTURE_MONTHS = 12
+"""Assumed: months of lectures in the bucket when its cost is looked at; it keeps growing."""
+REQUESTS_PER_VALIDATION = 10
+
+
+def monthly_usage(settings: VoiceQaSettings) -> Usage:
+    """Pulumi name of a block → measure → amount a month."""
+    load = settings.load
+    questions = load.questions_per_day * DAYS
+    lectures = load.lectures_per_day * DAYS
+    minutes = questions * load.connected_minutes
+    pings = minutes / PING_MINUTES
+    handled = 4 * questions + pings  # connect, upload, question, disconnect
+    sweeps = DAYS * 24 * 60 / settings.lectures.sweep_minutes
+    audio_gb = (
+        questions
+        / DAYS
+        * (QUERY_MEGABYTES * settings.audio.query_days + 2 * ANSWER_MEGABYTES * settings.audio.response_days)
+    )
+    lectures_gb = lectures * LECTURE_MONTHS * load.lecture_megabytes
+    return {
+        "voice-qa-socket": {
+            "messages": questions * (MESSAGES_PER_QUESTION + load.pieces_per_answer) + 2 * pings,
+            "connectionMinutes": minutes,
+            "logGb": handled * LOG_BYTES_PER_CALL / GB,
+        },
+        "voice-qa-websocket-handler": {
+            "invocations": handled,
+            "milliseconds": HANDLED_MILLISECONDS,
+            "logGb": handled * LOG_BYTES_PER_CALL / GB,
+        },
+        "voice-qa-query-worker": {
+            "invocations": questions,
+            "milliseconds": (load.answer_seconds + WORKER_OVERHEAD_SECONDS) * 1000,
+            "logGb": questions * LOG_BYTES_PER_CALL / GB,
+        },
+        "voice-qa-validate-lecture": {
+            "invocations": lectures + sweeps,
+            "milliseconds": VALIDATION_MILLISECONDS,
+            "logGb": (lectures + sweeps) * LOG_BYTES_PER_CALL / GB,
+        },
+        "voice-qa-uploads": {"messages": lectures, "batches": lectures},
+        "voice-qa-queries-failed": {"messages": 0},
+        "voice-qa-validator-failed": {"messages": 0},
+        "voice-qa-audio": {
+            "storageGb": (audio_gb + lectures_gb) / 1024,
+            "puts": 3 * questions + lectures,
+            "gets": 4 * questions + lectures * REQUESTS_PER_VALIDATION + sweeps,
+            "downloadedGb": questions * ANSWER_MEGABYTES / 1024,
+        },
+        "voice-qa-sessions": {
+            "writes": questions * WRITES_PER_QUESTION + lectures,
+            "reads": questions * READS_PER_QUESTION + lectures,
+            "storageGb": questions / DAYS * settings.sessions.days * ITEM_KILOBYTES / 1024**2,
+        },
+    }

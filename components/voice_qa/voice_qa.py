@@ -1,0 +1,273 @@
+"""Voice Q&A: guests connect, upload a question, and hear the answer as it is made; lectures are validated beforehand.
+
+Wires the parts: who is granted what, and what each function reads. Two flows: WebSocket API → socket handler → query worker →
+agent → pieces back over the connection; and audio bucket → queue → validator → lecture records.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
+from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
+from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.function import Asynchronous, Function, FunctionArgs, QueueSource
+from components.blocks.grant import Grant, grant
+from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
+from components.blocks.schedule import Schedule, ScheduleArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Table, TableArgs
+from components.blocks.websocket_api import Authorization, Throttle, WebSocketApi, WebSocketApiArgs
+from components.settings import VoiceQaSettings
+from components.settings.voice_qa import Mode, Uploads
+from components.voice_qa.watch import WatchArgs, watch
+from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment
+from handlers.voice_qa.lecture_environment import ValidatorEnvironment
+
+ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
+POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+MEGABYTE, GIGABYTE = 1_000_000, 1_000_000_000
+LISTENING_SECONDS = 300
+"""A question that nobody began to answer by then is parked: whoever asked has gone, or asked again."""
+
+
+@dataclass(frozen=True)
+class VoiceQaArgs:
+    """What voice Q&A needs."""
+
+    scope: Scope
+    settings: VoiceQaSettings
+
+
+class VoiceQa(pulumi.ComponentResource):
+    """Answers about lectures."""
+
+    def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
+        self._scope, self._settings = args.scope, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._store()
+        self.socket = self._socket()
+        self.pool = IdentityPool(
+            "guests",
+            IdentityPoolArgs(
+                args.scope,
+                "IdentityPool",
+                [
+                    own_objects(self.audio, "queries", "PutObject"),
+                    own_items(self.sessions, "GetItem", "PutItem"),
+                    self.socket.grant_connect(),
+                ],
+            ),
+            self._child,
+        )
+        self.validator = self._validator()
+        self.worker = self._worker()
+        self.handler = self._handler()
+        self.socket.serve(dict.fromkeys(ROUTES, self.handler))
+        watch(
+            WatchArgs(args.scope, args.settings, self.socket, self.handler, self.worker, self.validator, self.sessions),
+            self._child,
+        )
+        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        self.frontend: dict[str, pulumi.Input[object]] = {
+            "url": self.socket.url,
+            "identity_pool_id": self.pool.pool_id,
+            "ping_seconds": args.settings.sessions.ping_seconds,
+            "lecture_uploads": args.settings.lectures.uploads.value,
+            "max_query_bytes": int(args.settings.audio.max_query_megabytes * MEGABYTE),
+            "lecture_formats": list(args.settings.lectures.formats),
+        }
+        self.register_outputs({"url": self.socket.url})
+
+    def _store(self) -> None:
+        scope, settings = self._scope, self._settings
+        self.sessions = Table(
+            "sessions",
+            TableArgs(
+                scope=scope,
+                logical_name="SynapScribe-Sessions",
+                hash_key="sessionId",
+                range_key="lectureId",
+                ttl_attribute="expiresAt",
+            ),
+            self._child,
+        )
+        self.uploads = Queue(
+            "uploads",
+            QueueArgs(
+                scope=scope,
+                logical_name="LectureUploads",
+                consumer_timeout_seconds=settings.validator.timeout_seconds,
+                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "audio")))],
+            ),
+            self._child,
+        )
+        self.audio = Bucket(
+            "audio",
+            BucketArgs(
+                scope=scope,
+                logical_name="AudioBucket",
+                versioned=settings.audio.versioned,
+                cors=Cors(settings.audio.origins),
+                lifecycle=[
+                    Lifecycle("expire-queries", QUERIES, expire_days=settings.audio.query_days),
+                    Lifecycle("expire-responses", RESPONSES, expire_days=settings.audio.response_days),
+                    Lifecycle("expire-old-versions", old_version_days=settings.audio.old_version_days),
+                ],
+                notify=[NotifyQueue(self.uploads, prefix=LECTURES)],
+            ),
+            self._child,
+        )
+
+    def _socket(self) -> WebSocketApi:
+        settings = self._settings.socket
+        return WebSocketApi(
+            "socket",
+            WebSocketApiArgs(
+                scope=self._scope,
+                logical_name="VoiceQaSocket",
+                stage=settings.stage,
+                routes_throttle=Throttle(settings.requests_per_second, settings.burst),
+                authorization=Authorization.IAM,
+                client_errors_above=settings.client_errors_above,
+                integration_errors_above=settings.refused_connections_above,
+            ),
+            self._child,
+        )
+
+    def _validator(self) -> Function:
+        scope, settings = self._scope, self._settings
+        failed = DeadLetterQueue("validator-failed", DeadLetterQueueArgs(scope, "ValidatorFailed"), self._child)
+        function = Function(
+            "validate-lecture",
+            FunctionArgs(
+                scope=scope,
+                logical_name="ValidateLectureFunction",
+                entry="handlers.voice_qa.validate_lecture.handler",
+                settings=settings.validator,
+                environment=ValidatorEnvironment,
+                values={
+                    "s3_bucket": self.audio.name,
+                    "dynamodb_table": self.sessions.name,
+                    "lecture_min_seconds": settings.lectures.min_seconds,
+                    "lecture_max_seconds": settings.lectures.max_seconds,
+                    "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
+                    "lecture_formats": ",".join(settings.lectures.formats),
+                    "sweep_hours": settings.lectures.sweep_hours,
+                },
+                grants=[
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
+                    self.audio.grant_list(),
+                    self.audio.grant_list_versions(f"{LECTURES}*"),
+                    self.sessions.grant("GetItem", "UpdateItem"),
+                ],
+                queues=[QueueSource(self.uploads, batch_size=5, window_seconds=0, max_concurrency=5)],
+                asynchronous=Asynchronous(failed),
+            ),
+            self._child,
+        )
+        Schedule(
+            "sweep",
+            ScheduleArgs(
+                scope,
+                "LectureSweep",
+                f"rate({settings.lectures.sweep_minutes} minutes)",
+                function,
+                {"kind": "sweep"},
+            ),
+            self._child,
+        )
+        return function
+
+    def _worker(self) -> Function:
+        scope, settings, agent = self._scope, self._settings, self._settings.agentcore
+        failed = DeadLetterQueue("queries-failed", DeadLetterQueueArgs(scope, "QueriesFailed"), self._child)
+        return Function(
+            "query-worker",
+            FunctionArgs(
+                scope=scope,
+                logical_name="QueryWorker",
+                entry="handlers.voice_qa.query_worker.handler",
+                settings=settings.query_worker,
+                environment=WorkerEnvironment,
+                values={
+                    "s3_bucket": self.audio.name,
+                    "dynamodb_table": self.sessions.name,
+                    "session_days": settings.sessions.days,
+                    "agentcore_endpoint": str(agent.endpoint) if agent.mode is Mode.HTTP and agent.endpoint else None,
+                    "agentcore_runtime_arn": agent.runtime_arn if agent.mode is Mode.BEDROCK else None,
+                    "agentcore_qualifier": agent.qualifier,
+                    "connect_seconds": agent.connect_seconds,
+                    "first_byte_seconds": agent.first_byte_seconds,
+                    "silence_seconds": agent.silence_seconds,
+                    "answer_seconds": agent.answer_seconds,
+                },
+                endpoints={POSTING: self.socket.callback_url},
+                grants=[
+                    self.audio.grant("GetObject", prefix=f"{QUERIES}*"),
+                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
+                    self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES}*"),
+                    self.audio.grant_list(),
+                    self.sessions.grant("GetItem", "UpdateItem"),
+                    self.socket.grant_post(),
+                    *self._agent_grants(),
+                ],
+                asynchronous=Asynchronous(failed, max_age_seconds=LISTENING_SECONDS),
+            ),
+            self._child,
+        )
+
+    def _agent_grants(self) -> list[Grant]:
+        agent = self._settings.agentcore
+        if agent.mode is not Mode.BEDROCK or agent.runtime_arn is None:
+            return []
+        endpoint = f"{agent.runtime_arn}/runtime-endpoint/{agent.qualifier}"
+        return [grant("bedrock-agentcore", ["InvokeAgentRuntime"], [agent.runtime_arn, endpoint])]
+
+    def _handler(self) -> Function:
+        scope, settings = self._scope, self._settings
+        return Function(
+            "websocket-handler",
+            FunctionArgs(
+                scope=scope,
+                logical_name="WebSocketHandler",
+                entry="handlers.voice_qa.websocket_handler.handler",
+                settings=settings.socket_handler,
+                environment=SocketEnvironment,
+                values={
+                    "s3_bucket": self.audio.name,
+                    "dynamodb_table": self.sessions.name,
+                    "session_days": settings.sessions.days,
+                    "worker": self.worker.live_arn,
+                    "identity_pool": self.pool.pool_id,
+                    "lecture_uploads": settings.lectures.uploads.value,
+                    "url_seconds": settings.sessions.url_seconds,
+                    "max_query_bytes": int(settings.audio.max_query_megabytes * MEGABYTE),
+                    "max_lecture_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
+                    "queries_at_once": settings.sessions.queries_at_once,
+                    "queries_per_hour": settings.sessions.queries_per_hour,
+                    "lectures_per_day": settings.sessions.lectures_per_day,
+                },
+                grants=[
+                    # Addresses are signed with this role: it may do what they allow.
+                    *(self.audio.grant("PutObject", prefix=f"{folder}*") for folder in self._uploaded()),
+                    self.sessions.grant("GetItem", "UpdateItem"),
+                    self.worker.grant_invoke(),
+                ],
+            ),
+            self._child,
+        )
+
+    def _uploaded(self) -> list[str]:
+        """Where clients may be let upload."""
+        return [QUERIES, *([LECTURES] if self._settings.lectures.uploads is Uploads.GUESTS else [])]
+
+    def _charts(self) -> list[list[Chart]]:
+        return [
+            [function_chart(self.handler), duration_chart(self.handler)],
+            [function_chart(self.worker), duration_chart(self.worker)],
+            [function_chart(self.validator), queue_chart(self.uploads)],
+            [table_chart(self.sessions)],
+        ]

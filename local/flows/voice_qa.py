@@ -1,0 +1,213 @@
+"""Voice Q&A, driven from outside: a guest uploads a lecture and a spoken question, asks, and hears the answer.
+
+The local agent listens to both and answers from what it heard (words are tones): another lecture, another answer.
+"""
+
+import base64
+import json
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from local.aws import Clients
+from local.flows import NotInTime, eventually
+from local.flows.guests import Guest
+from local.flows.sound import encoded
+from local.services.tones import speech
+
+Message = dict[str, Any]
+PATIENCE_SECONDS = 30
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Lectures:
+    """A deployment of voice Q&A."""
+
+    client: Clients
+    endpoint: str
+    url: str
+    pool_id: str
+    bucket: str
+    table: str
+    validator: str
+    """The validator's alias."""
+
+    @classmethod
+    def of(cls, client: Clients, endpoint: str, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
+        """Of a deployment: what a frontend knows from the outputs, the rest by the ids of its resources."""
+        known = outputs["frontend"]["voiceQa"]
+        return cls(
+            client=client,
+            endpoint=endpoint,
+            url=known["url"],
+            pool_id=known["identityPoolId"],
+            bucket=ids["voice-qa-audio-bucket"],
+            table=ids["voice-qa-sessions-table"],
+            validator=f"{ids['voice-qa-validate-lecture-function']}:live",
+        )
+
+    def guest(self) -> Guest:
+        """Somebody new."""
+        return Guest.of(self.endpoint, self.pool_id)
+
+    def record(self, lecture_id: str) -> Message | None:
+        """What is known of a lecture, once it was validated."""
+        key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+        item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
+        return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
+
+    def validated(self, lecture_id: str) -> Message:
+        """Waits until a lecture was looked at."""
+        return eventually(lambda: self.record(lecture_id), "a validated lecture")
+
+    def turns(self, identity: str, session: str, lecture_id: str) -> int:
+        """How many turns a conversation had."""
+        key = {"sessionId": {"S": f"{identity}#{session}"}, "lectureId": {"S": lecture_id}}
+        item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
+        return int(item["totalTurns"]["N"])
+
+    def sweep(self) -> dict[str, Any]:
+        """Calls the validator as its schedule does."""
+        answer = self.client("lambda").invoke(FunctionName=self.validator, Payload=b'{"kind": "sweep"}')
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
+
+
+@dataclass
+class Heard:
+    """What came of one question."""
+
+    pieces: list[Message] = field(default_factory=list)
+    end: Message | None = None
+
+    def text(self) -> str:
+        """The answer's words."""
+        return "".join(one["text"] for one in self.pieces if one["type"] == "text")
+
+    def citations(self) -> list[Message]:
+        """Where it is from."""
+        return [one for one in self.pieces if one["type"] == "citation"]
+
+    def audio(self) -> bytes:
+        """The spoken answer, its files one after the other."""
+        return b"".join(base64.b64decode(one["audio"]) for one in self.pieces if one["type"] == "audio")
+
+    @property
+    def numbers(self) -> list[int]:
+        """The pieces' numbers, as they came."""
+        return [one["number"] for one in self.pieces]
+
+
+class Listener:
+    """A guest with one connection."""
+
+    def __init__(self, lectures: Lectures, guest: Guest | None = None) -> None:
+        self._lectures = lectures
+        self.guest = guest or lectures.guest()
+        self._connection = self.guest.connect(lectures.url)
+        self._count = 0
+        self._waiting: list[Message] = []
+        self.heard: dict[str, Heard] = {}
+        self.keys: list[str] = []
+        """Where its questions were uploaded."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
+        """Says a lecture, uploads it; gives its id."""
+        audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
+        ready = self.ask("upload", kind="lecture", contentType=content_type)
+        post(ready, audio)
+        return str(ready["lectureId"])
+
+    def upload_question(self, words: str) -> str:
+        """Says a question, uploads it; gives its key."""
+        audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
+        ready = self.ask("upload", kind="query", contentType="audio/ogg")
+        post(ready, audio)
+        self.keys.append(ready["key"])
+        return self.keys[-1]
+
+    def question(self, lecture_id: str, query_id: str | None = None, **how: Any) -> tuple[Message, Heard]:
+        """Asks, and listens to the end."""
+        query_id = query_id or uuid.uuid4().hex
+        answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **how)
+        if answer["type"] == "error":
+            return answer, Heard()
+        return answer, self.listen(query_id)
+
+    def listen(self, query_id: str) -> Heard:
+        """Waits until a question is answered, or is not."""
+        heard = self.heard.setdefault(query_id, Heard())
+        while heard.end is None:
+            self._await(lambda one: one.get("queryId") == query_id, f"the answer to {query_id}")
+        return heard
+
+    def ask(self, action: str, **content: Any) -> Message:
+        """Sends a message and waits for its answer."""
+        self._count += 1
+        name = f"m{self._count}"
+        self.send(json.dumps({"action": action, "id": name, **content}))
+        return self._await(lambda one: one.get("id") == name, f"an answer to {action}")
+
+    def send(self, text: str) -> None:
+        """Sends anything."""
+        self._connection.send(text)
+
+    def next(self) -> Message:
+        """The next message that is no answer to anything else."""
+        return self._await(lambda _: True, "a message")
+
+    def _await(self, wanted: Callable[[Message], bool], what: str) -> Message:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for index, message in enumerate(self._waiting):
+            if wanted(message):
+                return self._waiting.pop(index)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                message = dict(json.loads(self._connection.recv(timeout=left)))
+            except TimeoutError:
+                break
+            self._take(message)
+            if wanted(message):
+                return message
+            self._waiting.append(message)
+        raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s; came: {[one['type'] for one in self._waiting]}")
+
+    def _take(self, message: Message) -> None:
+        heard = self.heard.setdefault(message["queryId"], Heard()) if "queryId" in message else None
+        if heard is None or message["type"] == "queryAccepted":
+            return
+        if "number" in message:
+            heard.pieces.append(message)
+        else:
+            heard.end = message
+
+
+def post(ready: Message, audio: bytes) -> int:
+    """Uploads as a browser's form does; the status."""
+    boundary = uuid.uuid4().hex
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in ready["fields"].items()
+    ]
+    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'.encode() + audio)
+    request = urllib.request.Request(  # noqa: S310 - the address is the platform's own
+        ready["url"],
+        data=b"".join(parts) + f"\r\n--{boundary}--\r\n".encode(),
+        headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=10) as answer:
+        return int(answer.status)

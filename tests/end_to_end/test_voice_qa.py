@@ -1,0 +1,238 @@
+"""Voice Q&A over a real WebSocket with real audio, signed by guests of the pool; the document's own tests by their names."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import ClientError
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from local.flows.sound import encoded
+from local.flows.voice_qa import SAMPLE_RATE, Lectures, Listener, post
+from local.flows.voice_qa_scenario import EXPECTED, Outcome
+from local.services.tones import speech
+from tests.end_to_end.conftest import Platform, Played
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
+LECTURE = (
+    "hello world . we speak in tones . good day please . thank you again . this is the stream . come back . live test . "
+    "the world speak . hello again . good day . please come . thank the live"
+)
+"""Longer than the ten seconds that a lecture must have."""
+DAYS = 86_400
+
+
+@pytest.fixture
+def listener(lectures: Lectures) -> Iterator[Listener]:
+    with Listener(lectures) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def lecture_id(platform: Platform) -> str:
+    """One lecture for all questions."""
+    lectures = Lectures.of(platform.client, platform.emulator.endpoint, platform.deployed.ids, platform.outputs)
+    with Listener(lectures) as made:
+        uploaded = made.upload_lecture(LECTURE)
+    assert lectures.validated(uploaded)["status"] == "ready"
+    return uploaded
+
+
+def test_what_is_asked_is_answered_from_the_lecture(voice_qa_played: Played[Outcome]) -> None:
+    outcome = voice_qa_played.outcome
+    assert {name: getattr(outcome, name) for name in EXPECTED} == EXPECTED
+    assert all("you hear" in answer for answer in outcome.answers)
+    assert all(size > 1_000 for size in outcome.spoken), "the answers are spoken too"
+    for numbers in outcome.numbers:
+        assert numbers == list(range(len(numbers))), "in order, without a gap"
+    assert outcome.resumed == list(range(2, len(outcome.numbers[0])))
+
+
+def test_1_websocket_connection(listener: Listener) -> None:
+    assert listener.ask("ping")["type"] == "pong"
+
+
+@pytest.mark.parametrize("kind", ["query", "lecture"])
+def test_2_s3_presigned_url_generation(listener: Listener, kind: str) -> None:
+    ready = listener.ask("upload", kind=kind, contentType="audio/ogg")
+    assert ready["expiresSeconds"] == 3600
+    assert ready["key"].startswith({"query": f"queries/{listener.guest.identity_id}/", "lecture": "lectures/"}[kind])
+    assert post(ready, b"x" * 1000) in {200, 204}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content_type", "status"),
+    [("ogg-opus", "audio/ogg", "ready"), ("pcm", "audio/wav", "rejected")],
+)
+def test_3_lecture_upload_and_validation(
+    listener: Listener, lectures: Lectures, encoding: str, content_type: str, status: str
+) -> None:
+    uploaded = listener.upload_lecture(LECTURE, encoding, content_type)
+    record = lectures.validated(uploaded)
+    assert record["status"] == status, "by what is in it: samples without a header are no WAV, whatever they are called"
+    assert record["owner"] == listener.guest.identity_id
+
+
+def test_4_dynamodb_session_storage(listener: Listener, lectures: Lectures, lecture_id: str) -> None:
+    accepted, _ = listener.question(lecture_id, text="tones")
+    key = {
+        "sessionId": {"S": f"{listener.guest.identity_id}#{accepted['sessionId']}"},
+        "lectureId": {"S": lecture_id},
+    }
+    item = lectures.client("dynamodb").get_item(TableName=lectures.table, Key=key)["Item"]
+    assert item["totalTurns"] == {"N": "1"}
+    assert abs(int(item["expiresAt"]["N"]) - time.time() - 7 * DAYS) < 120
+    assert item["createdAt"]["S"].endswith("Z")
+    assert item["conversation"]["L"][0]["M"]["question"] == {"S": "tones"}
+    own = listener.guest.client("dynamodb").get_item(TableName=lectures.table, Key=key)["Item"]
+    assert own == item, "and the guest may read his own"
+
+
+def test_5_cognito_credentials(lectures: Lectures) -> None:
+    identities = lectures.client("cognito-identity")
+    identity = identities.get_id(IdentityPoolId=lectures.pool_id)["IdentityId"]
+    given = identities.get_credentials_for_identity(IdentityId=identity)["Credentials"]
+    left = (given["Expiration"] - datetime.now(UTC)).total_seconds()
+    assert 3_000 < left <= 3_700
+
+
+def test_e2e_lecture_upload_flow(listener: Listener, lectures: Lectures) -> None:
+    uploaded = listener.upload_lecture(LECTURE)
+    assert lectures.validated(uploaded)["status"] == "ready"
+
+
+def test_e2e_websocket_query_flow(listener: Listener, lecture_id: str) -> None:
+    key = listener.upload_question("tones")
+    accepted, heard = listener.question(lecture_id, audioKey=key)
+    assert accepted["type"] == "queryAccepted"
+    assert heard.end is not None
+    assert heard.end["type"] == "answered"
+    assert heard.end["pieces"] == len(heard.pieces)
+    assert [one["quote"] for one in heard.citations()] == ["we speak in tones"]
+    assert [one["text"] for one in heard.pieces if one["type"] == "transcript"] == ["tones"]
+
+
+def test_an_unsigned_handshake_is_refused(lectures: Lectures) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        connect(lectures.url, proxy=None)
+    assert refused.value.response.status_code == 403
+
+
+def test_the_same_question_is_answered_once(listener: Listener, lecture_id: str) -> None:
+    name = uuid.uuid4().hex
+    _, first = listener.question(lecture_id, name, text="tones")
+    listener.heard.clear()
+    accepted, again = listener.question(lecture_id, name, text="something else")
+    assert accepted["repeated"]
+    assert [one.get("text") for one in again.pieces] == [one.get("text") for one in first.pieces], "as it was kept"
+
+
+def test_two_questions_at_once_are_both_answered_in_order(listener: Listener, lecture_id: str) -> None:
+    names = [uuid.uuid4().hex, uuid.uuid4().hex]
+    for name, text in zip(names, ("tones", "stream"), strict=True):
+        assert listener.ask("query", queryId=name, lectureId=lecture_id, text=text)["type"] == "queryAccepted"
+    heard = [listener.listen(name) for name in names]
+    assert [one.citations()[0]["quote"] for one in heard] == ["we speak in tones", "this is the stream"]
+    assert all(one.numbers == list(range(len(one.numbers))) for one in heard)
+
+
+@pytest.mark.parametrize(
+    ("fault", "type_", "retryable"),
+    [("throttled", "answered", None), ("dropped", "error", True), ("malformed", "error", False)],
+)
+def test_an_agent_that_fails_is_told_as_it_is(
+    listener: Listener, lecture_id: str, fault: str, type_: str, retryable: bool | None
+) -> None:
+    _, heard = listener.question(lecture_id, audioKey=listener.upload_question(f"{fault} tones"))
+    assert heard.end is not None
+    assert heard.end["type"] == type_
+    assert heard.end.get("retryable") == retryable
+    assert listener.ask("ping")["type"] == "pong", "the connection stays"
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ({"lectureId": "0" * 26, "text": "tones"}, "LECTURE_UNKNOWN"),
+        ({"audioKey": "queries/us-east-1:00000000-0000-0000-0000-000000000000/x"}, "AUDIO_FOREIGN"),
+        ({"audioKey": "lectures/x"}, "AUDIO_FOREIGN"),
+        ({}, "MALFORMED"),
+        ({"text": "tones", "audioKey": "x"}, "MALFORMED"),
+        ({"text": "x" * 3_000}, "MALFORMED"),
+        ({"text": "tones", "queryId": "short"}, "MALFORMED"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_refused(
+    listener: Listener, lecture_id: str, question: dict[str, str], code: str
+) -> None:
+    content = {"queryId": uuid.uuid4().hex, "lectureId": lecture_id, **question}
+    answer = listener.ask("query", **content)
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert listener.ask("ping")["type"] == "pong"
+
+
+def test_audio_that_was_never_uploaded_is_missing(listener: Listener, lecture_id: str) -> None:
+    ready = listener.ask("upload", kind="query", contentType="audio/ogg")
+    _, heard = listener.question(lecture_id, audioKey=ready["key"])
+    assert heard.end is not None
+    assert heard.end["code"] == "AUDIO_MISSING"
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", '{"action": "sing"}', "{}"])
+def test_nonsense_gets_an_answer_and_the_connection_stays(listener: Listener, text: str) -> None:
+    listener.send(text)
+    assert listener.next()["type"] == "error"
+    assert listener.ask("ping")["type"] == "pong"
+
+
+def test_a_guest_has_his_own_keys_and_prefix_and_no_others(
+    platform: Platform, listener: Listener, lectures: Lectures, lecture_id: str
+) -> None:
+    """The pool's credentials straight at the services, past the platform."""
+    guest, other = listener.guest, lectures.guest()
+    guest.client("s3").put_object(Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x")
+    refused: list[Callable[[], object]] = [
+        lambda: guest.client("s3").put_object(
+            Bucket=lectures.bucket, Key=f"queries/{other.identity_id}/theirs", Body=b"x"
+        ),
+        lambda: guest.client("s3").get_object(Bucket=lectures.bucket, Key=f"queries/{guest.identity_id}/mine"),
+        lambda: guest.client("dynamodb").get_item(
+            TableName=lectures.table,
+            Key={"sessionId": {"S": f"{other.identity_id}#x"}, "lectureId": {"S": "y"}},
+        ),
+        lambda: guest.client("dynamodb").get_item(
+            TableName=lectures.table,
+            Key={"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}},
+        ),
+        lambda: guest.client("dynamodb").scan(TableName=lectures.table),
+    ]
+    for forbidden in refused:
+        with pytest.raises(ClientError) as error:
+            forbidden()
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
+    platform.unexplained_since = platform.mark()  # these refusals are meant
+
+
+def test_too_large_a_question_cannot_be_uploaded(listener: Listener, platform: Platform) -> None:
+    ready = listener.ask("upload", kind="query", contentType="audio/ogg")
+    assert ready["maxBytes"] == platform.outputs["frontend"]["voiceQa"]["maxQueryBytes"]
+    policy = json.dumps(ready["fields"])
+    assert "policy" in policy.lower(), "the bound is signed: S3 itself refuses more"
+
+
+def test_no_word_key_or_identity_is_in_any_log(platform: Platform, listener: Listener, lecture_id: str) -> None:
+    audio = encoded(speech(["captions"], SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
+    assert audio
+    listener.question(lecture_id, audioKey=listener.upload_question("captions please"))
+    logs = platform.client("logs")
+    groups = [f"/aws/lambda/polyphony-local-voice-qa-{one}" for one in ("websocket-handler", "query-worker")]
+    lines = [one["message"] for group in groups for one in logs.filter_log_events(logGroupName=group)["events"]]
+    assert any("query_ended" in line for line in lines), "there are logs to search"
+    for line in lines:
+        assert "captions please" not in line
+        assert listener.guest.identity_id not in line
+        assert "X-Amz-Signature" not in line
