@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.transcription_figures import verdict
+from benchmarks.figures import verdict
 from components.blocks.archive import ROOT, zipped
 
 ROUNDS = 9

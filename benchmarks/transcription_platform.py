@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.transcription_figures import at_share
+from benchmarks.figures import at_share
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.flows.transcription import SAMPLE_RATE, Captioning, Message, Screen, Speaker

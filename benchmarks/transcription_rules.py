@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.transcription_figures import at_share, verdict
+from benchmarks.figures import at_share, verdict
 from handlers.transcription.captions import Captions
 from handlers.transcription.event_stream import decode
 from handlers.transcription.results import results_of

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from botocore.credentials import Credentials
 
-from benchmarks.transcription_figures import at_share
+from benchmarks.figures import at_share
 from handlers.common.logging import EventLog
 from handlers.transcription.audio import CHUNK_MS, Encoding, utterance
 from handlers.transcription.captions import Captions

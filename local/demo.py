@@ -16,9 +16,10 @@ from local import ROOT, emulator, report, stack_files
 from local.aws import EmulatorClients
 from local.emulator import EmulatorError
 from local.engine import ResourceFailed
-from local.flows import NotInTime, ingestion_scenario, transcription_scenario
+from local.flows import NotInTime, ingestion_scenario, transcription_scenario, voice_qa_scenario
 from local.flows.ingestion import Intake, Runs
 from local.flows.transcription import Captioning
+from local.flows.voice_qa import Lectures
 from local.iam.decisions import read
 from local.iam.table import granted_on, reviewed_grants, table
 from local.platform import Deployed, deploy, judged_again
@@ -69,6 +70,8 @@ def _all(out: Console, config: StackConfig) -> None:
             _ingestion(out, deployed, clients, started.emulator.endpoint)
         with _part(out, "transcription: speech to captions (the words are tones, which the local Transcribe hears)"):
             _transcription(out, deployed, clients)
+        with _part(out, "voice Q&A: a lecture, a question, an answer (the local agent listens to both)"):
+            _voice_qa(out, deployed, clients, started.emulator.endpoint)
         with _part(out, "grants against use"):
             _grants(out, clients, FOLDER)
         out.print("\n[bold]outputs[/]")
@@ -89,6 +92,15 @@ def _transcription(out: Console, deployed: Deployed, clients: EmulatorClients) -
     if wrong or not outcome.growing:
         raise DemoFailed(f"the captions are not what was said: {outcome}")
     out.print("  every sentence is on the screen once, and in order")
+
+
+def _voice_qa(out: Console, deployed: Deployed, clients: EmulatorClients, endpoint: str) -> None:
+    lectures = Lectures.of(clients, endpoint, deployed.ids, deployed.outputs)
+    outcome = voice_qa_scenario.play(lectures, Clock(out))
+    wrong = {name for name, value in voice_qa_scenario.EXPECTED.items() if getattr(outcome, name) != value}
+    if wrong or not all(outcome.spoken):
+        raise DemoFailed(f"the answers are not what was asked for: {outcome}")
+    out.print("  every piece came once, in order, and quotes what the lecture says")
 
 
 def _grants(out: Console, clients: EmulatorClients, folder: Path) -> None:

@@ -5,7 +5,7 @@ Made from the models and records themselves; a test fails when a committed file 
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -16,7 +16,8 @@ from components.settings.stack import StackSettings
 from guardrails import catalogue_doc
 from guardrails.pricing import cost_doc
 from handlers.common.messages import Message
-from handlers.transcription.messages import REQUESTS, RESPONSES
+from handlers.transcription import messages
+from handlers.voice_qa import protocol
 from local import ROOT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -57,13 +58,24 @@ def frontend_schema() -> dict[str, Any]:
 
 def transcription_schema() -> dict[str, Any]:
     """What a client and transcription's WebSocket API say to each other."""
-    said: list[tuple[type[Message], JsonSchemaMode]] = [(one, "validation") for one in REQUESTS.values()]
-    said += [(one, "serialization") for one in RESPONSES]
+    return _messages("transcription", "handlers/transcription/messages.py", messages.REQUESTS, messages.RESPONSES)
+
+
+def voice_qa_schema() -> dict[str, Any]:
+    """What a client and voice Q&A's WebSocket API say to each other."""
+    return _messages("voice-qa", "handlers/voice_qa/protocol.py", protocol.REQUESTS, protocol.RESPONSES)
+
+
+def _messages(
+    subsystem: str, source: str, requests: Mapping[str, type[Message]], responses: Sequence[type[Message]]
+) -> dict[str, Any]:
+    said: list[tuple[type[Message], JsonSchemaMode]] = [(one, "validation") for one in requests.values()]
+    said += [(one, "serialization") for one in responses]
     _, schema = models_json_schema(said)
     return {
         "$schema": DIALECT,
-        "title": "Messages of transcription's WebSocket API",
-        "description": "Generated from handlers/transcription/messages.py by `make schema`. Errors: docs/transcription.md.",
+        "title": f"Messages of the WebSocket API of {subsystem}",
+        "description": f"Generated from {source} by `make schema`. Errors: docs/{subsystem}.md.",
         "oneOf": [{"$ref": f"#/$defs/{one.__name__}"} for one, _ in said],
         **schema,
     }
@@ -77,6 +89,7 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "docs/stack.schema.json": _as_text(stack_schema),
     "docs/frontend.schema.json": _as_text(frontend_schema),
     "docs/transcription.schema.json": _as_text(transcription_schema),
+    "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }
 PAGES: dict[str, Callable[[], str]] = {
     "docs/policies.md": catalogue_doc.text,

@@ -11,7 +11,7 @@ from tests.components.blocks.test_websocket_api import Provider, deployed
 from tests.engine import Recorded
 
 ACCOUNT = "us-east-1:123456789012"
-POOL = "us-east-1:43e8b60d-1251-4cb7-8fc0-3deeed0f7244"
+POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 Permission = tuple[str, str, str | None]
 """Action, resource, condition as JSON."""

@@ -23,7 +23,7 @@ from local.stack_files import StackConfig
 from local.values import Props
 from tests.engine import Engine, Recorded, scope
 
-POOL = "us-east-1:43e8b60d-1251-4cb7-8fc0-3deeed0f7244"
+POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 OWN = "${cognito-identity.amazonaws.com:sub}"
 BUCKET = "arn:aws:s3:::polyphony-test-ingestion-audio-123456789012"
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-ingestion-sessions"

@@ -221,7 +221,8 @@ def test_an_agent_that_is_nowhere_to_be_found_is_told_where_there_must_be_one() 
 def test_some_length_of_a_lecture_is_allowed() -> None:
     [problem] = problems(stack({"lectures": {"minSeconds": 3600, "maxSeconds": 3599}}))
     assert "minSeconds (3600) must be at most maxSeconds (3599)" in problem
-    assert load(stack({"lectures": {"minSeconds": 3600, "maxSeconds": 3600}}), "dev").voice_qa.lectures
+    same = load(stack({"lectures": {"minSeconds": 3600, "maxSeconds": 3600}}), "dev").voice_qa.lectures
+    assert same.min_seconds == same.max_seconds
 
 
 def test_an_agent_in_its_runtime_is_named() -> None:

@@ -367,7 +367,7 @@ def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "authority"),
     [
-        ("http://172.31.36.1:5000", "172.31.36.1:5000"),
+        ("http://10.20.0.7:5000", "10.20.0.7:5000"),
         ("http://agent.internal", "agent.internal"),
         ("http://agent:80/base", "agent"),
         ("https://agent.example/", "agent.example"),

@@ -1,4 +1,4 @@
-"""Figures that more than one measurement of transcription gives."""
+"""Figures that more than one measurement gives."""
 
 from collections.abc import Sequence
 
