@@ -1,7 +1,7 @@
-"""Rolls a function back or out between two deployments: `python -m operations <command>`.
+"""What is done between two deployments: `python -m operations <command>`.
 
-Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, 2 when the
-command was refused or could not run to its end.
+Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, or a lecture
+was rejected, 2 when the command was refused or could not run to its end.
 """
 
 import argparse
@@ -9,19 +9,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import boto3
 
 from handlers.common.clients import CONFIG
-from operations import alias, flag, rollout
+from operations import alias, flag, lecture, rollout
 from operations.desk import Desk
 from operations.gateway import Clients, Gateway
 from operations.problems import Refused
 from operations.target import Target
 
-Command = Callable[[Desk, Target, argparse.Namespace], int]
+Command = Callable[[Desk, Clients, argparse.Namespace], int]
+OfFunction = Callable[[Desk, Target, argparse.Namespace], int]
 
 
 def main(
@@ -35,9 +37,10 @@ def main(
     """Runs one command."""
     options = _parser().parse_args(arguments)
     command: Command = options.command
-    desk = Desk(Gateway(clients or _own_client), clock, wait, say or _say)
+    used = clients or _own_client
+    desk = Desk(Gateway(used), clock, wait, say or _say)
     try:
-        return command(desk, Target.parse(options.stack, options.function), options)
+        return command(desk, used, options)
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
     except KeyboardInterrupt:
@@ -49,14 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    by_flag = _command(commands, "flag", _flag, "change one variable of a function for the callers of `live`")
+    by_flag = _of_function(commands, "flag", _flag, "change one variable of a function for the callers of `live`")
     by_flag.add_argument("assignment", metavar="KEY=VALUE", help="as in PARTIAL_RESULTS_ENABLED=false")
 
-    by_alias = _command(commands, "alias", _alias, "list a function's versions, or move `live` to one")
+    by_alias = _of_function(commands, "alias", _alias, "list a function's versions, or move `live` to one")
     by_alias.add_argument("--to", metavar="VERSION", help="the version that gets all traffic, at once")
 
     plan = rollout.Plan()
-    out = _command(commands, "rollout", _rollout, "give a version a share, watch the alarms, then give it all")
+    out = _of_function(commands, "rollout", _rollout, "give a version a share, watch the alarms, then give it all")
     out.add_argument("--to", metavar="VERSION", help="the version to roll out (default: the newest published)")
     out.add_argument("--share", type=int, default=plan.share, help="percent of the traffic (default: %(default)s)")
     out.add_argument("--minutes", type=float, default=plan.minutes, help="how long to watch (default: %(default)s)")
@@ -67,6 +70,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="only the subsystem's alarms whose names begin so, as in audio-processor (default: all)",
     )
+
+    upload = _command(commands, "lecture", _lecture, "upload a lecture for voice Q&A, and wait for its verdict")
+    upload.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
+    return parser
+
+
+def _of_function(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: OfFunction, says: str
+) -> argparse.ArgumentParser:
+    def on_target(desk: Desk, _: Clients, options: argparse.Namespace) -> int:
+        return command(desk, Target.parse(options.stack, options.function), options)
+
+    parser = _command(commands, name, on_target, says)
+    parser.add_argument("function", help="<subsystem>/<function>, as in transcription/audio-processor")
     return parser
 
 
@@ -76,7 +93,6 @@ def _command(
     parser = commands.add_parser(name, help=says, description=says)
     parser.set_defaults(command=command)
     parser.add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
-    parser.add_argument("function", help="<subsystem>/<function>, as in transcription/audio-processor")
     return parser
 
 
@@ -91,6 +107,10 @@ def _alias(desk: Desk, target: Target, options: argparse.Namespace) -> int:
 def _rollout(desk: Desk, target: Target, options: argparse.Namespace) -> int:
     plan = rollout.Plan(options.share, options.minutes, options.every, options.alarms)
     return rollout.command(desk, target, options.to, plan)
+
+
+def _lecture(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
+    return lecture.command(desk, clients, options.stack, options.file)
 
 
 def _own_client(service: Any) -> Any:

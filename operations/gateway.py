@@ -117,12 +117,12 @@ class Gateway:
 
     def alias(self, function: str) -> Alias:
         """The alias `live`."""
-        with _told("lambda:GetAlias", function):
+        with told("lambda:GetAlias", function):
             return _alias(self._lambda.get_alias(FunctionName=function, Name=LIVE))
 
     def point(self, function: str, to: Routing, revision: str) -> Alias:
         """Moves the alias, unless it is no longer as it was read."""
-        with _told("lambda:UpdateAlias", function):
+        with told("lambda:UpdateAlias", function):
             return _alias(
                 self._lambda.update_alias(
                     FunctionName=function,
@@ -135,26 +135,26 @@ class Gateway:
 
     def configuration(self, function: str, version: str = "$LATEST") -> Configuration:
         """A version's configuration."""
-        with _told("lambda:GetFunctionConfiguration", function):
+        with told("lambda:GetFunctionConfiguration", function):
             return _configuration(self._lambda.get_function_configuration(FunctionName=function, Qualifier=version))
 
     def versions(self, function: str) -> list[Configuration]:
         """The published versions, newest first."""
-        with _told("lambda:ListVersionsByFunction", function):
+        with told("lambda:ListVersionsByFunction", function):
             pages = self._lambda.get_paginator("list_versions_by_function").paginate(FunctionName=function)
             found = [_configuration(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
         return sorted(found, key=lambda one: int(one.version), reverse=True)
 
     def set_environment(self, function: str, environment: Mapping[str, str], revision: str) -> None:
         """Replaces the environment of `$LATEST`, unless it is no longer as it was read."""
-        with _told("lambda:UpdateFunctionConfiguration", function):
+        with told("lambda:UpdateFunctionConfiguration", function):
             self._lambda.update_function_configuration(
                 FunctionName=function, Environment={"Variables": dict(environment)}, RevisionId=revision
             )
 
     def publish(self, function: str, seen: Configuration, description: str) -> str:
         """Publishes `$LATEST` as it was read, and gives the version's number."""
-        with _told("lambda:PublishVersion", function):
+        with told("lambda:PublishVersion", function):
             answer = self._lambda.publish_version(
                 FunctionName=function, CodeSha256=seen.code, RevisionId=seen.revision, Description=description
             )
@@ -162,7 +162,7 @@ class Gateway:
 
     def alarms(self, prefix: str) -> list[Alarm]:
         """The metric alarms whose names begin so."""
-        with _told("cloudwatch:DescribeAlarms", f"{prefix}*"):
+        with told("cloudwatch:DescribeAlarms", f"{prefix}*"):
             pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
                 AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"]
             )
@@ -174,7 +174,7 @@ class Gateway:
 
 
 @contextmanager
-def _told(action: str, resource: str) -> Iterator[None]:
+def told(action: str, resource: str) -> Iterator[None]:
     """Turns the service's errors into lines of ours. None carries the original: its text may hold an environment."""
     try:
         yield

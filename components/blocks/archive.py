@@ -5,6 +5,7 @@ runs: no caches, no tests. Handlers sit in it under their own paths, so that imp
 """
 
 import io
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,7 +53,8 @@ def written(subsystem: str, root: Path = ROOT) -> Path:
     target = root / path
     if not target.exists() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+        # Two previews at once write a file each, and either is whole.
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as partial:
+            partial.write(content)
+        Path(partial.name).replace(target)
     return path

@@ -58,6 +58,8 @@ class BucketArgs:
     logical_name: str
     lifecycle: Sequence[Lifecycle] = ()
     versioned: bool = False
+    accelerated: bool = False
+    """Whether it can be reached through the nearest edge location too, for money."""
     cors: Cors | None = None
     notify: Sequence[NotifyQueue] = ()
     event_bridge: bool = False
@@ -91,6 +93,10 @@ class Bucket(Block):
                 bucket=bucket.bucket,
                 versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
                 opts=self.inside(),
+            )
+        if args.accelerated:
+            s3.BucketAccelerateConfiguration(
+                self.part("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.inside()
             )
         if args.cors is not None:
             s3.BucketCorsConfiguration(

@@ -119,6 +119,8 @@ class StackSettings(Settings):
             )
         if "*" in settings.audio.origins and self.environment is Environment.PROD:
             yield Problem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")
+        if settings.audio.accelerated and self.environment is Environment.LOCAL:
+            yield Problem("voiceQa.audio.accelerated", "true", "false in local: the emulator has no edge locations")
         if settings.lectures.uploads is Uploads.GUESTS and not self.environment.relaxed:
             yield Problem(
                 "voiceQa.lectures.uploads", '"guests"', f"`off` in {self.environment}: guests are anybody at all"

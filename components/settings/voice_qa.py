@@ -69,6 +69,8 @@ class AudioSettings(Settings):
     versioned: bool = True
     """Whether objects that are replaced or deleted are kept for some days."""
     old_version_days: Days = 7
+    accelerated: bool = False
+    """Whether guests upload through the edge location nearest to them (S3 Transfer Acceleration, $0.04 a GB)."""
     max_query_megabytes: Annotated[float, Field(ge=0.1, le=100)] = 10
 
 

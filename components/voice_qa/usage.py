@@ -19,7 +19,6 @@ ANSWER_MEGABYTES = 0.5
 """Assumed: a spoken answer, kept twice (as pieces, and whole)."""
 MESSAGES_PER_QUESTION = 6
 """Upload and question with their answers, and that it is accepted and answered."""
-PING_MINUTES = 5
 ITEM_KILOBYTES = 4
 """Assumed: a conversation of some turns."""
 READS_PER_QUESTION = 12
@@ -36,15 +35,16 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     questions = load.questions_per_day * DAYS
     lectures = load.lectures_per_day * DAYS
     minutes = questions * load.connected_minutes
-    pings = minutes / PING_MINUTES
+    pings = minutes * 60 / settings.sessions.ping_seconds
     handled = 4 * questions + pings  # connect, upload, question, disconnect
     sweeps = DAYS * 24 * 60 / settings.lectures.sweep_minutes
-    audio_gb = (
+    audio_mb = (
         questions
         / DAYS
         * (QUERY_MEGABYTES * settings.audio.query_days + 2 * ANSWER_MEGABYTES * settings.audio.response_days)
     )
-    lectures_gb = lectures * LECTURE_MONTHS * load.lecture_megabytes
+    uploaded_mb = questions * QUERY_MEGABYTES + lectures * load.lecture_megabytes
+    lectures_mb = lectures * LECTURE_MONTHS * load.lecture_megabytes
     return {
         "voice-qa-socket": {
             "messages": questions * (MESSAGES_PER_QUESTION + load.pieces_per_answer) + 2 * pings,
@@ -70,10 +70,11 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         "voice-qa-queries-failed": {"messages": 0},
         "voice-qa-validator-failed": {"messages": 0},
         "voice-qa-audio": {
-            "storageGb": (audio_gb + lectures_gb) / 1024,
+            "storageGb": (audio_mb + lectures_mb) / 1024,
             "puts": 3 * questions + lectures,
             "gets": 4 * questions + lectures * REQUESTS_PER_VALIDATION + sweeps,
             "downloadedGb": questions * ANSWER_MEGABYTES / 1024,
+            "acceleratedGb": uploaded_mb / 1024 if settings.audio.accelerated else 0,
         },
         "voice-qa-sessions": {
             "writes": questions * WRITES_PER_QUESTION + lectures,

@@ -110,6 +110,7 @@ class VoiceQa(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="AudioBucket",
                 versioned=settings.audio.versioned,
+                accelerated=settings.audio.accelerated,
                 cors=Cors(settings.audio.origins),
                 lifecycle=[
                     Lifecycle("expire-queries", QUERIES, expire_days=settings.audio.query_days),
@@ -244,6 +245,7 @@ class VoiceQa(pulumi.ComponentResource):
                     "identity_pool": self.pool.pool_id,
                     "lecture_uploads": settings.lectures.uploads.value,
                     "url_seconds": settings.sessions.url_seconds,
+                    "accelerated": settings.audio.accelerated,
                     "max_query_bytes": int(settings.audio.max_query_megabytes * MEGABYTE),
                     "max_lecture_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
                     "queries_at_once": settings.sessions.queries_at_once,

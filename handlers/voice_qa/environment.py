@@ -28,6 +28,8 @@ class SocketEnvironment(StoreEnvironment):
     """The one pool whose guests may connect."""
     lecture_uploads: Literal["guests", "off"] = "off"
     url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    accelerated: bool = False
+    """Whether forms lead to the nearest edge location."""
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
     lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20

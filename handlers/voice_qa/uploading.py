@@ -23,13 +23,18 @@ from handlers.voice_qa.records import Allowance, allowance_key
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-SIGNING_CONFIG = LIVE_CONFIG.merge(
-    Config(
+
+def signing_config(*, accelerated: bool) -> Config:
+    """Addresses name the bucket's own Region, or the nearest edge: the global one would answer a form with a redirect."""
+    config = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+        s3={
+            "addressing_style": "virtual",
+            "us_east_1_regional_endpoint": "regional",
+            "use_accelerate_endpoint": accelerated,
+        },
     )
-)
-"""Addresses name the bucket's own Region: the global address would answer a form with a redirect."""
+    return LIVE_CONFIG.merge(config)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Uploads:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """`client` is made with `SIGNING_CONFIG`; `new_id` gives ULIDs."""
+        """`client` is made with `signing_config`; `new_id` gives ULIDs."""
         self._client = client
         self._bucket = bucket
         self._lectures = lectures

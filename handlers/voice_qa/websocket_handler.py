@@ -28,7 +28,7 @@ from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import REQUESTS, Code, Ping, Pong, Query, Upload
 from handlers.voice_qa.records import Connection, connection_key
-from handlers.voice_qa.uploading import SIGNING_CONFIG, UploadLimits, Uploads
+from handlers.voice_qa.uploading import UploadLimits, Uploads, signing_config
 
 PROTOCOL = "polyphony.voice-qa.v1"
 OFFER = "sec-websocket-protocol"
@@ -130,7 +130,7 @@ def _handler() -> SocketHandler:
         )
 
     uploads = Uploads(
-        session.client("s3", config=SIGNING_CONFIG),
+        session.client("s3", config=signing_config(accelerated=environment.accelerated)),
         environment.s3_bucket,
         lectures,
         limits=UploadLimits(

@@ -121,6 +121,15 @@ DRIVERS = (
         {"VersioningConfiguration": "versioningConfiguration"},
         Call("PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": const("Suspended")}),
     ),
+    _put(
+        "BucketAccelerateConfiguration",
+        "PutBucketAccelerateConfiguration",
+        {"AccelerateConfiguration.Status": "status"},
+        Call(
+            "PutBucketAccelerateConfiguration",
+            {"Bucket": "bucket", "AccelerateConfiguration.Status": const("Suspended")},
+        ),
+    ),
     _put("BucketPolicy", "PutBucketPolicy", {"Policy": "policy"}, "DeleteBucketPolicy"),
     _put("BucketCorsConfiguration", "PutBucketCors", {"CORSConfiguration.CORSRules": "corsRules"}, "DeleteBucketCors"),
     _put(

@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_an_unchanged_zip_is_not_written_again(tree: Path) -> None:
     os.utime(path, (1, 1))
     archive.written("ingestion", tree)
     assert path.stat().st_mtime == 1
+
+
+def test_many_may_write_at_once_and_leave_one_whole_zip(tree: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            [path] = set(pool.map(lambda _: archive.written("ingestion", tree), range(8)))
+            assert (tree / path).read_bytes() == archive.zipped("ingestion", tree)
+            (tree / path).unlink()
+    assert list((tree / path).parent.iterdir()) == []

@@ -218,6 +218,13 @@ def test_an_agent_that_is_nowhere_to_be_found_is_told_where_there_must_be_one() 
     assert problems(at("agentcore.endpoint", "agent.example.com"))
 
 
+def test_there_is_no_edge_on_this_machine() -> None:
+    fast = {"audio": {"accelerated": True, "origins": [PAGE]}}
+    [problem] = problems(stack(fast, "local"))
+    assert problem.startswith("voiceQa.audio.accelerated = true: false in local")
+    assert load(stack(fast, "prod"), "prod").voice_qa.audio.accelerated
+
+
 def test_some_length_of_a_lecture_is_allowed() -> None:
     [problem] = problems(stack({"lectures": {"minSeconds": 3600, "maxSeconds": 3599}}))
     assert "minSeconds (3600) must be at most maxSeconds (3599)" in problem

@@ -50,6 +50,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "LECTURE_UPLOADS": "off",
         "SESSION_DAYS": "7",
         "URL_SECONDS": "3600",
+        "ACCELERATED": "false",
         "MAX_QUERY_BYTES": "10000000",
         "MAX_LECTURE_BYTES": "2000000000",
         "LECTURES_PER_DAY": "20",
@@ -300,6 +301,13 @@ def test_the_bucket_is_private_encrypted_and_keeps_versions_unless_told() -> Non
     assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
     assert bucket("BucketVersioning")["versioningConfiguration"] == {"status": "Enabled"}
     assert voice_qa(audio={"versioned": False}).all("s3.BucketVersioning") == []
+
+
+def test_uploads_may_go_through_the_nearest_edge_location() -> None:
+    assert complete().all("s3.BucketAccelerateConfiguration") == []
+    fast = voice_qa(audio={"accelerated": True})
+    assert fast.one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
+    assert variables(fast, "websocket-handler")["ACCELERATED"] == "true"
 
 
 def test_sessions_are_found_by_session_and_lecture_and_expire() -> None:

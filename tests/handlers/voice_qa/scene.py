@@ -17,7 +17,7 @@ from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.asking import Asking, AskingLimits, Call
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.records import Allowance, Question, allowance_key, query_key
-from handlers.voice_qa.uploading import SIGNING_CONFIG, UploadLimits, Uploads
+from handlers.voice_qa.uploading import UploadLimits, Uploads, signing_config
 from handlers.voice_qa.websocket_handler import TTL_ATTRIBUTE, SocketHandler
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, staged
 
@@ -35,7 +35,7 @@ UPLOADS = UploadLimits(
 @cache
 def _s3() -> Any:
     """Made once: most of a test's time would be its."""
-    return boto3.client("s3", config=SIGNING_CONFIG)
+    return boto3.client("s3", config=signing_config(accelerated=False))
 
 
 @dataclass

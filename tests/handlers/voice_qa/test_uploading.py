@@ -17,7 +17,7 @@ from handlers.common.ulid import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
 from handlers.voice_qa.records import DAY_MS
-from handlers.voice_qa.uploading import SIGNING_CONFIG, is_own_query
+from handlers.voice_qa.uploading import is_own_query, signing_config
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
 from tests.handlers.voice_qa.scene import ANN, BOB, UPLOADS, Scene, scened
 
@@ -130,13 +130,23 @@ def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]
     assert scene.says("upload", **content)["code"] == "MALFORMED"
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
-def test_addresses_name_the_region_and_signatures_are_of_the_current_kind(region: str) -> None:
-    client = boto3.client(
-        "s3", region_name=region, config=SIGNING_CONFIG, aws_access_key_id="a", aws_secret_access_key="b"
-    )
+@pytest.mark.parametrize(
+    ("region", "accelerated", "host"),
+    [
+        ("us-east-1", False, "s3.us-east-1"),
+        ("eu-central-1", False, "s3.eu-central-1"),
+        ("us-east-1", True, "s3-accelerate"),
+        ("eu-central-1", True, "s3-accelerate"),
+    ],
+)
+def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
+    region: str, host: str, *, accelerated: bool
+) -> None:
+    config = signing_config(accelerated=accelerated)
+    client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
     post = client.generate_presigned_post(BUCKET, "k")
-    assert post["url"] == f"https://{BUCKET}.s3.{region}.amazonaws.com/"
+    assert post["url"] == f"https://{BUCKET}.{host}.amazonaws.com/"
+    assert f"/{region}/s3/" in post["fields"]["x-amz-credential"]
     assert post["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
 
 

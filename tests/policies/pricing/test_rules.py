@@ -59,6 +59,7 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, float], float]] = [
         {"infrequentGb": 100, "monitoredObjects": 1000, "tieredObjects": 1000},
         1.25 + 0.0025 + 0.01,
     ),
+    ("a bucket that is reached through the edge", t.BUCKET, {}, {"acceleratedGb": 100}, 4.00),
     ("a table", t.TABLE, {}, {"writes": 1e6, "indexWrites": 1e6, "reads": 1e6, "storageGb": 10}, 1.25 + 0.125 + 2.5),
     ("a table that can be restored", t.TABLE, {"pointInTimeRecovery": {"enabled": True}}, {"storageGb": 10}, 2.5 + 2.0),
     ("a backup vault", t.BACKUP_VAULT, {}, {"backupGb": 100, "restoredGb": 10}, 10.0 + 1.5),

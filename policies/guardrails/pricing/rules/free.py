@@ -67,6 +67,7 @@ FREE: Final = frozenset(
         "lambda/layerVersion:LayerVersion",
         "lambda/permission:Permission",
         "mediaconvert/queue:Queue",
+        "s3/bucketAccelerateConfiguration:BucketAccelerateConfiguration",
         "s3/bucketCorsConfiguration:BucketCorsConfiguration",
         "s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
         "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",

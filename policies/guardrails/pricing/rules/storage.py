@@ -12,6 +12,7 @@ def _bucket(bill: Bill) -> Quantities:
     yield "s3_tiering_monitoring", bill.of("monitoredObjects")
     yield "s3_tiering_transition", bill.of("tieredObjects")
     yield "data_transfer_out", bill.of("downloadedGb")
+    yield "s3_acceleration", bill.of("acceleratedGb")
 
 
 def _table(bill: Bill) -> Quantities:
@@ -56,6 +57,7 @@ RULES = {
             "monitoredObjects": "objects in Intelligent-Tiering",
             "tieredObjects": "objects moved to Intelligent-Tiering",
             "downloadedGb": "GB that browsers and other clients outside of AWS load from it",
+            "acceleratedGb": "GB sent to it by Transfer Acceleration",
         },
         needless=_audit,
     ),

@@ -1,0 +1,90 @@
+"""Uploads a lecture as an operator, and says what the validator makes of it: where guests may upload none."""
+
+import mimetypes
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from boto3.exceptions import S3UploadFailedError
+
+from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.voice_qa.environment import LECTURES
+from operations.desk import Desk
+from operations.gateway import Clients, told
+from operations.problems import Refused, Unclear
+from operations.target import PROJECT
+
+SUBSYSTEM = "voice-qa"
+VALIDATED_SECONDS = 600.0
+"""How long a verdict may take: the validator's time, and one more try."""
+READY = "ready"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where a stack has its lectures."""
+
+    bucket: str
+    table: str
+
+    @staticmethod
+    def of(stack: str, account: str) -> "Shelf":
+        """By the names that the deployment gives."""
+        try:
+            names = [PROJECT, stack_part(stack), SUBSYSTEM]
+            bucket = physical_name(Kind.BUCKET, [*names, "audio"], account)
+            return Shelf(bucket, physical_name(Kind.TABLE, [*names, "sessions"]))
+        except InvalidName as error:
+            raise Refused(str(error)) from error
+
+
+def command(desk: Desk, clients: Clients, stack: str, path: Path) -> int:
+    """Uploads the file and waits for its verdict: 0 where it can be asked about, 1 where it was rejected."""
+    if not path.is_file() or not path.stat().st_size:
+        raise Refused(f"{path} is no file, or an empty one: give the recording of a lecture")
+    with told("sts:GetCallerIdentity", "these credentials"):
+        shelf = Shelf.of(stack, clients("sts").get_caller_identity()["Account"])
+    lecture_id = ulid(datetime.now(UTC), secrets.randbits(RANDOM_BITS))
+    key = f"{LECTURES}{lecture_id}/lecture{_suffix(path)}"
+    _upload(clients("s3"), path, shelf.bucket, key)
+    desk.say(f"uploaded as {lecture_id}; waiting for its verdict")
+    item = desk.until(lambda: _verdict(clients("dynamodb"), shelf.table, lecture_id), VALIDATED_SECONDS)
+    if item is None:
+        raise Unclear(
+            f"no verdict on {lecture_id} after {VALIDATED_SECONDS:.0f} s: look at the alarms of {SUBSYSTEM}; the sweep "
+            "comes back to lectures that nobody looked at"
+        )
+    if item["status"]["S"] == READY:
+        desk.say(f"{lecture_id}: ready, guests can ask about it")
+        return 0
+    desk.say(f"{lecture_id}: rejected. {item.get('reason', {}).get('S', '')}")
+    return 1
+
+
+def _suffix(path: Path) -> str:
+    """The file's, where it is an ordinary one; the rest of the name stays here."""
+    suffix = path.suffix.lower()
+    return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
+
+
+def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
+    kind = mimetypes.guess_type(path.name)[0]
+    try:
+        with told("s3:PutObject", bucket):
+            s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": kind} if kind else None)
+    except S3UploadFailedError:
+        # Its text repeats what S3 said, addresses included.
+        raise Refused(
+            f"s3:PutObject on {bucket}: refused or broken off; check --stack, the account and what these credentials may"
+        ) from None
+
+
+def _verdict(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
+    key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+    with told("dynamodb:GetItem", table):
+        item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+    return item if "status" in item else None
