@@ -12,7 +12,9 @@ from boto3.exceptions import S3UploadFailedError
 
 from components.blocks.names import InvalidName, Kind, physical_name, stack_part
 from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.common.versioned import texts
 from handlers.voice_qa.environment import LECTURES
+from handlers.voice_qa.records import lecture_key
 from operations.desk import Desk
 from operations.gateway import Clients, told
 from operations.problems import Refused, Unclear
@@ -84,7 +86,7 @@ def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
 
 
 def _verdict(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
-    key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+    key = texts(lecture_key(lecture_id))
     with told("dynamodb:GetItem", table):
         item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
     return item if "status" in item else None

@@ -24,6 +24,7 @@ from components.settings.voice_qa import Mode, Uploads
 from components.voice_qa.watch import WatchArgs, watch
 from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment
 from handlers.voice_qa.lecture_environment import ValidatorEnvironment
+from handlers.voice_qa.records import TTL_ATTRIBUTE
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
@@ -90,7 +91,7 @@ class VoiceQa(pulumi.ComponentResource):
                 logical_name="SynapScribe-Sessions",
                 hash_key="sessionId",
                 range_key="lectureId",
-                ttl_attribute="expiresAt",
+                ttl_attribute=TTL_ATTRIBUTE,
             ),
             self._child,
         )

@@ -80,7 +80,7 @@ class VersionedItems:
         raise TooManyWriters
 
     def _item(self, key: Key) -> Item:
-        return self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True).get("Item", {})
+        return self._client.get_item(TableName=self._table, Key=texts(key), ConsistentRead=True).get("Item", {})
 
     def _write(self, key: Key, state: State, beside: Mapping[str, Item | None], before: Item) -> Item | None:
         """None when it is written; otherwise what somebody else wrote."""
@@ -99,7 +99,7 @@ class VersionedItems:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_key(key),
+                Key=texts(key),
                 UpdateExpression=f"{update}{f', {sets}' if sets else ''}{f' REMOVE {removes}' if removes else ''}",
                 ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
                 ExpressionAttributeNames=names,
@@ -110,8 +110,9 @@ class VersionedItems:
         return None
 
 
-def _key(key: Key) -> Item:
-    return {name: {"S": value} for name, value in key.items()}
+def texts(values: Mapping[str, str]) -> Item:
+    """Strings, as DynamoDB's client takes them."""
+    return {name: {"S": value} for name, value in values.items()}
 
 
 def _state(model: type[S], item: Item) -> S:

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from handlers.common.logging import EventLog
+from handlers.common.moments import timestamp
 from handlers.common.parallel import Parallel
 from handlers.ingestion.file_records import FileRecord, OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest import Manifest
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.records import RecordId, timestamp
+from handlers.ingestion.records import RecordId
 from handlers.ingestion.workflow import Execution, Started, Workflow
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from handlers.common.moments import timestamp
 from handlers.ingestion.files import ArrivedFile
 from handlers.ingestion.manifest import ListedFile
 from handlers.ingestion.records import (
@@ -16,7 +17,6 @@ from handlers.ingestion.records import (
     id_of,
     number,
     text,
-    timestamp,
     typed,
 )
 from handlers.ingestion.states import FileStatus

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handlers.common.moments import timestamp
 from handlers.ingestion.environment import MOST_SHARDS
 from handlers.ingestion.file_records import FileRecord, OpenFile, new_record, shard_of
 from handlers.ingestion.files import ArrivedFile
 from handlers.ingestion.manifest import FileResult
-from handlers.ingestion.records import OPEN_INDEX, Item, RecordId, Values, id_of, timestamp, update
+from handlers.ingestion.records import OPEN_INDEX, Item, RecordId, Values, id_of, update
 from handlers.ingestion.states import FileStatus, sources
 
 if TYPE_CHECKING:

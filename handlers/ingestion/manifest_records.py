@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from handlers.common.moments import timestamp
 from handlers.common.ulid import moment_of
 from handlers.ingestion.files import MANIFEST_KEY
 from handlers.ingestion.records import (
@@ -19,7 +20,6 @@ from handlers.ingestion.records import (
     expiry,
     number,
     text,
-    timestamp,
     update,
 )
 from handlers.ingestion.states import ManifestStatus

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -44,11 +44,6 @@ def text(item: Item, name: str) -> str:
 def number(item: Item, name: str) -> int:
     """A number of a record; 0 where it has none."""
     return int(item.get(name, {}).get("N", 0))
-
-
-def timestamp(moment: datetime) -> str:
-    """UTC ISO-8601 with milliseconds and `Z`, as everything outside is written."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def expiry(now: datetime, days: int) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from handlers.common.moments import timestamp
 from handlers.ingestion.landing import Marker
-from handlers.ingestion.records import SCHEMA_VERSION, RecordId, Values, number, text, timestamp, update
+from handlers.ingestion.records import SCHEMA_VERSION, RecordId, Values, number, text, update
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +20,7 @@ from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
+from handlers.common.runtime import LambdaContext
 from handlers.transcription.addresses import signer
 from handlers.transcription.audio import Utterance, utterance
 from handlers.transcription.captions import Captions, Counts
@@ -48,14 +49,6 @@ MOST_ATTEMPTS = 3
 RETRIED = "retried"
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Conversation]]
-
-
-class LambdaContext(Protocol):
-    """What is used of the runtime's context."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """How long the invocation may still take."""
-        ...
 
 
 @dataclass(frozen=True)

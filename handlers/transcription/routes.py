@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.errors import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Answer
+from handlers.common.moments import timestamp
 from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.transcription.audio import BadAudio, utterance
 from handlers.transcription.flight import Flight, Standing, Taken
@@ -298,5 +299,4 @@ def _unknown() -> HandlerError:
 
 
 def _text(moment_ms: int) -> str:
-    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return timestamp(datetime.fromtimestamp(moment_ms / 1000, UTC))

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from handlers.common.messages import Message
-from handlers.common.versioned import ATTEMPTS, TooManyWriters
+from handlers.common.moments import timestamp
+from handlers.common.versioned import ATTEMPTS, TooManyWriters, texts
 from handlers.voice_qa.agent import Turn
-from handlers.voice_qa.lectures import timestamp
 from handlers.voice_qa.protocol import QueryId
-from handlers.voice_qa.records import Key
+from handlers.voice_qa.records import DAY_SECONDS, Key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -29,7 +29,6 @@ MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
 """Bytes of one turn: the newest always has room."""
 TOLD_TURNS, TOLD_CHARACTERS = 10, 2_000
 """What an agent is told: turns, and of each question and each answer."""
-DAY_SECONDS = 86_400
 _COUNT = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 
@@ -106,13 +105,13 @@ class Conversations:
         raise TooManyWriters
 
     def _item(self, key: Key) -> Mapping[str, Any]:
-        return self._client.get_item(TableName=self._table, Key=_typed(key), ConsistentRead=True).get("Item", {})
+        return self._client.get_item(TableName=self._table, Key=texts(key), ConsistentRead=True).get("Item", {})
 
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[KeptTurn, ...]) -> bool:
         """False where somebody else wrote meanwhile."""
         seen = before.get("totalTurns")
         values: dict[str, Any] = {
-            ":conversation": {"L": [{"M": _typed(one.model_dump(by_alias=True))} for one in turns]},
+            ":conversation": {"L": [{"M": texts(one.model_dump(by_alias=True))} for one in turns]},
             ":total": {"N": str(_total(before) + 1)},
             ":now": {"S": self._now()},
             ":expires": {"N": str(self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS)},
@@ -121,7 +120,7 @@ class Conversations:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_typed(key),
+                Key=texts(key),
                 UpdateExpression="SET conversation = :conversation, totalTurns = :total, expiresAt = :expires,"
                 " createdAt = if_not_exists(createdAt, :now)",
                 ConditionExpression="attribute_not_exists(totalTurns)" if seen is None else "totalTurns = :seen",
@@ -149,10 +148,6 @@ def _total(item: Mapping[str, Any]) -> int:
     """Turns so far; as many as there are where the item does not say it."""
     count = item.get("totalTurns", _ABSENT).get("N", "")
     return int(count) if _COUNT.fullmatch(count) else len(turns_of(item))
-
-
-def _typed(texts: Mapping[str, str]) -> dict[str, Any]:
-    return {name: {"S": text} for name, text in texts.items()}
 
 
 def _cut(text: str, most: int) -> str:

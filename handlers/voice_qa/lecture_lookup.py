@@ -7,9 +7,11 @@ the validator's is touched, and the item has no time to live.
 from typing import TYPE_CHECKING, Any
 
 from handlers.common.errors import HandlerError
+from handlers.common.versioned import texts
 from handlers.voice_qa.lecture_table import SCHEMA_VERSION
 from handlers.voice_qa.lectures import LectureStatus
 from handlers.voice_qa.protocol import Code
+from handlers.voice_qa.records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -27,7 +29,7 @@ class LectureLookup:
 
     def check_ready(self, lecture_id: str) -> None:
         """Raises HandlerError where nothing can be asked about a lecture."""
-        answer = self._client.get_item(TableName=self._table, Key=_key(lecture_id), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._table, Key=texts(lecture_key(lecture_id)), ConsistentRead=True)
         item: dict[str, Any] | None = answer.get("Item")
         if item is None:
             raise HandlerError(Code.LECTURE_UNKNOWN, "There is no such lecture.", 404)
@@ -44,14 +46,10 @@ class LectureLookup:
         """Says whose a lecture is, before anything is uploaded; who has it already keeps it."""
         self._client.update_item(
             TableName=self._table,
-            Key=_key(lecture_id),
+            Key=texts(lecture_key(lecture_id)),
             UpdateExpression=(
                 "SET #owner = if_not_exists(#owner, :owner), schema_version = if_not_exists(schema_version, :schema)"
             ),
             ExpressionAttributeNames={"#owner": "owner"},
             ExpressionAttributeValues={":owner": {"S": owner}, ":schema": {"N": str(SCHEMA_VERSION)}},
         )
-
-
-def _key(lecture_id: str) -> dict[str, dict[str, str]]:
-    return {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from handlers.common.moments import timestamp
+from handlers.common.versioned import texts
 from handlers.voice_qa.audio_files import Problem
-from handlers.voice_qa.lectures import Known, Upload, Verdict, timestamp
+from handlers.voice_qa.lectures import Known, Upload, Verdict
+from handlers.voice_qa.records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
-Key = dict[str, dict[str, str]]
 
 
 class LectureTable:
@@ -28,7 +30,7 @@ class LectureTable:
 
     def known(self, lecture_id: str) -> Known | None:
         """Which upload a lecture's item is about; none where it is about none yet."""
-        answer = self._client.get_item(TableName=self._name, Key=_key(lecture_id), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._name, Key=texts(lecture_key(lecture_id)), ConsistentRead=True)
         item: Mapping[str, Any] = answer.get("Item", {})
         if "object_key" not in item:
             return None
@@ -52,7 +54,7 @@ class LectureTable:
         try:
             self._client.update_item(
                 TableName=self._name,
-                Key=_key(upload.lecture_id),
+                Key=texts(lecture_key(upload.lecture_id)),
                 UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in values},
@@ -64,10 +66,6 @@ class LectureTable:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-
-def _key(lecture_id: str) -> Key:
-    return {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
 
 
 def _values(upload: Upload, verdict: Verdict, now: datetime) -> dict[str, str | int | None]:

@@ -12,10 +12,10 @@ come late. Between objects of different names, nothing but their times can tell;
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from handlers.common import ulid
+from handlers.common.moments import timestamp
 from handlers.common.s3_events import UNVERSIONED, NewObject
 from handlers.voice_qa.audio_files import AudioFile, AudioFormat, BadFile, Problem
 
@@ -157,8 +157,3 @@ def standing(known: Known | None, upload: Upload) -> Standing:
     if known.object_key == upload.object.key:
         return Standing.BUCKET_KNOWS
     return Standing.NEWER if upload.uploaded_at > known.uploaded_at else Standing.OLDER
-
-
-def timestamp(moment: datetime) -> str:
-    """UTC ISO-8601 with milliseconds and `Z`, as everything outside is written."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handlers.common.versioned import texts
 from handlers.voice_qa import agent
 from handlers.voice_qa.conversation import Conversations, told
 from handlers.voice_qa.environment import QUERIES
 from handlers.voice_qa.lectures import LectureStatus
 from handlers.voice_qa.protocol import Code
-from handlers.voice_qa.records import Question, conversation_key
+from handlers.voice_qa.records import Question, conversation_key, lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -89,7 +90,7 @@ class Materials:
         return agent.Lecture(lecture_id, url, item["format"]["S"], int(duration))
 
     def _item(self, lecture_id: str) -> Mapping[str, Any]:
-        key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+        key = texts(lecture_key(lecture_id))
         return self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
 
     def _query(self, identity: str, asked: Question) -> agent.SpokenQuery | agent.WrittenQuery:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -23,19 +23,28 @@ from handlers.common.clients import CONFIG, LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog, Fields
 from handlers.common.messages import Message
+from handlers.common.runtime import LambdaContext
 from handlers.common.versioned import TooManyWriters, VersionedItems
 from handlers.voice_qa import agent
 from handlers.voice_qa.agent import Agent, AgentFailed
 from handlers.voice_qa.agents import MESSAGES, agent_of
 from handlers.voice_qa.answers import Answers, NotKept
-from handlers.voice_qa.conversation import DAY_SECONDS, Conversations
+from handlers.voice_qa.conversation import Conversations
 from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.forwarding import Forwarder, Place
 from handlers.voice_qa.materials import Materials, Unanswerable
 from handlers.voice_qa.protocol import Answered, Code, Piece, QueryFailed, QueryId
-from handlers.voice_qa.records import Allowance, Question, Status, allowance_key, conversation_key, query_key
+from handlers.voice_qa.records import (
+    DAY_SECONDS,
+    TTL_ATTRIBUTE,
+    Allowance,
+    Question,
+    Status,
+    allowance_key,
+    conversation_key,
+    query_key,
+)
 
-TTL_ATTRIBUTE = "expiresAt"
 SIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 """Otherwise addresses are signed as no bucket with a key of its own takes it, and lead to another region."""
 GONE = Unanswerable(Code.QUERY_FAILED, "The answer is not kept any more. Ask again.", retryable=True)
@@ -54,14 +63,6 @@ class Outcome(StrEnum):
 
 class Broken(Exception):
     """A mistake of ours, without what it says: that may hold anything."""
-
-
-class LambdaContext(Protocol):
-    """What is used of the runtime's context."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """How long the invocation may still take."""
-        ...
 
 
 class Call(Message):

@@ -1,4 +1,4 @@
-"""Records of voice Q&A's table besides lectures: connections, questions, what an identity may ask. Pure.
+"""Voice Q&A's table: where everything is, and its records besides lectures and conversations. Pure.
 
 The table's keys are `sessionId` and `lectureId`. A guest may read and write items whose `sessionId` begins with his own
 identity and `#`: conversations. No identity begins with the words that begin the keys here, so these are ours alone.
@@ -10,11 +10,18 @@ from typing import Self
 from handlers.common.versioned import State
 
 Key = dict[str, str]
+TTL_ATTRIBUTE = "expiresAt"
 NOTHING = "-"
+DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MOST_CALLS = 20
 """Of workers for one question, however often it is asked: each costs, also where it only plays what was kept."""
+
+
+def lecture_key(lecture_id: str) -> Key:
+    """Where a lecture is."""
+    return {"sessionId": f"lecture#{lecture_id}", "lectureId": lecture_id}
 
 
 def connection_key(connection_id: str) -> Key:

@@ -27,13 +27,11 @@ from handlers.voice_qa.asking import Asking, AskingLimits, Call, Caller
 from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import REQUESTS, Code, Ping, Pong, Query, Upload
-from handlers.voice_qa.records import Connection, connection_key
+from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Connection, connection_key
 from handlers.voice_qa.uploading import UploadLimits, Uploads, signing_config
 
 PROTOCOL = "polyphony.voice-qa.v1"
 OFFER = "sec-websocket-protocol"
-TTL_ATTRIBUTE = "expiresAt"
-DAY_SECONDS = 24 * 3600
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Region and UUID: no `/` and no `#`, so that it can be a part of keys."""
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from handlers.common.versioned import texts
+from handlers.voice_qa.records import lecture_key
 from local.aws import Clients
 from local.flows import NotInTime, eventually
 from local.flows.guests import Guest
@@ -57,7 +59,7 @@ class Lectures:
 
     def record(self, lecture_id: str) -> Message | None:
         """What is known of a lecture, once it was validated."""
-        key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+        key = texts(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
 

@@ -16,9 +16,9 @@ from handlers.common.ulid import ulid
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.asking import Asking, AskingLimits, Call
 from handlers.voice_qa.lecture_lookup import LectureLookup
-from handlers.voice_qa.records import Allowance, Question, allowance_key, query_key
+from handlers.voice_qa.records import TTL_ATTRIBUTE, Allowance, Question, allowance_key, query_key
 from handlers.voice_qa.uploading import UploadLimits, Uploads, signing_config
-from handlers.voice_qa.websocket_handler import TTL_ATTRIBUTE, SocketHandler
+from handlers.voice_qa.websocket_handler import SocketHandler
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, staged
 
 START_MS = 1_760_000_000_000
