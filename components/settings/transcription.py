@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.sockets import GATEWAY_SECONDS, SocketSettings
 from handlers.transcription.environment import (
     BufferSeconds,
     DedupSeconds,
@@ -16,8 +17,6 @@ from handlers.transcription.environment import (
 )
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
-GATEWAY_SECONDS = 29
-"""How long API Gateway waits for a function."""
 
 
 class SpeechSettings(Settings):
@@ -74,19 +73,6 @@ class SessionSettings(Settings):
     """Streams that the account may have open at once (Service Quotas, Amazon Transcribe)."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
     """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
-
-
-class SocketSettings(Settings):
-    """The WebSocket API."""
-
-    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
-    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Messages of all clients together that are let in."""
-    burst: Annotated[int, Field(ge=1, le=5_000)] = 200
-    client_errors_above: Annotated[int, Field(ge=0)] = 50
-    """An alarm rings when API Gateway refuses more messages than these in five minutes."""
-    refused_connections_above: Annotated[int, Field(ge=0)] = 50
-    """The same for connections that the router refuses, and for its failures."""
 
 
 class CaptionAlarmSettings(Settings):

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.sockets import GATEWAY_SECONDS, SocketSettings, Stage
 from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[A-Za-z0-9.:-]+)$")]
-GATEWAY_SECONDS = 29
-"""How long API Gateway waits for a function."""
 
 
 class QuestionSettings(Settings):
@@ -120,14 +119,10 @@ class AgentSettings(Settings):
         return self
 
 
-class QaSocketSettings(Settings):
+class QaSocketSettings(SocketSettings):
     """The WebSocket API."""
 
-    stage: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "Prod"
-    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 100
-    burst: Annotated[int, Field(ge=1, le=5_000)] = 200
-    client_errors_above: Annotated[int, Field(ge=0)] = 50
-    refused_connections_above: Annotated[int, Field(ge=0)] = 50
+    stage: Stage = "Prod"
 
 
 class QaAlarmSettings(Settings):

@@ -1,6 +1,5 @@
 """Transcription's settings: the document's numbers by default, and ranges that hold at their edges."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,10 +9,10 @@ from components.settings import SettingsError, TranscriptionSettings, load
 from components.settings.transcription import CaptionSettings
 from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
 from handlers.transcription.thresholds import SessionSettings
+from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
 from tests.components.settings.test_loader import config, problems
 
-Range = tuple[float, float | None, str]
-RANGES: dict[str, Range] = {
+RANGES: Ranges = {
     "load.utterancesPerDay": (1, None, "an integer of at least 1"),
     "captions.minStabilityThreshold": (0, 1, "a number from 0 to 1"),
     "captions.maxBufferTimeout": (0.5, 10, "a number from 0.5 to 10"),
@@ -45,13 +44,11 @@ RANGES: dict[str, Range] = {
     "router.reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
     "router.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
 }
-"""Least and most that is accepted, both included, and how a message says so."""
-ABOVE_NOTHING: dict[str, tuple[float | None, str]] = {
+ABOVE_NOTHING: AboveNothing = {
     "load.utteranceSeconds": (5, "a number above 0, up to 5"),
     "load.captionsPerUtterance": (None, "a number above 0"),
     "load.sessionMinutes": (None, "a number above 0"),
 }
-"""The most that is accepted; 0 is not."""
 RULED = {
     "sessions.streamQuota",  # one user must not hold all streams
     "audioProcessor.timeoutSeconds",  # an utterance has to fit
@@ -67,48 +64,17 @@ def at(key: str, value: object) -> dict[str, str]:
     return config(transcription={section: {**others, name: value}} if section else {name: value})
 
 
-def accepted(key: str, value: float) -> object:
-    found: Any = load(at(key, value), "dev").transcription.model_dump(by_alias=True)
-    for part in key.split("."):
-        found = found[part]
-    return found
-
-
-def step(allowed: str) -> float:
-    return 1 if "integer" in allowed else 0.01
+SECTION = Section("transcription", "transcription", at)
 
 
 @pytest.mark.parametrize("key", RANGES)
 def test_a_range_holds_at_its_edges(key: str) -> None:
-    least, most, allowed = RANGES[key]
-    for edge in (least, most):
-        if edge is not None:
-            assert accepted(key, edge) == edge
-    outside = [least - step(allowed), *([] if most is None else [most + step(allowed)])]
-    for value in outside:
-        assert problems(at(key, value)) == [f"transcription.{key} = {value}: allowed is {allowed}"]
+    SECTION.holds_at_its_edges(key, *RANGES[key])
 
 
 @pytest.mark.parametrize("key", ABOVE_NOTHING)
 def test_what_must_be_more_than_nothing_may_be_little(key: str) -> None:
-    most, allowed = ABOVE_NOTHING[key]
-    assert accepted(key, 0.1) == 0.1
-    assert problems(at(key, 0)) == [f"transcription.{key} = 0: allowed is {allowed}"]
-    if most is not None:
-        assert accepted(key, most) == most
-        assert problems(at(key, most + 0.01)) == [f"transcription.{key} = {most + 0.01}: allowed is {allowed}"]
-
-
-def numbers(model: type[BaseModel], before: str = "") -> Iterator[str]:
-    """The keys of all numbers, as a stack file writes them."""
-    for name, field in model.model_fields.items():
-        key = f"{before}{field.alias or name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from numbers(field.annotation, f"{key}.")
-        else:
-            schema = TypeAdapter(field.rebuild_annotation()).json_schema()
-            if {one.get("type") for one in schema.get("anyOf", [schema])} & {"integer", "number"}:
-                yield key
+    SECTION.may_be_little(key, *ABOVE_NOTHING[key])
 
 
 def test_every_number_has_its_range_listed_here() -> None:
@@ -159,8 +125,8 @@ def test_the_quota_is_one_that_an_account_can_have(value: int) -> None:
 
 
 def test_an_utterance_fits_into_the_processors_time() -> None:
-    assert accepted("audioProcessor.timeoutSeconds", 15) == 15
-    assert accepted("audioProcessor.timeoutSeconds", 900) == 900
+    assert SECTION.accepted("audioProcessor.timeoutSeconds", 15) == 15
+    assert SECTION.accepted("audioProcessor.timeoutSeconds", 900) == 900
     assert problems(at("audioProcessor.timeoutSeconds", 14)) == [
         "transcription.audioProcessor.timeoutSeconds = 14: at least 15: an utterance takes its own length, and the answer some time"
     ]

@@ -1,6 +1,5 @@
 """Voice Q&A's settings: the document's numbers by default, ranges that hold at their edges, and what a stack forbids."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,16 +8,16 @@ from pydantic import BaseModel, TypeAdapter
 from components.settings import VoiceQaSettings, load
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
 from handlers.voice_qa.lecture_environment import FORMATS, ValidatorEnvironment
+from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
 from tests.components.settings.test_loader import config, problems
 from tests.engine import FOUNDATION
 
-Range = tuple[float, float | None, str]
 ENDPOINT = "https://agent.example.com"
 PAGE = "https://app.example.com"
 RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
 OIDC = {**FOUNDATION, "identity": {"issuer": "https://login.example.com/", "audience": "us"}}
 DAYS = (1, 365, "an integer from 1 to 365")
-RANGES: dict[str, Range] = {
+RANGES: Ranges = {
     "load.questionsPerDay": (1, None, "an integer of at least 1"),
     "lectures.minSeconds": (1, 3_600, "an integer from 1 to 3600"),
     "lectures.maxSeconds": (60, 43_200, "an integer from 60 to 43200"),
@@ -59,8 +58,7 @@ RANGES: dict[str, Range] = {
         }.items()
     },
 }
-"""Least and most that is accepted, both included, and how a message says so."""
-ABOVE_NOTHING: dict[str, tuple[float | None, str]] = {
+ABOVE_NOTHING: AboveNothing = {
     "load.answerSeconds": (None, "a number above 0"),
     "load.piecesPerAnswer": (None, "a number above 0"),
     "load.connectedMinutes": (None, "a number above 0"),
@@ -68,7 +66,6 @@ ABOVE_NOTHING: dict[str, tuple[float | None, str]] = {
     "load.lectureMegabytes": (None, "a number above 0"),
     "alarms.answerSeconds": (None, "a number above 0"),
 }
-"""The most that is accepted; 0 is not."""
 RULED = {"queryWorker.timeoutSeconds"}
 """What depends on something else: it has a test below."""
 
@@ -86,48 +83,17 @@ def stack(changes: dict[str, Any], environment: str = "dev", **rest: Any) -> dic
     return config(OIDC, environment=environment, voiceQa=merged, **rest)
 
 
-def accepted(key: str, value: float) -> object:
-    found: Any = load(at(key, value), "dev").voice_qa.model_dump(by_alias=True)
-    for part in key.split("."):
-        found = found[part]
-    return found
-
-
-def step(allowed: str) -> float:
-    return 1 if "integer" in allowed else 0.01
+SECTION = Section("voiceQa", "voice_qa", at)
 
 
 @pytest.mark.parametrize("key", RANGES)
 def test_a_range_holds_at_its_edges(key: str) -> None:
-    least, most, allowed = RANGES[key]
-    for edge in (least, most):
-        if edge is not None:
-            assert accepted(key, edge) == edge
-    outside = [least - step(allowed), *([] if most is None else [most + step(allowed)])]
-    for value in outside:
-        assert problems(at(key, value)) == [f"voiceQa.{key} = {value}: allowed is {allowed}"]
+    SECTION.holds_at_its_edges(key, *RANGES[key])
 
 
 @pytest.mark.parametrize("key", ABOVE_NOTHING)
 def test_what_must_be_more_than_nothing_may_be_little(key: str) -> None:
-    most, allowed = ABOVE_NOTHING[key]
-    assert accepted(key, 0.1) == 0.1
-    assert problems(at(key, 0)) == [f"voiceQa.{key} = 0: allowed is {allowed}"]
-    if most is not None:
-        assert accepted(key, most) == most
-        assert problems(at(key, most + 0.01)) == [f"voiceQa.{key} = {most + 0.01}: allowed is {allowed}"]
-
-
-def numbers(model: type[BaseModel], before: str = "") -> Iterator[str]:
-    """The keys of all numbers, as a stack file writes them."""
-    for name, field in model.model_fields.items():
-        key = f"{before}{field.alias or name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from numbers(field.annotation, f"{key}.")
-        else:
-            schema = TypeAdapter(field.rebuild_annotation()).json_schema()
-            if {one.get("type") for one in schema.get("anyOf", [schema])} & {"integer", "number"}:
-                yield key
+    SECTION.may_be_little(key, *ABOVE_NOTHING[key])
 
 
 def test_every_number_has_its_range_listed_here() -> None:
