@@ -7,24 +7,8 @@ from typing import Any
 from components.blocks.context import Subsystem
 from components.settings import TranscriptionSettings
 from components.transcription import Transcription, TranscriptionArgs
-from tests.components.subsystem import ACCOUNT, Permission, made_by_aws, permissions, prefix, roles, variables
+from tests.components.subsystem import ACCOUNT, made_by_aws, prefix
 from tests.engine import Engine, Recorded, foundation_settings, scope
-
-__all__ = [
-    "ACCOUNT",
-    "API",
-    "CALLBACK",
-    "PREFIX",
-    "PROCESSOR",
-    "ROUTER",
-    "Permission",
-    "complete",
-    "permissions",
-    "plain",
-    "roles",
-    "transcription",
-    "variables",
-]
 
 PREFIX = prefix(Subsystem.TRANSCRIPTION)
 API = f"arn:aws:execute-api:{ACCOUNT}:a1b2c3/live"

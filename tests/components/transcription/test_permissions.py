@@ -2,17 +2,8 @@
 
 from fnmatch import fnmatchcase
 
-from tests.components.transcription.deployment import (
-    ACCOUNT,
-    API,
-    PREFIX,
-    PROCESSOR,
-    ROUTER,
-    Permission,
-    complete,
-    permissions,
-    roles,
-)
+from tests.components.subsystem import ACCOUNT, Permission, permissions, roles
+from tests.components.transcription.deployment import API, PREFIX, PROCESSOR, ROUTER, complete
 
 SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-sessions"
 LIVE = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-live"

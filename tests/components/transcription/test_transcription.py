@@ -8,8 +8,8 @@ from components.transcription.transcription import LOST_BECAUSE
 from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
 from handlers.transcription.messages import REQUESTS
 from local.values import UNKNOWN
+from tests.components.subsystem import ACCOUNT, variables
 from tests.components.transcription.deployment import (
-    ACCOUNT,
     CALLBACK,
     PREFIX,
     PROCESSOR,
@@ -17,7 +17,6 @@ from tests.components.transcription.deployment import (
     complete,
     plain,
     transcription,
-    variables,
 )
 from tests.engine import Recorded
 

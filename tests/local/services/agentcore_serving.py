@@ -1,6 +1,5 @@
 """The local agent in a thread of its own, audio that it can fetch, and questions about it."""
 
-import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ import imageio_ffmpeg
 from handlers.voice_qa.agent import Lecture, Question, SpokenQuery, Turn, WrittenQuery, opaque
 from local.services.agentcore import PER_MINUTE, serve
 from local.services.tones import speech
+from tests.local.services.threads import PATIENCE, served
 
 RATE = 16000
-PATIENCE = 20.0
-"""Seconds until a test gives up; nothing waits for as long."""
 ENCODINGS = {
     "mp3": ("-f", "mp3"),
     "mp4": ("-f", "mp4"),
@@ -39,28 +37,8 @@ LECTURE = (
 @contextlib.contextmanager
 def answering(per_minute: int = PER_MINUTE) -> Iterator[str]:
     """A local agent, and its endpoint."""
-    loop = asyncio.new_event_loop()
-    ready, stop = threading.Event(), asyncio.Event()
-    ports: list[int] = []
-
-    async def main() -> None:
-        async with serve(per_minute=per_minute, word_seconds=0) as port:
-            ports.append(port)
-            ready.set()
-            await stop.wait()
-
-    def served() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(main())
-
-    thread = threading.Thread(target=served, name="agent")
-    thread.start()
-    try:
-        assert ready.wait(PATIENCE)
-        yield f"http://127.0.0.1:{ports[0]}"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(PATIENCE)
+    with served(serve(per_minute=per_minute, word_seconds=0), "agent") as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """The local Transcribe in a thread of its own, and what tests of it and of its client share."""
 
-import asyncio
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from subprocess import PIPE, run
@@ -15,10 +13,9 @@ from botocore.credentials import Credentials
 from handlers.transcription.signing import Encoding, StreamRequest, presigned_url
 from handlers.transcription.transcribe import Stream
 from local.services.transcribe import SILENCE_SECONDS, serve
+from tests.local.services.threads import PATIENCE, served
 
 RATE = 16000
-PATIENCE = 20.0
-"""Seconds until a test gives up; nothing waits for as long."""
 SAMPLES = {
     "pcm": ("-f", "s16le"),
     "flac": ("-f", "flac"),
@@ -29,28 +26,8 @@ SAMPLES = {
 @contextlib.contextmanager
 def listening(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
     """A local Transcribe, and its endpoint."""
-    loop = asyncio.new_event_loop()
-    ready, stop = threading.Event(), asyncio.Event()
-    ports: list[int] = []
-
-    async def main() -> None:
-        async with serve(silence_seconds=silence_seconds) as port:
-            ports.append(port)
-            ready.set()
-            await stop.wait()
-
-    def served() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(main())
-
-    thread = threading.Thread(target=served, name="transcribe")
-    thread.start()
-    try:
-        assert ready.wait(PATIENCE)
-        yield f"ws://127.0.0.1:{ports[0]}"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(PATIENCE)
+    with served(serve(silence_seconds=silence_seconds), "transcribe") as port:
+        yield f"ws://127.0.0.1:{port}"
 
 
 def address(endpoint: str, encoding: Encoding = "pcm", *, stabilised: bool = True, language: str = "en-US") -> str:

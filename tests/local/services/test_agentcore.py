@@ -34,13 +34,13 @@ from local.services.tones import Pause, Word
 from tests.local.services.agentcore_serving import (
     ENCODINGS,
     LECTURE,
-    PATIENCE,
     Shelf,
     answering,
     question,
     recorded,
     shelf,
 )
+from tests.local.services.threads import PATIENCE
 
 pytestmark = pytest.mark.media
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,7 +12,6 @@ from local.services.tones import SENTENCE_END, silence, speech
 from local.services.transcribe import MAX_CHUNK
 from local.services.transcribe_faults import Fault
 from tests.local.services.listening import (
-    PATIENCE,
     RATE,
     Result,
     address,
@@ -22,6 +21,7 @@ from tests.local.services.listening import (
     rest,
     results,
 )
+from tests.local.services.threads import PATIENCE
 
 SENTENCE = ("hello", "world", "this", "is", "a", "live", "test")
 

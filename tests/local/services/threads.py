@@ -1,0 +1,37 @@
+"""A local service in a thread and a loop of its own."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+
+PATIENCE = 20.0
+"""Seconds until a test gives up; nothing waits for as long."""
+
+
+@contextlib.contextmanager
+def served(service: AbstractAsyncContextManager[int], name: str) -> Iterator[int]:
+    """Serves until the end of the block; the port."""
+    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), asyncio.Event()
+    ports: list[int] = []
+
+    async def main() -> None:
+        async with service as port:
+            ports.append(port)
+            ready.set()
+            await stop.wait()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+
+    thread = threading.Thread(target=run, name=name)
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE)
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(PATIENCE)
