@@ -75,9 +75,10 @@ class Recorded:
         self.graph = graph
 
     def all(self, kind: str) -> list[Resource]:
-        """Every resource of a kind: `sqs.Queue`."""
+        """Every resource of a kind, `sqs.Queue`, by name: the order of registration is not the program's to say."""
         module, _, name = kind.partition(".")
-        return [one for one in self.graph if one.type.startswith(f"aws:{module}/") and one.kind == name]
+        found = (one for one in self.graph if one.type.startswith(f"aws:{module}/") and one.kind == name)
+        return sorted(found, key=lambda one: one.name)
 
     def one(self, kind: str, name: str = "") -> Resource:
         """The one resource of a kind (whose Pulumi name contains `name`)."""
