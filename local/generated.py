@@ -6,6 +6,7 @@ Made from the models and records themselves; a test fails when a committed file 
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -18,7 +19,7 @@ from guardrails.pricing import cost_doc
 from handlers.common.messages import Message
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
-from local import ROOT
+from local import ROOT, message_examples
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -58,20 +59,32 @@ def frontend_schema() -> dict[str, Any]:
 
 def transcription_schema() -> dict[str, Any]:
     """What a client and transcription's WebSocket API say to each other."""
-    return _messages("transcription", "handlers/transcription/messages.py", messages.REQUESTS, messages.RESPONSES)
+    said = _Said(messages.REQUESTS, messages.RESPONSES, message_examples.TRANSCRIPTION)
+    return _messages("transcription", "handlers/transcription/messages.py", said)
 
 
 def voice_qa_schema() -> dict[str, Any]:
     """What a client and voice Q&A's WebSocket API say to each other."""
-    return _messages("voice-qa", "handlers/voice_qa/protocol.py", protocol.REQUESTS, protocol.RESPONSES)
+    said = _Said(protocol.REQUESTS, protocol.RESPONSES, message_examples.VOICE_QA)
+    return _messages("voice-qa", "handlers/voice_qa/protocol.py", said)
 
 
-def _messages(
-    subsystem: str, source: str, requests: Mapping[str, type[Message]], responses: Sequence[type[Message]]
-) -> dict[str, Any]:
-    said: list[tuple[type[Message], JsonSchemaMode]] = [(one, "validation") for one in requests.values()]
-    said += [(one, "serialization") for one in responses]
+@dataclass(frozen=True)
+class _Said:
+    requests: Mapping[str, type[Message]]
+    responses: Sequence[type[Message]]
+    examples: Sequence[Message]
+
+
+def _messages(subsystem: str, source: str, given: _Said) -> dict[str, Any]:
+    said: list[tuple[type[Message], JsonSchemaMode]] = [(one, "validation") for one in given.requests.values()]
+    said += [(one, "serialization") for one in given.responses]
     _, schema = models_json_schema(said)
+    for name, examples in message_examples.by_model(given.examples).items():
+        schema["$defs"][name] |= {"examples": examples}
+    for definition in schema["$defs"].values():
+        if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
+            definition["required"] = ["type", *definition.get("required", ())]  # it has a default, and is always sent
     return {
         "$schema": DIALECT,
         "title": f"Messages of the WebSocket API of {subsystem}",

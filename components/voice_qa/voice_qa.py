@@ -198,6 +198,7 @@ class VoiceQa(pulumi.ComponentResource):
                     "s3_bucket": self.audio.name,
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
+                    "max_query_bytes": int(settings.audio.max_query_megabytes * MEGABYTE),
                     "agentcore_endpoint": str(agent.endpoint) if agent.mode is Mode.HTTP and agent.endpoint else None,
                     "agentcore_runtime_arn": agent.runtime_arn if agent.mode is Mode.BEDROCK else None,
                     "agentcore_qualifier": agent.qualifier,

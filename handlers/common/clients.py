@@ -25,3 +25,19 @@ LIVE_CONFIG = Config(
     max_pool_connections=WORKERS,
 )
 """Where somebody is listening: what does not answer at once is too late in any case."""
+
+
+def signing(*, accelerated: bool = False) -> Config:
+    """What a client of S3 needs that signs addresses for others.
+
+    They name the bucket's own Region, or the nearest edge: the global one would answer a form with a redirect. And
+    they are signed as buckets with a key of their own take it.
+    """
+    return Config(
+        signature_version="s3v4",
+        s3={
+            "addressing_style": "virtual",
+            "us_east_1_regional_endpoint": "regional",
+            "use_accelerate_endpoint": accelerated,
+        },
+    )

@@ -99,6 +99,6 @@ def _parsed(query_id: str, data: bytes) -> tuple[Piece, ...]:
     except (ValidationError, ValueError):
         raise NotKept from None
     in_order = all(one.number == place and one.query_id == query_id for place, one in enumerate(pieces))
-    if not in_order or len(formats) > 1:
+    if not in_order or len(formats) > 1 or len({one.attempt for one in pieces}) > 1:
         raise NotKept
     return pieces

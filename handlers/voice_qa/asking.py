@@ -14,7 +14,8 @@ from handlers.common.logging import EventLog
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import Code, Query, QueryAccepted
-from handlers.voice_qa.records import MOST_CALLS, Allowance, Question, Status, allowance_key, query_key
+from handlers.voice_qa.records import MOST_CALLS, Allowance, Place, Question, Status, allowance_key, query_key
+from handlers.voice_qa.unanswerable import Unanswerable
 from handlers.voice_qa.uploading import is_own_query
 
 COUNTED_MS = 15 * 60 * 1000
@@ -74,7 +75,7 @@ class Asking:
     def ask(self, caller: Caller, message: Query) -> QueryAccepted:
         """A question, perhaps asked before."""
         _check(caller, message)
-        self._lectures.check_ready(message.lecture_id)
+        self._check_lecture(message.lecture_id)
         now_ms = self._clock_ms()
         new = Question(
             lecture_id=message.lecture_id,
@@ -82,8 +83,7 @@ class Asking:
             audio_key=message.audio_key,
             text=message.text,
             language=message.language,
-            connection=caller.connection,
-            resume_from=message.resume_from,
+            place=Place(connection=caller.connection, attempt=message.attempt, resume_from=message.resume_from),
             asked_ms=now_ms,
         )
 
@@ -107,6 +107,12 @@ class Asking:
         if worker_needed:
             self._send(Call(caller.identity, message.query_id), now_ms)
         return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=known)
+
+    def _check_lecture(self, lecture_id: str) -> None:
+        try:
+            self._lectures.ready(lecture_id)
+        except Unanswerable as error:
+            raise HandlerError(error.code, error.message, 404 if error.code is Code.LECTURE_UNKNOWN else 409) from None
 
     def _count(self, identity: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._limits.at_once, self._limits.per_hour

@@ -17,6 +17,8 @@ class StoreEnvironment(HandlerEnvironment):
     dynamodb_table: str
     session_days: Annotated[int, Field(ge=1, le=365)] = 7
     """Days that a session, and what belongs to it, is kept after its last turn."""
+    max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
+    """Of a spoken question."""
 
 
 class SocketEnvironment(StoreEnvironment):
@@ -30,7 +32,6 @@ class SocketEnvironment(StoreEnvironment):
     url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
     accelerated: bool = False
     """Whether forms lead to the nearest edge location."""
-    max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
     lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20
     """Lectures of one identity, where guests may upload them."""

@@ -8,9 +8,9 @@ A post that failed may have arrived: its message is posted again, and its number
 """
 
 import base64
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +19,7 @@ from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.voice_qa import agent
 from handlers.voice_qa.protocol import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
+from handlers.voice_qa.records import Place
 
 MAX_CHARACTERS = 16_000
 """Of one message: JSON takes six bytes for one at most, so that it stays below 100 KB. API Gateway takes 128 KB."""
@@ -29,14 +30,6 @@ MAX_PIECES = 100_000
 LOOK_MS = 2_000
 """How often it is looked who listens; how long nothing is posted after a post that failed."""
 LAST_TRIES = 3
-
-
-@dataclass(frozen=True)
-class Place:
-    """Who listens, and from which number on."""
-
-    connection: str
-    resume_from: int
 
 
 class _Posted(Enum):
@@ -51,6 +44,7 @@ class Forwarder:
     def __init__(
         self,
         query_id: str,
+        attempt: int,
         place: Place,
         *,
         connections: Connections,
@@ -62,6 +56,7 @@ class Forwarder:
     ) -> None:
         """`look` reads who listens now; `messages` are there already, of an answer that is whole."""
         self._query_id = query_id
+        self._attempt = attempt
         self._connections = connections
         self._look = look
         self._clock_ms = clock_ms
@@ -74,7 +69,7 @@ class Forwarder:
 
     def send(self, piece: agent.Piece) -> None:
         """One piece more."""
-        cut = _cut(self._query_id, len(self.messages), piece)
+        cut = list(_cut(self._query_id, self._attempt, len(self.messages), piece))
         if len(self.messages) + len(cut) > MAX_PIECES:
             raise agent.AgentFailed(agent.AgentCode.TOO_MUCH)
         self.messages += cut
@@ -145,35 +140,29 @@ class Forwarder:
 
     def _go(self, place: Place) -> None:
         self._place = place
-        self._next = place.resume_from
+        self._next = place.first(self._attempt)
         self._listening = bool(place.connection)
 
 
-def _cut(query_id: str, number: int, piece: agent.Piece) -> list[Piece]:
+def _cut(query_id: str, attempt: int, number: int, piece: agent.Piece) -> Iterator[Piece]:
     """A piece as messages that can be posted, numbered from `number` on.
 
     What can be joined is cut into several. A quote and a transcript are each one message: their end goes.
     """
+
+    def numbered(place: int) -> dict[str, Any]:
+        return {"query_id": query_id, "attempt": attempt, "number": number + place}
+
     match piece:
         case agent.TextPiece(text):
-            texts = (text[start : start + MAX_CHARACTERS] for start in range(0, len(text), MAX_CHARACTERS))
-            return [
-                TextPiece(query_id=query_id, number=place, text=part) for place, part in enumerate(texts, start=number)
-            ]
+            for place, start in enumerate(range(0, len(text), MAX_CHARACTERS)):
+                yield TextPiece(**numbered(place), text=text[start : start + MAX_CHARACTERS])
         case agent.AudioPiece(audio, kind):
-            starts = range(0, len(audio), MAX_AUDIO)
-            return [
-                AudioPiece(
-                    query_id=query_id,
-                    number=number + place,
-                    audio=base64.b64encode(audio[start : start + MAX_AUDIO]).decode(),
-                    format=kind.value,
-                    more=start != starts[-1],
-                )
-                for place, start in enumerate(starts)
-            ]
+            for place, start in enumerate(range(0, len(audio), MAX_AUDIO)):
+                part = audio[start : start + MAX_AUDIO]
+                more = start + MAX_AUDIO < len(audio)
+                yield AudioPiece(**numbered(place), audio=base64.b64encode(part).decode(), format=kind.value, more=more)
         case agent.CitationPiece(start_ms, end_ms, quote):
-            where = {"start_ms": start_ms, "end_ms": end_ms}
-            return [CitationPiece(query_id=query_id, number=number, quote=quote[:MAX_CHARACTERS], **where)]
+            yield CitationPiece(**numbered(0), start_ms=start_ms, end_ms=end_ms, quote=quote[:MAX_CHARACTERS])
         case agent.TranscriptPiece(text):
-            return [TranscriptPiece(query_id=query_id, number=number, text=text[:MAX_CHARACTERS])]
+            yield TranscriptPiece(**numbered(0), text=text[:MAX_CHARACTERS])

@@ -4,25 +4,21 @@ It decides whether a question can be asked at all. Addresses of audio are presig
 the lecture: the one that was validated.
 """
 
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from handlers.common.versioned import texts
 from handlers.voice_qa import agent
 from handlers.voice_qa.conversation import Conversations, told
 from handlers.voice_qa.environment import QUERIES
-from handlers.voice_qa.lectures import LectureStatus
+from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import Code
-from handlers.voice_qa.records import Question, conversation_key, lecture_key
+from handlers.voice_qa.records import Question, conversation_key
+from handlers.voice_qa.unanswerable import Unanswerable
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
 
-MAX_QUERY_BYTES = 10_000_000
 URL_SECONDS = 900
 """As long as an invocation may take."""
 NOT_FOUND = "404"
@@ -38,30 +34,25 @@ FORMATS = {
     "audio/flac": "flac",
 }
 """Content types that may be uploaded, as agents name them."""
-_LENGTH = re.compile(r"[0-9]{1,12}")
-
-
-class Unanswerable(Exception):
-    """The question cannot be put to an agent; why is for the client."""
-
-    def __init__(self, code: Code, message: str, *, retryable: bool = False) -> None:
-        super().__init__(code.value)
-        self.code = code
-        self.message = message
-        self.retryable = retryable
 
 
 class Materials:
     """Looks up what an agent is told."""
 
     def __init__(
-        self, dynamodb: "DynamoDBClient", s3: "S3Client", conversations: Conversations, *, table: str, bucket: str
+        self,
+        lectures: LectureLookup,
+        s3: "S3Client",
+        conversations: Conversations,
+        *,
+        bucket: str,
+        max_query_bytes: int,
     ) -> None:
-        self._dynamodb = dynamodb
+        self._lectures = lectures
         self._s3 = s3
         self._conversations = conversations
-        self._table = table
         self._bucket = bucket
+        self._max_query_bytes = max_query_bytes
 
     def question(self, identity: str, query_id: str, asked: Question) -> agent.Question:
         """All that an agent is told; raises Unanswerable."""
@@ -78,20 +69,9 @@ class Materials:
         )
 
     def _lecture(self, lecture_id: str) -> agent.Lecture:
-        item = self._item(lecture_id)
-        if not item:
-            raise Unanswerable(Code.LECTURE_UNKNOWN, "There is no such lecture.")
-        status, duration = item.get("status", {}).get("S"), item.get("duration_ms", {}).get("N", "")
-        if status == LectureStatus.REJECTED:
-            raise Unanswerable(Code.LECTURE_REJECTED, "This lecture's recording could not be used.")
-        if status != LectureStatus.READY or not _LENGTH.fullmatch(duration):
-            raise Unanswerable(Code.LECTURE_NOT_READY, "This lecture is not ready yet.", retryable=True)
-        url = self._url(item["object_key"]["S"], VersionId=item["version_id"]["S"])
-        return agent.Lecture(lecture_id, url, item["format"]["S"], int(duration))
-
-    def _item(self, lecture_id: str) -> Mapping[str, Any]:
-        key = texts(lecture_key(lecture_id))
-        return self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        ready = self._lectures.ready(lecture_id)
+        url = self._url(ready.key, VersionId=ready.version_id)
+        return agent.Lecture(lecture_id, url, ready.format, ready.duration_ms)
 
     def _query(self, identity: str, asked: Question) -> agent.SpokenQuery | agent.WrittenQuery:
         if asked.audio_key is not None:
@@ -111,8 +91,9 @@ class Materials:
             raise Unanswerable(Code.AUDIO_MISSING, "The audio was not uploaded yet.", retryable=True) from None
         if not head["ContentLength"]:
             raise Unanswerable(Code.AUDIO_EMPTY, "The audio is empty.")
-        if head["ContentLength"] > MAX_QUERY_BYTES:
-            raise Unanswerable(Code.AUDIO_TOO_LARGE, f"The audio is too large: {MAX_QUERY_BYTES} bytes are allowed.")
+        if head["ContentLength"] > self._max_query_bytes:
+            allowed = f"{self._max_query_bytes} bytes are allowed"
+            raise Unanswerable(Code.AUDIO_TOO_LARGE, f"The audio is too large: {allowed}.")
         kind = FORMATS.get(head.get("ContentType", "").partition(";")[0].strip().lower())
         if kind is None:
             raise Unanswerable(Code.QUERY_FAILED, "The audio is of a kind that is not taken.")

@@ -59,8 +59,10 @@ class Query(Request):
     audio_key: Annotated[str, StringConstraints(max_length=300)] | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)] | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")] = "en-US"
+    attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """The attempt at an answer that `resumeFrom` counts in, as its pieces say."""
     resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """The first piece that the client has not got yet."""
+    """The first piece that the client has not got yet. Of another attempt everything comes, from 0."""
 
 
 class Ping(Request):
@@ -98,9 +100,13 @@ class Pong(Answer):
 
 
 class Piece(Message):
-    """Base of the pieces of an answer: numbered without gaps, in order."""
+    """Base of the pieces of an answer: numbered without gaps, in order.
+
+    An answer that breaks may begin anew, as a higher attempt: pieces of lower ones are put by then.
+    """
 
     query_id: QueryId
+    attempt: int
     number: int
 
 
@@ -142,6 +148,7 @@ class Answered(Message):
 
     type: Literal["answered"] = "answered"
     query_id: QueryId
+    attempt: int
     pieces: int
     audio_url: str | None = None
 

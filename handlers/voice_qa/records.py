@@ -60,6 +60,21 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class Place(State):
+    """Where an answer is heard, and from which piece on."""
+
+    connection: str = ""
+    attempt: int = 1
+    """The attempt at an answer that `resume_from` counts in."""
+    resume_from: int = 0
+    times: int = 0
+    """How often was asked: so that the same wish, said again, is one."""
+
+    def first(self, attempt: int) -> int:
+        """The first piece that is wanted of an attempt: all of one that was not heard."""
+        return self.resume_from if attempt == self.attempt else 0
+
+
 class Question(State):
     """One question, and who listens to its answer."""
 
@@ -69,9 +84,9 @@ class Question(State):
     audio_key: str | None = None
     text: str | None = None
     language: str = "en-US"
-    connection: str = ""
-    resume_from: int = 0
-    """The first piece that this connection wants."""
+    place: Place = Place()
+    attempt: int = 0
+    """How often an answer was begun."""
     running_until_ms: int = 0
     """Whoever works on it has gone by then."""
     pieces: int = 0
@@ -87,21 +102,22 @@ class Question(State):
         lost = self.status is Status.RUNNING and self.running_until_ms <= now_ms
         again = self.status is Status.NEW or lost or (self.status is Status.FAILED and self.retryable)
         called = self.calls < MOST_CALLS and (again or self.status in {Status.ACCEPTED, Status.ANSWERED})
-        calls = self.calls + called
-        if again and called:
-            begun = new.model_copy(
-                update={"status": Status.ACCEPTED, "session": self.session or new.session, "calls": calls}
-            )
-            return self.model_copy(update=begun.model_dump()), True
-        listening = {"connection": new.connection, "resume_from": new.resume_from, "calls": calls}
-        return self.model_copy(update=listening), called
+        listening = {
+            "place": new.place.model_copy(update={"times": self.place.times + 1}),
+            "calls": self.calls + called,
+        }
+        if not (again and called):
+            return self.model_copy(update=listening), called
+        kept = {"status": Status.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
+        return self.model_copy(update=dict(new) | kept | listening), True
 
     def begun(self, now_ms: int, until_ms: int) -> tuple[Self, bool]:
         """A worker begins; false where another works on it, or nothing is to be done."""
         waiting = self.status is Status.ACCEPTED or (self.status is Status.RUNNING and self.running_until_ms <= now_ms)
         if not waiting:
             return self, False
-        return self.model_copy(update={"status": Status.RUNNING, "running_until_ms": until_ms}), True
+        running = {"status": Status.RUNNING, "running_until_ms": until_ms, "attempt": self.attempt + 1}
+        return self.model_copy(update=running), True
 
     def answered(self, pieces: int, *, has_audio: bool) -> Self:
         """The answer is whole and kept."""

@@ -9,10 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.config import Config
-
 from handlers.common import ulid
-from handlers.common.clients import LIVE_CONFIG
 from handlers.common.errors import HandlerError
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.environment import LECTURES, QUERIES
@@ -22,19 +19,6 @@ from handlers.voice_qa.records import Allowance, allowance_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
-
-
-def signing_config(*, accelerated: bool) -> Config:
-    """Addresses name the bucket's own Region, or the nearest edge: the global one would answer a form with a redirect."""
-    config = Config(
-        signature_version="s3v4",
-        s3={
-            "addressing_style": "virtual",
-            "us_east_1_regional_endpoint": "regional",
-            "use_accelerate_endpoint": accelerated,
-        },
-    )
-    return LIVE_CONFIG.merge(config)
 
 
 @dataclass(frozen=True)
@@ -63,7 +47,7 @@ class Uploads:
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        """`client` is made with `signing_config`; `new_id` gives ULIDs."""
+        """`client` is made with `signing`; `new_id` gives ULIDs."""
         self._client = client
         self._bucket = bucket
         self._lectures = lectures

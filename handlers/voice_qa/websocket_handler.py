@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.clients import LIVE_CONFIG
+from handlers.common.clients import LIVE_CONFIG, signing
 from handlers.common.errors import HandlerError, http_error
 from handlers.common.logging import EventLog
 from handlers.common.messages import Answer, Request
@@ -28,7 +28,7 @@ from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.protocol import REQUESTS, Code, Ping, Pong, Query, Upload
 from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Connection, connection_key
-from handlers.voice_qa.uploading import UploadLimits, Uploads, signing_config
+from handlers.voice_qa.uploading import UploadLimits, Uploads
 
 PROTOCOL = "polyphony.voice-qa.v1"
 OFFER = "sec-websocket-protocol"
@@ -128,7 +128,7 @@ def _handler() -> SocketHandler:
         )
 
     uploads = Uploads(
-        session.client("s3", config=signing_config(accelerated=environment.accelerated)),
+        session.client("s3", config=LIVE_CONFIG.merge(signing(accelerated=environment.accelerated))),
         environment.s3_bucket,
         lectures,
         limits=UploadLimits(

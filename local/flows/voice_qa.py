@@ -192,7 +192,8 @@ class Listener:
         if heard is None or message["type"] == "queryAccepted":
             return
         if "number" in message:
-            heard.pieces.append(message)
+            # An answer that began anew takes the place of what was heard of it.
+            heard.pieces = [one for one in heard.pieces if one["attempt"] >= message["attempt"]] + [message]
         else:
             heard.end = message
 

@@ -1,11 +1,16 @@
 """The generated schemas are fresh, valid, and accept exactly what the committed stack files say."""
 
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from handlers.common.messages import Message
+from handlers.transcription import messages
+from handlers.voice_qa import protocol
 from local import ROOT, generated, stack_files
 
 
@@ -16,6 +21,45 @@ def test_the_committed_schemas_are_fresh() -> None:
 @pytest.mark.parametrize("path", sorted(generated.SCHEMAS))
 def test_a_generated_schema_is_a_schema(path: str) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads((ROOT / path).read_text()))
+
+
+def examples() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, make in generated.SCHEMAS.items():
+        for name, definition in json.loads(make()).get("$defs", {}).items():
+            yield from ((path, name, one) for one in definition.get("examples", ()))
+
+
+@pytest.mark.parametrize(("path", "name", "example"), list(examples()))
+def test_an_example_is_the_message_that_it_is_an_example_of_and_no_other(
+    path: str, name: str, example: dict[str, Any]
+) -> None:
+    schema = json.loads((ROOT / path).read_text())
+    jsonschema.validate(example, schema)
+    fits = jsonschema.Draft202012Validator({**schema, "oneOf": [{"$ref": f"#/$defs/{name}"}]})
+    assert fits.is_valid(example)
+
+
+@pytest.mark.parametrize("path", ["docs/transcription.schema.json", "docs/voice-qa.schema.json"])
+def test_every_message_has_an_example(path: str) -> None:
+    schema = json.loads((ROOT / path).read_text())
+    names = [one["$ref"].rpartition("/")[2] for one in schema["oneOf"]]
+    assert [name for name in names if not schema["$defs"][name].get("examples")] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "requests"),
+    [
+        ("docs/transcription.schema.json", messages.REQUESTS),
+        ("docs/voice-qa.schema.json", protocol.REQUESTS),
+    ],
+)
+def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Mapping[str, type[Message]]) -> None:
+    taken = [
+        requests[example["action"]].model_validate(example)
+        for where, _, example in examples()
+        if where == path and "action" in example
+    ]
+    assert {type(one) for one in taken} == set(requests.values())
 
 
 @pytest.mark.parametrize("stack", stack_files.stacks())

@@ -11,13 +11,15 @@ from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa import agent
+from handlers.voice_qa.answering import Answering, Outcome
 from handlers.voice_qa.answers import Answers
 from handlers.voice_qa.conversation import Conversations
+from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.materials import Materials
-from handlers.voice_qa.query_worker import Outcome, Worker
-from handlers.voice_qa.records import Allowance, Question, allowance_key, conversation_key, query_key
+from handlers.voice_qa.query_worker import Worker
+from handlers.voice_qa.records import Allowance, Place, Question, allowance_key, conversation_key, query_key
 from tests.handlers.transcription.stage import Clients, Clock
-from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, Stage
+from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, Stage, put_lecture
 
 IDENTITY, QUERY, SESSION = "us-east-1:canary-guest", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
 LECTURE = "01M7W8GQNQY865WCQPRM59D2J8"
@@ -25,6 +27,7 @@ AUDIO_KEY = f"queries/{IDENTITY}/canary.webm"
 LECTURE_KEY = f"lectures/{LECTURE}/canary.mp3"
 WORDS = "What is the canary?"
 REMAINING_MS = 900_000
+MAX_QUERY_BYTES = 1_000
 
 Step = agent.Piece | Exception | Callable[[], object]
 """What the agent says, how it fails, or what happens meanwhile."""
@@ -91,7 +94,11 @@ class Listeners(Clients):
 
     def numbers(self, connection_id: str) -> list[int]:
         """Numbers of the pieces that one was sent, in order."""
-        return [one["number"] for one in self.inbox.get(connection_id, []) if "number" in one]
+        return [number for _, number in self.pieces(connection_id)]
+
+    def pieces(self, connection_id: str) -> list[tuple[int, int]]:
+        """Attempts and numbers of the pieces that one was sent, in order."""
+        return [(one["attempt"], one["number"]) for one in self.inbox.get(connection_id, []) if "number" in one]
 
 
 @dataclass
@@ -115,31 +122,36 @@ class Desk:
     @cached_property
     def worker(self) -> Worker:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
-        return Worker(
-            self.items,
-            Materials(self.dynamodb, self.s3, self.conversations, table=TABLE, bucket=BUCKET),
+        log = EventLog("DEBUG")
+        answering = Answering(
+            Materials(
+                LectureLookup(self.dynamodb, TABLE),
+                self.s3,
+                self.conversations,
+                bucket=BUCKET,
+                max_query_bytes=MAX_QUERY_BYTES,
+            ),
             self.conversations,
             self.answers,
             self.clients,
             agent=self.agent,
             clock_ms=self.clock,
             pause=self.paused.append,
-            log=EventLog("DEBUG"),
+            log=log,
         )
+        return Worker(self.items, answering, log)
 
     def lecture(self, **attributes: str | int) -> None:
         """The lecture's item, and its recording."""
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
-        plain = {"status": "ready", "format": "mp3", "duration_ms": 60_000, "object_key": LECTURE_KEY, **attributes}
-        item = {name: {"N": str(one)} if isinstance(one, int) else {"S": one} for name, one in plain.items()}
-        key = {"sessionId": {"S": f"lecture#{LECTURE}"}, "lectureId": {"S": LECTURE}}
-        self.dynamodb.put_item(TableName=TABLE, Item={**key, **item, "version_id": {"S": version}})
+        put_lecture(self.dynamodb, LECTURE, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
 
-    def asks(self, connection: str = "c1", resume_from: int = 0, **asked: Any) -> bool:
+    def asks(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **asked: Any) -> bool:
         """The guest asks, or asks again; whether a worker is to be called."""
         plain = {"lecture_id": LECTURE, "session": SESSION, "asked_ms": self.clock.now_ms}
         words = {} if "audio_key" in asked else {"text": WORDS}
-        new = Question(connection=connection, resume_from=resume_from, **plain | words | asked)
+        place = Place(connection=connection, attempt=attempt, resume_from=resume_from)
+        new = Question(place=place, **plain | words | asked)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance, allowance_key(IDENTITY), lambda one: one.taken(QUERY, self.clock.now_ms, until_ms, 2, 60)

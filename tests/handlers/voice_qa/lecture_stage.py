@@ -117,3 +117,18 @@ def staged() -> Iterator[Stage]:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("sessionId", "lectureId")],
         )
         yield Stage(s3, dynamodb)
+
+
+def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:
+    """A lecture's item as the validator leaves it, unless told otherwise."""
+    plain = {
+        "status": "ready",
+        "format": "mp3",
+        "duration_ms": 60_000,
+        "object_key": f"lectures/{lecture_id}/a.mp3",
+        "version_id": "v1",
+        **attributes,
+    }
+    key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+    item = {name: {"N": str(one)} if isinstance(one, int) else {"S": one} for name, one in plain.items()}
+    dynamodb.put_item(TableName=TABLE, Item={**key, **item})

@@ -11,15 +11,16 @@ from typing import Any
 import boto3
 import pytest
 
+from handlers.common.clients import LIVE_CONFIG, signing
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.asking import Asking, AskingLimits, Call
 from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.records import TTL_ATTRIBUTE, Allowance, Question, allowance_key, query_key
-from handlers.voice_qa.uploading import UploadLimits, Uploads, signing_config
+from handlers.voice_qa.uploading import UploadLimits, Uploads
 from handlers.voice_qa.websocket_handler import SocketHandler
-from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, staged
+from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, put_lecture, staged
 
 START_MS = 1_760_000_000_000
 POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
@@ -35,7 +36,7 @@ UPLOADS = UploadLimits(
 @cache
 def _s3() -> Any:
     """Made once: most of a test's time would be its."""
-    return boto3.client("s3", config=signing_config(accelerated=False))
+    return boto3.client("s3", config=LIVE_CONFIG.merge(signing()))
 
 
 @dataclass
@@ -110,9 +111,7 @@ class Scene:
 
     def lecture(self, lecture_id: str = LECTURE, **attributes: str) -> None:
         """Writes a lecture's item."""
-        key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-        item = {**key, **{name: {"S": value} for name, value in attributes.items()}}
-        self.dynamodb.put_item(TableName=TABLE, Item=item)
+        put_lecture(self.dynamodb, lecture_id, **attributes)
 
     def question(self, query_id: str = "question-1", identity: str = ANN) -> Question:
         return self.items.read(Question, query_key(identity, query_id))
@@ -151,5 +150,5 @@ def scened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with staged() as stage:
         scene = Scene(stage.dynamodb)
-        scene.lecture(status="ready")
+        scene.lecture()
         yield scene

@@ -16,11 +16,11 @@ from tests.handlers.voice_qa.lecture_stage import BUCKET, Stage
 
 WHO, QUERY = "us-east-1:guest", "query-number-1"
 NAME = f"responses/{WHO}/{QUERY}"
-LINE: dict[str, Any] = {"type": "text", "queryId": QUERY, "number": 0, "text": "a"}
+LINE: dict[str, Any] = {"type": "text", "queryId": QUERY, "attempt": 1, "number": 0, "text": "a"}
 
 
 def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
-    return AudioPiece(query_id=QUERY, number=number, audio=base64.b64encode(data).decode(), format=kind)
+    return AudioPiece(query_id=QUERY, attempt=1, number=number, audio=base64.b64encode(data).decode(), format=kind)
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[
     for number, (kind, value) in enumerate(contents):
         match kind:
             case "text":
-                made.append(TextPiece(query_id=QUERY, number=number, text=value))
+                made.append(TextPiece(query_id=QUERY, attempt=1, number=number, text=value))
             case "transcript":
-                made.append(TranscriptPiece(query_id=QUERY, number=number, text=value))
+                made.append(TranscriptPiece(query_id=QUERY, attempt=1, number=number, text=value))
             case "citation":
-                made.append(CitationPiece(query_id=QUERY, number=number, start_ms=0, end_ms=1, quote=value))
+                made.append(CitationPiece(query_id=QUERY, attempt=1, number=number, start_ms=0, end_ms=1, quote=value))
             case _:
                 made.append(audio(number, value))
     answers.keep(WHO, QUERY, made)
@@ -79,7 +79,7 @@ def test_the_spoken_answer_is_one_file(
 
 
 def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
-    pieces = [TextPiece(query_id=QUERY, number=0, text="a")]
+    pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.keep(WHO, QUERY, pieces)
     assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
     assert answers.audio_url(WHO, QUERY, pieces) is None

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from handlers.common.logging import EventLog
 from handlers.voice_qa import agent, forwarding
 from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
-from handlers.voice_qa.forwarding import LAST_TRIES, MAX_AUDIO, MAX_CHARACTERS, Forwarder, Place
+from handlers.voice_qa.forwarding import LAST_TRIES, MAX_AUDIO, MAX_CHARACTERS, Forwarder
 from handlers.voice_qa.protocol import Answered
+from handlers.voice_qa.records import Place
 from tests.handlers.transcription.stage import Clock
 from tests.handlers.voice_qa.desk import Listeners
 
 QUERY = "query-number-1"
-LAST = Answered(query_id=QUERY, pieces=1)
-FIRST = Place("c1", 0)
+LAST = Answered(query_id=QUERY, attempt=1, pieces=1)
+FIRST = Place(connection="c1", resume_from=0)
 REFUSED = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
 LATE = ReadTimeoutError(endpoint_url="https://canary")
 
@@ -38,6 +39,7 @@ class Line:
     def __post_init__(self) -> None:
         self.forwarder = Forwarder(
             QUERY,
+            1,
             self.place,
             connections=self.clients,
             look=self.look,
@@ -114,7 +116,7 @@ def test_an_answer_of_too_many_pieces_is_too_much(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_listener_gets_what_he_asked_for_and_no_more() -> None:
-    line = Line(Place("c1", 2))
+    line = Line(Place(connection="c1", resume_from=2))
     line.says("a", "b", "c")
     assert line.numbers() == [2]
     assert line.forwarder.end(line.place, LAST)
@@ -130,16 +132,16 @@ def test_it_is_looked_every_two_seconds_and_not_more_often() -> None:
 
 
 def test_a_long_catching_up_looks_too() -> None:
-    line = Line(Place("", 0))
+    line = Line(Place(connection="", resume_from=0))
     line.says(*"abcdefgh")
 
     def slow(*_: object) -> None:
         line.clock.now_ms += 500
         if line.clock.now_ms - began >= 1_000:
-            line.place = Place("c2", 0)
+            line.place = Place(connection="c2", resume_from=0)
 
     began = line.clock.now_ms = line.clock.now_ms + 2_000
-    line.clients.after, line.place = slow, Place("c1", 0)
+    line.clients.after, line.place = slow, Place(connection="c1", resume_from=0)
     line.says("i")
     assert line.numbers() == [0, 1, 2, 3]
     assert line.numbers("c2") == list(range(9))
@@ -229,7 +231,7 @@ def test_whatever_happens_each_listening_is_in_order_and_without_gaps(
                 line.clock.now_ms += passed
             case (connection, number):
                 line.clients.gone.discard(connection)
-                line.place = Place(connection, number)
+                line.place = Place(connection=connection, resume_from=number)
                 starts[connection].append(number)
             case str(gone):
                 line.clients.gone.add(gone[1:])

@@ -12,14 +12,16 @@ from pydantic import ValidationError
 from handlers.voice_qa import agent, query_worker
 from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
 from handlers.voice_qa.agents import MESSAGES
+from handlers.voice_qa.answering import Outcome
 from handlers.voice_qa.forwarding import MAX_AUDIO
-from handlers.voice_qa.query_worker import Broken, Outcome
-from handlers.voice_qa.records import Question, Status, query_key
+from handlers.voice_qa.query_worker import Broken
+from handlers.voice_qa.records import Place, Question, Status, query_key
 from tests.handlers.voice_qa.desk import (
     AUDIO_KEY,
     IDENTITY,
     LECTURE,
     LECTURE_KEY,
+    MAX_QUERY_BYTES,
     QUERY,
     REMAINING_MS,
     SESSION,
@@ -36,6 +38,11 @@ BROKE = AgentFailed(AgentCode.BROKEN_OFF)
 ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
 
+TEXT = {"type": "text", "queryId": QUERY, "attempt": 1, "number": 0, "text": "x"}
+OTHERS = json.dumps(TEXT | {"queryId": "other-query"}).encode()
+MIXED = f"{json.dumps(TEXT)}\n{json.dumps(TEXT | {'attempt': 2, 'number': 1})}".encode()
+
+
 @pytest.fixture
 def desk(stage: Stage) -> Desk:
     made = Desk(stage)
@@ -47,11 +54,12 @@ def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
     desk.asks()
     desk.answers_with(HELLO, CITED, WORLD)
     assert desk.call() is Outcome.ANSWERED
+    about = {"queryId": QUERY, "attempt": 1}
     assert desk.clients.inbox["c1"] == [
-        {"type": "text", "queryId": QUERY, "number": 0, "text": "Canaries "},
-        {"type": "citation", "queryId": QUERY, "number": 1, "startMs": 1_000, "endMs": 2_000, "quote": CITED.quote},
-        {"type": "text", "queryId": QUERY, "number": 2, "text": "sing."},
-        {"type": "answered", "queryId": QUERY, "pieces": 3},
+        {"type": "text", **about, "number": 0, "text": "Canaries "},
+        {"type": "citation", **about, "number": 1, "startMs": 1_000, "endMs": 2_000, "quote": CITED.quote},
+        {"type": "text", **about, "number": 2, "text": "sing."},
+        {"type": "answered", **about, "pieces": 3},
     ]
     assert (desk.question.status, desk.question.pieces, desk.question.has_audio) == (Status.ANSWERED, 3, False)
     assert desk.counted == 0
@@ -164,7 +172,7 @@ def test_audio_that_was_not_uploaded_may_come_yet(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "code"), [(0, "AUDIO_EMPTY"), (10_000_001, "AUDIO_TOO_LARGE"), (1, None), (10_000_000, None)]
+    ("size", "code"), [(0, "AUDIO_EMPTY"), (MAX_QUERY_BYTES + 1, "AUDIO_TOO_LARGE"), (1, None), (MAX_QUERY_BYTES, None)]
 )
 def test_audio_has_a_length(desk: Desk, size: int, code: str | None) -> None:
     desk.speaks(bytes(size))
@@ -221,7 +229,7 @@ def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
     assert (len(desk.agent.asked), desk.counted) == (1, 0)
 
 
-@pytest.mark.parametrize("body", [None, b"{not json", b'{"type":"text","queryId":"other-query","number":0,"text":"x"}'])
+@pytest.mark.parametrize("body", [None, b"{not json", OTHERS, MIXED])
 def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, body: bytes | None) -> None:
     desk.asks()
     desk.answers_with(HELLO)
@@ -314,6 +322,61 @@ def test_a_client_that_asks_for_it_on_the_same_connection_hears_it_again(desk: D
     desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=0), desk.wait(2_000), HELLO)
     desk.call()
     assert desk.clients.numbers("c1") == [1, 0, 1, 2]
+
+
+def test_asking_for_the_same_again_while_it_comes_is_heard_again(desk: Desk) -> None:
+    desk.asks(resume_from=1)
+    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=1), desk.wait(2_000), HELLO)
+    desk.call()
+    assert desk.clients.numbers("c1") == [1, 1, 2]
+
+
+def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
+    desk.asks()
+    desk.answers_with(HELLO, ZeroDivisionError())
+    with pytest.raises(Broken):
+        desk.call()
+    desk.answers_with(WORLD, HELLO)
+    desk.call()
+    assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
+    [answered] = desk.said("answered")
+    assert (answered["attempt"], answered["pieces"]) == (2, 2)
+    assert {one.attempt for one in desk.answers.kept(IDENTITY, QUERY)} == {2}
+
+
+def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: Desk) -> None:
+    """Or the beginning of one answer would go on with the end of another."""
+    desk.asks()
+    desk.answers_with(HELLO, HELLO, BROKE)
+    desk.call()
+    desk.asks("c2", resume_from=2, attempt=1)
+    desk.answers_with(WORLD, HELLO, SOUND)
+    desk.call()
+    assert desk.clients.pieces("c2") == [(2, 0), (2, 1), (2, 2)]
+    desk.asks("c3", resume_from=1, attempt=1)
+    desk.call()
+    assert desk.clients.pieces("c3") == [(2, 0), (2, 1), (2, 2)], "and of what is kept"
+    desk.asks("c4", resume_from=1, attempt=2)
+    desk.call()
+    assert desk.clients.pieces("c4") == [(2, 1), (2, 2)]
+    assert [desk.said("answered", one)[0]["attempt"] for one in ("c2", "c3", "c4")] == [2, 2, 2]
+
+
+def test_the_attempt_of_an_answer_is_the_one_that_was_kept(desk: Desk) -> None:
+    """A call that was taken for lost may keep its answer last."""
+
+    def overtaken() -> None:
+        desk.clock.now_ms += REMAINING_MS
+        desk.answers_with(WORLD)
+        desk.call()
+
+    desk.asks()
+    desk.answers_with(HELLO, overtaken, HELLO)
+    assert desk.call() is Outcome.OVERTAKEN
+    desk.asks("c2", resume_from=1, attempt=2)
+    desk.call()
+    assert desk.clients.pieces("c2") == [(1, 0), (1, 1)]
+    assert desk.said("answered", "c2")[0]["attempt"] == 1
 
 
 def test_a_mistake_of_ours_gives_the_question_back_and_is_an_error(desk: Desk) -> None:
@@ -430,7 +493,9 @@ def test_the_milliseconds_are_always_a_number(
     desk: Desk, asked: dict[str, Any], script: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A metric is made of them."""
-    question = Question(lecture_id=LECTURE, session=SESSION, connection="c1", text=WORDS, status=Status.ACCEPTED)
+    question = Question(
+        lecture_id=LECTURE, session=SESSION, place=Place(connection="c1"), text=WORDS, status=Status.ACCEPTED
+    )
     desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (question.model_copy(update=asked), None))
     desk.answers_with(desk.wait(7), script)
     desk.call()
@@ -488,5 +553,5 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
     assert isinstance(asked.query, agent.SpokenQuery)
     for url in (asked.lecture.url, asked.query.url, desk.said("answered")[0]["audioUrl"]):
         assert "X-Amz-Signature" in url, "as a bucket with a key of its own needs it"
-        assert urlsplit(url).hostname == f"{BUCKET}.s3.amazonaws.com"
+        assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
     query_worker._worker.cache_clear()

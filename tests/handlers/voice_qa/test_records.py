@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from handlers.voice_qa.records import (
     HOUR_MS,
     Allowance,
+    Place,
     Question,
     Status,
     allowance_key,
@@ -17,7 +18,7 @@ from handlers.voice_qa.records import (
     query_key,
 )
 
-NEW = Question(session="s1", lecture_id="l1", text="Why?", connection="c1", asked_ms=1)
+NEW = Question(session="s1", lecture_id="l1", text="Why?", place=Place(connection="c1"), asked_ms=1)
 RUN_MS = 100
 AT_ONCE, PER_HOUR = 2, 5
 TIMES = st.integers(0, 1_000)
@@ -83,15 +84,17 @@ def test_asked_twice_at_once_a_question_is_the_same(steps: list[tuple[str, int]]
     question, now_ms = stepped(steps)
     asked, _ = question.asked(NEW, now_ms)
     again, called = asked.asked(NEW, now_ms)
-    assert again == asked.model_copy(update={"calls": asked.calls + called})
+    place = asked.place.model_copy(update={"times": asked.place.times + 1})
+    assert again == asked.model_copy(update={"calls": asked.calls + called, "place": place})
 
 
 @given(STEPS)
 def test_asking_moves_the_listener_and_never_ends_without_an_answer(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    new = NEW.model_copy(update={"connection": "c9", "resume_from": 4, "session": "s9"})
+    wish = Place(connection="c9", attempt=2, resume_from=4)
+    new = NEW.model_copy(update={"place": wish, "session": "s9"})
     asked, worker_needed = question.asked(new, now_ms)
-    assert (asked.connection, asked.resume_from) == ("c9", 4)
+    assert asked.place == wish.model_copy(update={"times": question.place.times + 1})
     assert asked.session == (question.session or ("s9" if worker_needed else ""))
     final = question.status is Status.FAILED and not question.retryable
     working = question.status is Status.RUNNING and question.running_until_ms > now_ms
@@ -106,6 +109,19 @@ def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> 
         assert (asked.status, asked.pieces, asked.code) == (ended.status, ended.pieces, ended.code)
         assert asked.begun(now_ms, now_ms + RUN_MS) == (asked, False)
         assert asked.given_back() == asked
+
+
+@given(STEPS)
+def test_each_beginning_is_an_attempt_of_its_own(steps: list[tuple[str, int]]) -> None:
+    question, now_ms = stepped(steps)
+    begun, mine = question.begun(now_ms, now_ms + RUN_MS)
+    assert begun.attempt == question.attempt + mine
+    assert begun.asked(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
+
+
+def test_a_place_counts_in_its_own_attempt() -> None:
+    place = Place(attempt=2, resume_from=4)
+    assert [place.first(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
 def test_only_who_works_gives_back() -> None:

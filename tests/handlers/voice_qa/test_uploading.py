@@ -12,12 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.common.clients import signing
 from handlers.common.s3_events import NewObject
 from handlers.common.ulid import ALPHABET
+from handlers.voice_qa.audio_files import AudioFile, AudioFormat
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
 from handlers.voice_qa.records import DAY_MS
-from handlers.voice_qa.uploading import is_own_query, signing_config
+from handlers.voice_qa.uploading import is_own_query
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
 from tests.handlers.voice_qa.scene import ANN, BOB, UPLOADS, Scene, scened
 
@@ -98,7 +100,8 @@ def test_the_validator_can_say_what_it_thinks_of_a_lecture_that_has_an_owner(sce
     upload = upload_of(_object(answer["key"]))
     assert upload is not None
     table = LectureTable(scene.dynamodb, TABLE)
-    assert table.record(upload, Verdict(LectureStatus.READY), table.known(upload.lecture_id), NOW)
+    verdict = Verdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
+    assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
     assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
 
 
@@ -142,7 +145,7 @@ def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]
 def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
     region: str, host: str, *, accelerated: bool
 ) -> None:
-    config = signing_config(accelerated=accelerated)
+    config = signing(accelerated=accelerated)
     client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
     post = client.generate_presigned_post(BUCKET, "k")
     assert post["url"] == f"https://{BUCKET}.{host}.amazonaws.com/"

@@ -1,0 +1,221 @@
+"""Answers one question: asks the agent, forwards what it says while it says it, and keeps the whole.
+
+What the agent makes of a question is final for this call. Only a mistake of ours is an exception: the question is given
+back, and the next call begins anew. From the moment that the record says how it ended, nothing is an exception any more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.connections import Connections
+from handlers.common.logging import EventLog, Fields
+from handlers.common.messages import Message
+from handlers.common.versioned import TooManyWriters
+from handlers.voice_qa import agent
+from handlers.voice_qa.agent import Agent, AgentFailed
+from handlers.voice_qa.agents import MESSAGES
+from handlers.voice_qa.answers import Answers, NotKept
+from handlers.voice_qa.conversation import Conversations
+from handlers.voice_qa.forwarding import Forwarder
+from handlers.voice_qa.materials import Materials
+from handlers.voice_qa.protocol import Answered, Code, Piece, QueryFailed
+from handlers.voice_qa.question_item import QuestionItem
+from handlers.voice_qa.records import Question, Status, conversation_key
+from handlers.voice_qa.unanswerable import Unanswerable
+
+GONE = Unanswerable(Code.QUERY_FAILED, "The answer is not kept any more. Ask again.", retryable=True)
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    REPLAYED = "replayed"
+    NOTHING_TO_DO = "nothing_to_do"
+    OVERTAKEN = "overtaken"
+    """Another call has begun, because this one was taken for lost."""
+
+
+@dataclass
+class Hearing:
+    """What has been heard of an answer."""
+
+    first_ms: int | None = None
+    text: list[str] = field(default_factory=list)
+    transcript: str = ""
+    dropped_citations: int = 0
+
+    def hear(self, piece: agent.Piece, now_ms: int) -> None:
+        """One piece more."""
+        self.first_ms = now_ms if self.first_ms is None else self.first_ms
+        match piece:
+            case agent.TextPiece(text):
+                self.text.append(text)
+            case agent.TranscriptPiece(text):
+                self.transcript = text
+
+
+@dataclass(frozen=True)
+class Job:
+    """An attempt at a question."""
+
+    item: QuestionItem
+    question: Question
+    forwarder: Forwarder
+    asked_ms: int
+    hearing: Hearing = field(default_factory=Hearing)
+
+
+class Answering:
+    """Answers questions, one at a time."""
+
+    def __init__(
+        self,
+        materials: Materials,
+        conversations: Conversations,
+        answers: Answers,
+        connections: Connections,
+        *,
+        agent: Agent,
+        clock_ms: Callable[[], int],
+        pause: Callable[[float], None],
+        log: EventLog,
+    ) -> None:
+        self._materials = materials
+        self._conversations = conversations
+        self._answers = answers
+        self._connections = connections
+        self._agent = agent
+        self._clock_ms = clock_ms
+        self._pause = pause
+        self._log = log
+
+    def answer(self, item: QuestionItem, remaining_ms: int) -> Outcome:
+        """One question, if it is to be answered; one that was answered already is said again."""
+        now_ms = self._clock_ms()
+        question, mine = item.begin(now_ms, now_ms + remaining_ms)
+        if mine:
+            forwarder = self._forwarder(item, question, question.attempt)
+            return self._work(Job(item, question, forwarder, question.asked_ms or now_ms))
+        if question.status is Status.ANSWERED:
+            return self._replay(item, question)
+        self._log.info("query_not_ours", outcome=question.status)
+        return Outcome.NOTHING_TO_DO
+
+    def _forwarder(
+        self, item: QuestionItem, question: Question, attempt: int, messages: tuple[Piece, ...] = ()
+    ) -> Forwarder:
+        return Forwarder(
+            item.query_id,
+            attempt,
+            question.place,
+            connections=self._connections,
+            look=item.place,
+            clock_ms=self._clock_ms,
+            pause=self._pause,
+            log=self._log,
+            messages=messages,
+        )
+
+    def _replay(self, item: QuestionItem, question: Question) -> Outcome:
+        try:
+            messages = self._answers.kept(item.identity, item.query_id)
+        except NotKept:
+            return self._forget(item, question)
+        attempt = messages[0].attempt if messages else question.attempt
+        forwarder = self._forwarder(item, question, attempt, messages)
+        forwarder.end(question.place, self._answered(item, attempt, messages))
+        item.end_allowance()
+        self._log.info("query_replayed", pieces=len(messages))
+        return Outcome.REPLAYED
+
+    def _forget(self, item: QuestionItem, question: Question) -> Outcome:
+        """The answer is not there any more: asked again, the question is answered anew."""
+        item.forget(GONE.code, retryable=GONE.retryable)
+        self._forwarder(item, question, question.attempt).end(question.place, _failure(item, GONE))
+        item.end_allowance()
+        self._log.warning("answer_not_kept")
+        return Outcome.FAILED
+
+    def _work(self, job: Job) -> Outcome:
+        try:
+            return self._ask(job)
+        except Exception:
+            job.item.give_back(job.question.attempt)
+            raise
+
+    def _ask(self, job: Job) -> Outcome:
+        item = job.item
+        try:
+            self._listen(job, self._materials.question(item.identity, item.query_id, job.question))
+        except Unanswerable as error:
+            return self._fail(job, error, cause=error.code)
+        except AgentFailed as error:
+            failed = Unanswerable(Code.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable)
+            return self._fail(job, failed, cause=error.code)
+        messages = tuple(job.forwarder.messages)
+        self._answers.keep(item.identity, item.query_id, messages)
+        self._remember(job)
+        answered = self._answered(item, job.question.attempt, messages)
+        spoken = answered.audio_url is not None
+        ended = self._end(job, lambda now: now.answered(len(messages), has_audio=spoken), answered)
+        return self._ended(job, Outcome.ANSWERED if ended else Outcome.OVERTAKEN)
+
+    def _listen(self, job: Job, question: agent.Question) -> None:
+        with self._agent.answer(question) as answer:
+            try:
+                for piece in answer:
+                    job.hearing.hear(piece, self._clock_ms())
+                    job.forwarder.send(piece)
+            finally:
+                job.hearing.dropped_citations = answer.dropped_citations
+
+    def _remember(self, job: Job) -> None:
+        """A guest's own item may be such that nothing can be added: that is no reason to ask again."""
+        asked, heard = job.question, job.hearing
+        key = conversation_key(job.item.identity, asked.session, asked.lecture_id)
+        words = heard.transcript if asked.audio_key is not None else asked.text or ""
+        try:
+            self._conversations.append(key, job.item.query_id, words, "".join(heard.text))
+        except (ClientError, BotoCoreError, TooManyWriters) as error:
+            self._log.warning("turn_lost", error_type=type(error).__name__)
+
+    def _answered(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
+        url = self._answers.audio_url(item.identity, item.query_id, messages)
+        return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
+
+    def _fail(self, job: Job, error: Unanswerable, *, cause: str) -> Outcome:
+        failed = _failure(job.item, error)
+        ended = self._end(job, lambda now: now.failed(error.code, retryable=error.retryable), failed)
+        return self._ended(job, Outcome.FAILED if ended else Outcome.OVERTAKEN, cause)
+
+    def _end(self, job: Job, move: Callable[[Question], Question], last: Message) -> bool:
+        """Writes how it ended, and tells whoever listens at that moment; who comes later calls again."""
+        place = job.item.end(job.question.attempt, move)
+        if place is None:
+            return False
+        job.forwarder.end(place, last)
+        job.item.end_allowance()
+        return True
+
+    def _ended(self, job: Job, outcome: Outcome, cause: str = "") -> Outcome:
+        heard = job.hearing
+        fields = Fields(
+            outcome=outcome,
+            cause=cause,
+            milliseconds=max(0, self._clock_ms() - job.asked_ms),
+            pieces=len(job.forwarder.messages),
+            dropped_citations=heard.dropped_citations,
+        )
+        if heard.first_ms is not None:
+            fields["first_piece_milliseconds"] = max(0, heard.first_ms - job.asked_ms)
+        self._log.info("query_ended", **fields)
+        return outcome
+
+
+def _failure(item: QuestionItem, error: Unanswerable) -> QueryFailed:
+    return QueryFailed(code=error.code, message=error.message, query_id=item.query_id, retryable=error.retryable)

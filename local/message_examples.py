@@ -1,0 +1,108 @@
+"""One example of each message of the WebSocket APIs, as it is in the generated schemas: made of the models, so it is one."""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from handlers.common.messages import ErrorMessage, Message, Request, WrongField
+from handlers.transcription import messages
+from handlers.voice_qa import protocol
+from handlers.voice_qa.protocol import UploadKind
+
+SESSION, LECTURE = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFVZQ0A1B2C3D4E5F6G7H8"
+QUESTION = "question-1"
+SOUND = base64.b64encode(b"a little sound").decode()
+TRANSCRIPTION: Sequence[Message] = (
+    messages.Open(action="open", id="m1", language="en-US", sample_rate=16000),
+    messages.Opened(id="m1", session_id=SESSION, expires_at="2026-01-01T16:00:00.000Z", in_flight=3),
+    messages.Audio(action="audio", id="m2", session_id=SESSION, utterance="u1", sequence=0, audio=SOUND),
+    messages.Accepted(id="m2", session_id=SESSION, utterance="u1"),
+    messages.CaptionMessage(
+        session_id=SESSION,
+        utterance="u1",
+        sequence=0,
+        result_id="r1",
+        revision=2,
+        text="good morning",
+        final=False,
+        start_ms=0,
+        end_ms=900,
+        stability=0.9,
+    ),
+    messages.Retract(session_id=SESSION, utterance="u1", result_id="r1", revision=2),
+    messages.Done(session_id=SESSION, utterance="u1", sequence=0, finals=1),
+    messages.Resend(session_id=SESSION, utterances=(messages.Again(utterance="u2", from_ms=0),)),
+    messages.Failed(code=messages.Code.BAD_AUDIO, message="The audio is no PCM.", session_id=SESSION, utterance="u3"),
+    messages.Ping(action="ping", id="m3", session_id=SESSION),
+    messages.Pong(id="m3", done=("u1",)),
+    messages.Direct(action="direct", id="m4", session_id=SESSION),
+    messages.DirectAddress(id="m4", url="wss://transcribestreaming.us-east-1.amazonaws.com:8443/", expires_seconds=300),
+    messages.Close(action="close", id="m5", session_id=SESSION),
+    messages.Closed(id="m5", session_id=SESSION),
+    ErrorMessage(
+        id="m6",
+        code="MALFORMED",
+        message="The message is not as it should be.",
+        fields=(WrongField(field="sequence", rule="Input should be a valid integer"),),
+        request_id="b4e1",
+    ),
+)
+VOICE_QA: Sequence[Message] = (
+    protocol.Upload(action="upload", id="m1", kind=UploadKind.QUERY, content_type="audio/webm"),
+    protocol.UploadReady(
+        id="m1",
+        kind=UploadKind.QUERY,
+        url="https://audio.s3.us-east-1.amazonaws.com/",
+        fields={"key": "queries/us-east-1:guest/01K8PFX", "Content-Type": "audio/webm", "policy": "…"},
+        key="queries/us-east-1:guest/01K8PFX",
+        max_bytes=10_000_000,
+        expires_seconds=3600,
+    ),
+    protocol.Query(
+        action="query",
+        id="m2",
+        query_id=QUESTION,
+        lecture_id=LECTURE,
+        audio_key="queries/us-east-1:guest/01K8PFX",
+    ),
+    protocol.Query(
+        action="query",
+        id="m3",
+        query_id=QUESTION,
+        lecture_id=LECTURE,
+        session_id=SESSION,
+        text="What is a monad?",
+        attempt=1,
+        resume_from=2,
+    ),
+    protocol.QueryAccepted(id="m2", query_id=QUESTION, session_id=SESSION),
+    protocol.TranscriptPiece(query_id=QUESTION, attempt=1, number=0, text="what is a monad"),
+    protocol.TextPiece(query_id=QUESTION, attempt=1, number=1, text="A monad is "),
+    protocol.AudioPiece(query_id=QUESTION, attempt=1, number=2, audio=SOUND, format="ogg-opus"),
+    protocol.CitationPiece(
+        query_id=QUESTION, attempt=1, number=3, start_ms=61_000, end_ms=64_500, quote="so that is a monad"
+    ),
+    protocol.Answered(
+        query_id=QUESTION,
+        attempt=1,
+        pieces=4,
+        audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.ogg",
+    ),
+    protocol.QueryFailed(
+        code=protocol.Code.AUDIO_MISSING,
+        message="The audio was not uploaded yet.",
+        query_id=QUESTION,
+        retryable=True,
+    ),
+    protocol.Ping(action="ping", id="m4"),
+    protocol.Pong(id="m4"),
+    ErrorMessage(id="m5", code=protocol.Code.LECTURE_UNKNOWN, message="There is no such lecture.", request_id="b4e1"),
+)
+
+
+def by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
+    """Examples as they are sent, by the names of their models."""
+    found: dict[str, list[object]] = {}
+    for one in examples:
+        sent = one.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(one, Request))
+        found.setdefault(type(one).__name__, []).append(sent)
+    return found
