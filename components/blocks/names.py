@@ -31,6 +31,7 @@ class Kind(Enum):
     LAYER = ("layer", 64)
     QUEUE = ("queue", 80)
     ROLE = ("role", 64)
+    SECURITY_GROUP = ("security group", 255)
     SECURITY_CONFIGURATION = ("security configuration", 255)
     SCHEDULE = ("schedule", 64)
     STATE_MACHINE = ("state machine", 80)

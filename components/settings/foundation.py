@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
 from components.settings.base import Settings
+from components.settings.networks import SubnetId, VpcId, Zone
 
 Email = Annotated[
     str,
@@ -112,13 +113,13 @@ class IdentitySettings(Settings):
 class NetworkSettings(Settings):
     """The network that functions and jobs may be attached to; nothing of it is built unless one is."""
 
-    vpc_id: Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]+$")] | None = None
+    vpc_id: VpcId | None = None
     """A network that is already there; none builds one when it is needed."""
-    subnet_ids: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")], ...] = ()
+    subnet_ids: tuple[SubnetId, ...] = ()
     """Its private subnets. Its endpoints, or its way out, are its owner's business."""
     cidr: Annotated[str, StringConstraints(pattern=r"^[0-9.]+/16$")] = "10.64.0.0/16"
     """Addresses of a network that is built; each zone gets a 256th of it."""
-    zones: Annotated[tuple[Literal["a", "b", "c", "d", "e", "f"], ...], Field(min_length=1, max_length=3)] = ("a", "b")
+    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
     """Availability zones of a network that is built; interface endpoints are paid for each."""
 
     def subnet_cidr(self, index: int) -> str:

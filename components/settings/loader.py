@@ -6,12 +6,12 @@ secret stays one, so it makes no difference how the CLI marked the key.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from components.settings.problems import Problem, SettingsError, problems_of
+from components.settings.problems import Problem, SettingsError, dotted, problems_of
 from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
@@ -58,20 +58,29 @@ def _conflicts_of_what_is_valid(values: Mapping[str, Any]) -> Iterator[Problem]:
     """The conflicts between sections, found even when some field elsewhere is wrong.
 
     Pydantic runs no rule across fields when one field fails. So that a reader sees all problems at once, wrong
-    fields are dropped (their defaults stand in) and the rules run on what remains, if anything usable does.
+    fields are dropped (their defaults stand in) and the rules run on what remains, if anything usable does. What a
+    rule says of a default that stands in is nothing that the reader wrote.
     """
     pruned: Any = values
+    dropped: set[str] = set()
     for _ in range(20):  # each round drops what failed; a file has few levels
         try:
-            yield from StackSettings.model_validate(pruned).conflicts()
+            found = StackSettings.model_validate(pruned).conflicts()
+            yield from (one for one in found if not _within(one.key, dropped))
         except ValidationError as error:
             locations = [one["loc"] for one in error.errors(include_url=False) if one["type"] != "missing"]
             if not locations:
                 return
             for location in locations:
+                dropped.add(dotted(location))
                 pruned = _without(pruned, location)
         else:
             return
+
+
+def _within(key: str, groups: Collection[str]) -> bool:
+    """Whether a key is one of these, or below one."""
+    return any(key == group or key.startswith((f"{group}.", f"{group}[")) for group in groups)
 
 
 def _without(value: Any, location: tuple[int | str, ...]) -> Any:

@@ -46,9 +46,12 @@ class SettingsError(RunError):
 
 def problems_of(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: str) -> Iterator[Problem]:
     """Turns pydantic's errors for `model` into problems."""
+    wrong = {error["loc"][:-1] for error in errors}
     for error in errors:
         location = error["loc"]
         key = dotted(location)
+        if error["type"] == "too_short" and location in wrong:
+            continue  # it would be long enough, were its items right
         if error["type"] == "extra_forbidden":
             yield Problem(key, None, _unknown_key(str(location[-1]), _model_at(model, location[:-1])))
         elif error["type"] == "missing":

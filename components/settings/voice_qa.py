@@ -1,16 +1,19 @@
 """Settings of voice Q&A: the load, lectures, audio, sessions, the agent, the WebSocket API, its functions and alarms."""
 
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
 from components.settings.sockets import GATEWAY_SECONDS, SocketSettings, Stage
 from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
-Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[A-Za-z0-9.:-]+)$")]
+HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
 
 
 class QuestionSettings(Settings):
@@ -95,12 +98,46 @@ class Mode(StrEnum):
     """As an agent of Bedrock AgentCore Runtime."""
 
 
+class NatSettings(Settings):
+    """A subnet of ours in the agent's network, and a NAT gateway as its way out: about $37 a month."""
+
+    public_subnet_id: SubnetId
+    """Where the gateway stands: a subnet that the internet is reached from."""
+    subnet_cidr: Cidr
+    """Free addresses of the network, for the subnet."""
+    zone: Zone
+    """The public subnet's: data between zones is paid for."""
+
+
+class AgentNetworkSettings(Settings):
+    """The network that a private agent is in: the worker is attached to it, and needs a way out."""
+
+    vpc_id: VpcId
+    cidr: Cidr
+    """The network's addresses: those and the agent's port are all that the worker reaches in it."""
+    subnet_ids: tuple[SubnetId, ...] = ()
+    """Private subnets that have a way out already."""
+    nat: NatSettings | None = None
+    """Otherwise one is made, and paid for."""
+
+    @model_validator(mode="after")
+    def _there_is_one_way_out(self) -> "AgentNetworkSettings":
+        network = private_network(self.cidr)
+        if bool(self.subnet_ids) == (self.nat is not None):
+            raise ValueError("give subnetIds, which have a way out, or nat, to have one made")
+        if self.nat is not None and not private_network(self.nat.subnet_cidr).subnet_of(network):
+            raise ValueError(f"nat.subnetCidr ({self.nat.subnet_cidr}) must be part of cidr ({self.cidr})")
+        return self
+
+
 class AgentSettings(Settings):
     """The agent that answers."""
 
     mode: Mode = Mode.HTTP
     endpoint: HttpUrl | None = None
     """Where it is, in mode `http`; local stacks bring one."""
+    network: AgentNetworkSettings | None = None
+    """The network it is in, in mode `http`, where its address is a private one."""
     runtime_arn: (
         Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$")]
         | None
@@ -117,6 +154,25 @@ class AgentSettings(Settings):
         if self.mode is Mode.BEDROCK and self.runtime_arn is None:
             raise ValueError("with mode bedrock, runtimeArn must be given")
         return self
+
+    @model_validator(mode="after")
+    def _the_network_has_the_endpoint(self) -> "AgentSettings":
+        if self.network is None:
+            return self
+        if self.mode is not Mode.HTTP or self.endpoint is None:
+            raise ValueError("network is for mode http: give endpoint, or leave network out")
+        try:
+            address = ip_address(self.endpoint.host or "")
+        except ValueError:
+            return self  # a name: where it leads is not known here
+        if address not in private_network(self.network.cidr):
+            raise ValueError(f"endpoint is not in network.cidr ({self.network.cidr}): the worker could not reach it")
+        return self
+
+    @property
+    def port(self) -> int | None:
+        """Where the endpoint listens."""
+        return self.endpoint.port if self.endpoint else None
 
 
 class QaSocketSettings(SocketSettings):

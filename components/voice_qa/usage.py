@@ -17,6 +17,8 @@ QUERY_MEGABYTES = 0.2
 """Assumed: a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
 """Assumed: a spoken answer, kept twice (as pieces, and whole)."""
+AS_BASE64 = 4 / 3
+"""What spoken pieces grow by on their way to a client."""
 MESSAGES_PER_QUESTION = 6
 """Upload and question with their answers, and that it is accepted and answered."""
 ITEM_KILOBYTES = 4
@@ -44,6 +46,8 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         * (QUERY_MEGABYTES * settings.audio.query_days + 2 * ANSWER_MEGABYTES * settings.audio.response_days)
     )
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * load.lecture_megabytes
+    network = settings.agentcore.network
+    posted_gb = questions * ANSWER_MEGABYTES * AS_BASE64 / 1024
     lectures_mb = lectures * LECTURE_MONTHS * load.lecture_megabytes
     return {
         "voice-qa-socket": {
@@ -81,4 +85,5 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
             "reads": questions * READS_PER_QUESTION + lectures,
             "storageGb": questions / DAYS * settings.sessions.days * ITEM_KILOBYTES / 1024**2,
         },
+        **({"voice-qa-agent-network": {"natGb": posted_gb}} if network and network.nat else {}),
     }

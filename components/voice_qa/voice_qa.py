@@ -11,7 +11,7 @@ import pulumi
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
-from components.blocks.function import Asynchronous, Function, FunctionArgs, QueueSource
+from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant, grant
 from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
@@ -21,6 +21,7 @@ from components.blocks.table import Table, TableArgs
 from components.blocks.websocket_api import Authorization, Throttle, WebSocketApi, WebSocketApiArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import Mode, Uploads
+from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
 from components.voice_qa.watch import WatchArgs, watch
 from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment
 from handlers.voice_qa.lecture_environment import ValidatorEnvironment
@@ -218,9 +219,17 @@ class VoiceQa(pulumi.ComponentResource):
                     *self._agent_grants(),
                 ],
                 asynchronous=Asynchronous(failed, max_age_seconds=LISTENING_SECONDS),
+                attachment=self._attachment(),
             ),
             self._child,
         )
+
+    def _attachment(self) -> Attachment | None:
+        agent = self._settings.agentcore
+        if agent.network is None or agent.port is None:
+            return None
+        args = AgentNetworkArgs(self._scope, agent.network, agent.port)
+        return AgentNetwork("agent-network", args, self._child).attachment
 
     def _agent_grants(self) -> list[Grant]:
         agent = self._settings.agentcore

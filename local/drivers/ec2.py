@@ -65,6 +65,10 @@ def _found_group(known: Known) -> Any:
     return groups[0]["GroupId"] if groups else UNKNOWN
 
 
+def _route_id(known: Known) -> str:
+    return f"{known['routeTableId']}_{known['destinationCidrBlock']}"
+
+
 def _id_list(known: Known) -> list[str]:
     return [known["id"]]
 
@@ -128,6 +132,50 @@ DRIVERS = (
         create=(Call("AssociateRouteTable", {"SubnetId": "subnetId", "RouteTableId": "routeTableId"}),),
         delete=(Call("DisassociateRouteTable", {"AssociationId": "id"}),),
         id=answered("AssociateRouteTable", "AssociationId"),
+    ),
+    Driver(
+        type="aws:ec2/eip:Eip",
+        service="ec2",
+        create=(Call("AllocateAddress", {"Domain": "domain", "TagSpecifications": _tagged("elastic-ip")}),),
+        delete=(Call("ReleaseAddress", {"AllocationId": "id"}),),
+        id=answered("AllocateAddress", "AllocationId"),
+        outputs={
+            "allocationId": answered("AllocateAddress", "AllocationId"),
+            "publicIp": answered("AllocateAddress", "PublicIp"),
+        },
+    ),
+    Driver(
+        type="aws:ec2/natGateway:NatGateway",
+        service="ec2",
+        create=(
+            Call(
+                "CreateNatGateway",
+                {
+                    "AllocationId": "allocationId",
+                    "SubnetId": "subnetId",
+                    "ConnectivityType": "connectivityType",
+                    "TagSpecifications": _tagged("natgateway"),
+                },
+            ),
+        ),
+        delete=(Call("DeleteNatGateway", {"NatGatewayId": "id"}),),
+        id=answered("CreateNatGateway", "NatGateway.NatGatewayId"),
+    ),
+    Driver(
+        type="aws:ec2/route:Route",
+        service="ec2",
+        create=(
+            Call(
+                "CreateRoute",
+                {
+                    "RouteTableId": "routeTableId",
+                    "DestinationCidrBlock": "destinationCidrBlock",
+                    "NatGatewayId": "natGatewayId",
+                },
+            ),
+        ),
+        delete=(Call("DeleteRoute", {"RouteTableId": "routeTableId", "DestinationCidrBlock": "destinationCidrBlock"}),),
+        id=Made(_route_id, ("routeTableId", "destinationCidrBlock")),
     ),
     Driver(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",

@@ -7,13 +7,15 @@ import pytest
 
 from guardrails import catalogue
 from guardrails.record import Group
-from local import stack_files
+from local import program, stack_files
 from local.graph import Graph
 from local.pack import Judgement, Pack, Remediation
+from local.preview_provider import PreviewProvider
 from local.program import Run
 from local.stack_files import StackConfig
 from tests.policies.conftest import STACKS
 from tests.policies.harness import TODAY
+from tests.test_program import changed
 
 WAITING_FOR_AN_ID = frozenset(
     {
@@ -48,6 +50,14 @@ def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(
     }
     assert undecided <= WAITING_FOR_AN_ID
     assert any(one.policy == "cost-estimate" and one.message.startswith("About $") for one in judgements)
+
+
+def test_a_private_agents_network_passes_too() -> None:
+    nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
+    network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
+    config = changed("prod", "voiceQa", agentcore={"endpoint": "https://172.31.10.9:5000", "network": network})
+    judgements, _ = judged(config, program.run(config, PreviewProvider(), preview=True).graph)
+    assert [one for one in judgements if one.level == "mandatory"] == []
 
 
 def test_a_budget_of_one_dollar_fails_and_names_the_three_dearest(runs: Mapping[str, Run]) -> None:

@@ -132,7 +132,16 @@ def test_the_formats_of_lectures_are_those_that_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["app.example.com", "https://app.example.com/", "https://*.example.com", "ftp://a", ""]
+    "origin",
+    [
+        "app.example.com",
+        "https://app.example.com/",
+        "https://*.example.com",
+        "ftp://a",
+        "",
+        "http://-",
+        "https://a.b:123456",
+    ],
 )
 def test_an_origin_is_a_scheme_and_a_host(origin: str) -> None:
     [problem] = problems(at("audio.origins", [PAGE, origin]))
@@ -140,6 +149,8 @@ def test_an_origin_is_a_scheme_and_a_host(origin: str) -> None:
 
 
 def test_some_page_may_use_the_bucket() -> None:
+    [problem] = problems(at("audio.origins", ["http://-"]))
+    assert problem.startswith("voiceQa.audio.origins[0] = ")
     [problem] = problems(at("audio.origins", []))
     assert problem.startswith("voiceQa.audio.origins = []")
 
@@ -201,8 +212,9 @@ def test_some_length_of_a_lecture_is_allowed() -> None:
 def test_an_agent_in_its_runtime_is_named() -> None:
     named = {"agentcore": {"mode": "bedrock", "runtimeArn": RUNTIME, "endpoint": None}}
     assert load(stack(named, "prod"), "prod").voice_qa.agentcore.runtime_arn == RUNTIME
-    found = problems(stack({"agentcore": {"mode": "bedrock"}}))
-    assert [one for one in found if "with mode bedrock, runtimeArn must be given" in one]
+    assert problems(stack({"agentcore": {"mode": "bedrock"}})) == [
+        "voiceQa.agentcore = {…}: with mode bedrock, runtimeArn must be given"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -216,8 +228,8 @@ def test_an_agent_in_its_runtime_is_named() -> None:
     ],
 )
 def test_only_one_runtime_can_be_named(arn: str) -> None:
-    found = problems(stack({"agentcore": {"mode": "bedrock", "runtimeArn": arn}}))
-    assert [one for one in found if one.startswith("voiceQa.agentcore.runtimeArn = ")]
+    [problem] = problems(stack({"agentcore": {"mode": "bedrock", "runtimeArn": arn}}))
+    assert problem.startswith("voiceQa.agentcore.runtimeArn = ")
 
 
 @pytest.mark.parametrize("qualifier", ["", "*", "1st", "a/b", "a" * 49])

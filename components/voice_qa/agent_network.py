@@ -1,0 +1,114 @@
+"""The network of a private agent, and the worker's place in it.
+
+WebSocket connections are reached over the internet alone: API Gateway has no endpoint for them in a network. So whoever
+is attached and posts to them needs a way out. S3 and DynamoDB are reached by endpoints, which cost nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, vpc
+
+from components.blocks.function import Attachment
+from components.blocks.names import Kind
+from components.blocks.scope import Block, Scope
+from components.settings.voice_qa import AgentNetworkSettings, NatSettings
+
+HTTPS = 443
+ANYWHERE = "0.0.0.0/0"
+ENDPOINTS = ("s3", "dynamodb")
+WHY = "API Gateway connections have no VPC endpoint"
+
+
+@dataclass(frozen=True)
+class AgentNetworkArgs:
+    """A network that is there, and where in it the agent listens."""
+
+    scope: Scope
+    settings: AgentNetworkSettings
+    port: int
+
+
+class AgentNetwork(Block):
+    """The worker's security group, and a way out where the network has none for it."""
+
+    def __init__(self, what: str, args: AgentNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("AgentNetwork", what, args.scope, opts)
+        settings = args.settings
+        name = args.scope.name(Kind.SECURITY_GROUP, what)
+        self.group = ec2.SecurityGroup(
+            self.part("group"),
+            name=name,
+            description="Query worker: out to the agent and by HTTPS, nothing in",
+            vpc_id=settings.vpc_id,
+            revoke_rules_on_delete=True,
+            tags=args.scope.tags("AgentNetwork"),
+            opts=self.inside(),
+        )
+        self._out("agent", settings.cidr, args.port)
+        self._out("https", ANYWHERE, HTTPS)
+        subnets: Sequence[pulumi.Input[str]] = settings.subnet_ids
+        if settings.nat is not None:
+            subnets = [self._subnet(settings.vpc_id, settings.nat)]
+        self.attachment = Attachment(subnets, [self.group.id])
+        self.register_outputs({"groupId": self.group.id})
+
+    def _out(self, what: str, cidr: str, port: int) -> None:
+        vpc.SecurityGroupEgressRule(
+            self.part(f"{what}-out"),
+            security_group_id=self.group.id,
+            cidr_ipv4=cidr,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            tags=self.scope.tags("AgentNetwork"),
+            opts=self.inside(),
+        )
+
+    def _subnet(self, vpc_id: str, nat: NatSettings) -> pulumi.Output[str]:
+        """A subnet whose way out is there before anything is attached to it."""
+        scope = self.scope
+        tags = scope.tags("AgentNetwork", {"Reason": WHY})
+        subnet = ec2.Subnet(
+            self.part("subnet"),
+            vpc_id=vpc_id,
+            cidr_block=nat.subnet_cidr,
+            availability_zone=f"{scope.context.region}{nat.zone}",
+            map_public_ip_on_launch=False,
+            tags=tags,
+            opts=self.inside(),
+        )
+        routes = ec2.RouteTable(self.part("routes"), vpc_id=vpc_id, tags=tags, opts=self.inside())
+        address = ec2.Eip(self.part("address"), domain="vpc", tags=tags, opts=self.inside())
+        gateway = ec2.NatGateway(
+            self.part("nat"),
+            allocation_id=address.allocation_id,
+            subnet_id=nat.public_subnet_id,
+            connectivity_type="public",
+            tags=tags,
+            opts=self.inside(),
+        )
+        way_out = [
+            ec2.Route(
+                self.part("way-out"),
+                route_table_id=routes.id,
+                destination_cidr_block=ANYWHERE,
+                nat_gateway_id=gateway.id,
+                opts=self.inside(),
+            ),
+            ec2.RouteTableAssociation(
+                self.part("routed"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.inside()
+            ),
+        ]
+        for service in ENDPOINTS:
+            ec2.VpcEndpoint(
+                self.part(service),
+                vpc_id=vpc_id,
+                service_name=f"com.amazonaws.{scope.context.region}.{service}",
+                vpc_endpoint_type="Gateway",
+                route_table_ids=[routes.id],
+                tags=tags,
+                opts=self.inside(),
+            )
+        return pulumi.Output.all(subnet.id, *(one.id for one in way_out)).apply(lambda ids: ids[0])

@@ -1,0 +1,91 @@
+"""A private agent: the worker stands in its network, reaches it and nothing else there, and has a way out that is paid for."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from components.settings import VoiceQaSettings
+from components.voice_qa import VoiceQa, monthly_usage
+from guardrails.pricing.estimate import estimate
+from local.cost import priced
+from tests.components.subsystem import made_by_aws
+from tests.components.voice_qa.deployment import PREFIX, args, plain, voice_qa
+from tests.engine import Recorded
+
+VPC, PUBLIC, SUBNETS = "vpc-0a1b2c3d", "subnet-0e3f", ["subnet-0a1b", "subnet-0c2d"]
+NETWORK = {"vpcId": VPC, "cidr": "172.31.0.0/16"}
+NAT = {"publicSubnetId": PUBLIC, "subnetCidr": "172.31.200.0/24", "zone": "b"}
+
+
+def agent(**network: Any) -> dict[str, Any]:
+    return {"endpoint": "http://172.31.10.9:5000", "network": {**NETWORK, **network}}
+
+
+@cache
+def attached() -> Recorded:
+    return voice_qa(agentcore=agent(subnetIds=SUBNETS))
+
+
+@cache
+def routed() -> Recorded:
+    return made_by_aws(lambda: VoiceQa("voice-qa", args(agentcore=agent(nat=NAT))))
+
+
+def test_the_worker_and_nothing_else_stands_in_the_network() -> None:
+    functions = {
+        one.name: one.inputs["vpcConfig"] for one in attached().all("lambda.Function") if "vpcConfig" in one.inputs
+    }
+    assert list(functions) == ["voice-qa-query-worker-function"]
+    assert functions["voice-qa-query-worker-function"]["subnetIds"] == SUBNETS
+    assert not [one for one in plain().all("lambda.Function") if one.inputs.get("vpcConfig")]
+
+
+@pytest.mark.parametrize("recorded", [attached, routed])
+def test_it_reaches_the_agents_port_and_the_internet_by_https_and_is_reached_by_nobody(recorded: Any) -> None:
+    rules = {one.name: one.inputs for one in recorded().graph if one.type.startswith("aws:vpc/")}
+    reached = {(one["cidrIpv4"], one["ipProtocol"], one["fromPort"], one["toPort"]) for one in rules.values()}
+    assert reached == {("172.31.0.0/16", "tcp", 5000, 5000), ("0.0.0.0/0", "tcp", 443, 443)}
+    assert {one.kind for one in recorded().graph if one.type.startswith("aws:vpc/")} == {"SecurityGroupEgressRule"}
+    group = recorded().one("ec2.SecurityGroup").inputs
+    assert (group["name"], group["vpcId"]) == (f"{PREFIX}-agent-network", VPC)
+    assert "ingress" not in group
+
+
+def test_subnets_with_a_way_out_are_used_as_they_are() -> None:
+    made = {one.kind for one in attached().graph if one.type.startswith(("aws:ec2/", "aws:vpc/"))}
+    assert made == {"SecurityGroup", "SecurityGroupEgressRule"}
+
+
+def test_a_way_out_is_made_before_anything_needs_it() -> None:
+    recorded = routed()
+    nat, subnet = recorded.one("ec2.NatGateway").inputs, recorded.one("ec2.Subnet").inputs
+    assert (nat["subnetId"], nat["connectivityType"]) == (PUBLIC, "public")
+    assert (subnet["cidrBlock"], subnet["availabilityZone"], subnet["mapPublicIpOnLaunch"]) == (
+        "172.31.200.0/24",
+        "us-east-1b",
+        False,
+    )
+    assert recorded.one("ec2.Route").inputs["destinationCidrBlock"] == "0.0.0.0/0"
+    before = {one.kind for one in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
+    assert {"NatGateway", "Route", "RouteTableAssociation", "Subnet"} <= before
+
+
+def test_audio_and_conversations_do_not_pass_the_gateway() -> None:
+    endpoints = routed().all("ec2.VpcEndpoint")
+    assert {one.inputs["serviceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
+    assert {one.inputs["vpcEndpointType"] for one in endpoints} == {"Gateway"}
+
+
+def test_the_way_out_is_paid_for_by_the_hour_and_by_what_passes() -> None:
+    def cost(recorded: Recorded, **changes: Any) -> float:
+        usage = monthly_usage(VoiceQaSettings.model_validate({"agentcore": agent(**changes)}))
+        return estimate([priced(one, recorded.graph) for one in recorded.graph], usage).total
+
+    dearer = cost(routed(), nat=NAT) - cost(attached(), subnetIds=SUBNETS)
+    assert dearer == pytest.approx(730 * (0.045 + 0.005) + 200 * 30 * 0.5 * 4 / 3 / 1024 * 0.045, rel=0.01)
+
+
+def test_what_costs_by_the_hour_says_what_for() -> None:
+    reason = routed().one("ec2.NatGateway").inputs["tags"]["Reason"]
+    assert "no VPC endpoint" in reason
