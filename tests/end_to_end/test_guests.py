@@ -1,8 +1,7 @@
 """Guests of an identity pool on an emulator of its own: each is who he is, and reaches what is his, and nothing else."""
 
 import json
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,19 +17,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from components.blocks import archive
-from local import emulator, program
-from local.aws import EmulatorClients
 from local.changes import Action
-from local.emulator import Emulator
-from local.engine import Engine
 from local.flows.guests import Guest
-from local.iam.decisions import Decision, read
 from local.iam.evaluator import Verdict
-from local.progress import Silent
-from local.stack_files import StackConfig
 from local.state import State
-from local.values import shown
+from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.guests import with_guests
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
@@ -63,17 +54,10 @@ ROLE = "polyphony-test-ingestion-visitors-guest"
 class Live:
     """Two pools, an API of the first one's guests and one of everybody, and whoever looks at it."""
 
-    emulator: Emulator
-    clients: EmulatorClients
-    state: State
-    outputs: dict[str, Any]
-    ids: Mapping[str, str]
+    stack: SmallStack
 
     def guest(self, pool: str = "pool") -> Guest:
-        return Guest.of(self.emulator.endpoint, self.outputs[pool])
-
-    def decisions(self) -> list[Decision]:
-        return read(self.emulator.folder / "decisions.jsonl")
+        return Guest.of(self.stack.emulator.endpoint, self.stack.outputs[pool])
 
 
 def ask(client: Connection, **message: Any) -> Any:
@@ -91,37 +75,11 @@ def code_of(call: Callable[[], object]) -> str:
     return ""
 
 
-def up(
-    clients: EmulatorClients, state: State, body: Callable[[], object] = with_guests
-) -> tuple[dict[str, Any], dict[str, Action]]:
-    done: dict[str, Action] = {}
-
-    class Heard(Silent):
-        def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
-            done[urn.rpartition("::")[2]] = action
-
-    engine = Engine(clients, state, Heard())
-    ran = program.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
-    engine.delete_gone(ran.graph)
-    assert engine.failures == []
-    return {name: shown(value) for name, value in ran.outputs.items()}, done
-
-
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder: Path = tmp_path_factory.mktemp("guests")
-    with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
-        zipped.writestr("echo.py", CODE)
-    patch = pytest.MonkeyPatch()
-    patch.setattr(archive, "written", lambda _subsystem: folder / "echo.zip")
-    with emulator.start(folder / "emulator") as started, patch.context():
-        clients = EmulatorClients(started.emulator.endpoint)
-        clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
-        state = State.empty(folder / "state.json", "guests")
-        outputs, _ = up(clients, state)
-        ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
-        yield Live(started.emulator, clients, state, outputs, ids)
-    patch.undo()
+    with small_stack(tmp_path_factory.mktemp("guests"), CODE) as stack:
+        stack.outputs, _ = stack.up(with_guests)
+        yield Live(stack)
 
 
 @pytest.fixture(autouse=True)
@@ -142,10 +100,10 @@ def other(live: Live) -> Guest:
 def test_each_guest_is_seen_as_himself(live: Live, one: Guest, other: Guest) -> None:
     assert one.identity_id != other.identity_id
     for guest in (one, other):
-        with guest.connect(live.outputs["url"]) as client:
+        with guest.connect(live.stack.outputs["url"]) as client:
             seen = ask(client)["seen"]
         assert seen["cognitoIdentityId"] == guest.identity_id
-        assert seen["cognitoIdentityPoolId"] == live.outputs["pool"]
+        assert seen["cognitoIdentityPoolId"] == live.stack.outputs["pool"]
         assert seen["cognitoAuthenticationType"] == "unauthenticated"
         assert seen["cognitoAuthenticationProvider"] is None
         assert seen["userArn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/CognitoIdentityCredentials"
@@ -155,22 +113,22 @@ def test_each_guest_is_seen_as_himself(live: Live, one: Guest, other: Guest) -> 
 
 
 def test_a_guest_who_comes_again_is_the_same(live: Live, one: Guest) -> None:
-    again = Guest.again(live.emulator.endpoint, one.identity_id)
+    again = Guest.again(live.stack.emulator.endpoint, one.identity_id)
     assert again.credentials.access_key != one.credentials.access_key
-    with again.connect(live.outputs["url"]) as client:
+    with again.connect(live.stack.outputs["url"]) as client:
         assert ask(client)["seen"]["cognitoIdentityId"] == one.identity_id
 
 
 def test_later_messages_say_nobody_and_what_they_claim_changes_nothing(live: Live, one: Guest, other: Guest) -> None:
     forged = {"cognitoIdentityId": other.identity_id}
-    with one.connect(live.outputs["url"]) as client:
+    with one.connect(live.stack.outputs["url"]) as client:
         answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
     assert answer["seen"]["cognitoIdentityId"] == one.identity_id
     assert "cognitoIdentityId" not in answer["now"]
 
 
 def test_a_signature_that_nobody_checks_makes_nobody(live: Live, one: Guest) -> None:
-    with one.connect(live.outputs["open"]) as client:
+    with one.connect(live.stack.outputs["open"]) as client:
         seen = ask(client)["seen"]
     assert {name for name, value in seen.items() if value is not None} == {"sourceIp", "userAgent"}
     assert seen["cognitoIdentityId"] is None
@@ -189,7 +147,7 @@ def changed(url: str, **changes: str | None) -> str:
 
 
 def test_an_unsigned_handshake_is_refused(live: Live) -> None:
-    assert refusal(live.outputs["url"]) == 403
+    assert refusal(live.stack.outputs["url"]) == 403
 
 
 @pytest.mark.parametrize(
@@ -205,17 +163,19 @@ def test_an_unsigned_handshake_is_refused(live: Live) -> None:
     ids=["another signature", "none", "no token", "another token", "an old one", "another address"],
 )
 def test_a_handshake_that_is_signed_wrongly_is_refused(live: Live, one: Guest, changes: dict[str, str | None]) -> None:
-    assert refusal(changed(one.signed_url(live.outputs["url"]), **changes)) == 403
+    assert refusal(changed(one.signed_url(live.stack.outputs["url"]), **changes)) == 403
 
 
 def test_nobody_connects_with_another_guests_key_and_his_own_secret(live: Live, one: Guest, other: Guest) -> None:
     mixed = Credentials(other.credentials.access_key, one.credentials.secret_key, other.credentials.token)
-    assert refusal(Guest(one.identity_id, mixed, one.client).signed_url(live.outputs["url"])) == 403
+    assert refusal(Guest(one.identity_id, mixed, one.client).signed_url(live.stack.outputs["url"])) == 403
 
 
 def test_a_guest_of_another_pool_without_the_grant_is_refused(live: Live) -> None:
-    assert refusal(live.guest("others").signed_url(live.outputs["url"])) == 403
-    [decision] = {one for one in live.decisions() if one.role.endswith("others-guest") and "execute-api" in one.action}
+    assert refusal(live.guest("others").signed_url(live.stack.outputs["url"])) == 403
+    [decision] = {
+        one for one in live.stack.decisions() if one.role.endswith("others-guest") and "execute-api" in one.action
+    }
     assert decision.verdict is Verdict.IMPLICIT_DENY
 
 
@@ -245,7 +205,7 @@ def test_a_guest_reads_lists_and_deletes_nothing_not_even_his_own(one: Guest) ->
 
 
 def test_what_a_bucket_forbids_stays_forbidden(live: Live, one: Guest) -> None:
-    s3 = live.clients("s3")
+    s3 = live.stack.clients("s3")
     before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
     document = json.loads(before)
     document["Statement"].append(
@@ -303,7 +263,7 @@ def test_a_guest_finds_nothing_by_looking_around(one: Guest) -> None:
 
 def test_a_guest_is_nobody_anywhere_else(live: Live, one: Guest) -> None:
     refused = {
-        "lambda": lambda: one.client("lambda").invoke(FunctionName=f"{live.ids['ingestion-echo-function']}:live"),
+        "lambda": lambda: one.client("lambda").invoke(FunctionName=f"{live.stack.ids['ingestion-echo-function']}:live"),
         "iam": lambda: one.client("iam").get_role(RoleName=ROLE),
         "states": lambda: one.client("stepfunctions").list_state_machines(),
         "execute-api": lambda: one.client("apigatewayv2").get_apis(),
@@ -313,38 +273,38 @@ def test_a_guest_is_nobody_anywhere_else(live: Live, one: Guest) -> None:
 
 def test_credentials_are_for_identities_that_the_pool_gave(live: Live) -> None:
     unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
-    assert code_of(lambda: Guest.again(live.emulator.endpoint, unknown)) == "ResourceNotFoundException"
+    assert code_of(lambda: Guest.again(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize("flaw", ["another pool", "the signed-in", "nobody", "no role"])
 def test_a_pool_hands_out_no_role_that_does_not_trust_it(live: Live, flaw: str) -> None:
     guest = live.guest("others")
-    iam, cognito = live.clients("iam"), live.clients("cognito-identity")
+    iam, cognito = live.stack.clients("iam"), live.stack.clients("cognito-identity")
     role = "polyphony-test-ingestion-others-guest"
     before = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     document = json.loads(json.dumps(before))
     [statement] = document["Statement"]
     if flaw == "another pool":
-        statement["Condition"]["StringEquals"]["cognito-identity.amazonaws.com:aud"] = live.outputs["pool"]
+        statement["Condition"]["StringEquals"]["cognito-identity.amazonaws.com:aud"] = live.stack.outputs["pool"]
     elif flaw == "the signed-in":
         statement["Condition"]["ForAnyValue:StringLike"]["cognito-identity.amazonaws.com:amr"] = "authenticated"
     elif flaw == "nobody":
         statement["Principal"] = {"Service": "lambda.amazonaws.com"}
     else:
-        cognito.set_identity_pool_roles(IdentityPoolId=live.outputs["others"], Roles={})
+        cognito.set_identity_pool_roles(IdentityPoolId=live.stack.outputs["others"], Roles={})
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
     try:
-        refused = code_of(lambda: Guest.again(live.emulator.endpoint, guest.identity_id))
+        refused = code_of(lambda: Guest.again(live.stack.emulator.endpoint, guest.identity_id))
     finally:
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(before))
         arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        cognito.set_identity_pool_roles(IdentityPoolId=live.outputs["others"], Roles={"unauthenticated": arn})
+        cognito.set_identity_pool_roles(IdentityPoolId=live.stack.outputs["others"], Roles={"unauthenticated": arn})
     assert refused == "InvalidIdentityPoolConfigurationException"
-    assert Guest.again(live.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
+    assert Guest.again(live.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
 
 
 def test_the_pool_is_as_its_block_says(live: Live) -> None:
-    cognito, pool = live.clients("cognito-identity"), live.outputs["pool"]
+    cognito, pool = live.stack.clients("cognito-identity"), live.stack.outputs["pool"]
     made = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert made["IdentityPoolName"] == "polyphony-test-ingestion-visitors"
     assert (made["AllowUnauthenticatedIdentities"], made["AllowClassicFlow"]) == (True, False)
@@ -354,12 +314,12 @@ def test_the_pool_is_as_its_block_says(live: Live) -> None:
 
 
 def test_nothing_that_is_unchanged_is_deployed_again(live: Live) -> None:
-    _, done = up(live.clients, live.state)
+    _, done = live.stack.up(with_guests)
     assert set(done.values()) == {Action.SAME}
 
 
 def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path) -> None:
-    cognito, state = live.clients("cognito-identity"), State.empty(tmp_path / "state.json", "pools")
+    cognito, state = live.stack.clients("cognito-identity"), State.empty(tmp_path / "state.json", "pools")
 
     def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
         def make() -> None:
@@ -372,10 +332,10 @@ def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path)
 
         return make
 
-    outputs, done = up(live.clients, state, body("one", guests=True, kept="1", gone="1"))
+    outputs, done = live.stack.up(body("one", guests=True, kept="1", gone="1"), state)
     assert done == {"pool": Action.CREATE, "roles": Action.CREATE}
     pool = outputs["pool"]
-    outputs, done = up(live.clients, state, body("two", guests=False, kept="2"))
+    outputs, done = live.stack.up(body("two", guests=False, kept="2"), state)
     assert (outputs["pool"], done) == (pool, {"pool": Action.UPDATE, "roles": Action.UPDATE})
     made = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert made["AllowUnauthenticatedIdentities"] is False
@@ -385,5 +345,5 @@ def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path)
         ResourceArn=f"arn:aws:cognito-identity:us-east-1:{ACCOUNT}:identitypool/{pool}"
     )
     assert tags["Tags"] == {"kept": "2"}
-    up(live.clients, state, lambda: None)
+    live.stack.up(lambda: None, state)
     assert code_of(lambda: cognito.describe_identity_pool(IdentityPoolId=pool)) == "ResourceNotFoundException"

@@ -1,11 +1,9 @@
 """A WebSocket API on an emulator of its own, with a real client: what clients and functions meet as they do on AWS."""
 
 import json
-import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -14,25 +12,16 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from components.blocks import archive
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.websocket_api import Throttle, WebSocketApi, WebSocketApiArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local import emulator, program
-from local.aws import EmulatorClients
 from local.changes import Action
-from local.emulator import Emulator
-from local.engine import Engine
 from local.flows import eventually
-from local.iam.decisions import Decision, read
 from local.iam.evaluator import Verdict
 from local.patches.socket_answers import FRAME_BYTES, MESSAGE_BYTES
-from local.progress import Silent
-from local.stack_files import StackConfig
-from local.state import State
-from local.values import shown
+from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.engine import scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("websocket")]
@@ -92,17 +81,10 @@ class EchoEnvironment(HandlerEnvironment):
 class Live:
     """The API, and whoever looks at it."""
 
-    emulator: Emulator
-    clients: EmulatorClients
-    state: State
-    outputs: dict[str, Any]
-    ids: dict[str, str]
+    stack: SmallStack
 
     def connect(self, query: str = "", protocols: list[str] | None = None) -> AbstractContextManager[Connection]:
-        return connect(f"{self.outputs['url']}{query}", subprotocols=protocols, proxy=None)  # type: ignore[arg-type]
-
-    def decisions(self) -> list[Decision]:
-        return read(self.emulator.folder / "decisions.jsonl")
+        return connect(f"{self.stack.outputs['url']}{query}", subprotocols=protocols, proxy=None)  # type: ignore[arg-type]
 
 
 def ask(client: Connection, **message: Any) -> Any:
@@ -137,33 +119,11 @@ def body() -> None:
     pulumi.export("callback", api.callback_url)
 
 
-def up(clients: EmulatorClients, state: State) -> tuple[dict[str, Any], dict[str, Action]]:
-    done: dict[str, Action] = {}
-
-    class Heard(Silent):
-        def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
-            done[urn.rpartition("::")[2]] = action
-
-    engine = Engine(clients, state, Heard())
-    ran = program.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
-    assert engine.failures == []
-    return {name: shown(value) for name, value in ran.outputs.items()}, done
-
-
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder: Path = tmp_path_factory.mktemp("websocket")
-    with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
-        zipped.writestr("echo.py", CODE)
-    patch = pytest.MonkeyPatch()
-    patch.setattr(archive, "written", lambda _subsystem: folder / "echo.zip")
-    with emulator.start(folder / "emulator") as started, patch.context():
-        clients = EmulatorClients(started.emulator.endpoint)
-        state = State.empty(folder / "state.json", "websocket")
-        outputs, _ = up(clients, state)
-        ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
-        yield Live(started.emulator, clients, state, outputs, ids)
-    patch.undo()
+    with small_stack(tmp_path_factory.mktemp("websocket"), CODE) as stack:
+        stack.outputs, _ = stack.up(body)
+        yield Live(stack)
 
 
 @pytest.fixture(autouse=True)
@@ -228,7 +188,7 @@ def test_posting_needs_its_grant_and_is_recorded(live: Live) -> None:
         assert ask(client, action="post", text="x")["type"] == "push"
         assert json.loads(client.recv(timeout=20))["error"] is None
         assert ask(client, action="postmute", text="x")["error"] is not None
-    found = {(one.role, one.verdict) for one in live.decisions() if one.action == "execute-api:ManageConnections"}
+    found = {(one.role, one.verdict) for one in live.stack.decisions() if one.action == "execute-api:ManageConnections"}
     assert ("polyphony-test-ingestion-echo", Verdict.ALLOW) in found
     assert ("polyphony-test-ingestion-mute", Verdict.IMPLICIT_DENY) in found
 
@@ -266,7 +226,7 @@ def test_what_functions_write_is_in_their_logs(live: Live) -> None:
         ask(client, action="fail")
 
     def left() -> list[str] | None:
-        events = live.clients("logs").filter_log_events(logGroupName="/aws/lambda/polyphony-test-ingestion-echo")
+        events = live.stack.clients("logs").filter_log_events(logGroupName="/aws/lambda/polyphony-test-ingestion-echo")
         lines = [event["message"] for event in events["events"]]
         return lines if f"handled DISCONNECT {connection}" in lines else None
 
@@ -304,9 +264,9 @@ def test_a_connection_that_breaks_a_limit_is_closed(live: Live, message: Any, co
 
 def test_a_route_without_a_response_is_silent(live: Live) -> None:
     gateway, api, route = (
-        live.clients("apigatewayv2"),
-        live.ids["ingestion-live-api"],
-        live.ids["ingestion-live-quiet-route"],
+        live.stack.clients("apigatewayv2"),
+        live.stack.ids["ingestion-live-api"],
+        live.stack.ids["ingestion-live-quiet-route"],
     )
     [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
     gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
@@ -316,11 +276,11 @@ def test_a_route_without_a_response_is_silent(live: Live) -> None:
 
 
 def test_a_function_that_does_not_let_the_api_in_is_not_called(live: Live) -> None:
-    functions, name = live.clients("lambda"), live.ids["ingestion-mute-function"]
+    functions, name = live.stack.clients("lambda"), live.stack.ids["ingestion-mute-function"]
     [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
     assert statement["Condition"] == {
         "ArnLike": {
-            "AWS:SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:{live.ids['ingestion-live-api']}/live/*"
+            "AWS:SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:{live.stack.ids['ingestion-live-api']}/live/*"
         }
     }
     functions.remove_permission(FunctionName=name, StatementId=statement["Sid"], Qualifier="live")
@@ -329,7 +289,7 @@ def test_a_function_that_does_not_let_the_api_in_is_not_called(live: Live) -> No
 
 
 def test_the_api_is_as_its_block_says(live: Live) -> None:
-    gateway, api = live.clients("apigatewayv2"), live.ids["ingestion-live-api"]
+    gateway, api = live.stack.clients("apigatewayv2"), live.stack.ids["ingestion-live-api"]
     made = gateway.get_api(ApiId=api)
     assert (made["ProtocolType"], made["RouteSelectionExpression"]) == ("WEBSOCKET", "$request.body.action")
     assert (made["Name"], made["Tags"]["Name"]) == ("polyphony-test-ingestion-live", "LiveApi")
@@ -350,22 +310,24 @@ def test_the_api_is_as_its_block_says(live: Live) -> None:
     assert stage["AccessLogSettings"]["DestinationArn"].endswith(
         ":log-group:/aws/apigateway/polyphony-test-ingestion-live"
     )
-    groups = live.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
+    groups = live.stack.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
     assert {one["logGroupName"]: one["retentionInDays"] for one in groups} == {
         "/aws/apigateway/polyphony-test-ingestion-live": 90,
         f"/aws/apigateway/{api}/live": 90,
     }
     assert (
-        live.clients("apigateway").get_account()["cloudwatchRoleArn"].endswith("role/polyphony-test-ingestion-api-logs")
+        live.stack.clients("apigateway")
+        .get_account()["cloudwatchRoleArn"]
+        .endswith("role/polyphony-test-ingestion-api-logs")
     )
 
 
 def test_both_urls_lead_to_the_stage(live: Live) -> None:
-    api = live.ids["ingestion-live-api"]
-    where = f"127.0.0.1:{live.emulator.port}/_aws/execute-api/{api}/live"
-    assert live.outputs == {"url": f"ws://{where}", "callback": f"http://{where}"}
+    api = live.stack.ids["ingestion-live-api"]
+    where = f"127.0.0.1:{live.stack.emulator.port}/_aws/execute-api/{api}/live"
+    assert live.stack.outputs == {"url": f"ws://{where}", "callback": f"http://{where}"}
 
 
 def test_nothing_that_is_unchanged_is_deployed_again(live: Live) -> None:
-    _, done = up(live.clients, live.state)
+    _, done = live.stack.up(body)
     assert set(done.values()) == {Action.SAME}

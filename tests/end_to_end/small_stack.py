@@ -1,0 +1,72 @@
+"""A small program on an emulator of its own: what a test of one block, or of one part, brings up."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.blocks import archive
+from local import emulator, program
+from local.aws import EmulatorClients
+from local.changes import Action
+from local.emulator import Emulator
+from local.engine import Engine
+from local.iam.decisions import Decision, read
+from local.preview_provider import ACCOUNT
+from local.progress import Silent
+from local.stack_files import StackConfig
+from local.state import State
+from local.values import shown
+
+Body = Callable[[], object]
+
+
+@dataclass
+class SmallStack:
+    """A program that is up, and whoever looks at it."""
+
+    emulator: Emulator
+    clients: EmulatorClients
+    state: State
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def up(self, body: Body, state: State | None = None) -> tuple[dict[str, Any], dict[str, Action]]:
+        """Brings a program up, and removes what is gone from it; its outputs, and what was done."""
+        done: dict[str, Action] = {}
+
+        class Heard(Silent):
+            def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+                done[urn.rpartition("::")[2]] = action
+
+        engine = Engine(self.clients, state or self.state, Heard())
+        ran = program.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+        engine.delete_gone(ran.graph)
+        assert engine.failures == []
+        return {name: shown(value) for name, value in ran.outputs.items()}, done
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Physical ids by Pulumi name."""
+        return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries().items()}
+
+    def decisions(self) -> list[Decision]:
+        """What IAM was asked, and said."""
+        return read(self.emulator.folder / "decisions.jsonl")
+
+
+@contextmanager
+def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
+    """An emulator with nothing on it; `code` is what every function's archive holds, as `echo.py`."""
+    with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
+        zipped.writestr("echo.py", code)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(archive, "written", lambda _subsystem: folder / "echo.zip")
+    with emulator.start(folder / "emulator") as started, patch.context():
+        clients = EmulatorClients(started.emulator.endpoint)
+        clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
+        yield SmallStack(started.emulator, clients, State.empty(folder / "state.json", "test"))
+    patch.undo()
