@@ -14,6 +14,7 @@ from components.settings import FunctionSettings, VoiceQaSettings
 
 RUNBOOK = "answers-late"
 LIMITS = "limits-near"
+MISSED = "lectures-missed"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[args.worker])),
     )
     _ring(args, "answer-latency", latency, limits.answer_seconds * 1000, opts, RUNBOOK)
+    missed = logged(
+        "lectures-missed",
+        LoggedArgs(args.scope, args.validator.log_group, '{ $.message = "lecture_sweep" }', "$.missing"),
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[args.validator])),
+    )
+    _ring(args, "lectures-missed", missed, 0, opts, MISSED)
     concurrency = limits.account_concurrency * limits.concurrency_percent / 100
     _ring(
         args,
@@ -71,6 +78,7 @@ SAYS = {
     "concurrency": "The account is near the invocations that it may have at once.",
     "connections": "Unusually many clients connect.",
     "handler-duration": "The socket handler takes most of the time that it has.",
+    "lectures-missed": "Lectures were uploaded that nothing announced.",
     "table-read-throttles": "Reads of the sessions table are refused.",
     "table-write-throttles": "Writes to the sessions table are refused.",
     "validator-duration": "Validating lectures takes most of the time that there is.",

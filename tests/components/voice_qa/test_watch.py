@@ -9,9 +9,11 @@ import pytest
 from components.blocks.context import Subsystem
 from handlers.common.logging import EventLog
 from local import ROOT
+from local.graph import Resource
 from tests.components.subsystem import alarms
 from tests.components.voice_qa.deployment import PREFIX, TABLE, complete, voice_qa
 from tests.engine import Recorded, scope
+from tests.handlers.voice_qa.lecture_stage import staged
 
 WORKER = f"{PREFIX}-query-worker"
 FUNCTIONS = ("websocket-handler", "query-worker", "validate-lecture")
@@ -30,6 +32,7 @@ def parked(queue: str) -> tuple[Any, ...]:
 
 ALARMS: dict[str, tuple[Any, ...]] = {
     "answer-latency-warning": (f"polyphony-test/{Subsystem.VOICE_QA}", "answer-milliseconds", "p95", 10_000, 300, {}),
+    "lectures-missed-warning": (f"polyphony-test/{Subsystem.VOICE_QA}", "lectures-missed", "Sum", 0, 300, {}),
     "handler-duration-warning": ("AWS/Lambda", "Duration", "p95", 23_200, 300, alias("websocket-handler")),
     "worker-duration-warning": ("AWS/Lambda", "Duration", "p95", 720_000, 300, alias("query-worker")),
     "validator-duration-warning": ("AWS/Lambda", "Duration", "p95", 240_000, 300, alias("validate-lecture")),
@@ -49,6 +52,10 @@ ALARMS: dict[str, tuple[Any, ...]] = {
 
 def rings(recorded: Recorded) -> dict[str, dict[str, Any]]:
     return alarms(recorded, Subsystem.VOICE_QA)
+
+
+def filter_of(name: str) -> Resource:
+    return complete().one("cloudwatch.LogMetricFilter", name)
 
 
 @cache
@@ -95,6 +102,7 @@ def test_each_alarm_names_a_page_that_is_there(name: str) -> None:
     [
         *((f"{one}-duration-warning", "answers-late") for one in ("handler", "worker", "validator")),
         ("answer-latency-warning", "answers-late"),
+        ("lectures-missed-warning", "lectures-missed"),
         *((f"{one}-warning", "limits-near") for one in ("concurrency", "connections")),
         *((f"table-{one}-throttles-warning", "limits-near") for one in ("read", "write")),
     ],
@@ -136,20 +144,41 @@ def test_how_long_answers_take_is_read_from_the_workers_own_line(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone-too")  # a logger of its own, with today's standard output
     EventLog("INFO").info("query_ended", milliseconds=4_321)
     line = json.loads(capsys.readouterr().out)
-    one = complete().one("cloudwatch.LogMetricFilter").inputs
+    one = filter_of("answer-milliseconds").inputs
     assert one["logGroupName"] == f"/aws/lambda/{WORKER}"
     assert one["pattern"] == f'{{ $.message = "{line["message"]}" }}'
     assert line[one["metricTransformation"]["value"].removeprefix("$.")] == 4_321
 
 
-def test_the_alarm_on_answers_watches_what_the_filter_makes() -> None:
-    made = complete().one("cloudwatch.LogMetricFilter").inputs["metricTransformation"]
-    watched = plain()["answer-latency-warning"]
+def test_what_was_missed_is_read_from_the_sweeps_own_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone-three")
+    with staged() as stage:
+        stage.sweep().run()
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    one = filter_of("lectures-missed").inputs
+    assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-validate-lecture"
+    assert one["pattern"] == f'{{ $.message = "{line["message"]}" }}'
+    assert line[one["metricTransformation"]["value"].removeprefix("$.")] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "alarm"),
+    [("answer-milliseconds", "answer-latency-warning"), ("lectures-missed", "lectures-missed-warning")],
+)
+def test_an_alarm_watches_what_its_filter_makes(name: str, alarm: str) -> None:
+    made = filter_of(name).inputs["metricTransformation"]
+    watched = plain()[alarm]
     assert (watched["namespace"], watched["metricName"]) == (made["namespace"], made["name"])
 
 
-def test_the_filter_is_made_after_the_log_group_that_it_reads() -> None:
-    one = complete().one("cloudwatch.LogMetricFilter")
+@pytest.mark.parametrize("name", ["answer-milliseconds", "lectures-missed"])
+def test_a_filter_is_made_after_the_log_group_that_it_reads(name: str) -> None:
+    one = filter_of(name)
     before = [group.inputs["name"] for group in complete().ancestors(one) if group.kind == "LogGroup"]
     assert one.inputs["logGroupName"] in before
 
