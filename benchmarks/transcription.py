@@ -1,4 +1,4 @@
-"""What live transcription costs in time, memory and streams: four measurements, each a program of its own beside this one.
+"""What live transcription costs in time, memory and streams: three measurements, each a program of its own beside this one.
 
 Each has a process for itself, so that none measures what another left behind. Nothing here reaches AWS.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PARTS = {
     "transcription_rules.py": "the rules for captions",
-    "transcription_imports.py": "a cold start",
     "transcription_streams.py": "a stream an utterance, or a stream a chunk",
     "transcription_platform.py": "end to end on the local platform",
 }

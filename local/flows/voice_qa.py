@@ -86,6 +86,16 @@ class Heard:
 
     pieces: list[Message] = field(default_factory=list)
     end: Message | None = None
+    repeated: int = 0
+    """Pieces that came once more: whether a message arrived is not always known to whoever sent it."""
+
+    def hear(self, piece: Message) -> None:
+        """One piece. An answer that began anew takes the place of what was heard of it."""
+        self.pieces = [one for one in self.pieces if one["attempt"] >= piece["attempt"]]
+        if any(one["number"] == piece["number"] for one in self.pieces):
+            self.repeated += 1
+        else:
+            self.pieces.append(piece)
 
     def text(self) -> str:
         """The answer's words."""
@@ -192,8 +202,7 @@ class Listener:
         if heard is None or message["type"] == "queryAccepted":
             return
         if "number" in message:
-            # An answer that began anew takes the place of what was heard of it.
-            heard.pieces = [one for one in heard.pieces if one["attempt"] >= message["attempt"]] + [message]
+            heard.hear(message)
         else:
             heard.end = message
 

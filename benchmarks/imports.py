@@ -1,4 +1,4 @@
-"""What transcription's functions load before they can answer: fresh processes, with and without compiled modules.
+"""What functions that somebody waits for load before they can answer: fresh processes, with and without compiled modules.
 
 The modules are those of the deployed zip and of the layer's lock. Lambda's file systems for both can only be read, so
 what is not compiled there is compiled at each cold start; boto3 and the standard library are the runtime's and compiled.
@@ -25,8 +25,13 @@ from components.blocks.archive import ROOT, zipped
 
 ROUNDS = 9
 AIM_MS = 200
-FUNCTIONS = {"audio_processor": "_processor", "router": "_router"}
-"""What makes what a container keeps."""
+FUNCTIONS = {
+    "transcription.audio_processor": "_processor",
+    "transcription.router": "_router",
+    "voice_qa.websocket_handler": "_handler",
+    "voice_qa.query_worker": "_worker",
+}
+"""Module, and what in it makes what a container keeps."""
 RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
 LOCKED = re.compile(r"^([a-z0-9_.-]+)==", re.MULTILINE)
 """A line of the layer's lock."""
@@ -40,6 +45,11 @@ ENVIRONMENT = {
     "LIVE_TABLE_NAME": "live",
     "PROCESSOR": "arn:aws:lambda:us-east-1:000000000000:function:processor:live",
     "AUTH": "none",
+    "S3_BUCKET": "audio",
+    "DYNAMODB_TABLE": "sessions",
+    "WORKER": "arn:aws:lambda:us-east-1:000000000000:function:worker:live",
+    "IDENTITY_POOL": "us-east-1:00000000-0000-0000-0000-000000000000",
+    "AGENTCORE_ENDPOINT": "http://127.0.0.1:5000",
     "PATH": os.environ["PATH"],
 }
 
@@ -50,7 +60,7 @@ sys.path.insert(0, sys.argv[1])
 begun = time.perf_counter()
 import boto3, botocore.auth, botocore.awsrequest, botocore.config, botocore.credentials, botocore.exceptions
 with_boto3, known = time.perf_counter(), {one for one in sys.modules if one.startswith("boto")}
-module = importlib.import_module("handlers.transcription." + sys.argv[2])
+module = importlib.import_module("handlers." + sys.argv[2])
 loaded = time.perf_counter()
 assert {one for one in sys.modules if one.startswith("boto")} == known
 assert module.__file__.startswith(sys.argv[1])
@@ -61,8 +71,9 @@ print(json.dumps({"boto3": with_boto3 - begun, "own and layer": loaded - with_bo
 
 
 def unpacked(folder: Path) -> None:
-    """The zip's files, and the layer's as sources."""
-    zipfile.ZipFile(io.BytesIO(zipped("transcription"))).extractall(folder)
+    """The zips' files, and the layer's as sources."""
+    for subsystem in sorted({name.partition(".")[0] for name in FUNCTIONS}):
+        zipfile.ZipFile(io.BytesIO(zipped(subsystem))).extractall(folder)
     for name in LOCKED.findall((ROOT / "requirements" / "layer.txt").read_text()):
         for file in distribution(name).files or ():
             if ".." not in file.parts and file.suffix != ".pyc":
@@ -80,7 +91,7 @@ def loaded(folder: Path, module: str) -> dict[str, float]:
 
 def shares(folder: Path, module: str) -> dict[str, float]:
     """Milliseconds of each origin's own modules, as the interpreter times them, in whatever order they come."""
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import handlers.transcription.{module}"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import handlers.{module}"
     command = [sys.executable, "-I", "-B", "-X", "importtime", "-c", code]
     done = subprocess.run(command, env=ENVIRONMENT, cwd=folder, check=True, capture_output=True, text=True)
     found = {"handlers": 0.0, "the layer": 0.0, "boto3": 0.0, "standard library": 0.0}
@@ -126,11 +137,11 @@ def main() -> None:
 
 
 def _table(runs: dict[tuple[str, str], list[dict[str, float]]]) -> None:
-    print(f"{'':18}" + "".join(f"{module}, {how}".rjust(28) for module, how in runs))
-    for name in next(iter(runs.values()))[0]:
-        print(
-            f"{name:18}" + "".join(f"{statistics.median(run[name] for run in found):28.1f}" for found in runs.values())
-        )
+    columns = list(next(iter(runs.values()))[0])
+    print(f"{'':42}" + "".join(name.rjust(18) for name in columns))
+    for (module, how), found in runs.items():
+        medians = (statistics.median(run[name] for run in found) for name in columns)
+        print(f"{module + ', ' + how:42}" + "".join(f"{one:18.0f}" for one in medians))
 
 
 if __name__ == "__main__":
