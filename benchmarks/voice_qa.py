@@ -160,7 +160,9 @@ def _together(lectures: Lectures) -> None:
             _line(f"{CLIENTS} guests at once, {what}: first piece", [one.first for one in answers], None)
             _line(f"{CLIENTS} guests at once, {what}: whole answer", [one.whole for one in answers], 10_000)
             twice, again = sum(one.repeated for one in answers), sum(one.again for one in answers)
-            print(f"  {len(answers)} answers whole and in order; {twice} pieces came twice, {again} questions asked again")
+            print(
+                f"  {len(answers)} answers whole and in order; {twice} pieces came twice, {again} questions asked again"
+            )
 
 
 def _line(name: str, seconds: list[float], aim_ms: float | None) -> None:
