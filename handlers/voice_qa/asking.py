@@ -112,7 +112,7 @@ class Asking:
         try:
             self._lectures.ready(lecture_id)
         except Unanswerable as error:
-            raise HandlerError(error.code, error.message, 404 if error.code is Code.LECTURE_UNKNOWN else 409) from None
+            raise HandlerError(error.code, error.message, 409) from None
 
     def _count(self, identity: str, query_id: str, now_ms: int) -> None:
         at_once, per_hour = self._limits.at_once, self._limits.per_hour

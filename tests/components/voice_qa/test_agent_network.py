@@ -67,6 +67,9 @@ def test_a_way_out_is_made_before_anything_needs_it() -> None:
         False,
     )
     assert recorded.one("ec2.Route").inputs["destinationCidrBlock"] == "0.0.0.0/0"
+    worker = recorded.one("lambda.Function", "query-worker").inputs["vpcConfig"]
+    assert worker["subnetIds"] == [recorded.one("ec2.Subnet").id]
+    assert worker["securityGroupIds"] == [recorded.one("ec2.SecurityGroup").id]
     before = {one.kind for one in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
     assert {"NatGateway", "Route", "RouteTableAssociation", "Subnet"} <= before
 
@@ -82,6 +85,9 @@ def test_the_way_out_is_paid_for_by_the_hour_and_by_what_passes() -> None:
         usage = monthly_usage(VoiceQaSettings.model_validate({"agentcore": agent(**changes)}))
         return estimate([priced(one, recorded.graph) for one in recorded.graph], usage).total
 
+    assert "voice-qa-agent-network" not in monthly_usage(
+        VoiceQaSettings.model_validate({"agentcore": agent(subnetIds=SUBNETS)})
+    ), "a way out that was there is its owner's to pay for"
     dearer = cost(routed(), nat=NAT) - cost(attached(), subnetIds=SUBNETS)
     assert dearer == pytest.approx(730 * (0.045 + 0.005) + 200 * 30 * 0.5 * 4 / 3 / 1024 * 0.045, rel=0.01)
 

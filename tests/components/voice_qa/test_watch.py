@@ -1,6 +1,7 @@
 """What rings in voice Q&A: every alarm to the number, and the pages that they name."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -158,7 +159,10 @@ def test_what_was_missed_is_read_from_the_sweeps_own_line(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone-three")
     with staged() as stage:
-        stage.sweep().run()
+        stage.put(b"no recording")
+        stage.now = datetime.now(UTC) + timedelta(hours=1)
+        for _ in range(2):  # the first finds it, the second has looked at it as well
+            stage.sweep().run()
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     one = filter_of("lectures-missed").inputs
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-validate-lecture"

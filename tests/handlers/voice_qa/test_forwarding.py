@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.common.logging import EventLog
@@ -93,6 +93,8 @@ def test_the_worst_letters_still_fit(letter: str) -> None:
     )
 
 
+@example(seed=b"x", length=MAX_AUDIO)
+@example(seed=b"x", length=2 * MAX_AUDIO)
 @given(seed=st.binary(min_size=1, max_size=50), length=st.integers(1, 3 * MAX_AUDIO))
 def test_split_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
     audio = (seed * length)[:length]
