@@ -23,6 +23,7 @@ class Subsystem(StrEnum):
 
     FOUNDATION = "foundation"
     INGESTION = "ingestion"
+    LIVESTREAM = "livestream"
     TRANSCRIPTION = "transcription"
     VOICE_QA = "voice-qa"
 

@@ -29,6 +29,7 @@ class Kind(Enum):
     GLUE_JOB = ("Glue job", 255)
     IDENTITY_POOL = ("identity pool", 128)
     LAYER = ("layer", 64)
+    PARAMETER = ("parameter", 1010)
     QUEUE = ("queue", 80)
     ROLE = ("role", 64)
     SECURITY_GROUP = ("security group", 255)
