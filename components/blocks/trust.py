@@ -19,6 +19,7 @@ class Service(StrEnum):
     BACKUP = "backup.amazonaws.com"
     GLUE = "glue.amazonaws.com"
     LAMBDA = "lambda.amazonaws.com"
+    MEDIACONVERT = "mediaconvert.amazonaws.com"
     SCHEDULER = "scheduler.amazonaws.com"
     STATES = "states.amazonaws.com"
 
@@ -52,6 +53,11 @@ SENDS = {
         source_account=False,
         source_arn=False,
         page="https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html",
+    ),
+    Service.MEDIACONVERT: Sends(
+        source_account=True,
+        source_arn=True,
+        page="https://docs.aws.amazon.com/mediaconvert/latest/ug/cross-service-confused-deputy-prevention.html",
     ),
     Service.SCHEDULER: Sends(  # the ARN is the schedule group's, never a schedule's
         source_account=True,

@@ -3,6 +3,7 @@
 from components.settings.base import Environment, FunctionSettings, LogLevel
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
+from components.settings.livestream import LivestreamSettings
 from components.settings.loader import load
 from components.settings.problems import Problem, SettingsError
 from components.settings.stack import PolicyException, StackSettings
@@ -15,6 +16,7 @@ __all__ = [
     "FoundationSettings",
     "FunctionSettings",
     "IngestionSettings",
+    "LivestreamSettings",
     "LogLevel",
     "PolicyException",
     "Problem",

@@ -1,4 +1,4 @@
-"""How networks are named that somebody else made, and addresses within them."""
+"""How networks are named that somebody else made, addresses within them, and pages."""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
@@ -11,6 +11,10 @@ Zone = Literal["a", "b", "c", "d", "e", "f"]
 """An availability zone: the letter behind the region's name."""
 Cidr = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/(1[6-9]|2[0-8])$")]
 """Addresses of a network or subnet, as AWS takes them: between /16 and /28."""
+
+HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
+"""A page that may call from a browser, or any."""
 
 
 def private_network(cidr: str) -> IPv4Network:

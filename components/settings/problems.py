@@ -155,6 +155,8 @@ def _describe(schema: dict[str, Any]) -> str:
 def _members(annotation: object) -> tuple[object, ...]:
     """The members of a union, or the type alone; what a list holds counts as its member."""
     origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _members(typing.get_args(annotation)[0])
     if origin in {typing.Union, types.UnionType}:
         return tuple(inner for arg in typing.get_args(annotation) for inner in _members(arg))
     if origin in {tuple, list}:

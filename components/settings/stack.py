@@ -9,7 +9,8 @@ from pydantic import StringConstraints
 from components.settings.base import Environment, LogLevel, Settings
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
-from components.settings.problems import Problem
+from components.settings.livestream import Authorizer, LivestreamSettings
+from components.settings.problems import Problem, secret_command
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import Mode, Uploads, VoiceQaSettings
 
@@ -43,6 +44,7 @@ class StackSettings(Settings):
     ingestion: IngestionSettings = IngestionSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()
     voice_qa: VoiceQaSettings = VoiceQaSettings()
+    livestream: LivestreamSettings = LivestreamSettings()
 
     def conflicts(self) -> Iterator[Problem]:
         """What no single section can tell: settings that this environment does not allow."""
@@ -106,6 +108,8 @@ class StackSettings(Settings):
             )
         if self.voice_qa.enabled:
             yield from self._voice_qa_conflicts()
+        if self.livestream.enabled:
+            yield from self._livestream_conflicts()
 
     def _voice_qa_conflicts(self) -> Iterator[Problem]:
         settings, agent = self.voice_qa, self.voice_qa.agentcore
@@ -135,4 +139,22 @@ class StackSettings(Settings):
         if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
             yield Problem(
                 "voiceQa.logLevel", settings.log_level.value, "DEBUG or INFO: an alarm reads lines of level INFO"
+            )
+
+    def _livestream_conflicts(self) -> Iterator[Problem]:
+        settings, api = self.livestream, self.livestream.api
+        if settings.encryption_key is None:
+            command = secret_command("livestream.encryptionKey", "<stack>")
+            yield Problem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
+        if api.cors_origin == "*" and self.environment is Environment.PROD:
+            yield Problem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
+        if api.data_trace and self.environment is Environment.PROD:
+            yield Problem("livestream.api.dataTrace", "true", "false in prod: whole requests would be logged")
+        if api.authorizer is Authorizer.NONE and not self.environment.relaxed:
+            yield Problem(
+                "livestream.api.authorizer", '"none"', f"`jwt` or `apiKey` in {self.environment}: none lets anybody in"
+            )
+        if api.authorizer is Authorizer.JWT and self.foundation.identity.auth is Auth.NONE:
+            yield Problem(
+                "livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`"
             )

@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
-from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
+from components.settings.networks import Cidr, Origin, SubnetId, VpcId, Zone, private_network
 from components.settings.sockets import GATEWAY_SECONDS, SocketSettings, Stage
 from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
-HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
-Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
 
 
 class QuestionSettings(Settings):

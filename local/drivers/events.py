@@ -35,6 +35,13 @@ def _target_id(known: Known) -> str:
 
 TARGET = Call("PutTargets", {"Rule": "rule", "Targets": target})
 
+ARCHIVE = {
+    "ArchiveName": "name",
+    "EventSourceArn": "eventSourceArn",
+    "EventPattern": "eventPattern",
+    "RetentionDays": "retentionDays",
+    "Description": "description",
+}
 SCHEDULE = {
     "Name": "name",
     "GroupName": "groupName",
@@ -62,6 +69,15 @@ DRIVERS = (
         update=(TARGET,),
         delete=(Call("RemoveTargets", {"Rule": "rule", "Ids": Made(_target_ids, ("targetId",))}),),
         id=Made(_target_id, ("rule", "targetId")),
+    ),
+    Driver(
+        type="aws:cloudwatch/eventArchive:EventArchive",
+        service="events",
+        create=(Call("CreateArchive", ARCHIVE),),
+        update=(Call("UpdateArchive", {name: one for name, one in ARCHIVE.items() if name != "EventSourceArn"}),),
+        delete=(Call("DeleteArchive", {"ArchiveName": "name"}),),
+        id="name",
+        outputs={"arn": answered("CreateArchive", "ArchiveArn")},
     ),
     Driver(
         type="aws:scheduler/schedule:Schedule",

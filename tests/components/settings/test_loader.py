@@ -15,6 +15,7 @@ def config(foundation: dict[str, Any] | None = None, **sections: Any) -> dict[st
         "exceptions": [],
         "foundation": FOUNDATION if foundation is None else foundation,
         "voiceQa": {"enabled": False},
+        "livestream": {"enabled": False},
         **sections,
     }
     return {f"polyphony:{key}": one if isinstance(one, str) else json.dumps(one) for key, one in values.items()}

@@ -16,6 +16,7 @@ class Inner(Settings):
 class Outer(Settings):
     livestream: Inner
     optional_key: SecretStr | None = None
+    bounded_key: Annotated[SecretStr, Field(min_length=32)] | None = None
     listed: tuple[int, ...] = ()
 
 
@@ -41,6 +42,12 @@ def test_a_wrong_secret_is_never_repeated() -> None:
     assert "canary" not in text
 
 
+def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
+    text = "".join(map(str, found({"livestream": {"encryptionKey": "k" * 32}, "boundedKey": "canary"})))
+    assert "boundedKey" in text
+    assert "canary" not in text
+
+
 def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "canary" * 9, "plain": "x"}})))
     assert "plain" in text
@@ -48,7 +55,7 @@ def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
 
 
 def test_secrets_are_found_wherever_they_are() -> None:
-    assert [dotted(path) for path in secret_paths(Outer)] == ["livestream.encryptionKey", "optionalKey"]
+    assert [dotted(path) for path in secret_paths(Outer)] == ["livestream.encryptionKey", "optionalKey", "boundedKey"]
 
 
 def test_an_item_of_a_list_is_named_by_its_place() -> None:

@@ -1,0 +1,96 @@
+"""Settings of the livestream backend: the load, the API, uploads, what is kept, the function behind the API."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.networks import Origin
+
+Days = Annotated[int, Field(ge=1, le=365)]
+EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096)]
+Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+
+
+class EpisodeSettings(Settings):
+    """The load that cost follows from."""
+
+    episodes_per_day: Annotated[int, Field(ge=1)] = 20
+    requests_per_episode: Annotated[float, Field(gt=0)] = 300
+    """Requests to the API for one episode, mostly reading."""
+    video_gigabytes: Annotated[float, Field(gt=0)] = 1
+    """An episode's video."""
+    transcript_megabytes: Annotated[float, Field(gt=0)] = 0.2
+
+
+class Authorizer(StrEnum):
+    """Whom the API answers."""
+
+    NONE = "none"
+    """Everybody."""
+    API_KEY = "apiKey"
+    """Whoever has a key, within the usage plan's quota."""
+    JWT = "jwt"
+    """Callers of `foundation.identity`; each has episodes of his own."""
+
+
+class RestSettings(Settings):
+    """The REST API."""
+
+    stage: Stage = "api"
+    cors_origin: Origin = "*"
+    """The page that may use the API and the bucket; prod must name it."""
+    authorizer: Authorizer = Authorizer.JWT
+    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """What the stage takes, all callers together."""
+    burst: Annotated[int, Field(ge=1, le=5_000)] = 100
+    requests_per_day: Annotated[int, Field(ge=1)] = 50_000
+    """What one API key may ask, with authorizer `apiKey`."""
+    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
+    """Requests of one address in five minutes, held by a web firewall ($8 a month); none has no firewall."""
+    data_trace: bool = False
+    """Whether the gateway logs whole requests and answers: to find a fault, and never in prod."""
+
+
+class UploadSettings(Settings):
+    """What may be uploaded, and for how long an address for it holds."""
+
+    max_video_gigabytes: Annotated[float, Field(ge=0.01, le=50)] = 10
+    max_transcript_megabytes: Annotated[float, Field(ge=0.01, le=50)] = 5
+    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    """How long an address holds; a large video is uploaded in parts, each within it."""
+
+
+class KeptSettings(Settings):
+    """How long things are kept."""
+
+    object_days: Days = 7
+    """Objects of the bucket, old versions too."""
+    versioned: bool = True
+    cursor_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    """How long a list can be gone on with."""
+
+
+class RestAlarmSettings(Settings):
+    """When somebody is told."""
+
+    client_errors_above: Annotated[int, Field(ge=0)] = 100
+    """Requests that were refused, in five minutes."""
+    server_errors_above: Annotated[int, Field(ge=0)] = 0
+    latency_ms: Annotated[int, Field(ge=1)] = 2_000
+    """Of 95 in 100 answers."""
+
+
+class LivestreamSettings(SubsystemSettings):
+    """Episodes of livestreams, and what is claimed in them."""
+
+    encryption_key: EncryptionKey | None = None
+    """What cursors are encrypted with; required where the subsystem is on."""
+    load: EpisodeSettings = EpisodeSettings()
+    api: RestSettings = RestSettings()
+    uploads: UploadSettings = UploadSettings()
+    kept: KeptSettings = KeptSettings()
+    alarms: RestAlarmSettings = RestAlarmSettings()
+    episodes: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
+    """The function behind the API."""

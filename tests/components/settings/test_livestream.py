@@ -1,0 +1,139 @@
+"""Settings of the livestream backend: the document's numbers, ranges at their edges, and what an environment does not allow."""
+
+from typing import Any
+
+import pytest
+
+from components.settings import load
+from components.settings.livestream import LivestreamSettings
+from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
+from tests.components.settings.test_loader import config, problems
+from tests.engine import FOUNDATION
+
+KEY = "canary-" + "k" * 32
+PAGE = "https://app.example.com"
+OIDC = {**FOUNDATION, "identity": {"issuer": "https://login.example.com/", "audience": "us"}}
+DAYS = (1, 365, "an integer from 1 to 365")
+RANGES: Ranges = {
+    "load.episodesPerDay": (1, None, "an integer of at least 1"),
+    "api.requestsPerSecond": (1, 10_000, "an integer from 1 to 10000"),
+    "api.burst": (1, 5_000, "an integer from 1 to 5000"),
+    "api.requestsPerDay": (1, None, "an integer of at least 1"),
+    "api.wafRequests": (10, 2_000_000_000, "an integer from 10 to 2000000000 or nothing"),
+    "uploads.maxVideoGigabytes": (0.01, 50, "a number from 0.01 to 50"),
+    "uploads.maxTranscriptMegabytes": (0.01, 50, "a number from 0.01 to 50"),
+    "uploads.urlSeconds": (60, 3600, "an integer from 60 to 3600"),
+    "kept.objectDays": DAYS,
+    "kept.cursorSeconds": (60, 86_400, "an integer from 60 to 86400"),
+    "alarms.clientErrorsAbove": (0, None, "an integer of at least 0"),
+    "alarms.serverErrorsAbove": (0, None, "an integer of at least 0"),
+    "alarms.latencyMs": (1, None, "an integer of at least 1"),
+    "episodes.memoryMb": (128, 10_240, "an integer from 128 to 10240"),
+    "episodes.timeoutSeconds": (1, 900, "an integer from 1 to 900"),
+    "episodes.reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
+    "episodes.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
+}
+ABOVE_NOTHING: AboveNothing = {
+    "load.requestsPerEpisode": (None, "a number above 0"),
+    "load.videoGigabytes": (None, "a number above 0"),
+    "load.transcriptMegabytes": (None, "a number above 0"),
+}
+
+
+def stack(changes: dict[str, Any], environment: str = "dev") -> dict[str, str]:
+    """With a key and a page by name, unless the changes say otherwise."""
+    given: dict[str, Any] = {"encryptionKey": KEY, **changes}
+    given["api"] = {"corsOrigin": PAGE, **changes.get("api", {})}
+    return config(OIDC, environment=environment, livestream=given)
+
+
+def at(key: str, value: object) -> dict[str, str]:
+    section, _, name = key.rpartition(".")
+    return stack({section: {name: value}})
+
+
+SECTION = Section("livestream", "livestream", at)
+
+
+@pytest.mark.parametrize("key", RANGES)
+def test_a_range_holds_at_its_edges(key: str) -> None:
+    SECTION.holds_at_its_edges(key, *RANGES[key])
+
+
+@pytest.mark.parametrize("key", ABOVE_NOTHING)
+def test_what_may_be_little_may_not_be_nothing(key: str) -> None:
+    SECTION.may_be_little(key, *ABOVE_NOTHING[key])
+
+
+def test_every_number_is_held_to_a_range() -> None:
+    assert set(numbers(LivestreamSettings)) == {*RANGES, *ABOVE_NOTHING}
+
+
+def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() -> None:
+    settings = load(stack({}), "dev").livestream
+    assert (settings.api.stage, settings.kept.object_days) == ("api", 7)
+    assert (settings.episodes.memory_mb, settings.episodes.timeout_seconds) == (1024, 25)
+    assert (
+        load(config(livestream={"encryptionKey": KEY, "api": {"authorizer": "none"}}), "dev").livestream.api.cors_origin
+        == "*"
+    )
+
+
+def test_the_key_is_a_secret_that_must_be_there_where_the_subsystem_is_on() -> None:
+    [problem] = problems(stack({"encryptionKey": None}))
+    assert problem.startswith(
+        "livestream.encryptionKey: is a secret and not set; set it by: pulumi config set --secret"
+    )
+    [short] = problems(stack({"encryptionKey": "canary-short"}))
+    assert short.startswith("livestream.encryptionKey")
+    assert "canary" not in short
+    assert load(stack({"enabled": False, "encryptionKey": None}, "prod"), "prod").livestream.enabled is False
+
+
+def test_the_key_is_in_no_text_made_of_the_settings() -> None:
+    settings = load(stack({}), "dev")
+    assert KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "environment", "says"),
+    [
+        (
+            {"api": {"corsOrigin": "*"}},
+            "prod",
+            'livestream.api.corsOrigin = "*": the page that may use the API, by name, in prod',
+        ),
+        (
+            {"api": {"dataTrace": True}},
+            "prod",
+            "livestream.api.dataTrace = true: false in prod: whole requests would be logged",
+        ),
+        *(
+            (
+                {"api": {"authorizer": "none"}},
+                environment,
+                f'livestream.api.authorizer = "none": `jwt` or `apiKey` in {environment}: none lets anybody in',
+            )
+            for environment in ("staging", "prod")
+        ),
+    ],
+)
+def test_what_an_environment_does_not_allow_is_said(changes: dict[str, Any], environment: str, says: str) -> None:
+    assert problems(stack(changes, environment)) == [says]
+    assert load(stack(changes), "dev").livestream.enabled, "and dev may"
+
+
+def test_callers_are_told_apart_only_where_there_is_a_provider() -> None:
+    [problem] = problems(config(livestream={"encryptionKey": KEY}))
+    assert "`none` or `apiKey` beside foundation.identity.auth `none`" in problem
+
+
+@pytest.mark.parametrize("stage", ["", "Api", "1st", "a-b", "a" * 31])
+def test_a_stage_is_one_short_word(stage: str) -> None:
+    [problem] = problems(stack({"api": {"stage": stage}}))
+    assert problem.startswith("livestream.api.stage = ")
+
+
+def test_an_unknown_authorizer_names_those_that_are() -> None:
+    [problem] = problems(stack({"api": {"authorizer": "basic"}}))
+    assert "none, apiKey, jwt" in problem
