@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components.settings.conflicts import conflicts
 from components.settings.problems import Problem, SettingsError, dotted, problems_of
 from components.settings.stack import StackSettings
 
@@ -29,7 +30,7 @@ def load(config: Mapping[str, str], stack: str) -> StackSettings:
         problems += problems_of(details, StackSettings, stack)
         problems += _conflicts_of_what_is_valid(values)
     else:
-        problems += settings.conflicts()
+        problems += conflicts(settings)
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings
@@ -65,7 +66,7 @@ def _conflicts_of_what_is_valid(values: Mapping[str, Any]) -> Iterator[Problem]:
     dropped: set[str] = set()
     for _ in range(20):  # each round drops what failed; a file has few levels
         try:
-            found = StackSettings.model_validate(pruned).conflicts()
+            found = conflicts(StackSettings.model_validate(pruned))
             yield from (one for one in found if not _within(one.key, dropped))
         except ValidationError as error:
             locations = [one["loc"] for one in error.errors(include_url=False) if one["type"] != "missing"]

@@ -74,6 +74,14 @@ class KeySource(Protocol):
         """The key of this name; raises UnknownKey or KeysUnavailable."""
 
 
+class Verifies(Protocol):
+    """Whoever can tell whom a token is about."""
+
+    def verify(self, token: str) -> Caller:
+        """The caller; raises InvalidToken."""
+        ...
+
+
 class Verifier:
     """Checks the tokens of one issuer for one audience."""
 

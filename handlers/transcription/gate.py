@@ -1,10 +1,10 @@
 """Who may connect. A browser cannot set headers on a WebSocket, so its token travels as a subprotocol that it offers."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from handlers.common.errors import HandlerError
-from handlers.common.oidc import Caller, InvalidToken, Reason
+from handlers.common.oidc import InvalidToken, Reason, Verifies
 from handlers.common.sockets import SocketCode
 from handlers.common.users import user_id
 from handlers.transcription.environment import PROTOCOL
@@ -12,14 +12,6 @@ from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, Code
 
 OFFER = "sec-websocket-protocol"
 NOBODY = "anonymous"
-
-
-class Verifies(Protocol):
-    """Whoever can tell whom a token is about."""
-
-    def verify(self, token: str) -> Caller:
-        """The caller; raises InvalidToken."""
-        ...
 
 
 class Gate:

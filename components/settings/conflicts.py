@@ -1,0 +1,141 @@
+"""What no single section of a stack file can tell: settings that its environment, or another section, does not allow."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from components.settings.base import Environment, LogLevel
+from components.settings.foundation import Auth
+from components.settings.livestream import Authorizer
+from components.settings.problems import Problem, secret_command
+from components.settings.voice_qa import Mode, Uploads
+
+if TYPE_CHECKING:
+    from components.settings.stack import StackSettings
+
+LONGEST_UTTERANCE_SECONDS = 15
+"""What the audio processor needs at least: five seconds of speech, and what comes before and after."""
+ANSWER_MARGIN_SECONDS = 30
+
+
+def conflicts(stack: "StackSettings") -> Iterator[Problem]:
+    """All of them. What is off is held to nothing, where it says so."""
+    yield from _foundation(stack)
+    yield from _ingestion(stack)
+    yield from _transcription(stack)
+    if stack.voice_qa.enabled:
+        yield from _voice_qa(stack)
+    if stack.livestream.enabled:
+        yield from _livestream(stack)
+
+
+def _foundation(stack: "StackSettings") -> Iterator[Problem]:
+    foundation = stack.foundation
+    if foundation.identity.auth is Auth.NONE and not stack.environment.relaxed:
+        yield Problem(
+            "foundation.identity.auth",
+            foundation.identity.auth.value,
+            f"`oidc` in {stack.environment}: `none` is for local and dev only",
+        )
+    for key, url in (("issuer", foundation.identity.issuer), ("jwksUrl", foundation.identity.jwks_url)):
+        if url is not None and url.scheme != "https" and stack.environment is not Environment.LOCAL:
+            yield Problem(
+                f"foundation.identity.{key}",
+                f'"{url}"',
+                f"an https address in {stack.environment}: keys travel by it",
+            )
+    if not foundation.alerts.emails and not stack.environment.relaxed:
+        yield Problem(
+            "foundation.alerts.emails", "[]", f"at least one address in {stack.environment}: alarms need a reader"
+        )
+
+
+def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
+    claim_seconds = stack.ingestion.manifests.claim_minutes * 60
+    for name, function in (("builder", stack.ingestion.builder), ("sweeper", stack.ingestion.sweeper)):
+        if function.timeout_seconds >= claim_seconds:
+            yield Problem(
+                f"ingestion.{name}.timeoutSeconds",
+                str(function.timeout_seconds),
+                f"below manifests.claimMinutes ({claim_seconds} s): a claim must outlive whoever made it",
+            )
+    intake = stack.ingestion.intake
+    if intake.batch_size > 10 and intake.batch_window_seconds < 1:
+        yield Problem(
+            "ingestion.intake.batchWindowSeconds",
+            str(intake.batch_window_seconds),
+            "at least 1 with a batchSize above 10 (a rule of Lambda's)",
+        )
+    if stack.ingestion.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+        yield Problem(
+            "ingestion.logLevel",
+            stack.ingestion.log_level.value,
+            "DEBUG or INFO: an alarm reads lines of level INFO",
+        )
+
+
+def _transcription(stack: "StackSettings") -> Iterator[Problem]:
+    sessions = stack.transcription.sessions
+    if sessions.in_flight * sessions.per_user > sessions.stream_quota:
+        yield Problem(
+            "transcription.sessions.inFlight",
+            str(sessions.in_flight),
+            f"at most streamQuota ({sessions.stream_quota}) through perUser ({sessions.per_user}): each utterance "
+            "holds one of the account's streams, and one user must not hold them all",
+        )
+    if not stack.transcription.structured_logging and not stack.environment.relaxed:
+        yield Problem(
+            "transcription.structuredLogging", "false", f"true in {stack.environment}: an alarm reads JSON lines"
+        )
+    processor = stack.transcription.audio_processor
+    if processor.timeout_seconds < LONGEST_UTTERANCE_SECONDS:
+        yield Problem(
+            "transcription.audioProcessor.timeoutSeconds",
+            str(processor.timeout_seconds),
+            f"at least {LONGEST_UTTERANCE_SECONDS}: an utterance takes its own length, and the answer some time",
+        )
+
+
+def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
+    settings, agent = stack.voice_qa, stack.voice_qa.agentcore
+    if agent.mode is Mode.HTTP and agent.endpoint is None and stack.environment is not Environment.LOCAL:
+        yield Problem("voiceQa.agentcore.endpoint", None, "must be given with mode http: where the agent answers")
+    if agent.endpoint is not None and agent.endpoint.scheme != "https" and not stack.environment.relaxed:
+        yield Problem(
+            "voiceQa.agentcore.endpoint",
+            f'"{agent.endpoint}"',
+            f"an https address in {stack.environment}: questions and answers travel by it",
+        )
+    if "*" in settings.audio.origins and stack.environment is Environment.PROD:
+        yield Problem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")
+    if settings.audio.accelerated and stack.environment is Environment.LOCAL:
+        yield Problem("voiceQa.audio.accelerated", "true", "false in local: the emulator has no edge locations")
+    if settings.lectures.uploads is Uploads.GUESTS and not stack.environment.relaxed:
+        yield Problem(
+            "voiceQa.lectures.uploads", '"guests"', f"`off` in {stack.environment}: guests are anybody at all"
+        )
+    if settings.query_worker.timeout_seconds < agent.answer_seconds + ANSWER_MARGIN_SECONDS:
+        yield Problem(
+            "voiceQa.agentcore.answerSeconds",
+            str(agent.answer_seconds),
+            f"at most queryWorker.timeoutSeconds ({settings.query_worker.timeout_seconds}) less "
+            f"{ANSWER_MARGIN_SECONDS}: the answer has to be kept and told",
+        )
+    if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+        yield Problem("voiceQa.logLevel", settings.log_level.value, "DEBUG or INFO: an alarm reads lines of level INFO")
+
+
+def _livestream(stack: "StackSettings") -> Iterator[Problem]:
+    settings, api = stack.livestream, stack.livestream.api
+    if settings.encryption_key is None:
+        command = secret_command("livestream.encryptionKey", "<stack>")
+        yield Problem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
+    if api.cors_origin == "*" and stack.environment is Environment.PROD:
+        yield Problem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
+    if api.data_trace and stack.environment is Environment.PROD:
+        yield Problem("livestream.api.dataTrace", "true", "false in prod: whole requests would be logged")
+    if api.authorizer is Authorizer.NONE and not stack.environment.relaxed:
+        yield Problem(
+            "livestream.api.authorizer", '"none"', f"`jwt` or `apiKey` in {stack.environment}: none lets anybody in"
+        )
+    if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
+        yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
