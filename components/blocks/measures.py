@@ -9,3 +9,8 @@ DAYS = 30
 GB = 1024**3
 LOG_BYTES_PER_CALL = 600
 """Assumed: what one invocation of a function writes."""
+
+
+def of_function(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
+    """What a function is used for: so many calls of so long each, and what else it calls."""
+    return {"invocations": calls, "milliseconds": milliseconds, "logGb": calls * LOG_BYTES_PER_CALL / GB, **more}

@@ -4,7 +4,7 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed; benchmarks/ measures those that can be measured.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage
+from components.blocks.measures import DAYS, GB, Usage, of_function
 from components.settings.ingestion import IngestionSettings
 
 MILLISECONDS_PER_FILE = 10
@@ -53,11 +53,9 @@ def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usag
             "gets": files,
         },
         "ingestion-intake": {"messages": files, "batches": batches},
-        "ingestion-manifest-builder": {
-            "invocations": batches,
-            "milliseconds": MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / batches,
-            "logGb": batches * LOG_BYTES_PER_CALL / GB,
-        },
+        "ingestion-manifest-builder": of_function(
+            batches, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / batches
+        ),
         "ingestion-files": {
             "writes": files * WRITES_PER_FILE,
             "indexWrites": files * INDEX_WRITES_PER_FILE,
@@ -77,16 +75,8 @@ def _runs(settings: IngestionSettings, files: float, runs: float) -> Usage:
             "logGb": runs * LOG_BYTES_PER_RUN / GB,
         },
         "ingestion-workflow": {"transitions": runs * TRANSITIONS_PER_RUN, "logGb": 0},
-        "ingestion-steps": {
-            "invocations": steps,
-            "milliseconds": MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, steps),
-            "logGb": steps * LOG_BYTES_PER_CALL / GB,
-        },
-        "ingestion-sweeper": {
-            "invocations": sweeps,
-            "milliseconds": MILLISECONDS_PER_BATCH,
-            "logGb": sweeps * LOG_BYTES_PER_CALL / GB,
-        },
+        "ingestion-steps": of_function(steps, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, steps)),
+        "ingestion-sweeper": of_function(sweeps, MILLISECONDS_PER_BATCH),
         "ingestion-sweeper-failed": {"messages": 0},
     }
 

@@ -4,7 +4,7 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.transcription import TranscriptionSettings
 
 UTTERANCE_OVERHEAD_SECONDS = 1
@@ -60,11 +60,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
             "customMetrics": METRICS,
             "metricRequests": utterances,
         },
-        "transcription-router": {
-            "invocations": routed + sweeps,
-            "milliseconds": ROUTED_MILLISECONDS,
-            "logGb": (routed + sweeps) * LOG_BYTES_PER_CALL / GB,
-        },
+        "transcription-router": of_function(routed + sweeps, ROUTED_MILLISECONDS),
         "transcription-router-failed": {"messages": 0},
         "transcription-live": {
             "writes": utterances * PLACE_WRITES * PLACE_UNITS + captions + 4 * sessions,

@@ -4,7 +4,7 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.voice_qa import VoiceQaSettings
 
 HANDLED_MILLISECONDS = 60
@@ -55,21 +55,9 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
             "connectionMinutes": minutes,
             "logGb": handled * LOG_BYTES_PER_CALL / GB,
         },
-        "voice-qa-websocket-handler": {
-            "invocations": handled,
-            "milliseconds": HANDLED_MILLISECONDS,
-            "logGb": handled * LOG_BYTES_PER_CALL / GB,
-        },
-        "voice-qa-query-worker": {
-            "invocations": questions,
-            "milliseconds": (load.answer_seconds + WORKER_OVERHEAD_SECONDS) * 1000,
-            "logGb": questions * LOG_BYTES_PER_CALL / GB,
-        },
-        "voice-qa-validate-lecture": {
-            "invocations": lectures + sweeps,
-            "milliseconds": VALIDATION_MILLISECONDS,
-            "logGb": (lectures + sweeps) * LOG_BYTES_PER_CALL / GB,
-        },
+        "voice-qa-websocket-handler": of_function(handled, HANDLED_MILLISECONDS),
+        "voice-qa-query-worker": of_function(questions, (load.answer_seconds + WORKER_OVERHEAD_SECONDS) * 1000),
+        "voice-qa-validate-lecture": of_function(lectures + sweeps, VALIDATION_MILLISECONDS),
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
         "voice-qa-queries-failed": {"messages": 0},
         "voice-qa-validator-failed": {"messages": 0},
