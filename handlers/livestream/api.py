@@ -1,0 +1,99 @@
+"""The REST API's function: wires episodes and uploads to its operations."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from handlers.common.clients import CONFIG, LIVE_CONFIG, signing
+from handlers.common.logging import EventLog
+from handlers.common.rest import Answered, Call, Response, Rest
+from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.livestream.cursors import Cursors
+from handlers.livestream.environment import ApiEnvironment
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.episodes import Episodes
+from handlers.livestream.operations import OPERATIONS
+from handlers.livestream.publishing import Publisher
+from handlers.livestream.secrets import Secret
+from handlers.livestream.upload_bucket import UploadBucket
+from handlers.livestream.uploads import MEBIBYTE, UploadLimits, Uploads
+
+GIGABYTE = 1000**3
+_S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
+"""Putting parts together takes seconds; two attempts end before the function does."""
+
+
+def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Answered]]:
+    """What does each operation."""
+    return {
+        "createEpisode": episodes.create,
+        "listEpisodes": episodes.list,
+        "getEpisode": episodes.get,
+        "updateEpisode": episodes.update,
+        "deleteEpisode": episodes.delete,
+        "requestUpload": uploads.request,
+        "completeUpload": uploads.complete,
+        "listClaims": episodes.claims,
+        "listClips": episodes.clips,
+    }
+
+
+def limits(environment: ApiEnvironment) -> UploadLimits:
+    """What the environment lets be uploaded."""
+    return UploadLimits(
+        max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
+        max_transcript_bytes=environment.max_transcript_megabytes * MEBIBYTE,
+        form_bytes=environment.multipart_megabytes * MEBIBYTE,
+        url_seconds=environment.url_seconds,
+    )
+
+
+@cache
+def _rest() -> Rest:
+    """Made once a container."""
+    environment = ApiEnvironment.read()
+    session = boto3.Session()
+    log = EventLog(environment.log_level)
+    table = EpisodeTable(session.client("dynamodb", config=LIVE_CONFIG), environment.table_name)
+    cursors = Cursors(
+        Secret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
+        seconds=environment.cursor_seconds,
+        clock=_now,
+        nonce=os.urandom,
+    )
+    episodes = Episodes(
+        table,
+        cursors,
+        Publisher(session.client("events", config=LIVE_CONFIG)),
+        deleted_days=environment.deleted_days,
+        clock=_now,
+        new_id=_new_id,
+        log=log,
+    )
+    s3 = session.client("s3", config=_S3_CONFIG.merge(signing()))
+    bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
+    uploads = Uploads(table, bucket, limits=limits(environment), clock=_now, new_id=_new_id)
+    return Rest(OPERATIONS, acts(episodes, uploads), origin=environment.origin, log=log)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return ulid(_now(), secrets.randbits(RANDOM_BITS))
+
+
+def handler(event: Mapping[str, Any], _context: object) -> Response:
+    """The entry point of the function."""
+    return _rest().handle(event)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _rest()  # while the container starts, which is faster and comes before anybody waits

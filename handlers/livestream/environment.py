@@ -1,0 +1,27 @@
+"""What livestream's REST API reads from its environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from handlers.common.environment import HandlerEnvironment
+
+
+class ApiEnvironment(HandlerEnvironment):
+    """The function behind the REST API."""
+
+    table_name: str
+    bucket_name: str
+    encryption_key: str
+    """Name of the SecureString that cursors are encrypted with: never the key itself."""
+    origin: str = "*"
+    """Whose pages may read the answers."""
+    cursor_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    """How long a form or a part's address holds."""
+    max_video_gigabytes: Annotated[int, Field(ge=1, le=100)] = 20
+    max_transcript_megabytes: Annotated[int, Field(ge=1, le=100)] = 10
+    multipart_megabytes: Annotated[int, Field(ge=10, le=5000)] = 100
+    """What is larger is uploaded in parts."""
+    deleted_days: Annotated[int, Field(ge=1, le=90)] = 7
+    """How long what is left of a deleted episode is kept."""

@@ -1,0 +1,201 @@
+"""Episodes in livestream's table: each method is one call of DynamoDB.
+
+What depends on what is there is a condition of the write, and where it does not hold the answer brings what is there.
+A deleted episode stays for some days as a mark that it is gone, and counts as absent everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from handlers.common.versioned import texts
+from handlers.livestream.items import Item, plain, stored, typed
+from handlers.livestream.records import EpisodeRecord, Found, Key, episode_key, listed, partition
+from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+INDEX = "GSI1"
+_THERE = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
+
+
+class EpisodeMissing(Exception):
+    """There is no such episode, or no longer."""
+
+
+class EpisodeStands(Exception):
+    """The episode is there, but not as the call would have it."""
+
+    def __init__(self, there: EpisodeRecord) -> None:
+        super().__init__()
+        self.there = there
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of a list."""
+
+    items: tuple[dict[str, Any], ...]
+    position: str | None
+    """Behind it the list goes on; none where it ends."""
+
+
+class EpisodeTable:
+    """Reads and writes episodes."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def create(self, episode: EpisodeRecord) -> None:
+        """Writes a new episode; raises EpisodeStands where its id is taken, be it by one that is deleted."""
+        values = episode.model_dump(mode="json", by_alias=True)
+        index = listed(episode.owner, episode.created_at, episode.episode_id)
+        try:
+            self._client.put_item(
+                TableName=self._name,
+                Item=stored({**episode.key, **index, **values}),
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            there = _found(error)
+            if there is None:
+                raise  # deleted by its time to live meanwhile: whoever asks again, makes it
+            raise EpisodeStands(there) from None
+
+    def get(self, owner: str, episode_id: str) -> EpisodeRecord:
+        """An episode."""
+        answer = self._client.get_item(
+            TableName=self._name, Key=texts(episode_key(owner, episode_id)), ConsistentRead=True
+        )
+        episode = _record(answer.get("Item", {}))
+        if episode is None or episode.deleted_at is not None:
+            raise EpisodeMissing
+        return episode
+
+    def change(
+        self, owner: str, episode_id: str, changes: Mapping[str, object], version: int, at: str
+    ) -> EpisodeRecord:
+        """An episode with other values, if it is of this version still; None takes a value away."""
+        return self._update(
+            episode_key(owner, episode_id),
+            {**changes, "version": version + 1, "updatedAt": at},
+            "#version = :known",
+            {":known": version},
+        )
+
+    def request(self, owner: str, episode_id: str, kind: TrackKind, upload: Upload, at: str) -> EpisodeRecord:
+        """An episode whose track waits for an upload, if it is where it takes one."""
+        track = Track(state=TrackState.REQUESTED, since=at, upload=upload)
+        takes = {f":{state}": state.value for state in sorted(REPLACEABLE)}
+        return self._update(
+            episode_key(owner, episode_id),
+            {kind.value: track.model_dump(mode="json", by_alias=True), "updatedAt": at},
+            f"#{kind.value}.#state IN ({', '.join(takes)})",
+            takes,
+        )
+
+    def advance(self, owner: str, episode_id: str, kind: TrackKind, step: Step) -> bool:
+        """Moves a track on; false where that is old, or about another upload than the track's."""
+        track = kind.value
+        try:
+            self._update(
+                episode_key(owner, episode_id),
+                {
+                    f"{track}.state": step.state.value,
+                    f"{track}.rank": RANKS[step.state],
+                    f"{track}.since": step.at,
+                    f"{track}.reason": step.reason and step.reason.value,
+                    "updatedAt": step.at,
+                },
+                f"#{track}.#upload.#uploadId = :upload AND #{track}.#rank < :reached",
+                {":upload": step.upload_id, ":reached": RANKS[step.state]},
+            )
+        except EpisodeStands:
+            return False
+        return True
+
+    def delete(self, owner: str, episode_id: str, at: str, ttl: int) -> None:
+        """Leaves a mark of an episode, which no list shows, until `ttl`."""
+        gone = {"GSI1PK": None, "GSI1SK": None}
+        self._update(episode_key(owner, episode_id), {"deletedAt": at, "ttl": ttl, **gone}, "", {})
+
+    def page(self, owner: str, limit: int, after: str | None) -> Page:
+        """Some episodes of an owner, newest first."""
+        start: Key = {}
+        if after is not None:
+            created_at, episode_id = after.split("#")
+            start = {**episode_key(owner, episode_id), **listed(owner, created_at, episode_id)}
+        return self._page(
+            limit,
+            start,
+            "GSI1SK",
+            IndexName=INDEX,
+            KeyConditionExpression="GSI1PK = :owner",
+            ExpressionAttributeValues={":owner": {"S": listed(owner, "", "")["GSI1PK"]}},
+            ScanIndexForward=False,
+        )
+
+    def found(self, owner: str, episode_id: str, kind: Found, limit: int, after: str | None) -> Page:
+        """Some of what is found in an episode, in its order. Whether there is the episode, this does not tell."""
+        place = partition(owner, episode_id)
+        return self._page(
+            limit,
+            {} if after is None else {"pk": place, "sk": after},
+            "sk",
+            KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
+            ExpressionAttributeValues={":place": {"S": place}, ":kind": {"S": kind.value}},
+            ConsistentRead=True,
+        )
+
+    def _page(self, limit: int, start: Key, sort: str, **query: Any) -> Page:
+        """Asks for one more than is wanted: only where that comes, or the answer was cut off, does the list go on."""
+        begin: dict[str, Any] = {"ExclusiveStartKey": texts(start)} if start else {}
+        answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **begin)
+        items = tuple(plain(item) for item in answer["Items"])
+        more = len(items) > limit or "LastEvaluatedKey" in answer
+        kept = items[:limit]
+        return Page(kept, str(kept[-1][sort]) if more and kept else None)
+
+    def _update(
+        self, key: Key, values: Mapping[str, object], condition: str, about: Mapping[str, object]
+    ) -> EpisodeRecord:
+        """Sets values, of which a name may be a path, where the episode is there and the condition holds."""
+        parts = {part for name in (*values, "pk", "deletedAt") for part in name.split(".")}
+        parts |= {part for part in ("state", "rank", "upload", "uploadId", "version") if f"#{part}" in condition}
+        places = {name: ".".join(f"#{part}" for part in name.split(".")) for name in values}
+        marks = {name: f":new_{name.replace('.', '_')}" for name in values}
+        sets = ", ".join(f"{places[name]} = {marks[name]}" for name, value in values.items() if value is not None)
+        gone = ", ".join(places[name] for name, value in values.items() if value is None)
+        new = {marks[name]: typed(value) for name, value in values.items() if value is not None}
+        try:
+            answer = self._client.update_item(
+                TableName=self._name,
+                Key=texts(key),
+                UpdateExpression=f"SET {sets}" + (f" REMOVE {gone}" if gone else ""),
+                ConditionExpression=_THERE + (f" AND {condition}" if condition else ""),
+                ExpressionAttributeNames={f"#{part}": part for part in sorted(parts)},
+                ExpressionAttributeValues=new | {name: typed(value) for name, value in about.items()},
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            there = _found(error)
+            if there is None or there.deleted_at is not None:
+                raise EpisodeMissing from None
+            raise EpisodeStands(there) from None
+        return EpisodeRecord.model_validate(plain(answer["Attributes"]))
+
+
+def _record(item: Item) -> EpisodeRecord | None:
+    return EpisodeRecord.model_validate(plain(item)) if item else None
+
+
+def _found(error: ClientError) -> EpisodeRecord | None:
+    """What was there when a condition did not hold."""
+    response: Mapping[str, Any] = error.response
+    return _record(response.get("Item", {}))

@@ -1,0 +1,41 @@
+"""What livestream tells the default bus."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from types_boto3_events.client import EventBridgeClient
+    from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+SOURCE = "polyphony.livestream"
+EPISODE_DELETED = "Episode Deleted"
+Publish = Callable[[str, Mapping[str, object]], None]
+"""Takes an event's detail type and its detail; raises NotPublished."""
+
+
+class NotPublished(Exception):
+    """The bus did not take an event, or it is not known whether it did; says nothing of the event."""
+
+
+class Publisher:
+    """Publishes events."""
+
+    def __init__(self, client: "EventBridgeClient") -> None:
+        self._client = client
+
+    def __call__(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        """One event."""
+        entry: PutEventsRequestEntryTypeDef = {
+            "Source": SOURCE,
+            "DetailType": detail_type,
+            "Detail": json.dumps({"schemaVersion": 1, **detail}),
+        }
+        try:
+            answer = self._client.put_events(Entries=[entry])
+        except (ClientError, BotoCoreError):
+            raise NotPublished from None
+        if answer["FailedEntryCount"]:
+            raise NotPublished

@@ -1,0 +1,145 @@
+"""An episode's two tracks, and the status that they add up to. Pure.
+
+Each track is a state machine of its own that only moves on: what is heard again, late or about an upload that is no
+longer the track's changes nothing. So events may come in any order, and repeated. A failure is no end: what a sweep
+gave up on and is done after all counts as done. It begins anew only with an upload that is asked for anew.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import computed_field
+
+from handlers.common.messages import Message
+from handlers.livestream.formats import ContentType
+
+
+class TrackKind(StrEnum):
+    """What an episode is made of."""
+
+    VIDEO = "video"
+    TRANSCRIPT = "transcript"
+
+
+class TrackState(StrEnum):
+    """How far a track has come."""
+
+    NONE = "none"
+    REQUESTED = "requested"
+    """An upload was asked for; nothing has come yet."""
+    UPLOADED = "uploaded"
+    CHUNKING = "chunking"
+    CHUNKED = "chunked"
+    ANALYZING = "analyzing"
+    ANALYZED = "analyzed"
+    FAILED = "failed"
+
+
+class TrackReason(StrEnum):
+    """Why a track failed."""
+
+    NEVER_UPLOADED = "never_uploaded"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
+    CONVERSION_FAILED = "conversion_failed"
+    ANALYSIS_FAILED = "analysis_failed"
+    TIMED_OUT = "timed_out"
+
+
+class EpisodeStatus(StrEnum):
+    """What the tracks add up to."""
+
+    DRAFT = "draft"
+    UPLOADING = "uploading"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+STATES: dict[TrackKind, frozenset[TrackState]] = {
+    TrackKind.VIDEO: frozenset(TrackState) - {TrackState.ANALYZING, TrackState.ANALYZED},
+    TrackKind.TRANSCRIPT: frozenset(TrackState) - {TrackState.CHUNKING, TrackState.CHUNKED},
+}
+RANKS: dict[TrackState, int] = {
+    TrackState.NONE: 0,
+    TrackState.REQUESTED: 1,
+    TrackState.UPLOADED: 2,
+    TrackState.CHUNKING: 3,
+    TrackState.ANALYZING: 3,
+    TrackState.FAILED: 4,
+    TrackState.CHUNKED: 5,
+    TrackState.ANALYZED: 5,
+}
+"""A track moves from lower to higher: the table compares these."""
+REPLACEABLE = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
+"""Where another upload may be asked for: what is there and whole, or being worked on, stays."""
+_UNDER_WAY = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
+_ENDS = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
+
+
+class Upload(Message):
+    """What was promised to be uploaded."""
+
+    upload_id: str
+    content_type: ContentType
+    size: int
+    parts: int = 0
+    """None of a form."""
+
+
+class Track(Message):
+    """Where a track stands, as it is kept."""
+
+    state: TrackState
+    since: str
+    reason: TrackReason | None = None
+    upload: Upload | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def rank(self) -> int:
+        """What the table compares."""
+        return RANKS[self.state]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is heard of an upload."""
+
+    upload_id: str
+    state: TrackState
+    at: str
+    reason: TrackReason | None = None
+
+    def __post_init__(self) -> None:
+        if RANKS[self.state] <= RANKS[TrackState.REQUESTED]:
+            raise ValueError("an upload is asked for, not heard of")
+        if (self.state is TrackState.FAILED) != (self.reason is not None):
+            raise ValueError("a failure has a reason, and nothing else has")
+
+
+def requested(track: Track, upload: Upload, at: str) -> Track:
+    """The track once an upload is asked for; the same where it takes none."""
+    return Track(state=TrackState.REQUESTED, since=at, upload=upload) if track.state in REPLACEABLE else track
+
+
+def heard(track: Track, step: Step) -> Track:
+    """The track once something is heard of its upload; the same where that is old or about another upload."""
+    own = track.upload is not None and track.upload.upload_id == step.upload_id
+    if not own or RANKS[step.state] <= RANKS[track.state]:
+        return track
+    return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload)
+
+
+def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
+    """What an episode's tracks add up to."""
+    both = {video, transcript}
+    if TrackState.FAILED in both:
+        return EpisodeStatus.FAILED
+    if both & _UNDER_WAY:
+        return EpisodeStatus.PROCESSING
+    if TrackState.REQUESTED in both:
+        return EpisodeStatus.UPLOADING
+    return EpisodeStatus.READY if both & _ENDS else EpisodeStatus.DRAFT

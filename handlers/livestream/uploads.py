@@ -1,0 +1,162 @@
+"""Where clients upload videos and transcripts to: a form for what is small, parts for what is large.
+
+First the track says for which upload it waits, then is told where it goes: so an object never arrives that nobody
+expects. What arrives, the events tell; completing an upload in parts changes nothing in the table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.moments import timestamp
+from handlers.common.rest import Answered, Call
+from handlers.livestream.codes import Code
+from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable
+from handlers.livestream.episodes import unknown
+from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
+from handlers.livestream.models import MAX_PARTS, CompleteUpload, UploadCompleted, UploadReady, UploadRequest
+from handlers.livestream.records import EpisodeRecord
+from handlers.livestream.tracks import Track, TrackKind, TrackState, Upload
+from handlers.livestream.upload_bucket import Completion, Place, UploadBucket
+
+MEBIBYTE = 1024**2
+SMALLEST_PART = 8 * MEBIBYTE
+PREFIXES = {TrackKind.VIDEO: "videos/", TrackKind.TRANSCRIPT: "transcripts/"}
+SUFFIXES = {TrackKind.VIDEO: VIDEO_SUFFIXES, TrackKind.TRANSCRIPT: TRANSCRIPT_SUFFIXES}
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """What may be uploaded, and how."""
+
+    max_video_bytes: int
+    max_transcript_bytes: int
+    form_bytes: int
+    """What is larger goes in parts."""
+    url_seconds: int
+
+    def most(self, kind: TrackKind) -> int:
+        """Bytes of one upload."""
+        return self.max_video_bytes if kind is TrackKind.VIDEO else self.max_transcript_bytes
+
+
+class Uploads:
+    """Does what operations ask."""
+
+    def __init__(
+        self,
+        table: EpisodeTable,
+        bucket: UploadBucket,
+        *,
+        limits: UploadLimits,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        """`new_id` gives ULIDs."""
+        self._table = table
+        self._bucket = bucket
+        self._limits = limits
+        self._clock = clock
+        self._new_id = new_id
+
+    def request(self, call: Call) -> Answered:
+        """Where to upload to."""
+        asked: UploadRequest = call.body
+        self._check(asked)
+        episode_id = call.parameters.episode_id
+        part_bytes, parts = self._parts(asked.bytes)
+        upload = Upload(upload_id=self._new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
+        try:
+            self._table.request(call.owner, episode_id, asked.kind, upload, timestamp(self._clock()))
+        except EpisodeMissing:
+            raise unknown() from None
+        except EpisodeStands:
+            raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
+        place = _place(call.owner, episode_id, asked.kind, upload)
+        ready = UploadReady(
+            upload_id=upload.upload_id,
+            kind=asked.kind,
+            key=place.key,
+            max_bytes=place.size,
+            expires_seconds=self._limits.url_seconds,
+            form=None if parts else self._bucket.form(place),
+            multipart=self._bucket.in_parts(place, part_bytes, parts) if parts else None,
+        )
+        return Answered(ready, 201)
+
+    def complete(self, call: Call) -> Answered:
+        """What the parts of an upload make; the same when it is asked again."""
+        asked: CompleteUpload = call.body
+        kind, upload = self._expected(call)
+        place = _place(call.owner, call.parameters.episode_id, kind, upload)
+        if len(asked.parts) != upload.parts:
+            raise _incomplete([FieldProblem("parts", f"there are {upload.parts} parts")])
+        completion = self._bucket.complete(place, asked.multipart_id, asked.parts)
+        if completion is Completion.REFUSED:
+            raise _incomplete()
+        size = self._bucket.size(place.key)
+        if size is None:
+            raise HandlerError(Code.UPLOAD_UNKNOWN, "There is no such upload, or no longer. Ask for another.", 404)
+        if size != place.size:
+            raise _incomplete()
+        return Answered(UploadCompleted(upload_id=upload.upload_id, key=place.key, bytes=size))
+
+    def _check(self, asked: UploadRequest) -> None:
+        """Refuses what no track takes."""
+        if asked.content_type not in SUFFIXES[asked.kind]:
+            known = ", ".join(SUFFIXES[asked.kind])
+            raise HandlerError(
+                Code.TYPE_UNSUPPORTED,
+                f"This is no type of a {asked.kind}.",
+                fields=[FieldProblem("contentType", f"one of {known}")],
+            )
+        most = self._limits.most(asked.kind)
+        if asked.bytes > most:
+            raise HandlerError(
+                Code.UPLOAD_TOO_LARGE,
+                f"A {asked.kind} of so many bytes is not taken.",
+                fields=[FieldProblem("bytes", f"at most {most}")],
+            )
+
+    def _parts(self, size: int) -> tuple[int, int]:
+        """How large parts are, and how many; none of a form."""
+        if size <= self._limits.form_bytes:
+            return 0, 0
+        part_bytes = max(SMALLEST_PART, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
+        return part_bytes, -(-size // part_bytes)
+
+    def _expected(self, call: Call) -> tuple[TrackKind, Upload]:
+        """The upload in parts that a track waits for, or has got."""
+        try:
+            episode = self._table.get(call.owner, call.parameters.episode_id)
+        except EpisodeMissing:
+            raise unknown() from None
+        for kind, track in _tracks(episode).items():
+            if track.upload is not None and track.upload.upload_id == call.parameters.upload_id:
+                if track.upload.parts == 0:
+                    raise _not_expected("This upload is a form: it is complete when it is sent.")
+                if track.state is TrackState.FAILED:
+                    raise _not_expected("This upload has failed. Ask for another.")
+                return kind, track.upload
+        raise HandlerError(Code.UPLOAD_UNKNOWN, "No track of this episode waits for such an upload.", 404)
+
+
+def _tracks(episode: EpisodeRecord) -> dict[TrackKind, Track]:
+    return {TrackKind.VIDEO: episode.video, TrackKind.TRANSCRIPT: episode.transcript}
+
+
+def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:
+    content_type: ContentType = upload.content_type
+    suffix = SUFFIXES[kind][content_type]
+    key = f"{PREFIXES[kind]}{owner}/{episode_id}/{upload.upload_id}.{suffix}"
+    return Place(key, content_type.value, upload.size)
+
+
+def _not_expected(message: str) -> HandlerError:
+    return HandlerError(Code.UPLOAD_NOT_EXPECTED, message, 409)
+
+
+def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
+    message = "The parts are not those of this upload, or do not have the size that was promised."
+    return HandlerError(Code.UPLOAD_INCOMPLETE, message, 409, fields or ())
