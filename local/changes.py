@@ -53,6 +53,8 @@ def change(driver: Driver | RecordedOnly, resource: Resource, entry: Entry | Non
 def _update(driver: Driver, inputs: Props, changed: set[str]) -> Change:
     whole = {call.operation for call in driver.create}
     taken: set[str] = set(driver.ignored)
+    if driver.applying is not None and inputs.get(driver.applying.what) is not None:
+        taken.add(driver.applying.what)
     calls: list[Call] = []
     operations: set[str] = set()
     for call in driver.update:

@@ -140,6 +140,7 @@ class Engine:
                     self._call(driver, call, known)
                     made += 1
                     self._learn(driver, known)
+            self._apply(driver, known, needed)
         except Exception:
             if entry is None and made:
                 self._state.put(resource.urn, self._entry(resource, hashes, known, Status.BROKEN, driver))
@@ -156,9 +157,17 @@ class Engine:
         for breach in breaches(given, input_shape(driver, call), call.operation):
             # The emulator may well take what AWS would refuse.
             raise Misfit(f"{breach.path} {breach.rule}")
+        known.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
         known.answers[call.operation] = _ask(client, call.operation, given)
         if call.until is not None:
             self._settle(driver, call.until, known)
+
+    def _apply(self, driver: Driver, known: Known, needed: Change) -> None:
+        applying = driver.applying
+        if applying is None or known[applying.what] is None:
+            return
+        if needed.action is not Action.UPDATE or applying.what in needed.changed:
+            applying.by(self._clients(driver.service), known.id, revealed(known[applying.what]))
 
     def _untag(self, driver: Driver, call: Call, known: Known, entry: Entry) -> None:
         name = tags_of(call)

@@ -13,12 +13,14 @@ from local.drivers import (
     kms,
     lambda_,
     logs,
+    rest,
     s3,
     sns,
     spend,
     sqs,
     ssm,
     stepfunctions,
+    wafv2,
 )
 from local.drivers.model import Driver, RecordedOnly
 
@@ -35,12 +37,14 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     kms.DRIVERS,
     lambda_.DRIVERS,
     logs.DRIVERS,
+    rest.DRIVERS,
     s3.DRIVERS,
     sns.DRIVERS,
     spend.DRIVERS,
     sqs.DRIVERS,
     ssm.DRIVERS,
     stepfunctions.DRIVERS,
+    wafv2.DRIVERS,
 )
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
 

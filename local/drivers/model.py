@@ -21,6 +21,8 @@ class Known:
     outputs: Props = field(default_factory=dict)
     answers: dict[str, Props] = field(default_factory=dict)
     """By operation."""
+    endpoint: str = ""
+    """Where the service is."""
 
     def __getitem__(self, name: str) -> Any:
         """A property by name; `id` is the resource's id. None where it is not there."""
@@ -132,6 +134,16 @@ class Emptying:
 
 
 @dataclass(frozen=True)
+class Applying:
+    """A property that stands for more calls than can be named beforehand, such as an API's document."""
+
+    what: str
+    by: Callable[[Any, str, Any], None]
+    """Given the service's client, the resource's id and the property: makes the resource what it says, whatever it was
+    before."""
+
+
+@dataclass(frozen=True)
 class Driver:
     """How one type of resource is made, changed and removed."""
 
@@ -146,13 +158,15 @@ class Driver:
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Properties without a place in any call, each with the reason."""
     emptying: Emptying | None = None
+    applying: Applying | None = None
     renewed: tuple[str, ...] = ()
     """Outputs that an update changes."""
 
     def forgotten(self, inputs: Props) -> list[str]:
         """Properties that this driver has no place for."""
         placed = {name for call in (*self.create, *self.update) for name in call.uses()}
-        return sorted(set(inputs) - placed - set(self.ignored))
+        applied = {self.applying.what} if self.applying else set()
+        return sorted(set(inputs) - placed - applied - set(self.ignored))
 
 
 @dataclass(frozen=True)

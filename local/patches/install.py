@@ -11,6 +11,7 @@ from local.patches import (
     glue_runs,
     guests,
     integrations,
+    rest_answers,
     transport,
     versioned_ranges,
     websockets,
@@ -42,4 +43,5 @@ def install(folder: Path) -> None:
     integrations.install()
     workflow_roles.install(roles)
     websockets.install()
+    rest_answers.install()
     versioned_ranges.install()
