@@ -60,6 +60,19 @@ class VoiceQaOutput(Output):
     """What a lecture may be."""
 
 
+class LivestreamOutput(Output):
+    """Where episodes are: docs/openapi.json has the operations."""
+
+    api_url: str
+    """What operations' paths are appended to."""
+    authorizer: str
+    """`none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the provider's token in `Authorization`."""
+    max_video_gigabytes: int
+    """The largest video that may be uploaded."""
+    max_transcript_megabytes: int
+    """The largest transcript."""
+
+
 class Frontend(Output):
     """Everything a frontend needs to know of one stack."""
 
@@ -69,6 +82,7 @@ class Frontend(Output):
     ingestion: IngestionOutput | None = None
     transcription: TranscriptionOutput | None = None
     voice_qa: VoiceQaOutput | None = None
+    livestream: LivestreamOutput | None = None
 
     def exported(self) -> dict[str, object]:
         """As the stack exports it."""

@@ -12,8 +12,15 @@ from components.blocks.context import Context, Subsystem
 from components.foundation import Foundation
 from components.ingestion import ATTACHED_SERVICES as INGESTION_SERVICES
 from components.ingestion import Ingestion, IngestionArgs
+from components.livestream import Livestream, LivestreamArgs
 from components.outputs import frontend
-from components.settings import IngestionSettings, StackSettings, TranscriptionSettings, VoiceQaSettings
+from components.settings import (
+    IngestionSettings,
+    LivestreamSettings,
+    StackSettings,
+    TranscriptionSettings,
+    VoiceQaSettings,
+)
 from components.transcription import Transcription, TranscriptionArgs
 from components.usage import monthly_usage
 from components.voice_qa import VoiceQa, VoiceQaArgs
@@ -44,10 +51,16 @@ class Platform(pulumi.ComponentResource):
         ingestion = self._ingestion(settings.ingestion) if settings.ingestion.enabled else None
         transcription = self._transcription(settings.transcription) if settings.transcription.enabled else None
         voice_qa = self._voice_qa(settings.voice_qa) if settings.voice_qa.enabled else None
+        livestream = self._livestream(settings.livestream) if settings.livestream.enabled else None
         self.frontend = frontend(
             settings.environment,
             context.region,
-            {"ingestion": ingestion, "transcription": transcription, "voice_qa": voice_qa},
+            {
+                "ingestion": ingestion,
+                "transcription": transcription,
+                "voice_qa": voice_qa,
+                "livestream": livestream,
+            },
         )
         self.register_outputs({**published, "frontend": self.frontend})
 
@@ -65,3 +78,7 @@ class Platform(pulumi.ComponentResource):
     def _voice_qa(self, settings: VoiceQaSettings) -> dict[str, pulumi.Input[object]]:
         scope = self._foundation.scope(Subsystem.VOICE_QA, settings.log_level)
         return VoiceQa("voice-qa", VoiceQaArgs(scope, settings), self._child()).frontend
+
+    def _livestream(self, settings: LivestreamSettings) -> dict[str, pulumi.Input[object]]:
+        scope = self._foundation.scope(Subsystem.LIVESTREAM, settings.log_level)
+        return Livestream("livestream", LivestreamArgs(scope, settings), self._child()).frontend

@@ -7,6 +7,14 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Origin
+from handlers.livestream.environment import (
+    CursorSeconds,
+    DeletedDays,
+    MultipartMegabytes,
+    TranscriptMegabytes,
+    UrlSeconds,
+    VideoGigabytes,
+)
 
 Days = Annotated[int, Field(ge=1, le=365)]
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096)]
@@ -56,10 +64,12 @@ class RestSettings(Settings):
 class UploadSettings(Settings):
     """What may be uploaded, and for how long an address for it holds."""
 
-    max_video_gigabytes: Annotated[float, Field(ge=0.01, le=50)] = 10
-    max_transcript_megabytes: Annotated[float, Field(ge=0.01, le=50)] = 5
-    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
-    """How long an address holds; a large video is uploaded in parts, each within it."""
+    max_video_gigabytes: VideoGigabytes = 20
+    max_transcript_megabytes: TranscriptMegabytes = 10
+    multipart_megabytes: MultipartMegabytes = 100
+    """What is larger is uploaded in parts, each to an address of its own."""
+    url_seconds: UrlSeconds = 3600
+    """How long an address holds."""
 
 
 class KeptSettings(Settings):
@@ -68,8 +78,10 @@ class KeptSettings(Settings):
     object_days: Days = 7
     """Objects of the bucket, old versions too."""
     versioned: bool = True
-    cursor_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    cursor_seconds: CursorSeconds = 3600
     """How long a list can be gone on with."""
+    deleted_days: DeletedDays = 7
+    """How long a deleted episode's mark stays."""
 
 
 class RestAlarmSettings(Settings):
@@ -94,3 +106,5 @@ class LivestreamSettings(SubsystemSettings):
     alarms: RestAlarmSettings = RestAlarmSettings()
     episodes: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """The function behind the API."""
+    authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
+    """The function that checks tokens, with authorizer `jwt`."""

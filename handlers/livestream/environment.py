@@ -6,6 +6,13 @@ from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
+CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
+UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
+VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
+TranscriptMegabytes = Annotated[int, Field(ge=1, le=100)]
+MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
+DeletedDays = Annotated[int, Field(ge=1, le=90)]
+
 
 class ApiEnvironment(HandlerEnvironment):
     """The function behind the REST API."""
@@ -16,12 +23,12 @@ class ApiEnvironment(HandlerEnvironment):
     """Name of the SecureString that cursors are encrypted with: never the key itself."""
     origin: str = "*"
     """Whose pages may read the answers."""
-    cursor_seconds: Annotated[int, Field(ge=60, le=86_400)] = 3600
-    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    cursor_seconds: CursorSeconds = 3600
+    url_seconds: UrlSeconds = 3600
     """How long a form or a part's address holds."""
-    max_video_gigabytes: Annotated[int, Field(ge=1, le=100)] = 20
-    max_transcript_megabytes: Annotated[int, Field(ge=1, le=100)] = 10
-    multipart_megabytes: Annotated[int, Field(ge=10, le=5000)] = 100
+    max_video_gigabytes: VideoGigabytes = 20
+    max_transcript_megabytes: TranscriptMegabytes = 10
+    multipart_megabytes: MultipartMegabytes = 100
     """What is larger is uploaded in parts."""
-    deleted_days: Annotated[int, Field(ge=1, le=90)] = 7
+    deleted_days: DeletedDays = 7
     """How long what is left of a deleted episode is kept."""

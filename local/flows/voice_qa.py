@@ -6,7 +6,6 @@ The local agent listens to both and answers from what it heard (words are tones)
 import base64
 import json
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from handlers.voice_qa.records import lecture_key
 from local.aws import Clients
 from local.flows import NotInTime, eventually
 from local.flows.guests import Guest
+from local.flows.http import post_form
 from local.flows.sound import encoded
 from local.services.tones import speech
 
@@ -209,17 +209,4 @@ class Listener:
 
 def post(ready: Message, audio: bytes) -> int:
     """Uploads as a browser's form does; the status."""
-    boundary = uuid.uuid4().hex
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in ready["fields"].items()
-    ]
-    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'.encode() + audio)
-    request = urllib.request.Request(  # noqa: S310 - the address is the platform's own
-        ready["url"],
-        data=b"".join(parts) + f"\r\n--{boundary}--\r\n".encode(),
-        headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as answer:
-        return int(answer.status)
+    return post_form(ready["url"], ready["fields"], audio).status

@@ -29,6 +29,11 @@ def corrected(
     if action == "cloudwatch:PutMetricData":
         # The emulator does not know the namespace and denies.
         return Request(action, resource, {"cloudwatch:namespace": str(body.get("Namespace", ""))})
+    if action == "events:PutEvents":
+        # The emulator does not know whose events they are and denies. Entries are judged one by one on AWS; here those
+        # of several sources are none's.
+        sources = {str(entry.get("Source", "")) for entry in body.get("Entries", ())}
+        return Request(action, resource, {"events:source": "\n".join(sorted(sources))})
     if action.startswith("dynamodb:") and any(_asks_for(one, LEADING_KEYS) for one in documents):
         # The emulator ignores the condition and allows.
         keys = leading_keys(body, hash_keys)

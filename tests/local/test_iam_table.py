@@ -183,3 +183,14 @@ def test_everything_else_is_left_to_the_emulator() -> None:
 )  # fmt: skip
 def test_the_leading_keys_of_a_request_are_its_partition_keys(body: dict[str, Any], keys: list[str]) -> None:
     assert leading_keys(body, ["pk"]) == keys
+
+
+@pytest.mark.parametrize(
+    ("sources", "known"),
+    [(["ours"], "ours"), (["ours", "ours"], "ours"), (["ours", "aws.s3"], "aws.s3\nours"), ([], "")],
+)
+def test_events_are_those_of_their_source_and_of_several_nobodys(sources: list[str], known: str) -> None:
+    body = {"Entries": [{"Source": one} for one in sources]}
+    request = corrected("events:PutEvents", "arn:aws:events:::bus", body, [], [])
+    assert request is not None
+    assert request.context == {"events:source": known}

@@ -20,18 +20,26 @@ RANGES: Ranges = {
     "api.burst": (1, 5_000, "an integer from 1 to 5000"),
     "api.requestsPerDay": (1, None, "an integer of at least 1"),
     "api.wafRequests": (10, 2_000_000_000, "an integer from 10 to 2000000000 or nothing"),
-    "uploads.maxVideoGigabytes": (0.01, 50, "a number from 0.01 to 50"),
-    "uploads.maxTranscriptMegabytes": (0.01, 50, "a number from 0.01 to 50"),
+    "uploads.maxVideoGigabytes": (1, 100, "an integer from 1 to 100"),
+    "uploads.maxTranscriptMegabytes": (1, 100, "an integer from 1 to 100"),
+    "uploads.multipartMegabytes": (10, 5_000, "an integer from 10 to 5000"),
     "uploads.urlSeconds": (60, 3600, "an integer from 60 to 3600"),
     "kept.objectDays": DAYS,
+    "kept.deletedDays": (1, 90, "an integer from 1 to 90"),
     "kept.cursorSeconds": (60, 86_400, "an integer from 60 to 86400"),
     "alarms.clientErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.serverErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.latencyMs": (1, None, "an integer of at least 1"),
-    "episodes.memoryMb": (128, 10_240, "an integer from 128 to 10240"),
-    "episodes.timeoutSeconds": (1, 900, "an integer from 1 to 900"),
-    "episodes.reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
-    "episodes.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
+    **{
+        f"{function}.{name}": allowed
+        for function in ("episodes", "authorizer")
+        for name, allowed in {
+            "memoryMb": (128, 10_240, "an integer from 128 to 10240"),
+            "timeoutSeconds": (1, 900, "an integer from 1 to 900"),
+            "reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
+            "provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
+        }.items()
+    },
 }
 ABOVE_NOTHING: AboveNothing = {
     "load.requestsPerEpisode": (None, "a number above 0"),

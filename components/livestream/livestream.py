@@ -1,0 +1,218 @@
+"""The livestream backend: REST API → episodes in one table, their videos and transcripts in one bucket.
+
+Wires the parts: who is granted what, and what each function reads. How episodes are kept is in docs/decisions/0052.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.alarm import AlarmArgs, Severity, alarm
+from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
+from components.blocks.charts import duration_chart, function_chart, table_chart
+from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.function import Function, FunctionArgs
+from components.blocks.gateway_document import Authorization
+from components.blocks.grant import Grant, grant
+from components.blocks.logged import LoggedArgs, logged
+from components.blocks.rest_access import Plan
+from components.blocks.rest_api import Judge, RestApi, RestApiArgs, RestThrottle
+from components.blocks.rest_stage import RUNBOOK, RestAlarms
+from components.blocks.scope import Scope
+from components.blocks.secret import Secret, SecretArgs
+from components.blocks.table import Index, Table, TableArgs
+from components.settings import LivestreamSettings
+from components.settings.livestream import Authorizer
+from handlers.livestream.authorizer_environment import AuthorizerEnvironment
+from handlers.livestream.environment import ApiEnvironment
+from handlers.livestream.operations import OPERATIONS
+
+SOURCE = "polyphony.livestream"
+VIDEOS, TRANSCRIPTS = "videos/*", "transcripts/*"
+INDEX = "GSI1"
+AUTHORIZATIONS = {
+    Authorizer.NONE: Authorization.NONE,
+    Authorizer.API_KEY: Authorization.API_KEY,
+    Authorizer.JWT: Authorization.LAMBDA,
+}
+JUDGED_SECONDS = 60
+"""How long the gateway keeps what it was told of a token: so much longer may one that ran out be used."""
+
+
+@dataclass(frozen=True)
+class LivestreamArgs:
+    """What the livestream backend needs."""
+
+    scope: Scope
+    settings: LivestreamSettings
+
+
+class Livestream(pulumi.ComponentResource):
+    """Episodes."""
+
+    def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:livestream:Livestream", name, None, opts)
+        self._scope, self._settings = args.scope, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._store()
+        self.episodes = self._episodes()
+        self.api = self._api()
+        self._watch()
+        Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
+        uploads = args.settings.uploads
+        self.frontend: dict[str, pulumi.Input[object]] = {
+            "api_url": self.api.url,
+            "authorizer": args.settings.api.authorizer.value,
+            "max_video_gigabytes": uploads.max_video_gigabytes,
+            "max_transcript_megabytes": uploads.max_transcript_megabytes,
+        }
+        self.register_outputs({"apiUrl": self.api.url})
+
+    def _store(self) -> None:
+        scope, settings = self._scope, self._settings
+        self.table = Table(
+            "null-check",
+            TableArgs(
+                scope=scope,
+                logical_name="NullCheckTable",
+                hash_key="pk",
+                range_key="sk",
+                indexes=[Index(INDEX, "GSI1PK", "GSI1SK")],
+                ttl_attribute="ttl",
+            ),
+            self._child,
+        )
+        self.bucket = Bucket(
+            "transcripts",
+            BucketArgs(
+                scope=scope,
+                logical_name="TranscriptBucket",
+                versioned=settings.kept.versioned,
+                cors=Cors([settings.api.cors_origin]),
+                lifecycle=[
+                    Lifecycle(
+                        "expire-all",
+                        expire_days=settings.kept.object_days,
+                        old_version_days=settings.kept.object_days,
+                    )
+                ],
+                event_bridge=True,
+            ),
+            self._child,
+        )
+        key = settings.encryption_key
+        if key is None:
+            raise ValueError("livestream.encryptionKey is not set: the settings' loader refuses that")
+        self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
+
+    def _episodes(self) -> Function:
+        settings = self._settings
+        return Function(
+            "episodes",
+            FunctionArgs(
+                scope=self._scope,
+                logical_name="Episodes",
+                entry="handlers.livestream.api.handler",
+                settings=settings.episodes,
+                environment=ApiEnvironment,
+                values={
+                    "table_name": self.table.name,
+                    "bucket_name": self.bucket.name,
+                    "encryption_key": self.key.name,
+                    "origin": settings.api.cors_origin,
+                    "cursor_seconds": settings.kept.cursor_seconds,
+                    "url_seconds": settings.uploads.url_seconds,
+                    "max_video_gigabytes": settings.uploads.max_video_gigabytes,
+                    "max_transcript_megabytes": settings.uploads.max_transcript_megabytes,
+                    "multipart_megabytes": settings.uploads.multipart_megabytes,
+                    "deleted_days": settings.kept.deleted_days,
+                },
+                grants=[
+                    self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
+                    self.table.grant("Query", index=INDEX),
+                    *(self.bucket.grant("PutObject", prefix=one) for one in (VIDEOS, TRANSCRIPTS)),
+                    self.bucket.grant("GetObject", prefix=VIDEOS),
+                    self.key.grant_read(),
+                    self._grant_events(),
+                ],
+            ),
+            self._child,
+        )
+
+    def _grant_events(self) -> Grant:
+        bus = self._scope.context.arn("events", "event-bus/default")
+        return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": SOURCE}})
+
+    def _api(self) -> RestApi:
+        settings = self._settings.api
+        throttle = RestThrottle(settings.requests_per_second, settings.burst)
+        return RestApi(
+            "api",
+            RestApiArgs(
+                scope=self._scope,
+                logical_name="Livestream",
+                operations=OPERATIONS,
+                functions=self.episodes,
+                throttle=throttle,
+                stage=settings.stage,
+                cors_origin=settings.cors_origin,
+                authorization=AUTHORIZATIONS[settings.authorizer],
+                judge=self._judge() if settings.authorizer is Authorizer.JWT else None,
+                plan=(
+                    Plan(throttle.rate, throttle.burst, settings.requests_per_day)
+                    if settings.authorizer is Authorizer.API_KEY
+                    else None
+                ),
+                data_trace=settings.data_trace,
+                requests_per_address=settings.waf_requests,
+                alarms=self._alarms(),
+            ),
+            self._child,
+        )
+
+    def _judge(self) -> Judge:
+        identity = self._scope.foundation.identity
+        function = Function(
+            "authorizer",
+            FunctionArgs(
+                scope=self._scope,
+                logical_name="Authorizer",
+                entry="handlers.livestream.authorizer.handler",
+                settings=self._settings.authorizer,
+                environment=AuthorizerEnvironment,
+                values={
+                    "issuer": str(identity.issuer),
+                    "audience": identity.audience,
+                    "jwks_url": identity.keys_url,
+                },
+            ),
+            self._child,
+        )
+        return Judge(function, result_seconds=JUDGED_SECONDS)
+
+    def _alarms(self) -> RestAlarms:
+        alarms = self._settings.alarms
+        return RestAlarms(alarms.server_errors_above, alarms.client_errors_above, alarms.latency_ms)
+
+    def _watch(self) -> None:
+        """An answer that breaks its own model is never sent, and always a mistake of ours."""
+        broken = logged(
+            "answers-broken",
+            LoggedArgs(self._scope, self.episodes.log_group, '{ $.message = "answer_broken" }'),
+            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.episodes])),
+        )
+        alarm(
+            "answers-broken",
+            AlarmArgs(
+                scope=self._scope,
+                metric=broken,
+                severity=Severity.CRITICAL,
+                threshold=0,
+                says="The API would have answered something that its document does not have.",
+                runbook=RUNBOOK,
+            ),
+            self._child,
+        )
+
+    def _charts(self) -> list[list[Chart]]:
+        return [[function_chart(self.episodes), duration_chart(self.episodes)], [table_chart(self.table)]]

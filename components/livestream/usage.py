@@ -1,0 +1,56 @@
+"""How much the livestream backend is used in a month, from its load settings: what the cost model prices.
+
+Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
+are constants here, each marked as assumed.
+"""
+
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
+from components.settings.livestream import Authorizer, LivestreamSettings
+
+REQUEST_MILLISECONDS = 40
+"""Assumed: what one request takes."""
+WRITING_SHARE = 0.05
+"""Assumed: of requests that write."""
+ITEM_KILOBYTES = 4
+"""Assumed: an episode, with what is claimed in it."""
+EPISODE_MONTHS = 12
+"""Assumed: months of episodes in the table when its cost is looked at; it keeps growing."""
+PARTS_PER_VIDEO = 30
+"""Assumed: a large video is uploaded in parts."""
+CHECKED_SHARE = 0.2
+"""Assumed: of requests whose token the gateway has not seen lately."""
+CHECK_MILLISECONDS = 30
+"""Assumed: what checking a token takes."""
+
+
+def monthly_usage(settings: LivestreamSettings) -> Usage:
+    """Pulumi name of a block → measure → amount a month."""
+    load = settings.load
+    episodes = load.episodes_per_day * DAYS
+    requests = episodes * load.requests_per_episode
+    writes = requests * WRITING_SHARE
+    uploaded_gb = load.video_gigabytes + load.transcript_megabytes / 1024
+    kept_gb = load.episodes_per_day * settings.kept.object_days * uploaded_gb * (2 if settings.kept.versioned else 1)
+    firewall = {"inspectedRequests": requests} if settings.api.waf_requests else {}
+    checked = (
+        {"livestream-authorizer": of_function(requests * CHECKED_SHARE, CHECK_MILLISECONDS)}
+        if settings.api.authorizer is Authorizer.JWT
+        else {}
+    )
+    return {
+        "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
+        "livestream-episodes": of_function(requests, REQUEST_MILLISECONDS),
+        **checked,
+        "livestream-transcripts": {
+            "storageGb": kept_gb,
+            "puts": episodes * (PARTS_PER_VIDEO + 2),
+            "gets": episodes,
+            "downloadedGb": 0,
+        },
+        "livestream-null-check": {
+            "writes": writes,
+            "indexWrites": writes,
+            "reads": requests - writes,
+            "storageGb": episodes * EPISODE_MONTHS * ITEM_KILOBYTES / 1024**2,
+        },
+    }

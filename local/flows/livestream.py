@@ -1,0 +1,66 @@
+"""The livestream backend, driven from outside: its REST API, and what is uploaded by its word."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from local.aws import Clients
+from local.flows.http import Answer, ask, post_form, send
+
+
+@dataclass(frozen=True)
+class Livestream:
+    """A deployment."""
+
+    client: Clients
+    url: str
+    bucket: str
+    table: str
+
+    @classmethod
+    def of(cls, client: Clients, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
+        """What a frontend knows from the outputs, the rest by the ids of its resources."""
+        known = outputs["frontend"]["livestream"]
+        return cls(client, known["apiUrl"], ids["livestream-transcripts-bucket"], ids["livestream-null-check-table"])
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """A request to the API."""
+        return ask(method, f"{self.url}{path}", body, {name.replace("_", "-"): one for name, one in headers.items()})
+
+    def create(self, title: str, **more: object) -> dict[str, Any]:
+        """A new episode."""
+        answer = self.ask("POST", "/episodes", {"title": title, **more})
+        assert answer.status in {200, 201}, answer
+        return dict(answer.body)
+
+    def pages(self, limit: int) -> Iterator[list[dict[str, Any]]]:
+        """The list of episodes, page by page."""
+        after = ""
+        while True:
+            page = self.ask("GET", f"/episodes?limit={limit}{after}").body
+            yield page["episodes"]
+            if "nextCursor" not in page:
+                return
+            after = f"&cursor={page['nextCursor']}"
+
+    def upload(self, episode_id: str, kind: str, content_type: str, data: bytes) -> tuple[dict[str, Any], int]:
+        """Uploads as the API says; what it said, and the status of the last step."""
+        asked = {"kind": kind, "contentType": content_type, "bytes": len(data)}
+        ready = self.ask("POST", f"/episodes/{episode_id}/uploads", asked).body
+        if "form" in ready:
+            return ready, post_form(ready["form"]["url"], ready["form"]["fields"], data).status
+        return ready, self._in_parts(episode_id, ready, data)
+
+    def _in_parts(self, episode_id: str, ready: Mapping[str, Any], data: bytes) -> int:
+        multipart = ready["multipart"]
+        size = multipart["partBytes"]
+        parts = []
+        for place, part in enumerate(multipart["parts"]):
+            answer = send("PUT", part["url"], data[place * size : (place + 1) * size])
+            parts.append({"partNumber": part["partNumber"], "etag": answer.headers["etag"]})
+        body = {"multipartId": multipart["multipartId"], "parts": parts}
+        return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", body).status
+
+    def size(self, key: str) -> int:
+        """Bytes of an object."""
+        return int(self.client("s3").head_object(Bucket=self.bucket, Key=key)["ContentLength"])

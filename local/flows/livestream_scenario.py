@@ -1,0 +1,80 @@
+"""The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted."""
+
+import uuid
+from dataclasses import dataclass
+
+from local.flows import Tell
+from local.flows.livestream import Livestream
+
+TRANSCRIPT = b"1\n00:00:00,000 --> 00:00:02,000\nGood morning.\n"
+VIDEO = bytes(11_000_000)
+"""More than a form takes on the local platform: it goes in parts."""
+PAGE = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    repeated: bool
+    """Whether creating the same twice made one episode."""
+    listed: list[str]
+    """Titles, newest first."""
+    pages: list[int]
+    conflict: int
+    uploads: list[tuple[str, int]]
+    """How each was uploaded, and the size that arrived."""
+    status: str
+    """Of the episode, when both have arrived."""
+    gone: int
+    left: list[str]
+
+
+EXPECTED = Outcome(
+    repeated=True,
+    listed=["third", "second", "first, corrected"],
+    pages=[2, 1],
+    conflict=409,
+    uploads=[("form", len(TRANSCRIPT)), ("multipart", len(VIDEO))],
+    status="uploading",
+    gone=404,
+    left=["third", "second"],
+)
+
+
+def play(livestream: Livestream, tell: Tell) -> Outcome:
+    """Creates three episodes, works on the first, and deletes it; takes the others away at the end."""
+    token = uuid.uuid4().hex
+    first = livestream.create("first", clientToken=token)
+    again = livestream.create("first", clientToken=token)
+    others = [livestream.create(title) for title in ("second", "third")]
+    path = f"/episodes/{first['episodeId']}"
+    tell("three episodes created over HTTP; the first one twice under its token: it is one")
+    livestream.ask("PATCH", path, {"version": first["version"], "title": "first, corrected"})
+    conflict = livestream.ask("PATCH", path, {"version": first["version"], "title": "too late"})
+    tell(f"one changed; a change to what it was before: {conflict.status} {conflict.body['code']}")
+    pages = list(livestream.pages(PAGE))
+    tell(f"listed newest first, with sealed cursors: {', '.join(one['title'] for page in pages for one in page)}")
+    uploads = [
+        livestream.upload(first["episodeId"], "transcript", "application/x-subrip", TRANSCRIPT)[0],
+        livestream.upload(first["episodeId"], "video", "video/mp4", VIDEO)[0],
+    ]
+    arrived = [("form" if "form" in one else "multipart", livestream.size(one["key"])) for one in uploads]
+    status = livestream.ask("GET", path).body["status"]
+    tell(f"a transcript uploaded by form, a video in parts: {', '.join(f'{size} bytes' for _, size in arrived)}")
+    livestream.ask("DELETE", path)
+    gone = livestream.ask("GET", path).status
+    left = [one["title"] for page in livestream.pages(PAGE) for one in page]
+    tell(f"deleted: {gone}, and no list has it")
+    for one in others:
+        livestream.ask("DELETE", f"/episodes/{one['episodeId']}")
+    return Outcome(
+        repeated=first["episodeId"] == again["episodeId"],
+        listed=[one["title"] for page in pages for one in page],
+        pages=[len(page) for page in pages],
+        conflict=conflict.status,
+        uploads=arrived,
+        status=status,
+        gone=gone,
+        left=left,
+    )
