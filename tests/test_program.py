@@ -22,7 +22,7 @@ UNTAGGED = {
     "Account", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
     "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventTarget",
-    "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion",
+    "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion", "MethodSettings",
     "LogMetricFilter", "Permission", "ProvisionedConcurrencyConfig", "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "Schedule", "SecurityConfiguration",
     "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip

@@ -1,0 +1,167 @@
+"""The livestream backend to the document: table, bucket, functions, API, and the settings that change them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.settings.livestream import Authorizer
+from tests.components.livestream.deployment import BUCKET, ISSUER, KEY, PREFIX, TABLE, complete, livestream, plain
+from tests.components.subsystem import ACCOUNT, variables
+from tests.engine import Recorded
+
+ENVIRONMENT = {
+    "TABLE_NAME": TABLE,
+    "BUCKET_NAME": BUCKET,
+    "ENCRYPTION_KEY": f"/{PREFIX}-cursors",
+    "ORIGIN": "*",
+    "CURSOR_SECONDS": "3600",
+    "URL_SECONDS": "3600",
+    "MAX_VIDEO_GIGABYTES": "20",
+    "MAX_TRANSCRIPT_MEGABYTES": "10",
+    "MULTIPART_MEGABYTES": "100",
+    "DELETED_DAYS": "7",
+    "LOG_LEVEL": "INFO",
+    "POWERTOOLS_SERVICE_NAME": "livestream",
+}
+
+
+def body(recorded: Recorded) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(recorded.one("apigateway.RestApi").inputs["body"])
+    return found
+
+
+def test_the_table_is_the_documents() -> None:
+    table = complete().one("dynamodb.Table").inputs
+    assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
+    assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
+    assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
+    [index] = table["globalSecondaryIndexes"]
+    keys = {one["keyType"]: one["attributeName"] for one in index["keySchemas"]}
+    assert (index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
+    assert table["tags"]["Backup"] != "none"
+
+
+def test_the_bucket_forgets_everything_after_a_week_old_versions_too() -> None:
+    rules = complete().one("s3.BucketLifecycleConfiguration").inputs["rules"]
+    kept = next(one for one in rules if one["id"] == "expire-all")
+    assert kept["expiration"] == {"days": 7}
+    assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 7}
+    assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
+    assert livestream(kept={"versioned": False}).all("s3.BucketVersioning") == []
+
+
+def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:
+    assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
+    found = livestream(api={"corsOrigin": "https://app.example.com"})
+    [rule] = found.one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    assert rule["allowedOrigins"] == ["https://app.example.com"]
+    assert variables(found, "episodes")["ORIGIN"] == "https://app.example.com"
+
+
+def test_the_function_reads_what_is_listed_here() -> None:
+    assert variables(complete(), "episodes") == ENVIRONMENT
+    assert variables(plain(), "episodes") == ENVIRONMENT, "and all of it is known at preview"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"kept": {"cursorSeconds": 61, "deletedDays": 8}}, {"CURSOR_SECONDS": "61", "DELETED_DAYS": "8"}),
+        ({"uploads": {"urlSeconds": 62, "multipartMegabytes": 11}}, {"URL_SECONDS": "62", "MULTIPART_MEGABYTES": "11"}),
+        (
+            {"uploads": {"maxVideoGigabytes": 3, "maxTranscriptMegabytes": 4}},
+            {"MAX_VIDEO_GIGABYTES": "3", "MAX_TRANSCRIPT_MEGABYTES": "4"},
+        ),
+    ],
+)
+def test_settings_reach_the_function(changes: dict[str, Any], expected: dict[str, str]) -> None:
+    assert variables(livestream(**changes), "episodes") == ENVIRONMENT | expected
+
+
+def test_functions_are_of_the_documents_size_and_traced() -> None:
+    one = complete().one("lambda.Function", "episodes").inputs
+    assert (one["memorySize"], one["timeout"], one["architectures"]) == (1024, 25, ["arm64"])
+    assert (one["runtime"], one["tracingConfig"]["mode"]) == ("python3.13", "Active")
+
+
+def test_the_key_is_a_parameter_and_nowhere_else() -> None:
+    parameter = complete().one("ssm.Parameter").inputs
+    assert (parameter["name"], parameter["type"]) == (f"/{PREFIX}-cursors", "SecureString")
+    for one in complete().graph:
+        if one.kind != "Parameter":
+            assert KEY not in str(one.request), one.name
+
+
+def test_the_api_is_called_api_and_every_operation_is_answered_by_the_alias() -> None:
+    assert complete().one("apigateway.Stage").inputs["stageName"] == "api"
+    operations = [one for path in body(plain())["paths"].values() for one in path.values() if "operationId" in one]
+    assert {one["operationId"] for one in operations} == {
+        *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
+        *("requestUpload", "completeUpload", "listClaims", "listClips"),
+    }
+    uris = {one["x-amazon-apigateway-integration"]["uri"] for one in operations}
+    alias = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-episodes:live"
+    assert uris == {f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{alias}/invocations"}
+
+
+def test_callers_prove_who_they_are_as_the_settings_say() -> None:
+    def schemes(authorizer: str) -> set[str]:
+        return set(body(livestream(api={"authorizer": authorizer}))["components"]["securitySchemes"])
+
+    assert {one: schemes(one) for one in Authorizer} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
+    read = variables(complete(), "authorizer")
+    assert (read["ISSUER"], read["AUDIENCE"]) == (ISSUER, "polyphony")
+    assert read["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"
+    [scheme] = body(plain())["components"]["securitySchemes"].values()
+    assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
+
+
+def test_a_key_has_a_quota() -> None:
+    plan = livestream(api={"authorizer": "apiKey", "requestsPerDay": 77, "burst": 5}).one("apigateway.UsagePlan").inputs
+    assert plan["quotaSettings"] == {"limit": 77, "period": "DAY"}
+    assert plan["throttleSettings"]["burstLimit"] == 5
+
+
+def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
+    found = livestream(api={"requestsPerSecond": 7, "burst": 9})
+    settings = found.one("apigateway.MethodSettings").inputs["settings"]
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 9)
+    assert (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"]) == (
+        True,
+        "ERROR",
+        False,
+    )
+    assert found.one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
+    traced = livestream(api={"dataTrace": True}).one("apigateway.MethodSettings").inputs["settings"]
+    assert traced["dataTraceEnabled"] is True
+
+
+def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
+    assert complete().all("wafv2.WebAcl") == []
+    found = livestream(api={"wafRequests": 500})
+    [rule] = found.one("wafv2.WebAcl").inputs["rules"]
+    assert rule["statement"]["rateBasedStatement"]["limit"] == 500
+
+
+def test_an_answer_that_breaks_its_model_rings() -> None:
+    filtered = complete().one("cloudwatch.LogMetricFilter").inputs
+    assert filtered["logGroupName"] == f"/aws/lambda/{PREFIX}-episodes"
+    assert filtered["pattern"] == '{ $.message = "answer_broken" }'
+    alarm = complete().one("cloudwatch.MetricAlarm", "answers-broken").inputs
+    assert (alarm["metricName"], alarm["threshold"]) == (filtered["metricTransformation"]["name"], 0)
+    assert alarm["namespace"] == filtered["metricTransformation"]["namespace"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "alarm"),
+    [("clientErrorsAbove", "client-errors"), ("serverErrorsAbove", "server-errors"), ("latencyMs", "slow")],
+)
+def test_alarms_ring_where_the_settings_say(setting: str, alarm: str) -> None:
+    found = livestream(alarms={setting: 123}).one("cloudwatch.MetricAlarm", f"api-{alarm}").inputs
+    assert found["threshold"] == 123
+
+
+def test_without_its_key_nothing_is_deployed() -> None:
+    with pytest.raises(Exception, match="encryptionKey is not set"):
+        livestream(encryptionKey=None)
