@@ -110,7 +110,7 @@ def test_what_is_named_changes_and_the_rest_stays(stage: Stage) -> None:
 
 def test_a_description_can_go_and_speakers_can_be_none(stage: Stage) -> None:
     episode = stage.episode(description="What it is", speakers=["Ann"])
-    changes = {"version": 1, "description": None, "speakers": []}
+    changes: dict[str, Any] = {"version": 1, "description": None, "speakers": []}
     changed = stage.does("updateEpisode", changes, episode_id=episode).body
     assert "description" not in changed
     assert changed["speakers"] == []
@@ -185,9 +185,7 @@ def test_an_episode_that_was_never_there_is_not_told_as_deleted(stage: Stage) ->
     assert (stage.published, stage.stored()) == ([], [])
 
 
-def test_a_deletion_that_cannot_be_told_is_one_all_the_same(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_deletion_that_cannot_be_told_is_one_all_the_same(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     episode = stage.episode()
     stage.refusing = NotPublished()
     assert stage.does("deleteEpisode", episode_id=episode).status == 204
@@ -278,8 +276,7 @@ def test_what_was_found_comes_in_the_order_of_the_episode(stage: Stage, operatio
 
 def test_a_claim_is_told_as_it_was_found(stage: Stage) -> None:
     episode = stage.episode()
-    source = {"name": "transcript", "quote": "It is so.", "startMs": 10, "endMs": 20}
-    stage.claim(episode, 7, verdict="supported", confidence=0.75, sources=[source])
+    stage.claim(episode, 7, verdict="supported", confidence=0.75, sources=["cue-12"], timed=True)
     [claim] = stage.does("listClaims", episode_id=episode).body["claims"]
     assert claim == {
         "claimId": "claim-1",
@@ -289,7 +286,7 @@ def test_a_claim_is_told_as_it_was_found(stage: Stage) -> None:
         "text": "It is so",
         "verdict": "supported",
         "confidence": 0.75,
-        "sources": [source],
+        "sources": ["cue-12"],
     }
 
 
