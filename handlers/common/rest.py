@@ -84,22 +84,25 @@ class Rest:
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """One request, and its answer."""
-        context = event.get("requestContext") or {}
+        return self._with_headers(self._response(event, event.get("requestContext") or {}))
+
+    def _response(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
         request_id, route = str(context.get("requestId", "")), "none"
-        response: Response
         try:
             operation = self._operation(event)
             route = operation.name
-            response = self._answered(operation, self._acts[route](_call(operation, event, context)))
+            return self._answered(operation, self._acts[route](_call(operation, event, context)))
         except AnswerBroken as error:
             self._log.error("answer_broken", route=route)
-            response = http_error(error, request_id)
+            return http_error(error, request_id)
         except HandlerError as error:
             self._log.info("request_refused", code=error.code, route=route)
-            response = http_error(error, request_id) | {"headers": self._refusal(error, event)}
+            return http_error(error, request_id) | {"headers": self._refusal(error, event)}
         except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and no trace leaves
             self._log.error("request_failed", error_type=type(error).__name__, route=route)
-            response = http_error(error, request_id)
+            return http_error(error, request_id)
+
+    def _with_headers(self, response: Response) -> Response:
         return {**response, "headers": {**response["headers"], **self._headers}}
 
     def _operation(self, event: Mapping[str, Any]) -> Operation:

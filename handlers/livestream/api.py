@@ -22,9 +22,9 @@ from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.publishing import Publisher
 from handlers.livestream.secrets import Secret
 from handlers.livestream.upload_bucket import UploadBucket
-from handlers.livestream.uploads import MEBIBYTE, UploadLimits, Uploads
+from handlers.livestream.uploads import UploadLimits, Uploads
 
-GIGABYTE = 1000**3
+MEGABYTE, GIGABYTE = 1000**2, 1000**3
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
 """Putting parts together takes seconds; two attempts end before the function does."""
 
@@ -48,8 +48,8 @@ def limits(environment: ApiEnvironment) -> UploadLimits:
     """What the environment lets be uploaded."""
     return UploadLimits(
         max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
-        max_transcript_bytes=environment.max_transcript_megabytes * MEBIBYTE,
-        form_bytes=environment.multipart_megabytes * MEBIBYTE,
+        max_transcript_bytes=environment.max_transcript_megabytes * MEGABYTE,
+        form_bytes=environment.multipart_megabytes * MEGABYTE,
         url_seconds=environment.url_seconds,
     )
 

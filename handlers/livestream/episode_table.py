@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from handlers.common.versioned import texts
 from handlers.livestream.items import Item, plain, stored, typed
 from handlers.livestream.records import EpisodeRecord, Found, Key, episode_key, listed, partition
-from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload
+from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload, stands_at
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -100,8 +100,13 @@ class EpisodeTable:
         )
 
     def advance(self, owner: str, episode_id: str, kind: TrackKind, step: Step) -> bool:
-        """Moves a track on; false where that is old, or about another upload than the track's."""
+        """Moves a track on, if it has not come so far yet.
+
+        True where it stands there now, moved or not, so that a repeat is told the same as the first. False where it is
+        further, waits for another upload, or has no episode.
+        """
         track = kind.value
+        facts = {f"{track}.{name}": value for name, value in step.facts.items()}
         try:
             self._update(
                 episode_key(owner, episode_id),
@@ -111,12 +116,15 @@ class EpisodeTable:
                     f"{track}.since": step.at,
                     f"{track}.reason": step.reason and step.reason.value,
                     "updatedAt": step.at,
+                    **facts,
                 },
                 f"#{track}.#upload.#uploadId = :upload AND #{track}.#rank < :reached",
                 {":upload": step.upload_id, ":reached": RANKS[step.state]},
             )
-        except EpisodeStands:
+        except EpisodeMissing:
             return False
+        except EpisodeStands as stands:
+            return stands_at(stands.there.track(kind), step)
         return True
 
     def delete(self, owner: str, episode_id: str, at: str, ttl: int) -> None:

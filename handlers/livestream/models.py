@@ -29,7 +29,8 @@ Speakers = Annotated[tuple[Annotated[str, _text(100)], ...], Field(max_length=20
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
-Quote = Annotated[str, _text(2_000, _LINES)]
+Found = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+"""What was heard, or made of it: nobody who reads it can mend it."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -205,28 +206,22 @@ class Verdict(StrEnum):
     UNVERIFIED = "unverified"
 
 
-class Source(Message):
-    """What a verdict rests on."""
-
-    name: Annotated[str, _text(200)]
-    quote: Quote
-    start_ms: Milliseconds | None = None
-    end_ms: Milliseconds | None = None
-
-
 class Claim(Message):
     """Something that is claimed in an episode, and what is to be thought of it."""
 
     claim_id: Name
     start_ms: Milliseconds
     end_ms: Milliseconds
-    quote: Quote
+    quote: Found
     """As it is said."""
-    text: Quote
+    text: Found
     """What it claims."""
+    speaker: Found | None = None
     verdict: Verdict
     confidence: Annotated[float, Field(ge=0, le=1)]
-    sources: tuple[Source, ...] = ()
+    explanation: Found | None = None
+    sources: Annotated[tuple[Found, ...], Field(max_length=20)] = ()
+    """What the verdict rests on."""
 
 
 class ClaimPage(Message):
@@ -242,8 +237,8 @@ class Clip(Message):
     clip_id: Name
     start_ms: Milliseconds
     end_ms: Milliseconds
-    title: Title
-    reason: Quote
+    title: Found
+    reason: Found | None = None
 
 
 class ClipPage(Message):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from handlers.common.messages import Message
 from handlers.livestream.models import Episode, TrackView
-from handlers.livestream.tracks import Track, status
+from handlers.livestream.tracks import Track, TrackKind, status
 
 Key = dict[str, str]
 SCHEMA_VERSION = 1
@@ -72,6 +72,10 @@ class EpisodeRecord(Message):
     def key(self) -> Key:
         """Where it is."""
         return episode_key(self.owner, self.episode_id)
+
+    def track(self, kind: TrackKind) -> Track:
+        """One of its tracks."""
+        return self.video if kind is TrackKind.VIDEO else self.transcript
 
     def view(self) -> Episode:
         """What its owner sees of it."""

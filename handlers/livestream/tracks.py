@@ -5,7 +5,8 @@ longer the track's changes nothing. So events may come in any order, and repeate
 gave up on and is done after all counts as done. It begins anew only with an upload that is asked for anew.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import computed_field
@@ -38,14 +39,14 @@ class TrackState(StrEnum):
 class TrackReason(StrEnum):
     """Why a track failed."""
 
-    NEVER_UPLOADED = "never_uploaded"
-    UNSUPPORTED_TYPE = "unsupported_type"
-    TOO_LARGE = "too_large"
-    EMPTY = "empty"
-    UNREADABLE = "unreadable"
-    CONVERSION_FAILED = "conversion_failed"
-    ANALYSIS_FAILED = "analysis_failed"
-    TIMED_OUT = "timed_out"
+    NEVER_UPLOADED = "NEVER_UPLOADED"
+    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
+    TOO_LARGE = "TOO_LARGE"
+    EMPTY = "EMPTY"
+    UNREADABLE = "UNREADABLE"
+    CHUNKING_FAILED = "CHUNKING_FAILED"
+    ANALYSIS_FAILED = "ANALYSIS_FAILED"
+    TIMED_OUT = "TIMED_OUT"
 
 
 class EpisodeStatus(StrEnum):
@@ -112,6 +113,8 @@ class Step:
     state: TrackState
     at: str
     reason: TrackReason | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What else is to be kept with the track, such as where the chunks are."""
 
     def __post_init__(self) -> None:
         if RANKS[self.state] <= RANKS[TrackState.REQUESTED]:
@@ -127,10 +130,14 @@ def requested(track: Track, upload: Upload, at: str) -> Track:
 
 def heard(track: Track, step: Step) -> Track:
     """The track once something is heard of its upload; the same where that is old or about another upload."""
-    own = track.upload is not None and track.upload.upload_id == step.upload_id
-    if not own or RANKS[step.state] <= RANKS[track.state]:
+    if not _about(track, step) or RANKS[step.state] <= RANKS[track.state]:
         return track
     return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload)
+
+
+def stands_at(track: Track, step: Step) -> bool:
+    """Whether a track is where a step leads."""
+    return _about(track, step) and track.state is step.state
 
 
 def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
@@ -143,3 +150,7 @@ def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     if TrackState.REQUESTED in both:
         return EpisodeStatus.UPLOADING
     return EpisodeStatus.READY if both & _ENDS else EpisodeStatus.DRAFT
+
+
+def _about(track: Track, step: Step) -> bool:
+    return track.upload is not None and track.upload.upload_id == step.upload_id

@@ -16,8 +16,7 @@ from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, Epi
 from handlers.livestream.episodes import unknown
 from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
 from handlers.livestream.models import MAX_PARTS, CompleteUpload, UploadCompleted, UploadReady, UploadRequest
-from handlers.livestream.records import EpisodeRecord
-from handlers.livestream.tracks import Track, TrackKind, TrackState, Upload
+from handlers.livestream.tracks import TrackKind, TrackState, Upload
 from handlers.livestream.upload_bucket import Completion, Place, UploadBucket
 
 MEBIBYTE = 1024**2
@@ -132,7 +131,8 @@ class Uploads:
             episode = self._table.get(call.owner, call.parameters.episode_id)
         except EpisodeMissing:
             raise unknown() from None
-        for kind, track in _tracks(episode).items():
+        for kind in TrackKind:
+            track = episode.track(kind)
             if track.upload is not None and track.upload.upload_id == call.parameters.upload_id:
                 if track.upload.parts == 0:
                     raise _not_expected("This upload is a form: it is complete when it is sent.")
@@ -140,10 +140,6 @@ class Uploads:
                     raise _not_expected("This upload has failed. Ask for another.")
                 return kind, track.upload
         raise HandlerError(Code.UPLOAD_UNKNOWN, "No track of this episode waits for such an upload.", 404)
-
-
-def _tracks(episode: EpisodeRecord) -> dict[TrackKind, Track]:
-    return {TrackKind.VIDEO: episode.video, TrackKind.TRANSCRIPT: episode.transcript}
 
 
 def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:

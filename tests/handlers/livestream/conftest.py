@@ -1,0 +1,15 @@
+"""What tests of the REST API act on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.handlers.livestream.stage import Stage, credentials, staged
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Table, bucket and secret, empty."""
+    credentials(monkeypatch)
+    with staged() as one:
+        yield one

@@ -1,0 +1,162 @@
+"""The function as the deployment sets it up: environment, secret and bus; and what it does when these fail."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from pydantic import ValidationError
+
+from handlers.livestream import api
+from handlers.livestream.environment import ApiEnvironment
+from handlers.livestream.publishing import NotPublished, Publisher
+from handlers.livestream.secrets import Secret, SecretUnavailable
+from tests.handlers.livestream.stage import BUCKET, PARAMETER, SECRET, TABLE, Stage
+
+VARIABLES = {
+    "TABLE_NAME": TABLE,
+    "BUCKET_NAME": BUCKET,
+    "ENCRYPTION_KEY": PARAMETER,
+    "ORIGIN": "https://one.example",
+    "URL_SECONDS": "61",
+    "DELETED_DAYS": "2",
+}
+
+
+@pytest.fixture
+def function(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The function, on the stage's table and bucket."""
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    api._rest.cache_clear()
+    yield stage
+    api._rest.cache_clear()
+
+
+def asks(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
+    event = {"resource": resource, "httpMethod": method, "body": None if body is None else json.dumps(body)}
+    answer = api.handler({**event, "requestContext": {"requestId": "r1"}, **more}, None)
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "https://one.example"
+    return answer["statusCode"], json.loads(answer["body"] or "{}")
+
+
+def test_the_function_does_what_its_environment_says(function: Stage) -> None:
+    made = [asks("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
+    path = {"pathParameters": {"episodeId": made[0]}}
+    upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
+    status, ready = asks("POST", "/episodes/{episodeId}/uploads", upload, **path)
+    assert (status, ready["expiresSeconds"]) == (201, 61)
+    assert BUCKET in ready["form"]["url"]
+    status, page = asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+    assert page["episodes"][0]["episodeId"] == made[1]
+    status, page = asks("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
+    assert page["episodes"][0]["episodeId"] == made[0]
+    assert asks("DELETE", "/episodes/{episodeId}", **path) == (204, {})
+
+
+def test_a_container_reads_the_secret_once_and_late(function: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    session = boto3.Session
+
+    class Session(session):  # type: ignore[valid-type,misc]
+        def client(self, service: str, **more: Any) -> Any:
+            made = super().client(service, **more)
+            if service == "ssm":
+                made.meta.events.register("before-call.ssm", lambda model, **_: asked.append(model.name))
+            return made
+
+    monkeypatch.setattr(boto3, "Session", Session)
+    for _ in range(3):
+        asks("POST", "/episodes", {"title": "A"})
+    assert asked == []
+    for _ in range(3):
+        asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+    assert asked == ["GetParameter"]
+
+
+def test_an_environment_without_what_is_needed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValidationError) as raised:
+        ApiEnvironment.read()
+    assert {one["loc"][0] for one in raised.value.errors()} == {"TABLE_NAME", "BUCKET_NAME", "ENCRYPTION_KEY"}
+
+
+def test_the_origin_is_any_unless_told_otherwise() -> None:
+    assert ApiEnvironment(table_name="t", bucket_name="b", encryption_key="k").origin == "*"
+
+
+def test_limits_are_as_the_environment_says() -> None:
+    environment = ApiEnvironment(
+        table_name="t", bucket_name="b", encryption_key="k", max_video_gigabytes=2, max_transcript_megabytes=3
+    )
+    limits = api.limits(environment)
+    assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
+
+
+def test_a_secret_is_read_decrypted_and_once(stage: Stage) -> None:
+    secret = Secret(stage.ssm, PARAMETER)
+    assert secret() == SECRET
+    stage.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
+    assert secret() == SECRET
+
+
+def test_a_secret_that_cannot_be_read_is_tried_again_and_tells_nothing(stage: Stage) -> None:
+    secret = Secret(stage.ssm, "/canary")
+    for _ in range(2):
+        with pytest.raises(SecretUnavailable) as raised:
+            secret()
+        assert "canary" not in repr(raised.value)
+        assert raised.value.__cause__ is None
+    stage.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
+    assert secret() == SECRET
+
+
+def test_without_the_secret_lists_of_one_page_are_answered_and_others_fail(
+    function: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENCRYPTION_KEY", "/nothing")
+    for _ in range(2):
+        asks("POST", "/episodes", {"title": "A"})
+    assert asks("GET", "/episodes")[0] == 200
+    status, answer = asks("GET", "/episodes", queryStringParameters={"limit": "1"})
+    assert (status, answer["code"]) == (500, "INTERNAL")
+
+
+class Bus:
+    """A bus that answers as told."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, **asked: Any) -> Any:
+        self.entries += asked["Entries"]
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_an_event_is_told_with_source_type_and_version() -> None:
+    bus = Bus({"FailedEntryCount": 0})
+    Publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})  # type: ignore[arg-type]
+    [entry] = bus.entries
+    assert (entry["Source"], entry["DetailType"]) == ("polyphony.livestream", "Episode Deleted")
+    assert json.loads(entry["Detail"]) == {"schemaVersion": 1, "owner": "o", "episodeId": "e"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "canary"}]},
+        ClientError({"Error": {"Code": "X", "Message": "canary"}}, "PutEvents"),
+        EndpointConnectionError(endpoint_url="https://canary"),
+    ],
+)
+def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
+    with pytest.raises(NotPublished) as raised:
+        Publisher(Bus(answer))("Episode Deleted", {})  # type: ignore[arg-type]
+    assert "canary" not in repr(raised.value)
+    assert raised.value.__cause__ is None

@@ -1,0 +1,153 @@
+"""Cursors: only what was given, for the list that it was given for, for as long as it holds."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.errors import HandlerError
+from handlers.livestream.cursors import Cursors, Listing
+from tests.handlers.livestream.stage import ANN, BOB, START
+
+ONE, TWO = "secret-number-one", "secret-number-two"
+LISTING = Listing("listClaims", ANN, {"episodeId": "E"})
+POSITION = "CLAIM#0000000001#canary"
+
+
+class Desk:
+    """Cursors whose clock and secret a test sets."""
+
+    def __init__(self, secret: str = ONE) -> None:
+        self.secret = secret
+        self.now = START
+        self.nonces = 0
+
+    @property
+    def cursors(self) -> Cursors:
+        return Cursors(lambda: self.secret, seconds=60, clock=lambda: self.now, nonce=self._nonce)
+
+    def opens(self, cursor: str, listing: Listing = LISTING) -> bool:
+        try:
+            return self.cursors.opened(cursor, listing) == POSITION
+        except HandlerError as error:
+            if (error.code, error.status) != ("CURSOR_INVALID", 400):
+                raise
+            return False
+
+    def _nonce(self, length: int) -> bytes:
+        self.nonces += 1
+        return self.nonces.to_bytes(length, "big")
+
+
+CURSOR = Desk().cursors.sealed(POSITION, LISTING)
+
+
+@given(st.text(), st.builds(Listing, st.text(), st.text(), st.dictionaries(st.text(), st.text())))
+def test_what_was_sealed_comes_back(position: str, listing: Listing) -> None:
+    cursors = Desk().cursors
+    assert cursors.opened(cursors.sealed(position, listing), listing) == position
+
+
+def test_a_cursor_shows_nothing_of_what_it_says() -> None:
+    assert "canary" not in CURSOR
+    assert CURSOR.replace("-", "").replace("_", "").isalnum(), "it needs no escaping in an address"
+    assert len(CURSOR) < 200
+
+
+def test_no_two_cursors_are_alike() -> None:
+    cursors = Desk().cursors
+    assert cursors.sealed(POSITION, LISTING) != cursors.sealed(POSITION, LISTING)
+
+
+@given(st.text())
+def test_no_made_up_text_opens(text: str) -> None:
+    assert not Desk().opens(text)
+
+
+@given(st.binary(max_size=200))
+def test_no_made_up_bytes_behind_a_known_version_open(raw: bytes) -> None:
+    assert not Desk().opens(CURSOR[:4] + raw.hex())
+
+
+@given(st.integers(0, len(CURSOR) * 7 - 1))
+def test_no_bit_can_be_flipped(bit: int) -> None:
+    place, shift = divmod(bit, 7)
+    assert not Desk().opens(CURSOR[:place] + chr(ord(CURSOR[place]) ^ 1 << shift) + CURSOR[place + 1 :])
+
+
+@given(st.integers(0, len(CURSOR) - 1), st.sampled_from("ABCDwxyz0189-_=+/ \n\N{GREEK SMALL LETTER ALPHA}"))
+def test_no_letter_can_be_changed_or_put_in(place: int, letter: str) -> None:
+    if CURSOR[place] != letter:
+        assert not Desk().opens(CURSOR[:place] + letter + CURSOR[place + 1 :])
+    assert not Desk().opens(CURSOR[:place] + letter + CURSOR[place:])
+
+
+@pytest.mark.parametrize("length", range(len(CURSOR)))
+def test_nothing_can_be_cut_off(length: int) -> None:
+    assert not Desk().opens(CURSOR[:length])
+    assert not Desk().opens(CURSOR[length + 1 :])
+
+
+@pytest.mark.parametrize("tail", ["=", "==", "A", "\n", " "])
+def test_nothing_can_be_added(tail: str) -> None:
+    assert Desk().opens(CURSOR)
+    assert not Desk().opens(CURSOR + tail)
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        Listing("listClips", ANN, {"episodeId": "E"}),
+        Listing("listClaims", BOB, {"episodeId": "E"}),
+        Listing("listClaims", ANN, {"episodeId": "F"}),
+        Listing("listClaims", ANN),
+        Listing("listClaims", ANN, {"episodeId": "E", "more": ""}),
+    ],
+)
+def test_a_cursor_opens_no_other_list(listing: Listing) -> None:
+    assert not Desk().opens(CURSOR, listing)
+
+
+def test_lists_with_the_same_words_in_other_places_are_not_the_same() -> None:
+    assert Listing("a", "b").sealed() != Listing("ab", "").sealed()
+    assert Listing("a", "b", {"c": "d"}).sealed() != Listing("a", "b", {"c,d": ""}).sealed()
+
+
+def test_a_cursor_holds_for_a_while() -> None:
+    desk = Desk()
+    desk.now = START + timedelta(seconds=59)
+    assert desk.opens(CURSOR)
+    desk.now = START + timedelta(seconds=60)
+    assert not desk.opens(CURSOR)
+
+
+def test_another_secret_opens_nothing() -> None:
+    assert not Desk(TWO).opens(CURSOR)
+
+
+def test_an_older_secret_opens_what_it_sealed_until_it_is_taken_away() -> None:
+    assert Desk(f"{TWO}\n{ONE}\n").opens(CURSOR)
+    newest = Desk(f"{TWO}\n{ONE}").cursors.sealed(POSITION, LISTING)
+    assert Desk(TWO).opens(newest), "the first line seals"
+    assert not Desk(ONE).opens(newest)
+
+
+@pytest.mark.parametrize("secret", ["", "\n", "short", f"{ONE}\nshort"])
+def test_a_secret_that_anybody_could_guess_is_none(secret: str) -> None:
+    with pytest.raises(ValueError, match="too short") as raised:
+        Desk(secret).cursors.sealed(POSITION, LISTING)
+    assert "short\n" not in repr(raised.value)
+
+
+def test_the_secret_is_read_when_it_is_needed_and_once() -> None:
+    asked: list[str] = []
+
+    def secret() -> str:
+        asked.append("asked")
+        return ONE
+
+    cursors = Cursors(secret, seconds=60, clock=lambda: START, nonce=bytes)
+    assert asked == []
+    cursors.opened(cursors.sealed(POSITION, LISTING), LISTING)
+    assert asked == ["asked"]

@@ -1,0 +1,78 @@
+"""What texts a client may give: plain ones, stripped, of bounded length."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handlers.livestream.models import EpisodeChanges, NewEpisode, UploadReady
+
+
+def parsed(**content: Any) -> NewEpisode:
+    return NewEpisode.model_validate_json(json.dumps({"title": "A", **content}), strict=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"title": ""},
+        {"title": " \n "},
+        {"title": "x" * 201},
+        {"title": "a\nb"},
+        {"title": "a\u0000b"},
+        {"title": "a\u0085b"},
+        {"title": "a\u007fb"},
+        {"title": None},
+        {"description": ""},
+        {"description": " "},
+        {"description": "x" * 5001},
+        {"description": "a\tb"},
+        {"description": "a\rb"},
+        {"language": "en"},
+        {"language": "en-us"},
+        {"language": "EN-US"},
+        {"language": "en-US\n"},
+        {"speakers": ["a"] * 21},
+        {"speakers": [""]},
+        {"speakers": ["x" * 101]},
+        {"speakers": ["a\nb"]},
+        {"speakers": "Ann"},
+        {"clientToken": "short"},
+        {"clientToken": "x" * 65},
+        {"clientToken": "with space"},
+    ],
+)
+def test_what_is_no_episode_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        parsed(**content)
+
+
+def test_bounds_themselves_are_good() -> None:
+    parsed(title="x" * 200, description="x" * 4999 + "\u00e9", speakers=["y" * 100] * 20, clientToken="t" * 64)
+    parsed(title="x", description="a\nb", speakers=[], clientToken="t" * 8, language="yue-HK")
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_a_title_that_is_taken_is_plain(text: str) -> None:
+    try:
+        title = parsed(title=text).title
+    except ValidationError:
+        return
+    assert title == text.strip()
+    assert 1 <= len(title) <= 200
+    assert all(ord(letter) >= 32 and not 127 <= ord(letter) < 160 for letter in title)
+
+
+def test_what_is_not_named_is_not_changed() -> None:
+    changes = EpisodeChanges.model_validate({"version": 3, "description": None})
+    assert changes.model_fields_set == {"version", "description"}
+
+
+@pytest.mark.parametrize("ways", [{}, {"form": {"url": "u", "fields": {}}, "multipart": {"parts": []}}])
+def test_an_upload_goes_one_way(ways: dict[str, Any]) -> None:
+    ready = {"uploadId": "0" * 26, "kind": "video", "key": "k", "maxBytes": 1, "expiresSeconds": 1, **ways}
+    with pytest.raises(ValidationError):
+        UploadReady.model_validate(ready)

@@ -1,0 +1,196 @@
+"""Tracks move on, whatever is heard in whatever order; and the table moves them as the logic does."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import permutations, product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.livestream.episode_table import EpisodeStands
+from handlers.livestream.formats import ContentType
+from handlers.livestream.items import plain
+from handlers.livestream.tracks import (
+    RANKS,
+    REPLACEABLE,
+    STATES,
+    EpisodeStatus,
+    Step,
+    Track,
+    TrackKind,
+    TrackReason,
+    TrackState,
+    Upload,
+    heard,
+    requested,
+    stands_at,
+    status,
+)
+from tests.handlers.livestream.stage import ANN, BOB, Stage
+
+NONE = Track(state=TrackState.NONE, since="0")
+OLD, NEW = (Upload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
+WAITING = requested(NONE, NEW, "1")
+HEARD = [state for state in STATES[TrackKind.VIDEO] if RANKS[state] > RANKS[TrackState.REQUESTED]]
+
+
+def step(state: TrackState, upload: Upload = NEW, at: str = "2") -> Step:
+    reason = TrackReason.TIMED_OUT if state is TrackState.FAILED else None
+    return Step(upload.upload_id, state, at, reason)
+
+
+def after(steps: Iterable[Step], track: Track = WAITING) -> Track:
+    for one in steps:
+        track = heard(track, one)
+    return track
+
+
+STEPS = st.builds(step, st.sampled_from(HEARD), st.sampled_from([OLD, NEW]), st.sampled_from("2345"))
+
+
+def test_the_order_of_events_does_not_matter() -> None:
+    for chosen in product([True, False], repeat=len(HEARD)):
+        states = [state for state, taken in zip(HEARD, chosen, strict=True) if taken]
+        ends = {after(step(state) for state in order).state for order in permutations(states)}
+        assert len(ends) == 1
+
+
+@given(st.lists(STEPS), st.randoms())
+def test_events_in_any_order_and_repeated_end_alike(steps: list[Step], random: st.DataObject) -> None:
+    shuffled = [*steps, *steps]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert after(shuffled).state is after(steps).state
+
+
+@given(st.lists(STEPS))
+def test_a_track_never_goes_back(steps: list[Step]) -> None:
+    track = WAITING
+    for one in steps:
+        moved = heard(track, one)
+        assert moved == track or moved.rank > track.rank
+        track = moved
+
+
+@given(st.lists(STEPS), STEPS)
+def test_what_was_heard_changes_nothing_when_heard_again(steps: list[Step], last: Step) -> None:
+    once = after([*steps, last])
+    assert heard(once, last) == once
+
+
+@pytest.mark.parametrize("state", HEARD)
+def test_an_upload_that_is_no_longer_the_tracks_is_not_heard(state: TrackState) -> None:
+    assert heard(WAITING, step(state, OLD)) == WAITING
+    assert heard(NONE, step(state)) == NONE
+
+
+def test_a_failure_says_why_and_stays_the_first_one() -> None:
+    failed = after([Step(NEW.upload_id, TrackState.FAILED, "2", TrackReason.EMPTY), step(TrackState.FAILED, at="3")])
+    assert (failed.state, failed.reason, failed.since) == (TrackState.FAILED, TrackReason.EMPTY, "2")
+
+
+def test_what_is_done_after_all_is_done() -> None:
+    done = after([step(TrackState.FAILED), step(TrackState.CHUNKED)])
+    assert (done.state, done.reason) == (TrackState.CHUNKED, None)
+    assert heard(done, step(TrackState.FAILED)) == done
+
+
+@pytest.mark.parametrize("state", TrackState)
+def test_an_upload_is_asked_for_where_there_is_none_or_none_that_serves(state: TrackState) -> None:
+    track = Track(state=state, since="0", upload=OLD)
+    again = requested(track, NEW, "9")
+    if state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}:
+        assert again == Track(state=TrackState.REQUESTED, since="9", upload=NEW)
+    else:
+        assert again == track
+
+
+@pytest.mark.parametrize("state", [TrackState.NONE, TrackState.REQUESTED])
+def test_nobody_hears_of_what_has_not_come(state: TrackState) -> None:
+    with pytest.raises(ValueError, match="asked for"):
+        Step(NEW.upload_id, state, "2")
+
+
+def test_failures_alone_have_reasons() -> None:
+    with pytest.raises(ValueError, match="reason"):
+        Step(NEW.upload_id, TrackState.FAILED, "2")
+    with pytest.raises(ValueError, match="reason"):
+        Step(NEW.upload_id, TrackState.CHUNKED, "2", TrackReason.EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("video", "transcript", "expected"),
+    [
+        ("none", "none", "draft"),
+        ("requested", "none", "uploading"),
+        ("none", "requested", "uploading"),
+        ("requested", "analyzed", "uploading"),
+        ("uploaded", "none", "processing"),
+        ("chunking", "requested", "processing"),
+        ("chunked", "analyzing", "processing"),
+        ("chunked", "none", "ready"),
+        ("none", "analyzed", "ready"),
+        ("chunked", "analyzed", "ready"),
+        ("failed", "analyzed", "failed"),
+        ("chunking", "failed", "failed"),
+    ],
+)
+def test_two_tracks_add_up_to_one_status(video: str, transcript: str, expected: str) -> None:
+    assert status(TrackState(video), TrackState(transcript)) is EpisodeStatus(expected)
+
+
+def test_every_pair_of_states_has_a_status_and_each_status_a_pair() -> None:
+    pairs = product(STATES[TrackKind.VIDEO], STATES[TrackKind.TRANSCRIPT])
+    assert {status(*pair) for pair in pairs} == set(EpisodeStatus)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(moves=st.lists(STEPS | st.sampled_from([OLD, NEW]), min_size=1, max_size=6))
+def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Step | Upload]) -> None:
+    episode = stage.episode()
+    track = stage.table.get(ANN, episode).video
+    for move in moves:
+        before = track
+        if isinstance(move, Upload):
+            track = requested(before, move, "9")
+            try:
+                stage.table.request(ANN, episode, TrackKind.VIDEO, move, "9")
+            except EpisodeStands:
+                assert before.state not in REPLACEABLE
+        else:
+            track = heard(before, move)
+            assert stage.table.advance(ANN, episode, TrackKind.VIDEO, move) is stands_at(track, move)
+        record = stage.table.get(ANN, episode)
+        assert record.video == track
+        assert record.transcript.state is TrackState.NONE, "one track is no other's business"
+        assert record.version == 1, "a client's changes do not collide with what the tracks do"
+
+
+def test_a_track_of_an_episode_that_is_gone_does_not_move(stage: Stage) -> None:
+    episode = stage.episode()
+    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    uploaded = step(TrackState.UPLOADED)
+    assert not stage.table.advance(BOB, episode, TrackKind.VIDEO, uploaded)
+    stage.does("deleteEpisode", episode_id=episode)
+    assert not stage.table.advance(ANN, episode, TrackKind.VIDEO, uploaded)
+    [item] = stage.stored()
+    assert item["video"]["M"]["state"] == {"S": "requested"}
+
+
+def test_a_repeat_is_told_the_same_as_the_first(stage: Stage) -> None:
+    episode = stage.episode()
+    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    chunking, uploaded = step(TrackState.CHUNKING), step(TrackState.UPLOADED)
+    told = [stage.table.advance(ANN, episode, TrackKind.VIDEO, one) for one in (uploaded, uploaded, chunking)]
+    assert told == [True, True, True]
+    assert not stage.table.advance(ANN, episode, TrackKind.VIDEO, uploaded)
+
+
+def test_what_else_is_known_is_kept_with_the_track(stage: Stage) -> None:
+    episode = stage.episode()
+    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    facts = {"chunks": {"prefix": "chunks/", "count": 3}}
+    stage.table.advance(ANN, episode, TrackKind.VIDEO, replace(step(TrackState.CHUNKED), facts=facts))
+    [item] = stage.stored()
+    assert plain(item)["video"]["chunks"] == facts["chunks"]
+    assert stage.table.get(ANN, episode).video.state is TrackState.CHUNKED
