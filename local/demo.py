@@ -16,8 +16,9 @@ from local import ROOT, emulator, report, stack_files
 from local.aws import EmulatorClients
 from local.emulator import EmulatorError
 from local.engine import ResourceFailed
-from local.flows import NotInTime, ingestion_scenario, transcription_scenario, voice_qa_scenario
+from local.flows import NotInTime, ingestion_scenario, livestream_scenario, transcription_scenario, voice_qa_scenario
 from local.flows.ingestion import Intake, Runs
+from local.flows.livestream import Livestream
 from local.flows.transcription import Captioning
 from local.flows.voice_qa import Lectures
 from local.iam.decisions import read
@@ -72,6 +73,8 @@ def _all(out: Console, config: StackConfig) -> None:
             _transcription(out, deployed, clients)
         with _part(out, "voice Q&A: a lecture, a question, an answer (the local agent listens to both)"):
             _voice_qa(out, deployed, clients, started.emulator.endpoint)
+        with _part(out, "livestream: episodes over HTTP, their uploads (no video is cut and no claim checked yet)"):
+            _livestream(out, deployed, clients)
         with _part(out, "grants against use"):
             _grants(out, clients, FOLDER)
         out.print("\n[bold]outputs[/]")
@@ -101,6 +104,14 @@ def _voice_qa(out: Console, deployed: Deployed, clients: EmulatorClients, endpoi
     if wrong or not all(outcome.spoken):
         raise DemoFailed(f"the answers are not what was asked for: {outcome}")
     out.print("  every piece came once, in order, and quotes what the lecture says")
+
+
+def _livestream(out: Console, deployed: Deployed, clients: EmulatorClients) -> None:
+    livestream = Livestream.of(clients, deployed.ids, deployed.outputs)
+    outcome = livestream_scenario.play(livestream, Clock(out))
+    if outcome != livestream_scenario.EXPECTED:
+        raise DemoFailed(f"the episodes are not what was asked for: {outcome}")
+    out.print("  every answer is what the API's document says")
 
 
 def _grants(out: Console, clients: EmulatorClients, folder: Path) -> None:

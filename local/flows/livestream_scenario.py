@@ -19,9 +19,11 @@ class Outcome:
     repeated: bool
     """Whether creating the same twice made one episode."""
     listed: list[str]
-    """Titles, newest first."""
-    pages: list[int]
+    """Titles of its own episodes, newest first."""
+    longest_page: int
     conflict: int
+    claims: list[str]
+    """What is claimed in the first one."""
     uploads: list[tuple[str, int]]
     """How each was uploaded, and the size that arrived."""
     status: str
@@ -33,8 +35,9 @@ class Outcome:
 EXPECTED = Outcome(
     repeated=True,
     listed=["third", "second", "first, corrected"],
-    pages=[2, 1],
+    longest_page=PAGE,
     conflict=409,
+    claims=[],
     uploads=[("form", len(TRANSCRIPT)), ("multipart", len(VIDEO))],
     status="uploading",
     gone=404,
@@ -46,33 +49,41 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
     """Creates three episodes, works on the first, and deletes it; takes the others away at the end."""
     token = uuid.uuid4().hex
     first = livestream.create("first", clientToken=token)
+    own = {first["episodeId"]}
     again = livestream.create("first", clientToken=token)
     others = [livestream.create(title) for title in ("second", "third")]
+    own |= {one["episodeId"] for one in others}
+
+    def listed() -> list[str]:
+        return [one["title"] for page in livestream.pages(PAGE) for one in page if one["episodeId"] in own]
+
     path = f"/episodes/{first['episodeId']}"
     tell("three episodes created over HTTP; the first one twice under its token: it is one")
     livestream.ask("PATCH", path, {"version": first["version"], "title": "first, corrected"})
     conflict = livestream.ask("PATCH", path, {"version": first["version"], "title": "too late"})
     tell(f"one changed; a change to what it was before: {conflict.status} {conflict.body['code']}")
-    pages = list(livestream.pages(PAGE))
-    tell(f"listed newest first, with sealed cursors: {', '.join(one['title'] for page in pages for one in page)}")
+    longest, titles = max(len(page) for page in livestream.pages(PAGE)), listed()
+    tell(f"listed newest first, with sealed cursors: {', '.join(titles)}")
     uploads = [
         livestream.upload(first["episodeId"], "transcript", "application/x-subrip", TRANSCRIPT)[0],
         livestream.upload(first["episodeId"], "video", "video/mp4", VIDEO)[0],
     ]
     arrived = [("form" if "form" in one else "multipart", livestream.size(one["key"])) for one in uploads]
     status = livestream.ask("GET", path).body["status"]
+    claims = [one["text"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]
     tell(f"a transcript uploaded by form, a video in parts: {', '.join(f'{size} bytes' for _, size in arrived)}")
     livestream.ask("DELETE", path)
     gone = livestream.ask("GET", path).status
-    left = [one["title"] for page in livestream.pages(PAGE) for one in page]
+    left = listed()
     tell(f"deleted: {gone}, and no list has it")
     for one in others:
         livestream.ask("DELETE", f"/episodes/{one['episodeId']}")
     return Outcome(
         repeated=first["episodeId"] == again["episodeId"],
-        listed=[one["title"] for page in pages for one in page],
-        pages=[len(page) for page in pages],
+        listed=titles,
+        longest_page=longest,
         conflict=conflict.status,
+        claims=claims,
         uploads=arrived,
         status=status,
         gone=gone,

@@ -12,8 +12,9 @@ import pytest
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
-from local.flows import ingestion_scenario, transcription_scenario, voice_qa_scenario
+from local.flows import ingestion_scenario, livestream_scenario, transcription_scenario, voice_qa_scenario
 from local.flows.ingestion import Intake, Runs
+from local.flows.livestream import Livestream
 from local.flows.transcription import Captioning
 from local.flows.voice_qa import Lectures
 from local.graph import Graph, Resource
@@ -165,6 +166,20 @@ def lectures_of(platform: Platform) -> Lectures:
 def lectures(platform: Platform) -> Lectures:
     """The same, for one test."""
     return lectures_of(platform)
+
+
+@pytest.fixture(scope="session")
+def livestream(platform: Platform) -> Livestream:
+    """The livestream backend from outside."""
+    return Livestream.of(platform.client, platform.deployed.ids, platform.outputs)
+
+
+@pytest.fixture(scope="session")
+def livestream_played(platform: Platform, livestream: Livestream) -> Played[livestream_scenario.Outcome]:
+    """The livestream's flow."""
+    mark = platform.mark()
+    outcome = livestream_scenario.play(livestream, lambda _: None)
+    return Played(outcome, platform.decisions(mark))
 
 
 @pytest.fixture

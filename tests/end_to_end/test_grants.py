@@ -16,9 +16,14 @@ PROCESSOR = "transcription-audio-processor"
 
 
 def test_no_grant_is_missing_and_none_is_for_nothing(
-    platform: Platform, ingestion_played: Played[Any], transcription_played: Played[Any], voice_qa_played: Played[Any]
+    platform: Platform,
+    ingestion_played: Played[Any],
+    transcription_played: Played[Any],
+    voice_qa_played: Played[Any],
+    livestream_played: Played[Any],
 ) -> None:
-    decisions = [*ingestion_played.decisions, *transcription_played.decisions, *voice_qa_played.decisions]
+    played = (ingestion_played, transcription_played, voice_qa_played, livestream_played)
+    decisions = [one for each in played for one in each.decisions]
     assert platform.grants_against(decisions).problems() == []
 
 

@@ -1,0 +1,140 @@
+"""The livestream's REST API over real HTTP, as a page and as anybody else would call it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local.flows.http import post_form, send
+from local.flows.livestream import Livestream
+from local.flows.livestream_scenario import EXPECTED, Outcome
+from tests.end_to_end.conftest import Platform, Played
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
+UNKNOWN = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
+CANARY = "canary-of-a-title"
+
+
+def test_episodes_are_created_listed_changed_uploaded_and_deleted(livestream_played: Played[Outcome]) -> None:
+    assert livestream_played.outcome == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/nothing", None, 404, "NOT_FOUND"),
+        ("GET", "/episodes/a/b/c/d", None, 404, "NOT_FOUND"),
+        ("PUT", "/episodes", {}, 405, "METHOD_NOT_ALLOWED"),
+        ("GET", f"/episodes/{UNKNOWN}", None, 404, "EPISODE_UNKNOWN"),
+        ("GET", "/episodes/short", None, 400, "MALFORMED"),
+        ("GET", "/episodes?limit=0", None, 400, "MALFORMED"),
+        ("GET", "/episodes?cursor=forged", None, 400, "CURSOR_INVALID"),
+        ("POST", "/episodes", {"title": ""}, 400, "MALFORMED"),
+        ("POST", "/episodes", {"title": "a\u0000b"}, 400, "MALFORMED"),
+        ("PATCH", f"/episodes/{UNKNOWN}", {"version": 1, "title": "x"}, 404, "EPISODE_UNKNOWN"),
+        ("DELETE", f"/episodes/{UNKNOWN}", None, 404, "EPISODE_UNKNOWN"),
+        ("GET", f"/episodes/{UNKNOWN}/claims", None, 404, "EPISODE_UNKNOWN"),
+        ("GET", f"/episodes/{UNKNOWN}/clips", None, 404, "EPISODE_UNKNOWN"),
+        (
+            "POST",
+            f"/episodes/{UNKNOWN}/uploads",
+            {"kind": "video", "contentType": "video/mp4", "bytes": 10},
+            404,
+            "EPISODE_UNKNOWN",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_form_and_pages_may_read_it(
+    livestream: Livestream, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    answer = livestream.ask(method, path, body)
+    assert (answer.status, answer.body["code"]) == (status, code)
+    assert set(answer.body) == {"code", "message", "fields", "requestId"}
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.body["requestId"]
+
+
+def test_a_wrong_field_that_the_gateway_lets_pass_is_named_with_its_rule(livestream: Livestream) -> None:
+    answer = livestream.ask("POST", "/episodes", {"title": "   "})
+    assert answer.status == 400
+    assert [one["field"] for one in answer.body["fields"]] == ["title"]
+
+
+def test_no_body_is_too_large_for_a_clear_answer(livestream: Livestream) -> None:
+    answer = livestream.ask("POST", "/episodes", {"title": "t", "more": "x" * 300_000})
+    assert (answer.status, answer.body["code"]) == (413, "TOO_LARGE")
+
+
+def test_a_page_asks_before_it_writes(livestream: Livestream) -> None:
+    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
+    answer = send("OPTIONS", f"{livestream.url}/episodes/{UNKNOWN}", headers=asked)
+    assert answer.status == 200
+    assert {"PATCH", "DELETE", "GET"} <= set(answer.headers["access-control-allow-methods"].split(","))
+    assert "Authorization" in answer.headers["access-control-allow-headers"]
+
+
+def test_a_form_takes_what_was_promised_and_nothing_else(livestream: Livestream) -> None:
+    episode = livestream.create("with a form")["episodeId"]
+    asked = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    form = ready["form"]
+    assert post_form(form["url"], form["fields"], b"x" * 11).status >= 400
+    other = {**form["fields"], "key": form["fields"]["key"].replace(episode, UNKNOWN)}
+    assert post_form(form["url"], other, b"x" * 10).status >= 400
+    assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
+
+
+def test_parts_that_are_not_those_of_the_upload_make_nothing(livestream: Livestream) -> None:
+    episode = livestream.create("in parts")["episodeId"]
+    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    wrong = {"multipartId": ready["multipart"]["multipartId"], "parts": [{"partNumber": 1, "etag": "x"}]}
+    answer = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}", wrong)
+    assert (answer.status, answer.body["code"]) == (409, "UPLOAD_INCOMPLETE")
+    assert [one["field"] for one in answer.body["fields"]] == ["parts"]
+
+
+def test_a_cursor_serves_its_own_list_alone(livestream: Livestream) -> None:
+    episodes = [livestream.create(f"cursor {number}")["episodeId"] for number in range(2)]
+    cursor = livestream.ask("GET", "/episodes?limit=1").body["nextCursor"]
+    answer = livestream.ask("GET", f"/episodes/{episodes[0]}/claims?cursor={cursor}")
+    assert (answer.status, answer.body["code"]) == (400, "CURSOR_INVALID")
+    for one in episodes:
+        assert one not in cursor
+
+
+def test_nothing_that_was_said_is_logged(platform: Platform, livestream: Livestream) -> None:
+    created = livestream.create(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
+    livestream.ask("PATCH", f"/episodes/{created['episodeId']}", {"version": 9, "title": CANARY})
+    livestream.ask("POST", "/episodes", {"title": "", "description": CANARY})
+    logs = platform.client("logs")
+    group = "/aws/lambda/polyphony-local-livestream-episodes"
+    lines = [one["message"] for one in logs.filter_log_events(logGroupName=group)["events"]]
+    assert any('"request_refused"' in line for line in lines)
+    assert not [line for line in lines if CANARY in line or created["episodeId"] in line]
+
+
+def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
+    platform: Platform, livestream: Livestream
+) -> None:
+    """Who finds claims writes them beside the episode; here the test does."""
+    episode = livestream.create("with claims")["episodeId"]
+    claim = {
+        "claimId": "c1",
+        "startMs": 61_000,
+        "endMs": 64_000,
+        "quote": "the earth is flat",
+        "text": "The earth is flat.",
+        "verdict": "refuted",
+        "confidence": 0.99,
+        "sources": [],
+    }
+    key = {"pk": {"S": f"EPISODE#everybody#{episode}"}, "sk": {"S": "CLAIM#0000061000#c1"}}
+    typed = {
+        **{name: {"S": one} for name, one in claim.items() if isinstance(one, str)},
+        **{name: {"N": str(one)} for name, one in claim.items() if isinstance(one, int | float)},
+        "sources": {"L": []},
+    }
+    platform.client("dynamodb").put_item(TableName=livestream.table, Item={**key, **typed})
+    answer = livestream.ask("GET", f"/episodes/{episode}/claims")
+    assert json.loads(answer.data) == {"claims": [claim]}
