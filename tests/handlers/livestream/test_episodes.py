@@ -274,6 +274,15 @@ def test_what_was_found_comes_in_the_order_of_the_episode(stage: Stage, operatio
     assert [len(page) for page in pages] == [3, 1]
 
 
+def test_a_page_that_is_cut_off_because_it_is_large_goes_on(stage: Stage) -> None:
+    episode = stage.episode()
+    for start in range(6):
+        stage.clip(episode, start, f"c{start}", padding="x" * 300_000)
+    pages = _pages(stage, "listClips", "clips", limit=50, episode_id=episode)
+    assert len(pages) > 1
+    assert [one["startMs"] for page in pages for one in page] == list(range(6))
+
+
 def test_a_claim_is_told_as_it_was_found(stage: Stage) -> None:
     episode = stage.episode()
     stage.claim(episode, 7, verdict="supported", confidence=0.75, sources=["cue-12"], timed=True)
