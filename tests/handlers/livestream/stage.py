@@ -1,4 +1,4 @@
-"""What tests of the REST API stand on: table, bucket and secret as moto plays them, a clock, ids in order, a bus that listens."""
+"""What tests of the REST API stand on: table, bucket and secret as moto plays them, a clock, ids in order, a bus."""
 
 import json
 from collections.abc import Iterator, Mapping
