@@ -1,7 +1,7 @@
 """Cursors of lists: encrypted, authenticated, expiring, and good for the list that they were given for alone.
 
-A cursor says where a list goes on. Clients can neither read nor make one; sealed with it, unseen, is the list: operation,
-owner, and what the list is of. The size of a page is no part of that, so a client may change it on the way.
+A cursor says where a list goes on. Clients can neither read nor make one; sealed with it, unseen, is the list:
+operation, owner, and what the list is of. The size of a page is no part of that, so a client may change it on the way.
 
 A secret of several lines has the newest first: it seals, and the older ones still open what they sealed. A byte before
 everything else says which.

@@ -2,6 +2,8 @@
 
 What depends on what is there is a condition of the write, and where it does not hold the answer brings what is there.
 A deleted episode stays for some days as a mark that it is gone, and counts as absent everywhere.
+
+The client itself repeats a call whose answer is lost. So a write that finds its own work done has succeeded.
 """
 
 from collections.abc import Mapping
@@ -24,6 +26,10 @@ _THERE = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
 
 class EpisodeMissing(Exception):
     """There is no such episode, or no longer."""
+
+    def __init__(self, deleted_at: str | None = None) -> None:
+        super().__init__()
+        self.deleted_at = deleted_at
 
 
 class EpisodeStands(Exception):
@@ -81,12 +87,14 @@ class EpisodeTable:
         self, owner: str, episode_id: str, changes: Mapping[str, object], version: int, at: str
     ) -> EpisodeRecord:
         """An episode with other values, if it is of this version still; None takes a value away."""
-        return self._update(
-            episode_key(owner, episode_id),
-            {**changes, "version": version + 1, "updatedAt": at},
-            "#version = :known",
-            {":known": version},
-        )
+        values = {**changes, "version": version + 1, "updatedAt": at}
+        try:
+            return self._update(episode_key(owner, episode_id), values, "#version = :known", {":known": version})
+        except EpisodeStands as stands:
+            there = stands.there.model_dump(mode="json", by_alias=True)
+            if any(there[name] != value for name, value in values.items()):
+                raise
+            return stands.there
 
     def request(self, owner: str, episode_id: str, kind: TrackKind, upload: Upload, at: str) -> EpisodeRecord:
         """An episode whose track waits for an upload, if it is where it takes one."""
@@ -130,7 +138,11 @@ class EpisodeTable:
     def delete(self, owner: str, episode_id: str, at: str, ttl: int) -> None:
         """Leaves a mark of an episode, which no list shows, until `ttl`."""
         gone = {"GSI1PK": None, "GSI1SK": None}
-        self._update(episode_key(owner, episode_id), {"deletedAt": at, "ttl": ttl, **gone}, "", {})
+        try:
+            self._update(episode_key(owner, episode_id), {"deletedAt": at, "ttl": ttl, **gone}, "", {})
+        except EpisodeMissing as missing:
+            if missing.deleted_at != at:
+                raise
 
     def page(self, owner: str, limit: int, after: str | None) -> Page:
         """Some episodes of an owner, newest first."""
@@ -194,7 +206,7 @@ class EpisodeTable:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             there = _found(error)
             if there is None or there.deleted_at is not None:
-                raise EpisodeMissing from None
+                raise EpisodeMissing(there.deleted_at if there else None) from None
             raise EpisodeStands(there) from None
         return EpisodeRecord.model_validate(plain(answer["Attributes"]))
 

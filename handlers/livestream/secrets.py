@@ -1,4 +1,4 @@
-"""A secret that the environment names and does not hold: read from Parameter Store when it is first needed, and once."""
+"""A secret that the environment names and does not hold: read from Parameter Store when first needed, and once."""
 
 from typing import TYPE_CHECKING
 

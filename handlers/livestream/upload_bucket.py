@@ -15,8 +15,8 @@ from handlers.livestream.models import MultipartUpload, Part, PartUrl, UploadFor
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-_NOT_FOUND = "404"
-"""What HeadObject, which has no body, says."""
+_NOT_FOUND = frozenset({"403", "404"})
+"""What HeadObject, which has no body, says of what is not there: 403 to those who may not list the bucket."""
 
 
 class Completion(StrEnum):
@@ -98,7 +98,7 @@ class UploadBucket:
         try:
             return self._client.head_object(Bucket=self._name, Key=key)["ContentLength"]
         except ClientError as error:
-            if error.response["Error"]["Code"] == _NOT_FOUND:
+            if error.response["Error"]["Code"] in _NOT_FOUND:
                 return None
             raise
 

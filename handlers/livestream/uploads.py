@@ -40,6 +40,10 @@ class UploadLimits:
         return self.max_video_bytes if kind is TrackKind.VIDEO else self.max_transcript_bytes
 
 
+class ObjectNotSeen(Exception):
+    """An object was put together, and cannot be looked at."""
+
+
 class Uploads:
     """Does what operations ask."""
 
@@ -95,6 +99,8 @@ class Uploads:
         if completion is Completion.REFUSED:
             raise _incomplete()
         size = self._bucket.size(place.key)
+        if size is None and completion is Completion.DONE:
+            raise ObjectNotSeen
         if size is None:
             raise HandlerError(Code.UPLOAD_UNKNOWN, "There is no such upload, or no longer. Ask for another.", 404)
         if size != place.size:

@@ -45,6 +45,10 @@ class OtherThing(Thing):
     secret: str = CANARY
 
 
+class Lookalike(Message):
+    size_seen: int = 1
+
+
 OPERATIONS = (
     Operation(
         name="create", method="POST", path="/things", summary="", body=NewThing, answer=Thing, statuses=(201, 200)
@@ -184,7 +188,8 @@ def test_a_body_in_base64_is_the_same(desk: Desk) -> None:
     encoded = base64.b64encode(b'{"size": 1}').decode()
     assert desk.asks(body=encoded, isBase64Encoded=True)["statusCode"] == 200
     assert desk.calls[0].body == NewThing(size=1)
-    assert refused(desk.asks(body="?", isBase64Encoded=True)) == (400, "MALFORMED")
+    for broken in ("?", f"{encoded[:4]}?{encoded[4:]}", encoded[:-1]):
+        assert refused(desk.asks(body=broken, isBase64Encoded=True)) == (400, "MALFORMED")
     longest = base64.b64encode(b'{"size": 1}'.ljust(MAX_BODY_BYTES)).decode()
     assert desk.asks(body=longest, isBase64Encoded=True)["statusCode"] == 200
     longer = base64.b64encode(b'{"size": 1}'.ljust(MAX_BODY_BYTES + 1)).decode()
@@ -264,6 +269,7 @@ def _broken(**values: Any) -> Thing:
         Answered(Thing(size_seen=1), 204),
         Answered(Thing(size_seen=1), 404),
         Answered(NewThing(size=1)),
+        Answered(Lookalike()),
         Answered(_broken(size_seen=0)),
         Answered(_broken()),
         Answered(_broken(size_seen=CANARY)),

@@ -277,8 +277,7 @@ def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
 
 def test_s3s_name_of_another_upload_completes_nothing(stage: Stage) -> None:
     video, other = Parted(stage), Parted(stage)
-    answer = video.completes(body={"multipartId": other.multipart})
-    assert answer.status in {404, 409}
+    assert video.completes(body={"multipartId": other.multipart}).refusal == (404, "UPLOAD_UNKNOWN")
     assert other.completes().status == 200
 
 
@@ -327,14 +326,30 @@ def test_what_is_no_completion_is_refused(stage: Stage, body: dict[str, Any]) ->
     assert "canary" not in answer.text
 
 
-def test_a_failure_while_looking_at_the_object_is_ours(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", ["403", "404", "503"])
+def test_an_object_that_is_whole_and_cannot_be_looked_at_is_our_mistake(
+    stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     video = Parted(stage)
+    _unseen(stage, code, monkeypatch)
+    assert video.completes().refusal == (500, "INTERNAL")
 
+
+@pytest.mark.parametrize("code", ["403", "404"])
+def test_what_nobody_may_list_is_as_unknown_as_what_is_not_there(
+    stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = Parted(stage)
+    _refusing(stage, "NoSuchUpload", monkeypatch)
+    _unseen(stage, code, monkeypatch)
+    assert video.completes().refusal == (404, "UPLOAD_UNKNOWN")
+
+
+def _unseen(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "503", "Message": "canary"}}, "HeadObject")
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "HeadObject")
 
     monkeypatch.setattr(stage.s3, "head_object", refuse)
-    assert video.completes().refusal == (500, "INTERNAL")
 
 
 def test_no_key_or_address_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
