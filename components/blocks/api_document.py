@@ -18,6 +18,7 @@ Mode = Literal["validation", "serialization"]
 
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
+PARAMETER = re.compile(r"\{([^}]*)\}")
 MEANINGS = {200: "Done.", 201: "Created.", 202: "Accepted.", 204: "Done; there is nothing to say."}
 
 
@@ -145,18 +146,25 @@ def _parameter(where: str, name: str, schema: Document, *, needed: bool) -> Docu
 def _check(operations: Sequence[Operation]) -> None:
     names: set[str] = set()
     asked: set[tuple[str, str]] = set()
+    named_at: dict[str, str] = {}
     for one in operations:
-        place = (one.method, re.sub(r"\{[^}]*\}", "{}", one.path))
+        place = (one.method, PARAMETER.sub("{}", one.path))
         if one.name in names or place in asked:
             raise ValueError(f"{one.name}: another operation has its name, or its method and path")
         names.add(one.name)
         asked.add(place)
-        named = set(re.findall(r"\{([^}]+)\}", one.path))
+        named = set(PARAMETER.findall(one.path))
         given = (
             {field.alias or name for name, field in one.parameters.model_fields.items()} if one.parameters else set()
         )
         if named != given:
             differing = ", ".join(sorted(named ^ given))
             raise ValueError(f"{one.name}: its path and the model of its parameters differ in {differing}")
+        for found in PARAMETER.finditer(one.path):
+            before = PARAMETER.sub("{}", one.path[: found.start()])
+            if named_at.setdefault(before, found[1]) != found[1]:
+                raise ValueError(
+                    f"{one.name}: another path says {{{named_at[before]}}} for {{{found[1]}}}, and a gateway takes one"
+                )
         if one.body is not None and one.method == "GET":
             raise ValueError(f"{one.name}: a GET has no body")

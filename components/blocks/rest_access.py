@@ -26,9 +26,7 @@ class Plan:
     requests_per_day: int | None = None
 
 
-def give_key(
-    api: Block, what: str, logical_name: str, plan: Plan, stage: apigateway.Stage
-) -> tuple[apigateway.ApiKey, apigateway.UsagePlan]:
+def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigateway.Stage) -> apigateway.ApiKey:
     """A key, and the plan by which it may be used; AWS invents the key's value, which is nowhere shown."""
     scope = api.scope
     usage = apigateway.UsagePlan(
@@ -60,7 +58,7 @@ def give_key(
         usage_plan_id=usage.id,
         opts=api.inside(),
     )
-    return key, usage
+    return key
 
 
 def wall_off(

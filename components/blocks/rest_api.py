@@ -126,7 +126,7 @@ class RestApi(Block):
             ),
             self._permissions(functions),
         )
-        self.key = give_key(self, what, args.logical_name, args.plan, self.stage)[0] if args.plan else None
+        self.key = give_key(self, what, args.logical_name, args.plan, self.stage) if args.plan else None
         if args.requests_per_address is not None:
             wall_off(self, what, args.logical_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url

@@ -16,8 +16,8 @@ from hypercorn.protocol import ws_stream  # type: ignore[import-not-found] # the
 from ministack.core import concurrency
 from ministack.services import apigateway, lambda_svc
 
-from local.iam.evaluator import Request, judge
 from local.patches import reached
+from local.patches.gateway_permission import let_in
 from local.patches.socket_answers import (
     FAILED,
     MESSAGE_BYTES,
@@ -30,7 +30,6 @@ from local.patches.socket_answers import (
 )
 from local.patches.websocket_identity import signer
 
-GATEWAY = {"Service": "apigateway.amazonaws.com"}
 UNSUPPORTED_DATA = 1003
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -158,7 +157,7 @@ async def _invoked(
         function, account_id=account, region=region
     )
     source = reached(apigateway, "execute_api_route_arn")(region, account, api_id, stage, route["routeKey"])
-    if config is None or not _let_in(name, function, source):
+    if config is None or not let_in(name, function, source):
         answer = NOT_LET_IN
     else:
         context = reached(apigateway, "_ws_request_context")(
@@ -217,14 +216,3 @@ def _answers(api_id: str, route: Mapping[str, Any]) -> bool:
     return bool(route.get("routeResponseSelectionExpression")) and any(
         one["routeResponseKey"] == "$default" for one in responses.values()
     )
-
-
-def _let_in(name: str, function: str, source_arn: str) -> bool:
-    """Whether the function's own policy lets API Gateway call it for this route; `aws:SourceArn` is all that it sends."""
-    statements = [
-        {key: value for key, value in statement.items() if key != "Principal"}
-        for statement in reached(lambda_svc, "_functions")[name]["policy"]["Statement"]
-        if statement["Principal"] == GATEWAY
-    ]
-    request = Request("lambda:InvokeFunction", function, {"aws:SourceArn": source_arn})
-    return judge([{"Statement": statements}], request).allowed

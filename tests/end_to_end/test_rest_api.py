@@ -296,6 +296,27 @@ def test_each_function_lets_in_this_stage_alone(live: Shared) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("what", "api", "statement", "then"),
+    [("echo", "open", "ingestion-open", 200), ("judge", "judged", "ingestion-judged-authorizer", 403)],
+)
+def test_a_function_that_does_not_let_the_gateway_in_is_not_called(
+    live: Shared, what: str, api: str, statement: str, then: int
+) -> None:
+    functions, function = live.stack.clients("lambda"), f"polyphony-test-ingestion-{what}"
+    policy = json.loads(functions.get_policy(FunctionName=function, Qualifier="live")["Policy"])
+    (source,) = [one["Condition"]["ArnLike"]["AWS:SourceArn"] for one in policy["Statement"] if one["Sid"] == statement]
+    given = {"FunctionName": function, "StatementId": statement, "Qualifier": "live"}
+    unheard = {"Authorization": "Bearer unheard"}
+    functions.remove_permission(**given)
+    try:
+        assert error_of(live.ask("GET", "/notes/7", headers=unheard, api=api)) == (500, "INTERNAL")
+    finally:
+        action = {"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com", "SourceArn": source}
+        functions.add_permission(**given, **action)
+    assert live.ask("GET", "/notes/7", headers=unheard, api=api).status == then
+
+
 def test_a_changed_document_is_applied_and_deployed_and_nothing_else_is(live: Shared) -> None:
     _, done = live.stack.up(body)
     assert set(done.values()) == {Action.SAME}

@@ -2,15 +2,17 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
 
 from local.changes import Action
+from local.drivers.model import Applying, Call, Driver
 from local.engine import Engine, ResourceFailed
 from local.progress import Silent
 from local.state import State, Status
-from tests.local.fakes import CODE, DRIVERS, GROUP, INSTANCE, NOTE, TOPIC, FakeAws, Killed, Thing, run
+from tests.local.fakes import CODE, DRIVERS, GROUP, INSTANCE, NOTE, RETENTION, TOPIC, FakeAws, Killed, Thing, run
 
 pytestmark = pytest.mark.unit
 
@@ -289,3 +291,41 @@ def test_killed_at_any_step_of_a_second_up_the_next_one_works(tmp_path: Path, mo
         # Code that was published twice has one version more, and what follows it follows that.
         assert found["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
         assert found == wanted, f"killed at step {step}"
+
+
+DOCUMENT = "test:index/document:Document"
+
+
+def test_a_document_is_applied_when_it_is_new_and_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied: list[tuple[str, str]] = []
+    driver = Driver(
+        type=DOCUMENT,
+        service="logs",
+        create=(Call("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
+        update=(RETENTION,),
+        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        id="name",
+        applying=Applying("text", lambda _client, name, text: applied.append((name, text))),
+    )
+    monkeypatch.setitem(DRIVERS, DOCUMENT, driver)
+    aws = FakeAws()
+
+    def up(text: str | None, days: int) -> dict[str, Action]:
+        applied.clear()
+
+        def body() -> None:
+            given: dict[str, Any] = {} if text is None else {"text": pulumi.Output.secret(text)}
+            Thing(DOCUMENT, "one", name="one", days=days, **given)
+
+        return done(body, aws, tmp_path)
+
+    up(text="first", days=1)
+    assert applied == [("one", "first")]
+    assert up(text="first", days=2) == {"one": Action.UPDATE}
+    assert applied == []
+    assert up(text="second", days=2) == {"one": Action.UPDATE}
+    assert applied == [("one", "second")]
+    assert up(None, days=2) == {"one": Action.REPLACE}, "nothing else would take away what it said"
+    assert applied == []
