@@ -33,7 +33,6 @@ ANSWERED_TYPES = (
 class GatewayCode(StrEnum):
     """What the gateway says happened, beside what the handlers say."""
 
-    FORBIDDEN = "FORBIDDEN"
     INTERNAL = "INTERNAL"
     INVALID_API_KEY = "INVALID_API_KEY"
     MALFORMED = "MALFORMED"
@@ -62,7 +61,8 @@ BROKEN = Refusal(GatewayCode.INTERNAL, "Something went wrong on our side.")
 REFUSALS: Mapping[str, Refusal] = {
     "DEFAULT_4XX": Refusal(GatewayCode.REFUSED),
     "DEFAULT_5XX": BROKEN,
-    "ACCESS_DENIED": Refusal(GatewayCode.FORBIDDEN, "This may not be done by whoever asks.", 403),
+    # By a judging function alone: whoever has no token that holds gets a policy that denies, and may get another token.
+    "ACCESS_DENIED": Refusal(GatewayCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
     "BAD_REQUEST_BODY": Refusal(GatewayCode.MALFORMED, "The request does not have the expected form.", 400),
     "BAD_REQUEST_PARAMETERS": Refusal(GatewayCode.MALFORMED, None, 400),
     "EXPIRED_TOKEN": Refusal(GatewayCode.UNAUTHORIZED, "The token has expired.", 401),

@@ -130,9 +130,9 @@ class Livestream(pulumi.ComponentResource):
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     self.table.grant("Query", index=INDEX),
-                    # Addresses are signed with this role: it may do what they allow. What came is asked for its size.
-                    *(self.bucket.grant("GetObject", "PutObject", prefix=one) for one in (VIDEOS, TRANSCRIPTS)),
-                    self.bucket.grant_list(),
+                    # Addresses are signed with this role: it may do what they allow. What came in parts is asked its size.
+                    self.bucket.grant("GetObject", "PutObject", prefix=VIDEOS),
+                    self.bucket.grant("PutObject", prefix=TRANSCRIPTS),
                     self.key.grant_read(),
                     self._grant_events(),
                 ],

@@ -68,7 +68,7 @@ class Uploads:
         asked: UploadRequest = call.body
         self._check(asked)
         episode_id = call.parameters.episode_id
-        part_bytes, parts = self._parts(asked.bytes)
+        part_bytes, parts = self._parts(asked)
         upload = Upload(upload_id=self._new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
         try:
             self._table.request(call.owner, episode_id, asked.kind, upload, timestamp(self._clock()))
@@ -124,9 +124,10 @@ class Uploads:
                 fields=[FieldProblem("bytes", f"at most {most}")],
             )
 
-    def _parts(self, size: int) -> tuple[int, int]:
+    def _parts(self, asked: UploadRequest) -> tuple[int, int]:
         """How large parts are, and how many; none of a form."""
-        if size <= self._limits.form_bytes:
+        size = asked.bytes
+        if asked.kind is TrackKind.TRANSCRIPT or size <= self._limits.form_bytes:
             return 0, 0
         part_bytes = max(SMALLEST_PART, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
         return part_bytes, -(-size // part_bytes)

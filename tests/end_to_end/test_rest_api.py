@@ -259,7 +259,7 @@ def test_a_function_judges_who_calls(live: Shared) -> None:
 
     assert error_of(asked(None)) == (401, "UNAUTHORIZED")
     assert error_of(asked("Bearer wrong")) == (401, "UNAUTHORIZED")
-    assert error_of(asked("Bearer other")) == (403, "FORBIDDEN")
+    assert error_of(asked("Bearer other")) == (401, "UNAUTHORIZED")
     assert (asked("Bearer right").status, asked("Bearer right").body["caller"]) == (200, "somebody")
     assert asked("Bearer right", "/notes?owner=me").status == 200, "what was judged on one path counts on the others"
 
@@ -298,7 +298,7 @@ def test_each_function_lets_in_this_stage_alone(live: Shared) -> None:
 
 @pytest.mark.parametrize(
     ("what", "api", "statement", "then"),
-    [("echo", "open", "ingestion-open", 200), ("judge", "judged", "ingestion-judged-authorizer", 403)],
+    [("echo", "open", "ingestion-open", 200), ("judge", "judged", "ingestion-judged-authorizer", 401)],
 )
 def test_a_function_that_does_not_let_the_gateway_in_is_not_called(
     live: Shared, what: str, api: str, statement: str, then: int

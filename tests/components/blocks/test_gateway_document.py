@@ -184,7 +184,7 @@ def test_refusals_have_the_status_of_what_happened() -> None:
     assert found == {
         "DEFAULT_4XX": (None, "REFUSED"),
         "DEFAULT_5XX": (None, "INTERNAL"),
-        "ACCESS_DENIED": ("403", "FORBIDDEN"),
+        "ACCESS_DENIED": ("401", "UNAUTHORIZED"),
         "BAD_REQUEST_BODY": ("400", "MALFORMED"),
         "BAD_REQUEST_PARAMETERS": ("400", "MALFORMED"),
         "EXPIRED_TOKEN": ("401", "UNAUTHORIZED"),

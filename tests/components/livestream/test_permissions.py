@@ -33,8 +33,6 @@ DOCUMENTED: set[Permission] = {
 """What the document gives the functions for episodes."""
 ADDED: dict[Permission, str] = {
     ("s3:GetObject", f"{OBJECTS}/videos/*", None): "an upload in parts is held to the size that was promised",
-    ("s3:GetObject", f"{OBJECTS}/transcripts/*", None): "as for videos",
-    ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for an object that is not there",
     (
         "ssm:GetParameter",
         f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-cursors",

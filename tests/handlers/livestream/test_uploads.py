@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
+from handlers.livestream.models import UploadRequest
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART
 from tests.handlers.livestream.stage import ANN, BOB, BUCKET, LIMITS, Said, Stage
@@ -135,9 +136,14 @@ def test_what_is_large_is_uploaded_in_parts(stage: Stage) -> None:
         assert query["X-Amz-Expires"] == [str(LIMITS.url_seconds)]
 
 
+def of(kind: TrackKind, size: int) -> UploadRequest:
+    content_type = ContentType.MP4 if kind is TrackKind.VIDEO else ContentType.VTT
+    return UploadRequest(kind=kind, content_type=content_type, bytes=size)
+
+
 @pytest.mark.parametrize("size", [MEBIBYTE + 1, SMALLEST_PART, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
 def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) -> None:
-    part_bytes, parts = stage.uploads._parts(size)
+    part_bytes, parts = stage.uploads._parts(of(TrackKind.VIDEO, size))
     assert 1 <= parts <= 100
     assert part_bytes >= SMALLEST_PART
     assert (parts - 1) * part_bytes < size <= parts * part_bytes
@@ -145,7 +151,8 @@ def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 0), (MEBIBYTE, 0), (MEBIBYTE + 1, 1)])
 def test_only_what_is_larger_than_a_form_takes_goes_in_parts(stage: Stage, size: int, parts: int) -> None:
-    assert stage.uploads._parts(size)[1] == parts
+    assert stage.uploads._parts(of(TrackKind.VIDEO, size))[1] == parts
+    assert stage.uploads._parts(of(TrackKind.TRANSCRIPT, size))[1] == 0, "a transcript is one form however long it is"
 
 
 class Parted:
