@@ -11,6 +11,8 @@ from local.patches import (
     glue_runs,
     guests,
     integrations,
+    media_convert,
+    object_versions,
     transport,
     versioned_ranges,
     websockets,
@@ -43,3 +45,5 @@ def install(folder: Path) -> None:
     workflow_roles.install(roles)
     websockets.install()
     versioned_ranges.install()
+    object_versions.install()
+    media_convert.install(roles)
