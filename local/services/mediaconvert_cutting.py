@@ -4,6 +4,7 @@ What it is given was sent by anybody. So it opens containers of videos only: oth
 this machine's. Its process is bounded in time, has one thread for each step, and ends when it is told to.
 """
 
+import os
 import re
 import subprocess
 import threading
@@ -20,6 +21,9 @@ MAX_SECONDS = 1800
 PICTURES, SOUND = "0:V:0", "0:a:0"
 """The first of each; a picture of an album's cover is none."""
 STEM = "segment_"
+SAFE = {"GCONV_PATH": os.devnull}
+"""The wheel's ffmpeg is linked statically, and dies of the machine's own tables of character sets: it looks for them as
+soon as it reads the name that a transport stream has. Without them, it leaves the name as it is."""
 _ENTRY = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
 _SIZE = re.compile(r"Stream #0:\d+.*Video: .*?, (\d{2,5})x(\d{2,5})")
 
@@ -111,7 +115,11 @@ class Cutter:
             if self._stopped:
                 raise Stopped
             process = self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                command,
+                env={**os.environ, **SAFE},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
             )
         with process:
             try:
