@@ -44,10 +44,8 @@ class Account:
     def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Whether a caller may not do something: judged from his role's own policies; the account's owner may."""
         caller = reached(iam_evaluator, "resolve_caller_identity")(access_key)
-        if caller is None:
-            return True
-        if ":assumed-role/" not in caller["userArn"]:
-            return False
+        if caller is None or ":assumed-role/" not in caller["userArn"]:
+            return caller is None or not caller["userArn"].endswith(":root")
         return not self._roles.may(caller["userArn"].split("/")[1], action, resource, context)
 
     def assumable(self, role_arn: str) -> bool:
