@@ -27,7 +27,7 @@ STATUS_UPDATES = "SECONDS_60"
 
 
 def token(bucket: str, video: Video, seconds: int) -> str:
-    """The name of the one job that cuts this version of this object to this length: 64 characters, as many as may be."""
+    """The name of the one job that cuts this version of this object to this length: 64 characters, no more may be."""
     return hashlib.sha256("\n".join((bucket, video.key, video.version_id, str(seconds))).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What the function that has videos cut reads from its environment, and the range that a deployment's settings share."""
+"""What the function that has videos cut reads from its environment; a deployment's settings share the range."""
 
 from typing import Annotated
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 REFUSED = frozenset({"BadRequestException", "NotFoundException"})
 """What MediaConvert will say again however often it is asked. Not among them: what may not be done (403) or is too much
-(402, 429) or at odds with another request (409). These pass once somebody has mended the deployment or waited, and until
-then the event is kept."""
+(402, 429) or at odds with another request (409). These pass once somebody has mended the deployment or waited, and
+until then the event is kept."""
 GONE = frozenset({"NoSuchKey", "NoSuchBucket"})
 ENTRY = b"#EXTINF:"
 MAX_PLAYLIST = 8 * 1024 * 1024

@@ -1,8 +1,8 @@
 """The video track of an episode, as far as video processing moves it. Pure.
 
-What an event says is a place to be at: a state of one upload. Places have an order, and a track only ever goes up in it:
-a newer upload is above every state of an older one, and of two states of one upload, the later one. So events come out
-the same in whatever order they come and however often.
+What an event says is a place to be at: a state of one upload. Places have an order, and a track only ever goes up in
+it: a newer upload is above every state of an older one, and of two states of one upload, the later one. So events come
+out the same in whatever order they come and however often.
 
 The two ends have an order too: `chunked` is above `failed`. Chunks that are there are there, even if somebody had given
 up on them, or a repeated job of the same video failed.

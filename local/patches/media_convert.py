@@ -1,7 +1,7 @@
-"""The local MediaConvert beside the emulator, in its process: what it needs of the account is asked of the emulator itself.
+"""The local MediaConvert, in the emulator's own process: what it needs of the account, it asks the emulator itself.
 
-So its events come from `aws.mediaconvert`, as nobody else's may, and nobody has to be let through for it. Its callers are
-judged by their roles; it trusts a role as the role trusts it, and works in that role's name.
+So its events come from `aws.mediaconvert`, as nobody else's may, and nobody has to be let through for it. Its callers
+are judged by their roles; it takes a role as far as the role trusts it, and works in that role's name.
 """
 
 import contextlib

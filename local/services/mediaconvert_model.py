@@ -1,4 +1,4 @@
-"""MediaConvert's requests and answers, by botocore's own model of the service: what they may look like, and nothing else.
+"""MediaConvert's requests and answers, by botocore's own model of the service: what they may look like, no more.
 
 The wire has names in camelCase, the model has them in its own; whoever reads or writes one goes through here. A value
 that the model does not know, of another type, outside its range, list or pattern is refused, as the service does.

@@ -34,7 +34,7 @@ CODE = """
 import boto3
 
 def handler(event, context):
-    client = boto3.client("mediaconvert")
+    client = boto3.client("mediaconvert", **event.pop("credentials", {}))
     try:
         return client.create_job(**event)["Job"]["Status"]
     except client.exceptions.ClientError as error:
@@ -200,6 +200,15 @@ def test_a_job_may_do_what_its_role_may(site: Site, kept: tuple[dict[str, Any]],
 def test_a_function_needs_to_create_jobs_and_to_pass_the_role(site: Site, granted: tuple[dict[str, Any]]) -> None:
     site.role("starter", "lambda.amazonaws.com", *granted)
     assert site.start(job(site.upload(f"{UPLOAD}.m4v", b""))) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(("key", "answer"), [("test", "SUBMITTED"), ("AKIANOBODY", "AccessDeniedException")])
+def test_the_accounts_owner_may_do_all_of_it_and_a_stranger_nothing(site: Site, key: str, answer: str) -> None:
+    request = job(site.upload(f"{UPLOAD}.avi", recorded("mp4", 1, PICTURES)))
+    credentials = {"aws_access_key_id": key, "aws_secret_access_key": "test"}
+    assert site.start({**request, "credentials": credentials}) == answer
+    if answer == "SUBMITTED":
+        assert site.ended().status == "COMPLETE"
 
 
 def test_a_role_that_trusts_another_service_is_a_bad_request(site: Site) -> None:

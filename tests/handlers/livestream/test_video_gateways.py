@@ -20,7 +20,8 @@ REQUEST = chunking.request(BUCKET, video(), seconds=120, role_arn=ROLE)
 
 
 def stubbed(service: str) -> tuple[Any, Stubber]:
-    client = boto3.client(service, "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")  # type: ignore[call-overload]
+    session: Any = boto3.Session("k", "s", region_name="us-east-1")
+    client = session.client(service)
     stub = Stubber(client)
     stub.activate()
     return client, stub
