@@ -4,7 +4,6 @@ Registered as Step Functions' `glue:startJobRun.sync`, which the emulator lacks.
 script without Spark and with the emulator's keys.
 """
 
-import hashlib
 import os
 import secrets
 import tempfile
@@ -14,13 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
-from ministack.core.responses import get_account_id
-from ministack.services import glue, sts
+from ministack.services import glue
 
 from local import spark
 from local.patches import integrations, reached
 from local.patches.integrations import failed
+from local.patches.sessions import opened
 
 RESOURCE = "arn:aws:states:::glue:startJobRun"
 OWN_OPTIONS = frozenset({"--extra-py-files"})
@@ -74,25 +72,19 @@ class GlueRuns:
         run_id = f"jr_{secrets.token_hex(16)}"
         arguments = {**(job.get("DefaultArguments") or {}), **given, "--JOB_NAME": name, "--JOB_RUN_ID": run_id}
         endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
-        credentials = _session(str(job["Role"]), run_id)
+        credentials = opened(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            session = boto3.Session(
-                credentials["aws_access_key_id"],
-                credentials["aws_secret_access_key"],
-                credentials["aws_session_token"],
-                "us-east-1",
-            )
-            s3 = session.client("s3", endpoint_url=endpoint)
+            s3 = credentials.boto3().client("s3", endpoint_url=endpoint)
             script = _fetched(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _fetched(s3, str(arguments["--extra-py-files"]), folder)
             variables = spark.environment(
                 folder,
                 endpoint=endpoint,
-                credentials=(credentials["aws_access_key_id"], credentials["aws_secret_access_key"]),
+                credentials=(credentials.key, credentials.secret),
                 import_path=library,
             )
-            variables["AWS_SESSION_TOKEN"] = credentials["aws_session_token"]
+            variables["AWS_SESSION_TOKEN"] = credentials.token
             options = [part for key, value in arguments.items() if key not in OWN_OPTIONS for part in (key, str(value))]
             with self._turn:
                 done = spark.run(options, variables, script)
@@ -109,24 +101,3 @@ def _fetched(s3: Any, uri: str, folder: Path) -> Path:
     target = folder / key.rpartition("/")[2]
     target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     return target
-
-
-def _session(role_arn: str, run_id: str) -> dict[str, str]:
-    """Credentials of the job's role, as the emulator gives a function those of its own."""
-    digest = hashlib.sha256(f"{role_arn}:{run_id}".encode()).hexdigest()
-    keys = {
-        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
-        "aws_secret_access_key": hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
-        "aws_session_token": hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
-    }
-    role = role_arn.rpartition("/")[2]
-    reached(sts, "register_session")(
-        keys["aws_access_key_id"],
-        {
-            "Arn": f"arn:aws:sts::{get_account_id()}:assumed-role/{role}/{run_id}",
-            "UserId": f"{role}:{run_id}",
-            "SecretAccessKey": keys["aws_secret_access_key"],
-            "SessionToken": keys["aws_session_token"],
-        },
-    )
-    return keys

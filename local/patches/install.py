@@ -11,6 +11,8 @@ from local.patches import (
     glue_runs,
     guests,
     integrations,
+    media_convert,
+    object_versions,
     rest_answers,
     transport,
     versioned_ranges,
@@ -45,3 +47,5 @@ def install(folder: Path) -> None:
     websockets.install()
     rest_answers.install()
     versioned_ranges.install()
+    object_versions.install()
+    media_convert.install(roles)

@@ -1,0 +1,125 @@
+"""The job that has one video cut. Pure.
+
+One HLS group, because a group of MP4 files cannot be cut; and HLS rather than CMAF, because its segments have sound and
+pictures in one file: each chunk can be looked at by itself. `EXACT` gives every chunk its full length, with a key frame
+where it begins.
+
+The same version of the same object, cut to the same length, is the same job: the same token, under which MediaConvert
+keeps repeats of a minute apart, and the same place for its chunks, so that a repeat after that writes the same again.
+"""
+
+import hashlib
+from typing import Any
+
+from handlers.livestream.video_events import CHUNKS_PREFIX, JobMetadata, Video
+
+AUDIO = "Audio Selector 1"
+MODIFIER = "_chunk"
+"""What tells the chunks and their playlist from the playlist above it."""
+JOB_LENGTH = 16
+"""Characters of the token that name a job's folder."""
+WIDTH, HEIGHT = 1280, 720
+MAX_BITRATE = 3_000_000
+QUALITY = 7
+AUDIO_BITRATE = 96_000
+AUDIO_RATE = 48_000
+STATUS_UPDATES = "SECONDS_60"
+
+
+def token(bucket: str, video: Video, seconds: int) -> str:
+    """The name of the one job that cuts this version of this object to this length: 64 characters, no more may be."""
+    return hashlib.sha256("\n".join((bucket, video.key, video.version_id, str(seconds))).encode()).hexdigest()
+
+
+def prefix(video: Video, job: str) -> str:
+    """Of the keys of a job's chunks."""
+    return f"{CHUNKS_PREFIX}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
+
+
+def request(bucket: str, video: Video, *, seconds: int, role_arn: str, queue: str | None = None) -> dict[str, Any]:
+    """What CreateJob is asked."""
+    job = token(bucket, video, seconds)
+    named = video.named
+    metadata = JobMetadata(
+        owner=named.owner,
+        episode_id=named.episode_id,
+        upload_id=named.upload_id,
+        version_id=video.version_id,
+        chunk_seconds=seconds,
+    )
+    return {
+        "ClientRequestToken": job,
+        "Role": role_arn,
+        **({} if queue is None else {"Queue": queue}),
+        "StatusUpdateInterval": STATUS_UPDATES,
+        "UserMetadata": {name: str(value) for name, value in metadata.model_dump(by_alias=True).items()},
+        "Settings": {
+            "TimecodeConfig": {"Source": "ZEROBASED"},
+            "Inputs": [_input(f"s3://{bucket}/{video.key}")],
+            "OutputGroups": [_group(f"s3://{bucket}/{prefix(video, job)}", seconds)],
+        },
+    }
+
+
+def _input(uri: str) -> dict[str, Any]:
+    return {
+        "FileInput": uri,
+        "TimecodeSource": "ZEROBASED",
+        "VideoSelector": {"Rotate": "AUTO"},
+        "AudioSelectors": {AUDIO: {"DefaultSelection": "DEFAULT"}},
+    }
+
+
+def _group(destination: str, seconds: int) -> dict[str, Any]:
+    return {
+        "Name": "Chunks",
+        "OutputGroupSettings": {
+            "Type": "HLS_GROUP_SETTINGS",
+            "HlsGroupSettings": {
+                "Destination": destination,
+                "SegmentLength": seconds,
+                "SegmentControl": "SEGMENTED_FILES",
+                "SegmentLengthControl": "EXACT",
+                "MinSegmentLength": 0,
+                "MinFinalSegmentLength": 0,
+                "DirectoryStructure": "SINGLE_DIRECTORY",
+                "OutputSelection": "MANIFESTS_AND_SEGMENTS",
+                "ManifestDurationFormat": "FLOATING_POINT",
+            },
+        },
+        "Outputs": [
+            {
+                "NameModifier": MODIFIER,
+                "ContainerSettings": {"Container": "M3U8", "M3u8Settings": {}},
+                "VideoDescription": {
+                    "Width": WIDTH,
+                    "Height": HEIGHT,
+                    "ScalingBehavior": "FIT_NO_UPSCALE",
+                    "CodecSettings": {
+                        "Codec": "H_264",
+                        "H264Settings": {
+                            "RateControlMode": "QVBR",
+                            "QvbrSettings": {"QvbrQualityLevel": QUALITY},
+                            "MaxBitrate": MAX_BITRATE,
+                            "QualityTuningLevel": "SINGLE_PASS_HQ",
+                            "FramerateControl": "INITIALIZE_FROM_SOURCE",
+                            "GopSizeUnits": "AUTO",
+                        },
+                    },
+                },
+                "AudioDescriptions": [
+                    {
+                        "AudioSourceName": AUDIO,
+                        "CodecSettings": {
+                            "Codec": "AAC",
+                            "AacSettings": {
+                                "Bitrate": AUDIO_BITRATE,
+                                "CodingMode": "CODING_MODE_2_0",
+                                "SampleRate": AUDIO_RATE,
+                            },
+                        },
+                    }
+                ],
+            }
+        ],
+    }

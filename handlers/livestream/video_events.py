@@ -1,0 +1,251 @@
+"""Events about videos, parsed into what they say. Pure.
+
+They come from the default bus, on which anybody in the account may put something: nothing of them is believed that has
+not been parsed. Three kinds matter: an object that was created below `videos/`, by whatever request of S3's; our own
+word that an upload is complete; and what MediaConvert says of a job of ours. A job is ours if its metadata is: jobs of
+others are on the same bus, and are nobody's failure.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+
+from handlers.common import ulid, users
+from handlers.common.messages import Message
+from handlers.common.s3_events import UNVERSIONED, NotAnEvent
+
+SOURCE: Final = "polyphony.livestream"
+UPLOAD_COMPLETED: Final = "Video Upload Completed"
+JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
+PREFIX = "videos/"
+CHUNKS_PREFIX = "chunks/"
+VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
+"""Suffixes, in lower case, of what MediaConvert reads."""
+EVERYBODY = "everybody"
+OWNER = rf"(?:{users.PATTERN}|{EVERYBODY})"
+EPISODE = r"[0-9A-Z]{26}"
+VERSION = r"[A-Za-z0-9._-]{1,1024}"
+_KEY = re.compile(rf"{PREFIX}({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
+_PLAYLIST = re.compile(
+    rf"s3://([a-z0-9.-]+)/({CHUNKS_PREFIX}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
+)
+
+
+@dataclass(frozen=True)
+class VideoKey:
+    """What a video's key says."""
+
+    owner: str
+    episode_id: str
+    upload_id: str
+    suffix: str
+    """In lower case; empty where there is none."""
+
+    @property
+    def supported(self) -> bool:
+        """Whether it is a video, as its name has it."""
+        return self.suffix in VIDEO_TYPES
+
+
+@dataclass(frozen=True)
+class Video:
+    """One version of an uploaded video."""
+
+    key: str
+    version_id: str
+    size: int
+    named: VideoKey
+
+
+@dataclass(frozen=True)
+class ObjectCreated:
+    """An object that was created below `videos/`."""
+
+    video: Video
+
+
+@dataclass(frozen=True)
+class UploadCompleted:
+    """Our own word that a video is there, of a type that can be cut."""
+
+    video: Video
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a job has made."""
+
+    playlist: str
+    """The key of the playlist that names the chunks."""
+    prefix: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class JobChanged:
+    """What MediaConvert says of a job of ours."""
+
+    owner: str
+    episode_id: str
+    upload_id: str
+    version_id: str
+    chunk_seconds: int
+    status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
+    error_code: int | None = None
+    output: Output | None = None
+    """Of a job that is complete."""
+
+
+VideoEvent = ObjectCreated | UploadCompleted | JobChanged
+
+
+class _Parsed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class _Envelope(_Parsed):
+    source: str
+    detail_type: Annotated[str, Field(validation_alias="detail-type")]
+    detail: dict[str, Any]
+
+
+class _Created(_Parsed):
+    """S3's detail. How the object was created is not asked: whatever way, it is there."""
+
+    bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
+    key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]
+    size: Annotated[int, Field(validation_alias=AliasPath("object", "size"), ge=0)]
+    version_id: Annotated[str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION}$")] = (
+        UNVERSIONED
+    )
+
+
+class CompletedDetail(Message):
+    """The detail of `Video Upload Completed`."""
+
+    schema_version: Literal[1] = 1
+    owner: str
+    episode_id: str
+    upload_id: str
+    key: str
+    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    size: Annotated[int, Field(ge=0)]
+
+    @classmethod
+    def of(cls, video: Video) -> "CompletedDetail":
+        """What is said of a video."""
+        named = video.named
+        return cls(
+            owner=named.owner,
+            episode_id=named.episode_id,
+            upload_id=named.upload_id,
+            key=video.key,
+            version_id=video.version_id,
+            size=video.size,
+        )
+
+
+class JobMetadata(Message):
+    """What a job of ours carries, and gives back with each of its events: strings, as MediaConvert takes no others."""
+
+    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
+    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
+    upload_id: Annotated[str, Field(pattern=rf"^{ulid.PATTERN}$")]
+    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
+
+
+class _OutputDetail(_Parsed):
+    playlists: Annotated[list[str], Field(validation_alias="outputFilePaths", min_length=1)]
+    duration_ms: Annotated[int, Field(validation_alias="durationInMs", ge=0)]
+
+
+class _Group(_Parsed):
+    outputs: Annotated[list[_OutputDetail], Field(validation_alias="outputDetails", min_length=1)]
+
+
+class _Changed(_Parsed):
+    status: str
+    error_code: Annotated[int | None, Field(validation_alias="errorCode")] = None
+    groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
+
+
+def parsed(body: str, bucket: str) -> VideoEvent | None:
+    """What one event says of the videos in our bucket; none where it says nothing of them.
+
+    Raises NotAnEvent where it should say something and does not.
+    """
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or a thousand lists in each other
+        raise NotAnEvent("the message is not JSON") from None
+    try:
+        envelope = _Envelope.model_validate(found)
+        match envelope.source, envelope.detail_type:
+            case "aws.s3", "Object Created":
+                return _created(envelope.detail, bucket)
+            case "polyphony.livestream", "Video Upload Completed":
+                return _completed(envelope.detail)
+            case "aws.mediaconvert", "MediaConvert Job State Change":
+                return _changed(envelope.detail, bucket)
+    except ValidationError as error:
+        raise NotAnEvent(f"the event lacks {error.errors()[0]['loc']}") from None
+    raise NotAnEvent("nobody asked for events of this kind")
+
+
+def video_key(key: str) -> VideoKey | None:
+    """What a key says; none where it is not of a video's form."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return None
+    owner, episode_id, upload_id, suffix = match.groups(default="")
+    return VideoKey(owner, episode_id, upload_id, suffix.lower())
+
+
+def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
+    one = _Created.model_validate(detail)
+    if one.bucket != bucket:
+        raise NotAnEvent("the object is in another bucket")
+    named = video_key(one.key)
+    return None if named is None else ObjectCreated(Video(one.key, one.version_id, one.size, named))
+
+
+def _completed(detail: dict[str, Any]) -> UploadCompleted:
+    one = CompletedDetail.model_validate(detail)
+    named = video_key(one.key)
+    if named is None or not named.supported:
+        raise NotAnEvent("the key is not a video's")
+    if (named.owner, named.episode_id, named.upload_id) != (one.owner, one.episode_id, one.upload_id):
+        raise NotAnEvent("the key is another upload's")
+    return UploadCompleted(Video(one.key, one.version_id, one.size, named))
+
+
+def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
+    one = _Changed.model_validate(detail)
+    try:
+        ours = JobMetadata.model_validate(detail.get("userMetadata") or {})
+    except ValidationError:
+        return None
+    match one.status:
+        case "PROGRESSING" | "STATUS_UPDATE":
+            return JobChanged(**dict(ours), status="PROGRESSING")
+        case "COMPLETE":
+            return JobChanged(**dict(ours), status="COMPLETE", output=_output(one, ours, bucket))
+        case "ERROR" | "CANCELED" as status:
+            return JobChanged(**dict(ours), status=status, error_code=one.error_code)
+        case _:  # INPUT_INFORMATION, NEW_WARNING, QUEUE_HOP, and what may come
+            return None
+
+
+def _output(one: _Changed, ours: JobMetadata, bucket: str) -> Output:
+    """Where the chunks of a complete job are: below the episode's own prefix, or it is not believed."""
+    if len(one.groups) != 1 or len(one.groups[0].outputs) != 1:
+        raise NotAnEvent("a job of ours has one group of one output")
+    [output] = one.groups[0].outputs
+    match = _PLAYLIST.fullmatch(output.playlists[0])
+    if match is None or (match[1], match[3], match[4]) != (bucket, ours.owner, ours.episode_id):
+        raise NotAnEvent("the chunks are not where a job of ours puts them")
+    return Output(match[0].removeprefix(f"s3://{bucket}/"), match[2], output.duration_ms)

@@ -1,0 +1,93 @@
+"""What video processing asks of AWS: MediaConvert, the bus, and the playlist that says what became of a video.
+
+MediaConvert answers at the Region's own endpoint, which boto3 knows: nobody asks `DescribeEndpoints`. Throttling and
+what is not the request's fault is retried by the client, and then raised: whoever delivered the event delivers again.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from handlers.livestream.video_events import SOURCE, UPLOAD_COMPLETED, CompletedDetail, Video
+
+if TYPE_CHECKING:
+    from types_boto3_events.client import EventBridgeClient
+    from types_boto3_s3.client import S3Client
+
+REFUSED = frozenset({"BadRequestException", "NotFoundException"})
+"""What MediaConvert will say again however often it is asked. Not among them: what may not be done (403) or is too much
+(402, 429) or at odds with another request (409). These pass once somebody has mended the deployment or waited, and
+until then the event is kept."""
+GONE = frozenset({"NoSuchKey", "NoSuchBucket"})
+ENTRY = b"#EXTINF:"
+MAX_PLAYLIST = 8 * 1024 * 1024
+
+
+class JobRefused(Exception):
+    """MediaConvert will not make this job, whoever asks again."""
+
+
+class EventRefused(Exception):
+    """The bus did not take an event."""
+
+
+class Jobs:
+    """Starts jobs. boto3 has types for MediaConvert, but the project does not install them for one call."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def create(self, request: dict[str, Any]) -> None:
+        """Starts a job; the same job again, if the request is the same."""
+        try:
+            self._client.create_job(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in REFUSED:
+                # Its message may quote the request.
+                raise JobRefused from None
+            raise
+
+
+class Bus:
+    """Tells everybody who listens."""
+
+    def __init__(self, client: "EventBridgeClient") -> None:
+        self._client = client
+
+    def upload_completed(self, video: Video) -> None:
+        """A video is there, and can be cut."""
+        answer = self._client.put_events(
+            Entries=[
+                {
+                    "Source": SOURCE,
+                    "DetailType": UPLOAD_COMPLETED,
+                    "Detail": CompletedDetail.of(video).model_dump_json(by_alias=True),
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            raise EventRefused
+
+
+class Playlists:
+    """Counts chunks by the playlist that names them.
+
+    By their length alone they could not be counted: a job's duration is that of its longest track, and a sound that
+    ends a few milliseconds after the last picture would make one chunk too many.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def entries(self, key: str) -> int | None:
+        """How many chunks a playlist names; none where it is gone."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in GONE:
+                return None
+            raise
+        with answer["Body"] as body:
+            text = body.read(MAX_PLAYLIST)
+        return sum(line.startswith(ENTRY) for line in text.splitlines())

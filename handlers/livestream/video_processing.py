@@ -1,0 +1,145 @@
+"""Takes a video from its upload to its chunks: each event is a step of its own, and may come twice or late.
+
+A step does its work first and moves the track after it, or asks the track whether the work is still to be done: the
+track says yes to a repeat too, as long as nothing further has happened. So what stops halfway is done again, and what
+is done is not. The one exception costs money but changes nothing: a job that was made although nobody could note it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from handlers.common.logging import EventLog, hashed
+from handlers.common.s3_events import NotAnEvent
+from handlers.livestream import chunking
+from handlers.livestream.video_events import JobChanged, ObjectCreated, Output, UploadCompleted, VideoEvent, parsed
+from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists
+from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved, VideoProblem, VideoState
+
+BatchFailures = dict[str, list[dict[str, str]]]
+
+
+class Outcome(StrEnum):
+    """What an event came to."""
+
+    ANNOUNCED = "announced"
+    UNSUPPORTED = "unsupported"
+    SUBMITTED = "submitted"
+    REFUSED = "refused"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    """The track is further on, about a newer upload, or not there."""
+    GONE = "gone"
+    """What a job made is there no more."""
+    IGNORED = "ignored"
+    """The event is not about a video of ours."""
+
+
+class VideoProcessing:
+    """Acts on events, one by one or as queue messages bring them."""
+
+    def __init__(
+        self,
+        tracks: Tracks,
+        jobs: Jobs,
+        bus: Bus,
+        playlists: Playlists,
+        *,
+        bucket: str,
+        role_arn: str,
+        chunk_seconds: int,
+        log: EventLog,
+    ) -> None:
+        self._tracks = tracks
+        self._jobs = jobs
+        self._bus = bus
+        self._playlists = playlists
+        self._bucket = bucket
+        self._role_arn = role_arn
+        self._chunk_seconds = chunk_seconds
+        self._log = log
+
+    def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
+        """One batch; the answer names the messages to deliver again."""
+        failed: list[str] = []
+        outcomes: Counter[Outcome] = Counter()
+        for message in messages:
+            try:
+                outcomes[self.act(parsed(message["body"], self._bucket))] += 1
+            except NotAnEvent:
+                # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
+                self._log.warning("message_refused", code="NOT_A_VIDEO_EVENT")
+                failed.append(message["messageId"])
+            except Exception as error:  # noqa: BLE001 - its message alone goes back; the batch's others must not repeat
+                self._log.error("message_failed", error_type=type(error).__name__)
+                failed.append(message["messageId"])
+        self._log.info("video_batch", records=len(messages), ignored=outcomes[Outcome.IGNORED], failed=len(failed))
+        return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+    def act(self, event: VideoEvent | None) -> Outcome:
+        """Does what an event asks for."""
+        match event:
+            case ObjectCreated():
+                outcome = self._created(event)
+            case UploadCompleted():
+                outcome = self._completed(event)
+            case JobChanged():
+                outcome = self._changed(event)
+            case None:
+                return Outcome.IGNORED
+        upload = event.upload_id if isinstance(event, JobChanged) else event.video.named.upload_id
+        self._log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
+        return outcome
+
+    def _created(self, event: ObjectCreated) -> Outcome:
+        if not event.video.named.supported:
+            failed = _of(event, VideoState.FAILED, VideoProblem.UNSUPPORTED_TYPE)
+            return Outcome.UNSUPPORTED if self._moved(event, failed) else Outcome.UNCHANGED
+        if not self._moved(event, _of(event, VideoState.UPLOADED)):
+            return Outcome.UNCHANGED
+        self._bus.upload_completed(event.video)
+        return Outcome.ANNOUNCED
+
+    def _completed(self, event: UploadCompleted) -> Outcome:
+        if not self._moved(event, _of(event, VideoState.UPLOADED)):
+            return Outcome.UNCHANGED
+        job = chunking.request(self._bucket, event.video, seconds=self._chunk_seconds, role_arn=self._role_arn)
+        try:
+            self._jobs.create(job)
+        except JobRefused:
+            self._log.error("video_job_refused", code=VideoProblem.CHUNKING_FAILED)
+            self._moved(event, _of(event, VideoState.FAILED, VideoProblem.CHUNKING_FAILED))
+            return Outcome.REFUSED
+        self._moved(event, _of(event, VideoState.CHUNKING))
+        return Outcome.SUBMITTED
+
+    def _changed(self, event: JobChanged) -> Outcome:
+        about = (event.upload_id, event.version_id)
+        match event.status:
+            case "PROGRESSING":
+                move = VideoMoved(*about, VideoState.CHUNKING)
+            case "COMPLETE":
+                chunks = self._chunks(event, event.output)
+                if chunks is None:
+                    return Outcome.GONE
+                move = VideoMoved(*about, VideoState.CHUNKED, chunks=chunks)
+            case _:
+                problem = VideoProblem.CHUNKING_FAILED
+                move = VideoMoved(*about, VideoState.FAILED, problem, event.error_code)
+        moved = self._tracks.move(event.owner, event.episode_id, "video", move)
+        return Outcome.MOVED if moved else Outcome.UNCHANGED
+
+    def _chunks(self, event: JobChanged, output: Output | None) -> Chunks | None:
+        count = None if output is None else self._playlists.entries(output.playlist)
+        if output is None or count is None:
+            return None
+        return Chunks(output.prefix, count, event.chunk_seconds, output.duration_ms)
+
+    def _moved(self, event: ObjectCreated | UploadCompleted, to: VideoMoved) -> bool:
+        named = event.video.named
+        return self._tracks.move(named.owner, named.episode_id, "video", to)
+
+
+def _of(event: ObjectCreated | UploadCompleted, state: VideoState, problem: VideoProblem | None = None) -> VideoMoved:
+    return VideoMoved(event.video.named.upload_id, event.video.version_id, state, problem)

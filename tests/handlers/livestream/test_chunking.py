@@ -1,0 +1,103 @@
+"""The job, by botocore's own model of the service, and what makes two of them one."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.livestream import chunking
+from local.services import mediaconvert_model as model
+from local.services.mediaconvert_rules import cut
+from tests.handlers.livestream.video_stage import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, video
+
+VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
+
+
+def request(**changed: Any) -> dict[str, Any]:
+    return chunking.request(BUCKET, video(), **{"seconds": 120, "role_arn": ROLE, **changed})
+
+
+def test_mediaconvert_takes_the_job() -> None:
+    client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
+    for job in (request(), request(queue="Default")):
+        with Stubber(client) as stub:
+            stub.add_response("create_job", {}, job)
+            client.create_job(**job)
+
+
+def test_every_value_is_one_that_the_model_lists() -> None:
+    """botocore checks types and names only."""
+    wire = model.written("CreateJobRequest", request())
+    assert model.read("CreateJobRequest", wire) == request()
+
+
+def test_it_is_cut_exactly_into_segments_of_their_own() -> None:
+    [group] = request(seconds=77)["Settings"]["OutputGroups"]
+    hls = group["OutputGroupSettings"]["HlsGroupSettings"]
+    assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "a file group cannot be cut"
+    assert (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"]) == (
+        77,
+        "SEGMENTED_FILES",
+        "EXACT",
+    )
+
+
+def test_pictures_and_sound_are_in_one_file() -> None:
+    [output] = request()["Settings"]["OutputGroups"][0]["Outputs"]
+    h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
+    assert (h264["RateControlMode"], "MaxBitrate" in h264) == ("QVBR", True)
+    assert output["VideoDescription"]["Height"] <= 720
+    assert [one["CodecSettings"]["Codec"] for one in output["AudioDescriptions"]] == ["AAC"]
+
+
+def test_it_reads_the_upload_and_writes_below_the_episode() -> None:
+    wanted = cut(request())
+    assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
+    token = request()["ClientRequestToken"]
+    assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
+    assert (wanted.base, wanted.modifier) == (UPLOAD, "_chunk")
+
+
+def test_a_key_is_not_encoded_and_keeps_its_case() -> None:
+    job = chunking.request(BUCKET, video(suffix=".MP4"), seconds=120, role_arn=ROLE)
+    assert job["Settings"]["Inputs"][0]["FileInput"].endswith(f"/{UPLOAD}.MP4")
+
+
+def test_it_carries_whose_it_is_in_strings() -> None:
+    assert request()["UserMetadata"] == {
+        "owner": OWNER,
+        "episodeId": EPISODE,
+        "uploadId": UPLOAD,
+        "versionId": "v1",
+        "chunkSeconds": "120",
+    }
+
+
+def test_it_names_a_queue_only_where_there_is_one_to_name() -> None:
+    assert "Queue" not in request()
+    assert request(queue="arn:aws:mediaconvert:us-east-1:123456789012:queues/own")["Queue"].endswith("/own")
+
+
+def test_the_same_version_is_the_same_job() -> None:
+    assert request() == request()
+    assert len(request()["ClientRequestToken"]) == 64, "MediaConvert takes no more"
+
+
+@given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
+def test_another_version_length_key_or_bucket_is_another_job(one: str, two: str, short: int, long: int) -> None:
+    tokens = {
+        chunking.token(bucket, video(upload, version=version), seconds)
+        for bucket in (BUCKET, "another")
+        for upload in (UPLOAD, NEWER)
+        for version in (one, two)
+        for seconds in (short, long)
+    }
+    assert len(tokens) == 4 * len({one, two}) * len({short, long})
+
+
+@pytest.mark.parametrize("seconds", [1, 120, 3600])
+def test_no_rule_listens_where_the_job_writes(seconds: int) -> None:
+    assert chunking.prefix(video(), chunking.token(BUCKET, video(), seconds)).startswith("chunks/")

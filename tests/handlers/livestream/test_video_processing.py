@@ -1,0 +1,216 @@
+"""From an upload to its chunks, with events in every order, again and again, and with whatever fails on the way."""
+
+import json
+from random import Random
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.livestream.video_tracks import ORDER, Chunks, VideoMoved, VideoProblem, VideoState
+from tests.handlers.livestream.video_stage import (
+    BUCKET,
+    NEWER,
+    OLDER,
+    OWNER,
+    REFUSED,
+    STATUSES,
+    UPLOAD,
+    Stage,
+    completed,
+    created,
+    envelope,
+    job,
+    key,
+    playlist,
+    video,
+)
+
+THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
+BROKEN = ClientError({"Error": {"Code": "InternalServerErrorException", "Message": "canary"}}, "CreateJob")
+FORBIDDEN = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "canary"}}, "CreateJob")
+OURS = (
+    *(created(video()), completed(video())),
+    *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
+)
+WHERE = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
+CHUNKED = VideoMoved(UPLOAD, "v1", VideoState.CHUNKED, chunks=Chunks(WHERE, 3, 120, 250_041))
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def test_an_upload_is_noted_and_announced(stage: Stage) -> None:
+    assert stage.handle(created(video())) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.UPLOADED)
+    assert stage.cloud.announced == [video()]
+
+
+def test_an_announced_upload_gets_a_job(stage: Stage) -> None:
+    assert stage.handle(completed(video())) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.CHUNKING)
+    [asked] = stage.cloud.jobs
+    assert asked["Settings"]["Inputs"][0]["FileInput"] == f"s3://{BUCKET}/{key()}"
+
+
+def test_chunks_are_counted_by_their_playlist(stage: Stage) -> None:
+    """250.041 s are three chunks of 120 s; by its length, a video of 240.041 s would be three too."""
+    stage.cloud.count = 2
+    assert stage.handle(job(video(), "COMPLETE")) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.CHUNKED, chunks=Chunks(WHERE, 2, 120, 250_041))
+
+
+def test_the_length_of_chunks_is_the_jobs_own(stage: Stage) -> None:
+    """The setting may have changed since the job was made."""
+    metadata = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
+    stage.handle(job(video(), "COMPLETE", userMetadata={**metadata, "chunkSeconds": "60"}))
+    assert stage.tracks.at is not None
+    assert stage.tracks.at.chunks == Chunks(WHERE, 3, 60, 250_041)
+
+
+def test_a_failed_job_says_why_by_number_alone(stage: Stage) -> None:
+    stage.handle(job(video(), "ERROR"))
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.FAILED, VideoProblem.CHUNKING_FAILED, 1010)
+
+
+def test_a_cancelled_job_has_failed(stage: Stage) -> None:
+    stage.handle(job(video(), "CANCELED"))
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.FAILED, VideoProblem.CHUNKING_FAILED)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ""])
+def test_what_is_no_video_fails_at_once(stage: Stage, suffix: str) -> None:
+    assert stage.handle(created(video(suffix=suffix))) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.FAILED, VideoProblem.UNSUPPORTED_TYPE)
+    assert (stage.cloud.announced, stage.cloud.jobs) == ([], [])
+
+
+@given(st.permutations(OURS), st.lists(st.sampled_from(OURS), max_size=8))
+def test_any_order_and_any_repeats_end_with_chunks(events: list[str], again: list[str]) -> None:
+    stage = Stage()
+    assert stage.handle(*events) == []
+    assert stage.tracks.at == CHUNKED
+    moves, jobs, announced = stage.tracks.moves, list(stage.cloud.jobs), list(stage.cloud.announced)
+    assert stage.handle(*again, *events) == []
+    assert stage.tracks.at == CHUNKED
+    assert (stage.tracks.moves, stage.cloud.jobs, stage.cloud.announced) == (moves, jobs, announced), (
+        "what is done is not done again: a replay of the archive would cost a job a video"
+    )
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([created(video(one)) for one in (OLDER, UPLOAD, NEWER)]),
+            st.sampled_from([completed(video(one)) for one in (OLDER, UPLOAD, NEWER)]),
+            st.sampled_from([job(video(one), status) for one in (OLDER, UPLOAD, NEWER) for status in STATUSES]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_the_end_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
+    one, two = Stage(), Stage()
+    one.handle(*events)
+    shuffled = [*events, *events]
+    random.shuffle(shuffled)
+    two.handle(*shuffled)
+    assert one.tracks.at is not None
+    assert two.tracks.at is not None
+    here, there = one.tracks.at, two.tracks.at
+    assert (here.upload_id, here.state, here.chunks) == (there.upload_id, there.state, there.chunks)
+
+
+@pytest.mark.parametrize(
+    "older", [created(video(OLDER)), completed(video(OLDER)), *(job(video(OLDER), s) for s in STATUSES)]
+)
+@pytest.mark.parametrize("newer", [created(video()), job(video(), "ERROR"), created(video(suffix=".txt"))])
+def test_an_older_upload_changes_nothing(stage: Stage, older: str, newer: str) -> None:
+    stage.handle(newer)
+    before, announced = stage.tracks.at, list(stage.cloud.announced)
+    assert stage.handle(older) == []
+    assert stage.tracks.at == before
+    assert (stage.cloud.jobs, stage.cloud.announced) == ([], announced)
+
+
+def test_a_newer_upload_starts_anew(stage: Stage) -> None:
+    stage.handle(*OURS, created(video(NEWER)))
+    assert stage.tracks.at == VideoMoved(NEWER, "v1", VideoState.UPLOADED)
+    assert stage.cloud.announced[-1] == video(NEWER)
+
+
+def test_chunks_that_are_there_are_there(stage: Stage) -> None:
+    """Somebody had given up on it, or a repeated job failed."""
+    for events in (("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")):
+        fresh = Stage()
+        fresh.handle(*(job(video(), one) for one in events))
+        assert fresh.tracks.at == CHUNKED
+
+
+def test_the_order_of_states_is_every_state_once() -> None:
+    assert sorted(ORDER) == sorted(VideoState)
+
+
+def test_an_episode_that_is_gone_gets_no_job(stage: Stage) -> None:
+    stage.tracks.episodes.clear()
+    assert stage.handle(*OURS, created(video(suffix=".txt"))) == []
+    assert (stage.tracks.at, stage.cloud.jobs, stage.cloud.announced) == (None, [], [])
+
+
+def test_chunks_that_were_deleted_meanwhile_are_not_recorded(stage: Stage) -> None:
+    stage.cloud.count = None
+    assert stage.handle(job(video(), "COMPLETE")) == []
+    assert stage.tracks.at is None
+
+
+@pytest.mark.parametrize("failure", [THROTTLED, BROKEN, FORBIDDEN, TimeoutError()])
+def test_what_may_pass_goes_back_and_is_done_then(stage: Stage, failure: Exception) -> None:
+    stage.cloud.failures = [failure]
+    assert stage.handle(completed(video())) == [0]
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.UPLOADED)
+    assert stage.handle(completed(video())) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.CHUNKING)
+    assert len(stage.cloud.jobs) == 1
+
+
+def test_what_cannot_pass_fails_the_track(stage: Stage) -> None:
+    stage.cloud.failures = [REFUSED]
+    assert stage.handle(completed(video())) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", VideoState.FAILED, VideoProblem.CHUNKING_FAILED)
+    assert stage.handle(completed(video())) == [], "and is not asked again"
+    assert stage.cloud.jobs == []
+
+
+def test_an_upload_that_could_not_be_announced_is_announced_later(stage: Stage) -> None:
+    stage.cloud.failures = [BROKEN]
+    assert stage.handle(created(video())) == [0]
+    assert stage.handle(created(video())) == []
+    assert stage.cloud.announced == [video()]
+
+
+def test_a_job_that_nobody_could_note_is_made_again_under_the_same_name(stage: Stage) -> None:
+    stage.handle(completed(video()))
+    stage.tracks.at = VideoMoved(UPLOAD, "v1", VideoState.UPLOADED)
+    stage.handle(completed(video()))
+    assert len(stage.cloud.jobs) == 2
+    assert stage.cloud.jobs[0] == stage.cloud.jobs[1]
+
+
+def test_one_bad_message_does_not_fail_its_batch(stage: Stage) -> None:
+    strange = envelope("somebody", "Something", {})
+    assert stage.handle("no JSON", created(video()), strange, completed(video()), created("videos/x")) == [0, 2]
+    assert len(stage.cloud.jobs) == 1
+
+
+def test_nothing_of_an_event_reaches_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.cloud.failures = [THROTTLED]
+    stage.handle(
+        completed(video()), *OURS, job(video(), "ERROR"), created(video(suffix=".txt")), "canary", created("canary")
+    )
+    told = capsys.readouterr().out
+    assert "video_event" in told
+    assert not [one for one in ("canary", OWNER, UPLOAD, "videos/", "s3://") if one in told]
