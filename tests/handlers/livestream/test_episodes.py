@@ -282,6 +282,22 @@ def test_episodes_come_newest_first_page_by_page(stage: Stage, limit: int, sizes
     assert [one["episodeId"] for page in pages for one in page] == made[::-1]
 
 
+def test_a_full_page_that_is_the_last_has_no_cursor(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = stage.dynamodb.query
+
+    def as_aws_does(**asked: Any) -> Any:
+        """Says where to go on whenever the limit was reached; moto says it only where there is more."""
+        answer = query(**asked)
+        full = len(answer["Items"]) == asked["Limit"]
+        return {**answer, "LastEvaluatedKey": answer["Items"][-1]} if full else answer
+
+    monkeypatch.setattr(stage.dynamodb, "query", as_aws_does)
+    for _ in range(3):
+        stage.episode()
+    assert "nextCursor" not in stage.does("listEpisodes", limit=3).body
+    assert "nextCursor" in stage.does("listEpisodes", limit=2).body
+
+
 def test_what_is_deleted_between_two_pages_does_not_end_the_list(stage: Stage) -> None:
     made = [stage.episode() for _ in range(3)]
     first = stage.does("listEpisodes", limit=1).body
