@@ -21,7 +21,7 @@ UNTAGGED = {
     # Types that AWS gives no tags (and objects, whose bucket has them).
     "Account", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
     "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
-    "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventTarget",
+    "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventArchive", "EventTarget",
     "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion", "MethodSettings",
     "LogMetricFilter", "Permission", "ProvisionedConcurrencyConfig", "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "Schedule", "SecurityConfiguration",
     "Selection", "TopicPolicy", "TopicSubscription",

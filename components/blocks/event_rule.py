@@ -1,4 +1,7 @@
-"""A rule on the default event bus: which events, who gets them, and where they land when that fails."""
+"""A rule on the default event bus: which events, who gets them, and where they land when that fails.
+
+A queue as the target keeps events for as long as its consumer needs; it names the rule among its senders (`sender`).
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +12,7 @@ from pulumi_aws import cloudwatch
 
 from components.blocks.function import Function
 from components.blocks.names import Kind
-from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Sender
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.scope import Block, Scope
 
 SERVICE = "events.amazonaws.com"
@@ -17,12 +20,12 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """One rule with one target: a function's alias, or the alerts topic."""
+    """One rule with one target: a function's alias, a queue, or the alerts topic."""
 
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
-    target: Function | None = None
+    target: Function | Queue | None = None
     """None tells people: the event goes to the alerts topic."""
     retries: int = 8
     max_age_seconds: int = 3600
@@ -35,7 +38,7 @@ class EventRule(Block):
         super().__init__("EventRule", what, args.scope, opts)
         scope = args.scope
         self.name = scope.name(Kind.EVENT_RULE, what)
-        self.arn = scope.context.arn("events", f"rule/{self.name}")
+        self.arn = rule_arn(scope, what)
         self.dead_letters = DeadLetterQueue(
             f"{what}-dlq",
             DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ", senders=[Sender(SERVICE, self.arn)]),
@@ -50,13 +53,19 @@ class EventRule(Block):
             opts=self.inside(),
         )
         before: list[pulumi.Resource] = [self.dead_letters.policy]
-        if args.target is not None:
-            before.append(args.target.allow(what, SERVICE, self.arn))
+        arn = scope.alerts_topic
+        match args.target:
+            case Function():
+                before.append(args.target.allow(what, SERVICE, self.arn))
+                arn = args.target.live_arn
+            case Queue():
+                before.append(args.target.policy)
+                arn = args.target.arn
         cloudwatch.EventTarget(
             self.part("target"),
             rule=rule.name,
             target_id=what,
-            arn=scope.alerts_topic if args.target is None else args.target.live_arn,
+            arn=arn,
             retry_policy=cloudwatch.EventTargetRetryPolicyArgs(
                 maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
             ),
@@ -64,3 +73,13 @@ class EventRule(Block):
             opts=self.inside(*before),
         )
         self.register_outputs({"arn": self.arn})
+
+
+def rule_arn(scope: Scope, what: str) -> str:
+    """The ARN of a rule, before there is one."""
+    return scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, what)}")
+
+
+def sender(scope: Scope, what: str) -> Sender:
+    """A rule, as a queue that is its target lets it in."""
+    return Sender(SERVICE, rule_arn(scope, what))

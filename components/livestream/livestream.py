@@ -1,4 +1,4 @@
-"""The livestream backend: REST API → episodes in one table, their videos and transcripts in one bucket.
+"""The livestream backend: REST API → episodes in one table; videos in one bucket, cut into chunks.
 
 Wires the parts: who is granted what, and what each function reads. How episodes are kept is in docs/decisions/0052.
 """
@@ -9,11 +9,11 @@ import pulumi
 
 from components.blocks.alarm import AlarmArgs, Severity, alarm
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
-from components.blocks.charts import duration_chart, function_chart, table_chart
+from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.event_archive import EventArchive, EventArchiveArgs
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.gateway_document import Authorization
-from components.blocks.grant import Grant, grant
 from components.blocks.logged import LoggedArgs, logged
 from components.blocks.rest_access import Plan
 from components.blocks.rest_api import Judge, RestApi, RestApiArgs, RestThrottle
@@ -21,13 +21,14 @@ from components.blocks.rest_stage import RUNBOOK, RestAlarms
 from components.blocks.scope import Scope
 from components.blocks.secret import Secret, SecretArgs
 from components.blocks.table import Index, Table, TableArgs
+from components.livestream.videos import Videos, VideosArgs, grant_events
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
 from handlers.livestream.authorizer_environment import AuthorizerEnvironment
 from handlers.livestream.environment import ApiEnvironment
+from handlers.livestream.event_names import SOURCE
 from handlers.livestream.operations import OPERATIONS
 
-SOURCE = "polyphony.livestream"
 VIDEOS, TRANSCRIPTS = "videos/*", "transcripts/*"
 INDEX = "GSI1"
 AUTHORIZATIONS = {
@@ -57,6 +58,12 @@ class Livestream(pulumi.ComponentResource):
         self._store()
         self.episodes = self._episodes()
         self.api = self._api()
+        self.videos = Videos(
+            "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        )
+        EventArchive(
+            "events", EventArchiveArgs(args.scope, "EpisodeEvents", SOURCE, args.settings.kept.event_days), self._child
+        )
         self._watch()
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
@@ -134,15 +141,11 @@ class Livestream(pulumi.ComponentResource):
                     self.bucket.grant("GetObject", "PutObject", prefix=VIDEOS),
                     self.bucket.grant("PutObject", prefix=TRANSCRIPTS),
                     self.key.grant_read(),
-                    self._grant_events(),
+                    grant_events(self._scope),
                 ],
             ),
             self._child,
         )
-
-    def _grant_events(self) -> Grant:
-        bus = self._scope.context.arn("events", "event-bus/default")
-        return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": SOURCE}})
 
     def _api(self) -> RestApi:
         settings = self._settings.api
@@ -216,4 +219,8 @@ class Livestream(pulumi.ComponentResource):
         )
 
     def _charts(self) -> list[list[Chart]]:
-        return [[function_chart(self.episodes), duration_chart(self.episodes)], [table_chart(self.table)]]
+        return [
+            [function_chart(self.episodes), duration_chart(self.episodes)],
+            [function_chart(self.videos.function), queue_chart(self.videos.queue)],
+            [table_chart(self.table)],
+        ]

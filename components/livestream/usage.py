@@ -15,6 +15,15 @@ ITEM_KILOBYTES = 4
 """Assumed: an episode, with what is claimed in it."""
 EPISODE_MONTHS = 12
 """Assumed: months of episodes in the table when its cost is looked at; it keeps growing."""
+EVENTS_PER_VIDEO = 4
+"""Created, completed, first progress, end."""
+MINUTES_PER_UPDATE = 2
+"""Assumed: minutes of video that MediaConvert works on between two updates, of which it sends one a minute."""
+EVENT_MILLISECONDS = 150
+EVENT_BYTES = 1_000
+"""Assumed, both: what the function takes for an event, and its size."""
+HD_FACTOR = 2
+"""A minute of HD (above 720 lines it would be more) counts as two, in AVC."""
 PARTS_PER_VIDEO = 30
 """Assumed: a large video is uploaded in parts."""
 CHECKED_SHARE = 0.2
@@ -37,10 +46,20 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         if settings.api.authorizer is Authorizer.JWT
         else {}
     )
+    minutes = episodes * load.video_minutes
+    events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
         "livestream-episodes": of_function(requests, REQUEST_MILLISECONDS),
         **checked,
+        "livestream-video-chunks": of_function(
+            events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=2 * episodes
+        ),
+        "livestream-videos": {"messages": events, "batches": events},
+        "livestream-events": {
+            "archivedGb": 2 * episodes * EVENT_BYTES / GB,
+            "archiveGb": 2 * episodes / DAYS * settings.kept.event_days * EVENT_BYTES / GB,
+        },
         "livestream-transcripts": {
             "storageGb": kept_gb,
             "puts": episodes * (PARTS_PER_VIDEO + 2),

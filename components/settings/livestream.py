@@ -15,6 +15,7 @@ from handlers.livestream.environment import (
     UrlSeconds,
     VideoGigabytes,
 )
+from handlers.livestream.video_environment import ChunkSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096)]
@@ -24,11 +25,13 @@ Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 class EpisodeSettings(Settings):
     """The load that cost follows from."""
 
-    episodes_per_day: Annotated[int, Field(ge=1)] = 20
+    episodes_per_day: Annotated[int, Field(ge=1)] = 4
     requests_per_episode: Annotated[float, Field(gt=0)] = 300
     """Requests to the API for one episode, mostly reading."""
     video_gigabytes: Annotated[float, Field(gt=0)] = 1
     """An episode's video."""
+    video_minutes: Annotated[float, Field(gt=0)] = 30
+    """Its length."""
     transcript_megabytes: Annotated[float, Field(gt=0)] = 0.2
 
 
@@ -72,6 +75,15 @@ class UploadSettings(Settings):
     """How long an address holds."""
 
 
+class VideoSettings(Settings):
+    """How videos are cut."""
+
+    chunk_seconds: ChunkSeconds = 120
+    """How long a chunk is."""
+    deliveries: Annotated[int, Field(ge=1, le=100)] = 20
+    """How often an event is delivered, some minutes apart, before it is parked: MediaConvert may be busy for long."""
+
+
 class KeptSettings(Settings):
     """How long things are kept."""
 
@@ -82,6 +94,8 @@ class KeptSettings(Settings):
     """How long a list can be gone on with."""
     deleted_days: DeletedDays = 7
     """How long a deleted episode's mark stays."""
+    event_days: Days = 14
+    """How long our own events are archived, to be replayed."""
 
 
 class RestAlarmSettings(Settings):
@@ -103,8 +117,11 @@ class LivestreamSettings(SubsystemSettings):
     api: RestSettings = RestSettings()
     uploads: UploadSettings = UploadSettings()
     kept: KeptSettings = KeptSettings()
+    video: VideoSettings = VideoSettings()
     alarms: RestAlarmSettings = RestAlarmSettings()
     episodes: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """The function behind the API."""
+    videos: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
+    """The function that has videos cut."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
     """The function that checks tokens, with authorizer `jwt`."""

@@ -14,6 +14,7 @@ from handlers.common.rest import Answered, Call
 from handlers.livestream.codes import Code
 from handlers.livestream.cursors import Cursors, Listing
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable, Page
+from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.models import (
     Claim,
     ClaimPage,
@@ -23,7 +24,7 @@ from handlers.livestream.models import (
     EpisodePage,
     NewEpisode,
 )
-from handlers.livestream.publishing import EPISODE_DELETED, NotPublished, Publish
+from handlers.livestream.publishing import NotPublished, Publish
 from handlers.livestream.records import EpisodeRecord, Found, id_of_token
 from handlers.livestream.tracks import Track, TrackState
 

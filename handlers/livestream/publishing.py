@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.livestream.event_names import SOURCE
+
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-SOURCE = "polyphony.livestream"
-EPISODE_DELETED = "Episode Deleted"
 Publish = Callable[[str, Mapping[str, object]], None]
 """Takes an event's detail type and its detail; raises NotPublished."""
 

@@ -9,7 +9,7 @@ others are on the same bus, and are nobody's failure.
 import json
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,9 +17,6 @@ from handlers.common import ulid, users
 from handlers.common.messages import Message
 from handlers.common.s3_events import UNVERSIONED, NotAnEvent
 
-SOURCE: Final = "polyphony.livestream"
-UPLOAD_COMPLETED: Final = "Video Upload Completed"
-JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
 PREFIX = "videos/"
 CHUNKS_PREFIX = "chunks/"
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})

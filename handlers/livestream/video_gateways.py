@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.livestream.video_events import SOURCE, UPLOAD_COMPLETED, CompletedDetail, Video
+from handlers.livestream.event_names import UPLOAD_COMPLETED
+from handlers.livestream.publishing import Publisher
+from handlers.livestream.video_events import CompletedDetail, Video
 
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
@@ -25,10 +27,6 @@ MAX_PLAYLIST = 8 * 1024 * 1024
 
 class JobRefused(Exception):
     """MediaConvert will not make this job, whoever asks again."""
-
-
-class EventRefused(Exception):
-    """The bus did not take an event."""
 
 
 class Jobs:
@@ -52,21 +50,11 @@ class Bus:
     """Tells everybody who listens."""
 
     def __init__(self, client: "EventBridgeClient") -> None:
-        self._client = client
+        self._publish = Publisher(client)
 
     def upload_completed(self, video: Video) -> None:
-        """A video is there, and can be cut."""
-        answer = self._client.put_events(
-            Entries=[
-                {
-                    "Source": SOURCE,
-                    "DetailType": UPLOAD_COMPLETED,
-                    "Detail": CompletedDetail.of(video).model_dump_json(by_alias=True),
-                }
-            ]
-        )
-        if answer["FailedEntryCount"]:
-            raise EventRefused
+        """A video is there, and can be cut; raises NotPublished."""
+        self._publish(UPLOAD_COMPLETED, CompletedDetail.of(video).model_dump(by_alias=True))
 
 
 class Playlists:

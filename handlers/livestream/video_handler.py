@@ -6,24 +6,41 @@ often as the queue's settings say, without the others of its batch; what still f
 it back; and the queue's concurrency bounds how many jobs are asked for at once.
 """
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
 
 import boto3
 
 from handlers.common.clients import CONFIG
 from handlers.common.logging import EventLog
+from handlers.common.moments import timestamp
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.tracks import Step, TrackKind
 from handlers.livestream.video_environment import VideoEnvironment
 from handlers.livestream.video_gateways import Bus, Jobs, Playlists
 from handlers.livestream.video_processing import BatchFailures, VideoProcessing
-from handlers.livestream.video_tracks import Tracks
-
-Handler = Callable[[Mapping[str, Any], object], BatchFailures]
+from handlers.livestream.video_tracks import Tracks, VideoMoved
 
 
-def made(environment: VideoEnvironment, tracks: Tracks) -> Handler:
-    """The function's entry point, on the clients of this container."""
-    processing = VideoProcessing(
+class EpisodeTracks:
+    """The tracks of episodes, in their table."""
+
+    def __init__(self, table: EpisodeTable, clock: Callable[[], datetime]) -> None:
+        self._table = table
+        self._clock = clock
+
+    def move(self, owner: str, episode_id: str, track: Literal["video", "transcript"], event: VideoMoved) -> bool:
+        """Moves a track on to where an event says it is: see `Tracks`."""
+        step = Step(event.upload_id, event.state, timestamp(self._clock()), event.reason, event.facts)
+        return self._table.advance(owner, episode_id, TrackKind(track), step)
+
+
+def processing(environment: VideoEnvironment, tracks: Tracks) -> VideoProcessing:
+    """On clients of this container's."""
+    return VideoProcessing(
         tracks,
         Jobs(boto3.client("mediaconvert", config=CONFIG)),
         Bus(boto3.client("events", config=CONFIG)),
@@ -34,7 +51,19 @@ def made(environment: VideoEnvironment, tracks: Tracks) -> Handler:
         log=EventLog(environment.log_level),
     )
 
-    def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-        return processing.handle(event["Records"])
 
-    return handler
+@cache
+def _processing() -> VideoProcessing:
+    """Made once a container."""
+    environment = VideoEnvironment.read()
+    table = EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
+    return processing(environment, EpisodeTracks(table, lambda: datetime.now(UTC)))
+
+
+def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
+    """The entry point of the function."""
+    return _processing().handle(event["Records"])
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _processing()  # while the container starts, which is faster and comes before anybody waits

@@ -13,9 +13,10 @@ from typing import Any
 from handlers.common.logging import EventLog, hashed
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream import chunking
+from handlers.livestream.tracks import TrackReason, TrackState
 from handlers.livestream.video_events import JobChanged, ObjectCreated, Output, UploadCompleted, VideoEvent, parsed
 from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists
-from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved, VideoProblem, VideoState
+from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved
 
 BatchFailures = dict[str, list[dict[str, str]]]
 
@@ -94,39 +95,39 @@ class VideoProcessing:
 
     def _created(self, event: ObjectCreated) -> Outcome:
         if not event.video.named.supported:
-            failed = _of(event, VideoState.FAILED, VideoProblem.UNSUPPORTED_TYPE)
+            failed = _of(event, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
             return Outcome.UNSUPPORTED if self._moved(event, failed) else Outcome.UNCHANGED
-        if not self._moved(event, _of(event, VideoState.UPLOADED)):
+        if not self._moved(event, _of(event, TrackState.UPLOADED)):
             return Outcome.UNCHANGED
         self._bus.upload_completed(event.video)
         return Outcome.ANNOUNCED
 
     def _completed(self, event: UploadCompleted) -> Outcome:
-        if not self._moved(event, _of(event, VideoState.UPLOADED)):
+        if not self._moved(event, _of(event, TrackState.UPLOADED)):
             return Outcome.UNCHANGED
         job = chunking.request(self._bucket, event.video, seconds=self._chunk_seconds, role_arn=self._role_arn)
         try:
             self._jobs.create(job)
         except JobRefused:
-            self._log.error("video_job_refused", code=VideoProblem.CHUNKING_FAILED)
-            self._moved(event, _of(event, VideoState.FAILED, VideoProblem.CHUNKING_FAILED))
+            self._log.error("video_job_refused", code=TrackReason.CHUNKING_FAILED)
+            self._moved(event, _of(event, TrackState.FAILED, TrackReason.CHUNKING_FAILED))
             return Outcome.REFUSED
-        self._moved(event, _of(event, VideoState.CHUNKING))
+        self._moved(event, _of(event, TrackState.CHUNKING))
         return Outcome.SUBMITTED
 
     def _changed(self, event: JobChanged) -> Outcome:
         about = (event.upload_id, event.version_id)
         match event.status:
             case "PROGRESSING":
-                move = VideoMoved(*about, VideoState.CHUNKING)
+                move = VideoMoved(*about, TrackState.CHUNKING)
             case "COMPLETE":
                 chunks = self._chunks(event, event.output)
                 if chunks is None:
                     return Outcome.GONE
-                move = VideoMoved(*about, VideoState.CHUNKED, chunks=chunks)
+                move = VideoMoved(*about, TrackState.CHUNKED, chunks=chunks)
             case _:
-                problem = VideoProblem.CHUNKING_FAILED
-                move = VideoMoved(*about, VideoState.FAILED, problem, event.error_code)
+                problem = TrackReason.CHUNKING_FAILED
+                move = VideoMoved(*about, TrackState.FAILED, problem, event.error_code)
         moved = self._tracks.move(event.owner, event.episode_id, "video", move)
         return Outcome.MOVED if moved else Outcome.UNCHANGED
 
@@ -141,5 +142,5 @@ class VideoProcessing:
         return self._tracks.move(named.owner, named.episode_id, "video", to)
 
 
-def _of(event: ObjectCreated | UploadCompleted, state: VideoState, problem: VideoProblem | None = None) -> VideoMoved:
+def _of(event: ObjectCreated | UploadCompleted, state: TrackState, problem: TrackReason | None = None) -> VideoMoved:
     return VideoMoved(event.video.named.upload_id, event.video.version_id, state, problem)

@@ -8,25 +8,12 @@ The two ends have an order too: `chunked` is above `failed`. Chunks that are the
 up on them, or a repeated job of the same video failed.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
+from pydantic.alias_generators import to_camel
 
-class VideoState(StrEnum):
-    """How far the newest upload has come."""
-
-    UPLOADED = "uploaded"
-    CHUNKING = "chunking"
-    CHUNKED = "chunked"
-    FAILED = "failed"
-
-
-class VideoProblem(StrEnum):
-    """Why a video's track failed."""
-
-    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
-    CHUNKING_FAILED = "CHUNKING_FAILED"
+from handlers.livestream.tracks import TrackReason, TrackState
 
 
 @dataclass(frozen=True)
@@ -47,14 +34,21 @@ class VideoMoved:
 
     upload_id: str
     version_id: str
-    state: VideoState
-    reason: VideoProblem | None = None
+    state: TrackState
+    reason: TrackReason | None = None
     error_code: int | None = None
     """MediaConvert's own number for what went wrong, where it gave one."""
     chunks: Chunks | None = None
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What is kept beside the state."""
+        known: dict[str, object] = {"versionId": self.version_id, "errorCode": self.error_code}
+        chunks = {to_camel(name): value for name, value in asdict(self.chunks).items()} if self.chunks else None
+        return {name: value for name, value in {**known, "chunks": chunks}.items() if value is not None}
 
-ORDER = (VideoState.UPLOADED, VideoState.CHUNKING, VideoState.FAILED, VideoState.CHUNKED)
+
+ORDER = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
 """Of the states of one upload; `requested` and `none` come before them."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from local.aws import Clients
+from local.flows import eventually
 from local.flows.http import Answer, ask, post_form, send
 
 
@@ -60,6 +61,20 @@ class Livestream:
             parts.append({"partNumber": part["partNumber"], "etag": answer.headers["etag"]})
         body = {"multipartId": multipart["multipartId"], "parts": parts}
         return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", body).status
+
+    def cut(self, episode_id: str) -> dict[str, Any]:
+        """Waits until an episode's video is cut, or has failed."""
+
+        def found() -> dict[str, Any] | None:
+            episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
+            return episode if episode["video"]["state"] in {"chunked", "failed"} else None
+
+        return eventually(found, "a video that is cut")
+
+    def chunks(self, episode_id: str) -> list[str]:
+        """The keys of an episode's chunks, in order."""
+        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/everybody/{episode_id}/")
+        return sorted(one["Key"] for one in listed.get("Contents", []) if one["Key"].endswith(".ts"))
 
     def size(self, key: str) -> int:
         """Bytes of an object."""

@@ -1,14 +1,20 @@
-"""The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted."""
+"""The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted.
+
+The video is cut by the local MediaConvert, with real ffmpeg.
+"""
 
 import uuid
 from dataclasses import dataclass
 
 from local.flows import Tell
+from local.flows.film import film
 from local.flows.livestream import Livestream
 
 TRANSCRIPT = b"1\n00:00:00,000 --> 00:00:02,000\nGood morning.\n"
-VIDEO = bytes(11_000_000)
-"""More than a form takes on the local platform: it goes in parts."""
+FILM_SECONDS = 5
+"""As many make more than a form takes on the local platform: the video goes in parts."""
+CHUNKS = 3
+"""Of two seconds, the last of one."""
 PAGE = 2
 
 
@@ -24,10 +30,11 @@ class Outcome:
     conflict: int
     claims: list[str]
     """What is claimed in the first one."""
-    uploads: list[tuple[str, int]]
-    """How each was uploaded, and the size that arrived."""
-    status: str
-    """Of the episode, when both have arrived."""
+    uploads: list[tuple[str, bool]]
+    """How each was uploaded, and whether all of it arrived."""
+    tracks: list[str]
+    """Of transcript and video, when the video is cut."""
+    chunks: int
     gone: int
     left: list[str]
 
@@ -38,8 +45,9 @@ EXPECTED = Outcome(
     longest_page=PAGE,
     conflict=409,
     claims=[],
-    uploads=[("form", len(TRANSCRIPT)), ("multipart", len(VIDEO))],
-    status="uploading",
+    uploads=[("form", True), ("multipart", True)],
+    tracks=["requested", "chunked"],
+    chunks=CHUNKS,
     gone=404,
     left=["third", "second"],
 )
@@ -64,14 +72,14 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
     tell(f"one changed; a change to what it was before: {conflict.status} {conflict.body['code']}")
     longest, titles = max(len(page) for page in livestream.pages(PAGE)), listed()
     tell(f"listed newest first, with sealed cursors: {', '.join(titles)}")
-    uploads = [
-        livestream.upload(first["episodeId"], "transcript", "application/x-subrip", TRANSCRIPT)[0],
-        livestream.upload(first["episodeId"], "video", "video/mp4", VIDEO)[0],
-    ]
-    arrived = [("form" if "form" in one else "multipart", livestream.size(one["key"])) for one in uploads]
-    status = livestream.ask("GET", path).body["status"]
+    files = {("transcript", "application/x-subrip"): TRANSCRIPT, ("video", "video/mp4"): film(FILM_SECONDS)}
+    uploads = [(livestream.upload(first["episodeId"], *kind, data)[0], len(data)) for kind, data in files.items()]
+    arrived = [("form" if "form" in one else "multipart", livestream.size(one["key"]) == size) for one, size in uploads]
+    tell(f"a transcript uploaded by form, a video in parts: {', '.join(f'{size} bytes' for _, size in uploads)}")
+    cut = livestream.cut(first["episodeId"])
+    chunks = livestream.chunks(first["episodeId"])
+    tell(f"the video is {cut['video']['state']} into {len(chunks)}, by real ffmpeg")
     claims = [one["text"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]
-    tell(f"a transcript uploaded by form, a video in parts: {', '.join(f'{size} bytes' for _, size in arrived)}")
     livestream.ask("DELETE", path)
     gone = livestream.ask("GET", path).status
     left = listed()
@@ -85,7 +93,8 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
         conflict=conflict.status,
         claims=claims,
         uploads=arrived,
-        status=status,
+        tracks=[cut["transcript"]["state"], cut["video"]["state"]],
+        chunks=len(chunks),
         gone=gone,
         left=left,
     )

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from components.blocks.event_rule import EventRule, EventRuleArgs
+from components.blocks.event_rule import EventRule, EventRuleArgs, sender
 from components.blocks.function import Function
+from components.blocks.queue import Queue, QueueArgs
 from components.blocks.schedule import Schedule, ScheduleArgs
 from tests.components.blocks.test_function import args, asynchronous
 from tests.engine import Engine, scope
@@ -40,6 +41,22 @@ def test_only_the_rule_may_park_events(engine: Engine) -> None:
 def test_a_rule_without_a_function_tells_people(engine: Engine) -> None:
     recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
     assert recorded.one("cloudwatch.EventTarget").inputs["arn"] == scope().alerts_topic
+    assert recorded.all("lambda.Permission") == []
+
+
+def test_a_rule_fills_a_queue_that_lets_it_in(engine: Engine) -> None:
+    def program() -> None:
+        own = scope()
+        queue = Queue("work", QueueArgs(own, "Work", 30, senders=[sender(own, "uploads")]))
+        EventRule("uploads", EventRuleArgs(own, "Uploads", PATTERN, target=queue))
+
+    recorded = engine.run(program)
+    target = recorded.one("cloudwatch.EventTarget")
+    assert target.inputs["arn"] == "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-work"
+    policy = recorded.one("sqs.QueuePolicy", "ingestion-work-policy")
+    assert policy in list(recorded.ancestors(target)), "or the first events find a closed door"
+    [allow] = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Allow"]
+    assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
     assert recorded.all("lambda.Permission") == []
 
 

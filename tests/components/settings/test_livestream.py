@@ -26,13 +26,16 @@ RANGES: Ranges = {
     "uploads.urlSeconds": (60, 3600, "an integer from 60 to 3600"),
     "kept.objectDays": DAYS,
     "kept.deletedDays": (1, 90, "an integer from 1 to 90"),
+    "kept.eventDays": DAYS,
+    "video.chunkSeconds": (1, 3_600, "an integer from 1 to 3600"),
+    "video.deliveries": (1, 100, "an integer from 1 to 100"),
     "kept.cursorSeconds": (60, 86_400, "an integer from 60 to 86400"),
     "alarms.clientErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.serverErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.latencyMs": (1, None, "an integer of at least 1"),
     **{
         f"{function}.{name}": allowed
-        for function in ("episodes", "authorizer")
+        for function in ("episodes", "videos", "authorizer")
         for name, allowed in {
             "memoryMb": (128, 10_240, "an integer from 128 to 10240"),
             "timeoutSeconds": (1, 900, "an integer from 1 to 900"),
@@ -44,6 +47,7 @@ RANGES: Ranges = {
 ABOVE_NOTHING: AboveNothing = {
     "load.requestsPerEpisode": (None, "a number above 0"),
     "load.videoGigabytes": (None, "a number above 0"),
+    "load.videoMinutes": (None, "a number above 0"),
     "load.transcriptMegabytes": (None, "a number above 0"),
 }
 
@@ -80,7 +84,9 @@ def test_every_number_is_held_to_a_range() -> None:
 def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() -> None:
     settings = load(stack({}), "dev").livestream
     assert (settings.api.stage, settings.kept.object_days) == ("api", 7)
-    assert (settings.episodes.memory_mb, settings.episodes.timeout_seconds) == (1024, 25)
+    for function in (settings.episodes, settings.videos):
+        assert (function.memory_mb, function.timeout_seconds) == (1024, 25)
+    assert settings.video.chunk_seconds == 120
     assert (
         load(config(livestream={"encryptionKey": KEY, "api": {"authorizer": "none"}}), "dev").livestream.api.cors_origin
         == "*"

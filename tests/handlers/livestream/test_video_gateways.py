@@ -11,8 +11,9 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from handlers.livestream import chunking
+from handlers.livestream.publishing import NotPublished
 from handlers.livestream.video_events import UploadCompleted, parsed
-from handlers.livestream.video_gateways import Bus, EventRefused, JobRefused, Jobs, Playlists
+from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists
 from tests.handlers.livestream.video_stage import BUCKET, ROLE, envelope, video
 
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:120\n#EXTINF:120.0,\na_00001.ts\n#EXTINF:3.5,\na_00002.ts\n#EXT-X-ENDLIST\n"
@@ -78,7 +79,7 @@ def test_what_is_announced_is_what_is_understood() -> None:
 def test_an_event_that_the_bus_did_not_take_is_a_failure() -> None:
     client, stub = stubbed("events")
     stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]})
-    with pytest.raises(EventRefused):
+    with pytest.raises(NotPublished):
         Bus(client).upload_completed(video())
 
 

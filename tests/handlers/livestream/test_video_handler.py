@@ -9,8 +9,8 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from handlers.livestream import video_handler
+from handlers.livestream.tracks import TrackState
 from handlers.livestream.video_environment import VideoEnvironment
-from handlers.livestream.video_tracks import VideoState
 from tests.handlers.livestream.video_stage import BUCKET, ROLE, FakeTracks, created, job, playlist, video
 
 VARIABLES = {"TABLE_NAME": "table", "BUCKET_NAME": BUCKET, "MEDIACONVERT_ROLE_ARN": ROLE}
@@ -31,10 +31,12 @@ def records(*bodies: str) -> dict[str, Any]:
 
 def test_an_upload_is_announced_on_the_bus_and_noted() -> None:
     tracks = FakeTracks()
-    handler = video_handler.made(VideoEnvironment.read(), tracks)
-    assert handler(records(created(video()), "no event"), None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    made = video_handler.processing(VideoEnvironment.read(), tracks)
+    assert made.handle(records(created(video()), "no event")["Records"]) == {
+        "batchItemFailures": [{"itemIdentifier": "1"}]
+    }
     assert tracks.at is not None
-    assert tracks.at.state is VideoState.UPLOADED
+    assert tracks.at.state is TrackState.UPLOADED
 
 
 def test_chunks_are_counted_in_the_bucket() -> None:
@@ -42,8 +44,8 @@ def test_chunks_are_counted_in_the_bucket() -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key=playlist(video()).removeprefix(f"s3://{BUCKET}/"), Body=b"#EXTINF:1,\na.ts\n")
-    handler = video_handler.made(VideoEnvironment.read(), tracks)
-    assert handler(records(job(video(), "COMPLETE")), None) == {"batchItemFailures": []}
+    made = video_handler.processing(VideoEnvironment.read(), tracks)
+    assert made.handle(records(job(video(), "COMPLETE"))["Records"]) == {"batchItemFailures": []}
     assert tracks.at is not None
     assert tracks.at.chunks is not None
     assert tracks.at.chunks.count == 1

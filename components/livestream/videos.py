@@ -1,0 +1,134 @@
+"""Videos: from their upload to their chunks. Three rules, one queue, one function, and MediaConvert with a role of its own.
+
+A queue stands between rules and function, because MediaConvert may want no more jobs for longer than an asynchronous
+call is tried again; the function says why in its own words. What MediaConvert writes is below a prefix that no rule
+listens to, so nothing it makes comes back as an upload.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.bucket import Bucket
+from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.function import Function, FunctionArgs, QueueSource
+from components.blocks.grant import Grant, grant
+from components.blocks.queue import Queue, QueueArgs
+from components.blocks.role import Role, RoleArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Table
+from components.blocks.trust import Service
+from components.settings import LivestreamSettings
+from handlers.livestream.event_names import JOB_STATE_CHANGE, OBJECT_CREATED, SOURCE, UPLOAD_COMPLETED
+from handlers.livestream.video_environment import VideoEnvironment
+
+VIDEOS, CHUNKS = "videos/*", "chunks/*"
+JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+
+
+def rules(bucket: str) -> Mapping[str, Mapping[str, object]]:
+    """What each rule listens for. Jobs of others are on the same bus: ours name an episode."""
+    return {
+        "video-created": {
+            "source": ["aws.s3"],
+            "detail-type": [OBJECT_CREATED],
+            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": VIDEOS.rstrip("*")}]}},
+        },
+        "video-completed": {"source": [SOURCE], "detail-type": [UPLOAD_COMPLETED]},
+        "video-jobs": {
+            "source": ["aws.mediaconvert"],
+            "detail-type": [JOB_STATE_CHANGE],
+            "detail": {"status": list(JOB_STATES), "userMetadata": {"episodeId": [{"exists": True}]}},
+        },
+    }
+
+
+@dataclass(frozen=True)
+class VideosArgs:
+    """What videos need."""
+
+    scope: Scope
+    settings: LivestreamSettings
+    bucket: Bucket
+    table: Table
+
+
+class Videos(pulumi.ComponentResource):
+    """Has videos cut."""
+
+    def __init__(self, name: str, args: VideosArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:livestream:Videos", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        scope, settings = args.scope, args.settings
+        self.queue = Queue(
+            "videos",
+            QueueArgs(
+                scope=scope,
+                logical_name="VideoEvents",
+                consumer_timeout_seconds=settings.videos.timeout_seconds,
+                max_receive_count=settings.video.deliveries,
+                senders=[sender(scope, what) for what in rules(args.bucket.name)],
+            ),
+            self._child,
+        )
+        role = Role(
+            f"{scope.subsystem}-media-convert",
+            RoleArgs(
+                scope=scope,
+                what="media-convert",
+                logical_name="MediaConvertRole",
+                service=Service.MEDIACONVERT,
+                grants=[
+                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=VIDEOS),
+                    args.bucket.grant("PutObject", prefix=CHUNKS),
+                ],
+                source_arn=scope.context.arn("mediaconvert", "*"),
+            ),
+            self._child,
+        )
+        self.function = self._function(role)
+        for what, pattern in rules(args.bucket.name).items():
+            EventRule(what, EventRuleArgs(scope, "VideoEvents", pattern, target=self.queue), self._child)
+        self.register_outputs({})
+
+    def _function(self, role: Role) -> Function:
+        args = self._args
+        scope, settings = args.scope, args.settings
+        return Function(
+            "video-chunks",
+            FunctionArgs(
+                scope=scope,
+                logical_name="VideoChunks",
+                entry="handlers.livestream.video_handler.handler",
+                settings=settings.videos,
+                environment=VideoEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "mediaconvert_role_arn": role.arn,
+                    "chunk_seconds": settings.video.chunk_seconds,
+                },
+                grants=[
+                    args.table.grant("UpdateItem"),
+                    args.bucket.grant("GetObject", prefix=CHUNKS),
+                    grant_events(scope),
+                    grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
+                    grant(
+                        "iam",
+                        ["PassRole"],
+                        role.arn,
+                        {"StringEquals": {"iam:PassedToService": Service.MEDIACONVERT.value}},
+                    ),
+                ],
+                queues=[QueueSource(self.queue, batch_size=10, window_seconds=0, max_concurrency=5)],
+            ),
+            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
+        )
+
+
+def grant_events(scope: Scope) -> Grant:
+    """Permission to tell the default bus, in the name of this project's livestream alone."""
+    bus = scope.context.arn("events", "event-bus/default")
+    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": SOURCE}})
