@@ -84,11 +84,13 @@ class Rest:
 
     def handle(self, event: Mapping[str, Any]) -> Response:
         """One request, and its answer."""
-        return self._with_headers(self._response(event, event.get("requestContext") or {}))
+        return self._with_headers(self._response(event))
 
-    def _response(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
-        request_id, route = str(context.get("requestId", "")), "none"
+    def _response(self, event: Mapping[str, Any]) -> Response:
+        request_id, route = "", "none"
         try:
+            context = event.get("requestContext") or {}
+            request_id = str(context.get("requestId", ""))
             operation = self._operation(event)
             route = operation.name
             return self._answered(operation, self._acts[route](_call(operation, event, context)))

@@ -50,7 +50,6 @@ def limits(environment: ApiEnvironment) -> UploadLimits:
         max_video_bytes=environment.max_video_gigabytes * GIGABYTE,
         max_transcript_bytes=environment.max_transcript_megabytes * MEGABYTE,
         form_bytes=environment.multipart_megabytes * MEGABYTE,
-        url_seconds=environment.url_seconds,
     )
 
 

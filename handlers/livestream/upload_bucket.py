@@ -54,7 +54,7 @@ class UploadBucket:
         """`client` is made with `signing`; forms and addresses hold for `url_seconds`."""
         self._client = client
         self._name = name
-        self._url_seconds = url_seconds
+        self.url_seconds = url_seconds
 
     def form(self, place: Place) -> UploadForm:
         """A form for one key, one content type and one size."""
@@ -64,7 +64,7 @@ class UploadBucket:
             place.key,
             Fields=dict(content_type),
             Conditions=[content_type, ["content-length-range", place.size, place.size]],
-            ExpiresIn=self._url_seconds,
+            ExpiresIn=self.url_seconds,
         )
         return UploadForm(url=post["url"], fields=post["fields"])
 
@@ -106,6 +106,6 @@ class UploadBucket:
         url = self._client.generate_presigned_url(
             "upload_part",
             Params={"Bucket": self._name, "Key": key, "UploadId": multipart_id, "PartNumber": number},
-            ExpiresIn=self._url_seconds,
+            ExpiresIn=self.url_seconds,
         )
         return PartUrl(part_number=number, url=url)

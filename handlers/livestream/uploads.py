@@ -33,7 +33,6 @@ class UploadLimits:
     max_transcript_bytes: int
     form_bytes: int
     """What is larger goes in parts."""
-    url_seconds: int
 
     def most(self, kind: TrackKind) -> int:
         """Bytes of one upload."""
@@ -82,7 +81,7 @@ class Uploads:
             kind=asked.kind,
             key=place.key,
             max_bytes=place.size,
-            expires_seconds=self._limits.url_seconds,
+            expires_seconds=self._bucket.url_seconds,
             form=None if parts else self._bucket.form(place),
             multipart=self._bucket.in_parts(place, part_bytes, parts) if parts else None,
         )

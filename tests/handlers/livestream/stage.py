@@ -31,8 +31,8 @@ TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
 START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
-LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, form_bytes=MEBIBYTE, url_seconds=600)
-CURSOR_SECONDS = 900
+LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, form_bytes=MEBIBYTE)
+URL_SECONDS, CURSOR_SECONDS = 600, 900
 DELETED_DAYS = 3
 OPERATION = {one.name: one for one in OPERATIONS}
 
@@ -99,7 +99,7 @@ class Stage:
 
     @property
     def uploads(self) -> Uploads:
-        bucket = UploadBucket(self.s3, BUCKET, self.limits.url_seconds)
+        bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
         return Uploads(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
 
     @cached_property

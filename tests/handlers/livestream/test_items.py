@@ -35,6 +35,11 @@ def test_kinds_are_kept() -> None:
     ]
 
 
+@pytest.mark.parametrize("number", [0, -5, 10**30, 0.0, -0.5, 1e30])
+def test_whole_numbers_come_back_whole_and_others_not(number: float) -> None:
+    assert type(plain(stored({"a": number}))["a"]) is type(number)
+
+
 def test_what_no_item_holds_is_refused() -> None:
     with pytest.raises(TypeError):
         typed(object())

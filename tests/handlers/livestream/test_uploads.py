@@ -12,7 +12,7 @@ from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, Con
 from handlers.livestream.models import UploadRequest
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART
-from tests.handlers.livestream.stage import ANN, BOB, BUCKET, LIMITS, Said, Stage
+from tests.handlers.livestream.stage import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
 VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": SMALLEST_PART + 3}
@@ -29,7 +29,7 @@ def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stag
     body = answer.body
     assert answer.status == 201
     assert body["key"] == f"transcripts/{ANN}/{episode}/{body['uploadId']}.vtt"
-    assert (body["kind"], body["maxBytes"], body["expiresSeconds"]) == ("transcript", 500, LIMITS.url_seconds)
+    assert (body["kind"], body["maxBytes"], body["expiresSeconds"]) == ("transcript", 500, URL_SECONDS)
     assert "multipart" not in body
     assert BUCKET in body["form"]["url"]
     assert body["form"]["fields"]["key"] == body["key"]
@@ -133,7 +133,7 @@ def test_what_is_large_is_uploaded_in_parts(stage: Stage) -> None:
         assert url.path == f"/{body['key']}"
         assert query["partNumber"] == [str(one["partNumber"])]
         assert query["uploadId"] == [multipart["multipartId"]]
-        assert query["X-Amz-Expires"] == [str(LIMITS.url_seconds)]
+        assert query["X-Amz-Expires"] == [str(URL_SECONDS)]
 
 
 def of(kind: TrackKind, size: int) -> UploadRequest:
