@@ -37,6 +37,8 @@ class Cors:
     origins: Sequence[str]
     methods: Sequence[str] = ("GET", "PUT", "POST")
     headers: Sequence[str] = ("*",)
+    exposed: Sequence[str] = ()
+    """Headers of answers that a page may read: `ETag`, where it uploads in parts."""
     max_age_seconds: int = 3600
 
 
@@ -107,6 +109,7 @@ class Bucket(Block):
                         allowed_origins=list(args.cors.origins),
                         allowed_methods=list(args.cors.methods),
                         allowed_headers=list(args.cors.headers),
+                        expose_headers=list(args.cors.exposed) or None,
                         max_age_seconds=args.cors.max_age_seconds,
                     )
                 ],

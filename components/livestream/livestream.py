@@ -95,7 +95,7 @@ class Livestream(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="TranscriptBucket",
                 versioned=settings.kept.versioned,
-                cors=Cors([settings.api.cors_origin]),
+                cors=Cors([settings.api.cors_origin], exposed=["ETag"]),
                 lifecycle=[
                     Lifecycle(
                         "expire-all",

@@ -1,10 +1,14 @@
 """The livestream's REST API over real HTTP, as a page and as anybody else would call it."""
 
 import json
+import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from local.flows import eventually
+from local.flows.film import film
 from local.flows.http import post_form, send
 from local.flows.livestream import Livestream
 from local.flows.livestream_scenario import EXPECTED, Outcome
@@ -138,3 +142,42 @@ def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
     platform.client("dynamodb").put_item(TableName=livestream.table, Item={**key, **typed})
     answer = livestream.ask("GET", f"/episodes/{episode}/claims")
     assert json.loads(answer.data) == {"claims": [claim]}
+
+
+def test_our_events_replayed_change_nothing(platform: Platform, livestream: Livestream) -> None:
+    episode = livestream.create("replayed")["episodeId"]
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    livestream.upload(episode, "video", "video/mp4", film(2))
+    before, chunks = livestream.cut(episode), livestream.chunks(episode)
+    events = platform.client("events")
+    archive = events.describe_archive(ArchiveName="polyphony-local-livestream-events")
+    name = f"replay-{uuid.uuid4().hex}"
+    events.start_replay(
+        ReplayName=name,
+        EventSourceArn=archive["ArchiveArn"],
+        EventStartTime=begun,
+        EventEndTime=datetime.now(UTC) + timedelta(minutes=1),
+        Destination={"Arn": archive["EventSourceArn"]},
+    )
+    eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None, "a replay")
+    logs = platform.client("logs")
+
+    def heard() -> int | None:
+        lines = logs.filter_log_events(logGroupName="/aws/lambda/polyphony-local-livestream-video-chunks")["events"]
+        again = [one for one in lines if '"UploadCompleted"' in one["message"] and '"unchanged"' in one["message"]]
+        return len(again) or None
+
+    eventually(heard, "the event, heard again")
+    assert livestream.ask("GET", f"/episodes/{episode}").body == before
+    assert livestream.chunks(episode) == chunks
+
+
+def test_a_video_that_is_none_fails_its_track_with_a_reason(livestream: Livestream) -> None:
+    episode = livestream.create("broken")["episodeId"]
+    livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
+    found = livestream.cut(episode)
+    assert (found["status"], found["video"]["state"], found["video"]["reason"]) == (
+        "failed",
+        "failed",
+        "CHUNKING_FAILED",
+    )

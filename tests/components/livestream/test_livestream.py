@@ -56,6 +56,7 @@ def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:
     found = livestream(api={"corsOrigin": "https://app.example.com"})
     [rule] = found.one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
+    assert rule["exposeHeaders"] == ["ETag"], "or a page could not put the parts of its upload together"
     assert variables(found, "episodes")["ORIGIN"] == "https://app.example.com"
 
 
