@@ -33,7 +33,7 @@ lint: .venv/.locked ## ruff: rules and format
 types: .venv/.locked ## mypy --strict over everything
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
-schema: .venv/.locked ## write the generated schemas (docs/*.schema.json)
+schema: .venv/.locked ## write the generated schemas and API documents (docs/*.json)
 	@$(RUN) -m local generate schemas
 
 docs: .venv/.locked ## write the generated pages (docs/policies.md, docs/cost.md)

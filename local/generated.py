@@ -11,12 +11,14 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from components.blocks import api_document
 from components.outputs import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import catalogue_doc
 from guardrails.pricing import cost_doc
 from handlers.common.messages import Message
+from handlers.livestream import operations
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
 from local import ROOT, message_examples
@@ -69,6 +71,11 @@ def voice_qa_schema() -> dict[str, Any]:
     return _messages("voice-qa", "handlers/voice_qa/protocol.py", said)
 
 
+def livestream_document() -> dict[str, Any]:
+    """The livestream's REST API, as OpenAPI."""
+    return api_document.document("Polyphony: livestream", "1", operations.OPERATIONS)
+
+
 @dataclass(frozen=True)
 class _Said:
     requests: Mapping[str, type[Message]]
@@ -104,11 +111,12 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "docs/transcription.schema.json": _as_text(transcription_schema),
     "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }
+DOCUMENTS: dict[str, Callable[[], str]] = {"docs/openapi.json": _as_text(livestream_document)}
 PAGES: dict[str, Callable[[], str]] = {
     "docs/policies.md": catalogue_doc.text,
     "docs/cost.md": cost_doc.text,
 }
-FILES = {**SCHEMAS, **PAGES}
+FILES = {**SCHEMAS, **DOCUMENTS, **PAGES}
 
 
 def stale(files: Mapping[str, Callable[[], str]] = FILES) -> list[str]:
