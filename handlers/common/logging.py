@@ -17,7 +17,6 @@ class Fields(TypedDict, total=False):
 
     accepted: int
     already_tracked: int
-    attempts: int
     bad_clips: int
     bytes_read: int
     cache_read_tokens: int

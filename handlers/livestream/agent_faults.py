@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ConnectionError as Unreachable
 
 
 class Fault(StrEnum):
@@ -74,7 +75,7 @@ def called(operation: Callable[..., Mapping[str, Any]], **request: Any) -> Mappi
         fault = _fault(error)
     except ReadTimeoutError:
         fault = Fault.TIMED_OUT
-    except (ConnectionError, HTTPClientError):
+    except (Unreachable, HTTPClientError):
         fault = Fault.UNAVAILABLE
     except BotoCoreError:
         # Bad parameters, or an answer that cannot be read.

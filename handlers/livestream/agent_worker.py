@@ -11,6 +11,7 @@ and what is done twice has the same ids. Nothing of a transcript, a question or 
 import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,11 +19,11 @@ from pydantic import ValidationError
 from handlers.common.logging import EventLog, hashed
 from handlers.livestream.agent_faults import ServiceFailed
 from handlers.livestream.agent_services import Services, WindowFailure
-from handlers.livestream.asking import Asked, Question, ask
+from handlers.livestream.asking import Question, ask
 from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import BadTranscript
 from handlers.livestream.findings import About
-from handlers.livestream.model_answer import Answer
+from handlers.livestream.model import Usage
 from handlers.livestream.patience import Patience, Timing
 from handlers.livestream.prompting import Asking, told
 from handlers.livestream.transcripts import Transcript, read
@@ -102,13 +103,12 @@ class AgentWorker:
         memory, window_id = self._services.memory, message.window_id
         memories = told(patience.call(lambda: memory.recall(message.owner, message.episode_id)), window_id)
         question = Question(self._asking, window, window_id, message.count, memories)
-        asked = ask(self._services.model, question, patience)
-        self._count(message, asked)
-        if not isinstance(asked.result, Answer):
-            return asked.result
+        answer = ask(self._services.model, question, patience, partial(self._count, message))
+        if isinstance(answer, WindowFailure):
+            return answer
         about = About(message.episode_id, message.transcript_key, message.transcript_version)
         given = [one.event_id for one in memories]
-        found = checked(asked.result, window, about, self._asking, given, timed=transcript.timed)
+        found = checked(answer, window, about, self._asking, given, timed=transcript.timed)
         what = (_heard(message, window), _found(found))
         patience.call(lambda: memory.record(message.owner, message.episode_id, window_id, *what))
         return found
@@ -124,16 +124,15 @@ class AgentWorker:
         cut = windows(transcript.cues, self._sizes)
         return (transcript, cut[message.index]) if len(cut) == message.count else WindowFailure.OTHER_WINDOWS
 
-    def _count(self, message: WindowMessage, asked: Asked) -> None:
-        """What the answers cost, whether they can be used or not: a metric is made of this line."""
+    def _count(self, message: WindowMessage, usage: Usage) -> None:
+        """What an answer cost, whether it can be used or not: a metric is made of this line."""
         self._log.info(
-            "model_asked",
+            "model_answered",
             session_hash=hashed(message.episode_id),
-            attempts=asked.attempts,
-            input_tokens=asked.usage.input_tokens,
-            output_tokens=asked.usage.output_tokens,
-            cache_read_tokens=asked.usage.cache_read_tokens,
-            cache_write_tokens=asked.usage.cache_write_tokens,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
         )
 
 

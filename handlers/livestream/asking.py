@@ -1,10 +1,11 @@
 """Asks the model about a window: once, and once more where the answer cannot be used.
 
-It decides which answers are not worth a second question. What every answer cost is counted, used or not.
+It decides which answers are not worth a second question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from handlers.livestream.agent_services import Model, WindowFailure
 from handlers.livestream.model import ANSWER_SECONDS, Reply, Usage
@@ -34,32 +35,22 @@ class Question:
     memories: Sequence[MemoryEvent]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What came of it."""
-
-    result: Answer | WindowFailure
-    usage: Usage
-    attempts: int
-
-
-def ask(model: Model, question: Question, patience: Patience) -> Asked:
-    """The answer, or why there is none; raises ServiceFailed."""
-    usage = Usage()
+def ask(model: Model, question: Question, patience: Patience, spent: Callable[[Usage], None]) -> Answer | WindowFailure:
+    """The answer, or why there is none; raises ServiceFailed. `spent` hears what each answer cost, used or not."""
     problem: Problem | None = None
     for attempt in range(1, ATTEMPTS + 1):
         asked = request(
             question.asking, question.window, question.window_id, question.count, question.memories, problem
         )
-        reply = patience.call(lambda asked=asked: model.converse(asked), ANSWER_SECONDS)
-        usage += reply.usage
+        reply = patience.call(partial(model.converse, asked), ANSWER_SECONDS)
+        spent(reply.usage)
         if reply.stop_reason in _FINAL:
-            return Asked(_FINAL[reply.stop_reason], usage, attempt)
+            return _FINAL[reply.stop_reason]
         try:
-            return Asked(_answer(reply, question.window_id, patient=attempt == ATTEMPTS), usage, attempt)
+            return _answer(reply, question.window_id, patient=attempt == ATTEMPTS)
         except BadAnswer as bad:
             problem = bad.problem
-    return Asked(WindowFailure.UNUSABLE_ANSWER, usage, ATTEMPTS)
+    return WindowFailure.UNUSABLE_ANSWER
 
 
 def _answer(reply: Reply, window_id: str, *, patient: bool) -> Answer:

@@ -4,6 +4,7 @@ A pause grows with each attempt and has a random length, so that those who were 
 together. No attempt begins that could not end in time.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -49,6 +50,6 @@ class Patience:
             attempt += 1
 
     def _pause(self, attempt: int) -> float:
-        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(attempt, 10))
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
         # Half of it at least: throttling does not pass at once.
         return longest * (1 + self.timing.share()) / 2
