@@ -9,7 +9,6 @@ with who asks it.
 import asyncio
 import contextlib
 import json
-import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -20,10 +19,12 @@ from urllib.parse import unquote
 
 from local.services import agentcore_http as wire
 from local.services.bedrock_answers import Prompt, answer, prompt_of
-from local.services.bedrock_cache import PrefixCache, tokens
+from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
 from local.services.bedrock_faults import Fault, Script, script_of, spoiled
 from local.services.bedrock_requests import Invalid, converse_request
 
+MAX_TOKENS = 4096
+"""Of an answer, where the request does not say it."""
 BLOCKED = "Sorry, the model cannot answer this question."
 
 
@@ -111,10 +112,11 @@ class _Service:
         if fault is Fault.GUARDED:
             return _result(BLOCKED, "guardrail_intervened", prefix)
         text = spoiled(fault, answer(prompt))
-        most = asked.get("inferenceConfig", {}).get("maxTokens", math.inf)
-        if fault is Fault.TRUNCATED or tokens(text) > most:
-            kept = text[: min(len(text) // 2, int(min(most, len(text)) * 4))]
-            return _result(kept, "max_tokens", prefix)
+        most = asked.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
+        if fault is Fault.TRUNCATED:
+            most = len(text) // 2
+        if len(text) > most:
+            return _result(text[:most], "max_tokens", prefix)
         return _result(text, "end_turn", prefix)
 
     def _due(self, script: Script | None, prompt: Prompt) -> Fault | None:

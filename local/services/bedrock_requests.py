@@ -55,13 +55,7 @@ def _hold(value: Any, shape: Any, where: str) -> None:
                 _hold(name, shape.key, where)
                 _hold(one, shape.value, f"{where}.{name}")
         case "string":
-            _of(value, str, where)
-            _range(len(value), shape, where)
-            if shape.enum and value not in shape.enum:
-                _refuse(where, f"is not one of {', '.join(shape.enum)}")
-            pattern = shape.metadata.get("pattern")
-            if pattern and not re.fullmatch(pattern, value):
-                _refuse(where, "does not match its pattern")
+            _string(value, shape, where)
         case "integer" | "long":
             _of(value, int, where)
             _range(value, shape, where)
@@ -88,6 +82,16 @@ def _structure(value: Any, shape: Any, where: str) -> None:
         if name not in shape.members:
             _refuse(f"{where}.{name}", "is unknown")
         _hold(one, shape.members[name], f"{where}.{name}")
+
+
+def _string(value: Any, shape: Any, where: str) -> None:
+    _of(value, str, where)
+    _range(len(value), shape, where)
+    if shape.enum and value not in shape.enum:
+        _refuse(where, f"is not one of {', '.join(shape.enum)}")
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, value):
+        _refuse(where, "does not match its pattern")
 
 
 def _of(value: Any, kind: Any, where: str) -> None:
