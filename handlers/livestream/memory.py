@@ -40,7 +40,10 @@ class AgentMemory:
         self._now = now
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
-        """The latest events of a session, the oldest of them first; raises ServiceFailed."""
+        """The latest events of a session, the oldest of them first; raises ServiceFailed.
+
+        The service lists the newest first, so that one page of them is enough.
+        """
         try:
             found = called(
                 self._client.list_events,
@@ -55,8 +58,7 @@ class AgentMemory:
                 raise
             # Nothing was recorded in this session yet. A memory that is not there at all shows when something is.
             return ()
-        # Ids begin with the moment, and tell events of one second apart; timestamps do not.
-        return sorted((_event(one) for one in found), key=lambda event: event.event_id)
+        return sorted((_event(one) for one in found), key=_when)
 
     def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         """Records an exchange, once however often it is told; raises ServiceFailed."""
@@ -71,6 +73,12 @@ class AgentMemory:
             clientToken=window_id,
             metadata={WINDOW: {"stringValue": window_id}},
         )
+
+
+def _when(event: MemoryEvent) -> tuple[str, str]:
+    """Ids begin with a number that grows, and so tell events of one second apart, which timestamps do not."""
+    number, _, rest = event.event_id.partition("#")
+    return number.zfill(20), rest
 
 
 def _event(event: Mapping[str, Any]) -> MemoryEvent:

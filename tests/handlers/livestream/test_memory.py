@@ -30,17 +30,17 @@ def event(event_id: str, *texts: str, **more: Any) -> dict[str, Any]:
 
 def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
     events = [
-        event("0000000000003#ab", "third", metadata={"window": {"stringValue": "w"}}),
-        event("0000000000002#cd", "second", "and more"),
-        event("0000000000001#ef", payload=[{"blob": {"a": 1}}]),
+        event("10#ab", "third", metadata={"window": {"stringValue": "w"}}),
+        event("9#cd", "second", "and more"),
+        event("8#ef", payload=[{"blob": {"a": 1}}]),
     ]
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("list_events", {"events": events, "nextToken": "more"}, LIST)
         found = AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION)
     assert found == [
-        MemoryEvent("0000000000001#ef", ""),
-        MemoryEvent("0000000000002#cd", "second\nand more"),
-        MemoryEvent("0000000000003#ab", "third", "w"),
+        MemoryEvent("8#ef", ""),
+        MemoryEvent("9#cd", "second\nand more"),
+        MemoryEvent("10#ab", "third", "w"),
     ]
 
 

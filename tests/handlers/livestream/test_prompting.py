@@ -25,7 +25,9 @@ MEMORIES = (MemoryEvent(MEMORY, "The report\nhas 410."),)
 
 
 def valid(asked: dict[str, Any]) -> bool:
-    shape = botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
+    service = botocore.session.get_session().get_service_model("bedrock-runtime")
+    shape = service.operation_model("Converse").input_shape
+    assert shape is not None
     return not ParamValidator().validate({"modelId": "a", **asked}, shape).has_errors()
 
 

@@ -134,7 +134,7 @@ def test_a_prefix_that_is_too_short_is_not_kept(shared: Hall) -> None:
 
 
 GOOD: dict[str, Any] = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
-POINT = {"cachePoint": {"type": "default"}}
+POINT: dict[str, Any] = {"cachePoint": {"type": "default"}}
 
 
 def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
         {"messages": [turn("somebody", {"text": "Hi"})]},
         {"messages": [turn("user", POINT, {"text": "Hi"})]},
         {"messages": [turn("user", {"text": "Hi"}, POINT, POINT)]},
-        {"messages": [turn("user", *([{"text": "Hi"}, POINT] * 5))]},
+        {"messages": [turn("user", *[{"text": "Hi"}, POINT] * 5)]},
         {"messages": [turn("user", {"text": "Hi", "image": {}})]},
         {"messages": [turn("user", {"says": "Hi"})]},
         {"messages": "Hi"},
