@@ -26,7 +26,7 @@ SAID = (
     Cue(12_000, 20_000, "It is the largest fleet that ever was."),
 )
 SIZES = Sizes(characters=60, milliseconds=60_000, overlap_characters=10)
-"""Two windows: the first has all but the last cue in its core, and the last as its overlap."""
+"""Two windows: each has one cue in its core, and the next as its overlap."""
 REMAINING_MS = 120_000
 RECALLED = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
 

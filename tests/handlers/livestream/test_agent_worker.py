@@ -68,7 +68,7 @@ def test_the_exchange_is_recorded_as_it_was_checked() -> None:
     assert (actor, session) == (OWNER, EPISODE)
     assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
     assert "We ran 600 ferries last spring." in asked
-    assert "largest fleet" not in asked, "what follows the core is remembered with its own window"
+    assert "islands" not in asked, "what follows the core is remembered with its own window"
     assert json.loads(answered)["verdict"] == "unverified"
     assert "nobody said this" not in answered
 

@@ -52,6 +52,12 @@ def test_words_that_are_left_out_added_moved_or_cut_are_not_found(quote: str) ->
     assert Said(CUES).find(quote) is None
 
 
+def test_a_closing_quotation_mark_is_no_part_of_a_word() -> None:
+    place = Said([Cue(0, 1, "He said 'go home' twice")]).find("go home'")
+    assert place is not None
+    assert place.quote == "go home"
+
+
 def test_of_several_places_the_nearest_to_the_hint_counts() -> None:
     said = Said(CUES)
     near = [said.find("six hundred", near) for near in (None, 0, 3, 99)]

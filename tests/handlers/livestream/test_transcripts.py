@@ -237,6 +237,10 @@ def test_wrong_times_are_refused(times: str) -> None:
     assert problem(f"WEBVTT\n\n{times.replace(',', '.')}\nHi") is TranscriptProblem.BAD_TIMES
 
 
+def test_times_of_webvtt_that_are_words_are_refused() -> None:
+    assert problem("WEBVTT\n\nsoon --> 00:01.000\nHi") is TranscriptProblem.BAD_TIMES
+
+
 @pytest.mark.parametrize("seconds", ["-1.0", "1e3", "", "900000.0", "9999999", "0.1.2", " 1"])
 def test_wrong_times_of_transcribe_are_refused(seconds: str) -> None:
     item = {"type": "pronunciation", "start_time": seconds, "end_time": seconds, "alternatives": [{"content": "Hi"}]}
@@ -244,7 +248,7 @@ def test_wrong_times_of_transcribe_are_refused(seconds: str) -> None:
 
 
 def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problem(b"a" * (limits.MAX_BYTES + 1)) is TranscriptProblem.TOO_LARGE
+    assert problem(b"\xff" * (limits.MAX_BYTES + 1)) is TranscriptProblem.TOO_LARGE, "it is not even looked at"
     assert problem(srt([Cue(0, 1, "a" * 2_001)])) is TranscriptProblem.TOO_LONG_CUE
     monkeypatch.setattr(limits, "MAX_CUES", 2)
     assert problem(srt([Cue(0, 1, "a")] * 3)) is TranscriptProblem.TOO_MANY_CUES
@@ -255,7 +259,21 @@ def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_punctuation_without_end_does_not_take_for_ever() -> None:
     word = {"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": [{"content": "Hi"}]}
     mark = {"type": "punctuation", "alternatives": [{"content": "," * 900}]}
-    assert problem(json.dumps({"results": {"items": [word, *[mark] * 10_000]}})) is TranscriptProblem.TOO_LONG_CUE
+    late = {**word, "start_time": "never"}
+    items = [word, *[mark] * 10_000, late]
+    assert problem(json.dumps({"results": {"items": items}})) is TranscriptProblem.TOO_LONG_CUE, "it is read no further"
+
+
+def test_transcribe_words_without_punctuation_are_cut_and_those_out_of_order_are_sorted() -> None:
+    def word(text: str, start: int) -> dict[str, object]:
+        times = {"start_time": f"{start}.0", "end_time": f"{start}.9"}
+        return {"type": "pronunciation", **times, "alternatives": [{"content": text}]}
+
+    many = read(json.dumps({"results": {"items": [word("word", at) for at in range(200)]}}).encode()).cues
+    assert " ".join(cue.text for cue in many) == " ".join(["word"] * 200)
+    assert max(len(cue.text) for cue in many) <= 300
+    back = read(json.dumps({"results": {"items": [word("later", 9), word("earlier", 1)]}}).encode()).cues
+    assert back == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
 
 
 def test_plain_text_longer_than_a_day_is_refused() -> None:
