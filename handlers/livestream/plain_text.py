@@ -6,8 +6,9 @@ before ends, at a usual speaker's pace. That is a guess, and whatever is made of
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
-from handlers.livestream.cues import MAX_MS, BadTranscript, Cue, TranscriptProblem, cleaned
+from handlers.livestream.cues import MAX_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem, cleaned
 
 CHARACTERS_PER_SECOND = 15
 """About 150 English words a minute."""
@@ -26,6 +27,8 @@ def is_markup(text: str) -> bool:
 
 def plain_cues(text: str) -> Iterator[Cue]:
     """The sentences, one after the other."""
+    if len(text) > MAX_CHARACTERS:
+        raise BadTranscript(TranscriptProblem.TOO_LARGE)
     at = 0
     for paragraph in _PARAGRAPH.split(text):
         for sentence in _sentences(cleaned(paragraph)):
@@ -40,13 +43,12 @@ def plain_cues(text: str) -> Iterator[Cue]:
 def _sentences(paragraph: str) -> Iterator[str]:
     """Sentences; one that is too long is cut between words, or anywhere where there are none."""
     start = 0
-    for end in [*(found.end() for found in _SENTENCE.finditer(paragraph)), len(paragraph)]:
-        rest = paragraph[start:end].strip()
+    for end in chain((found.end() for found in _SENTENCE.finditer(paragraph)), [len(paragraph)]):
+        while end - start > SENTENCE_CHARACTERS:
+            cut = paragraph.rfind(" ", start, start + SENTENCE_CHARACTERS)
+            cut = cut + 1 if cut > start else start + SENTENCE_CHARACTERS
+            yield paragraph[start:cut].strip()
+            start = cut
+        if start < end:
+            yield paragraph[start:end].strip()
         start = end
-        while len(rest) > SENTENCE_CHARACTERS:
-            cut = rest.rfind(" ", 0, SENTENCE_CHARACTERS + 1)
-            cut = cut if cut > 0 else SENTENCE_CHARACTERS
-            yield rest[:cut]
-            rest = rest[cut:].strip()
-        if rest:
-            yield rest

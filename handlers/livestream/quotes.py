@@ -57,24 +57,27 @@ class Said:
         self._words = [
             _Word(text, at, start, end) for at, cue in enumerate(cues) for text, start, end in words_of(cue.text)
         ]
+        self._texts = [word.text for word in self._words]
         self._places: dict[str, list[int]] = {}
-        for at, word in enumerate(self._words):
-            self._places.setdefault(word.text, []).append(at)
+        for at, text in enumerate(self._texts):
+            self._places.setdefault(text, []).append(at)
 
     def find(self, quote: str, near: int | None = None) -> Found | None:
         """Where it is said; of several places the one that is nearest to the cue `near`, or else the first."""
         wanted = [text for text, _, _ in words_of(quote)]
         if len(wanted) < LEAST_WORDS:
             return None
-        places = [at for at in self._places.get(wanted[0], ()) if self._is_at(at, wanted)]
+        places = self._places_of(wanted)
         if not places:
             return None
         at = places[0] if near is None else min(places, key=lambda place: abs(self._words[place].cue - near))
         return self._found(at, at + len(wanted) - 1)
 
-    def _is_at(self, at: int, wanted: Sequence[str]) -> bool:
-        there = self._words[at : at + len(wanted)]
-        return len(there) == len(wanted) and all(one.text == word for one, word in zip(there, wanted, strict=True))
+    def _places_of(self, wanted: list[str]) -> list[int]:
+        """Where these words follow each other; looked for by the one that is said least often."""
+        rarest = min(range(len(wanted)), key=lambda at: len(self._places.get(wanted[at], ())))
+        starts = [at - rarest for at in self._places.get(wanted[rarest], ()) if at >= rarest]
+        return [at for at in starts if self._texts[at : at + len(wanted)] == wanted]
 
     def _found(self, first: int, last: int) -> Found:
         begin, end = self._words[first], self._words[last]

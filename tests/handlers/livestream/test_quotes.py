@@ -104,3 +104,4 @@ def test_any_passage_of_what_was_said_is_found_as_it_was_said(texts: list[str], 
 def test_a_hostile_quote_does_not_take_for_ever() -> None:
     said = Said([Cue(0, 1, "a " * 4_000)])
     assert said.find("a " * 300 + "b") is None
+    assert said.find("a " * 4_001) is None

@@ -96,6 +96,14 @@ def test_another_transcript_has_another_answer(shared: Hall) -> None:
     assert answered(shared, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
 
 
+@pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
+def test_a_clip_is_as_long_as_a_clip_has_to_be(shared: Hall, count: int, clips: list[tuple[int, int]]) -> None:
+    longer = Asking(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
+    prompt = request(longer, window(FERRIES, *["And so on."] * (count - 1)), "4c1f", 1, [])
+    found = json.loads(BedrockModel(shared.client, MODEL).converse(prompt).text)
+    assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
+
+
 @pytest.mark.parametrize(
     ("memory", "verdict"),
     [
@@ -104,6 +112,7 @@ def test_another_transcript_has_another_answer(shared: Hall) -> None:
         ("600 ferries last spring, but in another context.", "misleading"),
         ("They ran 600 ferries last spring.", "unverified"),
         ("Another thing is refuted.", "unverified"),
+        ("That ferries ran is refuted.", "unverified"),
     ],
 )
 def test_a_verdict_depends_on_what_is_remembered(shared: Hall, memory: str, verdict: str) -> None:
@@ -155,7 +164,7 @@ def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
         {"messages": [turn("user", POINT, {"text": "Hi"})]},
         {"messages": [turn("user", {"text": "Hi"}, POINT, POINT)]},
         {"messages": [turn("user", *[{"text": "Hi"}, POINT] * 5)]},
-        {"messages": [turn("user", {"text": "Hi", "image": {}})]},
+        {"messages": [turn("user", {"text": "Hi", **POINT})]},
         {"messages": [turn("user", {"says": "Hi"})]},
         {"messages": "Hi"},
         {**GOOD, "system": []},
