@@ -1,11 +1,12 @@
 """The agent: works on one window of a transcript for each message of its queue.
 
-It decides in which order things are done and what a failure means. A window that is done is not done again. What may pass
-by itself is tried again while there is time, then the message goes back to its queue, and in the end to where a person
-sees it. An answer that cannot be used is asked for once more, and then the window is recorded as failed.
+It decides in which order things are done and what a failure means. A window that is done is not done again. What may
+pass by itself is tried again while there is time, then the message goes back to its queue, and in the end to where a
+person sees it. An answer that cannot be used is asked for once more, and then the window is recorded as failed.
 
-The exchange is recorded before the findings are, which also say that the window is done: so none of it is ever left out,
-and what is done twice has the same ids. Nothing of a transcript, a question or an answer is in a log line or an exception.
+The exchange is recorded before the findings are, which also say that the window is done: so none of it is ever left
+out, and what is done twice has the same ids. Nothing of a transcript, a question or an answer is in a log line or an
+exception.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What the agent finds in a broadcast: claims with a verdict, and clips worth cutting. Pure.
 
-Their ids are made of what they are about, so that the same claim has the same id whenever, and in whichever window, it is
-found. Texts that the model wrote are bounded where it is parsed; a quote is the transcript's own words.
+Their ids are made of what they are about, so that the same claim has the same id whenever, and in whichever window, it
+is found. Texts that the model wrote are bounded where it is parsed; a quote is the transcript's own words.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """What the agent remembers: events of AgentCore's memory, by actor (the owner) and session (the episode).
 
-It decides what an exchange looks like as an event, and how much of the past is looked at. Events are there at once; what
-the service's strategies draw from them takes a minute or two, and into which namespaces is the deployment's affair.
+It decides what an exchange looks like as an event, and how much of the past is looked at. Events are there at once;
+what the service's strategies draw from them takes a minute or two, and into which namespaces is the deployment's
+affair.
 """
 
 from collections.abc import Callable, Mapping, Sequence

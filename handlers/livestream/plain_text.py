@@ -1,7 +1,8 @@
 """Text without times: one cue a sentence, with times estimated from how fast people speak. Pure.
 
 Something must say where in the broadcast a claim is, and a list needs an order. So each sentence begins where the one
-before ends, at a usual speaker's pace. That is a guess, and whatever is made of these cues says so: see `Transcript.timed`.
+before ends, at a usual speaker's pace. That is a guess, and whatever is made of these cues says so: see
+`Transcript.timed`.
 """
 
 import re

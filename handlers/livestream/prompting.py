@@ -2,8 +2,8 @@
 
 It decides what is told, and in which order: the fixed part first and a cache point behind it, then what is remembered,
 then the window's cues. Each is a JSON object on a line of its own, so that nothing which somebody said can end the
-line it stands in. The answer is asked for as JSON text and not as a call of a tool: any model can be set, and not all of
-them can be made to call one; the form is checked in either case, and a broken one is asked for again.
+line it stands in. The answer is asked for as JSON text and not as a call of a tool: any model can be set, and not all
+of them can be made to call one; the form is checked in either case, and a broken one is asked for again.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Finds a quote in what was said. Pure.
 
-Case, spaces and punctuation do not count, words do: each must be there, whole, in its order, with none left out. Writing
-without spaces between words is compared character by character. What is found is given back as the transcript has it,
-so that nothing which a model wrote is ever shown as somebody's words.
+Case, spaces and punctuation do not count, words do: each must be there, whole, in its order, with none left out.
+Writing without spaces between words is compared character by character. What is found is given back as the transcript
+has it, so that nothing which a model wrote is ever shown as somebody's words.
 """
 
 import unicodedata

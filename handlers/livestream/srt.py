@@ -1,7 +1,8 @@
 """SubRip: numbered blocks of a line of times and lines of text. Pure.
 
-Nobody wrote it down, so what players take is taken: numbers may be missing, hours too, points stand for commas, and empty
-lines are within a text. What begins like a line of times must be one, though: a wrong time is never read as something said.
+Nobody wrote it down, so what players take is taken: numbers may be missing, hours too, points stand for commas, and
+empty lines are within a text. What begins like a line of times must be one, though: a wrong time is never read as
+something said.
 """
 
 import re

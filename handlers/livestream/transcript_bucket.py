@@ -21,7 +21,10 @@ class TranscriptBucket:
         self._bucket = bucket
 
     def read(self, key: str, version: str) -> bytes | None:
-        """One version of a transcript's object; none where it is not there. One byte more than is taken says too large."""
+        """One version of a transcript's object; none where it is not there.
+
+        Of one that is too large there is one byte more than is taken, which says so.
+        """
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)
         except ClientError as error:

@@ -1,9 +1,9 @@
 """A model for this machine: Bedrock's Converse, answered out of what the prompt holds.
 
 It speaks the protocol that boto3 speaks, REST with JSON, and takes only what Bedrock takes: the request is held to
-botocore's own model of the operation and to the rules that Bedrock has beside it. It counts tokens, those of a kept prefix
-apart. What it says of a transcript is `bedrock_answers`, and how it fails on request `bedrock_faults`. It shares no code
-with who asks it.
+botocore's own model of the operation and to the rules that Bedrock has beside it. It counts tokens, those of a kept
+prefix apart. What it says of a transcript is `bedrock_answers`, and how it fails on request `bedrock_faults`. It
+shares no code with who asks it.
 """
 
 import asyncio

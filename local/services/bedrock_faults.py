@@ -1,7 +1,9 @@
-"""The words at which the local model fails, in its own name or in what was said, so that a transcript drives every failure.
+"""The words at which the local model fails, in its own name or in what was said, so that a transcript drives every
+failure.
 
-`throttled` fails each time, `throttled 2 times` twice for the same cues: the next attempt is answered. It decides which
-word does what; the errors and reasons for stopping are the service's. The first such word counts, the model's before all.
+`throttled` fails each time, `throttled 2 times` twice for the same cues: the next attempt is answered. It decides
+which word does what; the errors and reasons for stopping are the service's. The first such word counts, the model's
+before all.
 """
 
 import json

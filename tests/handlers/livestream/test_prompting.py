@@ -1,4 +1,4 @@
-"""The model is told the fixed part, then what is remembered, then the cues: each on a line that nothing said can leave."""
+"""The model is told the fixed part, then what is remembered, then the cues: each on a line of its own."""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""Windows hold a transcript together: each thing that is said stands whole in one of them, and messages say nothing of it."""
+"""Windows hold a transcript together: each thing that is said stands whole in one of them, and messages say nothing of
+it.
+"""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,6 @@
-"""The local model and boto3: it takes what Bedrock takes, answers out of the prompt, and fails as a transcript tells it."""
+"""The local model and boto3: it takes what Bedrock takes, answers out of the prompt, and fails as a transcript tells
+it.
+"""
 
 import http.client
 import json
@@ -164,7 +166,7 @@ def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
         {"messages": [turn("user", POINT, {"text": "Hi"})]},
         {"messages": [turn("user", {"text": "Hi"}, POINT, POINT)]},
         {"messages": [turn("user", *[{"text": "Hi"}, POINT] * 5)]},
-        {"messages": [turn("user", {"text": "Hi", **POINT})]},
+        {"messages": [turn("user", {"text": "Hi"}, {"text": "Hi", **POINT})]},
         {"messages": [turn("user", {"says": "Hi"})]},
         {"messages": "Hi"},
         {**GOOD, "system": []},
