@@ -17,10 +17,15 @@ class Fields(TypedDict, total=False):
 
     accepted: int
     already_tracked: int
+    bad_clips: int
     bytes_read: int
+    cache_read_tokens: int
+    cache_write_tokens: int
     cause: str
     checked: int
+    claims: int
     claims_released: int
+    clips: int
     code: str
     dropped: int
     dropped_citations: int
@@ -33,8 +38,11 @@ class Fields(TypedDict, total=False):
     first_piece_milliseconds: int
     foreign: int
     ignored: int
+    input_tokens: int
+    invented: int
     key_hash: str
     lost: int
+    malformed: int
     manifest_id: str
     manifests: int
     milliseconds: int
@@ -42,6 +50,7 @@ class Fields(TypedDict, total=False):
     oldest_pending_seconds: int
     orphans: int
     outcome: str
+    output_tokens: int
     partials: int
     pieces: int
     processed: int
@@ -55,6 +64,7 @@ class Fields(TypedDict, total=False):
     session_hash: str
     settled: int
     superseded: int
+    unfounded: int
     unfinished: int
 
 

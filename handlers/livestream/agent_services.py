@@ -1,0 +1,81 @@
+"""What the agent's worker rests on, as it sees it: each is a thin gateway in the cloud and a stand-in in its tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from handlers.livestream.checking import Checked
+from handlers.livestream.model import Reply
+from handlers.livestream.prompting import MemoryEvent, Request
+from handlers.livestream.windows import WindowMessage
+
+
+class WindowFailure(StrEnum):
+    """Why nothing was found in a window."""
+
+    TRANSCRIPT_GONE = "transcript_gone"
+    TRANSCRIPT_UNREADABLE = "transcript_unreadable"
+    OTHER_WINDOWS = "other_windows"
+    """The transcript is cut otherwise now than when the message was written."""
+    UNUSABLE_ANSWER = "unusable_answer"
+    GUARDRAIL = "guardrail"
+    """The guardrail stopped it."""
+    FILTERED = "filtered"
+    """The model's provider stopped it."""
+    TOO_LARGE = "too_large"
+    """The window is more than the model can read."""
+
+
+class Transcripts(Protocol):
+    """Where transcripts are."""
+
+    def read(self, key: str, version: str) -> bytes | None:
+        """One version of a transcript's object; none where it is not there."""
+        ...
+
+
+class Memory(Protocol):
+    """What the agent remembers."""
+
+    def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
+        """The latest events of a session, the oldest of them first; raises ServiceFailed."""
+        ...
+
+    def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
+        """Records the exchange of a window, once however often it is told; raises ServiceFailed."""
+        ...
+
+
+class Model(Protocol):
+    """What answers."""
+
+    def converse(self, request: Request) -> Reply:
+        """Asks once; raises ServiceFailed."""
+        ...
+
+
+class Findings(Protocol):
+    """Where findings are kept. What is there already stays as it is; of an episode that is gone nothing is kept."""
+
+    def done(self, window: WindowMessage) -> bool:
+        """Whether it is recorded what became of this window."""
+        ...
+
+    def found(self, window: WindowMessage, found: Checked) -> None:
+        """Keeps what was found, then that the window is done."""
+        ...
+
+    def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
+        """Keeps that the window is done, and that nothing came of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """All of them."""
+
+    transcripts: Transcripts
+    memory: Memory
+    model: Model
+    findings: Findings

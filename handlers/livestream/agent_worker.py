@@ -1,0 +1,169 @@
+"""The agent: works on one window of a transcript for each message of its queue.
+
+It decides in which order things are done and what a failure means. A window that is done is not done again. What may
+pass by itself is tried again while there is time, then the message goes back to its queue, and in the end to where a
+person sees it. An answer that cannot be used is asked for once more, and then the window is recorded as failed.
+
+The exchange is recorded before the findings are, which also say that the window is done: so none of it is ever left
+out, and what is done twice has the same ids. Nothing of a transcript, a question or an answer is in a log line or an
+exception.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from handlers.common.logging import EventLog, hashed
+from handlers.livestream.agent_faults import ServiceFailed
+from handlers.livestream.agent_services import Services, WindowFailure
+from handlers.livestream.asking import Question, ask
+from handlers.livestream.checking import Checked, checked
+from handlers.livestream.cues import BadTranscript
+from handlers.livestream.findings import About
+from handlers.livestream.model import Usage
+from handlers.livestream.patience import Patience, Timing
+from handlers.livestream.prompting import Asking, told
+from handlers.livestream.transcripts import Transcript, read
+from handlers.livestream.windows import Sizes, Window, WindowMessage, windows
+
+FINISH_SECONDS = 8.0
+"""Kept for recording what was found."""
+
+
+class Outcome(StrEnum):
+    """What became of a message."""
+
+    CHECKED = "checked"
+    FAILED = "failed"
+    ALREADY_DONE = "already_done"
+
+
+class NoMessage(Exception):
+    """Something in the queue that names no window: it belongs where a person sees it."""
+
+
+class AgentWorker:
+    """Works on windows."""
+
+    def __init__(
+        self, services: Services, sizes: Sizes, asking: Asking, log: EventLog, timing: Timing | None = None
+    ) -> None:
+        self._services = services
+        self._sizes = sizes
+        self._asking = asking
+        self._log = log
+        self._timing = timing or Timing()
+
+    def batch(self, event: Mapping[str, Any], remaining_ms: Callable[[], int]) -> dict[str, list[dict[str, str]]]:
+        """What Lambda is told of some messages: which ones go back to the queue."""
+        returned: list[dict[str, str]] = []
+        for record in event["Records"]:
+            try:
+                self.handle(record["body"], remaining_ms())
+            except Exception as error:  # noqa: BLE001 - what it says may hold anything, and the message comes again
+                cause = error.fault.value if isinstance(error, ServiceFailed) else ""
+                self._log.error("window_returned", error_type=type(error).__name__, cause=cause)
+                returned.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": returned}
+
+    def handle(self, body: str, remaining_ms: int) -> Outcome:
+        """One message; raises where it must come again, or is none."""
+        message = _message(body)
+        patience = Patience(self._timing, self._timing.now() + remaining_ms / 1000 - FINISH_SECONDS)
+        if self._services.findings.done(message):
+            self._log.info("window_already_done", session_hash=hashed(message.episode_id))
+            return Outcome.ALREADY_DONE
+        result = self._checked(message, patience)
+        if isinstance(result, WindowFailure):
+            self._services.findings.failed(message, result)
+            self._log.warning("window_failed", session_hash=hashed(message.episode_id), cause=result.value)
+            return Outcome.FAILED
+        self._services.findings.found(message, result)
+        self._log.info(
+            "window_checked",
+            session_hash=hashed(message.episode_id),
+            claims=len(result.claims),
+            clips=len(result.clips),
+            invented=result.invented,
+            unfounded=result.unfounded,
+            bad_clips=result.bad_clips,
+            malformed=result.malformed,
+        )
+        return Outcome.CHECKED
+
+    def _checked(self, message: WindowMessage, patience: Patience) -> Checked | WindowFailure:
+        """What is found in a window, once the exchange is recorded."""
+        cut = self._window(message)
+        if isinstance(cut, WindowFailure):
+            return cut
+        transcript, window = cut
+        memory, window_id = self._services.memory, message.window_id
+        memories = told(patience.call(lambda: memory.recall(message.owner, message.episode_id)), window_id)
+        question = Question(self._asking, window, window_id, message.count, memories)
+        answer = ask(self._services.model, question, patience, partial(self._count, message))
+        if isinstance(answer, WindowFailure):
+            return answer
+        about = About(message.episode_id, message.transcript_key, message.transcript_version)
+        given = [one.event_id for one in memories]
+        found = checked(answer, window, about, self._asking, given, timed=transcript.timed)
+        what = (_heard(message, window), _found(found))
+        patience.call(lambda: memory.record(message.owner, message.episode_id, window_id, *what))
+        return found
+
+    def _window(self, message: WindowMessage) -> tuple[Transcript, Window] | WindowFailure:
+        data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
+        if data is None:
+            return WindowFailure.TRANSCRIPT_GONE
+        try:
+            transcript = read(data)
+        except BadTranscript:
+            return WindowFailure.TRANSCRIPT_UNREADABLE
+        cut = windows(transcript.cues, self._sizes)
+        return (transcript, cut[message.index]) if len(cut) == message.count else WindowFailure.OTHER_WINDOWS
+
+    def _count(self, message: WindowMessage, usage: Usage) -> None:
+        """What an answer cost, whether it can be used or not: a metric is made of this line."""
+        self._log.info(
+            "model_answered",
+            session_hash=hashed(message.episode_id),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+        )
+
+
+def _message(body: str) -> WindowMessage:
+    try:
+        return WindowMessage.model_validate_json(body)
+    except ValidationError:
+        pass
+    raise NoMessage
+
+
+def _heard(message: WindowMessage, window: Window) -> str:
+    """What is remembered of a window's words: those of its core, since what follows is remembered with its own."""
+    said = [one.text if one.speaker is None else f"{one.speaker}: {one.text}" for one in window.cues[: window.core]]
+    return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *said])
+
+
+def _found(found: Checked) -> str:
+    """What is remembered of the findings: what was checked, not what the model said."""
+    claims = [
+        {
+            "claim": one.statement,
+            "quote": one.quote,
+            "startMs": one.start_ms,
+            "verdict": one.verdict.value,
+            "explanation": one.explanation,
+            "sources": one.sources,
+        }
+        for one in found.claims
+    ]
+    clips = [{"clip": one.title, "startMs": one.start_ms, "endMs": one.end_ms} for one in found.clips]
+    lines = [json.dumps(one, ensure_ascii=False) for one in [*claims, *clips]]
+    return "\n".join(lines) or "Nothing to check, and nothing to cut."

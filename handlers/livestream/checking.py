@@ -1,0 +1,124 @@
+"""Holds what the model says of a window to the transcript and to what it was given. Pure.
+
+The model decides what is worth telling; code decides what is true of it:
+- a claim whose quote was not said is dropped, and the words and times of those that stay are the transcript's;
+- a verdict stays only if it rests on a source that the model was given, and a claim is no source of itself; where it
+  does not, nothing is known of the claim, and how sure the model was of it counts for nothing;
+- a clip stays only if it is within the window, begins and ends with a cue, and is neither too short nor too long.
+What is dropped or changed is counted.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from handlers.livestream.cues import cleaned
+from handlers.livestream.findings import About, Claim, Clip, Verdict, merged
+from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
+from handlers.livestream.prompting import Asking, cue_id
+from handlers.livestream.quotes import Found, Said
+from handlers.livestream.windows import Window
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is left of an answer, and how much is not."""
+
+    claims: tuple[Claim, ...] = field(default=(), repr=False)
+    clips: tuple[Clip, ...] = field(default=(), repr=False)
+    invented: int = 0
+    """Claims whose quote was not said."""
+    unfounded: int = 0
+    """Verdicts without a source, which count as unverified."""
+    bad_clips: int = 0
+    malformed: int = 0
+    """Claims and clips that were none."""
+
+
+def checked(
+    answer: Answer,
+    window: Window,
+    about: About,
+    asking: Asking,
+    memories: Collection[str],
+    *,
+    timed: bool,
+) -> Checked:
+    """What can be kept of an answer. `memories` are the ids of what was recalled; `timed` is the transcript's."""
+    said = Said(window.cues)
+    found = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
+    claims = [
+        _claim(claim, place, about, _sources(claim, place, window, memories), timed=timed)
+        for claim, place in found
+        if place is not None
+    ]
+    verdicts = [claim.verdict for claim, place in found if place is not None]
+    clips = _clips(answer.clips, window, about, asking) if timed else ()
+    return Checked(
+        claims=merged(claims),
+        clips=clips,
+        invented=len(found) - len(claims),
+        unfounded=sum(claim.verdict is not said_so for claim, said_so in zip(claims, verdicts, strict=True)),
+        bad_clips=len(answer.clips) - len(clips),
+        malformed=answer.malformed,
+    )
+
+
+def _near(claim: SaidClaim, window: Window) -> int | None:
+    return None if claim.cue is None else claim.cue - window.first
+
+
+def _sources(claim: SaidClaim, place: Found, window: Window, memories: Collection[str]) -> tuple[str, ...]:
+    """Those of a claim's sources that it may have, each once."""
+    cues = {cue_id(window.first + at) for at in range(len(window.cues)) if not place.first <= at <= place.last}
+    given = cues.union(memories)
+    return tuple(dict.fromkeys(source for source in claim.sources if source in given))
+
+
+def _claim(claim: SaidClaim, place: Found, about: About, sources: tuple[str, ...], *, timed: bool) -> Claim:
+    unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
+    return Claim(
+        claim_id=about.id_of("claim", str(place.start_ms), place.words),
+        start_ms=place.start_ms,
+        end_ms=place.end_ms,
+        timed=timed,
+        quote=place.quote,
+        speaker=place.speaker,
+        statement=cleaned(claim.statement),
+        verdict=Verdict.UNVERIFIED if unfounded else claim.verdict,
+        confidence=0.0 if unfounded else claim.confidence,
+        explanation=cleaned(claim.explanation),
+        sources=sources,
+    )
+
+
+def _clips(clips: Iterable[SaidClip], window: Window, about: About, asking: Asking) -> tuple[Clip, ...]:
+    kept: dict[str, Clip] = {}
+    for said in clips:
+        clip = _clip(said, window, about, asking)
+        if clip is not None:
+            kept.setdefault(clip.clip_id, clip)
+    return tuple(sorted(kept.values(), key=lambda one: (one.start_ms, one.clip_id)))
+
+
+def _clip(said: SaidClip, window: Window, about: About, asking: Asking) -> Clip | None:
+    if not window.start_ms <= said.start_ms < said.end_ms <= window.end_ms:
+        return None
+    start_ms, end_ms = _whole_cues(said, window)
+    title = cleaned(said.title)
+    if not title or not asking.clip_min_ms <= end_ms - start_ms <= asking.clip_max_ms:
+        return None
+    return Clip(
+        clip_id=about.id_of("clip", str(start_ms), str(end_ms)),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        title=title,
+        reason=cleaned(said.reason),
+    )
+
+
+def _whole_cues(said: SaidClip, window: Window) -> tuple[int, int]:
+    """The clip's times, moved outwards to where the cues begin and end that it would cut through."""
+    cut: Sequence[tuple[int, int]] = [
+        (cue.start_ms, cue.end_ms) for cue in window.cues if cue.start_ms < said.end_ms and cue.end_ms > said.start_ms
+    ]
+    return min([said.start_ms, *(start for start, _ in cut)]), max([said.end_ms, *(end for _, end in cut)])

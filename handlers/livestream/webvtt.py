@@ -1,0 +1,63 @@
+"""WebVTT: a head, then blocks: cues, comments, styles and regions. Pure.
+
+A cue in which several voices speak becomes one cue a voice, all with its times. Karaoke times, classes and rubies are
+style; a block that is none of these is passed over, as the specification wants it.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+
+from handlers.livestream.cues import BadTranscript, Cue, TranscriptProblem
+from handlers.livestream.srt import LIKE_TIMES, times_of
+
+_HEAD = re.compile(r"WEBVTT(?:[ \t].*)?")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]+([^<>]*)>|</v>")
+_TAG = re.compile(r"<[^<>]*>")
+_OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t].*)?")
+
+
+def is_webvtt(lines: list[str]) -> bool:
+    """Whether the head says so."""
+    return bool(lines) and _HEAD.fullmatch(lines[0]) is not None
+
+
+def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
+    """The cues, as they stand there."""
+    blocks = _blocks(lines)
+    next(blocks, None)  # the head
+    for block in blocks:
+        at = next((at for at, line in enumerate(block[:2]) if "-->" in line), None)
+        if at is None or _OTHER_BLOCK.fullmatch(block[0]):
+            continue
+        if LIKE_TIMES.match(block[at]) is None:
+            raise BadTranscript(TranscriptProblem.BAD_TIMES)
+        start_ms, end_ms = times_of(block[at])
+        for speaker, text in _voices("\n".join(block[at + 1 :])):
+            yield Cue(start_ms, end_ms, text, speaker)
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    block: list[str] = []
+    for line in lines:
+        if line.strip():
+            block.append(line)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
+    """Who says what."""
+    speaker: str | None = None
+    start = 0
+    for tag in _VOICE.finditer(payload):
+        yield speaker, _plain(payload[start : tag.start()])
+        speaker, start = None if tag[1] is None else html.unescape(tag[1]), tag.end()
+    yield speaker, _plain(payload[start:])
+
+
+def _plain(payload: str) -> str:
+    return html.unescape(_TAG.sub("", payload))

@@ -1,0 +1,157 @@
+"""A model for this machine: Bedrock's Converse, answered out of what the prompt holds.
+
+It speaks the protocol that boto3 speaks, REST with JSON, and takes only what Bedrock takes: the request is held to
+botocore's own model of the operation and to the rules that Bedrock has beside it. It counts tokens, those of a kept
+prefix apart. What it says of a transcript is `bedrock_answers`, and how it fails on request `bedrock_faults`. It
+shares no code with who asks it.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from local.services import agentcore_http as wire
+from local.services.bedrock_answers import Prompt, answer, prompt_of
+from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
+from local.services.bedrock_faults import Fault, Script, script_of, spoiled
+from local.services.bedrock_requests import Invalid, converse_request
+
+MAX_TOKENS = 4096
+"""Of an answer, where the request does not say it."""
+BLOCKED = "Sorry, the model cannot answer this question."
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    host: str = "127.0.0.1", port: int = 0, *, now: Callable[[], float] = time.monotonic
+) -> AsyncIterator[int]:
+    """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
+    service = _Service(PrefixCache(now))
+    server = await asyncio.start_server(service.talk, host, port, limit=wire.MAX_HEAD)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in service.tasks:
+            task.cancel()
+        await asyncio.gather(*service.tasks, return_exceptions=True)
+        await server.wait_closed()
+
+
+class _Error(Exception):
+    """An error of Converse."""
+
+    def __init__(self, name: str, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.status = status
+
+
+_RAISED = {
+    Fault.THROTTLED: ("ThrottlingException", HTTPStatus.TOO_MANY_REQUESTS),
+    Fault.UNAVAILABLE: ("ServiceUnavailableException", HTTPStatus.SERVICE_UNAVAILABLE),
+    Fault.LATE: ("ModelTimeoutException", HTTPStatus.REQUEST_TIMEOUT),
+    Fault.DENIED: ("AccessDeniedException", HTTPStatus.FORBIDDEN),
+}
+
+
+@dataclass(frozen=True)
+class _Service:
+    cache: PrefixCache
+    seen: Counter[tuple[Fault, str]] = field(default_factory=Counter)
+    """How often each fault was carried out for a prompt."""
+    tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        task = asyncio.current_task()
+        if task is not None:
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+            try:
+                await self._serve(await wire.request(reader), writer)
+            except wire.Refused as refused:
+                await wire.respond(writer, refused.status, refused.retry_after)
+        writer.close()
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await writer.wait_closed()
+
+    async def _serve(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
+        match request.path.split("/"):
+            case ["", "model", model, "converse"]:
+                if request.method != "POST":
+                    raise wire.Refused(HTTPStatus.METHOD_NOT_ALLOWED)
+            case _:
+                raise wire.Refused(HTTPStatus.NOT_FOUND)
+        try:
+            body = self._converse(unquote(model), request.body)
+        except _Error as error:
+            await _respond(writer, error.status, {"message": str(error)}, error.name)
+        except Invalid as invalid:
+            await _respond(writer, HTTPStatus.BAD_REQUEST, {"message": str(invalid)}, "ValidationException")
+        else:
+            await _respond(writer, HTTPStatus.OK, body)
+
+    def _converse(self, model: str, body: bytes) -> dict[str, Any]:
+        asked = converse_request(model, body)
+        prompt = prompt_of(asked)
+        script = script_of(model, prompt.said)
+        fault = self._due(script, prompt)
+        if fault in _RAISED:
+            name, status = _RAISED[fault]
+            raise _Error(name, status, f"{name}, as the prompt wants it")
+        prefix = self.cache.count(model, asked)
+        if fault is Fault.GUARDED:
+            return _result(BLOCKED, "guardrail_intervened", prefix)
+        text = spoiled(fault, answer(prompt))
+        most = asked.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
+        if fault is Fault.TRUNCATED:
+            most = len(text) // 2
+        if len(text) > most:
+            return _result(text[:most], "max_tokens", prefix)
+        return _result(text, "end_turn", prefix)
+
+    def _due(self, script: Script | None, prompt: Prompt) -> Fault | None:
+        if script is None:
+            return None
+        key = (script.fault, prompt.said)
+        if script.times is not None and self.seen[key] >= script.times:
+            return None
+        self.seen[key] += 1
+        return script.fault
+
+
+def _result(text: str, stop_reason: str, prefix: tuple[int, int, int]) -> dict[str, Any]:
+    read, written, rest = prefix
+    said = tokens(text)
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": stop_reason,
+        "usage": {
+            "inputTokens": rest,
+            "outputTokens": said,
+            "totalTokens": read + written + rest + said,
+            "cacheReadInputTokens": read,
+            "cacheWriteInputTokens": written,
+        },
+        "metrics": {"latencyMs": 1},
+    }
+
+
+async def _respond(writer: asyncio.StreamWriter, status: HTTPStatus, body: dict[str, Any], error: str = "") -> None:
+    data = json.dumps(body).encode()
+    named = f"x-amzn-ErrorType: {error}\r\n" if error else ""
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n{named}"
+        f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n"
+    )
+    writer.write(head.encode() + data)
+    await writer.drain()

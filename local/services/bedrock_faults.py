@@ -1,0 +1,84 @@
+"""The words at which the local model fails, in its own name or in what was said, so that a transcript drives every
+failure.
+
+`throttled` fails each time, `throttled 2 times` twice for the same cues: the next attempt is answered. It decides
+which word does what; the errors and reasons for stopping are the service's. The first such word counts, the model's
+before all.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Fault(StrEnum):
+    """What goes wrong; the value is the word."""
+
+    THROTTLED = "throttled"
+    """ThrottlingException."""
+    UNAVAILABLE = "unavailable"
+    """ServiceUnavailableException."""
+    LATE = "late"
+    """ModelTimeoutException."""
+    DENIED = "denied"
+    """AccessDeniedException."""
+    GUARDED = "guarded"
+    """The guardrail stops the answer."""
+    TRUNCATED = "truncated"
+    """The answer breaks off in its middle, at the limit of its tokens."""
+    MALFORMED = "malformed"
+    """The answer is no JSON."""
+    FENCED = "fenced"
+    """The answer stands in a code fence."""
+    FOREIGN = "foreign"
+    """The answer is about another window."""
+    INVENTED = "invented"
+    """The first claim quotes what nobody said."""
+    SOURCELESS = "sourceless"
+    """Each verdict is certain, and rests on nothing."""
+    OVERCONFIDENT = "overconfident"
+    """The confidence of the first claim is beyond all measure."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is to go wrong, and how often; None is always."""
+
+    fault: Fault
+    times: int | None
+
+
+_SCRIPT = re.compile(rf"\b({'|'.join(Fault)})\b(?: ([0-9]{{1,2}}) times)?")
+_NO_QUOTE = "The moon was bought by a ferry company in a year that nobody remembers."
+
+
+def script_of(model: str, said: str) -> Script | None:
+    """What a model's name or a transcript asks for, if it asks for anything."""
+    found = _SCRIPT.search(model) or _SCRIPT.search(said.lower())
+    if found is None:
+        return None
+    return Script(Fault(found[1]), None if found[2] is None else int(found[2]))
+
+
+def spoiled(fault: Fault | None, answer: dict[str, Any]) -> str:
+    """The answer's text, with what is wrong in it."""
+    claims = answer["claims"]
+    match fault:
+        case Fault.MALFORMED:
+            return "Here is what I found: " + json.dumps(answer)[:-1]
+        case Fault.FENCED:
+            return f"```json\n{json.dumps(answer, indent=1)}\n```"
+        case Fault.FOREIGN:
+            answer["window"] = "another"
+        case Fault.INVENTED if claims:
+            claims[0]["quote"] = _NO_QUOTE
+        case Fault.SOURCELESS:
+            for claim in claims:
+                claim.update(verdict="refuted", confidence=1.0, sources=[])
+        case Fault.OVERCONFIDENT if claims:
+            claims[0]["confidence"] = 11
+        case _:
+            pass
+    return json.dumps(answer)

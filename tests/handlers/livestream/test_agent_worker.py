@@ -1,0 +1,278 @@
+"""The agent works each window through once, however often it is told to, and says nothing of it in a log."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from handlers.livestream.agent_faults import Fault, ServiceFailed
+from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.agent_worker import NoMessage, Outcome
+from handlers.livestream.findings import Verdict
+from handlers.livestream.model_answer import Problem
+from handlers.livestream.prompting import MemoryEvent
+from handlers.livestream.windows import WindowMessage
+from tests.handlers.livestream.booth import (
+    EPISODE,
+    KEY,
+    OWNER,
+    RECALLED,
+    REMAINING_MS,
+    Booth,
+    Oracle,
+    Shelf,
+    bodies,
+    claim,
+    lines,
+    said,
+)
+
+FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[RECALLED.event_id])
+LARGEST = claim("the largest fleet that ever was")
+CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
+
+
+def handled(booth: Booth, body: str | None = None, remaining_ms: int = REMAINING_MS) -> Outcome:
+    return booth.worker().handle(body or bodies()[0], remaining_ms)
+
+
+def failure(booth: Booth) -> WindowFailure | None:
+    (found,) = booth.ledger.ended.values()
+    return found
+
+
+def test_a_window_is_checked_with_what_is_remembered_and_its_findings_are_kept() -> None:
+    booth = Booth(oracle=Oracle([said(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
+    booth.notebook.recalled = [RECALLED]
+    assert handled(booth) is Outcome.CHECKED
+    (found,) = booth.ledger.claims.values()
+    assert (found.quote, found.verdict, found.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
+    (clip,) = booth.ledger.clips.values()
+    assert (clip.start_ms, clip.end_ms) == (0, 12_000)
+    assert failure(booth) is None
+
+
+def test_a_source_that_was_not_recalled_founds_nothing() -> None:
+    booth = Booth(oracle=Oracle([said(FERRIES)]))
+    handled(booth)
+    (found,) = booth.ledger.claims.values()
+    assert found.verdict is Verdict.UNVERIFIED
+
+
+def test_the_exchange_is_recorded_as_it_was_checked() -> None:
+    booth = Booth(oracle=Oracle([said(claim("We ran 600 ferries"), claim("nobody said this"))]))
+    handled(booth)
+    (window_id,) = booth.notebook.recorded
+    actor, session, asked, answered = booth.notebook.recorded[window_id]
+    assert (actor, session) == (OWNER, EPISODE)
+    assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
+    assert "We ran 600 ferries last spring." in asked
+    assert "islands" not in asked, "what follows the core is remembered with its own window"
+    assert json.loads(answered)["verdict"] == "unverified"
+    assert "nobody said this" not in answered
+
+
+def test_a_window_without_findings_is_recorded_too() -> None:
+    booth = Booth()
+    handled(booth)
+    ((*_, answered),) = booth.notebook.recorded.values()
+    assert answered
+
+
+def test_a_window_that_is_done_is_not_done_again() -> None:
+    booth = Booth(oracle=Oracle([said(FERRIES)]))
+    assert [handled(booth), handled(booth)] == [Outcome.CHECKED, Outcome.ALREADY_DONE]
+    assert len(booth.oracle.asked) == 1
+
+
+def test_a_window_that_broke_off_is_done_over_without_doubles() -> None:
+    booth = Booth(oracle=Oracle([said(FERRIES, clips=[CLIP])]))
+    booth.ledger.broken = True
+    with pytest.raises(RuntimeError):
+        handled(booth)
+    booth.ledger.broken = False
+    before = dict(booth.ledger.claims), dict(booth.ledger.clips), dict(booth.notebook.recorded)
+    assert handled(booth) is Outcome.CHECKED
+    assert (booth.ledger.claims, booth.ledger.clips, booth.notebook.recorded) == before
+
+
+def test_a_claim_in_two_overlapping_windows_is_one() -> None:
+    booth = Booth(oracle=Oracle([said(LARGEST)]))
+    booth.shelf = Shelf({(KEY, "v1"): _long()})
+    worker = booth.worker()
+    for body in bodies(count=3):
+        worker.handle(body, REMAINING_MS)
+    cues = [[line["cue"] for line in lines(asked) if "cue" in line] for asked in booth.oracle.asked]
+    assert cues == [[0, 1, 2], [2, 3], [3, 4]]
+    assert len(booth.ledger.claims) == 1
+
+
+def _long() -> bytes:
+    texts = [
+        "We ran 600 ferries last spring.",
+        "Nobody did more.",
+        "It is the largest fleet that ever was.",
+        "So we were told by those who counted the ferries in the harbour.",
+        "Nobody else counted.",
+    ]
+    return "\n".join(
+        f"{at}\n00:00:{at * 10:02},000 --> 00:00:{at * 10 + 9:02},000\n{text}\n" for at, text in enumerate(texts)
+    ).encode()
+
+
+def test_what_this_very_window_gave_before_is_not_remembered_of_it() -> None:
+    booth = Booth()
+    window_id = WindowMessage.model_validate_json(bodies()[0]).window_id
+    booth.notebook.recalled = [MemoryEvent("1#a", "mine", window_id), MemoryEvent("2#b", "other", "w")]
+    handled(booth)
+    assert [line["memory"] for line in lines(booth.oracle.asked[0]) if "memory" in line] == ["2#b"]
+
+
+def text(what: str) -> Callable[[dict[str, Any]], str]:
+    return lambda _: what
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (text(""), Problem.EMPTY),
+        (text("I would rather not, canary."), Problem.NO_JSON),
+        (text("[]"), Problem.NO_OBJECT),
+        (said(FERRIES, window="another"), Problem.OTHER_WINDOW),
+        (said({"quote": "canary"}), Problem.BAD_ITEM),
+        ((said(FERRIES), "max_tokens"), Problem.CUT_OFF),
+        ((text("canary"), "malformed_model_output"), Problem.NO_JSON),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: Problem) -> None:
+    booth = Booth(oracle=Oracle([bad, said(FERRIES)]))
+    assert handled(booth) is Outcome.CHECKED
+    assert len(booth.ledger.claims) == 1
+    repair = booth.oracle.asked[1]["messages"][-1]["content"][-1]["text"]
+    assert problem.value in repair
+    assert "canary" not in repair
+
+    booth = Booth(oracle=Oracle([bad]))
+    assert handled(booth) is Outcome.FAILED
+    assert failure(booth) is WindowFailure.UNUSABLE_ANSWER
+    assert len(booth.oracle.asked) == 2
+    assert not booth.ledger.claims
+    assert not booth.notebook.recorded
+
+
+def test_the_second_time_single_bad_claims_are_passed_over() -> None:
+    booth = Booth(oracle=Oracle([said({"quote": "x"}, FERRIES)]))
+    assert handled(booth) is Outcome.CHECKED
+    assert (len(booth.ledger.claims), len(booth.oracle.asked)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [
+        ("guardrail_intervened", WindowFailure.GUARDRAIL),
+        ("content_filtered", WindowFailure.FILTERED),
+        ("model_context_window_exceeded", WindowFailure.TOO_LARGE),
+    ],
+)
+def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: WindowFailure) -> None:
+    booth = Booth(oracle=Oracle([(said(FERRIES), stop)]))
+    assert handled(booth) is Outcome.FAILED
+    assert failure(booth) is expected
+    assert len(booth.oracle.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ({}, WindowFailure.TRANSCRIPT_GONE),
+        ({(KEY, "v2"): b"Hi there."}, WindowFailure.TRANSCRIPT_GONE),
+        ({(KEY, "v1"): b"\xff\xfe"}, WindowFailure.TRANSCRIPT_UNREADABLE),
+        ({(KEY, "v1"): b"One window only."}, WindowFailure.OTHER_WINDOWS),
+    ],
+)
+def test_a_window_that_is_not_there_is_recorded_as_failed(
+    objects: dict[tuple[str, str], bytes], expected: WindowFailure
+) -> None:
+    booth = Booth(shelf=Shelf(objects))
+    assert handled(booth) is Outcome.FAILED
+    assert failure(booth) is expected
+    assert not booth.oracle.asked
+
+
+def test_throttling_is_waited_out() -> None:
+    booth = Booth(oracle=Oracle([Fault.THROTTLED, Fault.UNAVAILABLE, said(FERRIES)]))
+    booth.notebook.faults = [Fault.THROTTLED]
+    assert handled(booth) is Outcome.CHECKED
+    assert booth.waits == [0.5, 0.5, 1]
+
+
+def test_what_does_not_pass_in_time_goes_back_to_the_queue() -> None:
+    booth = Booth(oracle=Oracle([Fault.THROTTLED]))
+    with pytest.raises(ServiceFailed):
+        handled(booth)
+    assert booth.at <= 1_000 + REMAINING_MS / 1000 - 58, "there was time for an answer after each pause"
+    assert not booth.ledger.ended
+    assert not booth.notebook.recorded
+
+
+def test_with_too_little_time_left_the_model_is_not_asked() -> None:
+    booth = Booth()
+    with pytest.raises(ServiceFailed):
+        handled(booth, remaining_ms=57_000)
+    assert not booth.oracle.asked
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.REJECTED, Fault.MISSING, Fault.UNKNOWN])
+def test_what_never_passes_goes_back_at_once(fault: Fault) -> None:
+    booth = Booth(oracle=Oracle([fault]))
+    with pytest.raises(ServiceFailed):
+        handled(booth)
+    assert (len(booth.oracle.asked), booth.waits, booth.ledger.ended) == (1, [], {})
+
+
+def test_findings_are_not_kept_before_the_exchange_is_recorded() -> None:
+    booth = Booth(oracle=Oracle([said(FERRIES)]))
+    booth.notebook.faults = [None, Fault.REFUSED]
+    with pytest.raises(ServiceFailed):
+        handled(booth)
+    assert not booth.ledger.claims
+
+
+@pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
+def test_what_is_no_message_is_raised_without_what_it_says(body: str) -> None:
+    with pytest.raises(NoMessage) as caught:
+        handled(Booth(), body or " ")
+    assert caught.value.__context__ is None
+    assert "canary" not in str(caught.value)
+
+
+def test_one_message_of_several_goes_back_alone() -> None:
+    booth = Booth(oracle=Oracle([Fault.REFUSED, said(LARGEST)]))
+    records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
+    answer = booth.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
+    assert len(booth.ledger.ended) == 1
+
+
+def test_tokens_of_every_answer_are_logged_and_nothing_that_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    booth = Booth(
+        oracle=Oracle(
+            [text("canary"), said(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}])]
+        )
+    )
+    booth.notebook.recalled = [RECALLED, MemoryEvent("1#c", "canary")]
+    records = [{"messageId": "m", "body": bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
+    booth.worker().batch({"Records": records}, lambda: REMAINING_MS)
+    booth.ledger.broken = True
+    booth.worker().batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answered = [one for one in logged if one["message"] == "model_answered"]
+    assert [(one["input_tokens"], one["output_tokens"], one["cache_read_tokens"]) for one in answered] == [
+        (100, 10, 1_000)
+    ] * 3
+    (checked,) = (one for one in logged if one["message"] == "window_checked")
+    assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
+    assert [one["error_type"] for one in logged if one["message"] == "window_returned"] == ["NoMessage", "RuntimeError"]
+    for secret in ("canary", "ferries", "410", KEY, EPISODE, RECALLED.event_id):
+        assert secret not in json.dumps(logged)

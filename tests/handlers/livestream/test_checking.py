@@ -1,0 +1,186 @@
+"""What a model says of a window is held to what was said and to what it was given."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.livestream.checking import Checked, checked
+from handlers.livestream.cues import Cue
+from handlers.livestream.findings import Verdict
+from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
+from handlers.livestream.windows import Sizes, windows
+from tests.handlers.livestream.windowed import ABOUT, ASKING, CUES, FIRST, MEMORY, WINDOW, answer, claim, clip
+
+
+def check(*items: SaidClaim | SaidClip, timed: bool = True) -> Checked:
+    return checked(answer(*items), WINDOW, ABOUT, ASKING, [MEMORY], timed=timed)
+
+
+def test_a_claim_gets_the_transcripts_own_words_and_times() -> None:
+    (found,) = check(claim("we ran 600 FERRIES, last")).claims
+    assert found.quote == "We ran 600 ferries last"
+    assert (found.start_ms, found.end_ms, found.speaker) == (14_000, 20_000, "Ann")
+    assert (found.verdict, found.confidence, found.sources) == (Verdict.REFUTED, 0.8, (MEMORY,))
+    assert found.timed
+
+
+def test_a_claim_that_nobody_made_is_dropped_and_counted() -> None:
+    found = check(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
+    assert (len(found.claims), found.invented) == (1, 2)
+
+
+def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
+    window = replace(WINDOW, cues=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
+    for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
+        said = answer(claim(cue=cue))
+        (found,) = checked(said, window, ABOUT, ASKING, [], timed=True).claims
+        assert found.start_ms == start_ms
+
+
+def test_an_answer_for_another_window_leaves_nothing() -> None:
+    other, this = windows(
+        (Cue(0, 1, "We ran 600 ferries."), Cue(1, 2, "The report has 410 of them.")), Sizes(10, 1_000, 0)
+    )
+    said = answer(claim("We ran 600 ferries"), clip(0, 1))
+    assert len(checked(said, other, ABOUT, ASKING, [MEMORY], timed=True).claims) == 1
+    found = checked(said, this, ABOUT, ASKING, [MEMORY], timed=True)
+    assert (found.claims, found.clips, found.invented, found.bad_clips) == ((), (), 1, 1)
+
+
+@pytest.mark.parametrize("verdict", ["supported", "refuted", "misleading"])
+@pytest.mark.parametrize(
+    "sources", [[], ["cue-31"], ["cue-29"], ["cue-34"], ["cue-032"], ["http://example.com"], ["0000001731#ab13"], [""]]
+)
+def test_a_verdict_without_a_source_that_was_given_becomes_unverified(verdict: str, sources: list[str]) -> None:
+    found = check(claim(verdict=verdict, sources=sources))
+    (one,) = found.claims
+    assert (one.verdict, one.confidence, one.sources, found.unfounded) == (Verdict.UNVERIFIED, 0.0, (), 1)
+
+
+@pytest.mark.parametrize("source", [MEMORY, "cue-30", "cue-32", "cue-33"])
+def test_memories_and_other_cues_are_sources(source: str) -> None:
+    found = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
+    assert (found.claims[0].verdict, found.claims[0].sources) == (Verdict.MISLEADING, (source,))
+    assert found.unfounded == 0
+
+
+def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
+    found = check(claim(verdict="unverified", sources=[], confidence=0.4))
+    assert (found.claims[0].confidence, found.unfounded) == (0.4, 0)
+
+
+def test_the_same_claim_has_the_same_id_in_each_window_and_however_it_is_written() -> None:
+    later = replace(WINDOW, index=3, first=FIRST + 1, cues=CUES[1:])
+    here = check(claim("We ran 600 ferries")).claims
+    there = checked(answer(claim("we ran 600: ferries")), later, ABOUT, ASKING, [], timed=True).claims
+    assert here[0].claim_id == there[0].claim_id
+    assert here[0].verdict is not there[0].verdict
+
+
+@pytest.mark.parametrize("other", [replace(ABOUT, transcript_version="v2"), replace(ABOUT, episode_id="0" * 26)])
+def test_claims_and_clips_of_other_transcripts_have_other_ids(other: object) -> None:
+    said = answer(claim(), clip(10_000, 20_000))
+    here = checked(said, WINDOW, ABOUT, ASKING, [], timed=True)
+    there = checked(said, WINDOW, other, ASKING, [], timed=True)  # type: ignore[arg-type]
+    assert here.claims[0].claim_id != there.claims[0].claim_id
+    assert here.clips[0].clip_id != there.clips[0].clip_id
+
+
+def test_the_same_claim_twice_is_one() -> None:
+    assert len(check(claim(), claim(statement="Again."), claim("We ran 600 ferries last")).claims) == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (10_000, 20_000, (10_000, 20_000)),
+        (20_000, 40_000, (20_000, 40_000)),
+        (14_500, 19_000, (14_000, 20_000)),
+        (10_000, 20_001, (10_000, 26_000)),
+        (9_999, 20_000, None),
+        (26_000, 40_001, None),
+        (20_000, 20_000, None),
+        (26_000, 20_000, None),
+        (10_000, 14_000, None),
+        (10_000, 30_001, None),
+    ],
+)
+def test_a_clip_is_within_the_window_ends_with_a_cue_and_has_a_clips_length(
+    start: int, end: int, expected: tuple[int, int] | None
+) -> None:
+    found = check(clip(start, end))
+    assert [(one.start_ms, one.end_ms) for one in found.clips] == ([] if expected is None else [expected])
+    assert found.bad_clips == (expected is None)
+
+
+def test_a_clip_without_a_title_is_dropped() -> None:
+    assert check(clip(10_000, 20_000, title=" \n")).bad_clips == 1
+
+
+def test_no_clip_is_cut_by_times_that_are_estimates_and_claims_say_that_theirs_are() -> None:
+    found = check(claim(), clip(10_000, 20_000), timed=False)
+    assert (found.clips, found.bad_clips) == ((), 1)
+    assert not found.claims[0].timed
+
+
+def test_what_the_model_writes_is_made_harmless() -> None:
+    found = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
+    assert (found.claims[0].statement, found.claims[0].explanation, found.clips[0].title) == ("a b", "c d", "e f")
+
+
+def test_nothing_of_what_was_found_is_in_a_representation() -> None:
+    found = check(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
+    assert "canary" not in repr((found, found.claims, found.clips))
+    assert "ferries" not in repr((found, found.claims, found.clips))
+
+
+QUOTES = st.one_of(
+    st.text("weran 60frislptghok.,!", max_size=40),
+    st.sampled_from(["", *(cue.text for cue in CUES), *(word for cue in CUES for word in cue.text.split())]),
+    st.lists(st.sampled_from([word for cue in CUES for word in cue.text.split()]), max_size=6).map(" ".join),
+)
+
+
+@given(
+    st.lists(
+        st.builds(
+            SaidClaim.model_construct,
+            quote=QUOTES,
+            cue=st.none() | st.integers(0, 50),
+            statement=st.text(max_size=5),
+            verdict=st.sampled_from(Verdict),
+            confidence=st.floats(0, 1),
+            explanation=st.just(""),
+            sources=st.lists(st.sampled_from([MEMORY, "cue-30", "cue-31", "cue-99", "x"]), max_size=3),
+        ),
+        max_size=8,
+    ),
+    st.lists(
+        st.builds(
+            SaidClip.model_construct,
+            start_ms=st.integers(0, 50_000),
+            end_ms=st.integers(0, 50_000),
+            title=st.just("t"),
+            reason=st.just(""),
+        ),
+        max_size=5,
+    ),
+)
+def test_whatever_the_model_answers_no_quote_survives_that_was_not_said(
+    claims: list[SaidClaim], clips: list[SaidClip]
+) -> None:
+    found = checked(Answer(tuple(claims), tuple(clips)), WINDOW, ABOUT, ASKING, [MEMORY], timed=True)
+    whole = " ".join(cue.text for cue in CUES)
+    for one in found.claims:
+        assert one.quote in whole
+        assert len(one.quote.split()) > 1
+        assert CUES[0].start_ms <= one.start_ms < one.end_ms <= CUES[-1].end_ms
+        assert one.verdict is Verdict.UNVERIFIED or one.sources
+        assert set(one.sources) <= {MEMORY, "cue-30", "cue-31"}
+    for clip_ in found.clips:
+        assert clip_.start_ms in {cue.start_ms for cue in CUES}
+        assert clip_.end_ms in {cue.end_ms for cue in CUES}
+        assert 5_000 <= clip_.end_ms - clip_.start_ms <= 20_000
+    assert len({one.claim_id for one in found.claims}) == len(found.claims) <= len(claims) - found.invented

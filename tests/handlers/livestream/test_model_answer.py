@@ -1,0 +1,146 @@
+"""An answer has the form that was asked for, or is refused in words that quote nothing of it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.livestream.findings import Verdict
+from handlers.livestream.model_answer import MAX_ANSWER, MAX_CLAIMS, BadAnswer, Problem, parse
+
+CANARY = "canary"
+WINDOW = "4c1f"
+CLAIM = {
+    "quote": "six hundred",
+    "statement": "They ran 600.",
+    "verdict": "refuted",
+    "confidence": 0.8,
+    "sources": ["m"],
+}
+CLIP = {"startMs": 0, "endMs": 9_000, "title": "Ferries", "reason": "It is funny."}
+
+
+def answer(**changed: Any) -> str:
+    return json.dumps({"window": WINDOW, "claims": [CLAIM], "clips": [CLIP], **changed})
+
+
+def problem(text: str, *, patient: bool = False) -> Problem:
+    with pytest.raises(BadAnswer) as caught:
+        parse(text, WINDOW, patient=patient)
+    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+    assert CANARY not in str(caught.value) + caught.value.problem.value
+    return caught.value.problem
+
+
+@pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
+def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
+    found = parse(form.replace("{}", answer()), WINDOW, patient=False)
+    assert (found.claims[0].verdict, found.claims[0].confidence) == (Verdict.REFUTED, 0.8)
+    assert (found.clips[0].start_ms, found.clips[0].end_ms) == (0, 9_000)
+    assert found.malformed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Problem.EMPTY),
+        (" \n", Problem.EMPTY),
+        ("x" * (MAX_ANSWER + 1), Problem.TOO_LONG),
+        (f"Sure! {answer(note=CANARY)}", Problem.NO_JSON),
+        (answer(note=CANARY)[:-1], Problem.NO_JSON),
+        (f"```json\n{answer(note=CANARY)}", Problem.NO_JSON),
+        (f"{answer()}\n{answer(note=CANARY)}", Problem.NO_JSON),
+        (answer(note=float("nan")), Problem.NO_JSON),
+        ("[" * 100_000, Problem.NO_JSON),
+        (f'["{CANARY}"]', Problem.NO_OBJECT),
+        ("null", Problem.NO_OBJECT),
+        (answer(claims={"a": CANARY}), Problem.NO_OBJECT),
+        (json.dumps({"window": WINDOW, "claims": []}), Problem.NO_OBJECT),
+        (answer(window="another"), Problem.OTHER_WINDOW),
+        (answer(window=""), Problem.OTHER_WINDOW),
+        (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), Problem.TOO_MANY),
+        (answer(clips=[CLIP] * 21), Problem.TOO_MANY),
+    ],
+)
+def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: Problem) -> None:
+    assert problem(text) is expected
+    assert problem(text, patient=True) is expected
+
+
+BAD_CLAIMS: list[object] = [
+    None,
+    CANARY,
+    [],
+    {**CLAIM, "quote": ""},
+    {**CLAIM, "quote": CANARY * 200},
+    {**CLAIM, "quote": 7},
+    {**CLAIM, "quote": "half a pair \ud800"},
+    {**CLAIM, "statement": None},
+    {**CLAIM, "verdict": CANARY},
+    {**CLAIM, "verdict": "Refuted"},
+    {**CLAIM, "confidence": 1.01},
+    {**CLAIM, "confidence": -0.1},
+    {**CLAIM, "confidence": "0.5"},
+    {**CLAIM, "confidence": True},
+    {**CLAIM, "cue": -1},
+    {**CLAIM, "cue": 1.5},
+    {**CLAIM, "sources": CANARY},
+    {**CLAIM, "sources": [CANARY * 100]},
+    {**CLAIM, "sources": ["m"] * 21},
+    {key: value for key, value in CLAIM.items() if key != "confidence"},
+]
+BAD_CLIPS: list[object] = [
+    {**CLIP, "startMs": -1},
+    {**CLIP, "startMs": "0"},
+    {**CLIP, "endMs": 1.5},
+    {**CLIP, "title": ""},
+    {**CLIP, "title": CANARY * 50},
+    {"title": CANARY},
+]
+
+
+@pytest.mark.parametrize("bad", BAD_CLAIMS)
+def test_a_claim_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
+    assert problem(answer(claims=[CLAIM, bad])) is Problem.BAD_ITEM
+    found = parse(answer(claims=[bad, CLAIM]), WINDOW, patient=True)
+    assert (len(found.claims), found.malformed) == (1, 1)
+
+
+@pytest.mark.parametrize("bad", BAD_CLIPS)
+def test_a_clip_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
+    assert problem(answer(clips=[CLIP, bad])) is Problem.BAD_ITEM
+    found = parse(answer(clips=[bad, CLIP]), WINDOW, patient=True)
+    assert (len(found.clips), found.malformed) == (1, 1)
+
+
+def test_an_answer_of_nothing_but_bad_claims_is_refused_even_then() -> None:
+    assert problem(answer(claims=[{}], clips=[]), patient=True) is Problem.BAD_ITEM
+    assert parse(answer(claims=[], clips=[]), WINDOW, patient=True).claims == ()
+
+
+def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
+    found = parse(
+        answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]), WINDOW, patient=False
+    )
+    assert CANARY not in repr(found)
+    assert CANARY not in repr(found.claims[0])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*CLAIM, *CLIP]), inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@given(st.text(max_size=60) | st.builds(lambda claims, clips: answer(claims=claims, clips=clips), VALUES, VALUES))
+@example('{"window": "4c1f", "claims": [{"quote": "\\ud800"}], "clips": []}')
+@example('{"window": ' + "9" * 5_000 + "}")
+def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+    for patient in (False, True):
+        try:
+            parse(text, WINDOW, patient=patient)
+        except BadAnswer as bad:
+            assert isinstance(bad.problem, Problem)  # noqa: PT017 - either outcome is right, nothing else is
