@@ -11,7 +11,7 @@ from enum import StrEnum
 import pulumi
 import pulumi_aws as aws
 
-from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from components.blocks.names import InvalidName, Kind, physical_name, stack_part, underscored_name
 from components.settings import Environment, StackSettings
 
 TAG_VALUE = r"[A-Za-z0-9 _.:/=+@-]{0,256}"
@@ -66,7 +66,15 @@ class Context:
     def name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
         """The physical name of something; buckets carry the account, because their names are everybody's."""
         parts = [self.project, stack_part(self.stack), subsystem.value, what]
-        name = physical_name(kind, parts, self.account if kind is Kind.BUCKET else "")
+        return self._given(
+            kind, physical_name(kind, parts, self.account if kind is Kind.BUCKET else ""), subsystem, what
+        )
+
+    def underscored_name(self, kind: Kind, subsystem: Subsystem, what: str) -> str:
+        """The physical name of something whose service takes no hyphen; it has no subsystem in it, being short."""
+        return self._given(kind, underscored_name(kind, [self.project, stack_part(self.stack)], what), subsystem, what)
+
+    def _given(self, kind: Kind, name: str, subsystem: Subsystem, what: str) -> str:
         holder = self._named.setdefault((kind, name), (subsystem.value, what))
         if holder != (subsystem.value, what):
             raise InvalidName(f"two {kind.label}s would be called {name}: {'/'.join(holder)} and {subsystem}/{what}")

@@ -31,6 +31,7 @@ class Kind(Enum):
     GLUE_JOB = ("Glue job", 255)
     IDENTITY_POOL = ("identity pool", 128)
     LAYER = ("layer", 64)
+    MEMORY = ("memory store", 48)
     PARAMETER = ("parameter", 1010)
     QUEUE = ("queue", 80)
     REST_API = ("REST API", 255)
@@ -76,6 +77,19 @@ def physical_name(kind: Kind, parts: Sequence[str], suffix: str = "") -> str:
     if len(body) > room:
         body = f"{body[: room - HASH_LENGTH - 1].rstrip('-')}-{_digest(body)}"
     return f"{body}-{suffix}" if suffix else body
+
+
+def underscored_name(kind: Kind, parts: Sequence[str], last: str) -> str:
+    """The same for services that take no hyphen: `polyphony_<stack>_<last>`.
+
+    Underscores come from us alone, `last` being one word, so that no two things ever share a name.
+    """
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9]*", last):
+        raise InvalidName(
+            f"{last!r} cannot be part of a {kind.label}'s name: begin with a letter, use a-z, A-Z and 0-9"
+        )
+    body = "_".join([*parts, last]).replace("-", "_")
+    return body if len(body) <= kind.limit else f"{body[: kind.limit - HASH_LENGTH - 1].rstrip('_')}_{_digest(body)}"
 
 
 def _digest(text: str) -> str:

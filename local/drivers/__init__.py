@@ -1,6 +1,7 @@
 """How each type of resource is made on the emulator, one file a service."""
 
 from local.drivers import (
+    agentcore,
     apigateway,
     backup,
     cloudwatch,
@@ -25,6 +26,7 @@ from local.drivers import (
 from local.drivers.model import Driver, RecordedOnly
 
 ALL: tuple[tuple[Driver, ...], ...] = (
+    agentcore.DRIVERS,
     apigateway.DRIVERS,
     backup.DRIVERS,
     cloudwatch.DRIVERS,

@@ -6,6 +6,7 @@ Each entry says what is wrong. Whatever is not listed is left to the emulator.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from local.iam.conditions import lowered
 from local.iam.evaluator import Request
@@ -42,6 +43,12 @@ def corrected(
         # The emulator takes a policy variable for its letters, and denies.
         return Request(action, resource)
     return None
+
+
+def memory_resource(path: str, region: str, account: str) -> str | None:
+    """The agent's memory that a request's path names, by id or by ARN: the emulator asks for `*`."""
+    found = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
+    return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{found[1]}" if found else None
 
 
 def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:

@@ -12,6 +12,8 @@ from local.patches import (
     guests,
     integrations,
     media_convert,
+    memories,
+    models,
     object_versions,
     rest_answers,
     transport,
@@ -48,4 +50,6 @@ def install(folder: Path) -> None:
     rest_answers.install()
     versioned_ranges.install()
     object_versions.install()
+    memories.install()
     media_convert.install(roles)
+    models.install(roles)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.config import Config
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
 from ministack.services import eventbridge, iam
 
@@ -43,10 +42,7 @@ class Account:
 
     def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Whether a caller may not do something: judged from his role's own policies; the account's owner may."""
-        caller = reached(iam_evaluator, "resolve_caller_identity")(access_key)
-        if caller is None or ":assumed-role/" not in caller["userArn"]:
-            return caller is None or not caller["userArn"].endswith(":root")
-        return not self._roles.may(caller["userArn"].split("/")[1], action, resource, context)
+        return self._roles.denied(access_key, action, resource, context)
 
     def assumable(self, role_arn: str) -> bool:
         """Whether there is such a role, and it trusts MediaConvert."""

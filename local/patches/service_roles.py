@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch_logs, iam, lambda_svc
 
@@ -54,6 +55,13 @@ class ServiceRoles:
         verdict = judge(documents(role), Request(action, resource, context or {})).verdict
         self._recorder.record(Decision(role, action, resource, verdict, "service"))
         return verdict.value == "allow"
+
+    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:
+        """Whether the caller of a service of ours may not do something; the account's owner may."""
+        caller = reached(iam_evaluator, "resolve_caller_identity")(access_key)
+        if caller is None or ":assumed-role/" not in caller["userArn"]:
+            return caller is None or not caller["userArn"].endswith(":root")
+        return not self.may(caller["userArn"].split("/")[1], action, resource, context)
 
 
 def documents(role: str) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ class Request:
     method: str
     path: str
     body: bytes
+    authorization: str = ""
+    """By what it is signed."""
 
 
 async def request(reader: asyncio.StreamReader) -> Request:
@@ -49,7 +51,7 @@ async def request(reader: asyncio.StreamReader) -> Request:
         raise Refused(HTTPStatus.REQUEST_TIMEOUT) from None
     match line.split(" "):
         case [method, target, "HTTP/1.1"]:
-            return Request(method, target.partition("?")[0], body)
+            return Request(method, target.partition("?")[0], body, headers.get("authorization", ""))
         case _:
             raise Refused(HTTPStatus.BAD_REQUEST)
 

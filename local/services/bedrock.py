@@ -3,21 +3,23 @@
 It speaks the protocol that boto3 speaks, REST with JSON, and takes only what Bedrock takes: the request is held to
 botocore's own model of the operation and to the rules that Bedrock has beside it. It counts tokens, those of a kept
 prefix apart. What it says of a transcript is `bedrock_answers`, and how it fails on request `bedrock_faults`. It
-shares no code with who asks it.
+shares no code with who asks it. Whom it answers is for its starter to say.
 """
 
 import asyncio
 import contextlib
 import json
+import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
 from local.services import agentcore_http as wire
+from local.services.bedrock_access import Wish, guardrail_wish, model_wishes
 from local.services.bedrock_answers import Prompt, answer, prompt_of
 from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
 from local.services.bedrock_faults import Fault, Script, script_of, spoiled
@@ -26,14 +28,24 @@ from local.services.bedrock_requests import Invalid, converse_request
 MAX_TOKENS = 4096
 """Of an answer, where the request does not say it."""
 BLOCKED = "Sorry, the model cannot answer this question."
+Denied = Callable[[str, str, str, Mapping[str, str]], bool]
+"""Whether a caller, by access key, may not do an action on a resource in a context."""
+_CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
 @contextlib.asynccontextmanager
 async def serve(
-    host: str = "127.0.0.1", port: int = 0, *, now: Callable[[], float] = time.monotonic
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    denied: Denied | None = None,
 ) -> AsyncIterator[int]:
-    """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
-    service = _Service(PrefixCache(now))
+    """Serves while the block lasts, and gives the port: a free one, unless one is asked for.
+
+    Without `denied` it answers everybody.
+    """
+    service = _Service(PrefixCache(now), denied)
     server = await asyncio.start_server(service.talk, host, port, limit=wire.MAX_HEAD)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -65,6 +77,7 @@ _RAISED = {
 @dataclass(frozen=True)
 class _Service:
     cache: PrefixCache
+    denied: Denied | None = None
     seen: Counter[tuple[Fault, str]] = field(default_factory=Counter)
     """How often each fault was carried out for a prompt."""
     tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
@@ -92,7 +105,7 @@ class _Service:
             case _:
                 raise wire.Refused(HTTPStatus.NOT_FOUND)
         try:
-            body = self._converse(unquote(model), request.body)
+            body = self._converse(unquote(model), request.body, request.authorization)
         except _Error as error:
             await _respond(writer, error.status, {"message": str(error)}, error.name)
         except Invalid as invalid:
@@ -100,8 +113,10 @@ class _Service:
         else:
             await _respond(writer, HTTPStatus.OK, body)
 
-    def _converse(self, model: str, body: bytes) -> dict[str, Any]:
+    def _converse(self, model: str, body: bytes, authorization: str) -> dict[str, Any]:
+        self._check(authorization, model_wishes(model))
         asked = converse_request(model, body)
+        self._check(authorization, guardrail_wish(asked))
         prompt = prompt_of(asked)
         script = script_of(model, prompt.said)
         fault = self._due(script, prompt)
@@ -118,6 +133,18 @@ class _Service:
         if len(text) > most:
             return _result(text[:most], "max_tokens", prefix)
         return _result(text, "end_turn", prefix)
+
+    def _check(self, authorization: str, wishes: Iterable[Wish]) -> None:
+        """Raises what Bedrock answers to whoever may not; that a signature fits is not looked at."""
+        if self.denied is None:
+            return
+        caller = _CALLER.search(authorization)
+        if caller is None:
+            raise _Error("MissingAuthenticationTokenException", HTTPStatus.FORBIDDEN, "Missing Authentication Token")
+        for one in wishes:
+            if self.denied(caller[1], one.action, one.resource, one.context):
+                told = f"User is not authorized to perform: {one.action} on resource: {one.resource}"
+                raise _Error("AccessDeniedException", HTTPStatus.FORBIDDEN, told)
 
     def _due(self, script: Script | None, prompt: Prompt) -> Fault | None:
         if script is None:

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.unit
 REACHED = {
     "ministack.app.pin_request_origin": "loopback no longer counts as TLS: every bucket and queue refuses its callers",
     "ministack.app.pin_signed_body": "no request body for IAM: namespaces and leading keys are judged without it",
+    "ministack.core.iam_actions._BOTOCORE_SERVICE_MAP": "agents' memories are open to everybody",
+    "ministack.core.iam_actions.extract_resource_arn": "whoever may use one agent's memory may use none",
     "ministack.core.iam_evaluator._request_origin": "what the emulator does by itself is refused as plain HTTP",
     "ministack.core.iam_evaluator.enforce": "IAM decisions are not recorded, and the known false ones stand",
     "ministack.core.iam_evaluator.resolve_principal": "the keys that describe a caller are not known",
