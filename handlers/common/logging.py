@@ -66,6 +66,7 @@ class Fields(TypedDict, total=False):
     superseded: int
     unfounded: int
     unfinished: int
+    windows: int
 
 
 ALLOWED = frozenset(Fields.__annotations__)

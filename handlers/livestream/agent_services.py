@@ -56,10 +56,13 @@ class Model(Protocol):
 
 
 class Findings(Protocol):
-    """Where findings are kept. What is there already stays as it is; of an episode that is gone nothing is kept."""
+    """Where findings are kept. What is there already stays as it is.
+
+    Of an episode that is gone, or waits for another upload by now, nothing is kept.
+    """
 
     def done(self, window: WindowMessage) -> bool:
-        """Whether it is recorded what became of this window."""
+        """Whether it is recorded what became of this window, or nothing would be kept of it."""
         ...
 
     def found(self, window: WindowMessage, found: Checked) -> None:

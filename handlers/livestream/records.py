@@ -14,6 +14,7 @@ from handlers.livestream.tracks import Track, TrackKind, status
 Key = dict[str, str]
 SCHEMA_VERSION = 1
 EPISODE = "EPISODE"
+WINDOW = "WINDOW#"
 ID_LENGTH = 26
 
 
@@ -37,6 +38,12 @@ def episode_key(owner: str, episode_id: str) -> Key:
 def found_key(owner: str, episode_id: str, kind: Found, start_ms: int, name: str) -> Key:
     """Where a claim or a clip is."""
     return {"pk": partition(owner, episode_id), "sk": f"{kind}{start_ms:010d}#{name}"}
+
+
+def window_key(owner: str, episode_id: str, transcript_key: str, version: str, index: int) -> Key:
+    """Where it stands what became of a window of one version of a transcript; in the order of the windows."""
+    transcript = hashlib.sha256(f"{transcript_key}\n{version}".encode()).hexdigest()[:32]
+    return {"pk": partition(owner, episode_id), "sk": f"{WINDOW}{transcript}#{index:05d}"}
 
 
 def listed(owner: str, created_at: str, episode_id: str) -> Key:

@@ -6,40 +6,39 @@ word that an upload is complete; and what MediaConvert says of a job of ours. A 
 others are on the same bus, and are nobody's failure.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from handlers.common import ulid, users
+from handlers.common import ulid
 from handlers.common.messages import Message
-from handlers.common.s3_events import UNVERSIONED, NotAnEvent
+from handlers.common.s3_events import NotAnEvent
+from handlers.livestream.object_events import (
+    EPISODE,
+    OWNER,
+    VERSION,
+    Parsed,
+    UploadKey,
+    created,
+    envelope,
+    lacking,
+    upload_key,
+)
 
 PREFIX = "videos/"
 CHUNKS_PREFIX = "chunks/"
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Suffixes, in lower case, of what MediaConvert reads."""
-EVERYBODY = "everybody"
-OWNER = rf"(?:{users.PATTERN}|{EVERYBODY})"
-EPISODE = r"[0-9A-Z]{26}"
-VERSION = r"[A-Za-z0-9._-]{1,1024}"
-_KEY = re.compile(rf"{PREFIX}({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
 _PLAYLIST = re.compile(
     rf"s3://([a-z0-9.-]+)/({CHUNKS_PREFIX}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
 )
 
 
 @dataclass(frozen=True)
-class VideoKey:
+class VideoKey(UploadKey):
     """What a video's key says."""
-
-    owner: str
-    episode_id: str
-    upload_id: str
-    suffix: str
-    """In lower case; empty where there is none."""
 
     @property
     def supported(self) -> bool:
@@ -99,27 +98,6 @@ class JobChanged:
 VideoEvent = ObjectCreated | UploadCompleted | JobChanged
 
 
-class _Parsed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class _Envelope(_Parsed):
-    source: str
-    detail_type: Annotated[str, Field(validation_alias="detail-type")]
-    detail: dict[str, Any]
-
-
-class _Created(_Parsed):
-    """S3's detail. How the object was created is not asked: whatever way, it is there."""
-
-    bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
-    key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]
-    size: Annotated[int, Field(validation_alias=AliasPath("object", "size"), ge=0)]
-    version_id: Annotated[str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION}$")] = (
-        UNVERSIONED
-    )
-
-
 class CompletedDetail(Message):
     """The detail of `Video Upload Completed`."""
 
@@ -155,16 +133,16 @@ class JobMetadata(Message):
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
 
 
-class _OutputDetail(_Parsed):
+class _OutputDetail(Parsed):
     playlists: Annotated[list[str], Field(validation_alias="outputFilePaths", min_length=1)]
     duration_ms: Annotated[int, Field(validation_alias="durationInMs", ge=0)]
 
 
-class _Group(_Parsed):
+class _Group(Parsed):
     outputs: Annotated[list[_OutputDetail], Field(validation_alias="outputDetails", min_length=1)]
 
 
-class _Changed(_Parsed):
+class _Changed(Parsed):
     status: str
     error_code: Annotated[int | None, Field(validation_alias="errorCode")] = None
     groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
@@ -175,37 +153,28 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
 
     Raises NotAnEvent where it should say something and does not.
     """
+    event = envelope(body)
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or a thousand lists in each other
-        raise NotAnEvent("the message is not JSON") from None
-    try:
-        envelope = _Envelope.model_validate(found)
-        match envelope.source, envelope.detail_type:
+        match event.source, event.detail_type:
             case "aws.s3", "Object Created":
-                return _created(envelope.detail, bucket)
+                return _created(event.detail, bucket)
             case "polyphony.livestream", "Video Upload Completed":
-                return _completed(envelope.detail)
+                return _completed(event.detail)
             case "aws.mediaconvert", "MediaConvert Job State Change":
-                return _changed(envelope.detail, bucket)
+                return _changed(event.detail, bucket)
     except ValidationError as error:
-        raise NotAnEvent(f"the event lacks {error.errors()[0]['loc']}") from None
+        raise lacking(error) from None
     raise NotAnEvent("nobody asked for events of this kind")
 
 
 def video_key(key: str) -> VideoKey | None:
     """What a key says; none where it is not of a video's form."""
-    match = _KEY.fullmatch(key)
-    if match is None:
-        return None
-    owner, episode_id, upload_id, suffix = match.groups(default="")
-    return VideoKey(owner, episode_id, upload_id, suffix.lower())
+    found = upload_key(PREFIX, key)
+    return None if found is None else VideoKey(**vars(found))
 
 
 def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
-    one = _Created.model_validate(detail)
-    if one.bucket != bucket:
-        raise NotAnEvent("the object is in another bucket")
+    one = created(detail, bucket)
     named = video_key(one.key)
     return None if named is None else ObjectCreated(Video(one.key, one.version_id, one.size, named))
 

@@ -18,10 +18,11 @@ from handlers.common.clients import CONFIG
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
 from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.event_batches import BatchFailures
 from handlers.livestream.tracks import Step, TrackKind
 from handlers.livestream.video_environment import VideoEnvironment
 from handlers.livestream.video_gateways import Bus, Jobs, Playlists
-from handlers.livestream.video_processing import BatchFailures, VideoProcessing
+from handlers.livestream.video_processing import VideoProcessing
 from handlers.livestream.video_tracks import Tracks, VideoMoved
 
 

@@ -5,20 +5,17 @@ track says yes to a repeat too, as long as nothing further has happened. So what
 is done is not. The one exception costs money but changes nothing: a job that was made although nobody could note it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from handlers.common.logging import EventLog, hashed
-from handlers.common.s3_events import NotAnEvent
 from handlers.livestream import chunking
+from handlers.livestream.event_batches import BatchFailures, acted_on
 from handlers.livestream.tracks import TrackReason, TrackState
 from handlers.livestream.video_events import JobChanged, ObjectCreated, Output, UploadCompleted, VideoEvent, parsed
 from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists
 from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved
-
-BatchFailures = dict[str, list[dict[str, str]]]
 
 
 class Outcome(StrEnum):
@@ -63,20 +60,10 @@ class VideoProcessing:
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        failed: list[str] = []
-        outcomes: Counter[Outcome] = Counter()
-        for message in messages:
-            try:
-                outcomes[self.act(parsed(message["body"], self._bucket))] += 1
-            except NotAnEvent:
-                # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
-                self._log.warning("message_refused", code="NOT_A_VIDEO_EVENT")
-                failed.append(message["messageId"])
-            except Exception as error:  # noqa: BLE001 - its message alone goes back; the batch's others must not repeat
-                self._log.error("message_failed", error_type=type(error).__name__)
-                failed.append(message["messageId"])
-        self._log.info("video_batch", records=len(messages), ignored=outcomes[Outcome.IGNORED], failed=len(failed))
-        return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+        return acted_on(messages, self._act, self._log, about="video")
+
+    def _act(self, body: str) -> Outcome:
+        return self.act(parsed(body, self._bucket))
 
     def act(self, event: VideoEvent | None) -> Outcome:
         """Does what an event asks for."""

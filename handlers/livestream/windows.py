@@ -48,6 +48,11 @@ class WindowMessage(Message):
         natural = "\n".join([self.transcript_key, self.transcript_version, str(self.index)])
         return hashlib.sha256(natural.encode()).hexdigest()[:32]
 
+    @property
+    def upload_id(self) -> str:
+        """The upload that the transcript came with: its object is named after it."""
+        return self.transcript_key.rpartition("/")[2].partition(".")[0]
+
 
 @dataclass(frozen=True)
 class Sizes:

@@ -1,0 +1,78 @@
+"""The agent's function, fed by the queue of windows."""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from handlers.common.clients import CONFIG
+from handlers.common.logging import EventLog
+from handlers.livestream import model
+from handlers.livestream.agent_environment import AgentEnvironment
+from handlers.livestream.agent_services import Services
+from handlers.livestream.agent_worker import AgentWorker
+from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.memory import AgentMemory
+from handlers.livestream.model import BedrockModel
+from handlers.livestream.prompting import Asking, Guardrail
+from handlers.livestream.transcript_bucket import TranscriptBucket
+
+MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""The worker asks again itself, as long as there is time."""
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Until the call is cut off."""
+        ...
+
+
+def worker(environment: AgentEnvironment) -> AgentWorker:
+    """On clients of this container's."""
+    # boto3 has types for these two, but the project does not install them for three calls.
+    memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
+    bedrock: Any = boto3.client("bedrock-runtime", config=model.CONFIG)
+    services = Services(
+        transcripts=TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        memory=AgentMemory(memory, environment.memory_id, _now),
+        model=BedrockModel(bedrock, environment.model_id),
+        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, _now),
+    )
+    return AgentWorker(services, environment.sizes, asking(environment), EventLog(environment.log_level))
+
+
+def asking(environment: AgentEnvironment) -> Asking:
+    """How the model is asked."""
+    identifier, version = environment.guardrail_id, environment.guardrail_version
+    return Asking(
+        max_tokens=environment.max_output_tokens,
+        clip_min_ms=environment.clip_min_seconds * 1000,
+        clip_max_ms=environment.clip_max_seconds * 1000,
+        temperature=environment.temperature,
+        guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def _worker() -> AgentWorker:
+    """Made once a container."""
+    return worker(AgentEnvironment.read())
+
+
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
+    """The entry point of the function."""
+    return _worker().batch(event, context.get_remaining_time_in_millis)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _worker()  # while the container starts, which is faster and comes before anybody waits

@@ -1,0 +1,157 @@
+"""Findings in livestream's table, and what became of each window of a transcript.
+
+What is there first stays, so that whatever is told twice is kept once. A window is done when its findings are there;
+the transcript is, when all of its windows are. Who writes the last of them moves the track, and so does who hears of a
+window that is done already: whoever was to move it may have stopped in between.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from handlers.common.messages import Message
+from handlers.common.moments import timestamp
+from handlers.common.versioned import texts
+from handlers.livestream import findings, models
+from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.checking import Checked
+from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
+from handlers.livestream.items import stored
+from handlers.livestream.records import SCHEMA_VERSION, Found, Key, found_key, window_key
+from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.windows import WindowMessage
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+FOUND = "found"
+"""The outcome of a window that something came of, be it no finding at all; of any other it is why not."""
+LONGEST = 2_000
+"""Characters that the API shows of a text."""
+CONFIDENCE_DIGITS = 4
+"""A table takes no number as small as a model may write."""
+
+
+class FindingsTable:
+    """Keeps findings; see `Findings`."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._name = table_name
+        self._clock = clock
+        self._episodes = EpisodeTable(client, table_name)
+
+    def done(self, window: WindowMessage) -> bool:
+        """Whether it is recorded what became of a window, or nothing would be kept of it."""
+        key = texts(_key(window, window.index))
+        if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
+            self._complete(window)
+            return True
+        return not self._awaited(window)
+
+    def found(self, window: WindowMessage, found: Checked) -> None:
+        """Keeps what was found, then that the window is done."""
+        if not self._awaited(window):
+            return
+        owner, episode_id = window.owner, window.episode_id
+        for claim in found.claims:
+            self._put(found_key(owner, episode_id, Found.CLAIM, claim.start_ms, claim.claim_id), _claim(claim))
+        for clip in found.clips:
+            self._put(found_key(owner, episode_id, Found.CLIP, clip.start_ms, clip.clip_id), _clip(clip))
+        self._end(window, FOUND)
+
+    def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
+        """Keeps that a window is done, and that nothing came of it."""
+        if self._awaited(window):
+            self._end(window, failure.value)
+
+    def _awaited(self, window: WindowMessage) -> bool:
+        """Whether the episode is there, and the transcript still its own: one asked for anew takes its place."""
+        try:
+            upload = self._episodes.get(window.owner, window.episode_id).transcript.upload
+        except EpisodeMissing:
+            return False
+        return upload is not None and upload.upload_id == window.upload_id
+
+    def _end(self, window: WindowMessage, outcome: str) -> None:
+        self._put(_key(window, window.index), _Ended(outcome=outcome))
+        self._complete(window)
+
+    def _put(self, key: Key, values: Message) -> None:
+        content = values.model_dump(mode="json", by_alias=True)
+        try:
+            self._client.put_item(
+                TableName=self._name,
+                Item=stored({**key, "schemaVersion": SCHEMA_VERSION, **content}),
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return  # what is there first stays
+
+    def _complete(self, window: WindowMessage) -> None:
+        """Moves the track to its end, if this was the last window."""
+        outcomes = list(self._outcomes(window))
+        if len(outcomes) < window.count:
+            return
+        failed = sum(one != FOUND for one in outcomes)
+        nothing = failed == window.count
+        step = Step(
+            window.upload_id,
+            TrackState.FAILED if nothing else TrackState.ANALYZED,
+            timestamp(self._clock()),
+            TrackReason.ANALYSIS_FAILED if nothing else None,
+            {"windows": window.count, "failedWindows": failed},
+        )
+        self._episodes.advance(window.owner, window.episode_id, TrackKind.TRANSCRIPT, step)
+
+    def _outcomes(self, window: WindowMessage) -> Iterator[str]:
+        """Of those windows of the transcript that are done."""
+        first, last = _key(window, 0), _key(window, window.count - 1)
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :place AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=texts({":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            ProjectionExpression="outcome",
+            ConsistentRead=True,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield item["outcome"]["S"]
+
+
+class _Ended(Message):
+    """What became of a window."""
+
+    outcome: str
+
+
+def _key(window: WindowMessage, index: int) -> Key:
+    return window_key(window.owner, window.episode_id, window.transcript_key, window.transcript_version, index)
+
+
+def _claim(claim: findings.Claim) -> models.Claim:
+    """A claim as the API shows it: by the API's own model, so that nothing is kept which no list could show."""
+    quote = claim.quote[:LONGEST]
+    return models.Claim(
+        claim_id=claim.claim_id,
+        start_ms=claim.start_ms,
+        end_ms=claim.end_ms,
+        quote=quote,
+        # Of a statement of nothing but control characters nothing is left.
+        text=claim.statement[:LONGEST] or quote,
+        speaker=claim.speaker,
+        verdict=models.Verdict(claim.verdict.value),
+        confidence=round(claim.confidence, CONFIDENCE_DIGITS),
+        explanation=claim.explanation[:LONGEST] or None,
+        sources=claim.sources,
+    )
+
+
+def _clip(clip: findings.Clip) -> models.Clip:
+    return models.Clip(
+        clip_id=clip.clip_id,
+        start_ms=clip.start_ms,
+        end_ms=clip.end_ms,
+        title=clip.title[:LONGEST],
+        reason=clip.reason[:LONGEST] or None,
+    )

@@ -1,0 +1,34 @@
+"""Events about transcripts, parsed into what they say. Pure.
+
+One kind matters: an object that was created below `transcripts/`, by whatever request of S3's. What it is written in
+decides nobody by its name, so every suffix is taken.
+"""
+
+from dataclasses import dataclass
+
+from handlers.common.s3_events import NotAnEvent
+from handlers.livestream.event_names import OBJECT_CREATED
+from handlers.livestream.object_events import UploadKey, created, envelope, upload_key
+from handlers.livestream.windows import TRANSCRIPTS
+
+
+@dataclass(frozen=True)
+class TranscriptUploaded:
+    """One version of an uploaded transcript."""
+
+    key: str
+    version_id: str
+    named: UploadKey
+
+
+def parsed(body: str, bucket: str) -> TranscriptUploaded | None:
+    """The transcript in our bucket that an event tells of; none where it tells of another object.
+
+    Raises NotAnEvent where it should say something and does not.
+    """
+    event = envelope(body)
+    if (event.source, event.detail_type) != ("aws.s3", OBJECT_CREATED):
+        raise NotAnEvent("nobody asked for events of this kind")
+    one = created(event.detail, bucket)
+    named = upload_key(TRANSCRIPTS, one.key)
+    return None if named is None else TranscriptUploaded(one.key, one.version_id, named)

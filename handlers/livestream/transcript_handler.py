@@ -1,0 +1,50 @@
+"""The function behind the rule for transcripts, fed by a queue.
+
+A queue for the reasons that videos have one: an event is delivered as often as its settings say, without the others of
+its batch, and what still fails is parked where one command sends it back.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+
+from handlers.common.clients import CONFIG
+from handlers.common.logging import EventLog
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.event_batches import BatchFailures
+from handlers.livestream.transcript_bucket import TranscriptBucket
+from handlers.livestream.transcript_environment import TranscriptEnvironment
+from handlers.livestream.transcript_starting import TranscriptStarting
+from handlers.livestream.window_queue import WindowQueue
+
+
+def starting(environment: TranscriptEnvironment) -> TranscriptStarting:
+    """On clients of this container's."""
+    return TranscriptStarting(
+        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+        TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
+        bucket=environment.bucket_name,
+        sizes=environment.sizes,
+        clock=lambda: datetime.now(UTC),
+        log=EventLog(environment.log_level),
+    )
+
+
+@cache
+def _starting() -> TranscriptStarting:
+    """Made once a container."""
+    return starting(TranscriptEnvironment.read())
+
+
+def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
+    """The entry point of the function."""
+    return _starting().handle(event["Records"])
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _starting()  # while the container starts, which is faster and comes before anybody waits

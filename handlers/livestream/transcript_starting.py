@@ -1,0 +1,112 @@
+"""Takes a transcript from its upload to the agent's queue, window by window.
+
+The track says whether there is anything to do: it says yes to a repeat too, until all windows are queued. So what stops
+halfway is done again. A window that is queued twice is worked on once: the agent's worker sees to that.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from handlers.common.logging import EventLog, hashed
+from handlers.common.moments import timestamp
+from handlers.livestream.agent_services import Transcripts
+from handlers.livestream.cues import BadTranscript, TranscriptProblem
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.event_batches import BatchFailures, acted_on
+from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.transcript_events import TranscriptUploaded, parsed
+from handlers.livestream.transcripts import read
+from handlers.livestream.window_queue import WindowQueue
+from handlers.livestream.windows import Sizes, messages, windows
+
+REASONS = {
+    TranscriptProblem.EMPTY: TrackReason.EMPTY,
+    TranscriptProblem.TOO_LARGE: TrackReason.TOO_LARGE,
+    TranscriptProblem.TOO_MANY_CUES: TrackReason.TOO_LARGE,
+}
+"""What a track says of a transcript that is not taken; of any other that it is unreadable."""
+
+
+class Outcome(StrEnum):
+    """What an event came to."""
+
+    QUEUED = "queued"
+    BAD = "bad"
+    """It is no transcript that is taken."""
+    UNCHANGED = "unchanged"
+    """The track is further on, about another upload, or not there."""
+    GONE = "gone"
+    """The object is there no more."""
+    IGNORED = "ignored"
+    """The event is not about a transcript of ours."""
+
+
+class TranscriptStarting:
+    """Acts on events, one by one or as queue messages bring them."""
+
+    def __init__(
+        self,
+        table: EpisodeTable,
+        transcripts: Transcripts,
+        queue: WindowQueue,
+        *,
+        bucket: str,
+        sizes: Sizes,
+        clock: Callable[[], datetime],
+        log: EventLog,
+    ) -> None:
+        self._table = table
+        self._transcripts = transcripts
+        self._queue = queue
+        self._bucket = bucket
+        self._sizes = sizes
+        self._clock = clock
+        self._log = log
+
+    def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
+        """One batch; the answer names the messages to deliver again."""
+        return acted_on(records, self._act, self._log, about="transcript")
+
+    def act(self, event: TranscriptUploaded | None) -> Outcome:
+        """Does what an event asks for."""
+        if event is None:
+            return Outcome.IGNORED
+        outcome = self._started(event)
+        self._log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
+        return outcome
+
+    def _act(self, body: str) -> Outcome:
+        return self.act(parsed(body, self._bucket))
+
+    def _started(self, event: TranscriptUploaded) -> Outcome:
+        about: dict[str, object] = {"versionId": event.version_id}
+        if not self._moved(event, TrackState.UPLOADED, about):
+            return Outcome.UNCHANGED
+        data = self._transcripts.read(event.key, event.version_id)
+        if data is None:
+            return Outcome.GONE
+        try:
+            transcript = read(data)
+        except BadTranscript as bad:
+            self._log.warning("transcript_refused", cause=bad.problem)
+            self._moved(event, TrackState.FAILED, about, REASONS.get(bad.problem, TrackReason.UNREADABLE))
+            return Outcome.BAD
+        count = len(windows(transcript.cues, self._sizes))
+        named = event.named
+        self._queue.send(messages(named.owner, named.episode_id, event.key, event.version_id, count))
+        self._moved(event, TrackState.ANALYZING, {**about, "windows": count})
+        self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
+        return Outcome.QUEUED
+
+    def _moved(
+        self,
+        event: TranscriptUploaded,
+        state: TrackState,
+        facts: Mapping[str, object],
+        reason: TrackReason | None = None,
+    ) -> bool:
+        named = event.named
+        step = Step(named.upload_id, state, timestamp(self._clock()), reason, facts)
+        return self._table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)

@@ -1,0 +1,31 @@
+"""How transcripts are cut, and where they are: what whoever cuts them and whoever reads the pieces must agree on."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from handlers.common.environment import HandlerEnvironment
+from handlers.livestream.windows import Sizes
+
+
+class WindowEnvironment(HandlerEnvironment):
+    """Base of the environments of both."""
+
+    table_name: str
+    bucket_name: str
+    window_characters: Annotated[int, Field(ge=500, le=50_000)] = 6_000
+    """Of what is said in a window, before its overlap with the next."""
+    window_seconds: Annotated[int, Field(ge=30, le=7_200)] = 600
+    overlap_characters: Annotated[int, Field(ge=100, le=5_000)] = 600
+    """The longest claim that is certain to stand whole in one window."""
+
+    @model_validator(mode="after")
+    def _overlaps(self) -> Self:
+        if self.overlap_characters * 2 > self.window_characters:
+            raise ValueError("windows overlap by half of their characters at most")
+        return self
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large windows are."""
+        return Sizes(self.window_characters, self.window_seconds * 1000, self.overlap_characters)
