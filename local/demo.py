@@ -73,7 +73,9 @@ def _all(out: Console, config: StackConfig) -> None:
             _transcription(out, deployed, clients)
         with _part(out, "voice Q&A: a lecture, a question, an answer (the local agent listens to both)"):
             _voice_qa(out, deployed, clients, started.emulator.endpoint)
-        with _part(out, "livestream: episodes over HTTP, a video cut into chunks (real ffmpeg; no claim is checked yet)"):
+        with _part(
+            out, "livestream: episodes over HTTP, a video cut into chunks (real ffmpeg; no claim is checked yet)"
+        ):
             _livestream(out, deployed, clients)
         with _part(out, "grants against use"):
             _grants(out, clients, FOLDER)

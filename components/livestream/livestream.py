@@ -21,6 +21,7 @@ from components.blocks.rest_stage import RUNBOOK, RestAlarms
 from components.blocks.scope import Scope
 from components.blocks.secret import Secret, SecretArgs
 from components.blocks.table import Index, Table, TableArgs
+from components.livestream.agent import Agent, AgentArgs
 from components.livestream.videos import Videos, VideosArgs, grant_events
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
@@ -60,6 +61,9 @@ class Livestream(pulumi.ComponentResource):
         self.api = self._api()
         self.videos = Videos(
             "livestream-video-processing", VideosArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        )
+        self.agent = Agent(
+            "livestream-clip-agent", AgentArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
         EventArchive(
             "events", EventArchiveArgs(args.scope, "EpisodeEvents", SOURCE, args.settings.kept.event_days), self._child
@@ -222,5 +226,6 @@ class Livestream(pulumi.ComponentResource):
         return [
             [function_chart(self.episodes), duration_chart(self.episodes)],
             [function_chart(self.videos.function), queue_chart(self.videos.queue)],
+            [function_chart(self.agent.worker), queue_chart(self.agent.windows)],
             [table_chart(self.table)],
         ]

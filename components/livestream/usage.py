@@ -22,6 +22,12 @@ MINUTES_PER_UPDATE = 2
 EVENT_MILLISECONDS = 150
 EVENT_BYTES = 1_000
 """Assumed, both: what the function takes for an event, and its size."""
+TRANSCRIPT_MILLISECONDS = 1_000
+WINDOW_MILLISECONDS = 20_000
+"""Assumed, both: what reading a transcript takes, and a model's answer about a window."""
+INPUT_TOKENS = 7_000
+OUTPUT_TOKENS = 1_000
+"""Assumed, both: a window's words, instructions and memories; and claims and clips."""
 HD_FACTOR = 2
 """A minute of HD (above 720 lines it would be more) counts as two, in AVC."""
 PARTS_PER_VIDEO = 30
@@ -47,6 +53,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         else {}
     )
     minutes = episodes * load.video_minutes
+    windows = episodes * max(1.0, load.video_minutes * 60 / settings.agent.window_seconds)
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
@@ -55,6 +62,15 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         "livestream-video-chunks": of_function(
             events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=2 * episodes
         ),
+        "livestream-transcript-windows": of_function(episodes, TRANSCRIPT_MILLISECONDS),
+        "livestream-transcript-events": {"messages": episodes, "batches": episodes},
+        "livestream-agent-windows": {"messages": windows, "batches": windows},
+        "livestream-agent": of_function(windows, WINDOW_MILLISECONDS, **_tokens(settings.agent.model_id, windows)),
+        "livestream-memory": {
+            "memoryEvents": windows,
+            "memoryRecords": windows * settings.agent.memory_days / DAYS,
+            "memoryRetrievals": 0,
+        },
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
             "archivedGb": 2 * episodes * EVENT_BYTES / GB,
@@ -72,4 +88,14 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "reads": requests - writes,
             "storageGb": episodes * EPISODE_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
+    }
+
+
+def _tokens(model_id: str, windows: float) -> dict[str, float]:
+    """What a window costs in tokens, by the model's family and kind of profile."""
+    family = "sonnet" if "sonnet" in model_id else "haiku"
+    kind = "Global" if model_id.startswith("global.") else ""
+    return {
+        f"{family}{kind}InputTokens": windows * INPUT_TOKENS,
+        f"{family}{kind}OutputTokens": windows * OUTPUT_TOKENS,
     }

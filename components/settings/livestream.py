@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Origin
+from handlers.livestream.agent_environment import ClipMaxSeconds, ClipMinSeconds, OutputTokens
 from handlers.livestream.environment import (
     CursorSeconds,
     DeletedDays,
@@ -16,7 +17,10 @@ from handlers.livestream.environment import (
     VideoGigabytes,
 )
 from handlers.livestream.video_environment import ChunkSeconds
+from handlers.livestream.window_environment import OverlapCharacters, WindowCharacters, WindowSeconds
 
+ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Days = Annotated[int, Field(ge=1, le=365)]
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096)]
 Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
@@ -84,6 +88,39 @@ class VideoSettings(Settings):
     """How often an event is delivered, some minutes apart, before it is parked: MediaConvert may be busy for long."""
 
 
+class AgentSettings(Settings):
+    """The agent that checks claims."""
+
+    model_id: ModelId = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    """A model's, or an inference profile's. Models are retired within a year or two."""
+    model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
+    """Where an inference profile may send a request: each is granted by name."""
+    guardrail_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,64}$")] | None = None
+    guardrail_version: Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")] | None = None
+    memory_days: Annotated[int, Field(ge=7, le=365)] = 90
+    """How long the agent remembers what it heard."""
+    window_characters: WindowCharacters = 6_000
+    """Of what is said in a window, before its overlap with the next."""
+    window_seconds: WindowSeconds = 600
+    overlap_characters: OverlapCharacters = 600
+    """The longest claim that is certain to stand whole in one window."""
+    max_output_tokens: OutputTokens = 3_000
+    clip_min_seconds: ClipMinSeconds = 10
+    clip_max_seconds: ClipMaxSeconds = 90
+    at_once: Annotated[int, Field(ge=2, le=100)] = 5
+    """Windows that are worked on at once: the model's quota is an account's."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "AgentSettings":
+        if (self.guardrail_id is None) != (self.guardrail_version is None):
+            raise ValueError("guardrailId and guardrailVersion go together")
+        if self.overlap_characters * 2 > self.window_characters:
+            raise ValueError("overlapCharacters is at most half of windowCharacters")
+        if self.clip_min_seconds > self.clip_max_seconds:
+            raise ValueError("clipMinSeconds is at most clipMaxSeconds")
+        return self
+
+
 class KeptSettings(Settings):
     """How long things are kept."""
 
@@ -118,10 +155,15 @@ class LivestreamSettings(SubsystemSettings):
     uploads: UploadSettings = UploadSettings()
     kept: KeptSettings = KeptSettings()
     video: VideoSettings = VideoSettings()
+    agent: AgentSettings = AgentSettings()
     alarms: RestAlarmSettings = RestAlarmSettings()
     episodes: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """The function behind the API."""
     videos: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """The function that has videos cut."""
+    transcript_windows: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
+    """The function that reads transcripts."""
+    agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 120})
+    """The function that has windows of a transcript checked."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
     """The function that checks tokens, with authorizer `jwt`."""

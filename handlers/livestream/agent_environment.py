@@ -6,6 +6,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from handlers.livestream.window_environment import WindowEnvironment
 
+OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
+ClipMinSeconds = Annotated[int, Field(ge=1, le=600)]
+ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
+
 
 class AgentEnvironment(WindowEnvironment):
     """The agent's worker's."""
@@ -15,11 +19,11 @@ class AgentEnvironment(WindowEnvironment):
     """A model's, or an inference profile's."""
     guardrail_id: str | None = None
     guardrail_version: Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")] | None = None
-    max_output_tokens: Annotated[int, Field(ge=256, le=32_000)] = 3_000
+    max_output_tokens: OutputTokens = 3_000
     temperature: Annotated[float | None, Field(ge=0, le=1)] = None
     """Not sent where there is none."""
-    clip_min_seconds: Annotated[int, Field(ge=1, le=600)] = 10
-    clip_max_seconds: Annotated[int, Field(ge=5, le=1_800)] = 90
+    clip_min_seconds: ClipMinSeconds = 10
+    clip_max_seconds: ClipMaxSeconds = 90
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -7,16 +7,20 @@ from pydantic import Field, model_validator
 from handlers.common.environment import HandlerEnvironment
 from handlers.livestream.windows import Sizes
 
+WindowCharacters = Annotated[int, Field(ge=500, le=50_000)]
+WindowSeconds = Annotated[int, Field(ge=30, le=7_200)]
+OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
+
 
 class WindowEnvironment(HandlerEnvironment):
     """Base of the environments of both."""
 
     table_name: str
     bucket_name: str
-    window_characters: Annotated[int, Field(ge=500, le=50_000)] = 6_000
+    window_characters: WindowCharacters = 6_000
     """Of what is said in a window, before its overlap with the next."""
-    window_seconds: Annotated[int, Field(ge=30, le=7_200)] = 600
-    overlap_characters: Annotated[int, Field(ge=100, le=5_000)] = 600
+    window_seconds: WindowSeconds = 600
+    overlap_characters: OverlapCharacters = 600
     """The longest claim that is certain to stand whole in one window."""
 
     @model_validator(mode="after")

@@ -62,6 +62,15 @@ class Livestream:
         body = {"multipartId": multipart["multipartId"], "parts": parts}
         return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", body).status
 
+    def done(self, episode_id: str) -> dict[str, Any]:
+        """Waits until an episode's video is cut and its transcript is analyzed, or either has failed."""
+
+        def found() -> dict[str, Any] | None:
+            episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
+            return episode if episode["status"] in {"ready", "failed"} else None
+
+        return eventually(found, "an episode that is ready")
+
     def cut(self, episode_id: str) -> dict[str, Any]:
         """Waits until an episode's video is cut, or has failed."""
 

@@ -10,7 +10,18 @@ from local.flows import Tell
 from local.flows.film import film
 from local.flows.livestream import Livestream
 
-TRANSCRIPT = b"1\n00:00:00,000 --> 00:00:02,000\nGood morning.\n"
+TRANSCRIPT = b"""1
+00:00:00,000 --> 00:00:04,000
+Good morning, and welcome to the harbour.
+
+2
+00:00:04,000 --> 00:00:09,000
+This city has 12 bridges.
+
+3
+00:00:09,000 --> 00:00:15,000
+It is the largest harbour of the country.
+"""
 FILM_SECONDS = 5
 """As many make more than a form takes on the local platform: the video goes in parts."""
 CHUNKS = 3
@@ -76,7 +87,7 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
     uploads = [(livestream.upload(first["episodeId"], *kind, data)[0], len(data)) for kind, data in files.items()]
     arrived = [("form" if "form" in one else "multipart", livestream.size(one["key"]) == size) for one, size in uploads]
     tell(f"a transcript uploaded by form, a video in parts: {', '.join(f'{size} bytes' for _, size in uploads)}")
-    cut = livestream.cut(first["episodeId"])
+    cut = livestream.done(first["episodeId"])
     chunks = livestream.chunks(first["episodeId"])
     tell(f"the video is {cut['video']['state']} into {len(chunks)}, by real ffmpeg")
     claims = [one["text"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]

@@ -82,7 +82,7 @@ def test_a_budget_of_one_dollar_blocks_and_names_what_is_dearest(
     assert main(["preview"]) == 1
     text = capsys.readouterr().out
     assert "spend-within-budget" in text
-    assert re.search(r"dearest are (ingestion|transcription)-", text)
+    assert re.search(r"dearest are (ingestion|transcription|livestream)-", text)
     assert "stack dev must not be deployed as it is" in text
 
 

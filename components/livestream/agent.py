@@ -1,0 +1,169 @@
+"""The agent: an uploaded transcript is cut into windows, and each window is checked by a model that remembers.
+
+Two queues, because the two kinds of work take different times and fail for different reasons: one of uploads, whose
+function reads a transcript and names its windows, and one of windows, whose function asks the model.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.agent_memory import AgentMemory, AgentMemoryArgs
+from components.blocks.bucket import Bucket
+from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.function import Function, FunctionArgs, QueueSource
+from components.blocks.grant import Grant, grant
+from components.blocks.queue import Queue, QueueArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Table
+from components.settings import LivestreamSettings
+from components.settings.livestream import AgentSettings
+from handlers.livestream.agent_environment import AgentEnvironment
+from handlers.livestream.event_names import OBJECT_CREATED
+from handlers.livestream.transcript_environment import TranscriptEnvironment
+
+TRANSCRIPTS = "transcripts/*"
+RULE = "transcript-created"
+PROFILES = ("us", "eu", "apac", "global")
+"""What the ids of inference profiles begin with."""
+
+
+@dataclass(frozen=True)
+class AgentArgs:
+    """What the agent needs."""
+
+    scope: Scope
+    settings: LivestreamSettings
+    bucket: Bucket
+    table: Table
+
+
+class Agent(pulumi.ComponentResource):
+    """Finds claims and clips."""
+
+    def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:livestream:Agent", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        scope, settings = args.scope, args.settings
+        self.memory = AgentMemory(
+            "memory",
+            AgentMemoryArgs(scope, "clipAgentMemory", "clipAgentMemory", days=settings.agent.memory_days),
+            self._child,
+        )
+        self.uploads = Queue(
+            "transcript-events",
+            QueueArgs(
+                scope=scope,
+                logical_name="TranscriptEvents",
+                consumer_timeout_seconds=settings.transcript_windows.timeout_seconds,
+                senders=[sender(scope, RULE)],
+            ),
+            self._child,
+        )
+        self.windows = Queue(
+            "agent-windows",
+            QueueArgs(
+                scope=scope,
+                logical_name="AgentWindows",
+                consumer_timeout_seconds=settings.agent_worker.timeout_seconds,
+            ),
+            self._child,
+        )
+        self.starter = self._starter()
+        self.worker = self._worker()
+        pattern = {
+            "source": ["aws.s3"],
+            "detail-type": [OBJECT_CREATED],
+            "detail": {
+                "bucket": {"name": [args.bucket.name]},
+                "object": {"key": [{"prefix": TRANSCRIPTS.rstrip("*")}]},
+            },
+        }
+        EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
+        self.register_outputs({})
+
+    def _starter(self) -> Function:
+        args, agent = self._args, self._args.settings.agent
+        return Function(
+            "transcript-windows",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="TranscriptWindows",
+                entry="handlers.livestream.transcript_handler.handler",
+                settings=args.settings.transcript_windows,
+                environment=TranscriptEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "agent_queue_url": self.windows.url,
+                    **_sizes(agent),
+                },
+                grants=[
+                    args.table.grant("UpdateItem"),
+                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=TRANSCRIPTS),
+                    self.windows.grant("SendMessage"),
+                ],
+                queues=[QueueSource(self.uploads, batch_size=1, window_seconds=0, max_concurrency=5)],
+            ),
+            self._child,
+        )
+
+    def _worker(self) -> Function:
+        args, agent = self._args, self._args.settings.agent
+        return Function(
+            "agent",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="ClipAgent",
+                entry="handlers.livestream.agent_handler.handler",
+                settings=args.settings.agent_worker,
+                environment=AgentEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "memory_id": self.memory.memory_id,
+                    "model_id": agent.model_id,
+                    "guardrail_id": agent.guardrail_id,
+                    "guardrail_version": agent.guardrail_version,
+                    "max_output_tokens": agent.max_output_tokens,
+                    "clip_min_seconds": agent.clip_min_seconds,
+                    "clip_max_seconds": agent.clip_max_seconds,
+                    **_sizes(agent),
+                },
+                grants=[
+                    args.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
+                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=TRANSCRIPTS),
+                    self.memory.grant("CreateEvent", "ListEvents"),
+                    *model_grants(args.scope, agent),
+                ],
+                queues=[QueueSource(self.windows, batch_size=1, window_seconds=0, max_concurrency=agent.at_once)],
+            ),
+            self._child,
+        )
+
+
+def model_grants(scope: Scope, agent: AgentSettings) -> list[Grant]:
+    """A profile needs itself and the model in each of its regions; a model alone, itself."""
+    context = scope.context
+    prefix, _, model = agent.model_id.partition(".")
+    if prefix not in PROFILES:
+        arns = [f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{agent.model_id}"]
+    else:
+        regions = [*agent.model_regions, *([""] if prefix == "global" else [])]
+        arns = [
+            context.arn("bedrock", f"inference-profile/{agent.model_id}"),
+            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in regions),
+        ]
+    grants = [grant("bedrock", ["InvokeModel"], arns)]
+    if agent.guardrail_id is not None:
+        grants.append(grant("bedrock", ["ApplyGuardrail"], context.arn("bedrock", f"guardrail/{agent.guardrail_id}")))
+    return grants
+
+
+def _sizes(agent: AgentSettings) -> dict[str, object]:
+    return {
+        "window_characters": agent.window_characters,
+        "window_seconds": agent.window_seconds,
+        "overlap_characters": agent.overlap_characters,
+    }
