@@ -5,8 +5,11 @@ import os
 import threading
 from concurrent.futures import Future
 
+from ministack.core.responses import get_account_id, get_region
+
 from local.patches.service_roles import ServiceRoles
 from local.services import bedrock
+from local.services.bedrock_access import Guard
 
 ENDPOINT = "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"
 START_SECONDS = 10
@@ -21,7 +24,7 @@ def install(roles: ServiceRoles) -> None:
 
 async def _serve(roles: ServiceRoles, port: "Future[int]") -> None:
     try:
-        async with bedrock.serve(denied=roles.denied) as found:
+        async with bedrock.serve(guard=Guard(get_region(), get_account_id(), roles.denied)) as found:
             port.set_result(found)
             await asyncio.Event().wait()  # until the process ends
     except OSError as error:

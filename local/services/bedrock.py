@@ -12,14 +12,14 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
 from local.services import agentcore_http as wire
-from local.services.bedrock_access import Wish, guardrail_wish, model_wishes
+from local.services.bedrock_access import Guard, Wish
 from local.services.bedrock_answers import Prompt, answer, prompt_of
 from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
 from local.services.bedrock_faults import Fault, Script, script_of, spoiled
@@ -28,8 +28,6 @@ from local.services.bedrock_requests import Invalid, converse_request
 MAX_TOKENS = 4096
 """Of an answer, where the request does not say it."""
 BLOCKED = "Sorry, the model cannot answer this question."
-Denied = Callable[[str, str, str, Mapping[str, str]], bool]
-"""Whether a caller, by access key, may not do an action on a resource in a context."""
 _CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
@@ -39,13 +37,13 @@ async def serve(
     port: int = 0,
     *,
     now: Callable[[], float] = time.monotonic,
-    denied: Denied | None = None,
+    guard: Guard | None = None,
 ) -> AsyncIterator[int]:
     """Serves while the block lasts, and gives the port: a free one, unless one is asked for.
 
-    Without `denied` it answers everybody.
+    Without a guard it answers everybody.
     """
-    service = _Service(PrefixCache(now), denied)
+    service = _Service(PrefixCache(now), guard)
     server = await asyncio.start_server(service.talk, host, port, limit=wire.MAX_HEAD)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -77,7 +75,7 @@ _RAISED = {
 @dataclass(frozen=True)
 class _Service:
     cache: PrefixCache
-    denied: Denied | None = None
+    guard: Guard | None = None
     seen: Counter[tuple[Fault, str]] = field(default_factory=Counter)
     """How often each fault was carried out for a prompt."""
     tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
@@ -114,9 +112,11 @@ class _Service:
             await _respond(writer, HTTPStatus.OK, body)
 
     def _converse(self, model: str, body: bytes, authorization: str) -> dict[str, Any]:
-        self._check(authorization, model_wishes(model))
+        if self.guard is not None:
+            _check(self.guard, authorization, self.guard.model_wishes(model))
         asked = converse_request(model, body)
-        self._check(authorization, guardrail_wish(asked))
+        if self.guard is not None:
+            _check(self.guard, authorization, self.guard.guardrail_wish(asked))
         prompt = prompt_of(asked)
         script = script_of(model, prompt.said)
         fault = self._due(script, prompt)
@@ -134,18 +134,6 @@ class _Service:
             return _result(text[:most], "max_tokens", prefix)
         return _result(text, "end_turn", prefix)
 
-    def _check(self, authorization: str, wishes: Iterable[Wish]) -> None:
-        """Raises what Bedrock answers to whoever may not; that a signature fits is not looked at."""
-        if self.denied is None:
-            return
-        caller = _CALLER.search(authorization)
-        if caller is None:
-            raise _Error("MissingAuthenticationTokenException", HTTPStatus.FORBIDDEN, "Missing Authentication Token")
-        for one in wishes:
-            if self.denied(caller[1], one.action, one.resource, one.context):
-                told = f"User is not authorized to perform: {one.action} on resource: {one.resource}"
-                raise _Error("AccessDeniedException", HTTPStatus.FORBIDDEN, told)
-
     def _due(self, script: Script | None, prompt: Prompt) -> Fault | None:
         if script is None:
             return None
@@ -154,6 +142,16 @@ class _Service:
             return None
         self.seen[key] += 1
         return script.fault
+
+
+def _check(guard: Guard, authorization: str, wishes: Iterator[Wish]) -> None:
+    """Raises what Bedrock answers to whoever may not; that a signature fits is not looked at."""
+    caller = _CALLER.search(authorization)
+    if caller is None:
+        raise _Error("MissingAuthenticationTokenException", HTTPStatus.FORBIDDEN, "Missing Authentication Token")
+    if refused := guard.refusal(caller[1], wishes):
+        told = f"User is not authorized to perform: {refused.action} on resource: {refused.resource}"
+        raise _Error("AccessDeniedException", HTTPStatus.FORBIDDEN, told)
 
 
 def _result(text: str, stop_reason: str, prefix: tuple[int, int, int]) -> dict[str, Any]:

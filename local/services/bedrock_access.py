@@ -5,19 +5,14 @@ in each of its regions, with the profile as a condition's key.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.preview_provider import ACCOUNT, REGION
-
-PROFILES = {
-    # A profile of everywhere asks for the model where it was called and for the one that has no region.
-    "global": (REGION, ""),
-    "us": ("us-east-1", "us-east-2", "us-west-2"),
-}
-"""Regions by the first part of a profile's id. Other profiles are not served where this machine stands."""
+INVOKE = "bedrock:InvokeModel"
 PROFILE_KEY = "bedrock:InferenceProfileArn"
+PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
+"""Regions by the first part of a profile's id. Besides, there is `global`; no others are served from where this is."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +24,38 @@ class Wish:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-def model_wishes(model: str) -> Iterator[Wish]:
-    """What is asked before a model answers; `model` is its id or a profile's, or the ARN of one."""
-    named = model.rpartition("/")[2]
-    area, _, rest = named.partition(".")
-    if area not in PROFILES:
-        yield Wish("bedrock:InvokeModel", _model(REGION, named))
-        return
-    profile = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{named}"
-    yield Wish("bedrock:InvokeModel", profile)
-    for region in PROFILES[area]:
-        yield Wish("bedrock:InvokeModel", _model(region, rest), {PROFILE_KEY: profile})
+@dataclass(frozen=True)
+class Guard:
+    """The account that the model is called in, and who may do what there."""
 
+    region: str
+    account: str
+    denied: Callable[[str, str, str, Mapping[str, str]], bool]
+    """Whether a caller, by access key, may not do an action on a resource in a context."""
 
-def guardrail_wish(asked: Mapping[str, Any]) -> Iterator[Wish]:
-    """What is asked before a guardrail looks at a request, if it names one."""
-    if guardrail := asked.get("guardrailConfig", {}).get("guardrailIdentifier"):
-        named = str(guardrail).rpartition("/")[2]
-        yield Wish("bedrock:ApplyGuardrail", f"arn:aws:bedrock:{REGION}:{ACCOUNT}:guardrail/{named}")
+    def refusal(self, caller: str, wishes: Iterator[Wish]) -> Wish | None:
+        """The first wish that a caller is refused; none where he is refused nothing."""
+        return next((one for one in wishes if self.denied(caller, one.action, one.resource, one.context)), None)
+
+    def model_wishes(self, model: str) -> Iterator[Wish]:
+        """What is asked before a model answers; `model` is its id or a profile's, or the ARN of one."""
+        named = model.rpartition("/")[2]
+        area, _, rest = named.partition(".")
+        # A profile of everywhere asks for the model where it was called, and for the one that has no region.
+        regions = (self.region, "") if area == "global" else PROFILES.get(area)
+        if regions is None:
+            yield Wish(INVOKE, _model(self.region, named))
+            return
+        profile = f"arn:aws:bedrock:{self.region}:{self.account}:inference-profile/{named}"
+        yield Wish(INVOKE, profile)
+        for region in regions:
+            yield Wish(INVOKE, _model(region, rest), {PROFILE_KEY: profile})
+
+    def guardrail_wish(self, asked: Mapping[str, Any]) -> Iterator[Wish]:
+        """What is asked before a guardrail looks at a request, if it names one."""
+        if guardrail := asked.get("guardrailConfig", {}).get("guardrailIdentifier"):
+            named = str(guardrail).rpartition("/")[2]
+            yield Wish("bedrock:ApplyGuardrail", f"arn:aws:bedrock:{self.region}:{self.account}:guardrail/{named}")
 
 
 def _model(region: str, model: str) -> str:
