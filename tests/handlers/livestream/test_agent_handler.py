@@ -1,0 +1,101 @@
+"""The agent's function: made of its environment, and of real parts but for the model and the memory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from handlers.livestream import agent_handler, model
+from handlers.livestream.agent_environment import AgentEnvironment
+from handlers.livestream.agent_worker import AgentWorker
+from handlers.livestream.prompting import Asking, Guardrail
+from tests.handlers.livestream.booth import REMAINING_MS, claim, lines, said
+from tests.handlers.livestream.findings_stage import Broadcast
+from tests.handlers.livestream.stage import BUCKET, TABLE, Stage
+
+VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return REMAINING_MS
+
+
+@pytest.fixture
+def clients(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """The clients that the function makes, by service, and with which settings."""
+    made: dict[str, Any] = {}
+    make: Any = boto3.client
+
+    def noted(service: str, **how: Any) -> Any:
+        made[service] = make(service, **how)
+        return made[service]
+
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "client", noted)
+    agent_handler._worker.cache_clear()
+    yield made
+    agent_handler._worker.cache_clear()
+    for client in made.values():
+        client.close()
+
+
+def test_a_window_goes_from_the_queue_to_the_list_of_claims(
+    stage: Stage, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = Broadcast.requested(stage)
+    stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    text = b"We ran 600 ferries last spring."
+    version = stage.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
+    [window] = broadcast.windows(1, version)
+    asked: list[dict[str, Any]] = []
+
+    def converse(**request: Any) -> dict[str, Any]:
+        asked.append(request)
+        answer = said(claim("We ran 600 ferries"))(lines(request)[0])
+        return {
+            "output": {"message": {"content": [{"text": answer}]}},
+            "usage": {"inputTokens": 1, "outputTokens": 1},
+            "stopReason": "end_turn",
+        }
+
+    worker = agent_handler._worker()
+    assert agent_handler._worker() is worker, "made once a container"
+    monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
+    records = [
+        {"messageId": "1", "body": window.model_dump_json(by_alias=True)},
+        {"messageId": "2", "body": "no message"},
+    ]
+    with Stubber(clients["bedrock-agentcore"]) as memory:
+        memory.add_response("list_events", {"events": []})
+        memory.add_client_error("create_event", "ValidationException")
+        answer = agent_handler.handler({"Records": records}, Context())
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
+        assert broadcast.kept == [], "what is not remembered is not kept"
+    with Stubber(clients["bedrock-agentcore"]) as memory:
+        memory.add_response("list_events", {"events": []})
+        monkeypatch.setattr(clients["bedrock-agentcore"], "create_event", lambda **_: {})
+        assert agent_handler.handler({"Records": records[:1]}, Context()) == {"batchItemFailures": []}
+    assert asked[0]["modelId"] == "us.model"
+    [listed] = stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    assert (listed["quote"], listed["text"]) == ("We ran 600 ferries", "They say so.")
+    assert broadcast.track["state"] == "analyzed"
+
+
+def test_the_worker_alone_asks_the_model_and_the_memory_again(clients: dict[str, Any]) -> None:
+    made = agent_handler.worker(AgentEnvironment.read())
+    assert isinstance(made, AgentWorker)
+    for service in ("bedrock-runtime", "bedrock-agentcore"):
+        assert clients[service].meta.config.retries["total_max_attempts"] == 1
+    assert clients["bedrock-runtime"].meta.config.read_timeout == model.ANSWER_SECONDS
+
+
+def test_how_the_model_is_asked_is_the_environments() -> None:
+    plain = AgentEnvironment.model_validate(VARIABLES)
+    assert agent_handler.asking(plain) == Asking(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
+    guarded = {**VARIABLES, "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1", "TEMPERATURE": "0.2"}
+    asked = agent_handler.asking(AgentEnvironment.model_validate(guarded))
+    assert (asked.guardrail, asked.temperature) == (Guardrail("g", "1"), 0.2)

@@ -1,0 +1,217 @@
+"""Findings are kept once, where clients list them, and the last window that is done moves the track, in any order."""
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.checking import Checked
+from handlers.livestream.findings import Verdict
+from handlers.livestream.models import Claim, Clip
+from handlers.livestream.records import Found
+from handlers.livestream.tracks import TrackReason, TrackState
+from handlers.livestream.windows import WindowMessage
+from tests.handlers.livestream.findings_stage import CLAIM, CLIP, FOUND, Broadcast
+from tests.handlers.livestream.stage import ANN, Stage
+
+
+@pytest.fixture
+def broadcast(stage: Stage) -> Broadcast:
+    return Broadcast.requested(stage)
+
+
+def claims(broadcast: Broadcast) -> list[Claim]:
+    page = broadcast.stage.table.found(ANN, broadcast.episode_id, Found.CLAIM, 100, None)
+    return [Claim.model_validate(one) for one in page.items]
+
+
+def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
+    later = replace(CLAIM, claim_id="e" * 32, start_ms=20_000, speaker=None, explanation="", sources=())
+    [window] = broadcast.windows(1)
+    broadcast.findings.found(window, Checked(claims=(later, CLAIM), clips=(CLIP,)))
+    listed = broadcast.stage.does("listClaims", episode_id=broadcast.episode_id)
+    first = {
+        "claimId": CLAIM.claim_id,
+        "startMs": 14_000,
+        "endMs": 20_000,
+        "quote": "We ran 600 ferries",
+        "text": "They ran 600 ferries.",
+        "speaker": "Ann",
+        "verdict": "refuted",
+        "confidence": 0.9,
+        "explanation": "The report has 410.",
+        "sources": ["cue-32", "0000001731#ab12"],
+    }
+    one, two = (Claim.model_validate(each) for each in listed.body["claims"])
+    assert one == Claim.model_validate(first)
+    assert (two.claim_id, two.speaker, two.explanation, two.sources) == ("e" * 32, None, None, ())
+    [clip] = broadcast.stage.does("listClips", episode_id=broadcast.episode_id).body["clips"]
+    assert Clip.model_validate(clip) == Clip(
+        clip_id=CLIP.clip_id, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone."
+    )
+
+
+def test_what_is_not_known_is_left_out_of_the_item(broadcast: Broadcast) -> None:
+    [window] = broadcast.windows(1)
+    broadcast.findings.found(window, Checked(claims=(replace(CLAIM, speaker=None, explanation=""),)))
+    [item] = [one for one in broadcast.stage.stored() if one["sk"]["S"].startswith("CLAIM#")]
+    assert not {"speaker", "explanation"} & item.keys()
+    assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000014000#{CLAIM.claim_id}", {"N": "1"})
+
+
+@pytest.mark.parametrize("confidence", [0.0, -0.0, 5e-324, 1e-200, 1 / 3, 1.0])
+@pytest.mark.parametrize("text", ["", "x" * 2_001])
+def test_whatever_was_checked_can_be_kept_and_listed(broadcast: Broadcast, confidence: float, text: str) -> None:
+    long = replace(CLAIM, quote="q" * 9_000, statement=text, explanation=text, confidence=confidence)
+    [window] = broadcast.windows(1)
+    broadcast.findings.found(window, Checked(claims=(long,), clips=(replace(CLIP, reason=text),)))
+    [claim] = claims(broadcast)
+    assert claim.confidence == pytest.approx(confidence, abs=0.0001)
+    assert claim.text == (text[:2_000] or claim.quote)
+    assert broadcast.stage.does("listClips", episode_id=broadcast.episode_id).status == 200
+
+
+def test_what_is_there_first_stays(broadcast: Broadcast) -> None:
+    one, two = broadcast.windows(2)
+    broadcast.findings.found(one, FOUND)
+    broadcast.findings.found(two, Checked(claims=(replace(CLAIM, verdict=Verdict.SUPPORTED),)))
+    broadcast.findings.failed(one, WindowFailure.GUARDRAIL)
+    [claim] = claims(broadcast)
+    assert claim.verdict.value == "refuted"
+    assert broadcast.track["failedWindows"] == 0
+
+
+def test_a_window_is_done_once_it_is_told_so(broadcast: Broadcast) -> None:
+    one, two = broadcast.windows(2)
+    assert not broadcast.findings.done(one)
+    broadcast.findings.found(one, Checked())
+    assert broadcast.findings.done(one)
+    assert not broadcast.findings.done(two)
+    assert not broadcast.findings.done(broadcast.windows(2, "v2")[0]), "it is another transcript"
+    broadcast.findings.failed(two, WindowFailure.FILTERED)
+    assert broadcast.findings.done(two)
+    outcomes = {one["outcome"]["S"] for one in broadcast.stage.stored() if "outcome" in one}
+    assert outcomes == {"found", "filtered"}
+
+
+def test_a_window_is_done_only_after_its_findings_are_there(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [window] = broadcast.windows(1)
+    put = broadcast.stage.dynamodb.put_item
+
+    def failing(**asked: object) -> object:
+        if CLIP.clip_id in str(asked):
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "PutItem")
+        return put(**asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broadcast.stage.dynamodb, "put_item", failing)
+        with pytest.raises(ClientError):
+            broadcast.findings.found(window, FOUND)
+    assert not broadcast.findings.done(window)
+    broadcast.findings.found(window, FOUND)
+    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+
+
+def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
+    if failure is None:
+        broadcast.findings.found(window, Checked())
+    else:
+        broadcast.findings.failed(window, failure)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(
+    failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=12),
+    data=st.data(),
+)
+def test_the_last_window_moves_the_track_whichever_it_is(
+    stage: Stage, failures: list[WindowFailure | None], data: st.DataObject
+) -> None:
+    broadcast = Broadcast.requested(stage)
+    broadcast.advance(TrackState.ANALYZING)
+    windows = broadcast.windows(len(failures))
+    order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
+    again = data.draw(st.lists(st.sampled_from(order), max_size=3))
+    *before, last = order
+    for window, failure in [*before, *(one for one in again if one != last)]:
+        end(broadcast, window, failure)
+        assert broadcast.track["state"] == "analyzing"
+    for window, failure in (last, *again):
+        end(broadcast, window, failure)
+    track, failed = broadcast.track, sum(one is not None for one in failures)
+    nothing = failed == len(failures)
+    assert (track["state"], track.get("reason")) == (
+        ("failed", TrackReason.ANALYSIS_FAILED) if nothing else ("analyzed", None)
+    )
+    assert (track["windows"], track["failedWindows"]) == (len(failures), failed)
+
+
+def test_windows_of_another_version_do_not_count(broadcast: Broadcast) -> None:
+    broadcast.findings.found(broadcast.windows(2, "v1")[0], Checked())
+    broadcast.findings.found(broadcast.windows(2, "v2")[1], Checked())
+    assert broadcast.track["state"] == "requested"
+
+
+def test_many_windows_are_counted_over_all_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = broadcast.stage.dynamodb._make_api_call
+
+    def small(name: str, asked: dict[str, object]) -> object:
+        return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
+
+    windows = broadcast.windows(5)
+    monkeypatch.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
+    for window in windows:
+        broadcast.findings.found(window, Checked())
+    assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
+
+
+def test_a_window_that_is_told_again_moves_the_track_that_a_crash_left_behind(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = broadcast.windows(2)
+    broadcast.findings.found(one, Checked())
+    with monkeypatch.context() as patched:
+        patched.setattr(broadcast.stage.dynamodb, "update_item", None)
+        with pytest.raises(TypeError):
+            broadcast.findings.found(two, Checked())
+    assert broadcast.track["state"] == "requested"
+    assert broadcast.findings.done(two)
+    assert broadcast.track["state"] == "analyzed"
+
+
+def test_of_an_episode_that_is_deleted_nothing_is_kept_and_nobody_is_asked(broadcast: Broadcast) -> None:
+    one, two = broadcast.windows(2)
+    broadcast.stage.does("deleteEpisode", episode_id=broadcast.episode_id)
+    broadcast.findings.found(one, FOUND)
+    broadcast.findings.failed(two, WindowFailure.TRANSCRIPT_GONE)
+    assert broadcast.kept == []
+    assert broadcast.findings.done(one), "a model would be asked for nothing"
+
+
+def test_of_an_episode_that_never_was_nothing_is_kept(broadcast: Broadcast) -> None:
+    nobodys = replace(broadcast, episode_id="Z" * 26)
+    [window] = nobodys.windows(1)
+    nobodys.findings.found(window, FOUND)
+    assert nobodys.kept == []
+    assert nobodys.findings.done(window)
+
+
+def test_of_a_transcript_that_another_upload_replaces_nothing_is_kept(broadcast: Broadcast) -> None:
+    one, two = broadcast.windows(2)
+    broadcast.findings.failed(one, WindowFailure.UNUSABLE_ANSWER)
+    broadcast.request_another()
+    broadcast.findings.found(two, FOUND)
+    assert [each.split("#")[0] for each in broadcast.kept] == ["WINDOW"]
+    assert broadcast.findings.done(two)
+    assert broadcast.track["state"] == "requested"
+
+
+def test_a_transcript_that_was_given_up_on_is_analyzed_after_all(broadcast: Broadcast) -> None:
+    broadcast.advance(TrackState.FAILED, TrackReason.TIMED_OUT)
+    broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+    assert (broadcast.track["state"], broadcast.track.get("reason")) == ("analyzed", None)
