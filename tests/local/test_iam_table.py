@@ -194,3 +194,9 @@ def test_events_are_those_of_their_source_and_of_several_nobodys(sources: list[s
     request = corrected("events:PutEvents", "arn:aws:events:::bus", body, [], [])
     assert request is not None
     assert request.context == {"events:source": known}
+
+
+@pytest.mark.parametrize("action", ["SendMessage", "DeleteMessage", "ChangeMessageVisibility"])
+def test_a_batch_of_messages_is_what_it_is_a_batch_of(action: str) -> None:
+    request = corrected(f"sqs:{action}Batch", "arn:aws:sqs:::queue", {}, [], [])
+    assert request == Request(f"sqs:{action}", "arn:aws:sqs:::queue")
