@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from local.iam.corrections import corrected, leading_keys
+from local.iam.corrections import corrected, leading_keys, memory_resource
 from local.iam.decisions import Decision, Recorder, read
 from local.iam.evaluator import Request, Verdict
 from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
@@ -17,6 +18,8 @@ ROLE = f"{PREFIX}ingestion-builder"
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
 PUT = Granted(ROLE, "dynamodb:PutItem", TABLE)
 GET = Granted(ROLE, "dynamodb:GetItem", TABLE)
+MEMORY = "polyphony_dev_clipAgentMemory-a1B2c3D4e5"
+MEMORY_ARN = f"arn:aws:bedrock-agentcore:us-east-1:123456789012:memory/{MEMORY}"
 
 
 def decided(action: str, verdict: Verdict = Verdict.ALLOW, resource: str = TABLE, role: str = ROLE) -> Decision:
@@ -119,6 +122,25 @@ def test_converse_is_authorised_as_the_model_invocation_that_it_is() -> None:
     assert one is not None
     assert stream is not None
     assert (one.action, stream.action) == ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/memories/{MEMORY}/events",
+        f"/memories/{MEMORY}/actor/a/memories/sessions/s",
+        f"/memories/{MEMORY}/update",
+        f"/memories/{quote(MEMORY_ARN, safe='')}/events",
+        f"/memories/{MEMORY_ARN}/events",
+    ],
+)
+def test_a_request_to_a_memory_is_about_that_memory(path: str) -> None:
+    assert memory_resource(path, "us-east-1", "123456789012") == MEMORY_ARN
+
+
+@pytest.mark.parametrize("path", ["/memories", "/memories/", "/memories/create", "/runtimes/a-b1B2c3D4e5/x", "/"])
+def test_a_request_to_no_memory_is_about_none(path: str) -> None:
+    assert memory_resource(path, "us-east-1", "123456789012") is None
 
 
 def test_a_metric_is_judged_by_its_namespace() -> None:

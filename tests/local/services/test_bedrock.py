@@ -27,6 +27,7 @@ from handlers.livestream.prompting import Asking, Guardrail, MemoryEvent, reques
 from handlers.livestream.transcripts import read
 from handlers.livestream.windows import Sizes, Window, messages, windows
 from local.services.bedrock import serve
+from local.services.bedrock_access import Guard
 from local.services.bedrock_faults import Fault
 from tests.handlers.livestream.booth import EPISODE, KEY, OWNER, Ledger, Notebook, Shelf
 from tests.handlers.livestream.written import srt
@@ -48,9 +49,9 @@ class Hall:
 
 
 @contextmanager
-def hall() -> Iterator[Hall]:
+def hall(guard: Guard | None = None) -> Iterator[Hall]:
     clock = [0.0]
-    with served(serve(now=lambda: clock[0]), "bedrock") as port:
+    with served(serve(now=lambda: clock[0], guard=guard), "bedrock") as port:
         make: Any = boto3.client
         client = make(
             "bedrock-runtime",
@@ -62,6 +63,44 @@ def hall() -> Iterator[Hall]:
         )
         yield Hall(port, client, clock)
         client.close()
+
+
+GUARD = Guard("us-east-1", "123456789012", lambda _caller, _action, resource, _context: "us-west-2" in resource)
+
+
+def wishes(model: str) -> list[tuple[str, str | None]]:
+    """Resources that are asked for, each with the profile that it is asked for in."""
+    found = list(GUARD.model_wishes(model))
+    assert {one.action for one in found} == {"bedrock:InvokeModel"}
+    return [(one.resource, one.context.get("bedrock:InferenceProfileArn")) for one in found]
+
+
+def test_a_profile_asks_for_itself_and_for_its_models_in_each_region() -> None:
+    name = MODEL.removeprefix("us.")
+    profile = f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{MODEL}"
+    models = [f"arn:aws:bedrock:us-{region}::foundation-model/{name}" for region in ("east-1", "east-2", "west-2")]
+    assert wishes(MODEL) == wishes(profile) == [(profile, None), *((model, profile) for model in models)]
+    assert wishes(name) == wishes(models[0]) == [(models[0], None)]
+    everywhere = profile.replace("us.anthropic", "global.anthropic")
+    assert wishes(f"global.{name}") == [
+        (everywhere, None),
+        (models[0], everywhere),
+        (f"arn:aws:bedrock:::foundation-model/{name}", everywhere),
+    ]
+
+
+def test_one_refusal_is_enough_and_who_is_nobody_is_refused() -> None:
+    with hall(GUARD) as own, pytest.raises(ServiceFailed) as refused:
+        BedrockModel(own.client, MODEL).converse(asked("One."))
+    assert refused.value.fault is ServiceFault.REFUSED
+    with hall(GUARD) as own:
+        assert BedrockModel(own.client, MODEL.removeprefix("us.")).converse(asked("One.")).text
+        connection = http.client.HTTPConnection("127.0.0.1", own.port, timeout=PATIENCE)
+        connection.request("POST", "/model/a/converse", body="{}")
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.getheader("x-amzn-ErrorType")) == (403, "MissingAuthenticationTokenException")
+        connection.close()
 
 
 @pytest.fixture(scope="module")
