@@ -52,8 +52,8 @@ class Strategy:
             raise ValueError(f"{self.namespace} would mix sessions, which summaries are of: put {SESSION} into it")
 
 
-SUMMARIES = Strategy(StrategyType.SUMMARIZATION, "/summaries/{actorId}/{sessionId}")
-FACTS = Strategy(StrategyType.SEMANTIC, "/facts/{actorId}")
+SUMMARIES = Strategy(StrategyType.SUMMARIZATION, "/summaries/{actorId}/{sessionId}/")
+FACTS = Strategy(StrategyType.SEMANTIC, "/facts/{actorId}/")
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Agent(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("UpdateItem"),
-                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=TRANSCRIPTS),
+                    args.bucket.grant("GetObjectVersion", prefix=TRANSCRIPTS),
                     self.windows.grant("SendMessage"),
                 ],
                 queues=[QueueSource(self.uploads, batch_size=1, window_seconds=0, max_concurrency=5)],
@@ -133,7 +133,7 @@ class Agent(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
-                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=TRANSCRIPTS),
+                    args.bucket.grant("GetObjectVersion", prefix=TRANSCRIPTS),
                     self.memory.grant("CreateEvent", "ListEvents"),
                     *model_grants(args.scope, agent),
                 ],

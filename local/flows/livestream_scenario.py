@@ -1,6 +1,6 @@
 """The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted.
 
-The video is cut by the local MediaConvert, with real ffmpeg.
+The video is cut by the local MediaConvert, with real ffmpeg; the local model answers by what the transcript says.
 """
 
 import uuid
@@ -40,7 +40,8 @@ class Outcome:
     longest_page: int
     conflict: int
     claims: list[str]
-    """What is claimed in the first one."""
+    """Quotes of what is claimed in the first one's transcript, found by the agent."""
+    clips: int
     uploads: list[tuple[str, bool]]
     """How each was uploaded, and whether all of it arrived."""
     tracks: list[str]
@@ -55,9 +56,10 @@ EXPECTED = Outcome(
     listed=["third", "second", "first, corrected"],
     longest_page=PAGE,
     conflict=409,
-    claims=[],
+    claims=["This city has 12 bridges", "It is the largest harbour of the country"],
+    clips=1,
     uploads=[("form", True), ("multipart", True)],
-    tracks=["requested", "chunked"],
+    tracks=["analyzed", "chunked"],
     chunks=CHUNKS,
     gone=404,
     left=["third", "second"],
@@ -90,7 +92,9 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
     cut = livestream.done(first["episodeId"])
     chunks = livestream.chunks(first["episodeId"])
     tell(f"the video is {cut['video']['state']} into {len(chunks)}, by real ffmpeg")
-    claims = [one["text"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]
+    claims = [one["quote"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]
+    clips = livestream.ask("GET", f"{path}/clips").body["clips"]
+    tell(f"the transcript is {cut['transcript']['state']}: {'; '.join(claims)}; {len(clips)} clip")
     livestream.ask("DELETE", path)
     gone = livestream.ask("GET", path).status
     left = listed()
@@ -103,6 +107,7 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
         longest_page=longest,
         conflict=conflict.status,
         claims=claims,
+        clips=len(clips),
         uploads=arrived,
         tracks=[cut["transcript"]["state"], cut["video"]["state"]],
         chunks=len(chunks),

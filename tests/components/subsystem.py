@@ -11,6 +11,7 @@ from tests.components.blocks.test_websocket_api import Provider, deployed
 from tests.engine import Recorded
 
 ACCOUNT = "us-east-1:123456789012"
+QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 Permission = tuple[str, str, str | None]
@@ -24,7 +25,8 @@ class Versions(Provider):
         made, outputs = super().make(resource)
         if resource.kind == "IdentityPool":
             return POOL, outputs
-        return made, {**outputs, "version": "7"} if resource.kind == "Function" else outputs
+        more = {"Function": {"version": "7"}, "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"}}
+        return made, {**outputs, **more.get(resource.kind, {})}
 
 
 def made_by_aws(body: Callable[[], object]) -> Recorded:

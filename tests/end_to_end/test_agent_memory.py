@@ -169,8 +169,8 @@ def test_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(stack
     before = memory_of(stack)
     assert before["name"] == "polyphony_test_clipAgentMemory"
     assert {one["type"]: one["namespaceTemplates"] for one in before["strategies"]} == {
-        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}"],
-        "SEMANTIC": ["/facts/{actorId}"],
+        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
+        "SEMANTIC": ["/facts/{actorId}/"],
     }
 
     _, done = stack.up(body(30, [SUMMARIES, Strategy(StrategyType.SEMANTIC, "/known/{actorId}")]))

@@ -53,8 +53,8 @@ def test_summaries_are_filed_by_session_and_facts_by_actor() -> None:
     ran = deployed(memory())
     found = {one.inputs["type"]: one.inputs for one in ran.all("bedrock.AgentcoreMemoryStrategy")}
     assert {kind: one["namespaceTemplates"] for kind, one in found.items()} == {
-        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}"],
-        "SEMANTIC": ["/facts/{actorId}"],
+        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
+        "SEMANTIC": ["/facts/{actorId}/"],
     }
     assert {one["memoryId"] for one in found.values()} == {ID}
     assert len({one["name"] for one in found.values()}) == 2

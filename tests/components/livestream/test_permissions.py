@@ -47,6 +47,7 @@ ADDED: dict[Permission, str] = {
 """What the features need beyond that, each with its reason."""
 
 
+EVERYBODY = {"episodes", "authorizer", "video-chunks", "media-convert", "transcript-windows", "agent"}
 VIDEOS_DOCUMENTED: set[Permission] = {
     ("dynamodb:UpdateItem", ITEMS, None),
     ("events:PutEvents", f"arn:aws:events:{ACCOUNT}:event-bus/default", OURS),
@@ -72,17 +73,63 @@ MEDIA_CONVERT_MAY: set[Permission] = {
 }
 
 
+PROFILE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+AGENT_DOCUMENTED: set[Permission] = {
+    ("bedrock:InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/{PROFILE}", None),
+    *(
+        ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{PROFILE.removeprefix('us.')}", None)
+        for region in ("us-east-1", "us-east-2", "us-west-2")
+    ),
+}
+"""What the document gives the agent, beside its memory; a profile needs its models by name, in each region."""
+AGENT_ADDED: dict[Permission, str] = {
+    ("s3:GetObjectVersion", f"{OBJECTS}/transcripts/*", None): "the version that was announced is read, not the newest",
+    **{
+        (f"dynamodb:{action}", ITEMS, None): "findings are kept, windows are counted, and the track is moved"
+        for action in ("GetItem", "PutItem", "Query", "UpdateItem")
+    },
+    **{
+        (f"sqs:{action}", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows", None): "windows come by a queue"
+        for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+    },
+}
+STARTER_ADDED: dict[Permission, str] = {
+    ("dynamodb:UpdateItem", ITEMS, None): "the track is moved",
+    ("s3:GetObjectVersion", f"{OBJECTS}/transcripts/*", None): "a transcript is read to be cut",
+    ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows", None): "its windows are queued",
+    **{
+        (f"sqs:{action}", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-transcript-events", None): "events come by a queue"
+        for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+    },
+}
+
+
+def test_the_agent_reaches_its_own_memory_and_no_other() -> None:
+    found = {one for one in permissions(complete(), f"{PREFIX}-agent") if one[0].startswith("bedrock-agentcore:")}
+    assert {action for action, _, _ in found} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
+    [resource] = {resource for _, resource, _ in found}
+    assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
+    assert not resource.endswith(("*", "/"))
+
+
 def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
-    found = {role: permissions(complete(), role) for role in roles(complete())}
+    found = {
+        role: {one for one in permissions(complete(), role) if not one[0].startswith("bedrock-agentcore:")}
+        for role in roles(complete())
+    }
     assert found == {
         f"{PREFIX}-episodes": {*runs("episodes"), *DOCUMENTED, *ADDED},
         f"{PREFIX}-video-chunks": {*runs("video-chunks"), *VIDEOS_DOCUMENTED, *VIDEOS_ADDED},
+        f"{PREFIX}-agent": {*runs("agent"), *AGENT_DOCUMENTED, *AGENT_ADDED},
+        f"{PREFIX}-transcript-windows": {*runs("transcript-windows"), *STARTER_ADDED},
         f"{PREFIX}-media-convert": MEDIA_CONVERT_MAY,
         f"{PREFIX}-authorizer": runs("authorizer"),
     }
 
 
-@pytest.mark.parametrize("reason", [*ADDED.values(), *VIDEOS_ADDED.values()])
+@pytest.mark.parametrize(
+    "reason", [one for rows in (ADDED, VIDEOS_ADDED, AGENT_ADDED, STARTER_ADDED) for one in rows.values()]
+)
 def test_each_addition_has_a_reason(reason: str) -> None:
     assert reason
 
@@ -90,8 +137,4 @@ def test_each_addition_has_a_reason(reason: str) -> None:
 def test_without_tokens_there_is_nobody_to_check_them() -> None:
     for authorizer in ("none", "apiKey"):
         found = livestream(api={"authorizer": authorizer})
-        assert {role.removeprefix(f"{PREFIX}-") for role in roles(found)} == {
-            "episodes",
-            "video-chunks",
-            "media-convert",
-        }
+        assert {role.removeprefix(f"{PREFIX}-") for role in roles(found)} == EVERYBODY - {"authorizer"}

@@ -27,6 +27,10 @@ RANGES: Ranges = {
     "kept.objectDays": DAYS,
     "kept.deletedDays": (1, 90, "an integer from 1 to 90"),
     "kept.eventDays": DAYS,
+    "agent.memoryDays": (7, 365, "an integer from 7 to 365"),
+    "agent.windowSeconds": (30, 7_200, "an integer from 30 to 7200"),
+    "agent.maxOutputTokens": (256, 32_000, "an integer from 256 to 32000"),
+    "agent.atOnce": (2, 100, "an integer from 2 to 100"),
     "video.chunkSeconds": (1, 3_600, "an integer from 1 to 3600"),
     "video.deliveries": (1, 100, "an integer from 1 to 100"),
     "kept.cursorSeconds": (60, 86_400, "an integer from 60 to 86400"),
@@ -35,7 +39,7 @@ RANGES: Ranges = {
     "alarms.latencyMs": (1, None, "an integer of at least 1"),
     **{
         f"{function}.{name}": allowed
-        for function in ("episodes", "videos", "authorizer")
+        for function in ("episodes", "videos", "transcriptWindows", "agentWorker", "authorizer")
         for name, allowed in {
             "memoryMb": (128, 10_240, "an integer from 128 to 10240"),
             "timeoutSeconds": (1, 900, "an integer from 1 to 900"),
@@ -50,6 +54,10 @@ ABOVE_NOTHING: AboveNothing = {
     "load.videoMinutes": (None, "a number above 0"),
     "load.transcriptMegabytes": (None, "a number above 0"),
 }
+
+
+RULED = {f"agent.{name}" for name in ("windowCharacters", "overlapCharacters", "clipMinSeconds", "clipMaxSeconds")}
+"""What depends on something else: it has a test below."""
 
 
 def stack(changes: dict[str, Any], environment: str = "dev") -> dict[str, str]:
@@ -78,7 +86,24 @@ def test_what_may_be_little_may_not_be_nothing(key: str) -> None:
 
 
 def test_every_number_is_held_to_a_range() -> None:
-    assert set(numbers(LivestreamSettings)) == {*RANGES, *ABOVE_NOTHING}
+    assert set(numbers(LivestreamSettings)) == {*RANGES, *ABOVE_NOTHING, *RULED}
+
+
+@pytest.mark.parametrize(
+    ("agent", "says"),
+    [
+        ({"windowCharacters": 499}, "agent.windowCharacters = 499: allowed is an integer from 500 to 50000"),
+        ({"overlapCharacters": 99}, "agent.overlapCharacters = 99: allowed is an integer from 100 to 5000"),
+        ({"windowCharacters": 1_199}, "overlapCharacters is at most half of windowCharacters"),
+        ({"clipMinSeconds": 0}, "agent.clipMinSeconds = 0: allowed is an integer from 1 to 600"),
+        ({"clipMaxSeconds": 4}, "agent.clipMaxSeconds = 4: allowed is an integer from 5 to 1800"),
+        ({"clipMinSeconds": 91}, "clipMinSeconds is at most clipMaxSeconds"),
+        ({"guardrailId": "abc"}, "guardrailId and guardrailVersion go together"),
+    ],
+)
+def test_what_the_agent_works_by_agrees_with_itself(agent: dict[str, Any], says: str) -> None:
+    [problem] = problems(stack({"agent": agent}))
+    assert says in problem
 
 
 def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() -> None:
