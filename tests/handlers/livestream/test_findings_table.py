@@ -151,6 +151,16 @@ def test_the_last_window_moves_the_track_whichever_it_is(
     assert (track["windows"], track["failedWindows"]) == (len(failures), failed)
 
 
+def test_an_analysis_has_failed_only_if_nothing_came_of_any_window(broadcast: Broadcast) -> None:
+    other = Broadcast.requested(broadcast.stage)
+    for one, last in ((broadcast, WindowFailure.FILTERED), (other, None)):
+        first, second = one.windows(2)
+        end(one, second, WindowFailure.GUARDRAIL)
+        end(one, first, last)
+    assert (broadcast.track["state"], broadcast.track["reason"]) == ("failed", "ANALYSIS_FAILED")
+    assert (other.track["state"], other.track["failedWindows"]) == ("analyzed", 1)
+
+
 def test_windows_of_another_version_do_not_count(broadcast: Broadcast) -> None:
     broadcast.findings.found(broadcast.windows(2, "v1")[0], Checked())
     broadcast.findings.found(broadcast.windows(2, "v2")[1], Checked())
