@@ -19,7 +19,7 @@ from local.values import UNKNOWN, Props
 STACKS = stack_files.stacks()
 UNTAGGED = {
     # Types that AWS gives no tags (and objects, whose bucket has them).
-    "Account", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
+    "Account", "AgentcoreMemoryStrategy", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
     "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventArchive", "EventTarget",
     "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion", "MethodSettings",
@@ -27,9 +27,10 @@ UNTAGGED = {
     "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip
 PROVISIONED = "ProvisionedConcurrencyConfig"
-UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage"}
-"""Types whose names need be nobody else's: those of one role, function, database or API."""
+UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrategy"}
+"""Types whose names need be nobody else's: those of one role, function, database, API or memory."""
 LATE = {
+    "livestream-agent-grants-2",
     "transcription-audio-processor-grants-2",
     "transcription-router-grants-2",
     "voice-qa-guests-guest-grants-2",

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.agent_memory import AgentMemory, AgentMemoryArgs
+from components.blocks.alarm import Metric
 from components.blocks.bucket import Bucket
+from components.blocks.dashboard import Chart
 from components.blocks.event_rule import EventRule, EventRuleArgs, sender
 from components.blocks.function import Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant, grant
+from components.blocks.logged import LoggedArgs, logged
 from components.blocks.queue import Queue, QueueArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
@@ -24,6 +27,7 @@ from handlers.livestream.transcript_environment import TranscriptEnvironment
 
 TRANSCRIPTS = "transcripts/*"
 RULE = "transcript-created"
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 PROFILES = ("us", "eu", "apac", "global")
 """What the ids of inference profiles begin with."""
 
@@ -81,7 +85,16 @@ class Agent(pulumi.ComponentResource):
             },
         }
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
+        self.tokens = Chart("what the model read and wrote, in tokens", [self._tokens(name) for name in TOKENS])
         self.register_outputs({})
+
+    def _tokens(self, name: str) -> Metric:
+        """Of a kind of tokens: from the agent's own lines, one for each answer, whether it could be used or not."""
+        return logged(
+            name.replace("_", "-"),
+            LoggedArgs(self._args.scope, self.worker.log_group, '{ $.message = "model_answered" }', f"$.{name}"),
+            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.worker])),
+        )
 
     def _starter(self) -> Function:
         args, agent = self._args, self._args.settings.agent
@@ -102,6 +115,7 @@ class Agent(pulumi.ComponentResource):
                 grants=[
                     args.table.grant("UpdateItem"),
                     args.bucket.grant("GetObjectVersion", prefix=TRANSCRIPTS),
+                    args.bucket.grant_list(),
                     self.windows.grant("SendMessage"),
                 ],
                 queues=[QueueSource(self.uploads, batch_size=1, window_seconds=0, max_concurrency=5)],
@@ -134,6 +148,7 @@ class Agent(pulumi.ComponentResource):
                 grants=[
                     args.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     args.bucket.grant("GetObjectVersion", prefix=TRANSCRIPTS),
+                    args.bucket.grant_list(),
                     self.memory.grant("CreateEvent", "ListEvents"),
                     *model_grants(args.scope, agent),
                 ],

@@ -227,5 +227,6 @@ class Livestream(pulumi.ComponentResource):
             [function_chart(self.episodes), duration_chart(self.episodes)],
             [function_chart(self.videos.function), queue_chart(self.videos.queue)],
             [function_chart(self.agent.worker), queue_chart(self.agent.windows)],
+            [self.agent.tokens],
             [table_chart(self.table)],
         ]

@@ -139,3 +139,7 @@ def _livestream(stack: "StackSettings") -> Iterator[Problem]:
         )
     if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
         yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
+    if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+        yield Problem(
+            "livestream.logLevel", settings.log_level.value, "DEBUG or INFO: metrics are made of lines of level INFO"
+        )

@@ -146,7 +146,7 @@ def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
 
 
 def test_an_answer_that_breaks_its_model_rings() -> None:
-    filtered = complete().one("cloudwatch.LogMetricFilter").inputs
+    filtered = complete().one("cloudwatch.LogMetricFilter", "answers-broken").inputs
     assert filtered["logGroupName"] == f"/aws/lambda/{PREFIX}-episodes"
     assert filtered["pattern"] == '{ $.message = "answer_broken" }'
     alarm = complete().one("cloudwatch.MetricAlarm", "answers-broken").inputs

@@ -83,6 +83,7 @@ AGENT_DOCUMENTED: set[Permission] = {
 }
 """What the document gives the agent, beside its memory; a profile needs its models by name, in each region."""
 AGENT_ADDED: dict[Permission, str] = {
+    ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for a transcript that is gone, and it is tried for ever",
     ("s3:GetObjectVersion", f"{OBJECTS}/transcripts/*", None): "the version that was announced is read, not the newest",
     **{
         (f"dynamodb:{action}", ITEMS, None): "findings are kept, windows are counted, and the track is moved"
@@ -94,6 +95,7 @@ AGENT_ADDED: dict[Permission, str] = {
     },
 }
 STARTER_ADDED: dict[Permission, str] = {
+    ("s3:ListBucket", OBJECTS, None): "as for the agent",
     ("dynamodb:UpdateItem", ITEMS, None): "the track is moved",
     ("s3:GetObjectVersion", f"{OBJECTS}/transcripts/*", None): "a transcript is read to be cut",
     ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows", None): "its windows are queued",

@@ -176,3 +176,10 @@ def test_a_stage_is_one_short_word(stage: str) -> None:
 def test_an_unknown_authorizer_names_those_that_are() -> None:
     [problem] = problems(stack({"api": {"authorizer": "basic"}}))
     assert "none, apiKey, jwt" in problem
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_lines_that_metrics_are_made_of_are_written(level: str) -> None:
+    assert problems(stack({"logLevel": level})) == [
+        f"livestream.logLevel = {level}: DEBUG or INFO: metrics are made of lines of level INFO"
+    ]

@@ -1,0 +1,95 @@
+"""The agent's deployment: memory, queues, functions, what the model costs, and which model may be asked."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.livestream.agent import TOKENS
+from handlers.common.logging import ALLOWED
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.subsystem import ACCOUNT, QUEUES, permissions, variables
+
+
+def test_uploaded_transcripts_are_heard_and_nothing_else() -> None:
+    pattern = json.loads(complete().one("cloudwatch.EventRule", "transcript-created").inputs["eventPattern"])
+    assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": "transcripts/"}]}}
+    target = complete().one("cloudwatch.EventTarget", "transcript-created").inputs
+    assert target["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-transcript-events"
+
+
+def test_the_memory_is_the_documents() -> None:
+    memory = complete().one("bedrock.AgentcoreMemory").inputs
+    assert (memory["name"], memory["eventExpiryDuration"]) == ("polyphony_test_clipAgentMemory", 90)
+    strategies = {
+        one.inputs["type"]: one.inputs["namespaceTemplates"]
+        for one in complete().all("bedrock.AgentcoreMemoryStrategy")
+    }
+    assert strategies == {
+        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
+        "SEMANTIC": ["/facts/{actorId}/"],
+    }
+    assert livestream(agent={"memoryDays": 30}).one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
+
+
+def test_the_agent_has_two_minutes_and_works_on_one_window_at_a_time() -> None:
+    one = complete().one("lambda.Function", "livestream-agent").inputs
+    assert (one["timeout"], one["memorySize"]) == (120, 1024)
+    source = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
+    assert (source["batchSize"], source["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert source["scalingConfig"] == {"maximumConcurrency": 5}
+    visible = complete().one("sqs.Queue", "livestream-agent-windows-queue").inputs["visibilityTimeoutSeconds"]
+    assert visible == 6 * 120
+
+
+def test_both_functions_cut_transcripts_alike() -> None:
+    changed = {"windowCharacters": 2_000, "windowSeconds": 60, "overlapCharacters": 200}
+    found = livestream(agent=changed)
+    for function in ("livestream-agent-function", "transcript-windows"):
+        read = variables(found, function)
+        sizes = (read["WINDOW_CHARACTERS"], read["WINDOW_SECONDS"], read["OVERLAP_CHARACTERS"])
+        assert sizes == ("2000", "60", "200")
+        assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
+    assert variables(complete(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
+    assert variables(complete(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_each_kind_of_tokens_is_a_metric_of_the_agents_own_lines(name: str) -> None:
+    assert name in ALLOWED
+    one = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
+    assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
+    assert one["metricTransformation"]["value"] == f"$.{name}"
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        (
+            {"modelId": "anthropic.claude-haiku-4-5-20251001-v1:0"},
+            {"arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-4-5-20251001-v1:0"},
+        ),
+        (
+            {"modelId": "global.anthropic.claude-x-v1:0", "modelRegions": ["us-east-1"]},
+            {
+                f"arn:aws:bedrock:{ACCOUNT}:inference-profile/global.anthropic.claude-x-v1:0",
+                "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-x-v1:0",
+                "arn:aws:bedrock:::foundation-model/anthropic.claude-x-v1:0",
+            },
+        ),
+    ],
+)
+def test_only_the_model_that_is_named_may_be_asked(agent: dict[str, Any], expected: set[str]) -> None:
+    policies = [one for one in livestream(agent=agent).all("iam.RolePolicy") if one.name == "livestream-agent-grants"]
+    statements = [one for policy in policies for one in json.loads(policy.inputs["policy"])["Statement"]]
+    asked = {arn for one in statements if "bedrock:InvokeModel" in one["Action"] for arn in one["Resource"]}
+    assert asked == expected
+
+
+def test_a_guardrail_is_granted_where_there_is_one() -> None:
+    assert not [one for one in permissions(complete(), f"{PREFIX}-agent") if "Guardrail" in one[0]]
+    found = livestream(agent={"guardrailId": "abc123", "guardrailVersion": "2"})
+    [policy] = [one for one in found.all("iam.RolePolicy") if one.name == "livestream-agent-grants"]
+    assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
+    read = variables(found, "livestream-agent-function")
+    assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
