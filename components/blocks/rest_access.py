@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
 from pulumi_aws import apigateway
 
 from components.blocks.names import Kind
@@ -27,7 +26,7 @@ class Plan:
 
 
 def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigateway.Stage) -> apigateway.ApiKey:
-    """A key, and the plan by which it may be used; AWS invents the key's value, which is nowhere shown."""
+    """A key, and the plan by which it may be used; AWS invents the key's value, a secret of the state and no output."""
     scope = api.scope
     usage = apigateway.UsagePlan(
         api.part("plan"),
@@ -49,7 +48,7 @@ def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigat
         description=f"Lets its holder call {logical_name}",
         enabled=True,
         tags=scope.tags(logical_name),
-        opts=pulumi.ResourceOptions.merge(api.inside(), pulumi.ResourceOptions(additional_secret_outputs=["value"])),
+        opts=api.inside(),
     )
     apigateway.UsagePlanKey(
         api.part("plan-key"),

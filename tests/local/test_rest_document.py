@@ -12,6 +12,8 @@ from components.blocks.gateway_document import Authorization, Authorizer, Gatewa
 from handlers.common.messages import Message
 from handlers.common.operations import Operation
 from local.drivers.fit import Misfit, breaches, service_model
+from local.drivers.model import Known
+from local.drivers.rest import settings_set, settings_taken
 from local.drivers.rest_document import overwrite
 
 pytestmark = pytest.mark.unit
@@ -144,3 +146,14 @@ def test_what_is_not_understood_is_refused(change: Callable[[dict[str, Any]], No
     change(given)
     with pytest.raises(Misfit, match=says):
         told(given)
+
+
+def test_settings_of_methods_are_changes_of_their_stage_in_words() -> None:
+    known = Known(
+        {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
+    )
+    assert settings_set.by(known) == [
+        {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
+        {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
+    ]
+    assert settings_taken.by(Known({"methodPath": "a/{b}/GET"})) == [{"op": "remove", "path": "/a~1{b}/GET"}]
