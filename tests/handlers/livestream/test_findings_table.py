@@ -124,7 +124,7 @@ def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | No
         broadcast.findings.failed(window, failure)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
 @given(
     failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=12),
     data=st.data(),
