@@ -74,7 +74,8 @@ def _all(out: Console, config: StackConfig) -> None:
         with _part(out, "voice Q&A: a lecture, a question, an answer (the local agent listens to both)"):
             _voice_qa(out, deployed, clients, started.emulator.endpoint)
         with _part(
-            out, "livestream: episodes over HTTP, a video cut, a transcript checked (real ffmpeg; the model is scripted)"
+            out,
+            "livestream: episodes over HTTP, a video cut, a transcript checked (real ffmpeg; the model is scripted)",
         ):
             _livestream(out, deployed, clients)
         with _part(out, "grants against use"):
