@@ -77,6 +77,8 @@ class State:
         self._instance = instance
         self._salt = salt
         self._entries = entries
+        self._texts = {urn: _text(entry) for urn, entry in entries.items()}
+        """The same as they are written: made once each, since all are written whenever one changes."""
         self._lock = threading.Lock()
 
     @classmethod
@@ -126,13 +128,14 @@ class State:
     def put(self, urn: str, entry: Entry) -> None:
         """Records a resource."""
         with self._lock:
-            self._entries[urn] = entry
+            self._entries[urn], self._texts[urn] = entry, _text(entry)
             self._write()
 
     def drop(self, urn: str) -> None:
         """Forgets a resource that is gone."""
         with self._lock:
             if self._entries.pop(urn, None) is not None:
+                del self._texts[urn]
                 self._write()
 
     @property
@@ -182,18 +185,17 @@ class State:
         return found
 
     def _write(self) -> None:
-        content = {
-            "schemaVersion": SCHEMA,
-            "instance": self._instance,
-            "salt": self._salt,
-            "outputs": self._outputs,
-            "resources": {urn: asdict(entry) for urn, entry in self._entries.items()},
-        }
+        about = {"schemaVersion": SCHEMA, "instance": self._instance, "salt": self._salt, "outputs": self._outputs}
+        resources = ",\n".join(f"{json.dumps(urn)}: {text}" for urn, text in self._texts.items())
         partial = self._path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
+            file.write(f'{json.dumps(about)[:-1]}, "resources": {{\n{resources}\n}}}}\n')
         partial.replace(self._path)
+
+
+def _text(entry: Entry) -> str:
+    return json.dumps(asdict(entry))
 
 
 def _entry(known: Mapping[str, Any]) -> Entry:

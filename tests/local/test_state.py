@@ -1,9 +1,10 @@
 """The state file: what is in it, what never is, and what becomes of one that cannot be used."""
 
 import json
+import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -51,11 +52,25 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
     state.put("a", entry())
     before = path.read_bytes()
 
-    def cut_short(content: Any, file: Any, **_: Any) -> None:
-        file.write('{"half')
-        raise OSError("no space left")
+    opened = os.fdopen
 
-    monkeypatch.setattr(json, "dump", cut_short)
+    class Full:
+        """A file that takes the first letters."""
+
+        def __init__(self, descriptor: int, *how: Any, **more: Any) -> None:
+            self._file = opened(descriptor, *how, **more)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._file.close()
+
+        def write(self, text: str) -> None:
+            self._file.write(text[:6])
+            raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fdopen", Full)
     with pytest.raises(OSError, match="no space"):
         state.put("b", entry())
     assert path.read_bytes() == before
