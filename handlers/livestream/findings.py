@@ -13,7 +13,7 @@ from handlers.livestream.quotes import words_of
 
 
 class Verdict(StrEnum):
-    """What is known of a claim."""
+    """What a claim is found to be."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"

@@ -140,7 +140,7 @@ def _claim(claim: findings.Claim) -> models.Claim:
         # Of a statement of nothing but control characters nothing is left.
         text=claim.statement[:LONGEST] or quote,
         speaker=claim.speaker,
-        verdict=models.Verdict(claim.verdict.value),
+        verdict=claim.verdict,
         confidence=round(claim.confidence, CONFIDENCE_DIGITS),
         explanation=claim.explanation[:LONGEST] or None,
         sources=claim.sources,

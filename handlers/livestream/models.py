@@ -1,12 +1,12 @@
 """What clients of livestream's REST API say and hear: one model each."""
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Message
+from handlers.livestream.findings import Verdict
 from handlers.livestream.formats import ContentType
 from handlers.livestream.tracks import EpisodeStatus, TrackKind, TrackReason, TrackState
 
@@ -195,15 +195,6 @@ class UploadCompleted(Message):
     upload_id: Ulid
     key: str
     bytes: int
-
-
-class Verdict(StrEnum):
-    """What a claim is found to be."""
-
-    SUPPORTED = "supported"
-    REFUTED = "refuted"
-    MISLEADING = "misleading"
-    UNVERIFIED = "unverified"
 
 
 class Claim(Message):
