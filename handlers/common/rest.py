@@ -23,8 +23,6 @@ from handlers.common.operations import Operation
 Response = dict[str, Any]
 """What a function returns to API Gateway."""
 MAX_BODY_BYTES = 256 * 1024
-EVERYBODY = "everybody"
-"""The owner of everything where no authorizer says who asks."""
 NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
 _JSON = {"Content-Type": "application/json"}
 
@@ -149,7 +147,7 @@ def _call(operation: Operation, event: Mapping[str, Any], context: Mapping[str, 
 def _owner(authorizer: object) -> str:
     """Whoever the authorizer names; one that ran and named nobody lets nobody in."""
     if not authorizer:
-        return EVERYBODY
+        return users.EVERYBODY
     user = authorizer.get("user") if isinstance(authorizer, Mapping) else None
     if not isinstance(user, str) or re.fullmatch(users.PATTERN, user) is None:
         raise HandlerError(RestCode.UNAUTHENTICATED, "Nobody is known to ask this.", 401)

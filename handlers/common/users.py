@@ -10,6 +10,8 @@ import hashlib
 LENGTH = 32
 """Of base32: 160 bits, so that no two callers ever share a name."""
 PATTERN = r"[A-Z2-7]{32}"
+EVERYBODY = "everybody"
+"""The owner of everything where nobody says who asks. No caller's name looks like it."""
 
 
 def user_id(issuer: str, subject: str) -> str:

@@ -14,8 +14,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 from handlers.common import ulid, users
 from handlers.common.s3_events import UNVERSIONED, NotAnEvent
 
-EVERYBODY = "everybody"
-OWNER = rf"(?:{users.PATTERN}|{EVERYBODY})"
+OWNER = rf"(?:{users.PATTERN}|{users.EVERYBODY})"
 EPISODE = r"[0-9A-Z]{26}"
 VERSION = r"[A-Za-z0-9._-]{1,1024}"
 _PLACE = re.compile(rf"({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)

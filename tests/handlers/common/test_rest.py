@@ -15,7 +15,8 @@ from handlers.common.errors import CommonCode, HandlerError
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.operations import Operation
-from handlers.common.rest import EVERYBODY, MAX_BODY_BYTES, Answered, Call, Rest
+from handlers.common.rest import MAX_BODY_BYTES, Answered, Call, Rest
+from handlers.common.users import EVERYBODY
 from tests.handlers.common.test_errors import JSON
 
 ORIGIN = "https://example.org"
