@@ -22,10 +22,10 @@ from components.blocks.table import Table
 from components.settings import LivestreamSettings
 from components.settings.livestream import AgentSettings
 from handlers.livestream.agent_environment import AgentEnvironment
-from handlers.livestream.event_names import OBJECT_CREATED
+from handlers.livestream.event_names import OBJECT_CREATED, S3
+from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 
-TRANSCRIPTS = "transcripts/*"
 RULE = "transcript-created"
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 PROFILES = ("us", "eu", "apac", "global")
@@ -77,11 +77,11 @@ class Agent(pulumi.ComponentResource):
         self.starter = self._starter()
         self.worker = self._worker()
         pattern = {
-            "source": ["aws.s3"],
+            "source": [S3],
             "detail-type": [OBJECT_CREATED],
             "detail": {
                 "bucket": {"name": [args.bucket.name]},
-                "object": {"key": [{"prefix": TRANSCRIPTS.rstrip("*")}]},
+                "object": {"key": [{"prefix": TRANSCRIPTS}]},
             },
         }
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
@@ -114,7 +114,7 @@ class Agent(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("UpdateItem"),
-                    args.bucket.grant("GetObjectVersion", prefix=TRANSCRIPTS),
+                    args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.windows.grant("SendMessage"),
                 ],
@@ -147,7 +147,7 @@ class Agent(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
-                    args.bucket.grant("GetObjectVersion", prefix=TRANSCRIPTS),
+                    args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.memory.grant("CreateEvent", "ListEvents"),
                     *model_grants(args.scope, agent),

@@ -29,9 +29,9 @@ from handlers.livestream.authorizer_environment import AuthorizerEnvironment
 from handlers.livestream.environment import ApiEnvironment
 from handlers.livestream.event_names import SOURCE
 from handlers.livestream.operations import OPERATIONS
+from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
+from handlers.livestream.records import INDEX
 
-VIDEOS, TRANSCRIPTS = "videos/*", "transcripts/*"
-INDEX = "GSI1"
 AUTHORIZATIONS = {
     Authorizer.NONE: Authorization.NONE,
     Authorizer.API_KEY: Authorization.API_KEY,
@@ -142,8 +142,8 @@ class Livestream(pulumi.ComponentResource):
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
                     self.table.grant("Query", index=INDEX),
                     # Addresses are signed with this role: it may do what they allow. What came in parts is asked its size.
-                    self.bucket.grant("GetObject", "PutObject", prefix=VIDEOS),
-                    self.bucket.grant("PutObject", prefix=TRANSCRIPTS),
+                    self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
+                    self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                     self.key.grant_read(),
                     grant_events(self._scope),
                 ],

@@ -20,10 +20,10 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.trust import Service
 from components.settings import LivestreamSettings
-from handlers.livestream.event_names import JOB_STATE_CHANGE, OBJECT_CREATED, SOURCE, UPLOAD_COMPLETED
+from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, OBJECT_CREATED, S3, SOURCE, UPLOAD_COMPLETED
+from handlers.livestream.prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_environment import VideoEnvironment
 
-VIDEOS, CHUNKS = "videos/*", "chunks/*"
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
@@ -31,13 +31,13 @@ def rules(bucket: str) -> Mapping[str, Mapping[str, object]]:
     """What each rule listens for. Jobs of others are on the same bus: ours name an episode."""
     return {
         "video-created": {
-            "source": ["aws.s3"],
+            "source": [S3],
             "detail-type": [OBJECT_CREATED],
-            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": VIDEOS.rstrip("*")}]}},
+            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": VIDEOS}]}},
         },
         "video-completed": {"source": [SOURCE], "detail-type": [UPLOAD_COMPLETED]},
         "video-jobs": {
-            "source": ["aws.mediaconvert"],
+            "source": [MEDIACONVERT],
             "detail-type": [JOB_STATE_CHANGE],
             "detail": {"status": list(JOB_STATES), "userMetadata": {"episodeId": [{"exists": True}]}},
         },
@@ -81,8 +81,8 @@ class Videos(pulumi.ComponentResource):
                 logical_name="MediaConvertRole",
                 service=Service.MEDIACONVERT,
                 grants=[
-                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=VIDEOS),
-                    args.bucket.grant("PutObject", prefix=CHUNKS),
+                    args.bucket.grant("GetObject", "GetObjectVersion", prefix=f"{VIDEOS}*"),
+                    args.bucket.grant("PutObject", prefix=f"{CHUNKS}*"),
                 ],
                 source_arn=scope.context.arn("mediaconvert", "*"),
             ),
@@ -112,7 +112,7 @@ class Videos(pulumi.ComponentResource):
                 },
                 grants=[
                     args.table.grant("UpdateItem"),
-                    args.bucket.grant("GetObject", prefix=CHUNKS),
+                    args.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
                     grant_events(scope),
                     grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
                     grant(

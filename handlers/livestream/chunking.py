@@ -11,7 +11,8 @@ keeps repeats of a minute apart, and the same place for its chunks, so that a re
 import hashlib
 from typing import Any
 
-from handlers.livestream.video_events import CHUNKS_PREFIX, JobMetadata, Video
+from handlers.livestream.prefixes import CHUNKS
+from handlers.livestream.video_events import JobMetadata, Video
 
 AUDIO = "Audio Selector 1"
 MODIFIER = "_chunk"
@@ -33,7 +34,7 @@ def token(bucket: str, video: Video, seconds: int) -> str:
 
 def prefix(video: Video, job: str) -> str:
     """Of the keys of a job's chunks."""
-    return f"{CHUNKS_PREFIX}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
+    return f"{CHUNKS}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
 
 
 def request(bucket: str, video: Video, *, seconds: int, role_arn: str, queue: str | None = None) -> dict[str, Any]:

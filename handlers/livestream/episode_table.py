@@ -14,13 +14,12 @@ from botocore.exceptions import ClientError
 
 from handlers.common.versioned import texts
 from handlers.livestream.items import Item, plain, stored, typed
-from handlers.livestream.records import EpisodeRecord, Found, Key, episode_key, listed, partition
+from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, episode_key, listed, partition
 from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload, stands_at
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-INDEX = "GSI1"
 _THERE = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
 
 

@@ -15,6 +15,8 @@ Key = dict[str, str]
 SCHEMA_VERSION = 1
 EPISODE = "EPISODE"
 WINDOW = "WINDOW#"
+INDEX = "GSI1"
+"""Of an owner's episodes, by when they were made."""
 ID_LENGTH = 26
 
 

@@ -7,9 +7,9 @@ decides nobody by its name, so every suffix is taken.
 from dataclasses import dataclass
 
 from handlers.common.s3_events import NotAnEvent
-from handlers.livestream.event_names import OBJECT_CREATED
+from handlers.livestream.event_names import OBJECT_CREATED, S3
 from handlers.livestream.object_events import UploadKey, created, envelope, upload_key
-from handlers.livestream.windows import TRANSCRIPTS
+from handlers.livestream.prefixes import TRANSCRIPTS
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def parsed(body: str, bucket: str) -> TranscriptUploaded | None:
     Raises NotAnEvent where it should say something and does not.
     """
     event = envelope(body)
-    if (event.source, event.detail_type) != ("aws.s3", OBJECT_CREATED):
+    if (event.source, event.detail_type) != (S3, OBJECT_CREATED):
         raise NotAnEvent("nobody asked for events of this kind")
     one = created(event.detail, bucket)
     named = upload_key(TRANSCRIPTS, one.key)

@@ -16,12 +16,13 @@ from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, Epi
 from handlers.livestream.episodes import unknown
 from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
 from handlers.livestream.models import MAX_PARTS, CompleteUpload, UploadCompleted, UploadReady, UploadRequest
+from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.tracks import TrackKind, TrackState, Upload
 from handlers.livestream.upload_bucket import Completion, Place, UploadBucket
 
 MEBIBYTE = 1024**2
 SMALLEST_PART = 8 * MEBIBYTE
-PREFIXES = {TrackKind.VIDEO: "videos/", TrackKind.TRANSCRIPT: "transcripts/"}
+PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
 SUFFIXES = {TrackKind.VIDEO: VIDEO_SUFFIXES, TrackKind.TRANSCRIPT: TRANSCRIPT_SUFFIXES}
 
 

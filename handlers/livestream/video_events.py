@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from handlers.common import ulid
 from handlers.common.messages import Message
 from handlers.common.s3_events import NotAnEvent
+from handlers.livestream import event_names
 from handlers.livestream.object_events import (
     EPISODE,
     OWNER,
@@ -26,14 +27,11 @@ from handlers.livestream.object_events import (
     lacking,
     upload_key,
 )
+from handlers.livestream.prefixes import CHUNKS, VIDEOS
 
-PREFIX = "videos/"
-CHUNKS_PREFIX = "chunks/"
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Suffixes, in lower case, of what MediaConvert reads."""
-_PLAYLIST = re.compile(
-    rf"s3://([a-z0-9.-]+)/({CHUNKS_PREFIX}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8"
-)
+_PLAYLIST = re.compile(rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8")
 
 
 @dataclass(frozen=True)
@@ -156,11 +154,11 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
     event = envelope(body)
     try:
         match event.source, event.detail_type:
-            case "aws.s3", "Object Created":
+            case event_names.S3, event_names.OBJECT_CREATED:
                 return _created(event.detail, bucket)
-            case "polyphony.livestream", "Video Upload Completed":
+            case event_names.SOURCE, event_names.UPLOAD_COMPLETED:
                 return _completed(event.detail)
-            case "aws.mediaconvert", "MediaConvert Job State Change":
+            case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
                 return _changed(event.detail, bucket)
     except ValidationError as error:
         raise lacking(error) from None
@@ -169,7 +167,7 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
 
 def video_key(key: str) -> VideoKey | None:
     """What a key says; none where it is not of a video's form."""
-    found = upload_key(PREFIX, key)
+    found = upload_key(VIDEOS, key)
     return None if found is None else VideoKey(**vars(found))
 
 

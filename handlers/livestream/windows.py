@@ -16,11 +16,11 @@ from pydantic import Field, StringConstraints, model_validator
 
 from handlers.common.messages import Message
 from handlers.livestream.cues import Cue
+from handlers.livestream.models import EpisodeId
+from handlers.livestream.prefixes import TRANSCRIPTS
 
-TRANSCRIPTS = "transcripts/"
 MAX_WINDOWS = 50_000
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
-EpisodeId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{26}$")]
 
 
 class WindowMessage(Message):
