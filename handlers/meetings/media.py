@@ -1,0 +1,69 @@
+"""What the media job says when it ends: the workflow goes on by it. Pure.
+
+A recording that cannot be worked on is an outcome, not a failed job: nobody pays for trying it again.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from handlers.common.messages import Message
+
+Milliseconds = Annotated[int, Field(ge=0)]
+
+
+class MediaOutcome(StrEnum):
+    """What came of a recording."""
+
+    READY = "ready"
+    NO_AUDIO = "no_audio"
+    """There is a video, and nothing to be heard in it."""
+    INCOMPLETE = "incomplete"
+    """Chunks are missing, or are not what their hash says."""
+    UNREADABLE = "unreadable"
+    """A chunk has the promised bytes, and they are no recording."""
+    TOO_LARGE = "too_large"
+    """It does not fit into the space that the job has."""
+
+
+class ChunkProblem(StrEnum):
+    """What is wrong with a chunk."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    HASH = "hash"
+    UNREADABLE = "unreadable"
+
+
+class WrongChunk(Message):
+    """A chunk that keeps a recording from being worked on."""
+
+    name: str
+    problem: ChunkProblem
+
+
+class AudioPart(Message):
+    """A part of the sound, small and short enough for Amazon Transcribe."""
+
+    key: str
+    offset_ms: Milliseconds
+    """Where it begins in the whole."""
+    duration_ms: Milliseconds
+
+
+class MediaResult(Message):
+    """What the job leaves below its recording's `work/`."""
+
+    schema_version: Literal[1] = 1
+    outcome: MediaOutcome
+    wrong: tuple[WrongChunk, ...] = ()
+    """With `incomplete` and `unreadable`."""
+    video_key: str | None = None
+    """None where there are no pictures."""
+    audio: tuple[AudioPart, ...] = ()
+    duration_ms: Milliseconds = 0
+    copied: bool = False
+    """Whether the video was put together without encoding it anew."""
+    ffmpeg_ms: Milliseconds = 0
+    """How long ffmpeg worked, all steps together: the metric divides it by the duration."""

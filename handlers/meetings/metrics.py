@@ -1,0 +1,60 @@
+"""The four numbers that meetings tell CloudWatch, all in one namespace, each in one call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.client import CloudWatchClient
+
+NAMESPACE: Final = "Polyphony/Meetings"
+PROCESSING_DURATION: Final = "ProcessingDuration"
+"""Seconds from the whole recording to its summary."""
+INPUT_TOKENS: Final = "SummaryInputTokens"
+OUTPUT_TOKENS: Final = "SummaryOutputTokens"
+"""Of one meeting's summary, each."""
+STORAGE_GROWTH: Final = "StorageGrowth"
+"""Bytes that a user has more than the day before."""
+FFMPEG_RATIO: Final = "FfmpegRatio"
+"""Seconds that ffmpeg worked for a second of recording."""
+STACK: Final = "Stack"
+USER: Final = "User"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number."""
+
+    name: str
+    value: float
+    unit: Literal["Seconds", "Count", "Bytes", "None"]
+    user: str | None = None
+    """The user whose it is, in the form that nobody can be found by."""
+
+
+class Metrics:
+    """What CloudWatch is told."""
+
+    def __init__(self, client: "CloudWatchClient", stack: str) -> None:
+        self._client = client
+        self._stack = stack
+
+    def put(self, measures: Sequence[Measure]) -> None:
+        """Sends up to a thousand numbers."""
+        if not measures:
+            return
+        self._client.put_metric_data(
+            Namespace=NAMESPACE,
+            MetricData=[
+                {
+                    "MetricName": one.name,
+                    "Value": one.value,
+                    "Unit": one.unit,
+                    "Dimensions": [
+                        {"Name": STACK, "Value": self._stack},
+                        *([{"Name": USER, "Value": one.user}] if one.user else []),
+                    ],
+                }
+                for one in measures
+            ],
+        )

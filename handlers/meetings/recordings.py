@@ -1,0 +1,64 @@
+"""What a client says of a recording: `complete.json`, parsed. Pure.
+
+Each chunk is a file that can be decoded by itself, in the order listed. What it says of the meeting is for people; what
+it says of the chunks decides what the recording *is*: the same chunks in the same order are the same content.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from handlers.common.messages import Message
+from handlers.meetings.places import CHUNK_NAME, COMPLETE
+
+MAX_BYTES = 1024 * 1024
+"""Of `complete.json` itself."""
+MAX_CHUNKS = 5_000
+CONTENT_DIGITS = 32
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
+
+
+class Chunk(Message):
+    """One file of a recording."""
+
+    name: ChunkName
+    bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)]
+    """At most what one request may upload."""
+    sha256: Sha256
+
+
+class Complete(Message):
+    """Says that a recording is whole."""
+
+    schema_version: Literal[1]
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+    started_at: Moment
+    language: Language = "en-US"
+    participants: Annotated[tuple[Person, ...], Field(max_length=100)] = ()
+    tags: Annotated[tuple[Tag, ...], Field(max_length=50)] = ()
+    chunks: Annotated[tuple[Chunk, ...], Field(min_length=1, max_length=MAX_CHUNKS)]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        names = [one.name for one in self.chunks]
+        if len(set(names)) != len(names) or COMPLETE in names:
+            raise ValueError(f"chunks have names of their own, and none is {COMPLETE}")
+        return self
+
+    @property
+    def content(self) -> str:
+        """What tells this recording from others: made of the chunks' hashes in their order."""
+        said = json.dumps([one.sha256 for one in self.chunks]).encode()
+        return hashlib.sha256(said).hexdigest()[:CONTENT_DIGITS]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all chunks."""
+        return sum(one.bytes for one in self.chunks)

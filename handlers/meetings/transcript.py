@@ -1,0 +1,28 @@
+"""A meeting's transcript as it is kept and summarised: who said what, from when to when. Pure."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from handlers.common.messages import Message
+
+Milliseconds = Annotated[int, Field(ge=0)]
+
+
+class Said(Message):
+    """What one speaker said in one go."""
+
+    speaker: str
+    """As Amazon Transcribe labels them; of several parts of a recording, with the part before it."""
+    start_ms: Milliseconds
+    end_ms: Milliseconds
+    text: str
+
+
+class Transcript(Message):
+    """All that was said in a meeting, in its order."""
+
+    schema_version: Literal[1] = 1
+    language: str
+    duration_ms: Milliseconds
+    said: tuple[Said, ...] = ()
