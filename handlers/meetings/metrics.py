@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
+    from types_boto3_cloudwatch.type_defs import DimensionTypeDef
 
 NAMESPACE: Final = "Polyphony/Meetings"
 PROCESSING_DURATION: Final = "ProcessingDuration"
@@ -50,11 +51,12 @@ class Metrics:
                     "MetricName": one.name,
                     "Value": one.value,
                     "Unit": one.unit,
-                    "Dimensions": [
-                        {"Name": STACK, "Value": self._stack},
-                        *([{"Name": USER, "Value": one.user}] if one.user else []),
-                    ],
+                    "Dimensions": self._dimensions(one.user),
                 }
                 for one in measures
             ],
         )
+
+    def _dimensions(self, user: str | None) -> "list[DimensionTypeDef]":
+        stack: DimensionTypeDef = {"Name": STACK, "Value": self._stack}
+        return [stack] if user is None else [stack, {"Name": USER, "Value": user}]
