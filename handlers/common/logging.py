@@ -30,6 +30,7 @@ class Fields(TypedDict, total=False):
     dropped: int
     dropped_citations: int
     duplicates: int
+    elsewhere: int
     error_type: str
     failed: int
     fallback: str

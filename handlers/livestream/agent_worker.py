@@ -90,6 +90,7 @@ class AgentWorker:
             clips=len(result.clips),
             invented=result.invented,
             unfounded=result.unfounded,
+            elsewhere=result.elsewhere,
             bad_clips=result.bad_clips,
             malformed=result.malformed,
         )

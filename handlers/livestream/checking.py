@@ -2,6 +2,8 @@
 
 The model decides what is worth telling; code decides what is true of it:
 - a claim whose quote was not said is dropped, and the words and times of those that stay are the transcript's;
+- what begins behind the window's core is left to the next window, which has it whole: so nothing is found twice, in
+  other words;
 - a verdict stays only if it rests on a source that the model was given, and a claim is no source of itself; where it
   does not, nothing is known of the claim, and how sure the model was of it counts for nothing;
 - a clip stays only if it is within the window, begins and ends with a cue, and is neither too short nor too long.
@@ -29,6 +31,8 @@ class Checked:
     """Claims whose quote was not said."""
     unfounded: int = 0
     """Verdicts without a source, which count as unverified."""
+    elsewhere: int = 0
+    """Claims and clips that are another window's."""
     bad_clips: int = 0
     malformed: int = 0
     """Claims and clips that were none."""
@@ -45,19 +49,20 @@ def checked(
 ) -> Checked:
     """What can be kept of an answer. `memories` are the ids of what was recalled; `timed` is the transcript's."""
     said = Said(window.cues)
-    found = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
+    placed = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
+    found = [(claim, place) for claim, place in placed if place is not None]
+    own = [(claim, place) for claim, place in found if place.first < window.core]
     claims = [
-        _claim(claim, place, about, _sources(claim, place, window, memories), timed=timed)
-        for claim, place in found
-        if place is not None
+        _claim(claim, place, about, _sources(claim, place, window, memories), timed=timed) for claim, place in own
     ]
-    verdicts = [claim.verdict for claim, place in found if place is not None]
     clips = _clips(answer.clips, window, about, asking) if timed else ()
+    own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
     return Checked(
         claims=merged(claims),
-        clips=clips,
-        invented=len(found) - len(claims),
-        unfounded=sum(claim.verdict is not said_so for claim, said_so in zip(claims, verdicts, strict=True)),
+        clips=own_clips,
+        invented=len(placed) - len(found),
+        unfounded=sum(claim.verdict is not said_so.verdict for claim, (said_so, _) in zip(claims, own, strict=True)),
+        elsewhere=len(found) - len(own) + len(clips) - len(own_clips),
         bad_clips=len(answer.clips) - len(clips),
         malformed=answer.malformed,
     )

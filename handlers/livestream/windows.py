@@ -1,8 +1,8 @@
 """A transcript cut into windows, each small enough for a model to read at once. Pure.
 
 The windows' cores divide the transcript; each window also has the cues that follow its core, up to an overlap. So
-whatever begins in a core, and is no longer than the overlap, stands whole in that core's window. The last window is the
-first one that reaches the end.
+whatever begins in a core, and is no longer than the overlap, stands whole in that core's window, and is that window's
+alone. The last window is the first one that reaches the end: all of it is core.
 
 What goes through the queue names a window and says nothing of it: whoever works on it reads the transcript again.
 """
@@ -73,7 +73,7 @@ class Window:
     first: int
     """The number of its first cue in the transcript."""
     core: int
-    """How many of its cues no earlier window has in its core."""
+    """How many of its cues no other window has in its core; they come first."""
     cues: tuple[Cue, ...] = field(repr=False)
 
     @property
@@ -85,6 +85,10 @@ class Window:
     def end_ms(self) -> int:
         """When the last one of its cues ends, whichever that is."""
         return max(cue.end_ms for cue in self.cues)
+
+    def own(self, start_ms: int) -> bool:
+        """Whether what begins then begins in its core."""
+        return self.core == len(self.cues) or start_ms < self.cues[self.core].start_ms
 
 
 def windows(cues: Sequence[Cue], sizes: Sizes) -> tuple[Window, ...]:
@@ -114,8 +118,9 @@ def _cut(cues: Sequence[Cue], sizes: Sizes) -> Iterator[Window]:
     while first < len(cues):
         core = _core_end(cues, first, sizes)
         end = _overlap_end(cues, core, sizes.overlap_characters)
-        yield Window(index, first, core - first, tuple(cues[first:end]))
-        if end == len(cues):
+        last = end == len(cues)
+        yield Window(index, first, (end if last else core) - first, tuple(cues[first:end]))
+        if last:
             return
         first, index = core, index + 1
 

@@ -32,11 +32,21 @@ def test_a_claim_that_nobody_made_is_dropped_and_counted() -> None:
 
 
 def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
-    window = replace(WINDOW, cues=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
+    window = replace(WINDOW, core=5, cues=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         said = answer(claim(cue=cue))
         (found,) = checked(said, window, ABOUT, ASKING, [], timed=True).claims
         assert found.start_ms == start_ms
+
+
+def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() -> None:
+    behind = claim("That is the highest number ever")
+    found = check(claim(), behind, clip(26_000, 32_000), clip(14_000, 20_000))
+    assert [one.quote for one in found.claims] == ["We ran 600 ferries"]
+    assert [one.start_ms for one in found.clips] == [14_000]
+    assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
+    last = replace(WINDOW, core=len(CUES))
+    assert len(checked(answer(claim(), behind), last, ABOUT, ASKING, [MEMORY], timed=True).claims) == 2
 
 
 def test_an_answer_for_another_window_leaves_nothing() -> None:

@@ -52,7 +52,7 @@ def test_what_begins_in_a_core_and_is_no_longer_than_the_overlap_stands_whole_in
 
 
 @given(LENGTHS, SIZES)
-def test_cores_divide_the_transcript_up_to_the_last_window(lengths: list[int], sizes: Sizes) -> None:
+def test_cores_divide_the_transcript(lengths: list[int], sizes: Sizes) -> None:
     cues = cues_of(lengths)
     found = windows(cues, sizes)
     at = 0
@@ -61,11 +61,22 @@ def test_cores_divide_the_transcript_up_to_the_last_window(lengths: list[int], s
         assert one.core >= 1
         assert one.cues == cues[one.first : one.first + len(one.cues)]
         core = one.cues[: one.core]
+        at += one.core
+        if one is found[-1]:
+            continue  # nobody else has its end
         assert one.core == 1 or sum(len(cue.text) for cue in core) <= sizes.characters
         assert one.core == 1 or core[-1].end_ms - core[0].start_ms <= sizes.milliseconds
-        at += one.core
-    assert found[-1].first + len(found[-1].cues) == len(cues)
+    assert at == len(cues) == found[-1].first + len(found[-1].cues)
     assert all(one.first + len(one.cues) < len(cues) for one in found[:-1]), "no window repeats the end of another"
+
+
+@given(LENGTHS, SIZES)
+def test_every_moment_at_which_something_begins_is_one_windows_own(lengths: list[int], sizes: Sizes) -> None:
+    cues = cues_of(lengths)
+    found = windows(cues, sizes)
+    for cue in cues:
+        inside = [one for one in found if cue in one.cues]
+        assert [one for one in inside if one.own(cue.start_ms)] == inside[-1:]
 
 
 def test_a_window_ends_when_the_last_of_its_voices_does() -> None:
