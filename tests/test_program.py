@@ -31,6 +31,7 @@ UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrat
 """Types whose names need be nobody else's: those of one role, function, database, API or memory."""
 LATE = {
     "livestream-agent-grants-2",
+    "livestream-care-grants-2",
     "transcription-audio-processor-grants-2",
     "transcription-router-grants-2",
     "voice-qa-guests-guest-grants-2",

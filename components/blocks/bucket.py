@@ -156,6 +156,10 @@ class Bucket(Block):
         """Permission to list keys and their versions below a prefix."""
         return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
 
+    def grant_list_uploads(self) -> Grant:
+        """Permission to list uploads in parts that are not complete; of a prefix alone it cannot be given."""
+        return grant("s3", ["ListBucketMultipartUploads"], self.arn)
+
     def _make_private(self, bucket: s3.Bucket, args: BucketArgs) -> None:
         block = s3.BucketPublicAccessBlock(
             self.part("public-access-block"),

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.alarm import AlarmArgs, Severity, alarm
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
 from components.blocks.event_archive import EventArchive, EventArchiveArgs
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.gateway_document import Authorization
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.rest_access import Plan
 from components.blocks.rest_api import Judge, RestApi, RestApiArgs, RestThrottle
-from components.blocks.rest_stage import RUNBOOK, RestAlarms
+from components.blocks.rest_stage import RestAlarms
 from components.blocks.scope import Scope
 from components.blocks.secret import Secret, SecretArgs
 from components.blocks.table import Index, Table, TableArgs
 from components.livestream.agent import Agent, AgentArgs
+from components.livestream.care import Care, CareArgs
 from components.livestream.videos import Videos, VideosArgs, grant_events
+from components.livestream.watch import WatchArgs, watch
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
 from handlers.livestream.authorizer_environment import AuthorizerEnvironment
@@ -30,7 +30,7 @@ from handlers.livestream.environment import ApiEnvironment
 from handlers.livestream.event_names import SOURCE
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.records import INDEX
+from handlers.livestream.records import CARE_INDEX, INDEX
 
 AUTHORIZATIONS = {
     Authorizer.NONE: Authorization.NONE,
@@ -65,10 +65,18 @@ class Livestream(pulumi.ComponentResource):
         self.agent = Agent(
             "livestream-clip-agent", AgentArgs(args.scope, args.settings, self.bucket, self.table), self._child
         )
+        self.care = Care(
+            "livestream-episode-care",
+            CareArgs(args.scope, args.settings, self.bucket, self.table, self.agent.memory),
+            self._child,
+        )
         EventArchive(
             "events", EventArchiveArgs(args.scope, "EpisodeEvents", SOURCE, args.settings.kept.event_days), self._child
         )
-        self._watch()
+        watch(
+            WatchArgs(args.scope, args.settings.alarms, self.episodes, self.agent.worker, self.care.function),
+            self._child,
+        )
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -88,7 +96,7 @@ class Livestream(pulumi.ComponentResource):
                 logical_name="NullCheckTable",
                 hash_key="pk",
                 range_key="sk",
-                indexes=[Index(INDEX, "GSI1PK", "GSI1SK")],
+                indexes=[Index(INDEX, "GSI1PK", "GSI1SK"), Index(CARE_INDEX, "GSI2PK", "GSI2SK", projected=[])],
                 ttl_attribute="ttl",
             ),
             self._child,
@@ -202,31 +210,11 @@ class Livestream(pulumi.ComponentResource):
         alarms = self._settings.alarms
         return RestAlarms(alarms.server_errors_above, alarms.client_errors_above, alarms.latency_ms)
 
-    def _watch(self) -> None:
-        """An answer that breaks its own model is never sent, and always a mistake of ours."""
-        broken = logged(
-            "answers-broken",
-            LoggedArgs(self._scope, self.episodes.log_group, '{ $.message = "answer_broken" }'),
-            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.episodes])),
-        )
-        alarm(
-            "answers-broken",
-            AlarmArgs(
-                scope=self._scope,
-                metric=broken,
-                severity=Severity.CRITICAL,
-                threshold=0,
-                says="The API would have answered something that its document does not have.",
-                runbook=RUNBOOK,
-            ),
-            self._child,
-        )
-
     def _charts(self) -> list[list[Chart]]:
         return [
             [function_chart(self.episodes), duration_chart(self.episodes)],
             [function_chart(self.videos.function), queue_chart(self.videos.queue)],
             [function_chart(self.agent.worker), queue_chart(self.agent.windows)],
-            [self.agent.tokens],
+            [self.agent.tokens, function_chart(self.care.function)],
             [table_chart(self.table)],
         ]

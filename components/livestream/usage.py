@@ -32,6 +32,9 @@ HD_FACTOR = 2
 """A minute of HD (above 720 lines it would be more) counts as two, in AVC."""
 PARTS_PER_VIDEO = 30
 """Assumed: a large video is uploaded in parts."""
+SWEEP_MILLISECONDS = 200
+TIDIED_SHARE = 0.1
+"""Assumed, both: what a sweep takes, and of episodes that are deleted by hand."""
 CHECKED_SHARE = 0.2
 """Assumed: of requests whose token the gateway has not seen lately."""
 CHECK_MILLISECONDS = 30
@@ -71,6 +74,10 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "memoryRecords": windows * settings.agent.memory_days / DAYS,
             "memoryRetrievals": 0,
         },
+        "livestream-care": of_function(
+            DAYS * 24 * 60 / settings.stuck.sweep_minutes + episodes * TIDIED_SHARE, SWEEP_MILLISECONDS
+        ),
+        "livestream-deletions": {"messages": episodes * TIDIED_SHARE, "batches": episodes * TIDIED_SHARE},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
             "archivedGb": 2 * episodes * EVENT_BYTES / GB,

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Origin
 from handlers.livestream.agent_environment import ClipMaxSeconds, ClipMinSeconds, OutputTokens
+from handlers.livestream.care_environment import LimitMinutes
 from handlers.livestream.environment import (
     CursorSeconds,
     DeletedDays,
@@ -135,6 +136,20 @@ class KeptSettings(Settings):
     """How long our own events are archived, to be replayed."""
 
 
+class StuckSettings(Settings):
+    """How long a video or a transcript may be in one state before it is given up."""
+
+    requested_minutes: LimitMinutes = 720
+    """Asked for and not uploaded; an upload in parts may take long."""
+    uploaded_minutes: LimitMinutes = 120
+    """Until somebody begins to work on it."""
+    chunking_minutes: LimitMinutes = 720
+    """A busy queue of MediaConvert's takes hours."""
+    analyzing_minutes: LimitMinutes = 360
+    sweep_minutes: Annotated[int, Field(ge=2, le=60)] = 15
+    """How often that is looked at, and at what is left of deleted episodes."""
+
+
 class RestAlarmSettings(Settings):
     """When somebody is told."""
 
@@ -143,6 +158,8 @@ class RestAlarmSettings(Settings):
     server_errors_above: Annotated[int, Field(ge=0)] = 0
     latency_ms: Annotated[int, Field(ge=1)] = 2_000
     """Of 95 in 100 answers."""
+    failed_windows_above: Annotated[int, Field(ge=0)] = 0
+    """Windows of transcripts of which nothing came, in five minutes."""
 
 
 class LivestreamSettings(SubsystemSettings):
@@ -156,6 +173,7 @@ class LivestreamSettings(SubsystemSettings):
     kept: KeptSettings = KeptSettings()
     video: VideoSettings = VideoSettings()
     agent: AgentSettings = AgentSettings()
+    stuck: StuckSettings = StuckSettings()
     alarms: RestAlarmSettings = RestAlarmSettings()
     episodes: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """The function behind the API."""
@@ -165,5 +183,7 @@ class LivestreamSettings(SubsystemSettings):
     """The function that reads transcripts."""
     agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 120})
     """The function that has windows of a transcript checked."""
+    care: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
+    """The function that tidies up after deletions and gives up what is stuck."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
     """The function that checks tokens, with authorizer `jwt`."""

@@ -48,6 +48,7 @@ class Fields(TypedDict, total=False):
     manifests: int
     milliseconds: int
     missing: int
+    never_uploaded: int
     oldest_pending_seconds: int
     orphans: int
     outcome: str
@@ -65,6 +66,8 @@ class Fields(TypedDict, total=False):
     session_hash: str
     settled: int
     superseded: int
+    tidied: int
+    timed_out: int
     unfounded: int
     unfinished: int
     windows: int

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from handlers.common.versioned import texts
 from handlers.livestream.items import Item, plain, stored, typed
-from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, episode_key, listed, partition
+from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
 from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload, stands_at
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class EpisodeTable:
         takes = {f":{state}": state.value for state in sorted(REPLACEABLE)}
         return self._update(
             episode_key(owner, episode_id),
-            {kind.value: track.model_dump(mode="json", by_alias=True), "updatedAt": at},
+            {kind.value: track.model_dump(mode="json", by_alias=True), "updatedAt": at, **cared_for(at)},
             f"#{kind.value}.#state IN ({', '.join(takes)})",
             takes,
         )
@@ -136,9 +136,10 @@ class EpisodeTable:
 
     def delete(self, owner: str, episode_id: str, at: str, ttl: int) -> None:
         """Leaves a mark of an episode, which no list shows, until `ttl`."""
-        gone = {"GSI1PK": None, "GSI1SK": None}
+        unlisted = {"GSI1PK": None, "GSI1SK": None}
+        values = {"deletedAt": at, "ttl": ttl, **unlisted, **cared_for(at)}
         try:
-            self._update(episode_key(owner, episode_id), {"deletedAt": at, "ttl": ttl, **gone}, "", {})
+            self._update(episode_key(owner, episode_id), values, "", {})
         except EpisodeMissing as missing:
             if missing.deleted_at != at:
                 raise

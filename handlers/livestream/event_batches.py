@@ -17,7 +17,7 @@ def acted_on(
     act: Callable[[str], StrEnum],
     event_log: EventLog,
     *,
-    about: Literal["video", "transcript"],
+    about: Literal["video", "transcript", "deletion"],
 ) -> BatchFailures:
     """Acts on each message's body; the answer names the messages to deliver again."""
     failed: list[str] = []

@@ -17,6 +17,10 @@ EPISODE = "EPISODE"
 WINDOW = "WINDOW#"
 INDEX = "GSI1"
 """Of an owner's episodes, by when they were made."""
+CARE_INDEX = "GSI2"
+"""Of episodes that somebody has to look after, by since when: those that wait for an upload or are worked on, and
+those that are deleted. Sparse: the sweep takes episodes out of it."""
+CARE = "CARE"
 ID_LENGTH = 26
 
 
@@ -51,6 +55,11 @@ def window_key(owner: str, episode_id: str, transcript_key: str, version: str, i
 def listed(owner: str, created_at: str, episode_id: str) -> Key:
     """Where the index has an episode."""
     return {"GSI1PK": f"OWNER#{owner}", "GSI1SK": f"{created_at}#{episode_id}"}
+
+
+def cared_for(since: str) -> Key:
+    """Puts an episode where the sweep looks."""
+    return {"GSI2PK": CARE, "GSI2SK": since}
 
 
 def id_of_token(owner: str, token: str) -> str:

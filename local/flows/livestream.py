@@ -1,5 +1,6 @@
 """The livestream backend, driven from outside: its REST API, and what is uploaded by its word."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -17,12 +18,17 @@ class Livestream:
     url: str
     bucket: str
     table: str
+    memory: str
+    care: str
+    """The alias of the function that looks after episodes."""
 
     @classmethod
     def of(cls, client: Clients, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
         """What a frontend knows from the outputs, the rest by the ids of its resources."""
         known = outputs["frontend"]["livestream"]
-        return cls(client, known["apiUrl"], ids["livestream-transcripts-bucket"], ids["livestream-null-check-table"])
+        named = ("livestream-transcripts-bucket", "livestream-null-check-table", "livestream-memory-memory")
+        bucket, table, memory = (ids[one] for one in named)
+        return cls(client, known["apiUrl"], bucket, table, memory, f"{ids['livestream-care-function']}:live")
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """A request to the API."""
@@ -84,6 +90,50 @@ class Livestream:
         """The keys of an episode's chunks, in order."""
         listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/everybody/{episode_id}/")
         return sorted(one["Key"] for one in listed.get("Contents", []) if one["Key"].endswith(".ts"))
+
+    def left(self, episode_id: str) -> dict[str, int]:
+        """How much there is of an episode, deleted or not, beside its own item."""
+        s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
+        below = [f"{prefix}/everybody/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
+        place = {":place": {"S": f"EPISODE#everybody#{episode_id}"}}
+        found = dynamodb.query(
+            TableName=self.table, KeyConditionExpression="pk = :place", ExpressionAttributeValues=place
+        )
+        versions = [s3.list_object_versions(Bucket=self.bucket, Prefix=prefix) for prefix in below]
+        uploads = s3.list_multipart_uploads(Bucket=self.bucket, Prefix=below[0])
+        events = memory.list_events(memoryId=self.memory, actorId="everybody", sessionId=episode_id)
+        return {
+            "items": sum(one["sk"]["S"] != "EPISODE" for one in found["Items"]),
+            "versions": sum(len(one.get(kind, ())) for one in versions for kind in ("Versions", "DeleteMarkers")),
+            "uploads": len(uploads.get("Uploads", ())),
+            "memories": len(events["events"]),
+        }
+
+    def tidied(self, episode_id: str) -> dict[str, int]:
+        """Waits until nothing is left of an episode."""
+
+        def found() -> dict[str, int] | None:
+            left = self.left(episode_id)
+            return None if any(left.values()) else left
+
+        return eventually(found, "a tidy-up")
+
+    def ages(self, episode_id: str, track: str) -> None:
+        """Has a track been where it is, and waited for, for a year."""
+        long_ago = "2025-01-01T00:00:00.000Z"
+        self.client("dynamodb").update_item(
+            TableName=self.table,
+            Key={"pk": {"S": f"EPISODE#everybody#{episode_id}"}, "sk": {"S": "EPISODE"}},
+            UpdateExpression="SET #track.#since = :then, GSI2SK = :then",
+            ExpressionAttributeNames={"#track": track, "#since": "since"},
+            ExpressionAttributeValues={":then": {"S": long_ago}},
+        )
+
+    def sweep(self) -> dict[str, Any]:
+        """Calls who looks after episodes as its schedule does."""
+        answer = self.client("lambda").invoke(FunctionName=self.care, Payload=b'{"kind": "sweep"}')
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
 
     def size(self, key: str) -> int:
         """Bytes of an object."""

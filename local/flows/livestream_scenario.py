@@ -1,4 +1,5 @@
-"""The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted.
+"""The livestream's flow: an episode is created, listed, changed, given a transcript and a video, and deleted; another's
+upload never comes.
 
 The video is cut by the local MediaConvert, with real ffmpeg; the local model answers by what the transcript says.
 """
@@ -47,8 +48,12 @@ class Outcome:
     tracks: list[str]
     """Of transcript and video, when the video is cut."""
     chunks: int
+    given_up: list[str]
+    """State and reason of a video that never came."""
     gone: int
     left: list[str]
+    remains: int
+    """What there is still of what was deleted: items, versions of objects, uploads in parts, memories."""
 
 
 EXPECTED = Outcome(
@@ -61,8 +66,10 @@ EXPECTED = Outcome(
     uploads=[("form", True), ("multipart", True)],
     tracks=["analyzed", "chunked"],
     chunks=CHUNKS,
+    given_up=["failed", "NEVER_UPLOADED"],
     gone=404,
     left=["third", "second"],
+    remains=0,
 )
 
 
@@ -95,12 +102,20 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
     claims = [one["quote"] for one in livestream.ask("GET", f"{path}/claims").body["claims"]]
     clips = livestream.ask("GET", f"{path}/clips").body["clips"]
     tell(f"the transcript is {cut['transcript']['state']}: {'; '.join(claims)}; {len(clips)} clip")
+    waits = f"/episodes/{others[0]['episodeId']}"
+    livestream.ask("POST", f"{waits}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
+    livestream.ages(others[0]["episodeId"], "video")
+    livestream.sweep()
+    given_up = livestream.ask("GET", waits).body["video"]
+    tell(f"another's video never came, and a sweep a year later gives it up: {given_up['reason']}")
     livestream.ask("DELETE", path)
     gone = livestream.ask("GET", path).status
     left = listed()
     tell(f"deleted: {gone}, and no list has it")
     for one in others:
         livestream.ask("DELETE", f"/episodes/{one['episodeId']}")
+    remains = [livestream.tidied(episode) for episode in sorted(own)]
+    tell("tidied up: no claim, clip, object, begun upload or memory is left")
     return Outcome(
         repeated=first["episodeId"] == again["episodeId"],
         listed=titles,
@@ -111,6 +126,8 @@ def play(livestream: Livestream, tell: Tell) -> Outcome:
         uploads=arrived,
         tracks=[cut["transcript"]["state"], cut["video"]["state"]],
         chunks=len(chunks),
+        given_up=[given_up["state"], given_up["reason"]],
         gone=gone,
         left=left,
+        remains=sum(sum(one.values()) for one in remains),
     )

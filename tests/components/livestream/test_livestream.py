@@ -36,9 +36,10 @@ def test_the_table_is_the_documents() -> None:
     assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
     assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
-    [index] = table["globalSecondaryIndexes"]
-    keys = {one["keyType"]: one["attributeName"] for one in index["keySchemas"]}
-    assert (index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
+    listed, cared_for = table["globalSecondaryIndexes"]
+    keys = {one["keyType"]: one["attributeName"] for one in listed["keySchemas"]}
+    assert (listed["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
+    assert (cared_for["name"], cared_for["projectionType"]) == ("GSI2", "KEYS_ONLY")
     assert table["tags"]["Backup"] != "none"
 
 
@@ -145,13 +146,30 @@ def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
 
 
-def test_an_answer_that_breaks_its_model_rings() -> None:
-    filtered = complete().one("cloudwatch.LogMetricFilter", "answers-broken").inputs
-    assert filtered["logGroupName"] == f"/aws/lambda/{PREFIX}-episodes"
-    assert filtered["pattern"] == '{ $.message = "answer_broken" }'
-    alarm = complete().one("cloudwatch.MetricAlarm", "answers-broken").inputs
+@pytest.mark.parametrize(
+    ("what", "function", "message", "value"),
+    [
+        ("answers-broken", "episodes", "answer_broken", "1"),
+        ("deletions-untold", "episodes", "deletion_not_published", "1"),
+        ("windows-failed", "agent", "window_failed", "1"),
+        ("tracks-timed-out", "care", "care_sweep", "$.timed_out"),
+        ("episodes-unattended", "care", "care_sweep", "$.failed"),
+        ("sweep-unfinished", "care", "care_sweep", "$.unfinished"),
+    ],
+)
+def test_lines_that_mean_trouble_ring(what: str, function: str, message: str, value: str) -> None:
+    filtered = complete().one("cloudwatch.LogMetricFilter", what).inputs
+    assert filtered["logGroupName"] == f"/aws/lambda/{PREFIX}-{function}"
+    assert filtered["pattern"] == f'{{ $.message = "{message}" }}'
+    assert filtered["metricTransformation"]["value"] == value
+    alarm = complete().one("cloudwatch.MetricAlarm", what).inputs
     assert (alarm["metricName"], alarm["threshold"]) == (filtered["metricTransformation"]["name"], 0)
     assert alarm["namespace"] == filtered["metricTransformation"]["namespace"]
+
+
+def test_windows_may_fail_as_often_as_the_settings_say() -> None:
+    found = livestream(alarms={"failedWindowsAbove": 7}).one("cloudwatch.MetricAlarm", "windows-failed").inputs
+    assert found["threshold"] == 7
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,16 @@ ADDED: dict[Permission, str] = {
 """What the features need beyond that, each with its reason."""
 
 
-EVERYBODY = {"episodes", "authorizer", "video-chunks", "media-convert", "transcript-windows", "agent"}
+EVERYBODY = {
+    "episodes",
+    "authorizer",
+    "video-chunks",
+    "media-convert",
+    "transcript-windows",
+    "agent",
+    "care",
+    "care-sweep",
+}
 VIDEOS_DOCUMENTED: set[Permission] = {
     ("dynamodb:UpdateItem", ITEMS, None),
     ("events:PutEvents", f"arn:aws:events:{ACCOUNT}:event-bus/default", OURS),
@@ -106,12 +115,52 @@ STARTER_ADDED: dict[Permission, str] = {
 }
 
 
+CARE_ADDED: dict[Permission, str] = {
+    ("dynamodb:Query", f"{ITEMS}/index/GSI2", None): "the sweep finds episodes that wait, and deleted ones",
+    **{
+        (f"dynamodb:{action}", ITEMS, None): "tracks are given up, and what was found in a deleted episode goes"
+        for action in ("BatchWriteItem", "GetItem", "Query", "UpdateItem")
+    },
+    ("s3:ListBucketMultipartUploads", OBJECTS, None): "uploads in parts that nobody completes go with their episode",
+    **{
+        ("s3:ListBucketVersions", OBJECTS, f'{{"StringLike": {{"s3:prefix": "{prefix}/*"}}}}'): "as do all versions"
+        for prefix in ("videos", "transcripts", "chunks")
+    },
+    **{
+        (f"s3:{action}", f"{OBJECTS}/{prefix}/*", None): "objects go with their episode"
+        for prefix in ("videos", "transcripts", "chunks")
+        for action in ("AbortMultipartUpload", "DeleteObject", "DeleteObjectVersion")
+    },
+    ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-care-failures", None): "a sweep that failed lands somewhere",
+    **{
+        (f"sqs:{action}", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-deletions", None): "deletions come by a queue"
+        for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+    },
+}
+SCHEDULE_ADDED: dict[Permission, str] = {
+    ("lambda:InvokeFunction", f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-care:live", None): "the sweep is called",
+    ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-care-sweep-dlq", None): "or parked",
+}
+
+
 def test_the_agent_reaches_its_own_memory_and_no_other() -> None:
     found = {one for one in permissions(complete(), f"{PREFIX}-agent") if one[0].startswith("bedrock-agentcore:")}
     assert {action for action, _, _ in found} == {"bedrock-agentcore:CreateEvent", "bedrock-agentcore:ListEvents"}
     [resource] = {resource for _, resource, _ in found}
     assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
     assert not resource.endswith(("*", "/"))
+
+
+def test_who_tidies_up_reaches_the_agents_memory_to_delete() -> None:
+    found = {one for one in permissions(complete(), f"{PREFIX}-care") if one[0].startswith("bedrock-agentcore:")}
+    assert {action.partition(":")[2] for action, _, _ in found} == {
+        "DeleteEvent",
+        "DeleteMemoryRecord",
+        "ListEvents",
+        "ListMemoryRecords",
+    }
+    [resource] = {resource for _, resource, _ in found}
+    assert resource.startswith(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/")
 
 
 def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
@@ -126,11 +175,18 @@ def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
         f"{PREFIX}-transcript-windows": {*runs("transcript-windows"), *STARTER_ADDED},
         f"{PREFIX}-media-convert": MEDIA_CONVERT_MAY,
         f"{PREFIX}-authorizer": runs("authorizer"),
+        f"{PREFIX}-care": {*runs("care"), *CARE_ADDED},
+        f"{PREFIX}-care-sweep": set(SCHEDULE_ADDED),
     }
 
 
 @pytest.mark.parametrize(
-    "reason", [one for rows in (ADDED, VIDEOS_ADDED, AGENT_ADDED, STARTER_ADDED) for one in rows.values()]
+    "reason",
+    [
+        one
+        for rows in (ADDED, VIDEOS_ADDED, AGENT_ADDED, STARTER_ADDED, CARE_ADDED, SCHEDULE_ADDED)
+        for one in rows.values()
+    ],
 )
 def test_each_addition_has_a_reason(reason: str) -> None:
     assert reason

@@ -37,9 +37,15 @@ RANGES: Ranges = {
     "alarms.clientErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.serverErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.latencyMs": (1, None, "an integer of at least 1"),
+    "alarms.failedWindowsAbove": (0, None, "an integer of at least 0"),
+    "stuck.sweepMinutes": (2, 60, "an integer from 2 to 60"),
+    **{
+        f"stuck.{state}Minutes": (30, 1_380, "an integer from 30 to 1380")
+        for state in ("requested", "uploaded", "chunking", "analyzing")
+    },
     **{
         f"{function}.{name}": allowed
-        for function in ("episodes", "videos", "transcriptWindows", "agentWorker", "authorizer")
+        for function in ("episodes", "videos", "transcriptWindows", "agentWorker", "care", "authorizer")
         for name, allowed in {
             "memoryMb": (128, 10_240, "an integer from 128 to 10240"),
             "timeoutSeconds": (1, 900, "an integer from 1 to 900"),

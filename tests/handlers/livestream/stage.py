@@ -225,10 +225,16 @@ def staged() -> Iterator[Stage]:
             BillingMode="PAY_PER_REQUEST",
             KeySchema=_keys("pk", "sk"),
             AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "GSI1PK", "GSI1SK")
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("pk", "sk", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK")
             ],
             GlobalSecondaryIndexes=[
-                {"IndexName": "GSI1", "KeySchema": _keys("GSI1PK", "GSI1SK"), "Projection": {"ProjectionType": "ALL"}}
+                {
+                    "IndexName": name,
+                    "KeySchema": _keys(f"{name}PK", f"{name}SK"),
+                    "Projection": {"ProjectionType": projected},
+                }
+                for name, projected in (("GSI1", "ALL"), ("GSI2", "KEYS_ONLY"))
             ],
         )
         yield Stage(clients["dynamodb"], Bucket(clients["s3"]), clients["ssm"])

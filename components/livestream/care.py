@@ -1,0 +1,114 @@
+"""Who looks after episodes: one function, told of deletions by a rule and a queue, and called by a schedule."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.agent_memory import SUMMARIES, AgentMemory
+from components.blocks.bucket import Bucket
+from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.function import Asynchronous, Function, FunctionArgs, QueueSource
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
+from components.blocks.schedule import Schedule, ScheduleArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Table
+from components.settings import LivestreamSettings
+from handlers.livestream.care_environment import CareEnvironment
+from handlers.livestream.episode_objects import PREFIXES
+from handlers.livestream.event_names import EPISODE_DELETED, SOURCE
+from handlers.livestream.records import CARE_INDEX
+
+RULE = "episode-deleted"
+FINISH_SECONDS = 20
+"""Kept for the episode that a sweep is at when its time ends."""
+
+
+@dataclass(frozen=True)
+class CareArgs:
+    """What looking after episodes needs."""
+
+    scope: Scope
+    settings: LivestreamSettings
+    bucket: Bucket
+    table: Table
+    memory: AgentMemory
+
+
+class Care(pulumi.ComponentResource):
+    """Tidies up and gives up."""
+
+    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:livestream:Care", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        scope, settings = args.scope, args.settings
+        self.deletions = Queue(
+            "deletions",
+            QueueArgs(
+                scope=scope,
+                logical_name="EpisodeDeletions",
+                consumer_timeout_seconds=settings.care.timeout_seconds,
+                senders=[sender(scope, RULE)],
+            ),
+            self._child,
+        )
+        self.function = self._function()
+        pattern = {"source": [SOURCE], "detail-type": [EPISODE_DELETED]}
+        EventRule(RULE, EventRuleArgs(scope, "EpisodeDeletions", pattern, target=self.deletions), self._child)
+        Schedule(
+            "care-sweep",
+            ScheduleArgs(
+                scope=scope,
+                logical_name="CareSweep",
+                expression=f"rate({settings.stuck.sweep_minutes} minutes)",
+                target=self.function,
+                event={"kind": "sweep"},
+            ),
+            self._child,
+        )
+        self.register_outputs({})
+
+    def _function(self) -> Function:
+        args, stuck = self._args, self._args.settings.stuck
+        landing = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
+        return Function(
+            "care",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="Care",
+                entry="handlers.livestream.care_handler.handler",
+                settings=args.settings.care,
+                environment=CareEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "memory_id": args.memory.memory_id,
+                    "summary_namespace": SUMMARIES.namespace,
+                    "requested_minutes": stuck.requested_minutes,
+                    "uploaded_minutes": stuck.uploaded_minutes,
+                    "chunking_minutes": stuck.chunking_minutes,
+                    "analyzing_minutes": stuck.analyzing_minutes,
+                    "sweep_seconds": max(1, args.settings.care.timeout_seconds - FINISH_SECONDS),
+                },
+                grants=[
+                    args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),
+                    args.table.grant("Query", index=CARE_INDEX),
+                    args.bucket.grant_list_uploads(),
+                    *(
+                        one
+                        for prefix in PREFIXES
+                        for one in (
+                            args.bucket.grant_list_versions(f"{prefix}*"),
+                            # Deleting versions needs both (S3's reference, "DeleteObjects").
+                            args.bucket.grant(
+                                "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload", prefix=f"{prefix}*"
+                            ),
+                        )
+                    ),
+                    args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
+                ],
+                queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
+                asynchronous=Asynchronous(on_failure=landing),
+            ),
+            self._child,
+        )

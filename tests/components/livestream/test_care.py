@@ -1,0 +1,39 @@
+"""Who looks after episodes hears of deletions and is called again and again."""
+
+import json
+
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.subsystem import ACCOUNT, variables
+
+
+def test_deletions_are_heard_by_a_queue_that_parks_what_cannot_be_tidied_up() -> None:
+    rule = complete().one("cloudwatch.EventRule", "episode-deleted").inputs
+    assert json.loads(rule["eventPattern"]) == {
+        "source": ["polyphony.livestream"],
+        "detail-type": ["Episode Deleted"],
+    }
+    target = complete().one("cloudwatch.EventTarget", "episode-deleted").inputs
+    assert target["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-deletions"
+    queue = complete().one("sqs.Queue", "livestream-deletions-queue").inputs
+    assert json.loads(queue["redrivePolicy"])["deadLetterTargetArn"].endswith(f"{PREFIX}-deletions-dlq")
+    mapping = complete().one("lambda.EventSourceMapping", "livestream-deletions").inputs
+    assert mapping["functionName"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-care:live"
+
+
+def test_the_sweep_comes_as_often_as_the_settings_say() -> None:
+    schedule = livestream(stuck={"sweepMinutes": 7}).one("scheduler.Schedule", "care-sweep").inputs
+    assert schedule["scheduleExpression"] == "rate(7 minutes)"
+    assert json.loads(schedule["target"]["input"]) == {"kind": "sweep"}
+    assert schedule["target"]["deadLetterConfig"]["arn"].endswith("care-sweep-dlq")
+
+
+def test_the_function_knows_the_limits() -> None:
+    found = variables(
+        livestream(stuck={"uploadedMinutes": 31}, care={"timeoutSeconds": 100}),
+        "care",
+    )
+    assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
+    assert (found["REQUESTED_MINUTES"], found["UPLOADED_MINUTES"]) == ("720", "31")
+    assert (found["CHUNKING_MINUTES"], found["ANALYZING_MINUTES"]) == ("720", "360")
+    assert found["SWEEP_SECONDS"] == "80"
+    assert found["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"
