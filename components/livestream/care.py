@@ -16,6 +16,7 @@ from components.settings import LivestreamSettings
 from handlers.livestream.care_environment import CareEnvironment
 from handlers.livestream.episode_objects import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED, SOURCE
+from handlers.livestream.prefixes import VIDEOS
 from handlers.livestream.records import CARE_INDEX
 
 RULE = "episode-deleted"
@@ -94,15 +95,14 @@ class Care(pulumi.ComponentResource):
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),
                     args.table.grant("Query", index=CARE_INDEX),
                     args.bucket.grant_list_uploads(),
+                    args.bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*"),
                     *(
                         one
                         for prefix in PREFIXES
                         for one in (
                             args.bucket.grant_list_versions(f"{prefix}*"),
                             # Deleting versions needs both (S3's reference, "DeleteObjects").
-                            args.bucket.grant(
-                                "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload", prefix=f"{prefix}*"
-                            ),
+                            args.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=f"{prefix}*"),
                         )
                     ),
                     args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),

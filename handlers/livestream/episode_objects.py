@@ -27,13 +27,11 @@ class EpisodeObjects:
 
     def delete(self, owner: str, episode_id: str) -> int:
         """Deletes all objects of an episode, and says how many versions there were."""
-        return sum(self._below(f"{prefix}{owner}/{episode_id}/") for prefix in PREFIXES)
-
-    def _below(self, prefix: str) -> int:
-        # Uploads first: one that is completed meanwhile is an object by then.
-        for key, upload_id in list(self._uploads(prefix)):
+        below = f"{owner}/{episode_id}/"
+        # Uploads first: one that is completed meanwhile is an object by then. Videos alone come in parts.
+        for key, upload_id in list(self._uploads(f"{VIDEOS}{below}")):
             self._abort(key, upload_id)
-        return sum(map(self._delete, self._versions(prefix)))
+        return sum(self._delete(page) for prefix in PREFIXES for page in self._versions(f"{prefix}{below}"))
 
     def _uploads(self, prefix: str) -> Iterator[tuple[str, str]]:
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=prefix)

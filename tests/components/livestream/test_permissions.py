@@ -122,6 +122,7 @@ CARE_ADDED: dict[Permission, str] = {
         for action in ("BatchWriteItem", "GetItem", "Query", "UpdateItem")
     },
     ("s3:ListBucketMultipartUploads", OBJECTS, None): "uploads in parts that nobody completes go with their episode",
+    ("s3:AbortMultipartUpload", f"{OBJECTS}/videos/*", None): "and are ended",
     **{
         ("s3:ListBucketVersions", OBJECTS, f'{{"StringLike": {{"s3:prefix": "{prefix}/*"}}}}'): "as do all versions"
         for prefix in ("videos", "transcripts", "chunks")
@@ -129,7 +130,7 @@ CARE_ADDED: dict[Permission, str] = {
     **{
         (f"s3:{action}", f"{OBJECTS}/{prefix}/*", None): "objects go with their episode"
         for prefix in ("videos", "transcripts", "chunks")
-        for action in ("AbortMultipartUpload", "DeleteObject", "DeleteObjectVersion")
+        for action in ("DeleteObject", "DeleteObjectVersion")
     },
     ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-care-failures", None): "a sweep that failed lands somewhere",
     **{
