@@ -110,7 +110,7 @@ class Function(Block):
                 scope=args.scope,
                 what=self.label.removeprefix(f"{args.scope.subsystem}-"),
                 logical_name=args.logical_name,
-                service=Service.LAMBDA,
+                trust=Service.LAMBDA,
                 grants=[*args.grants, *self._own_grants(args)],
             ),
             self.inside(),

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cognito, iam
+from pulumi_aws import cognito
 
 from components.blocks.bucket import Bucket
-from components.blocks.grant import OWN_IDENTITY, Grant, documents
+from components.blocks.grant import OWN_IDENTITY, Grant
 from components.blocks.names import Kind
+from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
 from components.blocks.table import Table
 
@@ -58,25 +59,17 @@ class IdentityPool(Block):
             opts=self.inside(),
         )
         self.pool_id = pool.id
-        role_name = scope.name(Kind.ROLE, f"{what}-guest")
-        self.guest_role_arn = scope.context.global_arn("iam", f"role/{role_name}")
-        role = iam.Role(
-            self.part("guest-role"),
-            name=role_name,
-            assume_role_policy=pool.id.apply(guest_trust),
-            tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+        role = Role(
+            self.part("guest"),
+            RoleArgs(scope, f"{what}-guest", args.logical_name, pool.id.apply(guest_trust), args.guest_grants),
+            self.inside(),
         )
-        policies = [
-            iam.RolePolicy(self.part(f"guest-{name}"), name=name, role=role.name, policy=text, opts=self.inside())
-            for index, text in enumerate(documents(args.guest_grants), 1)
-            for name in ["grants" if index == 1 else f"grants-{index}"]
-        ]
+        self.guest_role_arn = role.arn
         cognito.IdentityPoolRoleAttachment(
             self.part("roles"),
             identity_pool_id=pool.id,
             roles={"unauthenticated": self.guest_role_arn},
-            opts=self.inside(role, *policies),
+            opts=self.inside(*role.parts),
         )
         self.register_outputs({"poolId": self.pool_id, "guestRoleArn": self.guest_role_arn})
 

@@ -1,4 +1,4 @@
-"""A role of one AWS service and what it may do: one document of grants, and one more for each id that only AWS knows."""
+"""A role and what it may do: one document of grants, and one more for each id that only AWS knows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ class RoleArgs:
     what: str
     """What of the subsystem it is for: ends its name on AWS."""
     logical_name: str
-    service: Service
+    trust: Service | pulumi.Input[str]
+    """The AWS service that takes it on; or the trust policy, where it is no service that does."""
     grants: Iterable[Grant]
     source_arn: str | None = None
-    """The resource for which alone the service may take the role."""
+    """The resource for which alone a service may take the role."""
 
 
 class Role:
@@ -33,10 +34,11 @@ class Role:
         context = args.scope.context
         name = args.scope.name(Kind.ROLE, args.what)
         self.arn = context.global_arn("iam", f"role/{name}")
+        trust = args.trust
         role = iam.Role(
             f"{label}-role",
             name=name,
-            assume_role_policy=trust_policy(args.service, context, args.source_arn),
+            assume_role_policy=trust_policy(trust, context, args.source_arn) if isinstance(trust, Service) else trust,
             tags=args.scope.tags(args.logical_name),
             opts=opts,
         )

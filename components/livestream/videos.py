@@ -79,7 +79,7 @@ class Videos(pulumi.ComponentResource):
                 scope=scope,
                 what="media-convert",
                 logical_name="MediaConvertRole",
-                service=Service.MEDIACONVERT,
+                trust=Service.MEDIACONVERT,
                 grants=[
                     args.bucket.grant("GetObject", "GetObjectVersion", prefix=f"{VIDEOS}*"),
                     args.bucket.grant("PutObject", prefix=f"{CHUNKS}*"),
