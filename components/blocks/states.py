@@ -103,6 +103,44 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Some time."""
+
+    seconds: int
+    to: str
+
+    def definition(self) -> dict[str, Any]:
+        return {"Type": "Wait", "Seconds": self.seconds, "Next": self.to}
+
+
+@dataclass(frozen=True)
+class Map:
+    """The same states for each item of a list, some at once. One that fails fails them all."""
+
+    items: str
+    """JSONata expression; a state inside reads the item as its input, or as `$states.context.Map.Item.Value`."""
+    start: str
+    states: "Mapping[str, State]"
+    at_once: int
+    to: str
+    catches: Sequence[Catch] = ()
+
+    def definition(self) -> dict[str, Any]:
+        return {
+            "Type": "Map",
+            "Items": self.items,
+            "MaxConcurrency": self.at_once,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": self.start,
+                "States": _connected(self.start, self.states),
+            },
+            **({"Catch": [one.definition() for one in self.catches]} if self.catches else {}),
+            "Next": self.to,
+        }
+
+
+@dataclass(frozen=True)
 class Succeed:
     """The end, well."""
 
@@ -121,7 +159,7 @@ class Fail:
         return {"Type": "Fail", "Error": self.error, "Cause": self.cause}
 
 
-State = Task | Choice | Succeed | Fail
+State = Task | Choice | Wait | Map | Succeed | Fail
 
 
 def call(
@@ -147,6 +185,20 @@ def call(
 
 def definition(comment: str, start: str, states: Mapping[str, State], timeout_seconds: int) -> str:
     """The whole definition, or a ValueError where a state leads nowhere or cannot be reached."""
+    return json.dumps(
+        {
+            "Comment": comment,
+            "QueryLanguage": "JSONata",
+            "StartAt": start,
+            "TimeoutSeconds": timeout_seconds,
+            "States": _connected(start, states),
+        },
+        sort_keys=True,
+    )
+
+
+def _connected(start: str, states: Mapping[str, State]) -> dict[str, Any]:
+    """All states, each of which leads somewhere and can be reached."""
     built = {name: state.definition() for name, state in states.items()}
     missing = sorted({to for state in built.values() for to in _targets(state)} - built.keys())
     if missing or start not in built:
@@ -158,16 +210,7 @@ def definition(comment: str, start: str, states: Mapping[str, State], timeout_se
         waiting += sorted(found)
     if lost := sorted(built.keys() - reached):
         raise ValueError(f"nothing leads to {', '.join(lost)}")
-    return json.dumps(
-        {
-            "Comment": comment,
-            "QueryLanguage": "JSONata",
-            "StartAt": start,
-            "TimeoutSeconds": timeout_seconds,
-            "States": built,
-        },
-        sort_keys=True,
-    )
+    return built
 
 
 def _onward(to: str | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ class Service(StrEnum):
 
     API_GATEWAY = "apigateway.amazonaws.com"
     BACKUP = "backup.amazonaws.com"
+    ECS_TASKS = "ecs-tasks.amazonaws.com"
     GLUE = "glue.amazonaws.com"
     LAMBDA = "lambda.amazonaws.com"
     MEDIACONVERT = "mediaconvert.amazonaws.com"
@@ -43,6 +44,11 @@ SENDS = {
         source_account=False,
         source_arn=False,
         page="https://docs.aws.amazon.com/aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html",
+    ),
+    Service.ECS_TASKS: Sends(  # the ARN is a task's; the page's own pattern takes all of ECS
+        source_account=True,
+        source_arn=True,
+        page="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
     ),
     Service.GLUE: Sends(  # the page names no keys for the role that a job runs with
         source_account=False,

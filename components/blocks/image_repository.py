@@ -1,0 +1,80 @@
+"""Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone."""
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ecr
+
+from components.blocks.grant import Grant, grant
+from components.blocks.names import Kind
+from components.blocks.scope import Block, Scope
+
+UNTAGGED_DAYS = 7
+
+
+@dataclass(frozen=True)
+class ImageRepositoryArgs:
+    """One repository."""
+
+    scope: Scope
+    logical_name: str
+    kept: int = 10
+    """Images that stay, the newest."""
+
+
+class ImageRepository(Block):
+    """A repository, and what may be granted on it."""
+
+    def __init__(self, what: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ImageRepository", what, args.scope, opts)
+        scope = args.scope
+        self.name = scope.name(Kind.IMAGE_REPOSITORY, what)
+        self.arn = scope.context.arn("ecr", f"repository/{self.name}")
+        repository = ecr.Repository(
+            self.part("repository"),
+            name=self.name,
+            image_tag_mutability="IMMUTABLE",
+            image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            force_delete=not scope.foundation.data.deletion_protection,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        ecr.LifecyclePolicy(
+            self.part("lifecycle"), repository=repository.name, policy=_lifecycle(args.kept), opts=self.inside()
+        )
+        self.register_outputs({"name": self.name})
+
+    def image(self, digest: str | None) -> str:
+        """An image's address: by digest, which is what was reviewed; by the tag `latest` where nothing was yet."""
+        context = self.scope.context
+        address = f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{self.name}"
+        return f"{address}@{digest}" if digest else f"{address}:latest"
+
+    def grants_pull(self) -> list[Grant]:
+        """What a task's execution role needs; the token is for all repositories of the account."""
+        actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
+        return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
+
+
+def _lifecycle(kept: int) -> str:
+    rules = [
+        {
+            "rulePriority": 1,
+            "description": "what no tag names any more",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": UNTAGGED_DAYS,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 2,
+            "description": "all but the newest",
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept},
+            "action": {"type": "expire"},
+        },
+    ]
+    return json.dumps({"rules": rules}, sort_keys=True)
