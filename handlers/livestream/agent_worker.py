@@ -17,15 +17,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from handlers.common.converse import Usage
+from handlers.common.faults import ServiceFailed
 from handlers.common.logging import EventLog, hashed
-from handlers.livestream.agent_faults import ServiceFailed
+from handlers.common.patience import Patience, Timing
 from handlers.livestream.agent_services import Services, WindowFailure
 from handlers.livestream.asking import Question, ask
 from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import BadTranscript
 from handlers.livestream.findings import About
-from handlers.livestream.model import Usage
-from handlers.livestream.patience import Patience, Timing
 from handlers.livestream.prompting import Asking, told
 from handlers.livestream.transcripts import Transcript, read
 from handlers.livestream.windows import Sizes, Window, WindowMessage, windows

@@ -19,7 +19,7 @@ from handlers.livestream.transcript_environment import TranscriptEnvironment
 from handlers.livestream.transcript_starting import TranscriptStarting
 from handlers.livestream.window_queue import NotQueued, WindowQueue
 from handlers.livestream.windows import Sizes, WindowMessage
-from tests.handlers.livestream.clients import stubbed
+from tests.handlers.clients import stubbed
 from tests.handlers.livestream.findings_stage import Broadcast
 from tests.handlers.livestream.stage import ANN, BUCKET, TABLE, Stage
 from tests.handlers.livestream.video_stage import envelope

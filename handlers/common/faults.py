@@ -1,4 +1,4 @@
-"""How the services fail that the agent rests on, as one of a few faults. Pure but for reading botocore's exceptions.
+"""How AWS' services fail, as one of a few faults. Pure but for reading botocore's exceptions.
 
 It decides what may pass by itself. What a service says of a fault may hold what it was asked, so only the fault's name
 goes on.
