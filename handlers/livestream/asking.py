@@ -8,10 +8,11 @@ from handlers.common import asking
 from handlers.common.asking import NoAnswer
 from handlers.common.converse import Model, Request, Usage
 from handlers.common.patience import Patience
+from handlers.common.windows import Window
 from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.cues import Cue
 from handlers.livestream.model_answer import Answer, Problem, parse
 from handlers.livestream.prompting import Asking, MemoryEvent, request
-from handlers.livestream.windows import Window
 
 ANSWER_SECONDS = 50
 """Until an answer is there."""
@@ -22,7 +23,7 @@ class Question:
     """What is asked."""
 
     asking: Asking
-    window: Window
+    window: Window[Cue]
     window_id: str
     count: int
     memories: Sequence[MemoryEvent]

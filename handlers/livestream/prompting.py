@@ -14,9 +14,10 @@ from typing import Any
 from handlers.common import converse
 from handlers.common.asking import repair
 from handlers.common.converse import Guardrail, Manner, Request, lines
-from handlers.livestream.cues import cleaned
+from handlers.common.texts import cleaned
+from handlers.common.windows import Window
+from handlers.livestream.cues import Cue
 from handlers.livestream.instructions import INSTRUCTIONS
-from handlers.livestream.windows import Window
 
 MAX_MEMORIES = 10
 MAX_MEMORY_CHARACTERS = 4_000
@@ -56,7 +57,7 @@ def told(events: Sequence[MemoryEvent], window_id: str) -> tuple[MemoryEvent, ..
 
 def request(
     asking: Asking,
-    window: Window,
+    window: Window[Cue],
     window_id: str,
     count: int,
     memories: Sequence[MemoryEvent],
@@ -84,8 +85,8 @@ def cue_id(number: int) -> str:
     return f"cue-{number}"
 
 
-def _cues(window: Window) -> Iterator[dict[str, Any]]:
-    for number, cue in enumerate(window.cues, window.first):
+def _cues(window: Window[Cue]) -> Iterator[dict[str, Any]]:
+    for number, cue in enumerate(window.passages, window.first):
         line = {"cue": number, "id": cue_id(number), "startMs": cue.start_ms, "endMs": cue.end_ms}
         speaker = {} if cue.speaker is None else {"speaker": cue.speaker}
         yield line | speaker | {"text": cue.text}

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from handlers.common.converse import Guardrail
+from handlers.common.windows import Window
 from handlers.livestream.cues import Cue
 from handlers.livestream.instructions import INSTRUCTIONS
 from handlers.livestream.model_answer import Problem
@@ -15,7 +16,6 @@ from handlers.livestream.prompting import (
     request,
     told,
 )
-from handlers.livestream.windows import Window
 from tests.handlers.converse_shape import valid
 from tests.handlers.livestream.windowed import ASKING, CUES, MEMORY, WINDOW
 
