@@ -39,7 +39,7 @@ class Found:
     """The passage that it begins in, counted from the first that was looked through."""
     last: int
     first_word: int
-    """The word that it begins with, counted likewise."""
+    """The word of that passage that it begins with, counted from 0."""
     last_word: int
     speaker: str | None = field(repr=False)
 
@@ -48,6 +48,7 @@ class Found:
 class _Word:
     text: str
     passage: int
+    number: int
     start: int
     end: int
 
@@ -58,7 +59,9 @@ class Spoken:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = passages
         self._words = [
-            _Word(text, at, start, end) for at, one in enumerate(passages) for text, start, end in words_of(one.text)
+            _Word(text, at, number, start, end)
+            for at, one in enumerate(passages)
+            for number, (text, start, end) in enumerate(words_of(one.text))
         ]
         self._texts = [word.text for word in self._words]
         self._places: dict[str, list[int]] = {}
@@ -96,8 +99,8 @@ class Spoken:
             words=" ".join(word.text for word in self._words[first : last + 1]),
             first=begin.passage,
             last=end.passage,
-            first_word=first,
-            last_word=last,
+            first_word=begin.number,
+            last_word=end.number,
             speaker=speakers.pop() if len(speakers) == 1 else None,
         )
 
