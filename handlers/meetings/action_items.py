@@ -75,17 +75,21 @@ def merged(parts: Sequence[Sequence[Placed]]) -> tuple[Placed, ...]:
     kept: list[Placed] = []
     for index, part in enumerate(parts):
         following = parts[index + 1] if index + 1 < len(parts) else ()
-        for one in part:
+        for one in sorted(part, key=_position):
             twice = one.ahead and any(_same_words(one, other) for other in following)
             if not twice and not any(_same(one, other) for other in kept):
                 kept.append(one)
-    return tuple(sorted(kept, key=lambda one: (one.first, one.last)))
+    return tuple(sorted(kept, key=_position))
 
 
 def same_owner(one: str | None, other: str | None) -> bool:
     """Whether two names are one person's: a first name fits the whole one."""
     mine, others = _words(one or ""), _words(other or "")
     return mine == others or bool(mine and others and (mine <= others or others <= mine))
+
+
+def _position(one: Placed) -> tuple[tuple[int, int], tuple[int, int]]:
+    return one.first, one.last
 
 
 def _same_words(one: Placed, other: Placed) -> bool:
