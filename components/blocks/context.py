@@ -93,6 +93,11 @@ class Context:
         """The ARN of a resource that has an account but no region, as in IAM."""
         return f"arn:{self.partition}:{service}::{self.account}:{resource}"
 
+    @property
+    def dns_suffix(self) -> str:
+        """How the names of this partition's hosts end."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
     def bucket_arn(self, bucket: str) -> str:
         """The ARN of a bucket, which has neither region nor account."""
         return f"arn:{self.partition}:s3:::{bucket}"

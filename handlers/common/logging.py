@@ -16,6 +16,7 @@ class Fields(TypedDict, total=False):
     """Everything that a log line may carry besides its event name."""
 
     accepted: int
+    action_items: int
     already_tracked: int
     bad_clips: int
     bytes_read: int
@@ -54,6 +55,7 @@ class Fields(TypedDict, total=False):
     outcome: str
     output_tokens: int
     partials: int
+    parts: int
     pieces: int
     processed: int
     ready: int
@@ -66,6 +68,7 @@ class Fields(TypedDict, total=False):
     session_hash: str
     settled: int
     superseded: int
+    task: str
     tidied: int
     timed_out: int
     unfounded: int

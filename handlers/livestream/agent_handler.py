@@ -10,15 +10,15 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.clients import CONFIG
+from handlers.common.converse import BedrockModel, Guardrail, config
 from handlers.common.logging import EventLog
-from handlers.livestream import model
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.agent_services import Services
 from handlers.livestream.agent_worker import AgentWorker
+from handlers.livestream.asking import ANSWER_SECONDS
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.memory import AgentMemory
-from handlers.livestream.model import BedrockModel
-from handlers.livestream.prompting import Asking, Guardrail
+from handlers.livestream.prompting import Asking
 from handlers.livestream.transcript_bucket import TranscriptBucket
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
@@ -37,7 +37,7 @@ def worker(environment: AgentEnvironment) -> AgentWorker:
     """On clients of this container's."""
     # boto3 has types for these two, but the project does not install them for three calls.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
-    bedrock: Any = boto3.client("bedrock-runtime", config=model.CONFIG)
+    bedrock: Any = boto3.client("bedrock-runtime", config=config(ANSWER_SECONDS))
     services = Services(
         transcripts=TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, _now),

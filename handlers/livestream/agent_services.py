@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from handlers.common.converse import Model
 from handlers.livestream.checking import Checked
-from handlers.livestream.model import Reply
-from handlers.livestream.prompting import MemoryEvent, Request
+from handlers.livestream.prompting import MemoryEvent
 from handlers.livestream.windows import WindowMessage
 
 
@@ -44,14 +44,6 @@ class Memory(Protocol):
 
     def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         """Records the exchange of a window, once however often it is told; raises ServiceFailed."""
-        ...
-
-
-class Model(Protocol):
-    """What answers."""
-
-    def converse(self, request: Request) -> Reply:
-        """Asks once; raises ServiceFailed."""
         ...
 
 

@@ -17,18 +17,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from handlers.common.converse import Usage
+from handlers.common.faults import ServiceFailed
 from handlers.common.logging import EventLog, hashed
-from handlers.livestream.agent_faults import ServiceFailed
+from handlers.common.patience import Patience, Timing
+from handlers.common.windows import Sizes, Window, windows
 from handlers.livestream.agent_services import Services, WindowFailure
 from handlers.livestream.asking import Question, ask
 from handlers.livestream.checking import Checked, checked
-from handlers.livestream.cues import BadTranscript
+from handlers.livestream.cues import BadTranscript, Cue
 from handlers.livestream.findings import About
-from handlers.livestream.model import Usage
-from handlers.livestream.patience import Patience, Timing
 from handlers.livestream.prompting import Asking, told
 from handlers.livestream.transcripts import Transcript, read
-from handlers.livestream.windows import Sizes, Window, WindowMessage, windows
+from handlers.livestream.windows import WindowMessage
 
 FINISH_SECONDS = 8.0
 """Kept for recording what was found."""
@@ -115,7 +116,7 @@ class AgentWorker:
         patience.call(lambda: memory.record(message.owner, message.episode_id, window_id, *what))
         return found
 
-    def _window(self, message: WindowMessage) -> tuple[Transcript, Window] | WindowFailure:
+    def _window(self, message: WindowMessage) -> tuple[Transcript, Window[Cue]] | WindowFailure:
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
         if data is None:
             return WindowFailure.TRANSCRIPT_GONE
@@ -146,9 +147,9 @@ def _message(body: str) -> WindowMessage:
     raise NoMessage
 
 
-def _heard(message: WindowMessage, window: Window) -> str:
+def _heard(message: WindowMessage, window: Window[Cue]) -> str:
     """What is remembered of a window's words: those of its core, since what follows is remembered with its own."""
-    said = [one.text if one.speaker is None else f"{one.speaker}: {one.text}" for one in window.cues[: window.core]]
+    said = [one.text if one.speaker is None else f"{one.speaker}: {one.text}" for one in window.passages[: window.core]]
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *said])
 
 

@@ -1,27 +1,21 @@
-"""Asks the model about a window: once, and once more where the answer cannot be used.
-
-It decides which answers are not worth a second question.
-"""
+"""Asks the model about a window."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from enum import StrEnum
 
-from handlers.livestream.agent_services import Model, WindowFailure
-from handlers.livestream.model import ANSWER_SECONDS, Reply, Usage
-from handlers.livestream.model_answer import Answer, BadAnswer, Problem, parse
-from handlers.livestream.patience import Patience
+from handlers.common import asking
+from handlers.common.asking import NoAnswer
+from handlers.common.converse import Model, Request, Usage
+from handlers.common.patience import Patience
+from handlers.common.windows import Window
+from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.cues import Cue
+from handlers.livestream.model_answer import Answer, Problem, parse
 from handlers.livestream.prompting import Asking, MemoryEvent, request
-from handlers.livestream.windows import Window
 
-ATTEMPTS = 2
-_FINAL = {
-    "guardrail_intervened": WindowFailure.GUARDRAIL,
-    "content_filtered": WindowFailure.FILTERED,
-    "model_context_window_exceeded": WindowFailure.TOO_LARGE,
-}
-"""Why a model stops, where it would stop again."""
-_CUT_OFF = "max_tokens"
+ANSWER_SECONDS = 50
+"""Until an answer is there."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,7 @@ class Question:
     """What is asked."""
 
     asking: Asking
-    window: Window
+    window: Window[Cue]
     window_id: str
     count: int
     memories: Sequence[MemoryEvent]
@@ -37,23 +31,12 @@ class Question:
 
 def ask(model: Model, question: Question, patience: Patience, spent: Callable[[Usage], None]) -> Answer | WindowFailure:
     """The answer, or why there is none; raises ServiceFailed. `spent` hears what each answer cost, used or not."""
-    problem: Problem | None = None
-    for attempt in range(1, ATTEMPTS + 1):
-        asked = request(
-            question.asking, question.window, question.window_id, question.count, question.memories, problem
-        )
-        reply = patience.call(partial(model.converse, asked), ANSWER_SECONDS)
-        spent(reply.usage)
-        if reply.stop_reason in _FINAL:
-            return _FINAL[reply.stop_reason]
-        try:
-            return _answer(reply, question.window_id, patient=attempt == ATTEMPTS)
-        except BadAnswer as bad:
-            problem = bad.problem
-    return WindowFailure.UNUSABLE_ANSWER
 
+    def asked(problem: StrEnum | None) -> Request:
+        return request(question.asking, question.window, question.window_id, question.count, question.memories, problem)
 
-def _answer(reply: Reply, window_id: str, *, patient: bool) -> Answer:
-    if reply.stop_reason == _CUT_OFF:
-        raise BadAnswer(Problem.CUT_OFF)
-    return parse(reply.text, window_id, patient=patient)
+    def read(text: str, last: bool) -> Answer:
+        return parse(text, question.window_id, patient=last)
+
+    answer = asking.ask(model, asking.Question(asked, read, Problem.CUT_OFF), patience, ANSWER_SECONDS, spent)
+    return WindowFailure(answer.value) if isinstance(answer, NoAnswer) else answer

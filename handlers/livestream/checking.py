@@ -13,12 +13,13 @@ What is dropped or changed is counted.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from handlers.livestream.cues import cleaned
+from handlers.common.quotes import Found, Spoken
+from handlers.common.texts import cleaned
+from handlers.common.windows import Window
+from handlers.livestream.cues import Cue
 from handlers.livestream.findings import About, Claim, Clip, Verdict, merged
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
 from handlers.livestream.prompting import Asking, cue_id
-from handlers.livestream.quotes import Found, Said
-from handlers.livestream.windows import Window
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Checked:
 
 def checked(
     answer: Answer,
-    window: Window,
+    window: Window[Cue],
     about: About,
     asking: Asking,
     memories: Collection[str],
@@ -48,7 +49,7 @@ def checked(
     timed: bool,
 ) -> Checked:
     """What can be kept of an answer. `memories` are the ids of what was recalled; `timed` is the transcript's."""
-    said = Said(window.cues)
+    said = Spoken(window.passages)
     placed = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
     found = [(claim, place) for claim, place in placed if place is not None]
     own = [(claim, place) for claim, place in found if place.first < window.core]
@@ -68,13 +69,13 @@ def checked(
     )
 
 
-def _near(claim: SaidClaim, window: Window) -> int | None:
+def _near(claim: SaidClaim, window: Window[Cue]) -> int | None:
     return None if claim.cue is None else claim.cue - window.first
 
 
-def _sources(claim: SaidClaim, place: Found, window: Window, memories: Collection[str]) -> tuple[str, ...]:
+def _sources(claim: SaidClaim, place: Found, window: Window[Cue], memories: Collection[str]) -> tuple[str, ...]:
     """Those of a claim's sources that it may have, each once."""
-    cues = {cue_id(window.first + at) for at in range(len(window.cues)) if not place.first <= at <= place.last}
+    cues = {cue_id(window.first + at) for at in range(len(window.passages)) if not place.first <= at <= place.last}
     given = cues.union(memories)
     return tuple(dict.fromkeys(source for source in claim.sources if source in given))
 
@@ -96,7 +97,7 @@ def _claim(claim: SaidClaim, place: Found, about: About, sources: tuple[str, ...
     )
 
 
-def _clips(clips: Iterable[SaidClip], window: Window, about: About, asking: Asking) -> tuple[Clip, ...]:
+def _clips(clips: Iterable[SaidClip], window: Window[Cue], about: About, asking: Asking) -> tuple[Clip, ...]:
     kept: dict[str, Clip] = {}
     for said in clips:
         clip = _clip(said, window, about, asking)
@@ -105,7 +106,7 @@ def _clips(clips: Iterable[SaidClip], window: Window, about: About, asking: Aski
     return tuple(sorted(kept.values(), key=lambda one: (one.start_ms, one.clip_id)))
 
 
-def _clip(said: SaidClip, window: Window, about: About, asking: Asking) -> Clip | None:
+def _clip(said: SaidClip, window: Window[Cue], about: About, asking: Asking) -> Clip | None:
     if not window.start_ms <= said.start_ms < said.end_ms <= window.end_ms:
         return None
     start_ms, end_ms = _whole_cues(said, window)
@@ -121,9 +122,11 @@ def _clip(said: SaidClip, window: Window, about: About, asking: Asking) -> Clip 
     )
 
 
-def _whole_cues(said: SaidClip, window: Window) -> tuple[int, int]:
+def _whole_cues(said: SaidClip, window: Window[Cue]) -> tuple[int, int]:
     """The clip's times, moved outwards to where the cues begin and end that it would cut through."""
     cut: Sequence[tuple[int, int]] = [
-        (cue.start_ms, cue.end_ms) for cue in window.cues if cue.start_ms < said.end_ms and cue.end_ms > said.start_ms
+        (cue.start_ms, cue.end_ms)
+        for cue in window.passages
+        if cue.start_ms < said.end_ms and cue.end_ms > said.start_ms
     ]
     return min([said.start_ms, *(start for start, _ in cut)]), max([said.end_ms, *(end for _, end in cut)])

@@ -6,10 +6,11 @@ become the reason of the episode's track. Nothing of the text is in an exception
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from handlers.common.texts import cleaned
 
 MAX_BYTES = 20_000_000
 """Of a file. Amazon Transcribe says of each word when it was said: a day's speech stays below this."""
@@ -20,10 +21,7 @@ MAX_CUE_CHARACTERS = 2_000
 MAX_SPEAKER_CHARACTERS = 100
 MAX_MS = 24 * 60 * 60 * 1000
 """A cue that ends later was not cut from a broadcast."""
-_SPACE = re.compile(r"\s+")
 _TIME = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})")
-_UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and halves of pairs, which no store would take."""
 
 
 class TranscriptProblem(StrEnum):
@@ -83,13 +81,6 @@ def ordered(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     if not kept:
         raise BadTranscript(TranscriptProblem.EMPTY)
     return tuple(sorted(kept, key=lambda cue: (cue.start_ms, cue.end_ms)))
-
-
-def cleaned(text: str) -> str:
-    """One line, without what is no character of any writing."""
-    wanted = _UNWANTED.sub("", _SPACE.sub(" ", text))
-    # Taking a character out may leave two spaces side by side.
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", wanted)).strip()
 
 
 def milliseconds(written: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from handlers.livestream.quotes import words_of
+from handlers.common.quotes import words_of
 
 
 class Verdict(StrEnum):

@@ -6,7 +6,7 @@ What was drawn from them about the owner stands without its session and cannot b
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from handlers.livestream.agent_faults import Fault, ServiceFailed, called
+from handlers.common.faults import Fault, ServiceFailed, called
 
 
 class MemoryClient(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from handlers.livestream.agent_faults import Fault, ServiceFailed, called
+from handlers.common.faults import Fault, ServiceFailed, called
 from handlers.livestream.prompting import MAX_MEMORIES, MemoryEvent
 
 RECALLED = 2 * MAX_MEMORIES

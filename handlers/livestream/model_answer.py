@@ -4,56 +4,31 @@ It decides whether an answer has the form that was asked for, and says what is w
 Whether what it says is true to the transcript is left to `checking`.
 """
 
-import json
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from handlers.common.model_answers import BadAnswer, ModelSaid, held_to, json_of
 from handlers.livestream.findings import Verdict
 
 MAX_ANSWER = 200_000
 MAX_CLAIMS = 50
 MAX_CLIPS = 20
-_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
 
 class Problem(StrEnum):
-    """What is wrong with an answer, as the model is told."""
+    """What is wrong with an answer that is JSON, or would be, as the model is told."""
 
-    EMPTY = "It was empty."
-    TOO_LONG = "It was too long."
     CUT_OFF = "It was cut off at the limit of its length. Give fewer claims and clips, with shorter texts."
-    NO_JSON = "It was not one valid JSON object and nothing else."
     NO_OBJECT = "It was JSON, but not an object with the fields window, claims and clips, where these are lists."
     OTHER_WINDOW = "Its field window did not name the window that was asked about."
     TOO_MANY = f"It had more than {MAX_CLAIMS} claims, or more than {MAX_CLIPS} clips."
     BAD_ITEM = "At least one claim or clip lacked a field, or had one of the wrong type, length or choice."
 
 
-class BadAnswer(Exception):
-    """An answer that cannot be used."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.name)
-        self.problem = problem
-
-
-class _Said(BaseModel):
-    """Base of what the model says."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True
-    )
-
-
-T = TypeVar("T", bound=_Said)
-
-
-class SaidClaim(_Said):
+class SaidClaim(ModelSaid):
     """A claim, as the model has it."""
 
     quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
@@ -66,7 +41,7 @@ class SaidClaim(_Said):
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
 
 
-class SaidClip(_Said):
+class SaidClip(ModelSaid):
     """A clip, as the model has it."""
 
     start_ms: Annotated[int, Field(ge=0)]
@@ -75,7 +50,7 @@ class SaidClip(_Said):
     reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
 
 
-class _Envelope(_Said):
+class _Envelope(ModelSaid):
     window: str
     claims: list[Any]
     clips: list[Any]
@@ -98,8 +73,8 @@ def parse(text: str, window_id: str, *, patient: bool) -> Answer:
         raise BadAnswer(Problem.OTHER_WINDOW)
     if len(envelope.claims) > MAX_CLAIMS or len(envelope.clips) > MAX_CLIPS:
         raise BadAnswer(Problem.TOO_MANY)
-    claims = [claim for each in envelope.claims if (claim := _item(SaidClaim, each)) is not None]
-    clips = [clip for each in envelope.clips if (clip := _item(SaidClip, each)) is not None]
+    claims = [claim for each in envelope.claims if (claim := held_to(SaidClaim, each)) is not None]
+    clips = [clip for each in envelope.clips if (clip := held_to(SaidClip, each)) is not None]
     given = len(envelope.claims) + len(envelope.clips)
     malformed = given - len(claims) - len(clips)
     if malformed and (not patient or malformed == given):
@@ -108,29 +83,7 @@ def parse(text: str, window_id: str, *, patient: bool) -> Answer:
 
 
 def _envelope(text: str) -> _Envelope:
-    if len(text) > MAX_ANSWER:
-        raise BadAnswer(Problem.TOO_LONG)
-    stripped = text.strip()
-    if not stripped:
-        raise BadAnswer(Problem.EMPTY)
-    fenced = _FENCE.fullmatch(stripped)
-    problem = Problem.NO_JSON
-    try:
-        value = json.loads(stripped if fenced is None else fenced[1], parse_constant=_no_number)
-        problem = Problem.NO_OBJECT
-        return _Envelope.model_validate(value)
-    except (ValidationError, ValueError, RecursionError):
-        # Their messages, and what they were raised from, hold the answer.
-        pass
-    raise BadAnswer(problem)
-
-
-def _item(model: type[T], value: object) -> T | None:
-    try:
-        return model.model_validate(value)
-    except ValidationError:
-        return None
-
-
-def _no_number(_: str) -> NoReturn:
-    raise ValueError
+    envelope = held_to(_Envelope, json_of(text, MAX_ANSWER))
+    if envelope is None:
+        raise BadAnswer(Problem.NO_OBJECT)
+    return envelope

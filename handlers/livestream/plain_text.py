@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from handlers.livestream.cues import MAX_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem, cleaned
+from handlers.common.texts import cleaned
+from handlers.livestream.cues import MAX_CHARACTERS, MAX_MS, BadTranscript, Cue, TranscriptProblem
 
 CHARACTERS_PER_SECOND = 15
 """About 150 English words a minute."""

@@ -6,22 +6,21 @@ line it stands in. The answer is asked for as JSON text and not as a call of a t
 of them can be made to call one; the form is checked in either case, and a broken one is asked for again.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from handlers.livestream.cues import cleaned
+from handlers.common import converse
+from handlers.common.asking import repair
+from handlers.common.converse import Guardrail, Manner, Request, lines
+from handlers.common.texts import cleaned
+from handlers.common.windows import Window
+from handlers.livestream.cues import Cue
 from handlers.livestream.instructions import INSTRUCTIONS
-from handlers.livestream.model_answer import Problem
-from handlers.livestream.windows import Window
 
 MAX_MEMORIES = 10
 MAX_MEMORY_CHARACTERS = 4_000
-_REPAIR = "Your answer to this could not be used. {problem} Answer again, in exactly the form that you were told."
-
-Request = dict[str, Any]
-"""Of Converse, without the model's name."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,6 @@ class MemoryEvent:
     text: str = field(repr=False)
     window_id: str | None = None
     """The window that it was recorded of."""
-
-
-@dataclass(frozen=True)
-class Guardrail:
-    """What reads along, and may stop an answer."""
-
-    identifier: str
-    version: str
 
 
 @dataclass(frozen=True)
@@ -66,16 +57,13 @@ def told(events: Sequence[MemoryEvent], window_id: str) -> tuple[MemoryEvent, ..
 
 def request(
     asking: Asking,
-    window: Window,
+    window: Window[Cue],
     window_id: str,
     count: int,
     memories: Sequence[MemoryEvent],
-    problem: Problem | None = None,
+    problem: StrEnum | None = None,
 ) -> Request:
-    """The question; with `problem`, the one after an answer that could not be used.
-
-    That answer is not sent back: whatever broke it would be read again, and paid for.
-    """
+    """The question; with `problem`, the one after an answer that could not be used."""
     head = {
         "window": window_id,
         "index": window.index,
@@ -83,25 +71,13 @@ def request(
         "clipMinMs": asking.clip_min_ms,
         "clipMaxMs": asking.clip_max_ms,
     }
-    texts = [_lines([head])]
+    content = [lines([head])]
     if memories:
-        texts.append(_lines({"memory": event.event_id, "text": event.text} for event in memories))
-    texts.append(_lines(_cues(window)))
+        content.append(lines({"memory": event.event_id, "text": event.text} for event in memories))
+    content.append(lines(_cues(window)))
     if problem is not None:
-        texts.append(_REPAIR.format(problem=problem.value))
-    asked: Request = {
-        "system": [{"text": INSTRUCTIONS}, {"cachePoint": {"type": "default"}}],
-        "messages": [{"role": "user", "content": [{"text": text} for text in texts]}],
-        "inferenceConfig": {"maxTokens": asking.max_tokens},
-    }
-    if asking.temperature is not None:
-        asked["inferenceConfig"]["temperature"] = asking.temperature
-    if asking.guardrail is not None:
-        asked["guardrailConfig"] = {
-            "guardrailIdentifier": asking.guardrail.identifier,
-            "guardrailVersion": asking.guardrail.version,
-        }
-    return asked
+        content.append(repair(problem))
+    return converse.request(INSTRUCTIONS, content, Manner(asking.max_tokens, asking.temperature, asking.guardrail))
 
 
 def cue_id(number: int) -> str:
@@ -109,12 +85,8 @@ def cue_id(number: int) -> str:
     return f"cue-{number}"
 
 
-def _cues(window: Window) -> Iterator[dict[str, Any]]:
-    for number, cue in enumerate(window.cues, window.first):
+def _cues(window: Window[Cue]) -> Iterator[dict[str, Any]]:
+    for number, cue in enumerate(window.passages, window.first):
         line = {"cue": number, "id": cue_id(number), "startMs": cue.start_ms, "endMs": cue.end_ms}
         speaker = {} if cue.speaker is None else {"speaker": cue.speaker}
         yield line | speaker | {"text": cue.text}
-
-
-def _lines(objects: Any) -> str:
-    return "\n".join(json.dumps(one, ensure_ascii=False) for one in objects)

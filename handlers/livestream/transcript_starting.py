@@ -11,6 +11,7 @@ from typing import Any
 
 from handlers.common.logging import EventLog, hashed
 from handlers.common.moments import timestamp
+from handlers.common.windows import Sizes, windows
 from handlers.livestream.agent_services import Transcripts
 from handlers.livestream.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.episode_table import EpisodeTable
@@ -19,7 +20,7 @@ from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_events import TranscriptUploaded, parsed
 from handlers.livestream.transcripts import read
 from handlers.livestream.window_queue import WindowQueue
-from handlers.livestream.windows import Sizes, messages, windows
+from handlers.livestream.windows import messages
 
 REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,

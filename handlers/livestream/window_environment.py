@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.livestream.windows import Sizes
+from handlers.common.windows import Sizes
 
 WindowCharacters = Annotated[int, Field(ge=500, le=50_000)]
 WindowSeconds = Annotated[int, Field(ge=30, le=7_200)]

@@ -1,21 +1,14 @@
-"""A transcript cut into windows, each small enough for a model to read at once. Pure.
+"""One window of a transcript as it goes through the queue. Pure.
 
-The windows' cores divide the transcript; each window also has the cues that follow its core, up to an overlap. So
-whatever begins in a core, and is no longer than the overlap, stands whole in that core's window, and is that window's
-alone. The last window is the first one that reaches the end: all of it is core.
-
-What goes through the queue names a window and says nothing of it: whoever works on it reads the transcript again.
+The message names a window and says nothing of it: whoever works on it reads the transcript again, and cuts it again.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from handlers.common.messages import Message
-from handlers.livestream.cues import Cue
 from handlers.livestream.models import EpisodeId
 from handlers.livestream.prefixes import TRANSCRIPTS
 
@@ -54,48 +47,6 @@ class WindowMessage(Message):
         return self.transcript_key.rpartition("/")[2].partition(".")[0]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How large windows are."""
-
-    characters: int
-    """Of a core, at most, unless one cue alone has more."""
-    milliseconds: int
-    """Of a core, at most, unless one cue alone is longer."""
-    overlap_characters: int
-
-
-@dataclass(frozen=True)
-class Window:
-    """Some of a transcript's cues, in their order."""
-
-    index: int
-    first: int
-    """The number of its first cue in the transcript."""
-    core: int
-    """How many of its cues no other window has in its core; they come first."""
-    cues: tuple[Cue, ...] = field(repr=False)
-
-    @property
-    def start_ms(self) -> int:
-        """When its first cue begins."""
-        return self.cues[0].start_ms
-
-    @property
-    def end_ms(self) -> int:
-        """When the last one of its cues ends, whichever that is."""
-        return max(cue.end_ms for cue in self.cues)
-
-    def own(self, start_ms: int) -> bool:
-        """Whether what begins then begins in its core."""
-        return self.core == len(self.cues) or start_ms < self.cues[self.core].start_ms
-
-
-def windows(cues: Sequence[Cue], sizes: Sizes) -> tuple[Window, ...]:
-    """All windows of a transcript; a transcript has at least one cue."""
-    return tuple(_cut(cues, sizes))
-
-
 def messages(
     owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int
 ) -> tuple[WindowMessage, ...]:
@@ -111,36 +62,3 @@ def messages(
         )
         for index in range(count)
     )
-
-
-def _cut(cues: Sequence[Cue], sizes: Sizes) -> Iterator[Window]:
-    first = index = 0
-    while first < len(cues):
-        core = _core_end(cues, first, sizes)
-        end = _overlap_end(cues, core, sizes.overlap_characters)
-        last = end == len(cues)
-        yield Window(index, first, (end if last else core) - first, tuple(cues[first:end]))
-        if last:
-            return
-        first, index = core, index + 1
-
-
-def _core_end(cues: Sequence[Cue], first: int, sizes: Sizes) -> int:
-    characters = len(cues[first].text)
-    at = first + 1
-    while at < len(cues):
-        characters += len(cues[at].text)
-        if characters > sizes.characters or cues[at].end_ms - cues[first].start_ms > sizes.milliseconds:
-            break
-        at += 1
-    return at
-
-
-def _overlap_end(cues: Sequence[Cue], core: int, overlap: int) -> int:
-    """Where the cues end that follow a core: the one that crosses the overlap's length is among them."""
-    characters = 0
-    at = core
-    while at < len(cues) and characters < overlap:
-        characters += len(cues[at].text)
-        at += 1
-    return at

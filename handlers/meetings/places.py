@@ -72,6 +72,10 @@ class Recording:
         """The key of what Amazon Transcribe makes of a part."""
         return f"{self._below(WORK)}transcripts/{part:03d}.json"
 
+    def answer(self, question: str) -> str:
+        """The key of what a model answered to a question, by the question's hash."""
+        return f"{self._below(WORK)}answers/{question}.json"
+
     @property
     def transcript(self) -> str:
         """The key of all that was said."""

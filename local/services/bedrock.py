@@ -2,8 +2,8 @@
 
 It speaks the protocol that boto3 speaks, REST with JSON, and takes only what Bedrock takes: the request is held to
 botocore's own model of the operation and to the rules that Bedrock has beside it. It counts tokens, those of a kept
-prefix apart. What it says of a transcript is `bedrock_answers`, and how it fails on request `bedrock_faults`. It
-shares no code with who asks it. Whom it answers is for its starter to say.
+prefix apart. What it says of a broadcast is `bedrock_answers`, of a meeting `bedrock_meetings`, and how it fails on
+request `bedrock_faults`. It shares no code with who asks it. Whom it answers is for its starter to say.
 """
 
 import asyncio
@@ -20,9 +20,11 @@ from urllib.parse import unquote
 
 from local.services import agentcore_http as wire
 from local.services.bedrock_access import Guard, Wish
-from local.services.bedrock_answers import Prompt, answer, prompt_of
+from local.services.bedrock_answers import Prompt, prompt_of
 from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
 from local.services.bedrock_faults import Fault, Script, script_of, spoiled
+from local.services.bedrock_material import material
+from local.services.bedrock_meetings import Meeting, meeting_of
 from local.services.bedrock_requests import Invalid, converse_request
 
 MAX_TOKENS = 4096
@@ -117,7 +119,8 @@ class _Service:
         asked = converse_request(model, body)
         if self.guard is not None:
             _check(self.guard, authorization, self.guard.guardrail_wish(asked))
-        prompt = prompt_of(asked)
+        lines = material(asked)
+        prompt = meeting_of(lines) or prompt_of(lines)
         script = script_of(model, prompt.said)
         fault = self._due(script, prompt)
         if fault in _RAISED:
@@ -126,7 +129,7 @@ class _Service:
         prefix = self.cache.count(model, asked)
         if fault is Fault.GUARDED:
             return _result(BLOCKED, "guardrail_intervened", prefix)
-        text = spoiled(fault, answer(prompt))
+        text = spoiled(fault, prompt.answer())
         most = asked.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
         if fault is Fault.TRUNCATED:
             most = len(text) // 2
@@ -134,7 +137,7 @@ class _Service:
             return _result(text[:most], "max_tokens", prefix)
         return _result(text, "end_turn", prefix)
 
-    def _due(self, script: Script | None, prompt: Prompt) -> Fault | None:
+    def _due(self, script: Script | None, prompt: Prompt | Meeting) -> Fault | None:
         if script is None:
             return None
         key = (script.fault, prompt.said)

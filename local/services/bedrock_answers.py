@@ -1,15 +1,16 @@
-"""What the local model says of a transcript: the sentences that hold a number or a superlative are claims.
+"""What the local model says of a broadcast: the sentences that hold a number or a superlative are claims.
 
 It knows nothing of the world, only the prompt: a remembered line that shares words with a claim decides its verdict by
 what it says of it, and without one the claim is unverified. A clip goes from the first claim on, for as long as a clip
 has to be. The same prompt gives the same answer; another transcript, or another memory, gives another.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from local.services.bedrock_material import Line
 
 MOST_CLAIMS = 20
 SHARED_WORDS = 3
@@ -39,33 +40,20 @@ class Prompt:
         """All that is said in the cues."""
         return "\n".join(str(cue["text"]) for cue in self.cues)
 
+    def answer(self) -> dict[str, Any]:
+        """The claims and clips of it."""
+        claims = [_claim(cue, sentence, self) for cue in self.cues for sentence in _claimed(str(cue["text"]))]
+        kept = claims[:MOST_CLAIMS]
+        return {"window": self.head.get("window", ""), "claims": kept, "clips": _clips(self, kept)}
 
-def prompt_of(asked: Mapping[str, Any]) -> Prompt:
-    """The material of a request's last turn."""
-    lines = list(_lines(asked["messages"][-1]["content"]))
+
+def prompt_of(lines: Sequence[Line]) -> Prompt:
+    """What the lines say of a broadcast."""
     return Prompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
         memories=tuple(line for line in lines if "memory" in line and "text" in line),
     )
-
-
-def answer(prompt: Prompt) -> dict[str, Any]:
-    """The claims and clips of a prompt."""
-    claims = [_claim(cue, sentence, prompt) for cue in prompt.cues for sentence in _claimed(str(cue["text"]))]
-    kept = claims[:MOST_CLAIMS]
-    return {"window": prompt.head.get("window", ""), "claims": kept, "clips": _clips(prompt, kept)}
-
-
-def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for block in content:
-        for line in str(block.get("text", "")).split("\n"):
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, dict):
-                yield value
 
 
 def _claimed(text: str) -> Iterator[str]:

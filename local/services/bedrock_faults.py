@@ -33,13 +33,15 @@ class Fault(StrEnum):
     FENCED = "fenced"
     """The answer stands in a code fence."""
     FOREIGN = "foreign"
-    """The answer is about another window."""
+    """The answer is about another window, or another part of a meeting."""
     INVENTED = "invented"
-    """The first claim quotes what nobody said."""
+    """The first claim or action item quotes what nobody said."""
     SOURCELESS = "sourceless"
     """Each verdict is certain, and rests on nothing."""
     OVERCONFIDENT = "overconfident"
-    """The confidence of the first claim is beyond all measure."""
+    """The confidence of the first claim is beyond all measure; the first action item stands nowhere."""
+    FORGETFUL = "forgetful"
+    """Every second claim or action item is left out."""
 
 
 @dataclass(frozen=True)
@@ -64,21 +66,23 @@ def script_of(model: str, said: str) -> Script | None:
 
 def spoiled(fault: Fault | None, answer: dict[str, Any]) -> str:
     """The answer's text, with what is wrong in it."""
-    claims = answer["claims"]
+    items = answer.get("claims") or answer.get("items") or []
     match fault:
         case Fault.MALFORMED:
             return "Here is what I found: " + json.dumps(answer)[:-1]
         case Fault.FENCED:
             return f"```json\n{json.dumps(answer, indent=1)}\n```"
         case Fault.FOREIGN:
-            answer["window"] = "another"
-        case Fault.INVENTED if claims:
-            claims[0]["quote"] = _NO_QUOTE
+            answer["window" if "window" in answer else "part"] = "another"
+        case Fault.INVENTED if items:
+            items[0]["quote"] = _NO_QUOTE
         case Fault.SOURCELESS:
-            for claim in claims:
-                claim.update(verdict="refuted", confidence=1.0, sources=[])
-        case Fault.OVERCONFIDENT if claims:
-            claims[0]["confidence"] = 11
+            for item in items:
+                item.update(verdict="refuted", confidence=1.0, sources=[])
+        case Fault.OVERCONFIDENT if items:
+            items[0].update(confidence=11, said=-1)
+        case Fault.FORGETFUL:
+            del items[1::2]
         case _:
             pass
     return json.dumps(answer)

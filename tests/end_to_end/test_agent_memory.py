@@ -25,7 +25,7 @@ from datetime import datetime, timezone
 import boto3
 
 sys.path.append({str(ROOT)!r})
-from handlers.livestream.agent_faults import ServiceFailed
+from handlers.common.faults import ServiceFailed
 from handlers.livestream.memory import AgentMemory
 
 def handler(event, context):

@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from handlers.common.converse import Reply, Request, Usage
+from handlers.common.faults import Fault, ServiceFailed
 from handlers.common.logging import EventLog
-from handlers.livestream.agent_faults import Fault, ServiceFailed
+from handlers.common.patience import Timing
+from handlers.common.windows import Sizes
 from handlers.livestream.agent_services import Services, WindowFailure
 from handlers.livestream.agent_worker import AgentWorker
 from handlers.livestream.checking import Checked
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import Claim, Clip
-from handlers.livestream.model import Reply, Usage
-from handlers.livestream.patience import Timing
-from handlers.livestream.prompting import Asking, MemoryEvent, Request
-from handlers.livestream.windows import Sizes, WindowMessage, messages
+from handlers.livestream.prompting import Asking, MemoryEvent
+from handlers.livestream.windows import WindowMessage, messages
 from tests.handlers.livestream.written import srt
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"

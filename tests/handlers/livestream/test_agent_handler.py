@@ -7,10 +7,12 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from handlers.livestream import agent_handler, model
+from handlers.common.converse import Guardrail
+from handlers.livestream import agent_handler
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.agent_worker import AgentWorker
-from handlers.livestream.prompting import Asking, Guardrail
+from handlers.livestream.asking import ANSWER_SECONDS
+from handlers.livestream.prompting import Asking
 from tests.handlers.livestream.booth import REMAINING_MS, claim, lines, said
 from tests.handlers.livestream.findings_stage import Broadcast
 from tests.handlers.livestream.stage import BUCKET, TABLE, Stage
@@ -90,7 +92,7 @@ def test_the_worker_alone_asks_the_model_and_the_memory_again(clients: dict[str,
     assert isinstance(made, AgentWorker)
     for service in ("bedrock-runtime", "bedrock-agentcore"):
         assert clients[service].meta.config.retries["total_max_attempts"] == 1
-    assert clients["bedrock-runtime"].meta.config.read_timeout == model.ANSWER_SECONDS
+    assert clients["bedrock-runtime"].meta.config.read_timeout == ANSWER_SECONDS
 
 
 def test_how_the_model_is_asked_is_the_environments() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from handlers.livestream.agent_faults import Fault, ServiceFailed
+from handlers.common.faults import Fault, ServiceFailed
+from handlers.common.model_answers import Unread
 from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.agent_worker import NoMessage, Outcome
 from handlers.livestream.findings import Verdict
@@ -136,13 +137,13 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (text(""), Problem.EMPTY),
-        (text("I would rather not, canary."), Problem.NO_JSON),
+        (text(""), Unread.EMPTY),
+        (text("I would rather not, canary."), Unread.NO_JSON),
         (text("[]"), Problem.NO_OBJECT),
         (said(FERRIES, window="another"), Problem.OTHER_WINDOW),
         (said({"quote": "canary"}), Problem.BAD_ITEM),
         ((said(FERRIES), "max_tokens"), Problem.CUT_OFF),
-        ((text("canary"), "malformed_model_output"), Problem.NO_JSON),
+        ((text("canary"), "malformed_model_output"), Unread.NO_JSON),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: Problem) -> None:

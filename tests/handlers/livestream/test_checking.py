@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.windows import Sizes, windows
 from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import Verdict
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
-from handlers.livestream.windows import Sizes, windows
 from tests.handlers.livestream.windowed import ABOUT, ASKING, CUES, FIRST, MEMORY, WINDOW, answer, claim, clip
 
 
@@ -32,7 +32,7 @@ def test_a_claim_that_nobody_made_is_dropped_and_counted() -> None:
 
 
 def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
-    window = replace(WINDOW, core=5, cues=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
+    window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         said = answer(claim(cue=cue))
         (found,) = checked(said, window, ABOUT, ASKING, [], timed=True).claims
@@ -82,7 +82,7 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_however_it_is_written() -> None:
-    later = replace(WINDOW, index=3, first=FIRST + 1, cues=CUES[1:])
+    later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
     here = check(claim("We ran 600 ferries")).claims
     there = checked(answer(claim("we ran 600: ferries")), later, ABOUT, ASKING, [], timed=True).claims
     assert here[0].claim_id == there[0].claim_id

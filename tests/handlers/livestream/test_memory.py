@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from handlers.livestream.agent_faults import Fault, ServiceFailed
+from handlers.common.faults import Fault, ServiceFailed
 from handlers.livestream.memory import MAX_TEXT, RECALLED, AgentMemory
 from handlers.livestream.prompting import MemoryEvent
-from tests.handlers.livestream.clients import stubbed
+from tests.handlers.clients import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 MEMORY, ACTOR, SESSION = "polyphony_dev_clipAgentMemory-0123456789", "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"

@@ -3,9 +3,8 @@
 import json
 from typing import Any
 
-import botocore.session
-from botocore.validate import ParamValidator
-
+from handlers.common.converse import Guardrail
+from handlers.common.windows import Window
 from handlers.livestream.cues import Cue
 from handlers.livestream.instructions import INSTRUCTIONS
 from handlers.livestream.model_answer import Problem
@@ -13,22 +12,14 @@ from handlers.livestream.prompting import (
     MAX_MEMORIES,
     MAX_MEMORY_CHARACTERS,
     Asking,
-    Guardrail,
     MemoryEvent,
     request,
     told,
 )
-from handlers.livestream.windows import Window
+from tests.handlers.converse_shape import valid
 from tests.handlers.livestream.windowed import ASKING, CUES, MEMORY, WINDOW
 
 MEMORIES = (MemoryEvent(MEMORY, "The report\nhas 410."),)
-
-
-def valid(asked: dict[str, Any]) -> bool:
-    service = botocore.session.get_session().get_service_model("bedrock-runtime")
-    shape = service.operation_model("Converse").input_shape
-    assert shape is not None
-    return not ParamValidator().validate({"modelId": "a", **asked}, shape).has_errors()
 
 
 def texts(asked: dict[str, Any]) -> list[str]:

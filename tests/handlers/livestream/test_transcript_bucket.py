@@ -8,7 +8,7 @@ from botocore.response import StreamingBody
 
 from handlers.livestream import transcript_bucket
 from handlers.livestream.transcript_bucket import TranscriptBucket
-from tests.handlers.livestream.clients import stubbed
+from tests.handlers.clients import stubbed
 
 WANTED = {"Bucket": "b", "Key": "transcripts/k", "VersionId": "v1"}
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.common.logging import EventLog
+from handlers.common.windows import Sizes
 from handlers.livestream import transcript_handler
 from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.cues import MAX_BYTES, MAX_CUES, Cue
@@ -18,8 +19,8 @@ from handlers.livestream.transcript_bucket import TranscriptBucket
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 from handlers.livestream.transcript_starting import TranscriptStarting
 from handlers.livestream.window_queue import NotQueued, WindowQueue
-from handlers.livestream.windows import Sizes, WindowMessage
-from tests.handlers.livestream.clients import stubbed
+from handlers.livestream.windows import WindowMessage
+from tests.handlers.clients import stubbed
 from tests.handlers.livestream.findings_stage import Broadcast
 from tests.handlers.livestream.stage import ANN, BUCKET, TABLE, Stage
 from tests.handlers.livestream.video_stage import envelope

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from handlers.common.windows import Window
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import About
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
 from handlers.livestream.prompting import Asking
-from handlers.livestream.windows import Window
 
 CUES = (
     Cue(10_000, 14_000, "Well, good evening.", "Ann"),
@@ -15,7 +15,7 @@ CUES = (
     Cue(26_000, 40_000, "That is the highest number ever.", "Ann"),
 )
 FIRST = 30
-WINDOW = Window(index=2, first=FIRST, core=3, cues=CUES)
+WINDOW = Window(index=2, first=FIRST, core=3, passages=CUES)
 ABOUT = About("01HZXW3V9K8Q2M4N6P8R0T2V4X", "transcripts/everybody/01HZXW3V9K8Q2M4N6P8R0T2V4X/one.srt", "v1")
 ASKING = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 MEMORY = "0000001731#ab12"

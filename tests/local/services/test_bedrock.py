@@ -14,18 +14,19 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from handlers.common.converse import BedrockModel, Guardrail
+from handlers.common.faults import Fault as ServiceFault
+from handlers.common.faults import ServiceFailed
 from handlers.common.logging import EventLog
-from handlers.livestream.agent_faults import Fault as ServiceFault
-from handlers.livestream.agent_faults import ServiceFailed
+from handlers.common.patience import Timing
+from handlers.common.windows import Sizes, Window, windows
 from handlers.livestream.agent_services import Services, WindowFailure
 from handlers.livestream.agent_worker import AgentWorker, Outcome
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import Verdict
-from handlers.livestream.model import BedrockModel
-from handlers.livestream.patience import Timing
-from handlers.livestream.prompting import Asking, Guardrail, MemoryEvent, request
+from handlers.livestream.prompting import Asking, MemoryEvent, request
 from handlers.livestream.transcripts import read
-from handlers.livestream.windows import Sizes, Window, messages, windows
+from handlers.livestream.windows import messages
 from local.services.bedrock import serve
 from local.services.bedrock_access import Guard
 from local.services.bedrock_faults import Fault
@@ -109,7 +110,7 @@ def shared() -> Iterator[Hall]:
         yield found
 
 
-def window(*texts: str) -> Window:
+def window(*texts: str) -> Window[Cue]:
     cues = tuple(Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts))
     return Window(0, 0, len(cues), cues)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.quotes import Spoken, words_of
 from handlers.livestream.cues import Cue
-from handlers.livestream.quotes import Said, words_of
 
 CUES = (
     Cue(0, 1_000, "Well, good evening.", "Ann"),
@@ -29,7 +29,7 @@ CUES = (
 def test_case_spaces_and_punctuation_do_not_count(
     quote: str, found: str, start: int, end: int, speaker: str | None
 ) -> None:
-    place = Said(CUES).find(quote)
+    place = Spoken(CUES).find(quote)
     assert place is not None
     assert (place.quote, place.start_ms, place.end_ms, place.speaker) == (found, start, end, speaker)
 
@@ -49,23 +49,23 @@ def test_case_spaces_and_punctuation_do_not_count(
     ],
 )
 def test_words_that_are_left_out_added_moved_or_cut_are_not_found(quote: str) -> None:
-    assert Said(CUES).find(quote) is None
+    assert Spoken(CUES).find(quote) is None
 
 
 def test_a_closing_quotation_mark_is_no_part_of_a_word() -> None:
-    place = Said([Cue(0, 1, "He said 'go home' twice")]).find("go home'")
+    place = Spoken([Cue(0, 1, "He said 'go home' twice")]).find("go home'")
     assert place is not None
     assert place.quote == "go home"
 
 
 def test_of_several_places_the_nearest_to_the_hint_counts() -> None:
-    said = Said(CUES)
+    said = Spoken(CUES)
     near = [said.find("six hundred", near) for near in (None, 0, 3, 99)]
     assert [place.start_ms if place else None for place in near] == [1_000, 1_000, 5_000, 5_000]
 
 
 def test_writing_without_spaces_is_compared_by_character() -> None:
-    said = Said([Cue(0, 1, "去年の春、六百隻のフェリーを運航しました。")])
+    said = Spoken([Cue(0, 1, "去年の春、六百隻のフェリーを運航しました。")])
     place = said.find("六百隻のフェリー")
     assert place is not None
     assert place.quote == "六百隻のフェリー"
@@ -73,7 +73,7 @@ def test_writing_without_spaces_is_compared_by_character() -> None:
 
 
 def test_vowel_signs_and_accents_count() -> None:
-    said = Said([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
+    said = Spoken([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
     assert said.find("कताब और") is None
     assert said.find("cote cafe") is None
     assert said.find("COTE CAFE\u0301") is not None
@@ -95,13 +95,13 @@ def test_any_passage_of_what_was_said_is_found_as_it_was_said(texts: list[str], 
     whole = " ".join(texts)
     start = data.draw(st.integers(0, len(whole)))
     passage = whole[start : data.draw(st.integers(start, len(whole)))]
-    place = Said(cues).find(passage)
+    place = Spoken(cues).find(passage)
     if place is not None:
         assert place.quote in whole
         assert [one for one, _, _ in words_of(place.quote)] == [one for one, _, _ in words_of(passage)]
 
 
 def test_a_hostile_quote_does_not_take_for_ever() -> None:
-    said = Said([Cue(0, 1, "a " * 4_000)])
+    said = Spoken([Cue(0, 1, "a " * 4_000)])
     assert said.find("a " * 300 + "b") is None
     assert said.find("a " * 4_001) is None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from handlers.livestream.agent_faults import Fault, ServiceFailed
+from handlers.common.faults import Fault, ServiceFailed
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from handlers.livestream.cues import Cue
+from handlers.common.passages import Passage
 
 LEAST_WORDS = 2
 """One word is said by everybody; it is no claim."""
@@ -36,26 +36,32 @@ class Found:
     words: str = field(repr=False)
     """What the comparison saw of it: the same for each way to write it."""
     first: int
-    """The cue that it begins in, counted from the window's first."""
+    """The passage that it begins in, counted from the first that was looked through."""
     last: int
+    first_word: int
+    """The word of that passage that it begins with, counted from 0."""
+    last_word: int
     speaker: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
 class _Word:
     text: str
-    cue: int
+    passage: int
+    number: int
     start: int
     end: int
 
 
-class Said:
-    """The words of some cues, in which quotes can be found."""
+class Spoken:
+    """The words of some passages, in which quotes can be found."""
 
-    def __init__(self, cues: Sequence[Cue]) -> None:
-        self._cues = cues
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = passages
         self._words = [
-            _Word(text, at, start, end) for at, cue in enumerate(cues) for text, start, end in words_of(cue.text)
+            _Word(text, at, number, start, end)
+            for at, one in enumerate(passages)
+            for number, (text, start, end) in enumerate(words_of(one.text))
         ]
         self._texts = [word.text for word in self._words]
         self._places: dict[str, list[int]] = {}
@@ -63,14 +69,14 @@ class Said:
             self._places.setdefault(text, []).append(at)
 
     def find(self, quote: str, near: int | None = None) -> Found | None:
-        """Where it is said; of several places the one that is nearest to the cue `near`, or else the first."""
+        """Where it is said; of several places the one that is nearest to the passage `near`, or else the first."""
         wanted = [text for text, _, _ in words_of(quote)]
         if len(wanted) < LEAST_WORDS:
             return None
         places = self._places_of(wanted)
         if not places:
             return None
-        at = places[0] if near is None else min(places, key=lambda place: abs(self._words[place].cue - near))
+        at = places[0] if near is None else min(places, key=lambda place: abs(self._words[place].passage - near))
         return self._found(at, at + len(wanted) - 1)
 
     def _places_of(self, wanted: list[str]) -> list[int]:
@@ -81,18 +87,20 @@ class Said:
 
     def _found(self, first: int, last: int) -> Found:
         begin, end = self._words[first], self._words[last]
-        cues = self._cues[begin.cue : end.cue + 1]
-        texts = [cue.text for cue in cues]
+        passages = self._passages[begin.passage : end.passage + 1]
+        texts = [one.text for one in passages]
         texts[-1] = texts[-1][: end.end]
         texts[0] = texts[0][begin.start :]
-        speakers = {cue.speaker for cue in cues}
+        speakers = {one.speaker for one in passages}
         return Found(
-            start_ms=cues[0].start_ms,
-            end_ms=max(cue.end_ms for cue in cues),
+            start_ms=passages[0].start_ms,
+            end_ms=max(one.end_ms for one in passages),
             quote=" ".join(texts),
             words=" ".join(word.text for word in self._words[first : last + 1]),
-            first=begin.cue,
-            last=end.cue,
+            first=begin.passage,
+            last=end.passage,
+            first_word=begin.number,
+            last_word=end.number,
             speaker=speakers.pop() if len(speakers) == 1 else None,
         )
 

@@ -1,4 +1,4 @@
-"""How the services fail that the agent rests on, as one of a few faults. Pure but for reading botocore's exceptions.
+"""How AWS' services fail, as one of a few faults. Pure but for reading botocore's exceptions.
 
 It decides what may pass by itself. What a service says of a fault may hold what it was asked, so only the fault's name
 goes on.
@@ -27,6 +27,8 @@ class Fault(StrEnum):
     """What was named is not there."""
     REJECTED = "rejected"
     """The service does not take the request as it is."""
+    CONFLICT = "conflict"
+    """What is there already does not let it be done."""
     UNKNOWN = "unknown"
 
 
@@ -43,9 +45,14 @@ _FAULTS = {
     "ModelNotReadyException": Fault.UNAVAILABLE,
     "ModelErrorException": Fault.UNAVAILABLE,
     "RetryableConflictException": Fault.UNAVAILABLE,
+    "SlowDown": Fault.THROTTLED,
+    "ConditionalRequestConflict": Fault.UNAVAILABLE,
     "ModelTimeoutException": Fault.TIMED_OUT,
     "AccessDeniedException": Fault.REFUSED,
+    "AccessDenied": Fault.REFUSED,
     "ResourceNotFoundException": Fault.MISSING,
+    "NoSuchKey": Fault.MISSING,
+    "PreconditionFailed": Fault.CONFLICT,
     "UnrecognizedClientException": Fault.REFUSED,
     "ExpiredTokenException": Fault.REFUSED,
     "ValidationException": Fault.REJECTED,

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from handlers.livestream.agent_faults import PASSING, Fault, ServiceFailed
-from handlers.livestream.patience import LONGEST_PAUSE_SECONDS, Patience, Timing
+from handlers.common.faults import PASSING, Fault, ServiceFailed
+from handlers.common.patience import LONGEST_PAUSE_SECONDS, Patience, Timing
 
 
 @dataclass

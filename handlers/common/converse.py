@@ -1,0 +1,134 @@
+"""Bedrock's Converse: how a request is built, one attempt at it, and what came back.
+
+It decides what every request looks like: the fixed part first with a cache point behind it, material as JSON on lines
+of its own, so that nothing which somebody said can end the line it stands in, and an answer that is text. When to ask
+again is left to `patience`, what to do with an answer that cannot be used to `asking`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from botocore.config import Config
+
+from handlers.common.faults import called
+
+Request = dict[str, Any]
+"""Of Converse, without the model's name."""
+Block = dict[str, Any]
+"""A piece of a turn."""
+CACHE_POINT: Block = {"cachePoint": {"type": "default"}}
+"""What stands before it may be kept for some minutes, and costs less when it is read again."""
+
+
+def config(answer_seconds: int) -> Config:
+    """For a client whose answers, which come as a whole, take so long at most."""
+    return Config(
+        connect_timeout=2,
+        read_timeout=answer_seconds,
+        # Whoever asks knows how much time is left, and counts what it asks: botocore must not ask behind its back.
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+
+
+@dataclass(frozen=True)
+class Guardrail:
+    """What reads along, and may stop an answer."""
+
+    identifier: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a model is to answer."""
+
+    max_tokens: int
+    temperature: float | None = None
+    """Not sent where there is none: some models take none."""
+    guardrail: Guardrail | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an answer cost, in tokens."""
+
+    input_tokens: int = 0
+    """Those of the cache are not among them."""
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model says."""
+
+    text: str = field(repr=False)
+    usage: Usage
+    stop_reason: str
+
+
+class Model(Protocol):
+    """What answers."""
+
+    def converse(self, request: Request) -> Reply:
+        """Asks once; raises ServiceFailed."""
+        ...
+
+
+class ConverseClient(Protocol):
+    """What is used of boto3's client."""
+
+    def converse(self, **request: Any) -> Mapping[str, Any]:
+        """Asks a model."""
+        ...
+
+
+class BedrockModel:
+    """One model, whatever it is asked."""
+
+    def __init__(self, client: ConverseClient, model_id: str) -> None:
+        """`model_id` may be an inference profile's."""
+        self._client = client
+        self._model_id = model_id
+
+    def converse(self, request: Request) -> Reply:
+        """Asks once; raises ServiceFailed."""
+        answer = called(self._client.converse, modelId=self._model_id, **request)
+        # A model that thinks aloud has other blocks before its text.
+        message = answer["output"].get("message", {"content": []})
+        usage = answer["usage"]
+        return Reply(
+            text="".join(block["text"] for block in message["content"] if "text" in block),
+            usage=Usage(
+                input_tokens=usage["inputTokens"],
+                output_tokens=usage["outputTokens"],
+                cache_read_tokens=usage.get("cacheReadInputTokens", 0),
+                cache_write_tokens=usage.get("cacheWriteInputTokens", 0),
+            ),
+            stop_reason=answer["stopReason"],
+        )
+
+
+def request(instructions: str, content: Sequence[Block], manner: Manner) -> Request:
+    """One turn of the user's, below instructions that are the same for all and so are kept."""
+    asked: Request = {
+        "system": [{"text": instructions}, CACHE_POINT],
+        "messages": [{"role": "user", "content": list(content)}],
+        "inferenceConfig": {"maxTokens": manner.max_tokens},
+    }
+    if manner.temperature is not None:
+        asked["inferenceConfig"]["temperature"] = manner.temperature
+    if manner.guardrail is not None:
+        asked["guardrailConfig"] = {
+            "guardrailIdentifier": manner.guardrail.identifier,
+            "guardrailVersion": manner.guardrail.version,
+        }
+    return asked
+
+
+def lines(objects: Iterable[Mapping[str, Any]]) -> Block:
+    """Material: each object on a line of its own."""
+    return {"text": "\n".join(json.dumps(one, ensure_ascii=False) for one in objects)}

@@ -1,0 +1,102 @@
+"""Asks the models about one recording: once for each question, whatever breaks off in between.
+
+It decides how long a busy model is waited for, and what each fault means to the workflow. Safe to use from several
+threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from handlers.common.asking import ATTEMPTS, NoAnswer, Question, ask
+from handlers.common.converse import Model, Usage
+from handlers.common.faults import PASSING, ServiceFailed
+from handlers.common.logging import EventLog
+from handlers.common.model_answers import BadAnswer
+from handlers.common.patience import Patience, Timing
+from handlers.meetings.kept_answers import KeptAnswer, KeptAnswers
+from handlers.meetings.questions import Asked
+from handlers.meetings.summary import Tokens
+from handlers.meetings.summary_faults import ModelBusy, ModelRefused, SummaryUnusable
+
+WAITED_SECONDS = 60.0
+"""How long a model that is busy is asked again, beside the time that answers take. After that it is the workflow's turn:
+waiting there costs nothing."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Interviewer:
+    """What asks."""
+
+    models: Mapping[str, Model]
+    """By id."""
+    answer_seconds: float
+    log: EventLog
+    timing: Timing
+
+
+class Interview:
+    """The questions about one recording."""
+
+    def __init__(self, interviewer: Interviewer, kept: KeptAnswers, deadline: float) -> None:
+        self._with = interviewer
+        self._kept = kept
+        self._deadline = deadline
+
+    def answer(self, model_id: str, asked: Asked[T]) -> tuple[T, Tokens]:
+        """The answer and what it cost, now or earlier; raises SummaryFailed."""
+        name = asked.name
+        found = self._kept.get(model_id, name)
+        if found is not None:
+            try:
+                return asked.question.read(found.text, True), found.tokens
+            except BadAnswer:
+                pass  # the rules have changed since
+        answer, kept = self._asked(model_id, asked)
+        self._kept.keep(model_id, name, kept)
+        return answer, kept.tokens
+
+    def _asked(self, model_id: str, asked: Asked[T]) -> tuple[T, KeptAnswer]:
+        spent: list[Usage] = []
+
+        def read(text: str, last: bool) -> tuple[T, str]:
+            return asked.question.read(text, last), text
+
+        def count(usage: Usage) -> None:
+            spent.append(usage)
+            self._count(asked, usage)
+
+        question = Question(asked.question.request, read, asked.question.cut_off)
+        seconds, now = self._with.answer_seconds, self._with.timing.now()
+        patience = Patience(self._with.timing, min(self._deadline, now + ATTEMPTS * seconds + WAITED_SECONDS))
+        try:
+            found = ask(self._with.models[model_id], question, patience, seconds, count)
+        except ServiceFailed as error:
+            fault = error.fault
+        else:
+            if isinstance(found, NoAnswer):
+                raise SummaryUnusable(found) if found is NoAnswer.UNUSABLE else ModelRefused(found)
+            answer, text = found
+            return answer, KeptAnswer(text=text, tokens=total(spent))
+        raise ModelBusy(fault) if fault in PASSING else ModelRefused(fault)
+
+    def _count(self, asked: Asked[T], usage: Usage) -> None:
+        self._with.log.info(
+            "model_answered",
+            task=asked.task.value,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+        )
+
+
+def total(spent: "list[Usage] | list[Tokens]") -> Tokens:
+    """What several answers cost."""
+    return Tokens(
+        input_tokens=sum(one.input_tokens for one in spent),
+        output_tokens=sum(one.output_tokens for one in spent),
+        cache_read_tokens=sum(one.cache_read_tokens for one in spent),
+        cache_write_tokens=sum(one.cache_write_tokens for one in spent),
+    )

@@ -1,0 +1,57 @@
+"""Objects of the meetings' bucket that are read and written whole, with GetObject and PutObject."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from handlers.common.faults import Fault, ServiceFailed, called
+from handlers.meetings.summary_faults import StorageFailed
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+JSON = "application/json"
+
+
+class MeetingStore:
+    """One bucket. Raises StorageFailed, which names no key."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def read(self, key: str, longest: int) -> bytes | None:
+        """What an object holds; none where it is not there. Of one that is longer, one byte more than is taken."""
+
+        def whole() -> Mapping[str, Any]:
+            with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
+                return {"data": body.read(longest + 1)}
+
+        try:
+            data: bytes = called(whole)["data"]
+        except ServiceFailed as error:
+            fault = error.fault
+        else:
+            return data
+        if fault is Fault.MISSING:
+            return None
+        raise StorageFailed(fault)
+
+    def write(self, key: str, data: str) -> None:
+        """Keeps it, in place of what was there."""
+        self._put(key, data)
+
+    def write_new(self, key: str, data: str) -> bool:
+        """Keeps it unless something is there already; whether it did."""
+        return self._put(key, data, IfNoneMatch="*")
+
+    def _put(self, key: str, data: str, **condition: str) -> bool:
+        request = {"Bucket": self._bucket, "Key": key, "Body": data.encode(), "ContentType": JSON, **condition}
+        try:
+            called(self._client.put_object, **request)
+        except ServiceFailed as error:
+            fault = error.fault
+        else:
+            return True
+        if fault is Fault.CONFLICT:
+            return False
+        raise StorageFailed(fault)

@@ -1,0 +1,90 @@
+"""What the local model says of a meeting: who spoke, how it began, and who will do what.
+
+It knows a promise by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has to`, `must`
+and `is going to`. `I will …` and `I'll …` are the speaker's own, and `Anna, could you send …?` is asked of Anna. What
+is refused (`will not`), and what `it`, `we` or `they` will do, is nobody's. The same lines give the same answer, other
+lines another.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.services.bedrock_material import Line
+
+QUOTED_CHARACTERS = 200
+_SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)")
+_PROMISE = re.compile(
+    r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
+)
+_REQUEST = re.compile(r"^(?:.*[.;:] )?(?P<owner>[A-Z][\w-]*), (?:could|can|will|would) you (?:please )?(?P<what>.+)$")
+_DUE = re.compile(r"^(?P<what>.+?) (?P<due>(?:by|before|until) .+)$")
+_NOBODY = frozenset(
+    ["It", "We", "They", "He", "She", "You", "This", "That", "There", "Nobody", "Somebody", "Who", "What"]
+)
+_NOT = re.compile(r"^(?:not|never|be)\b")
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What a request holds of a meeting."""
+
+    task: Line
+    spoken: tuple[Line, ...]
+    summaries: tuple[str, ...]
+
+    @property
+    def said(self) -> str:
+        """All that is said, or was summarised."""
+        return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
+
+    def answer(self) -> dict[str, Any]:
+        """The answer to its task."""
+        head = {"task": self.task["task"], "part": self.task.get("part", "")}
+        if head["task"] == "actionItems":
+            return {**head, "items": [item for line in self.spoken for item in _items(line)]}
+        return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summary(self.spoken)}
+
+
+def meeting_of(lines: Sequence[Line]) -> Meeting | None:
+    """The meeting that the lines are about; none if they name no task."""
+    task = next((line for line in reversed(lines) if "task" in line), None)
+    if task is None:
+        return None
+    return Meeting(
+        task=task,
+        spoken=tuple(line for line in lines if "said" in line and "text" in line),
+        summaries=tuple(str(line["text"]) for line in lines if "summaryOf" in line and "text" in line),
+    )
+
+
+def _summary(spoken: Sequence[Line]) -> str:
+    if not spoken:
+        return "Nothing was said."
+    speakers = list(dict.fromkeys(str(line["speaker"]) for line in spoken))
+    first, longest = spoken[0], max(spoken, key=lambda line: len(str(line["text"])))
+    told = f"{', '.join(speakers)} spoke {len(spoken)} times. It began with: {_short(first)}"
+    return told if longest is first else f"{told} At most was said here: {_short(longest)}"
+
+
+def _short(line: Line) -> str:
+    return str(line["text"])[:QUOTED_CHARACTERS].strip()
+
+
+def _items(line: Line) -> Iterator[dict[str, Any]]:
+    for found in _SENTENCE.finditer(str(line["text"])):
+        sentence = found[0].strip()
+        bare = sentence.rstrip(".!?")
+        match = _REQUEST.match(bare) or _PROMISE.match(bare)
+        if match is None or match["owner"] in _NOBODY or _NOT.match(match["what"]):
+            continue
+        due = _DUE.match(match["what"])
+        what = match["what"] if due is None else due["what"]
+        yield {
+            "text": what[:1].upper() + what[1:],
+            "owner": str(line["speaker"]) if match["owner"] == "I" else match["owner"],
+            "due": None if due is None else due["due"],
+            "quote": sentence,
+            "said": line["said"],
+        }

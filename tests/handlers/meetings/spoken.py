@@ -1,0 +1,74 @@
+"""What is said in a meeting, as Amazon Transcribe writes it down with speaker labels."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WORD_MS = 400
+MARKS = ".,?!"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Something that one speaker says from some moment on, each word as long as the next."""
+
+    speaker: str
+    start_ms: int
+    text: str
+    """Words with single spaces; a mark stands right behind a word."""
+
+    @property
+    def words(self) -> list[str]:
+        return self.text.split()
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + len(self.words) * WORD_MS
+
+
+def turns(*said: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
+    """Speakers and what they say, one behind the other."""
+    found: list[Turn] = []
+    for speaker, text in said:
+        found.append(Turn(speaker, found[-1].end_ms + gap_ms if found else 0, text))
+    return tuple(found)
+
+
+def output(said: Iterable[Turn], *, labelled: bool = True) -> bytes:
+    """A job's output. Not `labelled`: whose a word is, only the segments say, as in older versions."""
+    items: list[dict[str, Any]] = []
+    segments: list[dict[str, Any]] = []
+    for turn in said:
+        spoken = [_spoken(turn, at, word, labelled=labelled) for at, word in enumerate(turn.words)]
+        items += [item for group in spoken for item in group]
+        names = ("start_time", "end_time")
+        within = [{**{name: group[0][name] for name in names}, "speaker_label": turn.speaker} for group in spoken]
+        segments.append({"speaker_label": turn.speaker, "items": within})
+    labels = {"speakers": len({turn.speaker for turn in said}), "segments": segments}
+    results = {"transcripts": [{"transcript": ""}], "speaker_labels": labels, "items": items}
+    return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
+
+
+def length(said: Sequence[Turn]) -> int:
+    """How long the sound is that it was said in."""
+    return max((turn.end_ms for turn in said), default=0) + 500
+
+
+def _spoken(turn: Turn, at: int, word: str, *, labelled: bool) -> list[dict[str, Any]]:
+    match = re.fullmatch(rf"(.*?)([{MARKS}]*)", word)
+    assert match is not None
+    start = turn.start_ms + at * WORD_MS
+    label = {"speaker_label": turn.speaker} if labelled else {}
+    pronounced = {
+        "type": "pronunciation",
+        "start_time": f"{start / 1000:.3f}",
+        "end_time": f"{(start + WORD_MS) / 1000:.3f}",
+        "alternatives": [{"confidence": "0.99", "content": match[1]}],
+        **label,
+    }
+    marks = [
+        {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": mark}], **label} for mark in match[2]
+    ]
+    return [pronounced, *marks]

@@ -1,0 +1,94 @@
+"""Objects are read and written whole, and what is wrong with one names no key."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto import mock_aws
+
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.summary_faults import StorageFailed
+from tests.handlers.clients import stubbed
+
+BUCKET, KEY = "recordings", "summaries/canary.json"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        made = boto3.client("s3", region_name="us-east-1")
+        made.create_bucket(Bucket=BUCKET)
+        yield made
+
+
+def test_an_object_is_read_as_it_was_written(client: Any) -> None:
+    store = MeetingStore(client, BUCKET)
+    store.write(KEY, "ä")
+    assert store.read(KEY, 10) == "ä".encode()
+    assert client.head_object(Bucket=BUCKET, Key=KEY)["ContentType"] == "application/json"
+    store.write(KEY, "other")
+    assert store.read(KEY, 10) == b"other"
+
+
+def test_a_missing_object_is_none(client: Any) -> None:
+    assert MeetingStore(client, BUCKET).read(KEY, 10) is None
+
+
+def test_of_an_object_that_is_too_long_there_is_one_byte_more(client: Any) -> None:
+    store = MeetingStore(client, BUCKET)
+    store.write(KEY, "0123456789")
+    assert store.read(KEY, 5) == b"012345"
+
+
+def test_of_two_that_write_something_new_the_first_is_kept(client: Any) -> None:
+    store = MeetingStore(client, BUCKET)
+    assert store.write_new(KEY, "first")
+    assert not store.write_new(KEY, "second")
+    assert store.read(KEY, 10) == b"first"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "cause"),
+    [("AccessDenied", 403, "refused"), ("SlowDown", 503, "throttled"), ("InternalError", 500, "unavailable")],
+)
+def test_what_the_bucket_does_not_give_or_take_is_a_fault(code: str, status: int, cause: str) -> None:
+    for operation in ("get_object", "put_object"):
+        with stubbed("s3") as (stub, stubber):
+            stubber.add_client_error(operation, code, f"not {KEY}", status)
+            store = MeetingStore(stub, BUCKET)
+            with pytest.raises(StorageFailed, match=f"^{cause}$") as caught:
+                store.read(KEY, 10) if operation == "get_object" else store.write(KEY, "x")
+        assert caught.value.__context__ is None
+
+
+def test_a_body_that_breaks_off_is_a_fault() -> None:
+    class Broken(io.BytesIO):
+        def read(self, _size: int | None = -1, /) -> bytes:
+            raise ReadTimeoutError(endpoint_url=KEY)
+
+    class Client:
+        def get_object(self, **_: str) -> dict[str, Any]:
+            return {"Body": Broken()}
+
+    client: Any = Client()
+    with pytest.raises(StorageFailed, match=r"^timed_out$"):
+        MeetingStore(client, BUCKET).read(KEY, 10)
+
+
+def test_a_conditional_write_that_met_another_one_is_tried_again_by_the_workflow() -> None:
+    class Client:
+        def put_object(self, **_: str) -> dict[str, Any]:
+            answer: Any = {
+                "Error": {"Code": "ConditionalRequestConflict", "Message": KEY},
+                "ResponseMetadata": {"HTTPStatusCode": 409},
+            }
+            raise ClientError(answer, "PutObject")
+
+    client: Any = Client()
+    with pytest.raises(StorageFailed, match=r"^unavailable$"):
+        MeetingStore(client, BUCKET).write_new(KEY, "x")
