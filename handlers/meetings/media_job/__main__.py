@@ -98,11 +98,15 @@ def _code(error: Exception) -> str:
 
 def _reason(error: Exception) -> str:
     """Our own exceptions say what happened; others may quote what they were about."""
-    if isinstance(error, FfmpegFailed):
-        return f"ffmpeg: {error}"
-    if isinstance(error, OSError):
-        return f"{type(error).__name__} {error.errno}"
-    return f"{type(error).__name__} {_code(error)}".rstrip()
+    match error:
+        case FfmpegFailed():
+            return f"ffmpeg: {error}"
+        case ClientError():
+            return f"AWS: {_code(error)}"
+        case OSError():
+            return f"{type(error).__name__} {error.errno}"
+        case _:
+            return type(error).__name__
 
 
 def _say(text: str) -> None:
