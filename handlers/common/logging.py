@@ -20,6 +20,7 @@ class Fields(TypedDict, total=False):
     already_tracked: int
     bad_clips: int
     bytes_read: int
+    bytes_written: int
     cache_read_tokens: int
     cache_write_tokens: int
     cause: str

@@ -1,0 +1,117 @@
+"""Runs the media job: `python -m handlers.meetings.media_job`, with what it is about in its environment.
+
+Ends with 0 whatever came of the recording: that is said in its `result.json`. Anything else is a failure: 1 is worth trying
+again, 2 is an environment that names no recording or deployment, 143 is the end that a machine asks for when it is needed
+elsewhere. Why it failed goes to standard error, in words of ours alone: no key, name or content.
+"""
+
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Final
+
+import boto3
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from handlers.common.clients import CONFIG
+from handlers.common.errors import of_validation
+from handlers.common.logging import EventLog
+from handlers.common.parallel import Parallel
+from handlers.meetings.media_environment import MediaEnvironment
+from handlers.meetings.media_job.bucket import Bucket
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
+from handlers.meetings.media_job.job import MediaJob, Settings
+from handlers.meetings.media_job.planning import Limits
+from handlers.meetings.media_job.stopping import Stopping
+
+FAILED, MISTAKEN, STOPPED = 1, 2, 128 + signal.SIGTERM
+GRACE_SECONDS: Final = 15
+"""AWS Batch kills after 30. What has not ended by itself then waits for an answer that nobody needs any more."""
+FETCHERS: Final = 8
+"""Chunks that are fetched at once."""
+_SECOND: Final = 1_000_000
+
+
+def main() -> int:
+    """The program; gives its exit status."""
+    stopping = Stopping()
+
+    def stop(*_: object) -> None:
+        timer = threading.Timer(GRACE_SECONDS, os._exit, (STOPPED,))
+        timer.daemon = True
+        timer.start()
+        stopping.now()
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        environment = MediaEnvironment.read()
+    except ValidationError as error:
+        for one in of_validation(error):
+            _say(f"{one.field}: {one.rule}")
+        return MISTAKEN
+    log = EventLog(environment.log_level)
+    try:
+        with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
+            _job(environment, Path(folder), stopping, log).run()
+    except Exception as error:  # noqa: BLE001 - the end of the program: why is said, and what it was about is not
+        if stopping.told:
+            log.info("media_stopped")
+            return STOPPED
+        log.error("media_failed", error_type=type(error).__name__, code=_code(error))  # noqa: TRY400 - a traceback quotes what it was about
+        _say(_reason(error))
+        return FAILED
+    return 0
+
+
+def _job(environment: MediaEnvironment, folder: Path, stopping: Stopping, log: EventLog) -> MediaJob:
+    scratch = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
+    # What is reckoned beforehand is held to: no file of this process, or of ffmpeg's, grows beyond it.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (scratch, scratch))
+    return MediaJob(
+        environment.recording,
+        Bucket(boto3.client("s3", config=CONFIG), environment.bucket_name, stopping),
+        Ffmpeg(environment.ffmpeg, folder, stopping),
+        Settings(
+            Limits(
+                part=environment.audio_part_seconds * _SECOND,
+                piece=environment.piece_seconds * _SECOND,
+                whole=environment.max_hours * 3600 * _SECOND,
+            ),
+            scratch=scratch,
+            threads=environment.encode_threads,
+        ),
+        fetchers=Parallel(FETCHERS),
+        log=log,
+    )
+
+
+def _code(error: Exception) -> str:
+    """What AWS calls it, if it was AWS."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+
+
+def _reason(error: Exception) -> str:
+    """Our own exceptions say what happened; others may quote what they were about."""
+    match error:
+        case FfmpegFailed():
+            return f"ffmpeg: {error}"
+        case ClientError():
+            return f"AWS: {_code(error)}"
+        case OSError():
+            return f"{type(error).__name__} {error.errno}"
+        case _:
+            return type(error).__name__
+
+
+def _say(text: str) -> None:
+    print(f"media job: {text}", file=sys.stderr, flush=True)  # noqa: T201 - where a job says why it failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

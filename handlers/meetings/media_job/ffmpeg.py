@@ -1,0 +1,196 @@
+"""Runs ffmpeg on what anybody may have sent: what it may open, decode and spend is said here, for every run.
+
+A chunk can be a playlist, or hold one: so only containers of sound and pictures are opened, from files alone, and what
+they hold is decoded only where recorders make such a thing. A run has no environment of ours, no input but what it is given,
+a bounded time, and a memory of what it said that is bounded too. Nothing that it says leaves the job: it quotes files.
+"""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+from handlers.meetings.media_job.stopping import Process, Stopping
+
+CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
+"""`mov` is MP4, M4A and 3GP as well. None of them names other files, as ffmpeg reads them unless told otherwise."""
+DECODERS: Final = ",".join(
+    (
+        *(
+            "h264",
+            "hevc",
+            "vp8",
+            "vp9",
+            "libvpx",
+            "libvpx-vp9",
+            "av1",
+            "libdav1d",
+            "libaom-av1",
+            "mpeg4",
+            "mjpeg",
+            "prores",
+        ),
+        *("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac"),
+        *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_f32be"),
+    )
+)
+MAX_PIXELS: Final = 16 * 1024 * 1024
+"""Of one picture: a 5K screen has 15 million. A picture takes memory before anybody knows what is in it."""
+_BOUNDS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
+CHUNK: Final = (*_BOUNDS, "-format_whitelist", CONTAINERS)
+"""Before the name of a chunk."""
+LIST: Final = (
+    *(*_BOUNDS, "-format_whitelist", f"concat,{CONTAINERS}"),
+    *("-f", "concat", "-safe", "1", "-auto_convert", "0", "-copyts"),
+)
+"""Before the name of a list of files: one that we have written, of chunks that are no lists. Moments stay as the list has
+them: else all would move to where the sound begins, which an encoder does some milliseconds before anything is heard."""
+CLEAN: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
+"""What is made says nothing of who made it, when, where or with what; and is the same each time."""
+ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
+"""All of it: credentials are none of its business. A statically linked ffmpeg dies of a machine's own tables of character
+sets, which it would look for as soon as a transport stream says its name."""
+MAX_SECONDS: Final = 4 * 3600
+_KEPT: Final = 16 * 1024
+"""Of what a run says: its beginning, where it lists streams, and its end, where it complains. Each so many bytes."""
+
+
+class Refused(Exception):
+    """ffmpeg can do nothing with what it was given: nor will it the next time."""
+
+
+class FfmpegFailed(Exception):
+    """ffmpeg is not there, was killed, or is broken."""
+
+
+class Running:
+    """A run of ffmpeg."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._head, self._tail = b"", b""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def input(self) -> IO[bytes]:
+        """Where it reads."""
+        if self.process.stdin is None:
+            raise ValueError("it reads nothing")
+        return self.process.stdin
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What it writes."""
+        if self.process.stdout is None:
+            raise ValueError("it writes nothing")
+        return self.process.stdout
+
+    def told(self) -> str:
+        """What it has said, once it has ended: for us to read, not for a log."""
+        self._listener.join()
+        return (self._head + b"\n" + self._tail).decode(errors="replace")
+
+    def _listen(self) -> None:
+        said = self.process.stderr
+        while said is not None and (piece := os.read(said.fileno(), 4096)):
+            if len(self._head) < _KEPT:
+                self._head += piece
+            else:
+                self._tail = (self._tail + piece)[-_KEPT:]
+
+
+class Ffmpeg:
+    """Starts runs, one or several at once, and knows for how long there was any."""
+
+    def __init__(
+        self, path: str, folder: Path, stopping: Stopping, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.folder = folder
+        """Where the names of files that runs are given are."""
+        self._path = path
+        self._stopping = stopping
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._at_once, self._since, self._spent = 0, 0.0, 0.0
+
+    @property
+    def milliseconds(self) -> int:
+        """How long ffmpeg has worked."""
+        return round(self._spent * 1000)
+
+    def run(self, *arguments: str) -> None:
+        """Runs it to its end."""
+        with self.started(*arguments):
+            pass
+
+    @contextmanager
+    def started(
+        self, *arguments: str, feeds: bool = False, gives: bool = False, seconds: float = MAX_SECONDS
+    ) -> Iterator[Running]:
+        """A run that reads what it is fed, or writes what it gives, through pipes.
+
+        It is waited for at the end of the block, and killed where the block is left with an exception. Raises Refused
+        when it says that it cannot, or takes too long for it; FfmpegFailed when it was not itself that ended it.
+        """
+        process = self._stopping.start(lambda: self._begun(arguments, feeds=feeds, gives=gives))
+        self._counted(1)
+        running = Running(process)
+        timer = threading.Timer(seconds, process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            with suppress(BrokenPipeError):  # it ended before it had read all: how it ended says why
+                yield running
+            if process.stdin is not None:
+                _closed(process.stdin)
+            process.wait()
+        finally:
+            in_time = timer.is_alive()
+            timer.cancel()
+            process.kill()
+            process.wait()
+            self._stopping.ended(process)
+            self._counted(-1)
+            running.told()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    _closed(pipe)
+        self._stopping.check()
+        if process.returncode > 0 or not in_time:
+            raise Refused
+        if process.returncode < 0:
+            raise FfmpegFailed("it was killed")
+
+    def _begun(self, arguments: Sequence[str], *, feeds: bool, gives: bool) -> Process:
+        command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
+        try:
+            return subprocess.Popen(  # noqa: S603 - a list, of our own words and names
+                command,
+                cwd=self.folder,
+                env=ENVIRONMENT,
+                stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if gives else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise FfmpegFailed("it does not start") from error
+
+    def _counted(self, more: int) -> None:
+        """Runs at the same time count once."""
+        with self._lock:
+            now = self._clock()
+            if self._at_once:
+                self._spent += now - self._since
+            self._since = now
+            self._at_once += more
+
+
+def _closed(pipe: IO[bytes]) -> None:
+    """What could not be written any more is not missed: how the run ended has been asked."""
+    with suppress(BrokenPipeError):
+        pipe.close()

@@ -1,0 +1,206 @@
+"""One recording, from its chunks to what the workflow goes on with: what is looked at first, and what came of it.
+
+What can be known before something is paid for is asked before: whether it is the recording that was meant, whether all chunks
+are there, whether it fits, whether each is what it says and can be read. A recording that cannot be worked on is an outcome,
+said in `result.json` like any other. What is raised here is a failure: the job is then tried again, and goes on.
+"""
+
+import time
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from handlers.common.logging import EventLog, hashed
+from handlers.common.messages import Message
+from handlers.common.parallel import Parallel
+from handlers.meetings.media import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
+from handlers.meetings.media_job.bucket import Bucket, TooLong
+from handlers.meetings.media_job.facts import ChunkFacts, Facts
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
+from handlers.meetings.media_job.planning import Limits, Plan
+from handlers.meetings.media_job.probing import Prober
+from handlers.meetings.media_job.shelf import Incomplete, Shelf
+from handlers.meetings.media_job.sound import Undecodable
+from handlers.meetings.media_job.steps import Steps
+from handlers.meetings.places import COMPLETE, Recording
+from handlers.meetings.recordings import MAX_BYTES, Complete
+
+DONE: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
+"""What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""
+MAX_NOTE: Final = 16 * 1024 * 1024
+"""Bytes of what we keep of up to 5,000 chunks."""
+_HALF_A_SECOND: Final = bytes(16_000)
+M = TypeVar("M", bound=Message)
+
+
+class Concluded(Exception):
+    """There is nothing to be made of the recording."""
+
+    def __init__(self, outcome: MediaOutcome, wrong: tuple[WrongChunk, ...] = ()) -> None:
+        super().__init__(outcome)
+        self.result = MediaResult(outcome=outcome, wrong=wrong)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What there is to work with."""
+
+    limits: Limits
+    scratch: int
+    """Bytes on the disk."""
+    threads: int
+
+
+class MediaJob:
+    """Works on one recording."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        bucket: Bucket,
+        ffmpeg: Ffmpeg,
+        settings: Settings,
+        *,
+        fetchers: Parallel,
+        log: EventLog,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._recording = recording
+        self._bucket = bucket
+        self._ffmpeg = ffmpeg
+        self._prober = Prober(ffmpeg)
+        self._settings = settings
+        self._fetchers = fetchers
+        self._log = log
+        self._clock = clock
+        self._about = hashed(recording.media_result)
+
+    def run(self) -> MediaResult:
+        """Makes what is missing, and says what came of it."""
+        begun = self._clock()
+        result = self._said()
+        if result is None:
+            try:
+                result = self._made()
+            except Concluded as concluded:
+                result = concluded.result
+            except Incomplete as incomplete:
+                result = MediaResult(outcome=MediaOutcome.INCOMPLETE, wrong=incomplete.wrong)
+            self._bucket.write(self._recording.media_result, result.model_dump_json(by_alias=True).encode())
+        self._log.info(
+            "media_done",
+            outcome=result.outcome,
+            key_hash=self._about,
+            failed=len(result.wrong),
+            milliseconds=round((self._clock() - begun) * 1000),
+        )
+        return result
+
+    def _said(self) -> MediaResult | None:
+        """What an earlier job has made, if all of it is still there."""
+        result = self._read(MediaResult, self._recording.media_result)
+        if result is None or result.outcome not in DONE:
+            return None
+        keys = [one.key for one in result.audio] + ([result.video_key] if result.video_key else [])
+        return result if all(self._bucket.find(key) for key in keys) else None
+
+    def _made(self) -> MediaResult:
+        complete = self._complete()
+        if complete.size > self._settings.scratch:
+            raise Concluded(MediaOutcome.TOO_LARGE)
+        shelf = Shelf(self._bucket, self._recording.meeting, complete, self._ffmpeg.folder, self._fetchers)
+        facts = self._facts(complete, shelf)
+        try:
+            try:
+                return self._steps(complete, shelf, facts)
+            except Refused:
+                self._log.warning("media_not_copied", key_hash=self._about)
+                return self._steps(complete, shelf, self._noted(facts.model_copy(update={"uncopiable": True})))
+        except Undecodable as undecodable:
+            raise self._unreadable(complete, undecodable.chunks) from None
+
+    def _steps(self, complete: Complete, shelf: Shelf, facts: Facts) -> MediaResult:
+        plan = Plan(facts, self._settings.limits)
+        if plan.too_long or plan.space(complete.size) > self._settings.scratch:
+            raise Concluded(MediaOutcome.TOO_LARGE)
+        steps = Steps(self._recording, self._bucket, self._ffmpeg, plan, shelf, self._settings.threads, self._log)
+        audio_ms = sum(steps.part(one) for one in plan.parts)
+        video_ms = steps.video() if plan.has_pictures else 0
+        return MediaResult(
+            outcome=MediaOutcome.READY if plan.has_sound else MediaOutcome.NO_AUDIO,
+            video_key=self._recording.video if plan.has_pictures else None,
+            audio=tuple(
+                AudioPart(key=self._recording.audio(one.number), offset_ms=one.offset_ms, duration_ms=one.duration_ms)
+                for one in plan.parts
+            ),
+            duration_ms=round(plan.duration / 1000),
+            copied=plan.copies_pictures,
+            ffmpeg_ms=facts.ffmpeg_ms + audio_ms + video_ms,
+        )
+
+    def _complete(self) -> Complete:
+        """What the recording is, if it still is what was asked for."""
+        problem = ChunkProblem.MISSING
+        try:
+            body = self._bucket.read(f"{self._recording.meeting.raw}{COMPLETE}", MAX_BYTES)
+            if body is not None:
+                complete = Complete.model_validate_json(body)
+                if complete.content != self._recording.content:
+                    raise Concluded(MediaOutcome.SUPERSEDED)
+                return complete
+        except TooLong:
+            problem = ChunkProblem.SIZE
+        except ValidationError:
+            problem = ChunkProblem.UNREADABLE
+        raise Incomplete((WrongChunk(name=COMPLETE, problem=problem),))
+
+    def _facts(self, complete: Complete, shelf: Shelf) -> Facts:
+        """What the chunks are: as it was found out before, or by reading all of them."""
+        known = self._read(Facts, self._note)
+        if known is not None:
+            return known
+        shelf.look()
+        shelf.fetch()
+        found = [self._probed(name) for name in shelf.names]
+        bad = tuple(number for number, one in enumerate(found) if one is None)
+        if bad:
+            raise self._unreadable(complete, bad)
+        self._log.info("media_probed", key_hash=self._about, files=len(found))
+        chunks = tuple(one for one in found if one is not None)
+        return self._noted(Facts(chunks=chunks, ffmpeg_ms=self._ffmpeg.milliseconds))
+
+    def _probed(self, name: str) -> ChunkFacts | None:
+        try:
+            return self._prober.facts(name)
+        except Refused:
+            return None
+
+    def _unreadable(self, complete: Complete, numbers: tuple[int, ...]) -> Concluded:
+        """The chunks are at fault, once ffmpeg has shown that it works: a broken one would blame every recording."""
+        name = "working"
+        with wave.open(str(self._ffmpeg.folder / name), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(_HALF_A_SECOND)
+        if self._probed(name) is None:
+            raise FfmpegFailed("it cannot read what it must")
+        wrong = (WrongChunk(name=complete.chunks[one].name, problem=ChunkProblem.UNREADABLE) for one in numbers)
+        return Concluded(MediaOutcome.UNREADABLE, tuple(wrong))
+
+    def _read(self, kind: type[M], key: str) -> M | None:
+        """A note of ours; none where there is none, or one that another edition of this has left."""
+        body = self._bucket.read(key, MAX_NOTE)
+        try:
+            return None if body is None else kind.model_validate_json(body)
+        except ValidationError:
+            return None
+
+    def _noted(self, facts: Facts) -> Facts:
+        self._bucket.write(self._note, facts.model_dump_json(by_alias=True).encode())
+        return facts
+
+    @property
+    def _note(self) -> str:
+        return f"{self._recording.work}facts.json"

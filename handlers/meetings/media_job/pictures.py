@@ -1,0 +1,117 @@
+"""Makes the video: chunks put together by ffmpeg's concat demuxer, or the pieces that they were encoded to.
+
+Lists name files by names of ours, beside them, with the durations that the plan goes by: ffmpeg would take what the files'
+heads say. What comes out has its index at its beginning, so that a player need not fetch its end first.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, LIST, Ffmpeg, Refused
+from handlers.meetings.media_job.planning import MAX_BITS, Piece, Plan
+from handlers.meetings.media_job.probing import Prober
+
+TIME_SCALE: Final = 90_000
+KEY_SECONDS: Final = 5
+"""How far apart pictures are that a player can begin with."""
+TOLERANCE: Final = 1_000_000
+"""Microseconds, beside one picture, by which a video may be shorter or longer than its chunks together."""
+ENCODED: Final = "libx264"
+_SECOND: Final = 1_000_000
+
+
+class VideoMaker:
+    """Makes files of pictures beside the chunks, whose names it is told."""
+
+    def __init__(self, ffmpeg: Ffmpeg, plan: Plan, names: tuple[str, ...], threads: int) -> None:
+        self._ffmpeg = ffmpeg
+        self._plan = plan
+        self._names = names
+        self._threads = threads
+
+    def piece(self, piece: Piece, name: str) -> None:
+        """A piece, encoded: as large, fast and long as all others."""
+        seconds = f"{piece.duration / _SECOND:.6f}"
+        self._ffmpeg.run(
+            *self._read(piece, seconds),
+            *("-an", "-sn", "-dn", "-c:v", ENCODED, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
+            *("-maxrate", str(MAX_BITS), "-bufsize", str(2 * MAX_BITS), "-g", str(KEY_SECONDS * self._plan.rate)),
+            *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
+            # Pictures that cannot be decoded are left out; a piece without any is no piece.
+            *("-abort_on", "empty_output", *CLEAN, "-f", "mp4", name),
+        )
+
+    def guilty(self, piece: Piece) -> tuple[int, ...]:
+        """The chunks of a piece that could not be made because of them."""
+        found = []
+        for span in piece.spans:
+            try:
+                self._ffmpeg.run(*CHUNK, "-i", self._names[span.chunk], "-map", "0:V:0", "-f", "null", "-")
+            except Refused:
+                found.append(span.chunk)
+        return tuple(found)
+
+    def joined(self, name: str, sound: str | None, pieces: Sequence[str] = ()) -> None:
+        """The whole video, of chunks as they are or of pieces, and of their sound if it has been made."""
+        durations: Sequence[int]
+        if pieces:
+            files, durations, stream = pieces, [one.duration for one in self._plan.pieces], 0
+        else:
+            pictures = self._plan.chunks[0].pictures
+            if pictures is None:
+                raise ValueError("there are no pictures to copy")
+            files, durations, stream = self._names, [one.duration for one in self._plan.chunks], pictures.form.stream
+        reads = [*LIST, "-i", self._list(files, durations)]
+        maps = ["-map", f"0:{stream}"]
+        heard = self._plan.chunks[0].sound
+        if sound is not None:
+            reads += [*CHUNK, "-i", sound]
+            maps += ["-map", "1:0"]
+        elif self._plan.copies_sound and heard is not None and not pieces:
+            maps += ["-map", f"0:{heard.form.stream}"]
+        elif self._plan.copies_sound and heard is not None:
+            reads += [*CHUNK, "-i", self._names[0]]
+            maps += ["-map", f"1:{heard.form.stream}"]
+        self._ffmpeg.run(
+            *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
+        )
+        away = abs(Prober(self._ffmpeg).facts(name).duration - self._plan.duration)
+        if away > TOLERANCE + _SECOND // self._plan.rate:
+            raise Refused
+
+    def _tag(self) -> tuple[str, ...]:
+        """Of two names that MP4 has for HEVC, Apple's players know one."""
+        pictures = self._plan.chunks[0].pictures
+        copied = self._plan.copies_pictures and pictures is not None and pictures.form.codec == "hevc"
+        return ("-tag:v", "hvc1") if copied else ()
+
+    def _read(self, piece: Piece, seconds: str) -> tuple[str, ...]:
+        width, height = self._plan.size
+        if piece.form is None:
+            black = f"color=c=black:s={width}x{height}:r={self._plan.rate}:d={seconds},format=yuv420p[black]"
+            return "-filter_complex", black, "-map", "[black]"
+        fitted = ",".join(
+            (
+                f"fps={self._plan.rate}:start_time=0",
+                "scale=iw*sar:ih",
+                f"scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2",
+                f"pad={width}:{height}:-1:-1",
+                "setsar=1",
+            )
+        )
+        drawn = ("-map", f"0:{piece.form.stream}", "-vf", fitted)
+        threads = ("-threads", str(self._threads))
+        (first, *others) = piece.spans
+        if others or first.duration == self._plan.chunks[first.chunk].duration:
+            names = [self._names[one.chunk] for one in piece.spans]
+            return *threads, *LIST, "-i", self._list(names, [one.duration for one in piece.spans]), *drawn
+        place = ("-ss", f"{first.begin / _SECOND:.6f}", "-t", seconds)
+        return *threads, *CHUNK, *place, "-i", self._names[first.chunk], *drawn
+
+    def _list(self, names: Sequence[str], durations: Sequence[int]) -> str:
+        """Writes a list; gives its name."""
+        entries = zip(names, durations, strict=True)
+        lines = (f"file {name}\nduration {duration}us\n" for name, duration in entries)
+        Path(self._ffmpeg.folder, "list").write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
+        return "list"

@@ -1,0 +1,30 @@
+"""What tests of the media job act on."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.handlers.meetings.media_job.stage import BUCKET, Stage
+
+
+@cache
+def _client() -> Any:
+    """Made once: most of a test's time would be its."""
+    return boto3.client("s3")
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
+    """A bucket, empty."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        s3 = _client()
+        s3.create_bucket(Bucket=BUCKET)
+        yield Stage(s3, tmp_path)

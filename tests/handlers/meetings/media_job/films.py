@@ -1,0 +1,92 @@
+"""Chunks of recordings, as recorders make them: real ffmpeg films a test card and a tone. And listens to what was made."""
+
+import array
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import imageio_ffmpeg
+
+FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
+RATE = 16_000
+LOUD = 8_000
+"""Louder than what an encoder lets be heard before a sudden sound."""
+CARD = "testsrc2=size=64x48:rate=10"
+BEEP = "aevalsrc='if(lt(mod(t,{every}),0.05),0.8*sin(2*PI*1000*t),0)':s=44100"
+"""A beep of 50 ms every so many seconds."""
+HALFWAY = BEEP.format(every=1).replace("mod(t,", "mod(t+0.5,")
+"""In the middle of each second: far from where chunks are cut, where an encoder needs some milliseconds to begin."""
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
+AAC = ("-c:a", "aac", "-b:a", "48k")
+
+
+def ffmpeg(*arguments: str) -> bytes:
+    """Runs it; what it gives on its standard output."""
+    command = [FFMPEG, "-v", "error", "-nostdin", "-y", *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603
+
+
+@cache
+def made(suffix: str, *arguments: str) -> bytes:
+    """A file of whatever ffmpeg is told."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"made.{suffix}")
+        ffmpeg(*arguments, str(path))
+        return path.read_bytes()
+
+
+def filmed(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = CARD, every: float = 9) -> bytes:
+    """Pictures and a beep at the beginning."""
+    sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", BEEP.format(every=every))
+    return made(suffix, *sources, *(options or (*H264, *AAC)), "-t", str(seconds))
+
+
+def silent(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = CARD) -> bytes:
+    """Pictures alone."""
+    return made(suffix, "-f", "lavfi", "-i", card, *(options or H264), "-t", str(seconds))
+
+
+def spoken(seconds: float = 1, *options: str, suffix: str = "m4a", every: float = 9) -> bytes:
+    """A beep alone."""
+    return made(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
+
+
+@cache
+def filmed_in_chunks(count: int) -> tuple[bytes, ...]:
+    """Chunks of a second each, every one a file by itself, as a recorder makes them one after the other."""
+    with TemporaryDirectory() as folder:
+        sources = ("-f", "lavfi", "-i", CARD, "-f", "lavfi", "-i", HALFWAY)
+        cut = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
+        ffmpeg(*sources, *H264, *AAC, *cut, f"{folder}/%03d.mp4")
+        return tuple(one.read_bytes() for one in sorted(Path(folder).glob("*.mp4")))
+
+
+def samples(file: bytes, folder: Path) -> "array.array[int]":
+    """What is heard in a file, from its beginning."""
+    path = folder / "heard"
+    path.write_bytes(file)
+    filled = ("-map", "0:a:0", "-af", f"aresample={RATE}:async=1:first_pts=0", "-ac", "1")
+    return array.array("h", ffmpeg("-i", str(path), *filled, "-f", "s16le", "pipe:1"))
+
+
+def beeps(heard: "array.array[int]") -> list[float]:
+    """When beeps begin, in seconds."""
+    found: list[float] = []
+    quiet = RATE
+    for place, one in enumerate(heard):
+        if abs(one) < LOUD:
+            quiet += 1
+            continue
+        if quiet > RATE // 5:
+            found.append(place / RATE)
+        quiet = 0
+    return found
+
+
+def described(file: bytes, folder: Path) -> str:
+    """What ffmpeg says of a file, decoded whole."""
+    path = folder / "described"
+    path.write_bytes(file)
+    command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(path), "-f", "null", "-"]
+    return subprocess.run(command, check=True, capture_output=True).stderr.decode()  # noqa: S603

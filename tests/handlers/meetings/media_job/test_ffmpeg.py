@@ -1,0 +1,82 @@
+"""Runs of ffmpeg: what they see, how they end, and that they end when the job does."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
+from handlers.meetings.media_job.stopping import Stopped, Stopping
+
+
+def script(folder: Path, text: str) -> Ffmpeg:
+    """A program in ffmpeg's place."""
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return Ffmpeg(os.fspath(path), folder, Stopping())
+
+
+def test_it_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/canary")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    script(tmp_path, "/usr/bin/env > seen").run()
+    assert "canary" not in (tmp_path / "seen").read_text()
+
+
+def test_what_it_says_no_to_is_not_what_it_died_of(tmp_path: Path) -> None:
+    with pytest.raises(Refused):
+        script(tmp_path, "exit 69").run()
+    with pytest.raises(FfmpegFailed):
+        script(tmp_path, "kill -SEGV $$").run()
+    with pytest.raises(FfmpegFailed):
+        Ffmpeg("/not/there", tmp_path, Stopping()).run()
+
+
+def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(Refused), script(tmp_path, "exec sleep 60").started(seconds=0.05):
+        pass
+
+
+def test_one_that_is_left_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), script(tmp_path, "exec sleep 60").started() as running:
+        raise KeyError
+    assert running.process.returncode == -9
+
+
+def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
+    path = tmp_path / "program"
+    path.write_text("#!/bin/sh\nexec sleep 60\n")
+    path.chmod(0o755)
+    stopping = Stopping()
+    one = Ffmpeg(os.fspath(path), tmp_path, stopping)
+    with pytest.raises(Stopped), one.started() as running:
+        stopping.now()
+    assert running.process.returncode == -9
+    with pytest.raises(Stopped):
+        one.run()
+
+
+def test_one_that_stops_reading_says_by_its_end_why(tmp_path: Path) -> None:
+    with pytest.raises(Refused), script(tmp_path, "exit 1").started(feeds=True) as running:
+        running.input.write(bytes(10_000_000))
+
+
+def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
+    with script(tmp_path, "echo first >&2; head -c 3000000 /dev/zero >&2; echo last >&2").started() as running:
+        pass
+    told = running.told()
+    assert len(told) < 50_000
+    assert told.startswith("first")
+    assert told.endswith("last\n")
+
+
+def test_runs_at_the_same_time_count_once(tmp_path: Path) -> None:
+    moments = iter([0.0, 1.0, 3.0, 10.0])
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    one = Ffmpeg(os.fspath(program), tmp_path, Stopping(), lambda: next(moments))
+    with one.started(), one.started():
+        pass
+    assert one.milliseconds == 10_000

@@ -1,0 +1,72 @@
+"""The image, as far as it can be judged without building it: what goes in is what the job needs, and who it runs as."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from local import ROOT
+
+FOLDER = ROOT / "handlers" / "meetings" / "media_job"
+TEXT = (FOLDER / "Dockerfile").read_text()
+LINES = re.sub(r"\\\n\s*", "", TEXT).splitlines()
+LOCK = (ROOT / "requirements" / "media.txt").read_text()
+COPIED = [line.split()[1:3] for line in LINES if line.startswith("COPY")]
+OPTIONAL = {"certifi", "setuptools"}
+"""botocore takes the first where it is installed, and brings its own where not; the second hooks itself into every start."""
+LOADED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import handlers.meetings.media_job.__main__
+print(*sorted({one.partition(".")[0] for one in sys.modules} - set(sys.stdlib_module_names)))
+"""
+
+
+def instruction(name: str) -> str:
+    """The last of its kind."""
+    return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")][-1]
+
+
+def test_its_base_is_pinned() -> None:
+    assert re.fullmatch(r"python:3\.13\.\d+-slim-[a-z]+", instruction("FROM"))
+
+
+def test_signals_reach_the_program_itself() -> None:
+    assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", "handlers.meetings.media_job"]
+    assert not [line for line in LINES if line.startswith("CMD")]
+
+
+def test_it_is_nobody_with_rights() -> None:
+    assert int(instruction("USER")) >= 1000
+
+
+def test_packages_are_those_of_the_lock() -> None:
+    assert "--require-hashes --requirement /tmp/media.txt" in TEXT
+    assert "--only-binary :all:" in TEXT, "nothing is compiled from sources that nobody has read"
+
+
+def test_nothing_else_of_the_project_goes_in() -> None:
+    allowed = {"requirements/media.txt", "handlers/__init__.py", "handlers/common", "handlers/meetings"}
+    assert {source for source, _ in COPIED} == allowed
+    ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    assert {one.removeprefix("!") for one in ignored if one.startswith("!")} == allowed
+
+
+def test_what_is_copied_and_locked_is_all_that_the_job_imports(tmp_path: Path) -> None:
+    for source, target in COPIED:
+        if source.startswith("handlers"):
+            place = tmp_path / Path(target).relative_to("/app")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-B", "-c", LOADED, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    locked = set(re.findall(r"^([a-z0-9_.-]+)==", LOCK, re.MULTILINE))
+    known = packages_distributions()
+    found = {name for module in done.stdout.split() for name in known.get(module, ())}
+    assert {one.lower().replace("_", "-") for one in found} - OPTIONAL <= locked
+    assert "boto3" in found

@@ -1,0 +1,188 @@
+"""Chunks become a video and sound to be transcribed: with real ffmpeg, on what recorders really make."""
+
+import hashlib
+
+import pytest
+
+from handlers.meetings.media import MediaOutcome
+from handlers.meetings.media_job.planning import Limits
+from tests.handlers.meetings.media_job import films
+from tests.handlers.meetings.media_job.stage import SECOND, Stage
+
+pytestmark = pytest.mark.media
+
+WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+LARGER = films.CARD.replace("64x48", "100x50")
+
+
+def heard(stage: Stage, key: str) -> list[float]:
+    return films.beeps(films.samples(stage.body(key), stage.folder))
+
+
+def about(stage: Stage, key: str) -> str:
+    return films.described(stage.body(key), stage.folder)
+
+
+def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
+    stage.upload(films.filmed(3))
+    result = stage.run()
+    assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
+    assert result.video_key == stage.recording.video
+    assert [one.key for one in result.audio] == [stage.recording.audio(0)]
+    assert not [one for one in stage.runs if "libx264" in one or "aac_coder" in one], "it was encoded"
+    assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.001)
+
+
+def test_sound_to_be_transcribed_is_mono_at_16_khz(stage: Stage) -> None:
+    stage.upload(films.filmed(1))
+    stage.run()
+    assert "Audio: flac, 16000 Hz, mono" in about(stage, stage.recording.audio(0))
+
+
+def test_fifty_chunks_stay_where_they_belong(stage: Stage) -> None:
+    """Put together by copying sound as well, the last would be heard more than a second late."""
+    chunks = films.filmed_in_chunks(50)
+    assert len(chunks) == 50
+    stage.upload(*chunks)
+    result = stage.run()
+    assert result.copied
+    seen, listened = heard(stage, stage.recording.video), heard(stage, stage.recording.audio(0))
+    assert len(listened) == 50
+    assert listened == pytest.approx(seen, abs=0.002)
+    assert abs(result.duration_ms - 50_000) < 500, "a chunk's sound ends some milliseconds after its pictures"
+    assert listened == pytest.approx([number + 0.5 for number in range(50)], abs=0.3)
+    assert "frame=  500" in about(stage, stage.recording.video)
+
+
+def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
+    stage.upload(films.filmed(2), films.filmed(2, *WEBM, suffix="webm", card=LARGER), films.filmed(1))
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
+    video = about(stage, stage.recording.video)
+    assert "Video: h264" in video
+    assert "100x50 [SAR 1:1" in video
+    assert "Audio: aac" in video
+    assert heard(stage, stage.recording.video) == pytest.approx([0, 2, 4], abs=0.03)
+    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2, 4], abs=0.03)
+
+
+def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
+    stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.upload(films.filmed(3, *WEBM, suffix="webm"))
+    result = stage.run()
+    assert not result.copied
+    assert len(stage.keys(f"{stage.recording.work}pieces/")) == 4, "3.02 s are four times less than one"
+    assert len([one for one in stage.runs if "libx264" in one]) == 4
+    video = about(stage, stage.recording.video)
+    assert "Video: h264" in video
+    assert "Audio: opus" in video, "its sound needs no encoding"
+    assert abs(result.duration_ms - 3000) < 50
+
+
+def test_vp9_and_opus_are_copied(stage: Stage) -> None:
+    stage.upload(films.filmed(1, *VP9, suffix="webm"), films.filmed(1, *VP9, suffix="webm"))
+    assert stage.run().copied
+    assert "Video: vp9" in about(stage, stage.recording.video)
+
+
+def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
+    stage.upload(films.spoken(2, "-c:a", "libopus", suffix="webm"), films.spoken(1, "-c:a", "libopus", suffix="webm"))
+    result = stage.run()
+    assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
+    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2], abs=0.05)
+    assert stage.keys("video/") == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ogg", "libvorbis"), ("flac", "flac"), ("aac", "aac")],
+)
+def test_sound_alone_is_taken_in_every_common_form(stage: Stage, suffix: str, codec: str) -> None:
+    stage.upload(films.spoken(1, "-c:a", codec, suffix=suffix))
+    assert stage.run().outcome is MediaOutcome.READY
+    assert heard(stage, stage.recording.audio(0)) == pytest.approx([0], abs=0.06)
+
+
+def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> None:
+    stage.upload(films.silent(1), films.silent(2))
+    result = stage.run()
+    assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
+    assert result.duration_ms == 3000
+    assert "Audio" not in about(stage, stage.recording.video)
+
+
+def test_chunks_without_sound_are_silent_and_shift_nothing(stage: Stage) -> None:
+    stage.upload(films.silent(1), films.filmed(1), films.silent(2), films.filmed(1))
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
+    assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, 4], abs=0.005)
+    assert heard(stage, stage.recording.video) == pytest.approx([1, 4], abs=0.005)
+
+
+def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
+    stage.upload(films.filmed(1), films.spoken(1), films.filmed(1))
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
+    assert heard(stage, stage.recording.video) == pytest.approx([0, 1, 2], abs=0.005)
+    assert abs(result.duration_ms - 3000) < 50
+
+
+def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
+    stage.limits = Limits(part=2 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
+    stage.upload(*[films.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
+    result = stage.run()
+    assert [(one.offset_ms, one.duration_ms) for one in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
+    found = []
+    for one in result.audio:
+        samples = films.samples(stage.body(one.key), stage.folder)
+        assert len(samples) == one.duration_ms * 16
+        found += [at + one.offset_ms / 1000 for at in films.beeps(samples)]
+    assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
+
+
+def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) -> None:
+    late = films.made(
+        *("mkv", "-f", "lavfi", "-i", films.CARD, "-itsoffset", "1", "-f", "lavfi", "-i", films.BEEP.format(every=9)),
+        *("-map", "0", "-map", "1", *films.H264, "-c:a", "flac", "-t", "3"),
+    )
+    stage.upload(late, films.filmed(1))
+    result = stage.run()
+    assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
+
+
+def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
+    said = ("-metadata", "title=canary", "-metadata", "location=+48.1+11.5/", "-metadata", "artist=canary")
+    stage.upload(films.filmed(1, *films.H264, *films.AAC, *said))
+    stage.run()
+    for key in (stage.recording.video, stage.recording.audio(0)):
+        assert b"canary" not in stage.body(key)
+        assert b"+48.1" not in stage.body(key)
+
+
+def test_a_video_begins_with_its_index(stage: Stage) -> None:
+    stage.upload(films.filmed(1))
+    stage.run()
+    body = stage.body(stage.recording.video)
+    assert body.index(b"moov") < body.index(b"mdat")
+
+
+def test_a_cover_is_no_video(stage: Stage) -> None:
+    cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", films.BEEP.format(every=9))
+    told = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
+    stage.upload(films.made("m4a", *cover, *told))
+    assert stage.run().video_key is None
+
+
+def test_two_jobs_write_the_same(stage: Stage) -> None:
+    stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.upload(films.filmed(2), films.filmed(1, *WEBM, suffix="webm"))
+    written = []
+    for _ in range(2):
+        stage.run()
+        keys = stage.keys("audio/") + stage.keys("video/") + stage.keys(f"{stage.recording.work}pieces/")
+        written.append({one: hashlib.sha256(stage.body(one)).hexdigest() for one in keys})
+        for key in [*keys, stage.recording.media_result]:
+            stage.s3.delete_object(Bucket="recordings", Key=key)
+    assert written[0] == written[1]
+    assert len(written[0]) == 6, "sound, four pieces, and the video that they are"

@@ -1,0 +1,230 @@
+"""What cannot be worked on is said, with every chunk that is to blame; and nothing that a chunk holds reaches further."""
+
+import hashlib
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from handlers.meetings.media import MediaOutcome
+from handlers.meetings.media_job.ffmpeg import FfmpegFailed
+from handlers.meetings.media_job.planning import Limits
+from handlers.meetings.recordings import MAX_BYTES, Chunk
+from tests.handlers.meetings.media_job import films
+from tests.handlers.meetings.media_job.stage import BUCKET, MEETING, SECOND, Stage
+
+pytestmark = pytest.mark.media
+
+FAST_START = ("-movflags", "+faststart")
+MP4 = films.filmed(2, *films.H264, *films.AAC, *FAST_START)
+WEBM = films.filmed(2, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus", suffix="webm")
+SUBTITLE = "1\n00:00:00,000 --> 00:00:01,000\ncanary\n"
+
+
+def test_chunks_that_are_missing_too_short_or_others_are_all_named(stage: Stage) -> None:
+    good = films.filmed(1)
+    stage.upload(good, good, good)
+    stage.put("canary-000.bin", good[:-1])
+    stage.remove("canary-001.bin")
+    result = stage.run()
+    assert result.outcome is MediaOutcome.INCOMPLETE
+    assert stage.wrong(result) == {"canary-000.bin": "size", "canary-001.bin": "missing"}
+    assert stage.runs == []
+
+
+def test_every_chunk_is_looked_at_before_any_is_fetched(stage: Stage) -> None:
+    stage.upload(films.filmed(1), films.filmed(1))
+    stage.remove("canary-001.bin")
+    calls: list[str] = []
+    stage.s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name), unique_id="spy")
+    stage.run()
+    stage.s3.meta.events.unregister("before-call.s3", unique_id="spy")
+    assert calls == ["GetObject", "GetObject", "GetObject", "HeadObject", "HeadObject", "PutObject", "GetObject"], (
+        "the result, complete.json, what is known of the chunks, both chunks' heads; then the result, and the test's look"
+    )
+
+
+def test_chunks_of_other_bytes_than_promised_are_all_named(stage: Stage) -> None:
+    good = films.filmed(1)
+    stage.upload(good, good, good)
+    for name in ("canary-000.bin", "canary-002.bin"):
+        stage.put(name, bytes(len(good)))
+    result = stage.run()
+    assert (result.outcome, stage.runs) == (MediaOutcome.INCOMPLETE, [])
+    assert stage.wrong(result) == {"canary-000.bin": "hash", "canary-002.bin": "hash"}
+
+
+def test_a_recording_goes_on_when_its_chunks_arrive(stage: Stage) -> None:
+    good = films.filmed(1)
+    stage.upload(good)
+    stage.remove("canary-000.bin")
+    assert stage.run().outcome is MediaOutcome.INCOMPLETE
+    stage.put("canary-000.bin", good)
+    assert stage.run().outcome is MediaOutcome.READY
+
+
+def test_another_content_by_now_is_left_to_its_own_job(stage: Stage) -> None:
+    stage.upload(films.filmed(1))
+    job = stage.job()
+    earlier = stage.recording
+    stage.upload(films.filmed(2))
+    assert job.run().outcome is MediaOutcome.SUPERSEDED
+    assert json.loads(stage.body(earlier.media_result))["outcome"] == "superseded"
+    assert stage.runs == []
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (None, "missing"),
+        (b"{}", "unreadable"),
+        (b"\xff\xfe canary", "unreadable"),
+        (b'{"schemaVersion":1,"chunks":[{"name":"../../x"}]}', "unreadable"),
+        (b" " * (MAX_BYTES + 1), "size"),
+    ],
+)
+def test_what_says_that_it_is_whole_may_be_gone_or_nonsense(stage: Stage, body: bytes | None, problem: str) -> None:
+    stage.upload(films.filmed(1))
+    if body is None:
+        stage.remove("complete.json")
+    else:
+        stage.put("complete.json", body)
+    result = stage.run()
+    assert (result.outcome, stage.wrong(result)) == (MediaOutcome.INCOMPLETE, {"complete.json": problem})
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        pytest.param(b"\0", id="one byte"),
+        pytest.param(b"canary " * 1000, id="text"),
+        pytest.param(bytes(100_000), id="zeros"),
+        pytest.param(bytes(range(256)) * 400, id="noise"),
+        pytest.param(films.filmed(2)[:-1000], id="an MP4 without its index"),
+        pytest.param(MP4[: len(MP4) // 2], id="half an MP4"),
+        pytest.param(WEBM[: len(WEBM) // 2], id="half a WebM"),
+        pytest.param(MP4[:40] + bytes(len(MP4) - 40), id="an MP4's head"),
+        pytest.param(SUBTITLE.encode(), id="subtitles"),
+        pytest.param(films.made("png", "-f", "lavfi", "-i", films.CARD, "-frames:v", "1"), id="an image"),
+        pytest.param(b"ffconcat version 1.0\nfile chunk-0000\n", id="a list of our own chunks"),
+        pytest.param(b"<?xml version='1.0'?><MPD><Period/></MPD>", id="DASH"),
+        pytest.param(b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n", id="SDP"),
+    ],
+)
+def test_a_chunk_that_is_no_recording_is_named(stage: Stage, chunk: bytes) -> None:
+    stage.upload(films.filmed(1), chunk)
+    result = stage.run()
+    assert (result.outcome, stage.wrong(result)) == (MediaOutcome.UNREADABLE, {"canary-001.bin": "unreadable"})
+    assert stage.keys("video/") + stage.keys("audio/") == []
+
+
+def test_all_chunks_that_are_no_recordings_are_named(stage: Stage) -> None:
+    stage.upload(b"no", films.filmed(1), b"nor this")
+    assert stage.wrong(stage.run()) == {"canary-000.bin": "unreadable", "canary-002.bin": "unreadable"}
+
+
+def test_sound_that_cannot_be_decoded_after_its_beginning_names_its_chunk(stage: Stage) -> None:
+    """Seen only when all of it is decoded: its index and its first packets are good."""
+    good = films.spoken(5, "-c:a", "flac", suffix="mp4", every=0.1)
+    begin, end = good.index(b"mdat") + 2000, good.index(b"moov")
+    noise = hashlib.shake_256(b"noise").digest(end - begin - 100)
+    stage.upload(films.spoken(1), good[:begin] + noise + good[end - 100 :])
+    result = stage.run()
+    assert result.outcome is MediaOutcome.UNREADABLE
+    assert stage.wrong(result) == {"canary-001.bin": "unreadable"}
+
+
+@pytest.mark.parametrize("form", ["ffconcat version 1.0\nfile '{0}'\n", "#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n"])
+@pytest.mark.parametrize("where", ["path", "file", "http"])
+def test_a_list_inside_a_chunk_opens_nothing(stage: Stage, form: str, where: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(films.filmed(1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        address = {
+            "path": str(secret),
+            "file": f"file://{secret}",
+            "http": f"http://127.0.0.1:{server.getsockname()[1]}/secret.mp4",
+        }[where]
+        stage.upload(form.format(address).encode())
+        result = stage.run()
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert (result.outcome, stage.wrong(result)) == (MediaOutcome.UNREADABLE, {"canary-000.bin": "unreadable"})
+
+
+def test_subtitles_inside_a_chunk_are_left_out(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "s.srt").write_text(SUBTITLE)
+    film = ("-f", "lavfi", "-i", films.CARD, "-f", "lavfi", "-i", films.BEEP.format(every=9))
+    stage.upload(films.made("mkv", *film, "-i", str(tmp_path / "s.srt"), *films.H264, *films.AAC, "-t", "1"))
+    assert stage.run().outcome is MediaOutcome.READY
+    video = stage.body(stage.recording.video)
+    assert b"canary" not in video
+    assert "Subtitle" not in films.described(video, tmp_path)
+
+
+def test_a_picture_beyond_all_measure_is_not_decoded(stage: Stage) -> None:
+    stage.upload(films.silent(0.1, "-c:v", "libx264", "-preset", "ultrafast", card="color=s=5000x4000:r=10"))
+    assert stage.run().outcome is MediaOutcome.UNREADABLE
+
+
+def test_what_claims_to_be_days_long_is_too_large(stage: Stage) -> None:
+    long = films.silent(1, *films.H264, "-bsf:v", "setts=ts=TS*100000")
+    stage.upload(long)
+    result = stage.run()
+    assert (result.outcome, stage.keys("video/")) == (MediaOutcome.TOO_LARGE, [])
+
+
+def test_what_is_larger_than_the_disk_is_not_even_fetched(stage: Stage) -> None:
+    stage.scratch = 50_000
+    stage.says(Chunk(name="never-there", bytes=50_001, sha256="0" * 64))
+    assert stage.run().outcome is MediaOutcome.TOO_LARGE
+    assert stage.runs == []
+
+
+def test_what_would_not_fit_beside_its_chunks_is_not_begun(stage: Stage) -> None:
+    chunk = films.filmed(2)
+    stage.scratch = len(chunk) + 1000
+    stage.upload(chunk)
+    assert stage.run().outcome is MediaOutcome.TOO_LARGE
+    assert len(stage.runs) == 1, "it was looked at, and no more"
+    stage.scratch = 20_000_000
+    assert stage.run().outcome is MediaOutcome.READY, "a larger disk is another answer"
+
+
+def test_an_ffmpeg_that_does_not_work_blames_no_recording(stage: Stage) -> None:
+    stage.upload(films.filmed(1))
+    stage.counted.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(FfmpegFailed):
+        stage.run()
+    assert stage.keys(stage.recording.media_result) == []
+
+
+def test_pictures_that_cannot_be_copied_after_all_are_encoded(stage: Stage) -> None:
+    stage.upload(films.filmed(1), films.filmed(1))
+    body = stage.counted.read_text()
+    stage.counted.write_text(
+        body.replace("exec", 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac\nexec')
+    )
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
+    before = len(stage.runs)
+    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.video)
+    assert not stage.run().copied
+    assert not [one for one in stage.runs[before:] if "libx264" in one], "its pieces were there"
+
+
+def test_limits_are_the_deployments(stage: Stage) -> None:
+    stage.limits = Limits(part=600 * SECOND, piece=300 * SECOND, whole=SECOND)
+    stage.upload(films.filmed(1), films.filmed(1))
+    assert stage.run().outcome is MediaOutcome.TOO_LARGE
+
+
+def test_nothing_of_a_recording_is_in_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.upload(films.filmed(1), b"canary")
+    stage.run()
+    said = capsys.readouterr().out
+    assert "media_done" in said
+    for secret in ("canary", MEETING.user, MEETING.meeting_id, stage.recording.content):
+        assert secret not in said

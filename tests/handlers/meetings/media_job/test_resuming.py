@@ -1,0 +1,136 @@
+"""A job that was stopped goes on where it was: whatever was finished is not made again."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from handlers.meetings.media import MediaOutcome
+from handlers.meetings.media_job.ffmpeg import Ffmpeg
+from handlers.meetings.media_job.planning import Limits
+from handlers.meetings.media_job.stopping import Process, Stopped, Stopping
+from tests.handlers.meetings.media_job import films
+from tests.handlers.meetings.media_job.stage import BUCKET, LIMITS, SECOND, Stage
+
+pytestmark = pytest.mark.media
+
+WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+
+
+@pytest.fixture
+def written(stage: Stage) -> Any:
+    """How often each object has been written."""
+    found: Counter[str] = Counter()
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        found[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
+
+    stage.s3.meta.events.register("before-call.s3.PutObject", note, unique_id="written")
+    yield found
+    stage.s3.meta.events.unregister("before-call.s3.PutObject", unique_id="written")
+
+
+def uploaded(stage: Stage) -> None:
+    """Two chunks, which become two parts of sound, and a video of four pieces."""
+    stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=3600 * SECOND)
+    stage.upload(films.filmed(2), films.filmed(1, *WEBM, suffix="webm"))
+
+
+def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is told to stop while its nth run of ffmpeg is going on."""
+    begun = Ffmpeg._begun
+    runs = 0
+
+    def counted(self: Ffmpeg, *arguments: Any, **named: Any) -> Process:
+        nonlocal runs
+        runs += 1
+        process = begun(self, *arguments, **named)
+        if runs == run:
+            stage.stopping.now()
+        return process
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ffmpeg, "_begun", counted)
+        with pytest.raises(Stopped):
+            stage.run()
+    assert runs == run, "nothing was begun afterwards"
+
+
+@pytest.mark.parametrize("run", [1, 2, 3, 5, 6, 7, 8, 11, 12, 14])
+def test_a_step_that_was_finished_is_not_made_again(
+    stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch, written: Counter[str]
+) -> None:
+    uploaded(stage)
+    written.clear()
+    stopped_at(stage, run, monkeypatch)
+    assert stage.keys(stage.recording.media_result) == []
+    pieces, parts, known = missing(stage)
+    before = len(stage.runs)
+    stage.stopping = Stopping()
+    assert stage.run().outcome is MediaOutcome.READY
+    assert max(written.values()) == 1, "something was written twice"
+    again = stage.runs[before:]
+    assert len([one for one in again if "libx264" in one]) == pieces
+    assert len([one for one in again if "-c:a flac" in one]) == parts
+    assert len([one for one in again if "framecrc" in one and "chunk-" in one]) == (0 if known else 2)
+
+
+def missing(stage: Stage) -> tuple[int, int, bool]:
+    """Pieces and parts that are still to be made, and whether the chunks have been looked at."""
+    done = stage.keys(f"{stage.recording.work}pieces/")
+    return 4 - len(done), 2 - len(stage.keys("audio/")), bool(stage.keys(f"{stage.recording.work}facts.json"))
+
+
+def test_a_job_that_was_done_is_done(stage: Stage) -> None:
+    uploaded(stage)
+    result = stage.run()
+    runs = len(stage.runs)
+    for key in stage.keys("raw/"):
+        stage.s3.delete_object(Bucket=BUCKET, Key=key)
+    assert stage.run() == result, "even when the chunks have gone"
+    assert len(stage.runs) == runs
+
+
+def test_what_was_lost_since_is_made_again(stage: Stage) -> None:
+    uploaded(stage)
+    result = stage.run()
+    runs = len(stage.runs)
+    stage.s3.delete_object(Bucket=BUCKET, Key=result.audio[1].key)
+    assert stage.run().model_copy(update={"ffmpeg_ms": 0}) == result.model_copy(update={"ffmpeg_ms": 0})
+    assert result.audio[1].key in stage.keys("audio/")
+    assert not [one for one in stage.runs[runs:] if "libx264" in one or "framecrc" in one]
+
+
+def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
+    """A setting was changed while a job was interrupted."""
+    stage.upload(films.spoken(3, "-c:a", "pcm_s16le", suffix="wav"))
+    stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=LIMITS.whole)
+    assert len(stage.run().audio) == 2
+    stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.media_result)
+    stage.limits = LIMITS
+    (part,) = stage.run().audio
+    assert len(films.samples(stage.body(part.key), stage.folder)) == 3 * films.RATE
+
+
+@pytest.mark.parametrize("note", ["result.json", "facts.json"])
+def test_notes_of_another_edition_are_passed_over(stage: Stage, note: str) -> None:
+    stage.upload(films.spoken(1))
+    stage.s3.put_object(
+        Bucket=BUCKET, Key=stage.recording.work + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
+    )
+    assert stage.run().outcome is MediaOutcome.READY
+
+
+def test_all_that_ffmpeg_took_is_told_though_it_took_two_jobs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploaded(stage)
+    stopped_at(stage, 8, monkeypatch)
+    stage.stopping = Stopping()
+    result = stage.run()
+    told = [stage.s3.head_object(Bucket=BUCKET, Key=one.key)["Metadata"]["ffmpeg-ms"] for one in result.audio]
+    video = stage.s3.head_object(Bucket=BUCKET, Key=stage.recording.video)["Metadata"]["ffmpeg-ms"]
+    pieces = [
+        stage.s3.head_object(Bucket=BUCKET, Key=one)["Metadata"]["ffmpeg-ms"]
+        for one in stage.keys(f"{stage.recording.work}pieces/")
+    ]
+    assert int(video) > sum(int(one) for one in pieces), "the video's has its pieces' in it"
+    assert result.ffmpeg_ms > sum(int(one) for one in told) + int(video), "and what it took to look at the chunks"
