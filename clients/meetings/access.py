@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
 
 from clients.meetings.errors import ExchangeFailed, ExchangeUnavailable, MeetingsError, UserChanged
+from clients.meetings.exchange import on_this_machine
 from handlers.meetings.exchange_models import Exchanged
 
 if TYPE_CHECKING:
@@ -43,14 +44,23 @@ class Opened:
 class Access:
     """A user's access. Threads may share it."""
 
-    def __init__(self, exchange: Callable[[], Exchanged], clock: Callable[[], datetime], connections: int) -> None:
+    def __init__(
+        self,
+        exchange: Callable[[], Exchanged],
+        clock: Callable[[], datetime],
+        connections: int,
+        endpoint_url: str | None = None,
+    ) -> None:
+        """`endpoint_url`: where S3 and DynamoDB are, if not where they are for everybody."""
         self._exchange = exchange
         self._clock = clock
+        self._endpoint_url = endpoint_url
         self._config = Config(
             connect_timeout=5,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 5},
             max_pool_connections=connections,
+            proxies={} if endpoint_url is not None and on_this_machine(endpoint_url) else None,
         )
         self._opening = threading.Lock()
         self._opened: Opened | None = None
@@ -71,8 +81,8 @@ class Access:
             first.user,
             first.bucket_name,
             first.table_name,
-            session.client("s3", config=self._config),
-            session.client("dynamodb", config=self._config),
+            session.client("s3", endpoint_url=self._endpoint_url, config=self._config),
+            session.client("dynamodb", endpoint_url=self._endpoint_url, config=self._config),
         )
 
 

@@ -40,6 +40,7 @@ class MeetingsClient:
         session_name: str,
         *,
         workers: int = WORKERS,
+        endpoint_url: str | None = None,
         clock: Callable[[], datetime] = _now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -48,8 +49,9 @@ class MeetingsClient:
         `api_url` is the stack output `frontend.meetings.apiUrl`. `token` gives a token of the identity provider that is
         good now; it is called again, perhaps by another thread, whenever credentials are to be renewed. `session_name`
         is what AWS' logs call the session: a device, for instance. `workers` is how many chunks are uploaded at once.
+        `endpoint_url` is where AWS is, if not where it is for everybody: on the local platform.
         """
-        self._access = Access(HttpExchange(api_url, token, session_name), clock, workers)
+        self._access = Access(HttpExchange(api_url, token, session_name), clock, workers, endpoint_url)
         self._workers = workers
         self._clock = clock
         self._sleep = sleep

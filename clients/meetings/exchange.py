@@ -39,9 +39,8 @@ class HttpExchange:
         self, api_url: str, token: Callable[[], str], session_name: str, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> None:
         """`token` gives a token that is good now, whenever it is called; from any thread."""
-        parts = urlsplit(api_url)
-        here = parts.hostname in THIS_MACHINE
-        if parts.scheme != "https" and not (parts.scheme == "http" and here):
+        scheme, here = urlsplit(api_url).scheme, on_this_machine(api_url)
+        if scheme != "https" and not (scheme == "http" and here):
             raise ValueError("the API is reached by https, or on this machine: a token travels to it")
         self._url = api_url.rstrip("/") + PATH
         self._token = token
@@ -67,6 +66,11 @@ class HttpExchange:
             return Exchanged.model_validate_json(content)
         except ValidationError:
             raise ExchangeFailed("NOT_UNDERSTOOD", "the API answered what this client does not understand") from None
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether an address needs no network, and no proxy."""
+    return urlsplit(url).hostname in THIS_MACHINE
 
 
 def _read(error: urllib.error.HTTPError) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from botocore.credentials import RefreshableCredentials
 
 from clients.meetings import ExchangeFailed, ExchangeUnavailable, MeetingsError, TokenRefused, UserChanged
-from clients.meetings.access import LAST_SECONDS, PAUSE_SECONDS, renewing
+from clients.meetings.access import LAST_SECONDS, PAUSE_SECONDS, Access, renewing
 from handlers.common.moments import timestamp
 from handlers.meetings.exchange_models import Exchanged
 from handlers.meetings.exchanging import prefixes
@@ -155,6 +155,17 @@ def test_a_clock_that_is_hours_ahead_is_said_to_be_wrong(bank: Bank, backend: Ba
     bank.now += timedelta(hours=2)
     with pytest.raises(ExchangeFailed, match="CLOCK_WRONG"):
         behind.get_frozen_credentials()
+
+
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:4566", "https://vpce-1.s3.example.com"])
+def test_aws_is_where_it_is_for_everybody_or_where_the_program_says(bank: Bank, endpoint: str | None) -> None:
+    opened = Access(bank.exchange, lambda: START, 3, endpoint).opened()
+    urls = [one.meta.endpoint_url for one in (opened.s3, opened.dynamodb)]
+    assert urls == (
+        [endpoint] * 2 if endpoint else ["https://s3.amazonaws.com", "https://dynamodb.us-east-1.amazonaws.com"]
+    )
+    proxies = [one.meta.config.proxies for one in (opened.s3, opened.dynamodb)]
+    assert proxies == [{} if endpoint and "127.0.0.1" in endpoint else None] * 2, "a proxy does not reach this machine"
 
 
 def test_a_client_asks_for_nothing_before_it_is_used_and_then_once(backend: Backend) -> None:
