@@ -6,7 +6,7 @@ user has thousands of meetings, not millions (docs/benchmarks.md says how long t
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -14,7 +14,7 @@ from clients.meetings.access import Opened
 from handlers.common.moments import timestamp
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
-PAGE: Final = 1_000
+FIRST_PAGE, LONGEST_PAGE = 50, 1_000
 """Meetings asked for at once; DynamoDB gives fewer where they are large."""
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _DESERIALIZER = TypeDeserializer()
@@ -37,20 +37,25 @@ def matches(record: MeetingRecord, participant: str | None, tag: str | None) -> 
 
 
 def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[MeetingRecord]:
-    """The meetings between two moments, read as they are taken."""
+    """The meetings between two moments, read as they are taken: a few at first, and more the longer somebody goes on."""
     first, last = bounds
-    pages = access.dynamodb.get_paginator("query").paginate(
-        TableName=access.table,
-        IndexName=INDEX,
-        KeyConditionExpression="#user = :user AND #at BETWEEN :first AND :last",
-        ExpressionAttributeNames={"#user": PARTITION, "#at": INDEX_SORT},
-        ExpressionAttributeValues={":user": {"S": access.user}, ":first": {"S": first}, ":last": {"S": last}},
-        ScanIndexForward=False,
-        PaginationConfig={"PageSize": PAGE},
-    )
-    for page in pages:
+    limit = FIRST_PAGE
+    after: dict[str, Any] | None = {}
+    while after is not None:
+        page = access.dynamodb.query(
+            TableName=access.table,
+            IndexName=INDEX,
+            KeyConditionExpression="#user = :user AND #at BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#user": PARTITION, "#at": INDEX_SORT},
+            ExpressionAttributeValues={":user": {"S": access.user}, ":first": {"S": first}, ":last": {"S": last}},
+            ScanIndexForward=False,
+            Limit=limit,
+            **after,
+        )
         for item in page["Items"]:
             yield _record(item)
+        after = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
+        limit = min(2 * limit, LONGEST_PAGE)
 
 
 def found(access: Opened, meeting_id: str) -> MeetingRecord | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.credentials import RefreshableCredentials
@@ -164,7 +165,8 @@ def test_aws_is_where_it_is_for_everybody_or_where_the_program_says(bank: Bank, 
     assert urls == (
         [endpoint] * 2 if endpoint else ["https://s3.amazonaws.com", "https://dynamodb.us-east-1.amazonaws.com"]
     )
-    proxies = [one.meta.config.proxies for one in (opened.s3, opened.dynamodb)]
+    configs: list[Any] = [one.meta.config for one in (opened.s3, opened.dynamodb)]
+    proxies = [one.proxies for one in configs]
     assert proxies == [{} if endpoint and "127.0.0.1" in endpoint else None] * 2, "a proxy does not reach this machine"
 
 

@@ -91,14 +91,15 @@ def test_a_moment_without_its_zone_is_refused_at_once(backend: Backend) -> None:
 
 
 def test_pages_are_read_as_they_are_needed(backend: Backend, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PAGE", 2)
-    made = [backend.meeting(ann) for _ in range(7)]
+    monkeypatch.setattr(reading, "FIRST_PAGE", 1)
+    monkeypatch.setattr(reading, "LONGEST_PAGE", 3)
+    made = [backend.meeting(ann) for _ in range(8)]
     client = backend.client()
     listed = client.list_by_date()
-    assert ids(list(islice(listed, 3))) == ids(made[::-1][:3])
-    assert len(backend.signed_with) == 2
-    assert ids(list(listed)) == ids(made[::-1][3:])
-    assert len(backend.signed_with) == 4
+    assert ids(list(islice(listed, 2))) == ids(made[::-1][:2])
+    assert len(backend.signed_with) == 2, "one, then two"
+    assert ids(list(listed)) == ids(made[::-1][2:])
+    assert len(backend.signed_with) == 4, "then three at a time"
 
 
 def test_participants_and_tags_leave_out_the_others(backend: Backend, ann: str) -> None:
