@@ -26,6 +26,7 @@ from components.blocks.archive import ROOT, zipped
 ROUNDS = 9
 AIM_MS = 200
 FUNCTIONS = {
+    "meetings.auth_exchange": "_rest",
     "transcription.audio_processor": "_processor",
     "transcription.router": "_router",
     "voice_qa.websocket_handler": "_handler",
@@ -50,6 +51,12 @@ ENVIRONMENT = {
     "WORKER": "arn:aws:lambda:us-east-1:000000000000:function:worker:live",
     "IDENTITY_POOL": "us-east-1:00000000-0000-0000-0000-000000000000",
     "AGENTCORE_ENDPOINT": "http://127.0.0.1:5000",
+    "ISSUER": "https://issuer.example",
+    "AUDIENCE": "polyphony",
+    "JWKS_URL": "https://issuer.example/keys",
+    "CLIENT_ROLE": "arn:aws:iam::000000000000:role/client",
+    "BUCKET_NAME": "recordings",
+    "TABLE_NAME": "meetings",
     "PATH": os.environ["PATH"],
 }
 
@@ -111,13 +118,13 @@ def _origin(package: str, folder: Path) -> str:
 
 
 def main() -> None:
-    """Prints two tables."""
+    """Prints two tables, of all functions or of those that are named."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         folders = {"sources": Path(one), "compiled": Path(other)}
         for folder in folders.values():
             unpacked(folder)
         compileall.compile_dir(other, quiet=1)
-        cases = [(module, how) for module in FUNCTIONS for how in folders]
+        cases = [(module, how) for module in sys.argv[1:] or FUNCTIONS for how in folders]
         runs: dict[tuple[str, str], list[dict[str, float]]] = {case: [] for case in cases}
         parts: dict[tuple[str, str], list[dict[str, float]]] = {case: [] for case in cases}
         for number in range(ROUNDS + 1):

@@ -18,7 +18,9 @@ from components.settings.stack import StackSettings
 from guardrails import catalogue_doc
 from guardrails.pricing import cost_doc
 from handlers.common.messages import Message
-from handlers.livestream import operations
+from handlers.common.operations import Operation
+from handlers.livestream.operations import OPERATIONS as LIVESTREAM
+from handlers.meetings.operations import OPERATIONS as MEETINGS
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
 from local import ROOT, message_examples
@@ -71,9 +73,9 @@ def voice_qa_schema() -> dict[str, Any]:
     return _messages("voice-qa", "handlers/voice_qa/protocol.py", said)
 
 
-def livestream_document() -> dict[str, Any]:
-    """The livestream's REST API, as OpenAPI."""
-    return api_document.document("Polyphony: livestream", "1", operations.OPERATIONS)
+def _api(subsystem: str, operations: Sequence[Operation]) -> Callable[[], dict[str, Any]]:
+    """A subsystem's REST API, as OpenAPI."""
+    return lambda: api_document.document(f"Polyphony: {subsystem}", "1", operations)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "docs/transcription.schema.json": _as_text(transcription_schema),
     "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }
-DOCUMENTS: dict[str, Callable[[], str]] = {"docs/openapi.json": _as_text(livestream_document)}
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "docs/openapi.json": _as_text(_api("livestream", LIVESTREAM)),
+    "docs/meetings.openapi.json": _as_text(_api("meetings", MEETINGS)),
+}
 PAGES: dict[str, Callable[[], str]] = {
     "docs/policies.md": catalogue_doc.text,
     "docs/cost.md": cost_doc.text,

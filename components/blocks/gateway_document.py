@@ -24,7 +24,8 @@ Document = dict[str, Any]
 
 ANY = "x-amazon-apigateway-any-method"
 TIMEOUT_MILLISECONDS = 29_000
-VALIDATOR = "body-and-parameters"
+BOTH, PARAMETERS = "body-and-parameters", "parameters"
+"""Validators by what they look at."""
 PROXY = "/{proxy+}"
 
 
@@ -68,6 +69,13 @@ class Gateway:
     """Whose pages may read answers; `*` for everybody's."""
     authorization: Authorization = Authorization.NONE
     authorizer: Authorizer | None = None
+    bodies_validated: bool = True
+    """Whether bodies are refused before anything is called. The gateway cannot say which field is wrong; a function can."""
+
+    @property
+    def validator(self) -> str:
+        """The one that all operations have."""
+        return BOTH if self.bodies_validated else PARAMETERS
 
 
 def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
@@ -88,7 +96,7 @@ def gateway_document(document: Document, gateway: Gateway) -> Document:
             "securitySchemes": dict(_schemes(gateway)),
         },
         "x-amazon-apigateway-request-validators": {
-            VALIDATOR: {"validateRequestBody": True, "validateRequestParameters": True}
+            gateway.validator: {"validateRequestBody": gateway.bodies_validated, "validateRequestParameters": True}
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors_origin),
     }
@@ -118,7 +126,7 @@ def _operation(one: Document, gateway: Gateway) -> Document:
         "responses": {
             status: {"description": "See the documentation."} for status in one["responses"] if status.isdigit()
         },
-        "x-amazon-apigateway-request-validator": VALIDATOR,
+        "x-amazon-apigateway-request-validator": gateway.validator,
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",

@@ -74,6 +74,8 @@ class RestApiArgs:
     """With `Authorization.LAMBDA`."""
     plan: Plan | None = None
     """With `Authorization.API_KEY`: what its holder may ask for."""
+    bodies_validated: bool = True
+    """Whether the gateway refuses bodies; where it does not, the functions do, and say which field is wrong."""
     data_trace: bool = False
     """Whether bodies are logged, beside errors."""
     requests_per_address: int | None = None
@@ -147,6 +149,7 @@ class RestApi(Block):
                 cors_origin=args.cors_origin,
                 authorization=args.authorization,
                 authorizer=Authorizer(self._uri(judge.function), judge.kind, judge.result_seconds) if judge else None,
+                bodies_validated=args.bodies_validated,
             ),
         )
 

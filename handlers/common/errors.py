@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -50,12 +51,21 @@ class FieldProblem:
 class HandlerError(Exception):
     """What a handler answers instead of a result. Code and message are for the client."""
 
-    def __init__(self, code: StrEnum, message: str, status: int = 400, fields: Iterable[FieldProblem] = ()) -> None:
+    def __init__(
+        self,
+        code: StrEnum,
+        message: str,
+        status: int = 400,
+        fields: Iterable[FieldProblem] = (),
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        """`retry_after_seconds`: when to ask again, where that may help; said over HTTP."""
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self.fields = tuple(fields)
+        self.retry_after_seconds = retry_after_seconds
 
 
 def malformed(error: ValidationError) -> HandlerError:
@@ -71,12 +81,13 @@ def of_validation(error: ValidationError) -> list[FieldProblem]:
     return [FieldProblem(_path(one["loc"]), _rule(one["type"], one["msg"])) for one in found[:MAX_PROBLEMS]]
 
 
-def http_error(error: Exception, request_id: str) -> dict[str, object]:
+def http_error(error: Exception, request_id: str) -> dict[str, Any]:
     """API Gateway's proxy response for an exception."""
     answer = _answer(error)
+    later = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
     return {
         "statusCode": answer.status,
-        "headers": {"Content-Type": "application/json"},
+        "headers": {"Content-Type": "application/json", **later},
         "body": json.dumps(_body(answer, request_id)),
     }
 

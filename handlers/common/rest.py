@@ -97,7 +97,8 @@ class Rest:
             return http_error(error, request_id)
         except HandlerError as error:
             self._log.info("request_refused", code=error.code, route=route)
-            return http_error(error, request_id) | {"headers": self._refusal(error, event)}
+            refused = http_error(error, request_id)
+            return {**refused, "headers": {**refused["headers"], **self._allowed(error, event)}}
         except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and no trace leaves
             self._log.error("request_failed", error_type=type(error).__name__, route=route)
             return http_error(error, request_id)
@@ -115,11 +116,11 @@ class Rest:
             raise HandlerError(RestCode.METHOD_NOT_ALLOWED, f"This path takes {allowed}.", 405)
         return operation
 
-    def _refusal(self, error: HandlerError, event: Mapping[str, Any]) -> dict[str, str]:
-        """An error's headers; one that refuses a method says which there are."""
+    def _allowed(self, error: HandlerError, event: Mapping[str, Any]) -> dict[str, str]:
+        """What refuses a method says which there are."""
         if error.code is not RestCode.METHOD_NOT_ALLOWED:
-            return _JSON
-        return {**_JSON, "Allow": ", ".join(sorted(self._methods[str(event.get("resource"))]))}
+            return {}
+        return {"Allow": ", ".join(sorted(self._methods[str(event.get("resource"))]))}
 
     def _answered(self, operation: Operation, answer: Answered) -> Response:
         if answer.status not in operation.statuses:

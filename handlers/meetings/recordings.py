@@ -19,8 +19,11 @@ MAX_CHUNKS = 5_000
 CONTENT_DIGITS = 32
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+Participants = Annotated[tuple[Person, ...], Field(max_length=100)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
 
@@ -38,11 +41,11 @@ class Complete(Message):
     """Says that a recording is whole."""
 
     schema_version: Literal[1]
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+    title: Title
     started_at: Moment
     language: Language = "en-US"
-    participants: Annotated[tuple[Person, ...], Field(max_length=100)] = ()
-    tags: Annotated[tuple[Tag, ...], Field(max_length=50)] = ()
+    participants: Participants = ()
+    tags: Tags = ()
     chunks: Annotated[tuple[Chunk, ...], Field(min_length=1, max_length=MAX_CHUNKS)]
 
     @model_validator(mode="after")

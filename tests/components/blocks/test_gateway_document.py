@@ -83,6 +83,16 @@ def test_a_function_is_named_by_its_alias() -> None:
     )
 
 
+def test_bodies_may_be_left_to_the_functions_which_say_what_is_wrong() -> None:
+    found = made(bodies_validated=False)
+    (validator,) = found["x-amazon-apigateway-request-validators"]
+    assert found["x-amazon-apigateway-request-validators"][validator] == {
+        "validateRequestBody": False,
+        "validateRequestParameters": True,
+    }
+    assert {one["x-amazon-apigateway-request-validator"] for one in served(found).values()} == {validator}
+
+
 def test_bodies_and_parameters_are_validated() -> None:
     found = made()
     (validator,) = found["x-amazon-apigateway-request-validators"]

@@ -153,8 +153,9 @@ def test_what_is_the_same_is_not_deployed_again() -> None:
         {"cors_origin": "https://page.example.com"},
         {"functions": {"readNote": "notes", "makeNote": "maker"}},
         {"authorization": Authorization.API_KEY, "plan": PLAN},
+        {"bodies_validated": False},
     ],
-    ids=["operations", "origin", "function", "authorization"],
+    ids=["operations", "origin", "function", "authorization", "bodies"],
 )
 def test_whatever_of_the_document_changes_is_deployed(change: dict[str, Any]) -> None:
     assert triggers(**change) != triggers()

@@ -85,6 +85,11 @@ def test_over_http_an_error_is_a_proxy_response() -> None:
     assert body_of(response) == FULL_BODY
 
 
+def test_an_error_that_may_pass_says_over_http_when_to_ask_again() -> None:
+    response = http_error(HandlerError(Code.FULL, "No more room.", 503, retry_after_seconds=7), "r-1")
+    assert response["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}
+
+
 def test_over_a_socket_an_error_is_a_message_with_the_requests_id() -> None:
     assert socket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
 

@@ -180,6 +180,16 @@ def test_a_query_without_the_form_is_refused(desk: Desk, limit: str) -> None:
     assert [one["field"] for one in json.loads(response["body"])["fields"]] == ["limit"]
 
 
+def test_a_refusal_says_when_to_ask_again(desk: Desk) -> None:
+    def busy(_: Call) -> Answered:
+        raise HandlerError(CommonCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
+
+    desk.act = busy
+    response = desk.asks()
+    assert refused(response) == (503, "INTERNAL")
+    assert response["headers"]["Retry-After"] == "5"
+
+
 def test_a_body_has_a_longest(desk: Desk) -> None:
     filled = '{"size": 1, "other": "%s"}'
     longest = filled % ("x" * (MAX_BODY_BYTES - len(filled) + 2))

@@ -1,0 +1,1 @@
+"""Small typed clients of the backends, for programs that use them."""

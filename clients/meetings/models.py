@@ -1,0 +1,58 @@
+"""What a program says of a meeting that it uploads, and hears when that is done."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from handlers.common import ulid
+from handlers.common.moments import timestamp
+from handlers.meetings.recordings import Chunk, Complete, Language, Participants, Tags, Title
+
+
+def new_meeting_id() -> str:
+    """A ULID of this moment."""
+    return ulid.ulid(datetime.now(UTC), secrets.randbits(ulid.RANDOM_BITS))
+
+
+class NewMeeting(BaseModel):
+    """A meeting to upload. Keep its `meeting_id` until the upload is done: by it an interrupted upload goes on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    title: Title
+    started_at: AwareDatetime
+    """When it began, with its time zone."""
+    language: Language = "en-US"
+    """What is spoken, as Amazon Transcribe names it."""
+    participants: Participants = ()
+    tags: Tags = ()
+    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")] = Field(default_factory=new_meeting_id)
+
+    def complete(self, chunks: Sequence[Chunk]) -> Complete:
+        """What says that the recording is whole."""
+        return Complete(
+            schema_version=1,
+            title=self.title,
+            started_at=timestamp(self.started_at),
+            language=self.language,
+            participants=self.participants,
+            tags=self.tags,
+            chunks=tuple(chunks),
+        )
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A recording that is whole, and will be worked on."""
+
+    meeting_id: str
+    content: str
+    """What tells this recording from another one of the same meeting: `wait_until_ready` takes it."""
+    sent: int
+    """Chunks that were sent now."""
+    kept: int
+    """Chunks that were there already."""

@@ -1,0 +1,58 @@
+"""The function behind `POST /exchange`: wires tokens and the clients' role to the operation.
+
+Anybody may call it: the token in the body is what tells who does. So bodies must not be logged by the gateway either.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from handlers.common.clients import CONFIG
+from handlers.common.jwks import KeySet
+from handlers.common.logging import EventLog
+from handlers.common.oidc import Verifier
+from handlers.common.rest import Answered, Call, Response, Rest
+from handlers.meetings.auth_environment import AuthEnvironment
+from handlers.meetings.client_role import ClientRole
+from handlers.meetings.exchanging import Exchange, Store
+from handlers.meetings.operations import OPERATIONS
+
+_STS_CONFIG = CONFIG.merge(
+    Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+)
+"""Both attempts end before a client of the API stops waiting."""
+
+
+def acts(exchange: Exchange) -> dict[str, Callable[[Call], Answered]]:
+    """What does each operation."""
+    return {"exchangeToken": exchange.exchange}
+
+
+@cache
+def _rest() -> Rest:
+    """Made once a container."""
+    environment = AuthEnvironment.read()
+    log = EventLog(environment.log_level)
+    client = boto3.client("sts", config=_STS_CONFIG)
+    exchange = Exchange(
+        Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), lambda: datetime.now(UTC)),
+        ClientRole(client, environment.client_role, environment.credential_seconds),
+        Store(environment.bucket_name, environment.table_name, client.meta.region_name),
+        renew_before_seconds=environment.renew_before_seconds,
+        log=log,
+    )
+    return Rest(OPERATIONS, acts(exchange), origin=environment.origin, log=log)
+
+
+def handler(event: Mapping[str, Any], _context: object) -> Response:
+    """The entry point of the function."""
+    return _rest().handle(event)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _rest()  # while the container starts, which is faster and comes before anybody waits

@@ -1,0 +1,66 @@
+"""The guide's example runs as it stands there, and names every error that there is."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clients.meetings
+from clients.meetings import MeetingsError
+from handlers.common.users import user_id
+from handlers.meetings.places import MeetingId, Recording
+from local import ROOT
+from tests.clients.meetings.backend import Backend
+from tests.clients.meetings.test_reading import SUMMARY, TRANSCRIPT
+
+GUIDE = (ROOT / "docs" / "meetings-client.md").read_text(encoding="utf-8")
+STEPS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_runs_from_the_token_to_the_list(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recording").mkdir()
+    for name in ("00.webm", "01.webm"):
+        (tmp_path / "recording" / name).write_bytes(name.encode())
+    backend.now = datetime.now(UTC)  # the page's client has the machine's own clock
+    names: dict[str, Any] = {"api_url": backend.url, "get_token": backend.token}
+    connecting, uploading, *reading = STEPS
+    for step in (connecting, uploading):
+        exec(compile(step, "docs/meetings-client.md", "exec"), names)  # noqa: S102 - the project's own page
+    works_on(backend, names["uploaded"])
+    for step in reading:
+        exec(compile(step, "docs/meetings-client.md", "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out.splitlines() == [
+        "They met.",
+        "Ann Send it 500",
+        "2026-01-31T09:30:00.000Z Weekly ready",
+    ]
+
+
+def works_on(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
+    """The workflow's part."""
+    user = user_id(backend.provider.issuer, "ann")
+    recording = Recording(MeetingId(user, uploaded.meeting_id), uploaded.content)
+    backend.makes(recording.summary, SUMMARY.model_dump_json(by_alias=True).encode())
+    backend.makes(recording.transcript, TRANSCRIPT.model_dump_json(by_alias=True).encode())
+    backend.meeting(
+        user,
+        meetingId=uploaded.meeting_id,
+        content=uploaded.content,
+        startedAt="2026-01-31T09:30:00.000Z",
+        participants=("Ann", "Bob"),
+        tags=("team",),
+        summaryKey=recording.summary,
+        transcriptKey=recording.transcript,
+    )
+
+
+def test_the_guide_says_what_to_do_about_every_error() -> None:
+    exported = {name: getattr(clients.meetings, name) for name in clients.meetings.__all__}
+    errors = {name for name, one in exported.items() if isinstance(one, type) and issubclass(one, MeetingsError)}
+    named = set(re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
+    assert named == errors - {"MeetingsError"}
