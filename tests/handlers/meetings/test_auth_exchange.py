@@ -19,7 +19,7 @@ from handlers.meetings.exchange_models import Exchanged, ExchangeRequest
 from handlers.meetings.exchanging import RETRY_SECONDS
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.session_names import sanitised
-from tests.handlers.livestream.clients import stubbed
+from tests.handlers.clients import stubbed
 from tests.handlers.livestream.schemas import bad, good, schema_of
 from tests.handlers.meetings.counter import ORIGIN, RENEW_BEFORE, ROLE, SECONDS, STORE, Counter, Said, asked
 from tests.issuer import AUDIENCE, NOW, Key, Provider, assembled
