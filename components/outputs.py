@@ -73,6 +73,23 @@ class LivestreamOutput(Output):
     """The largest transcript."""
 
 
+class MeetingsOutput(Output):
+    """Where recordings go, and what became of them is read: docs/meetings-client.md has a client."""
+
+    exchange_url: str
+    """What `/exchange` is appended to: a token of the identity provider for credentials to the caller's own meetings."""
+    bucket: str
+    """Uploads go below `raw/<user>/<meeting>/`; the exchange says who the user is."""
+    table: str
+    """Meetings, by user."""
+    index: str
+    """The same by date."""
+    credential_seconds: int
+    """How long credentials hold."""
+    raw_days: int
+    """How long uploads are kept."""
+
+
 class Frontend(Output):
     """Everything a frontend needs to know of one stack."""
 
@@ -83,6 +100,7 @@ class Frontend(Output):
     transcription: TranscriptionOutput | None = None
     voice_qa: VoiceQaOutput | None = None
     livestream: LivestreamOutput | None = None
+    meetings: MeetingsOutput | None = None
 
     def exported(self) -> dict[str, object]:
         """As the stack exports it."""

@@ -13,10 +13,12 @@ from components.foundation import Foundation
 from components.ingestion import ATTACHED_SERVICES as INGESTION_SERVICES
 from components.ingestion import Ingestion, IngestionArgs
 from components.livestream import Livestream, LivestreamArgs
+from components.meetings import Meetings, MeetingsArgs
 from components.outputs import frontend
 from components.settings import (
     IngestionSettings,
     LivestreamSettings,
+    MeetingsSettings,
     StackSettings,
     TranscriptionSettings,
     VoiceQaSettings,
@@ -52,6 +54,7 @@ class Platform(pulumi.ComponentResource):
         transcription = self._transcription(settings.transcription) if settings.transcription.enabled else None
         voice_qa = self._voice_qa(settings.voice_qa) if settings.voice_qa.enabled else None
         livestream = self._livestream(settings.livestream) if settings.livestream.enabled else None
+        meetings = self._meetings(settings.meetings) if settings.meetings.enabled else None
         self.frontend = frontend(
             settings.environment,
             context.region,
@@ -60,6 +63,7 @@ class Platform(pulumi.ComponentResource):
                 "transcription": transcription,
                 "voice_qa": voice_qa,
                 "livestream": livestream,
+                "meetings": meetings,
             },
         )
         self.register_outputs({**published, "frontend": self.frontend})
@@ -82,3 +86,7 @@ class Platform(pulumi.ComponentResource):
     def _livestream(self, settings: LivestreamSettings) -> dict[str, pulumi.Input[object]]:
         scope = self._foundation.scope(Subsystem.LIVESTREAM, settings.log_level)
         return Livestream("livestream", LivestreamArgs(scope, settings), self._child()).frontend
+
+    def _meetings(self, settings: MeetingsSettings) -> dict[str, pulumi.Input[object]]:
+        scope = self._foundation.scope(Subsystem.MEETINGS, settings.log_level)
+        return Meetings("meetings", MeetingsArgs(scope, settings), self._child()).frontend

@@ -3,6 +3,7 @@
 from components.blocks.measures import Usage
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
+from components.meetings import monthly_usage as meetings_usage
 from components.settings import StackSettings
 from components.transcription import NOT_BACKED_UP
 from components.transcription import monthly_usage as transcription_usage
@@ -20,6 +21,8 @@ def monthly_usage(settings: StackSettings) -> Usage:
         usage |= voice_qa_usage(settings.voice_qa)
     if settings.livestream.enabled:
         usage |= livestream_usage(settings.livestream)
+    if settings.meetings.enabled:
+        usage |= meetings_usage(settings.meetings)
     backup = settings.foundation.backup
     if backup.enabled:
         # Every recovery point is a whole copy of its table, and tables are what publishes writes.

@@ -15,6 +15,8 @@ from components.blocks.names import Kind
 from components.blocks.queue import Queue
 from components.blocks.scope import Block, Scope
 
+EVERYTHING = "EntireBucket"
+"""The name under which CloudWatch has the requests to all of a bucket's objects."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
 
 
@@ -62,6 +64,8 @@ class BucketArgs:
     versioned: bool = False
     accelerated: bool = False
     """Whether it can be reached through the nearest edge location too, for money."""
+    requests_measured: bool = False
+    """Whether CloudWatch has its requests and their latency: sixteen metrics, each paid for."""
     cors: Cors | None = None
     notify: Sequence[NotifyQueue] = ()
     event_bridge: bool = False
@@ -100,6 +104,8 @@ class Bucket(Block):
             s3.BucketAccelerateConfiguration(
                 self.part("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.inside()
             )
+        if args.requests_measured:
+            s3.BucketMetric(self.part("requests"), bucket=bucket.bucket, name=EVERYTHING, opts=self.inside())
         if args.cors is not None:
             s3.BucketCorsConfiguration(
                 self.part("cors"),

@@ -24,6 +24,7 @@ class Subsystem(StrEnum):
     FOUNDATION = "foundation"
     INGESTION = "ingestion"
     LIVESTREAM = "livestream"
+    MEETINGS = "meetings"
     TRANSCRIPTION = "transcription"
     VOICE_QA = "voice-qa"
 

@@ -141,6 +141,11 @@ class Function(Block):
         )
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
+    @property
+    def role_arn(self) -> str:
+        """Of the role that it runs with, for those who let it in by name."""
+        return self._role.arn
+
     def grant_invoke(self) -> Grant:
         """Permission to call the alias, never the bare function."""
         return grant("lambda", ["InvokeFunction"], self.live_arn)

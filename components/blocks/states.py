@@ -47,7 +47,7 @@ class Catch:
 
     to: str
     errors: Sequence[str] = ("States.ALL",)
-    assign: Mapping[str, str] = field(default_factory=dict)
+    assign: Mapping[str, Any] = field(default_factory=dict)
 
     def definition(self) -> dict[str, Any]:
         return {

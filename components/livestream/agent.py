@@ -14,8 +14,8 @@ from components.blocks.bucket import Bucket
 from components.blocks.dashboard import Chart
 from components.blocks.event_rule import EventRule, EventRuleArgs, sender
 from components.blocks.function import Function, FunctionArgs, QueueSource
-from components.blocks.grant import Grant, grant
 from components.blocks.logged import LoggedArgs, logged
+from components.blocks.model_grants import model_grants
 from components.blocks.queue import Queue, QueueArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
@@ -28,8 +28,6 @@ from handlers.livestream.transcript_environment import TranscriptEnvironment
 
 RULE = "transcript-created"
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-PROFILES = ("us", "eu", "apac", "global")
-"""What the ids of inference profiles begin with."""
 
 
 @dataclass(frozen=True)
@@ -150,30 +148,12 @@ class Agent(pulumi.ComponentResource):
                     args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.memory.grant("CreateEvent", "ListEvents"),
-                    *model_grants(args.scope, agent),
+                    *model_grants(args.scope, [agent.model_id], agent.model_regions, agent.guardrail_id),
                 ],
                 queues=[QueueSource(self.windows, batch_size=1, window_seconds=0, max_concurrency=agent.at_once)],
             ),
             self._child,
         )
-
-
-def model_grants(scope: Scope, agent: AgentSettings) -> list[Grant]:
-    """A profile needs itself and the model in each of its regions; a model alone, itself."""
-    context = scope.context
-    prefix, _, model = agent.model_id.partition(".")
-    if prefix not in PROFILES:
-        arns = [f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{agent.model_id}"]
-    else:
-        regions = [*agent.model_regions, *([""] if prefix == "global" else [])]
-        arns = [
-            context.arn("bedrock", f"inference-profile/{agent.model_id}"),
-            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in regions),
-        ]
-    grants = [grant("bedrock", ["InvokeModel"], arns)]
-    if agent.guardrail_id is not None:
-        grants.append(grant("bedrock", ["ApplyGuardrail"], context.arn("bedrock", f"guardrail/{agent.guardrail_id}")))
-    return grants
 
 
 def _sizes(agent: AgentSettings) -> dict[str, object]:

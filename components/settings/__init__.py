@@ -5,6 +5,7 @@ from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import LivestreamSettings
 from components.settings.loader import load
+from components.settings.meetings import MeetingsSettings
 from components.settings.problems import Problem, SettingsError
 from components.settings.stack import PolicyException, StackSettings
 from components.settings.transcription import TranscriptionSettings
@@ -18,6 +19,7 @@ __all__ = [
     "IngestionSettings",
     "LivestreamSettings",
     "LogLevel",
+    "MeetingsSettings",
     "PolicyException",
     "Problem",
     "SettingsError",

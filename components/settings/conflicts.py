@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from components.settings.base import Environment, LogLevel
+from components.settings.base import Environment, LogLevel, SubsystemSettings
 from components.settings.foundation import Auth
 from components.settings.livestream import Authorizer
 from components.settings.problems import Problem, secret_command
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 ANSWER_MARGIN_SECONDS = 30
+SUMMARY_MARGIN_SECONDS = 60
+ALARM_READS = "an alarm reads lines of level INFO"
+METRICS_ARE_MADE = "metrics are made of lines of level INFO"
 
 
 def conflicts(stack: "StackSettings") -> Iterator[Problem]:
@@ -26,6 +29,8 @@ def conflicts(stack: "StackSettings") -> Iterator[Problem]:
         yield from _voice_qa(stack)
     if stack.livestream.enabled:
         yield from _livestream(stack)
+    if stack.meetings.enabled:
+        yield from _meetings(stack)
 
 
 def _foundation(stack: "StackSettings") -> Iterator[Problem]:
@@ -65,12 +70,7 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
             str(intake.batch_window_seconds),
             "at least 1 with a batchSize above 10 (a rule of Lambda's)",
         )
-    if stack.ingestion.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
-        yield Problem(
-            "ingestion.logLevel",
-            stack.ingestion.log_level.value,
-            "DEBUG or INFO: an alarm reads lines of level INFO",
-        )
+    yield from _quiet("ingestion", stack.ingestion, ALARM_READS)
 
 
 def _transcription(stack: "StackSettings") -> Iterator[Problem]:
@@ -120,8 +120,7 @@ def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
             f"at most queryWorker.timeoutSeconds ({settings.query_worker.timeout_seconds}) less "
             f"{ANSWER_MARGIN_SECONDS}: the answer has to be kept and told",
         )
-    if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
-        yield Problem("voiceQa.logLevel", settings.log_level.value, "DEBUG or INFO: an alarm reads lines of level INFO")
+    yield from _quiet("voiceQa", settings, ALARM_READS)
 
 
 def _livestream(stack: "StackSettings") -> Iterator[Problem]:
@@ -139,7 +138,41 @@ def _livestream(stack: "StackSettings") -> Iterator[Problem]:
         )
     if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
         yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
-    if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+    yield from _quiet("livestream", settings, METRICS_ARE_MADE)
+
+
+def _meetings(stack: "StackSettings") -> Iterator[Problem]:
+    settings, identity = stack.meetings, stack.foundation.identity
+    for key, given in (("issuer", identity.issuer), ("audience", identity.audience)):
+        if given is None and identity.auth is Auth.NONE:  # with `oidc`, identity itself asks for them
+            yield Problem(
+                f"foundation.identity.{key}", None, "must be given for meetings: they are whose the token says"
+            )
+    if settings.exchange.cors_origin == "*" and stack.environment is Environment.PROD:
+        yield Problem("meetings.exchange.corsOrigin", '"*"', "the page that may use the exchange, by name, in prod")
+    if settings.media.image_digest is None and not stack.environment.relaxed:
         yield Problem(
-            "livestream.logLevel", settings.log_level.value, "DEBUG or INFO: metrics are made of lines of level INFO"
+            "meetings.media.imageDigest",
+            None,
+            f"must be given in {stack.environment}: the image that was reviewed, as the deploy workflow prints it",
         )
+    if settings.kept.work_days <= settings.kept.raw_days:
+        yield Problem(
+            "meetings.kept.workDays",
+            str(settings.kept.work_days),
+            f"more than rawDays ({settings.kept.raw_days}): a job that goes on reads its notes while there are chunks",
+        )
+    answers = 2 * settings.models.answer_seconds + SUMMARY_MARGIN_SECONDS
+    if settings.bedrock_summarize.timeout_seconds < answers:
+        yield Problem(
+            "meetings.bedrockSummarize.timeoutSeconds",
+            str(settings.bedrock_summarize.timeout_seconds),
+            f"at least {answers}: an answer and its repair, models.answerSeconds each, and what is read and written",
+        )
+    yield from _quiet("meetings", settings, METRICS_ARE_MADE)
+
+
+def _quiet(section: str, settings: SubsystemSettings, why: str) -> Iterator[Problem]:
+    """Where lines of level INFO are read, they must be written."""
+    if settings.log_level not in {LogLevel.DEBUG, LogLevel.INFO}:
+        yield Problem(f"{section}.logLevel", settings.log_level.value, f"DEBUG or INFO: {why}")

@@ -9,6 +9,7 @@ from components.settings.base import Environment, Settings
 from components.settings.foundation import FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import LivestreamSettings
+from components.settings.meetings import MeetingsSettings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
 
@@ -40,3 +41,4 @@ class StackSettings(Settings):
     transcription: TranscriptionSettings = TranscriptionSettings()
     voice_qa: VoiceQaSettings = VoiceQaSettings()
     livestream: LivestreamSettings = LivestreamSettings()
+    meetings: MeetingsSettings = MeetingsSettings()

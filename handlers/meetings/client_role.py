@@ -5,16 +5,16 @@ The tag is what the role's policies compare keys with. The trust policy takes no
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as Unreachable
 
+from handlers.meetings.places import USER_TAG
+
 if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
-TAG: Final = "user"
-"""`${aws:PrincipalTag/user}` in policies."""
 PASSING = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
 _SERVER_ERROR = 500
 
@@ -52,7 +52,7 @@ class ClientRole:
                 RoleArn=self._arn,
                 RoleSessionName=name,
                 DurationSeconds=self._seconds,
-                Tags=[{"Key": TAG, "Value": user}],
+                Tags=[{"Key": USER_TAG, "Value": user}],
             )
         except ClientError as error:
             code, passes = error.response["Error"]["Code"], _passes(error)

@@ -20,6 +20,8 @@ WORK: Final = "work/"
 """What the media job needs to go on after an interruption, and says when it ends."""
 COMPLETE: Final = "complete.json"
 """The name of what says that a recording is whole; no chunk may have it."""
+USER_TAG: Final = "user"
+"""The tag of a session that has a user's name: what roles compare these keys with, as `${aws:PrincipalTag/user}`."""
 CHUNK_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT: Final = r"[0-9a-f]{32}"
 _RAW_KEY = re.compile(rf"{RAW}({users.PATTERN})/({ulid.PATTERN})/({CHUNK_NAME})", re.ASCII)

@@ -1,0 +1,105 @@
+"""Who looks after meetings: a sweep for those that stay where they are, and a daily look at how much each user has."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.bucket import Bucket
+from components.blocks.function import Asynchronous, Function, FunctionArgs
+from components.blocks.grant import grant
+from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.schedule import Schedule, ScheduleArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Table
+from components.blocks.workflow import Workflow
+from components.settings import MeetingsSettings
+from handlers.meetings.metrics import NAMESPACE
+from handlers.meetings.places import WORK
+from handlers.meetings.storage_environment import StorageEnvironment
+from handlers.meetings.sweep_environment import SweepEnvironment
+
+
+@dataclass(frozen=True)
+class CareArgs:
+    """What looking after meetings needs."""
+
+    scope: Scope
+    settings: MeetingsSettings
+    bucket: Bucket
+    table: Table
+    workflow: Workflow
+
+
+class Care(pulumi.ComponentResource):
+    """Two functions, each with its schedule."""
+
+    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:meetings:Care", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        scope, care = args.scope, args.settings.care
+        self._failed = DeadLetterQueue("care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child)
+        self.sweep = self._sweep()
+        self.storage = self._storage()
+        for what, expression, target in (
+            ("sweep", f"rate({care.sweep_minutes} minutes)", self.sweep),
+            ("storage", f"cron(0 {care.storage_hour_utc} * * ? *)", self.storage),
+        ):
+            Schedule(
+                f"{what}-schedule",
+                ScheduleArgs(scope, f"Meeting{what.capitalize()}", expression, target, {"kind": what}),
+                self._child,
+            )
+        self.register_outputs({})
+
+    def _sweep(self) -> Function:
+        args, settings = self._args, self._args.settings
+        return Function(
+            "sweep",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="MeetingSweep",
+                entry="handlers.meetings.sweep_handler.handler",
+                settings=settings.sweep,
+                environment=SweepEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "state_machine_arn": args.workflow.arn,
+                    "processing_minutes": settings.care.processing_minutes,
+                    "incomplete_days": settings.kept.raw_days,
+                },
+                grants=[
+                    args.table.grant("GetItem", "Query", "UpdateItem", "DeleteItem"),
+                    args.workflow.grant_describe(),
+                    args.workflow.grant_start(),
+                ],
+                asynchronous=Asynchronous(on_failure=self._failed),
+            ),
+            self._child,
+        )
+
+    def _storage(self) -> Function:
+        args = self._args
+        return Function(
+            "storage",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="MeetingStorage",
+                entry="handlers.meetings.storage_handler.handler",
+                settings=args.settings.storage,
+                environment=StorageEnvironment,
+                values={
+                    "bucket_name": args.bucket.name,
+                    "stack": args.scope.context.stack_label,
+                    "max_users": args.settings.care.storage_users,
+                },
+                grants=[
+                    args.bucket.grant_list(),
+                    args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
+                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                ],
+                asynchronous=Asynchronous(on_failure=self._failed),
+            ),
+            self._child,
+        )

@@ -1,0 +1,258 @@
+"""The meetings backend: recordings → one workflow for each → video, transcript, summary; read by who recorded them.
+
+Wires the parts: who is granted what, and what each function reads. What a meeting is, is in docs/decisions/0060.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
+from components.blocks.dashboard import Dashboard, DashboardArgs
+from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.function import Function, FunctionArgs, QueueSource
+from components.blocks.grant import Grant, grant
+from components.blocks.model_grants import model_grants
+from components.blocks.names import Kind
+from components.blocks.queue import Queue, QueueArgs
+from components.blocks.scope import Scope
+from components.blocks.table import Index, Table, TableArgs
+from components.blocks.workflow import Workflow, WorkflowArgs
+from components.meetings import processing
+from components.meetings.access import Access, AccessArgs
+from components.meetings.care import Care, CareArgs
+from components.meetings.media import Media, MediaArgs
+from components.meetings.watch import WatchArgs, charts, watch
+from components.settings import MeetingsSettings
+from handlers.meetings.metrics import NAMESPACE
+from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT
+from handlers.meetings.start_environment import StartEnvironment
+from handlers.meetings.steps_environment import StepsEnvironment
+from handlers.meetings.summary_environment import SummaryEnvironment
+
+RULE = "uploads"
+
+
+@dataclass(frozen=True)
+class MeetingsArgs:
+    """What the meetings backend needs."""
+
+    scope: Scope
+    settings: MeetingsSettings
+
+
+class Meetings(pulumi.ComponentResource):
+    """Recordings and what was said in them."""
+
+    def __init__(self, name: str, args: MeetingsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:meetings:Meetings", name, None, opts)
+        self._scope, self._settings = args.scope, args.settings
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._store()
+        self.access = Access(
+            "meetings-access", AccessArgs(args.scope, args.settings, self.bucket, self.table), self._child
+        )
+        self.media = Media("meetings-media-processing", MediaArgs(args.scope, args.settings, self.bucket), self._child)
+        self._process()
+        self._take_in()
+        self.care = Care(
+            "meetings-care", CareArgs(args.scope, args.settings, self.bucket, self.table, self.workflow), self._child
+        )
+        watched = WatchArgs(
+            args.scope, args.settings.alarms, self.table, self.bucket, self.uploads, self.workflow, self.functions
+        )
+        watch(watched, self._child)
+        Dashboard("overview", DashboardArgs(args.scope, charts(watched)), self._child)
+        self.frontend: dict[str, pulumi.Input[object]] = {
+            "exchange_url": self.access.api.url,
+            "bucket": self.bucket.name,
+            "table": self.table.name,
+            "index": INDEX,
+            "credential_seconds": args.settings.exchange.credential_seconds,
+            "raw_days": args.settings.kept.raw_days,
+        }
+        self.register_outputs({"exchangeUrl": self.access.api.url})
+
+    @property
+    def functions(self) -> dict[str, Function]:
+        """By what they do."""
+        return {
+            "exchange": self.access.function,
+            "start": self.start,
+            "steps": self.steps,
+            "summarize": self.summarize,
+        }
+
+    def _store(self) -> None:
+        scope, settings = self._scope, self._settings
+        kept = settings.kept
+        self.table = Table(
+            "meetings",
+            TableArgs(
+                scope=scope,
+                logical_name="Meetings",
+                hash_key=PARTITION,
+                range_key=SORT,
+                indexes=[Index(INDEX, PARTITION, INDEX_SORT)],
+                kms_key_arn=settings.table.kms_key,
+            ),
+            self._child,
+        )
+        self.bucket = Bucket(
+            "recordings",
+            BucketArgs(
+                scope=scope,
+                logical_name="Recordings",
+                cors=Cors([settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed=["ETag"]),
+                lifecycle=[
+                    Lifecycle("expire-raw", prefix=RAW, expire_days=kept.raw_days),
+                    Lifecycle("expire-audio", prefix=AUDIO, expire_days=kept.audio_days),
+                    Lifecycle("expire-work", prefix=WORK, expire_days=kept.work_days),
+                    Lifecycle("tier-video", prefix=VIDEO, intelligent_tiering_days=0),
+                ],
+                event_bridge=True,
+                requests_measured=settings.alarms.requests_measured,
+            ),
+            self._child,
+        )
+
+    def _process(self) -> None:
+        """The functions behind the workflow's steps, and the workflow."""
+        scope, settings = self._scope, self._settings
+        self.steps = Function(
+            "steps",
+            FunctionArgs(
+                scope=scope,
+                logical_name="MeetingSteps",
+                entry="handlers.meetings.workflow_steps.handler",
+                settings=settings.steps,
+                environment=StepsEnvironment,
+                values={
+                    "table_name": self.table.name,
+                    "bucket_name": self.bucket.name,
+                    "stack": scope.context.stack_label,
+                },
+                grants=[
+                    self.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    self.bucket.grant("GetObject", prefix=f"{WORK}*"),
+                    self.bucket.grant_list(),
+                    _metrics(),
+                ],
+            ),
+            self._child,
+        )
+        self.summarize = self._summarize()
+        self.workflow = Workflow(
+            "workflow",
+            WorkflowArgs(
+                scope=scope,
+                logical_name="MeetingWorkflow",
+                comment="One recording: put it together, transcribe it, summarise it, mark what became of it",
+                start=processing.start(),
+                states=processing.states(self.media, self.steps, self.summarize, self.bucket.name, settings),
+                grants=[
+                    self.steps.grant_invoke(),
+                    self.summarize.grant_invoke(),
+                    *self.media.grants_run(),
+                    *self._speech(),
+                ],
+                timeout_seconds=processing.longest_seconds(settings),
+            ),
+            self._child,
+        )
+
+    def _speech(self) -> list[Grant]:
+        """Transcribe reads and writes with the rights of who calls it."""
+        return [
+            grant("transcribe", ["StartTranscriptionJob"], "*"),
+            grant("transcribe", ["GetTranscriptionJob"], self._scope.context.arn("transcribe", "transcription-job/*")),
+            self.bucket.grant("GetObject", prefix=f"{AUDIO}*"),
+            self.bucket.grant("PutObject", prefix=f"{WORK}*"),
+        ]
+
+    def _summarize(self) -> Function:
+        scope, models = self._scope, self._settings.models
+        return Function(
+            "bedrock-summarize",
+            FunctionArgs(
+                scope=scope,
+                logical_name="BedrockSummarize",
+                entry="handlers.meetings.bedrock_summarize.handler",
+                settings=self._settings.bedrock_summarize,
+                environment=SummaryEnvironment,
+                values={
+                    "bucket_name": self.bucket.name,
+                    "stack": scope.context.stack_label,
+                    "summary_model_id": models.summary,
+                    "action_model_id": models.action_items,
+                    "guardrail_id": models.guardrail_id,
+                    "guardrail_version": models.guardrail_version,
+                    "max_output_tokens": models.max_output_tokens,
+                    "answer_seconds": models.answer_seconds,
+                    "part_characters": models.part_characters,
+                    "overlap_characters": models.overlap_characters,
+                    "at_once": models.at_once,
+                },
+                grants=[
+                    self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}*"),
+                    self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
+                    self.bucket.grant("GetObject", "PutObject", prefix=f"{SUMMARIES}*"),
+                    self.bucket.grant_list(),
+                    _metrics(),
+                    *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
+                ],
+            ),
+            self._child,
+        )
+
+    def _take_in(self) -> None:
+        scope, settings = self._scope, self._settings
+        self.uploads = Queue(
+            "uploads",
+            QueueArgs(
+                scope=scope,
+                logical_name="Uploads",
+                consumer_timeout_seconds=settings.start.timeout_seconds,
+                senders=[sender(scope, RULE)],
+            ),
+            self._child,
+        )
+        self.start = Function(
+            "start",
+            FunctionArgs(
+                scope=scope,
+                logical_name="MeetingStart",
+                entry="handlers.meetings.start_handler.handler",
+                settings=settings.start,
+                environment=StartEnvironment,
+                values={
+                    "table_name": self.table.name,
+                    "bucket_name": self.bucket.name,
+                    "state_machine_arn": workflow_arn(scope),
+                },
+                grants=[
+                    self.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    self.bucket.grant("GetObject", prefix=f"{RAW}*"),
+                    self.bucket.grant_list(),
+                    self.workflow.grant_start(),
+                ],
+                queues=[QueueSource(self.uploads, batch_size=10, window_seconds=1, max_concurrency=5)],
+            ),
+            self._child,
+        )
+        pattern = {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [self.bucket.name]}, "object": {"key": [{"prefix": RAW}]}},
+        }
+        EventRule(RULE, EventRuleArgs(scope, "Uploads", pattern, target=self.uploads), self._child)
+
+
+def workflow_arn(scope: Scope) -> str:
+    """The workflow's, before there is one."""
+    return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
+
+
+def _metrics() -> Grant:
+    return grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}})

@@ -1,0 +1,108 @@
+"""How much the meetings backend is used in a month, from its load settings: what the cost model prices.
+
+Keys are the Pulumi names of the blocks, measures those that the cost model's rules read. Figures that no document gives
+are constants here, each marked as assumed.
+"""
+
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
+from components.settings import MeetingsSettings
+from components.settings.meetings import Engine
+
+EXCHANGES = 2
+"""Assumed: a recording of an hour outlives its credentials once."""
+CHUNKS_PER_HOUR = 60
+"""Assumed: a chunk a minute."""
+EXCHANGE_MILLISECONDS = 250
+START_MILLISECONDS = 60
+STEP_MILLISECONDS = 200
+SWEEP_MILLISECONDS = 500
+STORAGE_MILLISECONDS = 10_000
+SUMMARY_MILLISECONDS = 60_000
+"""Assumed, all: what each takes."""
+COPY_HOURS = 0.03
+"""Of the job for an hour of recording that is put together as it is: measured, docs/benchmarks.md."""
+ENCODE_HOURS = 1.0
+"""Assumed: an hour of recording that is encoded by one processor."""
+STARTING_HOURS = 0.02
+"""Assumed: pulling the image."""
+INTERRUPTED_SHARE = 0.05
+"""Assumed: of jobs that end on demand."""
+INPUT_TOKENS_PER_HOUR = 7_500
+OUTPUT_TOKENS = 750
+"""Assumed, of each of two questions: an hour of speech is about 9,000 words of which each is asked about twice."""
+TRANSITIONS = 14
+POLLS_PER_HOUR = 20
+"""Assumed: Transcribe takes ten minutes for an hour, asked each half minute; three transitions a poll."""
+AUDIO_GB_PER_HOUR = 0.06
+"""Assumed: 16-kHz mono FLAC."""
+METRICS = 4
+"""Of the stack as a whole; each measured user adds one."""
+KEPT_MONTHS = 12
+"""Assumed: months of videos when the cost is looked at; it keeps growing."""
+ITEM_KILOBYTES = 2
+WRITES = 8
+READS = 20
+"""Assumed, all three: a meeting's item, and how often it is written and read."""
+
+
+def monthly_usage(settings: MeetingsSettings) -> Usage:
+    """Pulumi name of a block → measure → amount a month."""
+    load, kept = settings.load, settings.kept
+    meetings = load.meetings_per_month
+    hours = meetings * load.hours_each
+    uploads = hours * CHUNKS_PER_HOUR + meetings
+    video_gb = hours * load.gigabytes_per_hour
+    job_hours = hours * (COPY_HOURS + load.encoded_share * ENCODE_HOURS) + meetings * STARTING_HOURS
+    spot = settings.processing.engine is Engine.BATCH_SPOT
+    # Twice the processors take half the time of what is encoded.
+    on_demand = job_hours * INTERRUPTED_SHARE if spot else job_hours / 2
+    polls = hours * POLLS_PER_HOUR
+    sweeps = DAYS * 24 * 60 / settings.care.sweep_minutes
+    firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
+    exchanges = float(meetings * EXCHANGES)
+    return {
+        "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB, **firewall},
+        "meetings-auth-exchange": of_function(exchanges, EXCHANGE_MILLISECONDS),
+        "meetings-uploads": {"messages": uploads, "batches": uploads / 2},
+        "meetings-start": of_function(uploads / 2, START_MILLISECONDS),
+        "meetings-steps": of_function(
+            2 * meetings, STEP_MILLISECONDS, metricRequests=2 * meetings, customMetrics=METRICS
+        ),
+        "meetings-bedrock-summarize": of_function(meetings, SUMMARY_MILLISECONDS, **_tokens(settings, hours, meetings)),
+        "meetings-sweep": of_function(sweeps, SWEEP_MILLISECONDS),
+        "meetings-storage": of_function(DAYS, STORAGE_MILLISECONDS),
+        "meetings-workflow": {"transitions": meetings * TRANSITIONS + polls * 3, "transcribeMinutes": hours * 60},
+        "meetings-media": {
+            "spotHours": job_hours if spot else 0,
+            "onDemandHours": on_demand,
+            "logGb": meetings * LOG_BYTES_PER_CALL * 10 / GB,
+        },
+        "meetings-media-images": {"imageGb": 2},
+        "meetings-recordings": {
+            "storageGb": video_gb * (1 + kept.raw_days / DAYS) + hours * AUDIO_GB_PER_HOUR * kept.audio_days / DAYS,
+            "infrequentGb": video_gb * (KEPT_MONTHS - 1),
+            "monitoredObjects": meetings * KEPT_MONTHS,
+            "tieredObjects": meetings,
+            "puts": uploads + meetings * 20,
+            "gets": 2 * uploads,
+            "downloadedGb": 0,
+        },
+        "meetings-meetings": {
+            "writes": meetings * WRITES,
+            "indexWrites": meetings * WRITES,
+            "reads": meetings * READS,
+            "storageGb": meetings * KEPT_MONTHS * ITEM_KILOBYTES / 1024**2,
+        },
+    }
+
+
+def _tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
+    """Two questions about the same transcript, each of its own model."""
+    found: dict[str, float] = {}
+    for model in (settings.models.summary, settings.models.action_items):
+        family = "haiku" if "haiku" in model else "sonnet"
+        kind = "Global" if model.startswith("global.") else ""
+        for what, amount in (("Input", hours * INPUT_TOKENS_PER_HOUR), ("Output", meetings * OUTPUT_TOKENS)):
+            measure = f"{family}{kind}{what}Tokens"
+            found[measure] = found.get(measure, 0) + amount
+    return found

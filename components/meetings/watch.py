@@ -1,0 +1,159 @@
+"""What rings when meetings fail, wait or take long, beside what every block watches of itself; and what is charted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.bucket import EVERYTHING, Bucket
+from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
+from components.blocks.dashboard import Chart
+from components.blocks.function import Function
+from components.blocks.logged import LoggedArgs, logged
+from components.blocks.queue import Queue
+from components.blocks.scope import Scope
+from components.blocks.table import Table
+from components.blocks.workflow import Workflow
+from components.settings.meetings import MeetingAlarmSettings
+from handlers.meetings.metrics import (
+    FFMPEG_RATIO,
+    INPUT_TOKENS,
+    NAMESPACE,
+    OUTPUT_TOKENS,
+    PROCESSING_DURATION,
+    STACK,
+    STORAGE_GROWTH,
+)
+
+RUNBOOK = "meetings-late"
+SPOT = "spot-interruptions"
+MODELS = "models-refuse"
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class WatchArgs:
+    """What is watched."""
+
+    scope: Scope
+    settings: MeetingAlarmSettings
+    table: Table
+    bucket: Bucket
+    uploads: Queue
+    workflow: Workflow
+    functions: Mapping[str, Function]
+
+
+def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
+    """Registers the meetings' own alarms."""
+    settings = args.settings
+    steps, summarize = args.functions["steps"], args.functions["summarize"]
+
+    def ring(
+        what: str,
+        metric: Metric,
+        above: float,
+        says: str,
+        runbook: str = RUNBOOK,
+        severity: Severity = Severity.WARNING,
+    ) -> None:
+        alarm(what, AlarmArgs(args.scope, metric, severity, above, says, runbook), opts)
+
+    def lines(what: str, function: Function, pattern: str, value: str = "1", period_seconds: int = 300) -> Metric:
+        return logged(
+            what,
+            LoggedArgs(args.scope, function.log_group, pattern, value, period_seconds=period_seconds),
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
+        )
+
+    failed = lines("meetings-failed", steps, '{ $.message = "meeting_failed" }')
+    ring(
+        "meetings-failed",
+        failed,
+        settings.failed_meetings_above,
+        "Meetings could not be processed.",
+        severity=Severity.CRITICAL,
+    )
+    media = lines("media-failed", steps, '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }')
+    ring("media-failed", media, 0, "The job could not put a recording together.", severity=Severity.CRITICAL)
+    ring(
+        "processing-late",
+        _measure(args, PROCESSING_DURATION, "p95"),
+        settings.processing_minutes * 60,
+        "Meetings take longer than they should from recording to summary.",
+    )
+    interrupted = lines(
+        "spot-interruptions", steps, '{ $.message = "media_read" }', "$.interruptions", period_seconds=HOUR
+    )
+    ring(
+        "spot-interruptions",
+        interrupted,
+        settings.interruptions_above,
+        "Spare machines are taken back often.",
+        runbook=SPOT,
+    )
+    ring(
+        "uploads-waiting",
+        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
+        settings.queue_minutes * 60,
+        "News of uploads waits.",
+    )
+    busy = lines("model-throttles", summarize, '{ $.message = "model_failed" && $.cause = "throttled" }')
+    ring("model-throttles", busy, settings.throttles_above, "A model puts answers off.", runbook=MODELS)
+    errors = lines("model-errors", summarize, '{ $.message = "model_failed" && $.cause != "throttled" }')
+    ring("model-errors", errors, 0, "A model does not answer.", runbook=MODELS)
+
+
+def charts(args: WatchArgs) -> list[list[Chart]]:
+    """The four metrics, what storage and table take, and the functions."""
+    named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": EVERYTHING}
+    return [
+        [
+            Chart(
+                "from recording to summary, in seconds",
+                [_measure(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
+            ),
+            Chart("tokens of a summary", [_measure(args, name, "Average") for name in (INPUT_TOKENS, OUTPUT_TOKENS)]),
+        ],
+        [
+            Chart("growth of storage, in bytes", [_measure(args, STORAGE_GROWTH, "Sum")]),
+            Chart(
+                "ffmpeg's seconds for a second of recording", [_measure(args, FFMPEG_RATIO, s) for s in ("p50", "p95")]
+            ),
+        ],
+        [
+            Chart(
+                "S3's first byte, in milliseconds",
+                [Metric("AWS/S3", "FirstByteLatency", named, s) for s in ("p50", "p95")],
+            ),
+            table_chart(args.table),
+            Chart(
+                "the table's latency, in milliseconds",
+                [
+                    Metric(
+                        "AWS/DynamoDB",
+                        "SuccessfulRequestLatency",
+                        {"TableName": args.table.name, "Operation": operation},
+                        "Average",
+                    )
+                    for operation in ("GetItem", "Query", "UpdateItem")
+                ],
+            ),
+        ],
+        [
+            Chart(
+                "executions",
+                [
+                    Metric("AWS/States", name, {"StateMachineArn": args.workflow.arn})
+                    for name in ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut")
+                ],
+            ),
+            queue_chart(args.uploads),
+        ],
+        *([function_chart(one), duration_chart(one)] for one in args.functions.values()),
+    ]
+
+
+def _measure(args: WatchArgs, name: str, statistic: str) -> Metric:
+    return Metric(NAMESPACE, name, {STACK: args.scope.context.stack_label}, statistic)

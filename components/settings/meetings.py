@@ -1,0 +1,232 @@
+"""Settings of the meetings backend: the load, the exchange, the job, transcription, models, what is kept."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.networks import Origin
+from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
+from handlers.meetings.media_environment import AudioPartSeconds, MaxHours, PieceSeconds
+from handlers.meetings.summary_environment import (
+    SONNET,
+    AnswerSeconds,
+    AtOnce,
+    GuardrailId,
+    GuardrailVersion,
+    ModelId,
+    OutputTokens,
+    OverlapCharacters,
+    PartCharacters,
+)
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+Zone = Annotated[str, StringConstraints(pattern=r"^[a-f]$")]
+
+
+class MeetingLoad(Settings):
+    """The load that cost follows from."""
+
+    meetings_per_month: Annotated[int, Field(ge=1)] = 60
+    hours_each: Annotated[float, Field(gt=0)] = 1
+    gigabytes_per_hour: Annotated[float, Field(gt=0)] = 0.9
+    """Of a recording: screen and camera."""
+    encoded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Of recordings that have to be encoded anew; the others are put together as they are."""
+
+
+class ExchangeSettings(Settings):
+    """The exchange of tokens for credentials."""
+
+    stage: Stage = "api"
+    cors_origin: Origin = "*"
+    """The page that may use the exchange and the bucket; prod must name it."""
+    requests_per_second: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """What the stage takes, all callers together."""
+    burst: Annotated[int, Field(ge=1, le=1_000)] = 20
+    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
+    """Requests of one address in five minutes, held by a web firewall ($8 a month); none has no firewall."""
+    credential_seconds: CredentialSeconds = 3600
+    """How long credentials hold; STS gives no more than an hour to a role that another role takes on."""
+    renew_before_seconds: RenewBeforeSeconds = 900
+
+
+class Engine(StrEnum):
+    """What machines recordings are put together on."""
+
+    BATCH_SPOT = "batch-spot"
+    """Spare ones of Fargate, and others on demand where AWS has none or takes them back."""
+    FARGATE = "fargate"
+    """On demand alone, twice as large: how it was before, to go back to."""
+
+
+class Size(Settings):
+    """A machine of Fargate's."""
+
+    vcpus: Annotated[float, Field(ge=0.25, le=16)]
+    memory_mb: Annotated[int, Field(ge=512, le=122_880)]
+
+
+class ProcessingSettings(Settings):
+    """The job that puts a recording together."""
+
+    engine: Engine = Engine.BATCH_SPOT
+    spot: Size = Size(vcpus=1, memory_mb=2048)
+    """With `batch-spot`, on demand too."""
+    fargate: Size = Size(vcpus=2, memory_mb=4096)
+    attempts: Annotated[int, Field(ge=2, le=10)] = 3
+    """How often an interrupted job is begun on spare machines; it goes on where it was."""
+    timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
+    """Of one attempt."""
+    capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    """How long a spare machine is waited for before one on demand is taken."""
+    disk_gigabytes: Annotated[int, Field(ge=21, le=200)] = 40
+    """Of the job: about twice the largest recording, and the image."""
+    max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
+    """Of all jobs of a queue at once."""
+    piece_seconds: PieceSeconds = 300
+    """What is encoded and kept at once: an interruption costs so much at most."""
+    max_hours: MaxHours = 12
+    """The longest recording."""
+
+
+class MediaSettings(Settings):
+    """The image of the job."""
+
+    image_digest: Digest | None = None
+    """Which image runs; required in staging and prod. None runs what is tagged `latest`."""
+
+
+class MeetingNetworkSettings(Settings):
+    """The network of the jobs: public subnets, nothing inwards, no gateway that is paid for."""
+
+    cidr: Annotated[str, StringConstraints(pattern=r"^[0-9.]+/16$")] = "10.65.0.0/16"
+    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
+
+    def subnet_cidr(self, index: int) -> str:
+        """The addresses of one subnet."""
+        first, second, *_ = self.cidr.split(".")
+        return f"{first}.{second}.{index}.0/24"
+
+
+class SpeechSettings(Settings):
+    """Amazon Transcribe."""
+
+    max_speakers: Annotated[int, Field(ge=2, le=30)] = 10
+    """How many are told apart."""
+    part_seconds: AudioPartSeconds = 13_800
+    """Longer recordings are transcribed in parts: Transcribe takes four hours."""
+    poll_seconds: Annotated[int, Field(ge=5, le=600)] = 30
+    max_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
+    """How long one part is waited for."""
+    at_once: Annotated[int, Field(ge=1, le=40)] = 5
+    """Parts of one recording."""
+
+
+class ModelSettings(Settings):
+    """Who summarises."""
+
+    summary: ModelId = SONNET
+    action_items: ModelId = SONNET
+    """The cheaper one only after `python -m handlers.meetings.compare_models` has passed it."""
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
+    """Where an inference profile may send a request: each is granted by name."""
+    guardrail_id: GuardrailId | None = None
+    guardrail_version: GuardrailVersion | None = None
+    max_output_tokens: OutputTokens = 4_000
+    answer_seconds: AnswerSeconds = 150
+    part_characters: PartCharacters = 100_000
+    overlap_characters: OverlapCharacters = 2_000
+    at_once: AtOnce = 3
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if (self.guardrail_id is None) != (self.guardrail_version is None):
+            raise ValueError("guardrailId and guardrailVersion go together")
+        if self.overlap_characters * 2 > self.part_characters:
+            raise ValueError("overlapCharacters is at most half of partCharacters")
+        return self
+
+
+class MeetingTableSettings(Settings):
+    """The table of meetings."""
+
+    kms_key: KeyArn | None = None
+    """A customer key, to go back to; none uses the key that DynamoDB owns, which costs nothing."""
+
+
+class RecordingSettings(Settings):
+    """How long things are kept."""
+
+    raw_days: Days = 7
+    """What clients upload."""
+    audio_days: Days = 30
+    """The sound; it can be made again from the video."""
+    work_days: Days = 8
+    """The job's own notes, longer than what they are about."""
+
+
+class CareSettings(Settings):
+    """Meetings that stay where they are."""
+
+    sweep_minutes: Annotated[int, Field(ge=2, le=60)] = 15
+    processing_minutes: Annotated[int, Field(ge=30, le=10_080)] = 60
+    """After so long a meeting's execution is asked what became of it."""
+    storage_hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
+    """When it is measured how much each user has, each day."""
+    storage_users: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """How many users have a metric of their own, the largest ones: each is paid for."""
+
+
+class MeetingAlarmSettings(Settings):
+    """When somebody is told."""
+
+    client_errors_above: Annotated[int, Field(ge=0)] = 50
+    server_errors_above: Annotated[int, Field(ge=0)] = 0
+    latency_ms: Annotated[int, Field(ge=1)] = 3_000
+    """Of 95 in 100 answers of the exchange."""
+    failed_meetings_above: Annotated[int, Field(ge=0)] = 0
+    """In five minutes."""
+    processing_minutes: Annotated[int, Field(ge=1)] = 180
+    """From the whole recording to its summary, 95 in 100 meetings."""
+    interruptions_above: Annotated[int, Field(ge=0)] = 5
+    """Jobs that lost a spare machine, in an hour."""
+    queue_minutes: Annotated[int, Field(ge=1)] = 30
+    """How long news of an upload may wait."""
+    requests_measured: bool = False
+    """Whether the dashboard has the bucket's latency: sixteen metrics, about $5 a month."""
+    throttles_above: Annotated[int, Field(ge=0)] = 20
+    """Answers that a model put off, in five minutes."""
+
+
+class MeetingsSettings(SubsystemSettings):
+    """Recordings of meetings, and what was said and agreed in them."""
+
+    load: MeetingLoad = MeetingLoad()
+    exchange: ExchangeSettings = ExchangeSettings()
+    processing: ProcessingSettings = ProcessingSettings()
+    media: MediaSettings = MediaSettings()
+    network: MeetingNetworkSettings = MeetingNetworkSettings()
+    speech: SpeechSettings = SpeechSettings()
+    models: ModelSettings = ModelSettings()
+    table: MeetingTableSettings = MeetingTableSettings()
+    kept: RecordingSettings = RecordingSettings()
+    care: CareSettings = CareSettings()
+    alarms: MeetingAlarmSettings = MeetingAlarmSettings()
+    auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
+    """The function that gives credentials for tokens."""
+    start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
+    """The function that hears of uploads."""
+    steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 60})
+    """The function behind the workflow's own steps."""
+    bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
+    """The function that summarises."""
+    sweep: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
+    """The function that looks after meetings which stay where they are."""
+    storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
+    """The function that measures how much each user has, once a day."""
