@@ -76,7 +76,7 @@ class LivestreamOutput(Output):
 class MeetingsOutput(Output):
     """Where recordings go, and what became of them is read: docs/meetings-client.md has a client."""
 
-    exchange_url: str
+    api_url: str
     """What `/exchange` is appended to: a token of the identity provider for credentials to the caller's own meetings."""
     bucket: str
     """Uploads go below `raw/<user>/<meeting>/`; the exchange says who the user is."""

@@ -65,14 +65,14 @@ class Meetings(pulumi.ComponentResource):
         watch(watched, self._child)
         Dashboard("overview", DashboardArgs(args.scope, charts(watched)), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
-            "exchange_url": self.access.api.url,
+            "api_url": self.access.api.url,
             "bucket": self.bucket.name,
             "table": self.table.name,
             "index": INDEX,
             "credential_seconds": args.settings.exchange.credential_seconds,
             "raw_days": args.settings.kept.raw_days,
         }
-        self.register_outputs({"exchangeUrl": self.access.api.url})
+        self.register_outputs({"apiUrl": self.access.api.url})
 
     @property
     def functions(self) -> dict[str, Function]:
