@@ -6,6 +6,7 @@ from ministack import app
 
 from local.iam.decisions import Recorder
 from local.patches import (
+    batch_states,
     decisions,
     errors,
     glue_runs,
@@ -44,6 +45,7 @@ def install(folder: Path) -> None:
     Queues(roles).install()
     errors.install()
     glue_runs.install(folder)
+    batch_states.install(folder, roles)
     integrations.install()
     workflow_roles.install(roles)
     websockets.install()

@@ -12,12 +12,12 @@ from typing import Any
 
 from botocore.config import Config
 from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
-from ministack.services import eventbridge, iam
+from ministack.services import eventbridge
 
-from local.iam.evaluator import Request, judge, listed
 from local.patches import reached
 from local.patches.service_roles import ServiceRoles
 from local.patches.sessions import opened
+from local.patches.trust import trusts
 from local.services import mediaconvert
 
 ENDPOINT = "AWS_ENDPOINT_URL_MEDIACONVERT"
@@ -46,18 +46,8 @@ class Account:
 
     def assumable(self, role_arn: str) -> bool:
         """Whether there is such a role, and it trusts MediaConvert."""
-        known = reached(iam, "_roles").get_scoped(self.account, None, role_arn.rpartition("/")[2])
-        if known is None or known["Arn"] != role_arn:
-            return False
-        text = known.get("AssumeRolePolicyDocument") or {}
-        document = json.loads(text) if isinstance(text, str) else text
-        trusting = [
-            {**{key: value for key, value in one.items() if key != "Principal"}, "Resource": "*"}
-            for one in listed(document.get("Statement", []))
-            if mediaconvert.SERVICE in listed((one.get("Principal") or {}).get("Service", []))
-        ]
         keys = {"aws:SourceAccount": self.account, "aws:SourceArn": f"{self._arn}:queues/Default"}
-        return judge([{"Statement": trusting}], Request("sts:AssumeRole", "*", keys)).allowed
+        return trusts(role_arn, mediaconvert.SERVICE, keys)
 
     def s3(self, role_arn: str, job_id: str) -> Any:
         """A client in the name of a role."""
