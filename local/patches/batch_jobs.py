@@ -6,7 +6,6 @@ and the bus hears of each change. https://docs.aws.amazon.com/batch/latest/userg
 
 import contextvars
 import copy
-import json
 import logging
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import batch, eventbridge
+from ministack.services import batch
 
 from local.patches import batch_control, batch_faults, reached
 from local.patches.batch_attempts import Attempt, Ran
@@ -26,6 +25,7 @@ from local.patches.batch_control import Refused
 from local.patches.batch_logs import Lines, NoGroup, group_of, stream_of
 from local.patches.batch_rules import Ending, refused_job, tried_again
 from local.patches.batch_tasks import NotStarted, prepare
+from local.patches.bus import emit
 from local.patches.service_roles import ServiceRoles
 from local.patches.sessions import opened
 
@@ -246,13 +246,7 @@ class Jobs:
         job.detail.update(status=status, **more)
         self._show(job)
         # The bus hears of it before anybody who waits does.
-        entry = {
-            "Source": "aws.batch",
-            "DetailType": "Batch Job State Change",
-            "Detail": json.dumps(job.detail),
-            "Resources": [job.detail["jobArn"]],
-        }
-        reached(eventbridge, "_put_events")({"Entries": [entry]}, allow_aws_source=True)
+        emit(get_region(), "aws.batch", "Batch Job State Change", job.detail, [job.detail["jobArn"]])
 
     @staticmethod
     def _show(job: Job) -> None:

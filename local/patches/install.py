@@ -17,6 +17,8 @@ from local.patches import (
     models,
     object_versions,
     rest_answers,
+    sdk_calls,
+    transcriptions,
     transport,
     versioned_ranges,
     websockets,
@@ -47,6 +49,7 @@ def install(folder: Path) -> None:
     glue_runs.install(folder)
     batch_states.install(folder, roles)
     integrations.install()
+    sdk_calls.install()
     workflow_roles.install(roles)
     websockets.install()
     rest_answers.install()
@@ -55,3 +58,4 @@ def install(folder: Path) -> None:
     memories.install()
     media_convert.install(roles)
     models.install(roles)
+    transcriptions.install(roles)

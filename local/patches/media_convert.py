@@ -5,16 +5,14 @@ are judged by their roles; it takes a role as far as the role trusts it, and wor
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.config import Config
-from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
-from ministack.services import eventbridge
+from ministack.core.responses import get_account_id, get_region, set_request_account_id
 
-from local.patches import reached
+from local.patches.bus import emit
 from local.patches.service_roles import ServiceRoles
 from local.patches.sessions import opened
 from local.patches.trust import trusts
@@ -63,10 +61,7 @@ class Account:
 
     def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
         """Puts an event on the default bus."""
-        set_request_account_id("")
-        set_request_region(self.region)
-        entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": [resource]}
-        reached(eventbridge, "_put_events")({"Entries": [entry]}, allow_aws_source=True)
+        emit(self.region, source, detail_type, detail, [resource])
 
     @property
     def _arn(self) -> str:

@@ -1,7 +1,6 @@
 """Jobs of AWS Batch in a workflow: real processes with their role's rights, retries as defined, interruptions as told."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from local.patches.batch_attempts import EXITED, RECLAIMED
 from local.patches.batch_containers import MORE
 from local.patches.batch_faults import Fault, tell
 from local.preview_provider import ACCOUNT, REGION
+from tests.end_to_end.machines import ended, grant, make_role, start, statement
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("batch")]
 
@@ -50,23 +50,21 @@ RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventsForBatchJo
 PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
 
-def allow(actions: str | list[str], resource: str | list[str]) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": actions, "Resource": resource}
-
-
 GRANTS: dict[str, list[dict[str, Any]]] = {
     "machine": [
-        allow("batch:SubmitJob", [f"{BATCH}:job-definition/program", f"{BATCH}:job-queue/*"]),
-        allow("batch:DescribeJobs", "*"),
-        allow("batch:TerminateJob", f"{BATCH}:job/*"),
-        allow(["events:PutRule", "events:PutTargets", "events:DescribeRule"], RULE),
+        statement("batch:SubmitJob", [f"{BATCH}:job-definition/program", f"{BATCH}:job-queue/*"]),
+        statement("batch:DescribeJobs", "*"),
+        statement("batch:TerminateJob", f"{BATCH}:job/*"),
+        statement(["events:PutRule", "events:PutTargets", "events:DescribeRule"], RULE),
     ],
     "execution": [
-        allow("ecr:GetAuthorizationToken", "*"),
-        allow(PULL, f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/test-program"),
-        allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{GROUP}:*"),
+        statement("ecr:GetAuthorizationToken", "*"),
+        statement(PULL, f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/test-program"),
+        statement(
+            ["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{GROUP}:*"
+        ),
     ],
-    "job": [allow("s3:PutObject", "arn:aws:s3:::made/allowed/*")],
+    "job": [statement("s3:PutObject", "arn:aws:s3:::made/allowed/*")],
 }
 SERVICES = {"machine": "states.amazonaws.com", "execution": "ecs-tasks.amazonaws.com", "job": "ecs-tasks.amazonaws.com"}
 STRATEGY = {
@@ -87,24 +85,12 @@ class Site:
     clients: EmulatorClients
 
     def role(self, name: str, without: str = "") -> None:
-        """Makes a role anew, perhaps with an action less."""
-        statements = [
-            {**one, "Action": kept}
-            for one in GRANTS[name]
-            if (kept := [action for action in _listed(one["Action"]) if action != without])
-        ]
-        document = json.dumps({"Statement": statements})
-        self.clients("iam").put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+        """Grants a role what it has, perhaps with an action less."""
+        grant(self.clients, name, GRANTS[name], without)
 
-    def run(self, *arguments: str, queue: str = "spot", timeout: int = 60, **more: Any) -> dict[str, Any]:
+    def run(self, *arguments: str, **more: Any) -> dict[str, Any]:
         """Runs the workflow; the job as its state gets it, or the error and the job behind it."""
-        states = self.clients("stepfunctions")
-        arn = self.start(*arguments, queue=queue, timeout=timeout, **more)
-        ended = eventually(
-            lambda: found if (found := states.describe_execution(executionArn=arn))["status"] != "RUNNING" else None,
-            "the execution's end",
-        )
-        told: dict[str, Any] = json.loads(ended["output"])
+        told = ended(self.clients, self.start(*arguments, **more))
         if "Error" not in told:
             return told
         cause = told.get("Cause", "")
@@ -112,7 +98,6 @@ class Site:
 
     def start(self, *arguments: str, queue: str = "spot", timeout: int = 60, **more: Any) -> str:
         """Starts the workflow; the execution."""
-        name = str(uuid.uuid4())
         given = {
             "JobName": "job",
             "JobQueue": f"{BATCH}:job-queue/{queue}",
@@ -120,10 +105,15 @@ class Site:
             "ContainerOverrides": {"Command": [*arguments], "Environment": [{"Name": "SAID", "Value": "said"}]},
             **more,
         }
-        machine = self.clients("stepfunctions").create_state_machine(
-            name=name, definition=definition(given, timeout), roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine"
-        )["stateMachineArn"]
-        return str(self.clients("stepfunctions").start_execution(stateMachineArn=machine, name=name)["executionArn"])
+        run = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::batch:submitJob.sync",
+            "Arguments": given,
+            "TimeoutSeconds": timeout,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "End"}],
+            "Next": "End",
+        }
+        return start(self.clients, "Run", {"Run": run, "End": {"Type": "Succeed"}})
 
     def logged(self, job: dict[str, Any]) -> list[str]:
         """What the last attempt of a job said."""
@@ -147,23 +137,6 @@ class Site:
         return read(self.folder / "decisions.jsonl")
 
 
-def definition(given: dict[str, Any], timeout: int) -> str:
-    run = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::batch:submitJob.sync",
-        "Arguments": given,
-        "TimeoutSeconds": timeout,
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "End"}],
-        "Next": "End",
-    }
-    states = {"Run": run, "End": {"Type": "Succeed"}}
-    return json.dumps({"QueryLanguage": "JSONata", "StartAt": "Run", "States": states})
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("batch")
@@ -172,10 +145,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with emulator.start(folder) as started:
         one = Site(folder, EmulatorClients(started.emulator.endpoint))
         (folder / MORE).write_text(json.dumps({"program": {"module": "program", "packages": [str(program)]}}))
-        iam, batch = one.clients("iam"), one.clients("batch")
+        batch = one.clients("batch")
         for name, service in SERVICES.items():
-            trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-            iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+            make_role(one.clients, name, service)
             one.role(name)
         one.clients("s3").create_bucket(Bucket="made")
         one.clients("ecr").create_repository(repositoryName="test-program")
@@ -306,9 +278,9 @@ def test_without_capacity_a_task_runs_into_its_timeout_and_the_job_is_terminated
     assert site.run("exit", "0", timeout=3600, JobName="without-capacity")["error"] == "States.Timeout", (
         "without an hour's wait"
     )
-    ended = eventually(lambda: site.ended("without-capacity"), "the job's end")
-    assert "which was managing this resource was aborted" in ended["statusReason"]
-    assert ended["attempts"] == []
+    job = eventually(lambda: site.ended("without-capacity"), "the job's end")
+    assert "which was managing this resource was aborted" in job["statusReason"]
+    assert job["attempts"] == []
 
 
 def test_without_capacity_that_batch_detects_the_queues_time_limit_ends_the_job(site: Site) -> None:
@@ -322,9 +294,9 @@ def test_a_job_whose_execution_is_stopped_is_terminated(site: Site) -> None:
     arn = site.start("wait", "1", JobName="stopped")
     eventually(lambda: site.running("stopped"), "the job")
     site.clients("stepfunctions").stop_execution(executionArn=arn)
-    ended = eventually(lambda: site.ended("stopped"), "its end")
-    assert arn in ended["statusReason"]
-    assert ended["attempts"][0]["container"]["exitCode"] != 0
+    job = eventually(lambda: site.ended("stopped"), "its end")
+    assert arn in job["statusReason"]
+    assert job["attempts"][0]["container"]["exitCode"] != 0
 
 
 def test_a_job_that_somebody_terminates_is_not_tried_again(site: Site) -> None:
@@ -334,10 +306,10 @@ def test_a_job_that_somebody_terminates_is_not_tried_again(site: Site) -> None:
         jobDefinition="program:1",
         containerOverrides={"command": ["wait", "75"]},
     )
-    job = eventually(lambda: site.running("by-hand"), "the job")
-    site.clients("batch").terminate_job(jobId=job, reason="enough")
-    ended = eventually(lambda: site.ended("by-hand"), "its end")
-    assert (ended["statusReason"], len(ended["attempts"])) == ("enough", 1)
+    job_id = eventually(lambda: site.running("by-hand"), "the job")
+    site.clients("batch").terminate_job(jobId=job_id, reason="enough")
+    job = eventually(lambda: site.ended("by-hand"), "its end")
+    assert (job["statusReason"], len(job["attempts"])) == ("enough", 1)
 
 
 @pytest.mark.parametrize("action", ["batch:SubmitJob", "batch:DescribeJobs"])
@@ -366,8 +338,7 @@ def test_without_its_execution_role_a_container_does_not_start(site: Site, actio
 
 @pytest.mark.parametrize("given", [{"JobDefinition": "nobody"}, {"JobQueue": "nowhere"}, {"JobName": "with spaces"}])
 def test_what_batch_does_not_take_fails_the_task(site: Site, given: dict[str, Any]) -> None:
-    everywhere = json.dumps({"Statement": [allow("batch:SubmitJob", "*"), *GRANTS["machine"]]})
-    site.clients("iam").put_role_policy(RoleName="machine", PolicyName="own", PolicyDocument=everywhere)
+    grant(site.clients, "machine", [statement("batch:SubmitJob", "*"), *GRANTS["machine"]])
     assert site.run("exit", "0", **given)["error"] == "Batch.ClientException"
 
 
