@@ -73,6 +73,9 @@ def _id_list(known: Known) -> list[str]:
     return [known["id"]]
 
 
+PUBLIC = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
+GATEWAY = answered("CreateInternetGateway", "InternetGateway.InternetGatewayId")
+
 DRIVERS = (
     Driver(
         type="aws:ec2/vpc:Vpc",
@@ -114,10 +117,28 @@ DRIVERS = (
                     "TagSpecifications": _tagged("subnet"),
                 },
             ),
+            Call(
+                "ModifySubnetAttribute",
+                {"SubnetId": answered("CreateSubnet", "Subnet.SubnetId"), **PUBLIC},
+                when="mapPublicIpOnLaunch",
+            ),
         ),
+        update=(Call("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC}),),
         delete=(Call("DeleteSubnet", {"SubnetId": "id"}),),
         id=answered("CreateSubnet", "Subnet.SubnetId"),
-        ignored={"mapPublicIpOnLaunch": "off, as a subnet is made"},
+    ),
+    Driver(
+        type="aws:ec2/internetGateway:InternetGateway",
+        service="ec2",
+        create=(
+            Call("CreateInternetGateway", {"TagSpecifications": _tagged("internet-gateway")}),
+            Call("AttachInternetGateway", {"InternetGatewayId": GATEWAY, "VpcId": "vpcId"}, when="vpcId"),
+        ),
+        delete=(
+            Call("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
+            Call("DeleteInternetGateway", {"InternetGatewayId": "id"}),
+        ),
+        id=GATEWAY,
     ),
     Driver(
         type="aws:ec2/routeTable:RouteTable",
@@ -170,6 +191,7 @@ DRIVERS = (
                 {
                     "RouteTableId": "routeTableId",
                     "DestinationCidrBlock": "destinationCidrBlock",
+                    "GatewayId": "gatewayId",
                     "NatGatewayId": "natGatewayId",
                 },
             ),
@@ -187,6 +209,7 @@ DRIVERS = (
                     "VpcId": "vpcId",
                     "ServiceName": "serviceName",
                     "VpcEndpointType": "vpcEndpointType",
+                    "PolicyDocument": "policy",
                     "RouteTableIds": "routeTableIds",
                     "SubnetIds": "subnetIds",
                     "SecurityGroupIds": "securityGroupIds",

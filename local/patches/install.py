@@ -6,6 +6,7 @@ from ministack import app
 
 from local.iam.decisions import Recorder
 from local.patches import (
+    batch_states,
     decisions,
     errors,
     glue_runs,
@@ -16,6 +17,8 @@ from local.patches import (
     models,
     object_versions,
     rest_answers,
+    sdk_calls,
+    transcriptions,
     transport,
     versioned_ranges,
     websockets,
@@ -44,7 +47,9 @@ def install(folder: Path) -> None:
     Queues(roles).install()
     errors.install()
     glue_runs.install(folder)
+    batch_states.install(folder, roles)
     integrations.install()
+    sdk_calls.install()
     workflow_roles.install(roles)
     websockets.install()
     rest_answers.install()
@@ -53,3 +58,4 @@ def install(folder: Path) -> None:
     memories.install()
     media_convert.install(roles)
     models.install(roles)
+    transcriptions.install(roles)

@@ -5,19 +5,17 @@ are judged by their roles; it takes a role as far as the role trusts it, and wor
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.config import Config
-from ministack.core.responses import get_account_id, get_region, set_request_account_id, set_request_region
-from ministack.services import eventbridge, iam
+from ministack.core.responses import get_account_id, get_region, set_request_account_id
 
-from local.iam.evaluator import Request, judge, listed
-from local.patches import reached
+from local.patches.bus import emit
 from local.patches.service_roles import ServiceRoles
 from local.patches.sessions import opened
+from local.patches.trust import trusts
 from local.services import mediaconvert
 
 ENDPOINT = "AWS_ENDPOINT_URL_MEDIACONVERT"
@@ -46,18 +44,8 @@ class Account:
 
     def assumable(self, role_arn: str) -> bool:
         """Whether there is such a role, and it trusts MediaConvert."""
-        known = reached(iam, "_roles").get_scoped(self.account, None, role_arn.rpartition("/")[2])
-        if known is None or known["Arn"] != role_arn:
-            return False
-        text = known.get("AssumeRolePolicyDocument") or {}
-        document = json.loads(text) if isinstance(text, str) else text
-        trusting = [
-            {**{key: value for key, value in one.items() if key != "Principal"}, "Resource": "*"}
-            for one in listed(document.get("Statement", []))
-            if mediaconvert.SERVICE in listed((one.get("Principal") or {}).get("Service", []))
-        ]
         keys = {"aws:SourceAccount": self.account, "aws:SourceArn": f"{self._arn}:queues/Default"}
-        return judge([{"Statement": trusting}], Request("sts:AssumeRole", "*", keys)).allowed
+        return trusts(role_arn, mediaconvert.SERVICE, keys)
 
     def s3(self, role_arn: str, job_id: str) -> Any:
         """A client in the name of a role."""
@@ -73,10 +61,7 @@ class Account:
 
     def emit(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
         """Puts an event on the default bus."""
-        set_request_account_id("")
-        set_request_region(self.region)
-        entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": [resource]}
-        reached(eventbridge, "_put_events")({"Entries": [entry]}, allow_aws_source=True)
+        emit(self.region, source, detail_type, detail, [resource])
 
     @property
     def _arn(self) -> str:

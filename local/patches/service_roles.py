@@ -34,7 +34,7 @@ class ServiceRoles:
         def emit_if_allowed(function: Any, request_id: str, *rest: Any, **named: Any) -> None:
             config = function.get("config") or function
             group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
-            stream = f"{_log_group_arn(group)}:log-stream:{STREAM}"
+            stream = f"{log_group_arn(group)}:log-stream:{STREAM}"
             if all(
                 self.may(config["Role"], action, stream) for action in ("logs:CreateLogStream", "logs:PutLogEvents")
             ):
@@ -71,6 +71,7 @@ def documents(role: str) -> list[dict[str, Any]]:
     return [json.loads(text) if isinstance(text, str) else text for text in texts]
 
 
-def _log_group_arn(group: str) -> str:
+def log_group_arn(group: str) -> str:
+    """The ARN of a log group by name."""
     arn: str = reached(cloudwatch_logs, "_make_group_arn")(group)
     return arn.removesuffix(":*")

@@ -1,21 +1,25 @@
 """Speech that a machine can tell apart without a model: each word is a pair of tones, as on a telephone's keypad.
 
-It decides the vocabulary, how a word sounds, and when a word or a pause has been heard. The tones are far enough apart
-to survive Opus at 24 kbit/s and any sample rate from 8 kHz on. What words mean, sentences among them, is left to the
-service that listens.
+It decides the vocabulary, how a word sounds, and when a word or a pause has been heard. A voice is a third, lower tone: who
+speaks is told by its pitch. The tones are far enough apart to survive Opus at 24 kbit/s and any sample rate from 8 kHz on.
+What words mean, sentences among them, is left to the service that listens.
 """
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 LOW = (450, 600, 750, 900, 1050, 1200)
 HIGH = (1450, 1650, 1850, 2050, 2250, 2450)
 """Multiples of 50 Hz, because a frame of 20 ms tells those apart; none is another's second harmonic but 900 and 1200."""
+PITCHES = (150, 200, 250, 300, 350)
+"""Of voices; words may also be said without one."""
 WORDS = (
     *("hello", "world", "this", "is", "a", "live", "test", "of", "the", "stream", "we", "speak"),
     *("in", "tones", "and", "captions", "come", "back", "good", "day", "please", "thank", "you", "again"),
+    *("send", "report", "budget", "monday", "agree"),
     *("throttled", "dropped", "malformed", "unflagged", "repeating", "endless", "broken"),
 )
 SENTENCE_END = "."
@@ -35,6 +39,10 @@ _SILENCE = 150.0
 """Root mean square below which nothing is heard."""
 _SHARE = 0.6
 """Of a frame's energy, that of its two tones together; each alone has a fifth of it."""
+_VOICE = 0.4
+"""A voice's amplitude, of a word's tones'."""
+_VOICE_SHARE = 0.03
+"""Of a frame's energy, that of a voice: it gives itself twice as much."""
 
 _PAIRS = dict(zip(WORDS, ((low, high) for low in LOW for high in HIGH), strict=False))
 _WORD_OF = {pair: word for word, pair in _PAIRS.items()}
@@ -47,6 +55,8 @@ class Word:
     text: str
     start: float
     end: float
+    pitch: int | None = None
+    """Of the voice that said it, if it had one."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,14 @@ class Pause:
     at: float
 
 
-def speech(words: Iterable[str], sample_rate: int) -> bytes:
+def speech(words: Iterable[str], sample_rate: int, pitch: int | None = None) -> bytes:
     """Words as audio: one channel of 16-bit little-endian samples. A full stop is silence that ends a sentence."""
+    if pitch is not None and pitch not in PITCHES:
+        raise ValueError("not a voice's pitch")
     return b"".join(
         silence(SENTENCE_GAP_SECONDS, sample_rate)
         if word == SENTENCE_END
-        else _tones(*_pair(word), sample_rate) + silence(GAP_SECONDS, sample_rate)
+        else _tones(*_pair(word), pitch, sample_rate) + silence(GAP_SECONDS, sample_rate)
         for word in words
     )
 
@@ -78,12 +90,14 @@ class Recogniser:
         self._frame = round(sample_rate * FRAME_SECONDS)
         self._step = max(1, sample_rate // ANALYSED_RATE)
         self._rate = sample_rate
-        self._coefficients = [
-            2 * math.cos(math.tau * frequency * self._step / sample_rate) for frequency in (*LOW, *HIGH)
-        ]
+        self._coefficients, self._voices = (
+            [2 * math.cos(math.tau * frequency * self._step / sample_rate) for frequency in frequencies]
+            for frequencies in ((*LOW, *HIGH), PITCHES)
+        )
         self._rest = b""
         self._frames = 0
         self._word: str | None = None
+        self._pitches: Counter[int | None] = Counter()
         self._run = 0
         self._quiet = 0
         self._spoken = False
@@ -109,6 +123,9 @@ class Recogniser:
         if word != self._word:
             yield from self._completed()
             self._word, self._run = word, 0
+            self._pitches.clear()
+        if word is not None:
+            self._pitches[self._pitch_in(samples)] += 1
         self._run += 1
         self._frames += 1
         self._quiet = 0 if loud else self._quiet + 1
@@ -119,18 +136,29 @@ class Recogniser:
     def _completed(self) -> Iterator[Word]:
         if self._word is not None and self._run >= FRAMES_OF_A_WORD:
             self._spoken = True
-            yield Word(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames))
+            [(pitch, _)] = self._pitches.most_common(1)
+            yield Word(self._word, self._seconds(self._frames - self._run), self._seconds(self._frames), pitch)
 
     def _seconds(self, frames: int) -> float:
         return round(frames * self._frame / self._rate, 3)
 
     def _word_in(self, samples: "array[int]") -> str | None:
-        energy = sum(one * one for one in samples) * len(samples) / 2
-        shares = [_power(samples, coefficient) / energy for coefficient in self._coefficients]
+        shares = _shares(samples, self._coefficients)
         low, high = (max(part, key=shares.__getitem__) for part in (range(6), range(6, 12)))
         if shares[low] + shares[high] < _SHARE or min(shares[low], shares[high]) < _SHARE / 4:
             return None
         return _WORD_OF.get((LOW[low], HIGH[high - 6]))
+
+    def _pitch_in(self, samples: "array[int]") -> int | None:
+        shares = _shares(samples, self._voices)
+        loudest = max(range(len(PITCHES)), key=shares.__getitem__)
+        return PITCHES[loudest] if shares[loudest] >= _VOICE_SHARE else None
+
+
+def _shares(samples: "array[int]", coefficients: Iterable[float]) -> list[float]:
+    """How much of a frame's energy each frequency has."""
+    energy = sum(one * one for one in samples) * len(samples) / 2
+    return [_power(samples, coefficient) / energy for coefficient in coefficients]
 
 
 def _power(samples: "array[int]", coefficient: float) -> float:
@@ -147,12 +175,13 @@ def _pair(word: str) -> tuple[int, int]:
     return _PAIRS[word]
 
 
-def _tones(low: int, high: int, sample_rate: int) -> bytes:
+def _tones(low: int, high: int, pitch: int | None, sample_rate: int) -> bytes:
     count, ramp = round(WORD_SECONDS * sample_rate), round(_RAMP_SECONDS * sample_rate)
     samples = array("h")
     for at in range(count):
         # Without the slopes, a word's edges would click at all frequencies.
         slope = min(1.0, (at + 1) / ramp, (count - at) / ramp)
         turn = math.tau * at / sample_rate
-        samples.append(round(_AMPLITUDE * slope * (math.sin(turn * low) + math.sin(turn * high + 1))))
+        voice = 0.0 if pitch is None else _VOICE * math.sin(turn * pitch + 2)
+        samples.append(round(_AMPLITUDE * slope * (math.sin(turn * low) + math.sin(turn * high + 1) + voice)))
     return samples.tobytes()

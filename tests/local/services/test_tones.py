@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from local.services.tones import (
     PAUSE_SECONDS,
+    PITCHES,
     SENTENCE_END,
     WORD_SECONDS,
     WORDS,
@@ -41,8 +42,21 @@ def test_every_word_is_heard_at_every_rate(rate: int) -> None:
 
 
 def test_the_vocabulary_has_each_word_once_and_all_faults() -> None:
-    assert 16 <= len(WORDS) == len(set(WORDS)) <= 32
+    assert 16 <= len(WORDS) == len(set(WORDS)) <= 36
     assert set(Fault) <= set(WORDS)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("pitch", [None, *PITCHES])
+def test_every_voice_is_told_from_every_other_at_every_rate(rate: int, pitch: int | None) -> None:
+    found = heard(speech(WORDS, rate, pitch), rate)
+    assert words(found) == list(WORDS)
+    assert {one.pitch for one in found if isinstance(one, Word)} == {pitch}
+
+
+def test_there_are_no_other_voices() -> None:
+    with pytest.raises(ValueError, match="not a voice's pitch"):
+        speech(["hello"], RATE, 100)
 
 
 @given(SAID, st.integers(0, 700))
@@ -111,10 +125,15 @@ def test_a_word_that_is_not_in_the_vocabulary_cannot_be_said() -> None:
 @pytest.mark.parametrize("rate", [16000, 24000, 48000])
 @pytest.mark.parametrize("offset", [0, 37, 111])
 @pytest.mark.parametrize("out", [16000, 44100, 48000])
-def test_words_survive_opus_at_24_kbit_and_resampling(rate: int, offset: int, out: int) -> None:
+def test_words_and_voices_survive_opus_at_24_kbit_and_resampling(rate: int, offset: int, out: int) -> None:
     said = [word for word in WORDS for _ in range(1 + (word == "hello"))]
-    ogg = encoded(bytes(2 * offset) + speech(said, rate), "ogg-opus", rate)
+    voices = [None, *PITCHES]
+    audio = b"".join(speech([word], rate, voices[at % len(voices)]) for at, word in enumerate(said))
+    ogg = encoded(bytes(2 * offset) + audio, "ogg-opus", rate)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "ogg", "-i", "pipe:0", "-f", "s16le"]
     command += ["-ar", str(out), "-ac", "1", "pipe:1"]
     back = run(command, input=ogg, stdout=PIPE, check=True).stdout  # noqa: S603 - the project's own
-    assert words(heard(back, out)) == said
+    found = heard(back, out)
+    assert words(found) == said
+    pitches = [one.pitch for one in found if isinstance(one, Word)]
+    assert pitches == [voices[at % len(voices)] for at in range(len(said))]

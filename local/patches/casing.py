@@ -1,0 +1,88 @@
+"""Parameters and results of integrations as Step Functions writes them. Pure.
+
+Every member of an API in Pascal case, acronyms too, as the AWS SDK for Java names them; keys of maps are data and stay.
+https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+
+_ACRONYM = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]{2,}(?![a-z])")
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+SUFFIX = "Exception"
+
+
+class UnknownField(ValueError):
+    """A parameter that the API does not have."""
+
+
+def pascal(name: str) -> str:
+    """A member's name: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
+    lowered = _ACRONYM.sub(lambda found: found[0].capitalize(), name)
+    return lowered[:1].upper() + lowered[1:]
+
+
+def to_api(given: Any, shape: Shape | None, path: str) -> Any:
+    """What a state gives, as the API takes it."""
+    if given is None or shape is None:
+        return given
+    match shape:
+        case StructureShape() if isinstance(given, Mapping):
+            members = {pascal(name): name for name in shape.members}
+            found = {}
+            for key, value in given.items():
+                if key not in members:
+                    raise UnknownField(f"The field '{key}' is not supported by Step Functions at {path}")
+                found[members[key]] = to_api(value, shape.members[members[key]], f"{path}.{key}")
+            return found
+        case ListShape() if isinstance(given, list):
+            return [to_api(one, shape.member, f"{path}[{index}]") for index, one in enumerate(given)]
+        case MapShape() if isinstance(given, Mapping):
+            return {key: to_api(one, shape.value, f"{path}.{key}") for key, one in given.items()}
+    # Step Functions takes numbers for texts, as JSON has them.
+    return str(given) if shape.type_name == "string" and isinstance(given, int | float) else given
+
+
+def to_states(answered: Any, shape: Shape | None) -> Any:
+    """What an API answered, as a state gets it. What nobody answered is left out."""
+    match shape:
+        case StructureShape() if isinstance(answered, Mapping):
+            return {
+                pascal(name): to_states(value, shape.members[name])
+                for name, value in answered.items()
+                if name in shape.members and value is not None
+            }
+        case ListShape() if isinstance(answered, list):
+            return [to_states(one, shape.member) for one in answered]
+        case MapShape() if isinstance(answered, Mapping):
+            return {key: to_states(one, shape.value) for key, one in answered.items()}
+    if isinstance(answered, datetime):
+        return answered.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if hasattr(answered, "read"):
+        answered = answered.read()
+    return _text(answered) if isinstance(answered, bytes) else answered
+
+
+def service_prefix(model: ServiceModel) -> str:
+    """What the errors of a service begin with: `DynamoDB` → `DynamoDb`, `CloudWatch Logs` → `CloudWatchLogs`."""
+    return "".join(word.capitalize() for word in _WORD.findall(str(model.metadata["serviceId"])))
+
+
+def error_name(operation: OperationModel, code: str) -> str:
+    """The name of an error that a workflow can catch: one that the operation is known to have, else the service's."""
+    prefix = service_prefix(operation.service_model)
+    known = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
+    known |= {shape.name for shape in operation.error_shapes}
+    return f"{prefix}.{pascal(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode()
