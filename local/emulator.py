@@ -55,6 +55,12 @@ class Emulator:
         """Where all of its services answer."""
         return f"http://{LOOPBACK}:{self.port}"
 
+    @property
+    def services(self) -> dict[str, str]:
+        """Where the services are that the emulator lacks, by the variables that lead handlers to them."""
+        found: dict[str, str] = json.loads((_home(self.folder) / "services.json").read_text(encoding="utf-8"))
+        return found
+
 
 class Started:
     """An emulator of this process: it ends with the block, or with this process however that ends, unless kept."""

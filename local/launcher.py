@@ -6,6 +6,7 @@ must come from the zip that was deployed.
 """
 
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -27,7 +28,9 @@ def main() -> None:
 
         from local.services.serving import started  # noqa: PLC0415 - needs the path
 
-        os.environ.update(started())  # every handler inherits it
+        found = started()
+        (folder / "emulator" / "services.json").write_text(json.dumps(found), encoding="utf-8")
+        os.environ.update(found)  # every handler inherits it
 
         from local.patches.install import serve  # noqa: PLC0415 - reads the environment that was just settled
 

@@ -7,7 +7,7 @@ which packages were copied into it: a job can import those and no others.
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,15 @@ class Image:
     """Its entry point, which gets the container's command as arguments."""
     packages: tuple[str, ...]
     """What of the project is copied into it."""
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """Variables that name a place in the image, and where that is here, within the container's own folder."""
 
 
 IMAGES = {
     "meetings-media": Image(
-        "handlers.meetings.media_job", ("handlers/__init__.py", "handlers/common", "handlers/meetings")
+        "handlers.meetings.media_job",
+        ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
+        {"FFMPEG": "bin/ffmpeg", "SCRATCH_FOLDER": "tmp"},
     ),
 }
 """By how the repository's name ends: what comes before is the stack's."""
@@ -111,7 +115,13 @@ def furnished(folder: Path, image: Image, ffmpeg: str) -> dict[str, str]:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(ROOT / package)
     (programs / "ffmpeg").symlink_to(ffmpeg)
-    return {"PATH": str(programs), "PYTHONPATH": str(code), "HOME": str(folder), "TMPDIR": str(scratch)}
+    return {
+        "PATH": str(programs),
+        "PYTHONPATH": str(code),
+        "HOME": str(folder),
+        "TMPDIR": str(scratch),
+        **{name: str(folder / place) for name, place in image.moved.items()},
+    }
 
 
 def _endpoints() -> Iterator[tuple[str, str]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STREAMING = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
 AGENT = "AGENTCORE_ENDPOINT"
+KEYS = "JWKS_URL"
+"""Where handlers find the identity provider's keys whose deployment does not say."""
 AGENT_PER_MINUTE = 600
 """Questions a minute: tests ask many."""
 _running: "list[subprocess.Popen[bytes]]" = []
@@ -35,13 +37,18 @@ def started() -> dict[str, str]:
 
 
 async def _serve() -> None:
-    from local.services import agentcore, transcribe  # noqa: PLC0415 - once the project is on the path
+    from local.services import agentcore, login, transcribe  # noqa: PLC0415 - once the project is on the path
 
     async with transcribe.serve() as transcribe_port, agentcore.serve(per_minute=AGENT_PER_MINUTE) as agent_port:
-        found = {STREAMING: f"ws://127.0.0.1:{transcribe_port}", AGENT: f"http://127.0.0.1:{agent_port}"}
-        print(json.dumps(found), flush=True)
-        # Whoever started them holds the other end of this pipe, and lets go of it when it ends.
-        await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
+        with login.serve() as login_port:
+            found = {
+                STREAMING: f"ws://127.0.0.1:{transcribe_port}",
+                AGENT: f"http://127.0.0.1:{agent_port}",
+                KEYS: f"http://127.0.0.1:{login_port}{login.KEYS}",
+            }
+            print(json.dumps(found), flush=True)
+            # Whoever started them holds the other end of this pipe, and lets go of it when it ends.
+            await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""An identity provider for this machine: it publishes its keys, and gives a token to whoever asks, as whoever he likes.
+
+What it signs is real, with a key that is made when it starts; that nobody has to prove anything is what makes it local.
+`POST /token` takes `{"subject": "ann"}` and answers `{"id_token": …}`.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+ISSUER: Final = "https://login.local.example.com/"
+AUDIENCE: Final = "polyphony-local"
+"""Both as Pulumi.local.yaml has them: the name is nobody's address, keys come from where the emulator says."""
+KEYS: Final = "/.well-known/jwks.json"
+TOKEN: Final = "/token"  # noqa: S105 - a path
+SECONDS: Final = 3600
+MAX_BYTES: Final = 1024
+KEY_ID: Final = "local"
+_SUBJECT = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    key: ClassVar[ec.EllipticCurvePrivateKey]
+
+    def do_GET(self) -> None:
+        if self.path != KEYS:
+            self._answer(404, {})
+            return
+        public = json.loads(ECAlgorithm.to_jwk(self.key.public_key()))
+        self._answer(200, {"keys": [{**public, "kid": KEY_ID, "alg": "ES256", "use": "sig"}]})
+
+    def do_POST(self) -> None:
+        subject = self._subject() if self.path == TOKEN else None
+        if subject is None:
+            self._answer(400, {"message": f'POST {TOKEN} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'})
+            return
+        now = int(time.time())
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + SECONDS}
+        self._answer(200, {"id_token": jwt.encode(claims, self.key, "ES256", {"kid": KEY_ID})})
+
+    def _subject(self) -> str | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 < length <= MAX_BYTES:
+            return None
+        try:
+            given = json.loads(self.rfile.read(length))
+        except ValueError:
+            return None
+        subject = given.get("subject") if isinstance(given, dict) else None
+        return subject if isinstance(subject, str) and _SUBJECT.fullmatch(subject) else None
+
+    def _answer(self, status: int, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in (
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            # A page of this machine's own asks it too.
+            ("Access-Control-Allow-Origin", "*"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def serve() -> Iterator[int]:
+    """Serves on a free port of this machine's, and gives it."""
+    handler = type("Handler", (_Handler,), {"key": ec.generate_private_key(ec.SECP256R1())})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
