@@ -14,11 +14,19 @@ from rich.console import Console
 
 from local import ROOT, emulator, report, stack_files
 from local.aws import EmulatorClients
-from local.emulator import EmulatorError
+from local.emulator import Emulator, EmulatorError
 from local.engine import ResourceFailed
-from local.flows import NotInTime, ingestion_scenario, livestream_scenario, transcription_scenario, voice_qa_scenario
+from local.flows import (
+    NotInTime,
+    ingestion_scenario,
+    livestream_scenario,
+    meetings_scenario,
+    transcription_scenario,
+    voice_qa_scenario,
+)
 from local.flows.ingestion import Intake, Runs
 from local.flows.livestream import Livestream
+from local.flows.meetings import Meetings
 from local.flows.transcription import Captioning
 from local.flows.voice_qa import Lectures
 from local.iam.decisions import read
@@ -78,6 +86,11 @@ def _all(out: Console, config: StackConfig) -> None:
             "livestream: episodes over HTTP, a video cut, a transcript checked (real ffmpeg; the model is scripted)",
         ):
             _livestream(out, deployed, clients)
+        with _part(
+            out,
+            "meetings: a recording put together, transcribed, summarised (real ffmpeg; words are tones, the model is scripted)",
+        ):
+            _meetings(out, deployed, clients, started.emulator)
         with _part(out, "grants against use"):
             _grants(out, clients, FOLDER)
         out.print("\n[bold]outputs[/]")
@@ -115,6 +128,14 @@ def _livestream(out: Console, deployed: Deployed, clients: EmulatorClients) -> N
     if outcome != livestream_scenario.EXPECTED:
         raise DemoFailed(f"the episodes are not what was asked for: {outcome}")
     out.print("  every answer is what the API's document says")
+
+
+def _meetings(out: Console, deployed: Deployed, clients: EmulatorClients, there: Emulator) -> None:
+    meetings = Meetings.of(clients, there, deployed.ids, deployed.outputs)
+    outcome = meetings_scenario.play(meetings, Clock(out))
+    if outcome != meetings_scenario.EXPECTED:
+        raise DemoFailed(f"the meeting is not what was recorded: {outcome}")
+    out.print("  what was said is read by whoever recorded it, and by nobody else")
 
 
 def _grants(out: Console, clients: EmulatorClients, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """What the local model says of a meeting: who spoke, how it began, and who will do what.
 
 It knows a promise by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has to`, `must`
-and `is going to`. `I will …` and `I'll …` are the speaker's own, and `Anna, could you send …?` is asked of Anna. What
-is refused (`will not`), and what `it`, `we` or `they` will do, is nobody's. The same lines give the same answer, other
+and `is going to`. `I will …` and `I'll …` are the speaker's own, `Anna, could you send …?` is asked of Anna, and `Please send …` of nobody by
+name. What is refused (`will not`), and what `it`, `we` or `they` will do, is nobody's. The same lines give the same answer, other
 lines another.
 """
 
@@ -19,6 +19,7 @@ _PROMISE = re.compile(
     r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
 )
 _REQUEST = re.compile(r"^(?:.*[.;:] )?(?P<owner>[A-Z][\w-]*), (?:could|can|will|would) you (?:please )?(?P<what>.+)$")
+_PLEASE = re.compile(r"^Please (?P<what>.+)$")
 _DUE = re.compile(r"^(?P<what>.+?) (?P<due>(?:by|before|until) .+)$")
 _NOBODY = frozenset(
     ["It", "We", "They", "He", "She", "You", "This", "That", "There", "Nobody", "Somebody", "Who", "What"]
@@ -76,14 +77,17 @@ def _items(line: Line) -> Iterator[dict[str, Any]]:
     for found in _SENTENCE.finditer(str(line["text"])):
         sentence = found[0].strip()
         bare = sentence.rstrip(".!?")
-        match = _REQUEST.match(bare) or _PROMISE.match(bare)
-        if match is None or match["owner"] in _NOBODY or _NOT.match(match["what"]):
+        match = _REQUEST.match(bare) or _PROMISE.match(bare) or _PLEASE.match(bare)
+        if match is None or _NOT.match(match["what"]):
+            continue
+        owner = match.groupdict().get("owner")
+        if owner in _NOBODY:
             continue
         due = _DUE.match(match["what"])
         what = match["what"] if due is None else due["what"]
         yield {
             "text": what[:1].upper() + what[1:],
-            "owner": str(line["speaker"]) if match["owner"] == "I" else match["owner"],
+            "owner": str(line["speaker"]) if owner == "I" else owner,
             "due": None if due is None else due["due"],
             "quote": sentence,
             "said": line["said"],

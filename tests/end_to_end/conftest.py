@@ -12,9 +12,16 @@ import pytest
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
-from local.flows import ingestion_scenario, livestream_scenario, transcription_scenario, voice_qa_scenario
+from local.flows import (
+    ingestion_scenario,
+    livestream_scenario,
+    meetings_scenario,
+    transcription_scenario,
+    voice_qa_scenario,
+)
 from local.flows.ingestion import Intake, Runs
 from local.flows.livestream import Livestream
+from local.flows.meetings import Meetings
 from local.flows.transcription import Captioning
 from local.flows.voice_qa import Lectures
 from local.graph import Graph, Resource
@@ -179,6 +186,20 @@ def livestream_played(platform: Platform, livestream: Livestream) -> Played[live
     """The livestream's flow."""
     mark = platform.mark()
     outcome = livestream_scenario.play(livestream, lambda _: None)
+    return Played(outcome, platform.decisions(mark))
+
+
+@pytest.fixture(scope="session")
+def meetings(platform: Platform) -> Meetings:
+    """The meetings backend from outside."""
+    return Meetings.of(platform.client, platform.emulator, platform.deployed.ids, platform.outputs)
+
+
+@pytest.fixture(scope="session")
+def meetings_played(platform: Platform, meetings: Meetings) -> Played[meetings_scenario.Outcome]:
+    """The meetings' flow."""
+    mark = platform.mark()
+    outcome = meetings_scenario.play(meetings, lambda _: None)
     return Played(outcome, platform.decisions(mark))
 
 
