@@ -15,7 +15,16 @@ from handlers.transcription.sessions import Session, Sessions, Status
 from handlers.transcription.thresholds import SessionSettings, Thresholds
 from handlers.transcription.transcribing import End
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
-from tests.handlers.transcription.stage import START_MS, Clients, Clock, Step, Transcribe, silence
+from tests.handlers.transcription.stage import (
+    START_MS,
+    Calling,
+    Clients,
+    Clock,
+    Pace,
+    Step,
+    Transcribe,
+    silence,
+)
 
 SESSION = "01M7W8GQNQY865WCQPRM59D2J7"
 
@@ -50,11 +59,14 @@ class Booth:
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
     attempt: int = 1
+    pace: Pace = field(default_factory=Pace)
+    """Of everybody that the processor talks to."""
 
     def __post_init__(self) -> None:
-        self.live = LiveTable(self.dynamodb, LIVE, self.clock)
-        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
-        self.transcribe = Transcribe(self.clock, self.scripts)
+        dynamodb: Any = Calling(self.dynamodb, self.clock, self.pace.calling_ms)
+        self.live = LiveTable(dynamodb, LIVE, self.clock)
+        self.sessions = Sessions(dynamodb, SESSIONS, self.clock)
+        self.transcribe = Transcribe(self.clock, self.scripts, self.pace)
 
     @cached_property
     def processor(self) -> Processor:
@@ -68,11 +80,13 @@ class Booth:
             max_rate_per_second=5,
             dedup_cache_ttl=10,
         )
+        clients: Any = Calling(self.clients, self.clock, self.pace.calling_ms)
+        cloudwatch: Any = Calling(self.cloudwatch, self.clock, self.pace.calling_ms)
         return Processor(
             self.sessions,
             self.live,
-            self.clients,
-            Metrics(self.cloudwatch, "processor"),  # type: ignore[arg-type]
+            clients,
+            Metrics(cloudwatch, "processor"),
             thresholds=thresholds,
             open_stream=self.transcribe.open,
             clock_ms=self.clock,
