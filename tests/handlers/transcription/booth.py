@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.transcription.audio import Encoding
-from handlers.transcription.audio_processor import Processor
+from handlers.transcription.audio_processor import OpenStream, Processor
 from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
@@ -61,6 +61,8 @@ class Booth:
     attempt: int = 1
     pace: Pace = field(default_factory=Pace)
     """Of everybody that the processor talks to."""
+    open_stream: OpenStream | None = None
+    """Instead of scripts."""
 
     def __post_init__(self) -> None:
         dynamodb: Any = Calling(self.dynamodb, self.clock, self.pace.calling_ms)
@@ -88,7 +90,7 @@ class Booth:
             clients,
             Metrics(cloudwatch, "processor"),
             thresholds=thresholds,
-            open_stream=self.transcribe.open,
+            open_stream=self.open_stream or self.transcribe.open,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
@@ -121,10 +123,10 @@ class Booth:
 
     def take(self, utterance: str) -> int:
         """Gives the utterance its place, as the router does; which attempt it is."""
-        overdue_ms = self.clock.now_ms + 20_000
+        overdue_ms = self.clock() + 20_000
 
         def offer(flight: Flight) -> tuple[Flight, Taken]:
-            return flight.seen("c1", self.clock.now_ms).offered(utterance, overdue_ms, 8)
+            return flight.seen("c1", self.clock()).offered(utterance, overdue_ms, 8)
 
         self.attempt = self.live.change(Flight, flight_key(SESSION), offer).attempt
         return self.attempt
