@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from handlers.common.logging import hashed
 from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import caption_key, flight_key
@@ -469,6 +470,40 @@ def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
         booth.hears(final(500, "Hello."), ENDED)
     assert len(booth.said("resend")) == 1
     assert booth.flight.places == ()
+
+
+def test_a_sessions_orphans_are_in_the_log_beside_its_hash(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+    """The alarm knows how many there were, the log whose they were."""
+    booth.hears(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [ended] = [line for line in lines if line["message"] == "utterance_ended"]
+    assert (ended["session_hash"], ended["orphans"]) == (hashed(SESSION), 2)
+    assert booth.cloudwatch.values["OrphanedResultsFlushed"] == 2
+
+
+def test_orphans_are_looked_for_while_the_stream_goes_on(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    booth = Booth(dynamodb, settings=SessionSettings(orphan_timeout=5))
+    booth.open()
+    spoken = Utterance(Encoding.FLAC, 16_000, 5_000, (b"x",) * 50)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)
+    shown: list[int] = []
+    post = booth.clients.post
+
+    def noted(connection: str, message: Any) -> bool:
+        shown.append(booth.clock.now_ms - START_MS) if getattr(message, "orphan", False) else None
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", noted)
+    assert booth.hears(partial(300, "Hello"), (6_400, None)) is End.DONE
+    assert shown == [5_300], "fifteen seconds are a setting; here it is the least"
+
+
+def test_nothing_is_waited_for_longer_than_orphans_may_wait_for_a_look(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.transcription.transcribing.GRACE_MS", 60_000)
+    booth.hears((16_000, None), seconds=0.2)
+    assert max(booth.transcribe.conversations[0].waited_ms) == 5_000
 
 
 def test_no_word_that_was_said_is_logged_or_stored(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
