@@ -180,7 +180,9 @@ def test_a_direct_address_streams_past_the_rules(speaker: Speaker) -> None:
         stream.end()
         found = rest(stream)
     assert finals(found) == ["Thank you.", "Good day."]
-    assert [one.stable for one in found if one.partial] == [(False,), (True, False)] * 2, "each word, with stabilisation"
+    assert [one.stable for one in found if one.partial] == [(False,), (True, False)] * 2, (
+        "each word, with stabilisation"
+    )
     assert speaker.screen.shown == [], "the platform sees nothing of it"
 
 
