@@ -238,6 +238,18 @@ def test_callers_are_checked_wherever_others_depend_on_it() -> None:
     }
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_failed_calls_of_one_function_alone_land_nowhere(stack: str) -> None:
+    """Their record would hold audio: the one exception to that nothing is lost."""
+    graph = run(stack).graph
+    dropping = [
+        one.name for one in graph if one.kind == "FunctionEventInvokeConfig" and not one.inputs.get("destinationConfig")
+    ]
+    assert dropping == ["transcription-audio-processor-asynchronous"]
+    excused = [one.name for one in graph if one.custom and one.kind == "Function" and "Reason" in one.inputs["tags"]]
+    assert excused == ["transcription-audio-processor-function"]
+
+
 def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
     processor = inputs("prod", "Function", "audio-processor")["name"]
     callers = [

@@ -77,7 +77,7 @@ class Delivery:
             self._check_attempt()
         self._revisions += 1
         if caption.kind is Kind.RETRACTED or not self._may_show(caption):
-            self._take_back(caption.result_id)
+            self.take_back(caption.result_id)
             return
         self.tell(
             CaptionMessage(
@@ -97,10 +97,15 @@ class Delivery:
         self._lines[caption.result_id] = Line(self._revisions, final)
         self.latencies_ms.append(max(0, self._clock_ms() - caption.received_ms))
 
-    def take_back(self, *, finals: bool) -> None:
-        """Takes away every line that is no final, or every line: its stream is gone, and it will be said again."""
-        for result_id in sorted(one for one, line in self._lines.items() if finals or not line.final):
-            self._take_back(result_id)
+    def lines(self, *, finals: bool) -> list[str]:
+        """The results whose lines the reader has: those that are no finals, or all."""
+        return sorted(one for one, line in self._lines.items() if finals or not line.final)
+
+    def take_back(self, result_id: str) -> None:
+        """Takes a result's line away, if the reader has one."""
+        line = self._lines.pop(result_id, None)
+        if line is not None:
+            self._retract(self._work.utterance, result_id, line.revision)
 
     def tell(self, message: Message) -> None:
         """Sends a message to wherever the session's client is now."""
@@ -115,11 +120,6 @@ class Delivery:
         flight = self._live.read(Flight, flight_key(self._work.session_id))
         if not flight.holds(self._work.utterance, self._work.attempt):
             raise Overtaken
-
-    def _take_back(self, result_id: str) -> None:
-        line = self._lines.pop(result_id, None)
-        if line is not None:
-            self._retract(self._work.utterance, result_id, line.revision)
 
     def _retract(self, utterance: str, result_id: str, revision: int) -> None:
         self.tell(

@@ -105,7 +105,7 @@ class Again(Message):
 
     utterance: MessageId
     from_ms: int
-    """Its captions hold up to here; those that begin later go."""
+    """Its final captions hold up to here; all its other lines go."""
 
 
 class Opened(Answer):

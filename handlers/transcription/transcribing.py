@@ -137,14 +137,19 @@ class Transcribing:
             return self._given_up(End.REJECTED if failure.code is FailureCode.REJECTED else End.BROKEN, failure.code)
 
     def _given_up(self, end: End, cause: str) -> Ending:
-        """What was shown of a stream that is gone, and will be said again, is taken back."""
+        """What was shown of a stream that is gone, and will be said again, is taken back, as long as there is time.
+
+        Without, the client does it: it is told to send the utterance again, and up to where its lines hold.
+        """
         if end is End.BROKEN:
             self.used[-1].fall_back(STREAM_FAILED)
         cuttable = self._utterance.encoding is Encoding.PCM
-        self._delivery.take_back(finals=not cuttable)
         if not cuttable:
             # It is sent again from its beginning, and its sentences may be cut otherwise.
             self._held_ms = 0
+        for result_id in self._delivery.lines(finals=not cuttable):
+            self._in_time()
+            self._delivery.take_back(result_id)
         return Ending(end, self._held_ms, cause)
 
     @property

@@ -29,9 +29,11 @@ MAX_OWED = 256 * 1024
 """Answers to pings that may wait to be written: a peer that asks for them and reads none is let go."""
 READ_BYTES = 64 * 1024
 """More than a TLS record: nothing is left inside of TLS, where waiting for the socket would not show it."""
-SEND_SECONDS = 0.5
-"""A peer that takes nothing for as long will not take any more; nor may an invocation wait longer for it."""
-CLOSE_SECONDS = 0.25
+SEND_SECONDS = 0.2
+"""A peer that takes nothing for as long, when what the system holds for it is full, will not take any more; nor may an
+invocation wait longer for it."""
+CLOSE_SECONDS = 0.1
+"""For a good-bye, which changes nothing any more: all that was to be heard has been."""
 
 # Not in the hierarchy, so that no configuration of the process makes it write frames or addresses.
 _UNHEARD = logging.Logger("websocket", logging.CRITICAL + 1)  # noqa: LOG001

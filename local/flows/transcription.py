@@ -111,10 +111,12 @@ class Screen:
         self.lines = {key: line for key, line in self.lines.items() if not meant(line)}
 
     def _cut(self, utterance: str, from_ms: int) -> None:
-        """What begins later comes again with the utterance."""
-        self.lines = {
-            key: line for key, line in self.lines.items() if line["utterance"] != utterance or line["endMs"] <= from_ms
-        }
+        """What is not final by then comes again with the utterance."""
+
+        def holds(line: Message) -> bool:
+            return bool(line["final"]) and line["endMs"] <= from_ms
+
+        self.lines = {key: line for key, line in self.lines.items() if line["utterance"] != utterance or holds(line)}
 
 
 class Speaker:

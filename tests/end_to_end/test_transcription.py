@@ -7,11 +7,13 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from handlers.transcription.live import flight_key
+from handlers.transcription.transcribe import Stream
 from local.flows.sound import encoded
-from local.flows.transcription import SAMPLE_RATE, Captioning, Speaker
+from local.flows.transcription import PATIENCE_SECONDS, SAMPLE_RATE, Captioning, Speaker
 from local.flows.transcription_scenario import EXPECTED, Outcome
 from local.services.tones import silence, speech
 from tests.end_to_end.conftest import Platform, Played
+from tests.local.services.listening import finals, rest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v1"
@@ -43,6 +45,7 @@ def test_other_words_are_other_captions(speaker: Speaker, encoding: str) -> None
     speaker.say("u1", "thank you . good day")
     assert speaker.ended("u1")["finals"] == 2
     assert speaker.screen.text() == ["Thank you.", "Good day."]
+    assert [one["text"] for one in speaker.screen.shown if one["final"]] == ["Thank you.", "Good day."], "as they came"
 
 
 def test_the_handshake_chooses_the_protocol(url: str) -> None:
@@ -172,8 +175,15 @@ def test_silence_is_an_utterance_without_captions(speaker: Speaker) -> None:
 def test_a_direct_address_streams_past_the_rules(speaker: Speaker) -> None:
     answer = speaker.ask("direct", sessionId=speaker.session)
     assert answer["expiresSeconds"] == 300
-    assert "enable-partial-results-stabilization=true" in answer["url"]
-    assert "X-Amz-Signature=" in answer["url"]
+    with Stream.open(answer["url"], PATIENCE_SECONDS) as stream:
+        stream.send(speech(["thank", "you", ".", "good", "day"], SAMPLE_RATE))
+        stream.end()
+        found = rest(stream)
+    assert finals(found) == ["Thank you.", "Good day."]
+    assert [one.stable for one in found if one.partial] == [(False,), (True, False)] * 2, (
+        "each word, with stabilisation"
+    )
+    assert speaker.screen.shown == [], "the platform sees nothing of it"
 
 
 def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(

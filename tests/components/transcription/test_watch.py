@@ -8,6 +8,8 @@ import pytest
 
 from handlers.common.logging import EventLog
 from local import ROOT
+from operations.rollout import Plan
+from operations.target import Target
 from tests.components.transcription.deployment import PREFIX, complete, transcription
 from tests.engine import Recorded, scope
 
@@ -53,6 +55,13 @@ def plain() -> dict[str, dict[str, Any]]:
 
 def test_the_six_of_the_document_and_the_listed_others_ring_and_no_more() -> None:
     assert set(plain()) == {*SIX, *BEYOND}
+
+
+def test_a_roll_out_gives_a_tenth_and_watches_all_of_them() -> None:
+    target, plan = Target.parse("test", "transcription/audio-processor"), Plan()
+    assert (target.function, plan.share) == (PROCESSOR, 10)
+    names = {one.inputs["name"] for one in complete().all("cloudwatch.MetricAlarm")}
+    assert {one for one in names if one.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 
 @pytest.mark.parametrize("name", SIX)

@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.transcription.audio import Encoding
-from handlers.transcription.audio_processor import Processor
+from handlers.transcription.audio_processor import OpenStream, Processor
 from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
@@ -15,7 +15,16 @@ from handlers.transcription.sessions import Session, Sessions, Status
 from handlers.transcription.thresholds import SessionSettings, Thresholds
 from handlers.transcription.transcribing import End
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
-from tests.handlers.transcription.stage import START_MS, Clients, Clock, Step, Transcribe, silence
+from tests.handlers.transcription.stage import (
+    START_MS,
+    Calling,
+    Clients,
+    Clock,
+    Pace,
+    Step,
+    Transcribe,
+    silence,
+)
 
 SESSION = "01M7W8GQNQY865WCQPRM59D2J7"
 
@@ -50,11 +59,16 @@ class Booth:
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
     attempt: int = 1
+    pace: Pace = field(default_factory=Pace)
+    """Of everybody that the processor talks to."""
+    open_stream: OpenStream | None = None
+    """Instead of scripts."""
 
     def __post_init__(self) -> None:
-        self.live = LiveTable(self.dynamodb, LIVE, self.clock)
-        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
-        self.transcribe = Transcribe(self.clock, self.scripts)
+        dynamodb: Any = Calling(self.dynamodb, self.clock, self.pace.calling_ms)
+        self.live = LiveTable(dynamodb, LIVE, self.clock)
+        self.sessions = Sessions(dynamodb, SESSIONS, self.clock)
+        self.transcribe = Transcribe(self.clock, self.scripts, self.pace)
 
     @cached_property
     def processor(self) -> Processor:
@@ -68,13 +82,15 @@ class Booth:
             max_rate_per_second=5,
             dedup_cache_ttl=10,
         )
+        clients: Any = Calling(self.clients, self.clock, self.pace.calling_ms)
+        cloudwatch: Any = Calling(self.cloudwatch, self.clock, self.pace.calling_ms)
         return Processor(
             self.sessions,
             self.live,
-            self.clients,
-            Metrics(self.cloudwatch, "processor"),  # type: ignore[arg-type]
+            clients,
+            Metrics(cloudwatch, "processor"),
             thresholds=thresholds,
-            open_stream=self.transcribe.open,
+            open_stream=self.open_stream or self.transcribe.open,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
@@ -107,10 +123,10 @@ class Booth:
 
     def take(self, utterance: str) -> int:
         """Gives the utterance its place, as the router does; which attempt it is."""
-        overdue_ms = self.clock.now_ms + 20_000
+        overdue_ms = self.clock() + 20_000
 
         def offer(flight: Flight) -> tuple[Flight, Taken]:
-            return flight.seen("c1", self.clock.now_ms).offered(utterance, overdue_ms, 8)
+            return flight.seen("c1", self.clock()).offered(utterance, overdue_ms, 8)
 
         self.attempt = self.live.change(Flight, flight_key(SESSION), offer).attempt
         return self.attempt

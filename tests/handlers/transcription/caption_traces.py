@@ -6,8 +6,10 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
+from handlers.transcription import duplicates, waiting
 from handlers.transcription.captions import Caption, Captions, Kind
 from handlers.transcription.duplicates import normalised
+from handlers.transcription.rate import WINDOW_MS
 from handlers.transcription.results import Result
 from handlers.transcription.thresholds import Thresholds
 from tests.handlers.transcription.captioning import Reader, thresholds
@@ -44,6 +46,8 @@ class Trace:
 
     limits: Thresholds
     captions: Captions
+    punctual: bool = True
+    """Whether it was asked again whenever it said so; otherwise when something arrived, or after a tick."""
     ended_ms: int = 0
     looked: list[tuple[int, Result | None]] = field(default_factory=list)
     """Every call: with the result that arrived, or with none."""
@@ -56,11 +60,11 @@ class Trace:
     def _note(self, now_ms: int, captions: Iterable[Caption]) -> None:
         self.shown += [(now_ms, one) for one in captions]
 
-    def run(self, stream: list[tuple[int, Result]], *, punctual: bool) -> None:
+    def run(self, stream: list[tuple[int, Result]]) -> None:
         now_ms = 0
         for gap, result in stream:
             until_ms = now_ms + gap
-            while (tick_ms := self._next_tick_ms(now_ms, punctual=punctual)) < until_ms:
+            while (tick_ms := self._next_tick_ms(now_ms)) < until_ms:
                 now_ms = tick_ms
                 self.looked.append((now_ms, None))
                 self._note(now_ms, self.captions.due(now_ms))
@@ -72,21 +76,43 @@ class Trace:
         self.ended_ms = now_ms
         self._note(now_ms, self.captions.finish(now_ms))
 
-    def _next_tick_ms(self, now_ms: int, *, punctual: bool) -> int:
-        next_ms = self.captions.next_due_ms() if punctual else None
+    def _next_tick_ms(self, now_ms: int) -> int:
+        next_ms = self.captions.next_due_ms() if self.punctual else None
         return now_ms + TICK_MS if next_ms is None else min(next_ms, now_ms + TICK_MS)
 
     def _check_after_looking(self, now_ms: int) -> None:
         assert self.captions._room.longest_ms(now_ms) < self.limits.max_buffer_ms
+        check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
         assert next_ms is None or next_ms > now_ms, "everything that was due is done"
         assert self.captions.due(now_ms) == []
 
 
+def sizes(captions: Captions) -> tuple[int, ...]:
+    """How much is kept of each kind."""
+    parts = (captions._open, captions._room, captions._rate, captions._finals, captions._texts, captions._open._closed)
+    return (*(len(one) for one in parts), len(captions._lines))
+
+
+def check_sizes(captions: Captions) -> None:
+    """Against the bounds as they are now."""
+    most = (
+        waiting.MAX_OPEN,
+        waiting.MAX_OPEN,
+        waiting.MAX_OPEN,
+        waiting.MAX_HELD,
+        duplicates.MAX_TEXTS,
+        waiting.MAX_CLOSED,
+    )
+    lines = waiting.MAX_OPEN + waiting.MAX_HELD  # of results that are open, and of those whose finals wait
+    assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
+
+
 def check(trace: Trace) -> None:
     _check_finals_once(trace)
     _check_order(trace)
-    _check_rate(trace)
+    _check_ages(trace)
+    check_rate(trace)
     _check_no_text_twice(trace)
     _check_reader(trace)
     _check_end(trace)
@@ -176,7 +202,20 @@ def _check_order(trace: Trace) -> None:
                 assert late or not before or max(starts) >= one.start_ms
 
 
-def _check_rate(trace: Trace) -> None:
+def _check_ages(trace: Trace) -> None:
+    """Nothing waits for longer than a buffer; then a partial at most for its second, an orphan was silent before."""
+    late_ms = 0 if trace.punctual else 2 * TICK_MS  # both are noticed late
+    for at_ms, one in trace.shown:
+        if at_ms == trace.ended_ms or one.kind is Kind.RETRACTED:
+            continue
+        before_ms = trace.limits.orphan_ms if one.orphan else 0
+        after_ms = WINDOW_MS if one.kind is Kind.PARTIAL else 0
+        age_ms = at_ms - one.received_ms
+        assert age_ms <= max(before_ms, trace.limits.max_buffer_ms) + after_ms + late_ms
+
+
+def check_rate(trace: Trace) -> None:
+    """No second has more partials than it may."""
     moments = [at_ms for at_ms, one in trace.shown if one.kind is Kind.PARTIAL]
     for first, beyond in zip(moments, moments[trace.limits.max_rate_per_second :], strict=False):
         assert beyond - first >= 1000

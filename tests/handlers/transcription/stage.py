@@ -18,6 +18,7 @@ from handlers.transcription.routes import Limits, Routes
 from handlers.transcription.sessions import Sessions
 from handlers.transcription.signing import StreamRequest
 from handlers.transcription.transcribe import FailureCode, StreamFailed
+from handlers.transcription.websocket import CLOSE_SECONDS, SEND_SECONDS
 from handlers.transcription.work import Work
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
 
@@ -33,6 +34,34 @@ class Clock:
 
     def __call__(self) -> int:
         return self.now_ms
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long the others let somebody wait. Our side waits no longer for a peer than its own limits say."""
+
+    opening_ms: tuple[int, ...] = ()
+    """Of one stream after the other; those beyond open at once."""
+    taking_ms: tuple[int | None, ...] = ()
+    """How long into one stream after the other the peer takes audio, if not to the end."""
+    closing_ms: int = 0
+    calling_ms: int = 0
+    """For each call of AWS' own services."""
+
+
+class Calling:
+    """A client of an AWS service whose calls take time."""
+
+    def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
+        self._client, self._clock, self._milliseconds = client, clock, milliseconds
+        self.exceptions = getattr(client, "exceptions", None)
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            self._clock.now_ms += self._milliseconds
+            return getattr(self._client, name)(*given, **named)
+
+        return call
 
 
 @dataclass
@@ -81,11 +110,16 @@ class Script:
 
     clock: Clock
     steps: Sequence[Step]
+    taking_ms: int | None = None
+    closing_ms: int = 0
     begun_ms: int = 0
     sent: list[bytes] = field(default_factory=list)
     sent_at: list[int] = field(default_factory=list)
+    waited_ms: list[int] = field(default_factory=list)
+    """For how long somebody was ready to wait for each event."""
     ended: bool = False
     finished_ms: int | None = None
+    deaf: bool = False
 
     def __post_init__(self) -> None:
         self._left = list(self.steps)
@@ -94,13 +128,29 @@ class Script:
     def send(self, chunk: bytes) -> None:
         self.sent.append(chunk)
         self.sent_at.append(self.clock.now_ms - self.begun_ms)
+        self._take_in()
 
     def end(self) -> None:
+        self._take_in()
         self.finished_ms = self.clock.now_ms - self.begun_ms
 
+    def close(self) -> None:
+        if not self.ended and not self.deaf:
+            self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
+
+    def _take_in(self) -> None:
+        """A piece of audio; a peer that takes none keeps us for as long as we wait for it."""
+        late = self.taking_ms is not None and self.clock.now_ms - self.begun_ms >= self.taking_ms
+        if late and not self.deaf:
+            self.clock.now_ms += round(SEND_SECONDS * 1000)
+            self.deaf = True
+
     def receive(self, timeout_seconds: float) -> bytes | None:
+        self.waited_ms.append(round(timeout_seconds * 1000))
         until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._left or self.begun_ms + self._left[0][0] > until:
+            if self.deaf:
+                raise StreamFailed(FailureCode.DROPPED)
             self.clock.now_ms = until
             return None
         at, what = self._left.pop(0)
@@ -117,17 +167,27 @@ class Transcribe:
 
     clock: Clock
     scripts: list[Sequence[Step] | FailureCode]
+    pace: Pace = field(default_factory=Pace)
     requests: list[StreamRequest] = field(default_factory=list)
     conversations: list[Script] = field(default_factory=list)
 
     @contextmanager
-    def open(self, request: StreamRequest, _seconds: float) -> Iterator[Script]:
+    def open(self, request: StreamRequest, seconds: float) -> Iterator[Script]:
         self.requests.append(request)
         script = self.scripts.pop(0)
+        number = len(self.requests) - 1
+        opening_ms = (*self.pace.opening_ms, *[0] * number, 0)[number]
+        taking_ms = (*self.pace.taking_ms, *[None] * number, None)[number]
+        self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
+        if opening_ms > seconds * 1000:
+            raise StreamFailed(FailureCode.SILENT)
         if isinstance(script, FailureCode):
             raise StreamFailed(script)
-        self.conversations.append(Script(self.clock, script))
-        yield self.conversations[-1]
+        self.conversations.append(Script(self.clock, script, taking_ms, self.pace.closing_ms))
+        try:
+            yield self.conversations[-1]
+        finally:
+            self.conversations[-1].close()
 
 
 @dataclass

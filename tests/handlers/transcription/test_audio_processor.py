@@ -3,13 +3,15 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from handlers.common.logging import hashed
 from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import caption_key, flight_key
@@ -19,7 +21,7 @@ from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End
 from tests.handlers.transcription.booth import SESSION, Booth
 from tests.handlers.transcription.conftest import LIVE
-from tests.handlers.transcription.stage import START_MS, Step, transcript
+from tests.handlers.transcription.stage import START_MS, Pace, Step, transcript
 
 ENDED: Step = (1_200, None)
 
@@ -268,18 +270,40 @@ EVENTS = st.lists(
 )
 
 
+PACES = st.builds(
+    Pace,
+    opening_ms=st.tuples(*[st.sampled_from([0, 40, 400, 990, 9_999])] * 2),
+    taking_ms=st.tuples(*[st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400])] * 2),
+    closing_ms=st.sampled_from([0, 2, 9_999]),
+    calling_ms=st.sampled_from([0, 5, 20]),
+)
+
+
+SLOW = Pace(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
+"""As slow as each may be: the second stream, the peer's good-bye, and AWS' own services on a bad day."""
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]))
+@given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
+@example([final(2_400, f"Word {one}.", f"r{one}") for one in range(8)], [], 1.0, SLOW)
+@example([partial(2_190, f"Word {one}", f"r{one}") for one in range(8)], [], 1.0, SLOW)
+@example([(830, FailureCode.DROPPED)], [], 1.0, replace(SLOW, taking_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
-    dynamodb: Any, first: list[Step], second: list[Step], seconds: float
+    dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: Pace
 ) -> None:
-    """What a peer suffered that opened a stream for each piece of audio: 57 of 57 invocations ran into their timeout."""
+    """What a peer suffered that opened a stream for each piece of audio: 57 of 57 invocations ran into their timeout.
+
+    Whatever Transcribe says or does not say, and however long it takes to; metrics and the answer included.
+    """
     dynamodb.delete_item(TableName=LIVE, Key={"pk": {"S": flight_key(SESSION)}})
     dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION}})
-    booth = Booth(dynamodb, [sorted(first, key=lambda one: one[0]), sorted(second, key=lambda one: one[0])])
+    scripts = [sorted(one, key=lambda step: step[0]) for one in (first, second)]
+    booth = Booth(dynamodb, scripts, pace=pace)
     booth.open()
-    assert booth.hears(seconds=seconds) in set(End)
-    assert booth.clock.now_ms - START_MS <= seconds * 1_000 + 2_000
+    booth.take("u1")
+    begun_ms = booth.clock.now_ms
+    assert booth.call(seconds=seconds) in set(End)
+    assert booth.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
     assert booth.flight.places == (), "whatever happened, the place is free again"
     ends = [*booth.said("done"), *booth.said("resend"), *booth.said("error")]
     assert len(ends) == 1, "and the client knows how it ended"
@@ -297,6 +321,23 @@ def test_audio_that_cannot_be_cut_is_sent_and_shown_again_from_its_beginning(
     assert len(booth.transcribe.conversations[1].sent) == 10
     assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
     assert booth.said() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
+
+
+def test_lines_that_cannot_be_taken_away_in_time_are_the_clients_to_take_away(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does so when it is told to send the utterance again, and from where on."""
+    booth = Booth(dynamodb, pace=Pace(calling_ms=20))
+    booth.open()
+    spoken = Utterance(Encoding.FLAC, 16_000, 1_000, (b"x",) * 10)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)
+    finals = [final(40 * one, f"Word {one}.", f"r{one:02}", at_ms=10 * one) for one in range(30)]
+    begun_ms = booth.clock.now_ms
+    assert booth.hears(*finals, (2_400, FailureCode.DROPPED)) is End.BROKEN
+    assert booth.clock.now_ms - begun_ms <= 1_000 + 2_000
+    assert 0 < len(booth.said("retract")) < 30
+    [told] = booth.said("resend")
+    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
 
 
 def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
@@ -429,6 +470,40 @@ def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
         booth.hears(final(500, "Hello."), ENDED)
     assert len(booth.said("resend")) == 1
     assert booth.flight.places == ()
+
+
+def test_a_sessions_orphans_are_in_the_log_beside_its_hash(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+    """The alarm knows how many there were, the log whose they were."""
+    booth.hears(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [ended] = [line for line in lines if line["message"] == "utterance_ended"]
+    assert (ended["session_hash"], ended["orphans"]) == (hashed(SESSION), 2)
+    assert booth.cloudwatch.values["OrphanedResultsFlushed"] == 2
+
+
+def test_orphans_are_looked_for_while_the_stream_goes_on(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    booth = Booth(dynamodb, settings=SessionSettings(orphan_timeout=5))
+    booth.open()
+    spoken = Utterance(Encoding.FLAC, 16_000, 5_000, (b"x",) * 50)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)
+    shown: list[int] = []
+    post = booth.clients.post
+
+    def noted(connection: str, message: Any) -> bool:
+        shown.append(booth.clock.now_ms - START_MS) if getattr(message, "orphan", False) else None
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", noted)
+    assert booth.hears(partial(300, "Hello"), (6_400, None)) is End.DONE
+    assert shown == [5_300], "fifteen seconds are a setting; here it is the least"
+
+
+def test_nothing_is_waited_for_longer_than_orphans_may_wait_for_a_look(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.transcription.transcribing.GRACE_MS", 60_000)
+    booth.hears((16_000, None), seconds=0.2)
+    assert max(booth.transcribe.conversations[0].waited_ms) == 5_000
 
 
 def test_no_word_that_was_said_is_logged_or_stored(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,15 @@ from handlers.transcription.duplicates import MAX_TEXTS
 from handlers.transcription.results import Result
 from handlers.transcription.thresholds import Thresholds
 from handlers.transcription.waiting import MAX_CLOSED, MAX_HELD, MAX_OPEN
-from tests.handlers.transcription.caption_traces import LIMITS, STREAMS, Trace, check
+from tests.handlers.transcription.caption_traces import (
+    LIMITS,
+    STREAMS,
+    Trace,
+    check,
+    check_rate,
+    check_sizes,
+    sizes,
+)
 from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lines, partial, thresholds
 
 
@@ -169,12 +177,31 @@ def test_a_result_too_many_gives_up_the_most_silent_one() -> None:
 def test_whatever_a_stream_brings_the_rules_hold(
     stream: list[tuple[int, Result]], limits: Thresholds, punctual: bool
 ) -> None:
-    trace = Trace(limits, Captions(limits))
-    trace.run(stream, punctual=punctual)
+    trace = Trace(limits, Captions(limits), punctual)
+    trace.run(stream)
     check(trace)
-    again = Trace(limits, Captions(limits))
-    again.run(stream, punctual=punctual)
+    again = Trace(limits, Captions(limits), punctual)
+    again.run(stream)
     assert (again.shown, again.captions.counts) == (trace.shown, trace.captions.counts)
+
+
+@given(STREAMS, LIMITS, st.booleans())
+@settings(max_examples=5 * settings().max_examples)
+def test_whatever_a_stream_brings_no_bound_is_exceeded(
+    stream: list[tuple[int, Result]], limits: Thresholds, punctual: bool
+) -> None:
+    """With bounds that so short a stream reaches: sizes are checked whenever somebody looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, most in (
+            ("waiting.MAX_OPEN", 3),
+            ("waiting.MAX_HELD", 2),
+            ("waiting.MAX_CLOSED", 3),
+            ("duplicates.MAX_TEXTS", 3),
+        ):
+            patch.setattr(f"handlers.transcription.{name}", most)
+        trace = Trace(limits, Captions(limits), punctual)
+        trace.run(stream)
+    check_rate(trace)
 
 
 def flood(captions: Captions, numbers: range) -> None:
@@ -185,18 +212,12 @@ def flood(captions: Captions, numbers: range) -> None:
         captions.take(final(f"final {number}", f"final {number}", start_ms=1000 + number % 3), number)
 
 
-def sizes(captions: Captions) -> tuple[int, ...]:
-    parts = (captions._open, captions._room, captions._rate, captions._finals, captions._texts, captions._open._closed)
-    return tuple(len(one) for one in parts)
-
-
 def test_memory_is_bounded_whatever_a_stream_does() -> None:
     captions = Captions(thresholds(dedup_cache_ttl=60))
     for hundred in range(60):
         flood(captions, range(100 * hundred, 100 * hundred + 100))
-        bounds = (MAX_OPEN, MAX_OPEN, MAX_OPEN, MAX_HELD, MAX_TEXTS, MAX_CLOSED)
-        assert all(size <= most for size, most in zip(sizes(captions), bounds, strict=True))
-    assert sizes(captions)[3:] == (MAX_HELD, MAX_TEXTS, MAX_CLOSED), "the flood reached the bounds"
+        check_sizes(captions)
+    assert sizes(captions)[3:6] == (MAX_HELD, MAX_TEXTS, MAX_CLOSED), "the flood reached the bounds"
 
 
 def steps(captions: Captions, numbers: range) -> int:

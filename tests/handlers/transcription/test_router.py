@@ -385,6 +385,15 @@ def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monke
     assert "zero" not in json.dumps(answer)
 
 
+def test_each_session_has_a_secret_of_its_own(scene: Scene) -> None:
+    """Hashes of captions are keyed with it: the same words in two sessions have nothing in common."""
+    secrets = [
+        session.secret for one in (scene.opens("c1"), scene.opens("c2")) if (session := scene.sessions.find(one))
+    ]
+    assert len(set(secrets)) == 2
+    assert all(len(bytes.fromhex(one)) == 32 for one in secrets)
+
+
 def test_an_operator_opens_a_session_for_somebody(scene: Scene) -> None:
     answer = scene.router.handle({"kind": "open", "user": "ANN", "session": {"language": "de-DE"}}, scene.clock.now_ms)
     found = scene.sessions.find(answer["sessionId"])

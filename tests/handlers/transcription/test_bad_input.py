@@ -1,0 +1,150 @@
+"""What clients get wrong: one clear error each, the connection goes on, the session too, and nobody else notices."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import flight_key
+from handlers.transcription.messages import REQUESTS
+from tests.handlers.transcription.crafted import flac_file, frame, streaminfo
+from tests.handlers.transcription.stage import LIMITS, Scene, silence
+
+NEVER = "0" * 26
+
+
+@pytest.fixture
+def scene(dynamodb: Any) -> Scene:
+    return Scene(dynamodb)
+
+
+def bobs(scene: Scene) -> str:
+    """Another user's session, over `c2`."""
+    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
+    return str(scene.says("open", "c2")["sessionId"])
+
+
+def said(session: str, **changes: Any) -> str:
+    """A message with an utterance, as it should be but for these."""
+    content = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
+    return json.dumps({**content, "audio": recorded(8_000), **changes})
+
+
+def recorded(rate: int) -> str:
+    """A second of FLAC."""
+    return base64.b64encode(flac_file(frame(0, rate), info=streaminfo(rate=rate))).decode()
+
+
+BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "unknown session": (lambda _: said(NEVER), "SESSION_UNKNOWN", "no such session"),
+    "no session's name": (lambda _: said("anything"), "MALFORMED", "sessionId"),
+    "another sample rate": (
+        lambda s: said(s, audio=recorded(16_000)),
+        "BAD_AUDIO",
+        "16000 Hz, and the session says 8000",
+    ),
+    "a rate that nobody has": (
+        lambda _: '{"action": "open", "encoding": "pcm", "sampleRate": 11025}',
+        "MALFORMED",
+        "24000, 32000, 44100 or 48000",
+    ),
+    "a rate that the encoding has not": (
+        lambda _: '{"action": "open", "encoding": "ogg-opus", "sampleRate": 44100}',
+        "MALFORMED",
+        "[8000, 16000, 24000, 48000]",
+    ),
+    "samples instead of a file": (lambda s: said(s, audio=silence(1)), "BAD_AUDIO", "does not begin as flac"),
+    "no base64": (lambda s: said(s, audio="%%%%"), "BAD_AUDIO", "base64"),
+    "half a base64": (lambda s: said(s, audio=recorded(8_000)[:-3]), "BAD_AUDIO", "base64"),
+    "no audio": (lambda s: said(s, audio=""), "MALFORMED", "audio"),
+    "too much audio": (lambda s: said(s, audio="A" * 129_028), "MALFORMED", "at most 129024"),
+    "too long": (lambda s: said(s, audio=base64.b64encode(long_file()).decode()), "BAD_AUDIO", "5 s"),
+    "cut off": (lambda s: said(s, audio=base64.b64encode(long_file()[:99]).decode()), "BAD_AUDIO", "FLAC"),
+    "no place in the speech": (lambda s: said(s, sequence=-1), "MALFORMED", "sequence"),
+    "a name that is none": (lambda s: said(s, utterance="a b"), "MALFORMED", "utterance"),
+    "half a JSON": (lambda s: said(s)[:-1], "MALFORMED_MESSAGE", "one JSON object"),
+    "two JSONs": (lambda s: said(s) * 2, "MALFORMED_MESSAGE", "one JSON object"),
+    "no action": (lambda s: said(s, action=None), "UNKNOWN_ACTION", "open, audio, ping, close, direct"),
+}
+
+
+def long_file() -> bytes:
+    """Six seconds of FLAC."""
+    return flac_file(*[frame(number, 8_000) for number in range(6)], info=streaminfo(rate=8_000))
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_it_gets_one_clear_error_and_nobody_else_notices(scene: Scene, kind: str) -> None:
+    ann = scene.opens("c1", encoding="flac", sampleRate=8_000)
+    bob = bobs(scene)
+    body, code, says = BAD[kind]
+    answer = scene.sends(body(ann))
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert says in f"{answer['message']} {answer.get('fields')}"
+    assert scene.handed == [], "nothing is paid for"
+    assert scene.live.read(Flight, flight_key(ann)).places == ()
+    assert scene.sends(said(ann))["type"] == "accepted", "connection and session are as good as before"
+    assert scene.utters(bob, connection="c2")["type"] == "accepted"
+    assert scene.clients.inbox == {}, "nothing is sent beside the answer"
+
+
+def test_an_odd_number_of_bytes_is_named(scene: Scene) -> None:
+    bob = bobs(scene)
+    answer = scene.sends(said(bob, audio=base64.b64encode(bytes(3_201)).decode()), "c2")
+    assert answer["code"] == "BAD_AUDIO"
+    assert "3201 bytes, an odd number" in answer["message"]
+    assert answer["fields"] == [{"field": "audio", "rule": "ODD_BYTES"}]
+
+
+def test_of_a_flood_as_much_is_taken_as_there_are_places_and_each_message_is_answered(scene: Scene) -> None:
+    ann, bob = scene.opens("c1"), bobs(scene)
+    answers = [scene.utters(ann, f"u{number}") for number in range(50)]
+    assert [one.get("code", one["type"]) for one in answers] == (
+        ["accepted"] * LIMITS.in_flight + ["BUSY"] * (50 - LIMITS.in_flight)
+    )
+    assert len(scene.handed) == LIMITS.in_flight
+    assert scene.utters(bob, connection="c2")["type"] == "accepted"
+    scene.live.change(Flight, flight_key(ann), lambda flight: (flight.landed("u0", 1), None))
+    assert scene.utters(ann, "u49")["type"] == "accepted", "when a place is free again"
+
+
+def test_a_client_that_went_away_leaves_its_session_and_everybody_elses_alone(scene: Scene) -> None:
+    ann, bob = scene.opens("c1"), bobs(scene)
+    scene.utters(ann)
+    scene.disconnect("c1")
+    scene.disconnect("c1")
+    assert scene.utters(bob, connection="c2")["type"] == "accepted"
+    scene.connect("c3")
+    assert scene.says("open", "c3", sessionId=ann)["sessionId"] == ann
+    assert scene.utters(ann, connection="c3")["repeated"], "what was on its way still is"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = sorted({field.alias or name for one in REQUESTS.values() for name, field in one.model_fields.items()})
+MINE = "my session"
+MESSAGES = st.builds(
+    lambda action, session, more: {**session, **more, "action": action},
+    st.sampled_from(sorted(REQUESTS)) | ANYTHING,
+    st.sampled_from([{}, {"sessionId": MINE}, {"sessionId": NEVER}]),
+    st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), ANYTHING, max_size=6),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.text(max_size=60) | ANYTHING.map(json.dumps) | MESSAGES.map(json.dumps))
+def test_whatever_is_sent_is_answered_once_and_is_no_mistake_of_ours(scene: Scene, body: str) -> None:
+    scene.clock.now_ms += 3_600_000  # so that sessions of the last time count no more
+    answer = scene.sends(body.replace(MINE, scene.opens("c1")))
+    assert answer["type"] in {"opened", "pong", "closed", "direct", "error"}
+    assert answer.get("code") != "INTERNAL"
+    assert scene.says("ping")["type"] == "pong"
+    assert scene.handed == []

@@ -1,0 +1,172 @@
+"""The processor and the local Transcribe over real sockets: whatever the service replays, each caption is there once.
+
+Time runs tenfold: audio goes out in fewer bursts than it would, and nobody waits. How long things may take is
+`test_audio_processor`'s affair.
+"""
+
+import base64
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from handlers.transcription import transcribing
+from handlers.transcription.signing import StreamRequest
+from handlers.transcription.thresholds import SessionSettings
+from handlers.transcription.transcribe import Stream
+from handlers.transcription.transcribing import Conversation, End
+from local.flows.transcription import Screen
+from local.services.tones import silence, speech
+from tests.handlers.transcription.booth import Booth
+from tests.handlers.transcription.stage import Clock
+from tests.local.services.listening import RATE, address, listening
+from tests.local.services.threads import PATIENCE
+
+FASTER = 10
+PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
+"""What a slow machine must not run into."""
+
+
+class RunningClock(Clock):
+    """Time that passes by itself."""
+
+    def __call__(self) -> int:
+        return FASTER * time.monotonic_ns() // 1_000_000 + super().__call__()
+
+
+@dataclass
+class Line:
+    """A session whose utterances go to a Transcribe that is there."""
+
+    dynamodb: Any
+    endpoint: str
+    requests: list[StreamRequest] = field(default_factory=list)
+
+    @cached_property
+    def booth(self) -> Booth:
+        made = Booth(self.dynamodb, settings=PATIENT, clock=RunningClock(0))
+        made.open_stream = self._stream
+        made.open()
+        return made
+
+    def says(self, audio: bytes, utterance: str = "u1") -> End | None:
+        """Sends an utterance."""
+        self.booth.take(utterance)
+        return self.booth.call(utterance, audio=base64.b64encode(audio).decode())
+
+    @property
+    def screen(self) -> Screen:
+        """What its client shows by now."""
+        made = Screen()
+        for message in self.booth.clients.inbox.get("c1", []):
+            made.take(message)
+        return made
+
+    @property
+    def fallbacks(self) -> float:
+        """How many an alarm would have seen."""
+        return self.booth.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
+
+    def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[Conversation]:
+        self.requests.append(request)
+        return Stream.open(address(self.endpoint, stabilised=request.stabilised), PATIENCE)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine may be slow."""
+    monkeypatch.setattr(transcribing, "GRACE_MS", round(1000 * PATIENCE * FASTER))
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with listening() as found:
+        yield found
+
+
+@pytest.fixture
+def line(dynamodb: Any, endpoint: str) -> Line:
+    return Line(dynamodb, endpoint)
+
+
+def words(text: str) -> bytes:
+    return speech(text.split(), RATE)
+
+
+def test_what_is_said_is_shown_once_and_in_order(line: Line) -> None:
+    assert line.says(words("hello world . good day")) is End.DONE
+    assert line.screen.text() == ["Hello world.", "Good day."]
+    assert [one["text"] for one in line.screen.shown if one["final"]] == ["Hello world.", "Good day."]
+    assert line.booth.said("done")[0]["finals"] == 2
+    assert (len(line.requests), line.fallbacks) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"), [("throttled", "throttled"), ("dropped", "dropped"), ("malformed", "malformed")]
+)
+def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
+    line: Line, capsys: pytest.CaptureFixture[str], fault: str, cause: str
+) -> None:
+    assert line.says(words(f"hello {fault} world")) is End.DONE
+    assert line.screen.text() == [f"Hello {fault} world."]
+    assert line.booth.said("done")[0]["fallback"] == "stream_failed"
+    assert [one.stabilised for one in line.requests] == [True, False]
+    assert line.fallbacks == 1
+    assert f'"cause":"{cause}"' in capsys.readouterr().out
+
+
+def test_a_service_that_always_fails_leaves_nothing_on_display(line: Line) -> None:
+    assert line.says(words("hello broken world")) is End.BROKEN
+    assert line.screen.text() == []
+    assert len(line.booth.said("resend")) == 1
+    assert line.booth.flight.places == ()
+
+
+def test_silence_is_an_utterance_without_captions(line: Line) -> None:
+    assert line.says(silence(0.5, RATE)) is End.DONE
+    assert line.booth.said("done")[0]["finals"] == 0
+    assert line.fallbacks == 0
+
+
+def test_a_service_that_waited_for_audio_for_too_long_is_tried_once_more(
+    dynamodb: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fifteen seconds on AWS, which no utterance has: only a processor that stood still would meet it."""
+    with listening(silence_seconds=0.001) as endpoint:
+        line = Line(dynamodb, endpoint)
+        assert line.says(words("hello world")) is End.BROKEN
+    assert [one.stabilised for one in line.requests] == [True, False]
+    assert len(line.booth.said("resend")) == 1
+    assert line.fallbacks == 1
+    assert '"cause":"silent"' in capsys.readouterr().out
+
+
+def test_a_final_that_comes_twice_in_other_words_is_shown_once(line: Line) -> None:
+    line.says(words("repeating test . good day"))
+    assert line.screen.text() == ["Repeating test.", "Good day."]
+    assert [one["text"] for one in line.screen.shown if one["final"]] == ["Repeating test.", "Good day."]
+
+
+def test_a_sentence_whose_final_never_comes_is_shown_as_it_was_last_heard(line: Line) -> None:
+    assert line.says(words("endless test . good day")) is End.DONE
+    assert line.screen.text() == ["Endless test", "Good day."]
+    assert {one["text"]: one["orphan"] for one in line.screen.shown if one["final"]} == {
+        "Endless test": True,
+        "Good day.": False,
+    }
+    assert line.booth.cloudwatch.values["OrphanedResultsFlushed"] == 1
+
+
+def test_a_service_that_marks_nothing_as_stable_any_more_costs_no_final(line: Line) -> None:
+    assert line.says(words("unflagged test")) is End.DONE
+    assert line.screen.text() == ["Unflagged test."]
+
+
+def test_two_utterances_that_overlap_show_their_common_words_once(line: Line) -> None:
+    line.says(words("we speak in tones"), "u1")
+    line.says(words("we speak in tones . good day"), "u2")
+    assert line.screen.text() == ["We speak in tones.", "Good day."]
