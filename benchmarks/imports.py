@@ -1,4 +1,6 @@
-"""What functions that somebody waits for load before they can answer: fresh processes, with and without compiled modules.
+"""What functions load before they can do anything, and hold by then: fresh processes, with and without compiled modules.
+
+They are those that somebody waits for, and livestream's other three.
 
 The modules are those of the deployed zip and of the layer's lock. Lambda's file systems for both can only be read, so
 what is not compiled there is compiled at each cold start; boto3 and the standard library are the runtime's and compiled.
@@ -31,6 +33,11 @@ FUNCTIONS = {
     "transcription.router": "_router",
     "voice_qa.websocket_handler": "_handler",
     "voice_qa.query_worker": "_worker",
+    "livestream.api": "_rest",
+    "livestream.authorizer": "_authorizer",
+    "livestream.video_handler": "_processing",
+    "livestream.transcript_handler": "_starting",
+    "livestream.agent_handler": "_worker",
 }
 """Module, and what in it makes what a container keeps."""
 RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
@@ -51,12 +58,17 @@ ENVIRONMENT = {
     "WORKER": "arn:aws:lambda:us-east-1:000000000000:function:worker:live",
     "IDENTITY_POOL": "us-east-1:00000000-0000-0000-0000-000000000000",
     "AGENTCORE_ENDPOINT": "http://127.0.0.1:5000",
-    "ISSUER": "https://issuer.example",
+    "TABLE_NAME": "episodes",
+    "BUCKET_NAME": "transcripts",
+    "ENCRYPTION_KEY": "/polyphony/cursors",
+    "ISSUER": "https://localhost/",
     "AUDIENCE": "polyphony",
-    "JWKS_URL": "https://issuer.example/keys",
+    "JWKS_URL": "https://localhost/keys",
+    "MEDIACONVERT_ROLE_ARN": "arn:aws:iam::000000000000:role/cutting",
+    "AGENT_QUEUE_URL": "https://localhost/windows",
+    "MEMORY_ID": "memory",
+    "MODEL_ID": "us.model",
     "CLIENT_ROLE": "arn:aws:iam::000000000000:role/client",
-    "BUCKET_NAME": "recordings",
-    "TABLE_NAME": "meetings",
     "PATH": os.environ["PATH"],
 }
 
@@ -73,7 +85,9 @@ assert {one for one in sys.modules if one.startswith("boto")} == known
 assert module.__file__.startswith(sys.argv[1])
 getattr(module, sys.argv[3])()
 ready = time.perf_counter()
-print(json.dumps({"boto3": with_boto3 - begun, "own and layer": loaded - with_boto3, "clients": ready - loaded}))
+took = {"boto3": with_boto3 - begun, "own and layer": loaded - with_boto3, "clients": ready - loaded}
+[peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")]
+print(json.dumps({**{name: 1000 * seconds for name, seconds in took.items()}, "peak MB": int(peak) / 1024}))
 """
 
 
@@ -90,10 +104,11 @@ def unpacked(folder: Path) -> None:
 
 
 def loaded(folder: Path, module: str) -> dict[str, float]:
-    """Milliseconds of one fresh process."""
+    """Milliseconds of one fresh process, and the most that it held."""
     command = [sys.executable, "-I", "-B", "-c", LOADING, str(folder), module, FUNCTIONS[module]]
     done = subprocess.run(command, env=ENVIRONMENT, cwd=folder, check=True, capture_output=True, text=True)
-    return {name: seconds * 1000 for name, seconds in json.loads(done.stdout).items()}
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def shares(folder: Path, module: str) -> dict[str, float]:
@@ -131,7 +146,7 @@ def main() -> None:
             for module, how in cases:
                 times, origins = loaded(folders[how], module), shares(folders[how], module)
                 if number:  # the first fills the file caches
-                    runs[module, how].append({**times, "import": times["boto3"] + times["own and layer"]})
+                    runs[module, how].append({"import": times["boto3"] + times["own and layer"], **times})
                     parts[module, how].append(origins)
     print(f"milliseconds, medians of {ROUNDS} fresh processes\n")
     _table(runs)
