@@ -29,6 +29,10 @@ UPLOADS: Final = 4
 BREAKS: Final = 5
 """How often an answer may break off before the next byte."""
 GONE: Final = frozenset({"404", "NoSuchKey"})
+SEALED: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
+"""What S3 says of an object that was uploaded with a key of the client's own, or into an archive: nobody can read it here."""
+BAD: Final = "400"
+"""What it says to a question that has no answer with words: a key of the client's own, but credentials too."""
 CHANGED: Final = frozenset({"412", "PreconditionFailed"})
 RECIPE: Final = "recipe"
 FFMPEG_MS: Final = "ffmpeg-ms"
@@ -40,6 +44,10 @@ class TooLong(Exception):
 
 class Gone(Exception):
     """An object is not there, or is another than was looked at."""
+
+
+class Sealed(Exception):
+    """An object is there, and cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Bucket:
         except ClientError as error:
             if _code(error) in GONE:
                 return None
-            raise
+            raise _meant(error) from None
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > limit:
                 raise TooLong
@@ -84,6 +92,8 @@ class Bucket:
         except ClientError as error:
             if _code(error) in GONE:
                 return None
+            if _code(error) == BAD:
+                self._why(key)
             raise
         metadata = answer["Metadata"]
         took = metadata.get(FFMPEG_MS, "0")
@@ -144,6 +154,13 @@ class Bucket:
             self._client.abort_multipart_upload(Bucket=self._name, Key=key, UploadId=upload)
             raise
 
+    def _why(self, key: str) -> None:
+        """Asks again, in a way that is answered with a reason."""
+        try:
+            self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")
+        except ClientError as error:
+            raise _meant(error) from None
+
     def _range(self, key: str, found: Found, start: int) -> Iterator[bytes]:
         self._stopping.check()
         end = min(start + RANGE, found.size) - 1
@@ -154,7 +171,7 @@ class Bucket:
         except ClientError as error:
             if _code(error) in GONE | CHANGED:
                 raise Gone from None
-            raise
+            raise _meant(error) from None
         with closing(answer["Body"]) as body:
             for piece in body.iter_chunks(PIECE):
                 self._stopping.check()
@@ -173,6 +190,11 @@ class Bucket:
             return self._senders.all(send, range(1, -(-size // self._part) + 1))
         finally:
             os.close(file)
+
+
+def _meant(error: ClientError) -> Exception:
+    """What S3 says of an object that a client made unreadable is no failure of ours."""
+    return Sealed() if _code(error) in SEALED else error
 
 
 def _code(error: ClientError) -> str:

@@ -17,7 +17,7 @@ from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
 from handlers.common.parallel import Parallel
 from handlers.meetings.media import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
-from handlers.meetings.media_job.bucket import Bucket, TooLong
+from handlers.meetings.media_job.bucket import Bucket, Sealed, TooLong
 from handlers.meetings.media_job.facts import ChunkFacts, Facts
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
 from handlers.meetings.media_job.planning import Limits, Plan
@@ -153,7 +153,7 @@ class MediaJob:
                 return complete
         except TooLong:
             problem = ChunkProblem.SIZE
-        except ValidationError:
+        except (ValidationError, Sealed):
             problem = ChunkProblem.UNREADABLE
         raise Incomplete((WrongChunk(name=COMPLETE, problem=problem),))
 

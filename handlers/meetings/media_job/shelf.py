@@ -10,7 +10,7 @@ from typing import Final
 
 from handlers.common.parallel import Parallel
 from handlers.meetings.media import ChunkProblem, WrongChunk
-from handlers.meetings.media_job.bucket import Bucket, Found, Gone
+from handlers.meetings.media_job.bucket import Bucket, Found, Gone, Sealed
 from handlers.meetings.places import MeetingId
 from handlers.meetings.recordings import Chunk, Complete
 
@@ -60,7 +60,10 @@ class Shelf:
 
     def _looked(self, number: int) -> WrongChunk | None:
         chunk = self._chunks[number]
-        found = self._bucket.find(self._meeting.chunk(chunk.name))
+        try:
+            found = self._bucket.find(self._meeting.chunk(chunk.name))
+        except Sealed:
+            return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
         if found is None:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING)
         if found.size != chunk.bytes:
@@ -77,6 +80,8 @@ class Shelf:
                 same = self._written(chunk, self._found.pop(number), self._folder / self.names[number])
             except Gone:
                 continue
+            except Sealed:
+                return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
             return None if same else WrongChunk(name=chunk.name, problem=ChunkProblem.HASH)
         raise Gone
 

@@ -84,6 +84,15 @@ def beeps(heard: "array.array[int]") -> list[float]:
     return found
 
 
+def flashes(file: bytes, folder: Path) -> list[float]:
+    """When pictures turn from black to white or back, in seconds."""
+    path = folder / "seen"
+    path.write_bytes(file)
+    frames = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
+    seen = [one > 127 for one in ffmpeg("-i", str(path), *frames)]
+    return [place / 50 for place in range(1, len(seen)) if seen[place] != seen[place - 1]]
+
+
 def described(file: bytes, folder: Path) -> str:
     """What ffmpeg says of a file, decoded whole."""
     path = folder / "described"

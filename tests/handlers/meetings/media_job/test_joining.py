@@ -67,6 +67,21 @@ def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
     assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2, 4], abs=0.03)
 
 
+@pytest.mark.parametrize(("suffix", "options"), [("mp4", (*films.H264, *films.AAC)), ("webm", WEBM)])
+def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: str, options: tuple[str, ...]) -> None:
+    """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
+    colours = ["black", "white", "black", "white"]
+    stage.upload(*[films.filmed(1.2, *options, suffix=suffix, card=f"color={one}:s=64x48:r=25") for one in colours])
+    result = stage.run()
+    assert result.copied is (suffix == "mp4")
+    assert len(stage.keys(f"{stage.recording.work}pieces/")) == (0 if result.copied else 1)
+    seen = films.flashes(stage.body(stage.recording.video), stage.folder)
+    listened = heard(stage, stage.recording.audio(0))
+    assert len(listened) == 4
+    assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
+    assert heard(stage, stage.recording.video) == pytest.approx(listened, abs=0.002)
+
+
 def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
     stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
     stage.upload(films.filmed(3, *WEBM, suffix="webm"))

@@ -3,9 +3,13 @@
 import hashlib
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from handlers.meetings.media import MediaOutcome
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
@@ -117,6 +121,40 @@ def test_a_chunk_that_is_no_recording_is_named(stage: Stage, chunk: bytes) -> No
     result = stage.run()
     assert (result.outcome, stage.wrong(result)) == (MediaOutcome.UNREADABLE, {"canary-001.bin": "unreadable"})
     assert stage.keys("video/") + stage.keys("audio/") == []
+
+
+@contextmanager
+def sealed(stage: Stage, **codes: str) -> Iterator[None]:
+    """Chunks are answered with errors."""
+
+    def seal(model: Any, params: dict[str, Any], **_: Any) -> None:
+        if "canary" in params["url_path"] and model.name in codes:
+            raise ClientError({"Error": {"Code": codes[model.name], "Message": "canary"}}, model.name)
+
+    stage.s3.meta.events.register("before-call.s3", seal, unique_id="seal")
+    try:
+        yield
+    finally:
+        stage.s3.meta.events.unregister("before-call.s3", unique_id="seal")
+
+
+@pytest.mark.parametrize(
+    "codes", [{"HeadObject": "400", "GetObject": "InvalidRequest"}, {"GetObject": "InvalidObjectState"}]
+)
+def test_a_chunk_that_its_uploader_has_sealed_is_named(stage: Stage, codes: dict[str, str]) -> None:
+    """With a key of his own, or in an archive: trying again would change nothing."""
+    stage.upload(films.filmed(1))
+    with sealed(stage, **codes):
+        result = stage.run()
+    assert (result.outcome, stage.wrong(result)) == (MediaOutcome.INCOMPLETE, {"canary-000.bin": "unreadable"})
+
+
+@pytest.mark.parametrize("codes", [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObject": "AccessDenied"}])
+def test_a_chunk_that_the_job_may_not_read_is_a_failure(stage: Stage, codes: dict[str, str]) -> None:
+    stage.upload(films.filmed(1))
+    with sealed(stage, **codes), pytest.raises(ClientError):
+        stage.run()
+    assert stage.keys(stage.recording.media_result) == []
 
 
 def test_all_chunks_that_are_no_recordings_are_named(stage: Stage) -> None:

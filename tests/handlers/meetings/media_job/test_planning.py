@@ -38,7 +38,7 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
     return ChunkFacts(duration=duration, pictures=seen if shown else None, sound=draw(st.sampled_from([None, SOUND])))
 
 
-plans = st.lists(chunk(), min_size=1, max_size=12).map(lambda some: Plan(Facts(chunks=tuple(some)), LIMITS))
+plans = st.lists(chunk(), min_size=1, max_size=6).map(lambda some: Plan(Facts(chunks=tuple(some)), LIMITS))
 
 
 def plan_of(*chunks: ChunkFacts) -> Plan:
