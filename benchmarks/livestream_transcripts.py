@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import verdict
 from components.settings import LivestreamSettings
+from handlers.common.quotes import Spoken
+from handlers.common.windows import Sizes, Window, windows
 from handlers.livestream.cues import BadTranscript, Cue
-from handlers.livestream.quotes import Said
 from handlers.livestream.transcripts import read
-from handlers.livestream.windows import Sizes, Window, windows
 from tests.handlers.livestream.written import srt, transcribe, webvtt
 
 HOURS = 7
@@ -89,17 +89,17 @@ def measured(file: Path) -> dict[str, float]:
     }
 
 
-def _quoted(cut: Sequence[Window]) -> dict[str, float]:
+def _quoted(cut: Sequence[Window[Cue]]) -> dict[str, float]:
     """Quotes of each window, and others of the same words in another order."""
     dice = random.Random(9)  # noqa: S311 - the same quotes each time
     took = {"preparing": 0.0, "said": 0.0, "invented": 0.0}
     for window in cut:
-        words = " ".join(cue.text for cue in window.cues).lower().replace(".", "").split()
+        words = " ".join(cue.text for cue in window.passages).lower().replace(".", "").split()
         begins = [dice.randrange(len(words) - MOST) for _ in range(QUOTES)]
         said = [words[begin : begin + dice.randint(LEAST, MOST)] for begin in begins]
         quotes = {"said": said, "invented": [[*quote[1:], quote[0]] for quote in said]}
         begun = time.process_time()
-        place = Said(window.cues)
+        place = Spoken(window.passages)
         took["preparing"] += time.process_time() - begun
         for kind, those in quotes.items():
             texts = [" ".join(quote) for quote in those]

@@ -226,7 +226,7 @@ def test_callers_are_checked_wherever_others_depend_on_it() -> None:
     checks = {
         stack: (
             inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"],
-            "ConnectCheckedBy" in inputs(stack, "Api", "transcription")["tags"],
+            "CallersCheckedBy" in inputs(stack, "Api", "transcription")["tags"],
         )
         for stack in STACKS
     }

@@ -107,7 +107,9 @@ class BatchJob(Block):
         context = self.scope.context
         return [
             grant("batch", ["SubmitJob"], [f"{self.arn}:*", *queue_arns]),
-            grant("batch", ["DescribeJobs", "TerminateJob"], "*"),
+            grant("batch", ["DescribeJobs"], "*"),
+            # A job's id is known when it runs: whoever stops waiting for it ends it.
+            grant("batch", ["TerminateJob"], context.arn("batch", "job/*")),
             grant("events", ["DescribeRule", "PutRule", "PutTargets"], context.arn("events", f"rule/{WAIT_RULE}")),
         ]
 

@@ -28,7 +28,7 @@ from components.blocks.gateway_document import (
 from components.blocks.names import Kind
 from components.blocks.rest_access import Plan, give_key, wall_off
 from components.blocks.rest_stage import RestAlarms, RestStageArgs, open_rest_stage
-from components.blocks.scope import Block, Scope
+from components.blocks.scope import CHECKED_BY_TAG, Block, Scope
 from handlers.common.operations import Operation
 
 SERVICE = "apigateway.amazonaws.com"
@@ -74,6 +74,8 @@ class RestApiArgs:
     """With `Authorization.LAMBDA`."""
     plan: Plan | None = None
     """With `Authorization.API_KEY`: what its holder may ask for."""
+    checked_by: str | None = None
+    """Where the gateway asks for nothing: what checks callers instead, in a few words. The policies ask for it."""
     bodies_validated: bool = True
     """Whether the gateway refuses bodies; where it does not, the functions do, and say which field is wrong."""
     data_trace: bool = False
@@ -104,7 +106,7 @@ class RestApi(Block):
             body=body,
             endpoint_configuration=apigateway.RestApiEndpointConfigurationArgs(types="REGIONAL"),
             disable_execute_api_endpoint=False,
-            tags=scope.tags(args.logical_name),
+            tags=scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
             opts=self.inside(*(one.live for one in functions.values())),
         )
         deployment = apigateway.Deployment(

@@ -9,6 +9,9 @@ from components.blocks.context import Context, Subsystem
 from components.blocks.names import Kind
 from components.settings import FoundationSettings, LogLevel
 
+CHECKED_BY_TAG = "CallersCheckedBy"
+"""The tag of an API that lets everybody in, which says what checks callers instead."""
+
 
 @dataclass(frozen=True)
 class Scope:

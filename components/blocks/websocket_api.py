@@ -20,13 +20,12 @@ from pulumi_aws import apigatewayv2
 from components.blocks.function import Function
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
-from components.blocks.scope import Block, Scope
+from components.blocks.scope import CHECKED_BY_TAG, Block, Scope
 from components.blocks.websocket_stage import StageArgs, open_stage
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
 SERVICE = "apigateway.amazonaws.com"
-CHECKED_BY_TAG = "ConnectCheckedBy"
 
 
 class Authorization(StrEnum):

@@ -77,6 +77,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         "livestream-care": of_function(
             DAYS * 24 * 60 / settings.stuck.sweep_minutes + episodes * TIDIED_SHARE, SWEEP_MILLISECONDS
         ),
+        "livestream-care-failures": {"messages": 0},
         "livestream-deletions": {"messages": episodes * TIDIED_SHARE, "batches": episodes * TIDIED_SHARE},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {

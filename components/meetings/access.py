@@ -110,6 +110,7 @@ class Access(pulumi.ComponentResource):
                 stage=settings.stage,
                 cors_origin=settings.cors_origin,
                 authorization=Authorization.NONE,
+                checked_by="the token in the body - auth-exchange verifies it",
                 bodies_validated=False,
                 data_trace=False,
                 requests_per_address=settings.waf_requests,
@@ -122,7 +123,7 @@ class Access(pulumi.ComponentResource):
 _TAGGED = {
     "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * users.LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
-    "Null": {f"aws:RequestTag/{USER_TAG}": "false"},
+    "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
 }
 """A session has this tag and no other; `ForAllValues` also holds where there is none, hence `Null`."""
 

@@ -53,7 +53,7 @@ class Media(pulumi.ComponentResource):
         self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
         """The first is submitted to first."""
         size = processing.spot if spot else processing.fargate
-        repository = ImageRepository("media", ImageRepositoryArgs(scope, "MediaImages"), self._child)
+        repository = ImageRepository("media-images", ImageRepositoryArgs(scope, "MediaImages"), self._child)
         self.job = BatchJob(
             "media",
             BatchJobArgs(

@@ -87,6 +87,7 @@ class Meetings(pulumi.ComponentResource):
     def _store(self) -> None:
         scope, settings = self._scope, self._settings
         kept = settings.kept
+        old = kept.old_version_days if kept.versioned else None
         self.table = Table(
             "meetings",
             TableArgs(
@@ -104,12 +105,18 @@ class Meetings(pulumi.ComponentResource):
             BucketArgs(
                 scope=scope,
                 logical_name="Recordings",
+                versioned=kept.versioned,
                 cors=Cors([settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed=["ETag"]),
                 lifecycle=[
-                    Lifecycle("expire-raw", prefix=RAW, expire_days=kept.raw_days),
-                    Lifecycle("expire-audio", prefix=AUDIO, expire_days=kept.audio_days),
-                    Lifecycle("expire-work", prefix=WORK, expire_days=kept.work_days),
-                    Lifecycle("tier-video", prefix=VIDEO, intelligent_tiering_days=0),
+                    *(
+                        Lifecycle(f"expire-{prefix.rstrip('/')}", prefix, expire_days=days, old_version_days=old)
+                        for prefix, days in ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.work_days))
+                    ),
+                    Lifecycle("tier-video", VIDEO, old_version_days=old, intelligent_tiering_days=0),
+                    *(
+                        Lifecycle(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old)
+                        for prefix in (TRANSCRIPTS, SUMMARIES)
+                    ),
                 ],
                 event_bridge=True,
                 requests_measured=settings.alarms.requests_measured,
@@ -166,7 +173,11 @@ class Meetings(pulumi.ComponentResource):
         """Transcribe reads and writes with the rights of who calls it."""
         return [
             grant("transcribe", ["StartTranscriptionJob"], "*"),
-            grant("transcribe", ["GetTranscriptionJob"], self._scope.context.arn("transcribe", "transcription-job/*")),
+            grant(
+                "transcribe",
+                ["GetTranscriptionJob"],
+                self._scope.context.arn("transcribe", f"transcription-job/{self._scope.context.stack_label}-*"),
+            ),
             self.bucket.grant("GetObject", prefix=f"{AUDIO}*"),
             self.bucket.grant("PutObject", prefix=f"{WORK}*"),
         ]

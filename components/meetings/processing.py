@@ -75,7 +75,9 @@ def states(
             assign={"media": "{% $states.result.Payload %}"},
         ),
         "AnythingToHear": Choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
-        "Transcribe": _transcribe(bucket, settings, failed[MeetingReason.TRANSCRIPTION_FAILED]),
+        "Transcribe": _transcribe(
+            bucket, media.job.scope.context.stack_label, settings, failed[MeetingReason.TRANSCRIPTION_FAILED]
+        ),
         "Summarize": Task(
             "arn:aws:states:::lambda:invoke",
             {
@@ -182,11 +184,11 @@ def _media(media: Media, settings: MeetingsSettings, failed: str) -> dict[str, S
     }
 
 
-def _transcribe(bucket: str, settings: MeetingsSettings, failed: str) -> Map:
+def _transcribe(bucket: str, label: str, settings: MeetingsSettings, failed: str) -> Map:
     """Each part of the sound; there is no way to be told, so each is asked about, and not for ever."""
     speech = settings.speech
     tries = -(-speech.max_minutes * 60 // speech.poll_seconds)
-    name = f"{{% {INPUT}.meetingId & '-' & {INPUT}.content & '-' & $part %}}"
+    name = f"{{% '{label}-' & {INPUT}.meetingId & '-' & {INPUT}.content & '-' & $part %}}"
     key = "{% $path & 'transcripts/' & $part & '.json' %}"
     inside: Mapping[str, State] = {
         "StartPart": Task(

@@ -71,7 +71,12 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-bedrock-summarize": of_function(meetings, SUMMARY_MILLISECONDS, **_tokens(settings, hours, meetings)),
         "meetings-sweep": of_function(sweeps, SWEEP_MILLISECONDS),
         "meetings-storage": of_function(DAYS, STORAGE_MILLISECONDS),
-        "meetings-workflow": {"transitions": meetings * TRANSITIONS + polls * 3, "transcribeMinutes": hours * 60},
+        "meetings-workflow": {
+            "transitions": meetings * TRANSITIONS + polls * 3,
+            "transcribeMinutes": hours * 60,
+            "logGb": 0,
+        },
+        "meetings-care-failures": {"messages": 0},
         "meetings-media": {
             "spotHours": job_hours if spot else 0,
             "onDemandHours": on_demand,

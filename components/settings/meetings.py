@@ -76,9 +76,9 @@ class ProcessingSettings(Settings):
     """The job that puts a recording together."""
 
     engine: Engine = Engine.BATCH_SPOT
-    spot: Size = Size(vcpus=1, memory_mb=2048)
+    spot: Size = Size.model_validate({"vcpus": 1, "memoryMb": 2048})
     """With `batch-spot`, on demand too."""
-    fargate: Size = Size(vcpus=2, memory_mb=4096)
+    fargate: Size = Size.model_validate({"vcpus": 2, "memoryMb": 4096})
     attempts: Annotated[int, Field(ge=2, le=10)] = 3
     """How often an interrupted job is begun on spare machines; it goes on where it was."""
     timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
@@ -167,6 +167,9 @@ class RecordingSettings(Settings):
     """What clients upload."""
     audio_days: Days = 30
     """The sound; it can be made again from the video."""
+    versioned: bool = True
+    """Whether what is overwritten or deleted can be had back for a while."""
+    old_version_days: Days = 1
     work_days: Days = 8
     """The job's own notes, longer than what they are about."""
 

@@ -16,7 +16,8 @@ class AuthEnvironment(HandlerEnvironment):
 
     issuer: str
     audience: str
-    jwks_url: str
+    jwks_url: str | None = None
+    """Where the provider's keys are; a deployment leaves it out on the local platform alone, whose own provider says."""
     client_role: str
     """ARN of the role that clients get credentials of."""
     bucket_name: str

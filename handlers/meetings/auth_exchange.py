@@ -39,6 +39,8 @@ def _rest() -> Rest:
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
     client = boto3.client("sts", config=_STS_CONFIG)
+    if environment.jwks_url is None:
+        raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
     exchange = Exchange(
         Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), lambda: datetime.now(UTC)),
         ClientRole(client, environment.client_role, environment.credential_seconds),

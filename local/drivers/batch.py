@@ -1,6 +1,7 @@
 """Where jobs run, the queues that they wait in, and what they are."""
 
 import json
+import uuid
 from typing import Any
 
 from local.drivers.model import Call, Driver, Known, Made, answered, const, made
@@ -19,6 +20,12 @@ QUEUE = {
     "schedulingPolicyArn": "schedulingPolicyArn",
 }
 TAG = Call("TagResource", {"resourceArn": "arn", "tags": "tags"})
+
+
+@made("name", "namePrefix")
+def named(name: str | None, prefix: str | None) -> Any:
+    """A name; after a prefix, with letters of the provider's own, so that two can be there at once."""
+    return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
 
 @made("containerProperties")
@@ -60,7 +67,7 @@ DRIVERS = (
         create=(
             Call(
                 "CreateComputeEnvironment",
-                {"computeEnvironmentName": "name", "type": "type", **ENVIRONMENT, "tags": "tags"},
+                {"computeEnvironmentName": named, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
         update=(Call("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}), TAG),
@@ -69,8 +76,11 @@ DRIVERS = (
             Call("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": const("DISABLED")}),
             Call("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
         ),
-        id="name",
-        outputs={"arn": answered("CreateComputeEnvironment", "computeEnvironmentArn")},
+        id=answered("CreateComputeEnvironment", "computeEnvironmentName"),
+        outputs={
+            "name": answered("CreateComputeEnvironment", "computeEnvironmentName"),
+            "arn": answered("CreateComputeEnvironment", "computeEnvironmentArn"),
+        },
     ),
     Driver(
         type="aws:batch/jobQueue:JobQueue",

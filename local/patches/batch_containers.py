@@ -33,7 +33,7 @@ class Image:
 
 
 IMAGES = {
-    "meetings-media": Image(
+    "meetings-media-images": Image(
         "handlers.meetings.media_job",
         ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
         {"FFMPEG": "bin/ffmpeg", "SCRATCH_FOLDER": "tmp"},

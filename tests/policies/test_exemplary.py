@@ -106,8 +106,8 @@ def test_what_only_looks_wrong_passes(policy: str, kind: str, props: Mapping[str
     ("tags", "found"),
     [
         ({}, 1),
-        ({"ConnectCheckedBy": "somebody"}, 1),
-        ({"ConnectCheckedBy": "its function verifies the token"}, 0),
+        ({"CallersCheckedBy": "somebody"}, 1),
+        ({"CallersCheckedBy": "its function verifies the token"}, 0),
         ({"Reason": "its function verifies the token"}, 1),
     ],
 )

@@ -14,7 +14,7 @@ from guardrails.record import (
     Severity,
     Stack,
 )
-from guardrails.types import FUNCTION, FUNCTION_ASYNC, FUNCTION_PROVISIONED, FUNCTION_SOURCE, REST_STAGE
+from guardrails.types import FUNCTION, FUNCTION_ASYNC, FUNCTION_PROVISIONED, FUNCTION_SOURCE, REST_STAGE, WORKFLOW
 
 ALWAYS_ON = (
     "docdb",
@@ -69,8 +69,11 @@ def _long(one: Judged, stack: Stack) -> Iterator[str]:
 
 
 def _nobody_waits(function: Judged, stack: Stack) -> bool:
-    """Whether it is called asynchronously: retries and a failure destination are set for it."""
-    return any(concerns(one, function) for one in stack.of(FUNCTION_ASYNC))
+    """Whether it is called asynchronously, with a failure destination; or by a workflow, which waits and tries again."""
+    named = f":function:{function.props.get('name')}:"
+    return any(concerns(one, function) for one in stack.of(FUNCTION_ASYNC)) or any(
+        named in str(one.props.get("definition")) for one in stack.of(WORKFLOW)
+    )
 
 
 def _warm(one: Judged) -> Iterator[str]:
@@ -121,8 +124,8 @@ POLICIES = (
         group=Group.COST,
         severity=Severity.LOW,
         levels=NOT_IN_DEV,
-        description="No function runs longer than agreed unless it is called asynchronously.",
-        remedy="Lower timeoutSeconds, or call it asynchronously with a failure destination.",
+        description="No function runs longer than agreed unless it is called asynchronously, or by a workflow.",
+        remedy="Lower timeoutSeconds, or call it asynchronously with a failure destination, or by a workflow.",
         limits=(Limit("seconds", 300, "The longest run of a function that somebody waits for."),),
         types=frozenset({FUNCTION}),
         check=_long,

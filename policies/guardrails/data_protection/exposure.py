@@ -28,9 +28,9 @@ from guardrails.types import (
 )
 
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head"})
-CHECKED_BY, SHORTEST = "ConnectCheckedBy", 15
-"""The tag of a WebSocket API whose `$connect` asks for nothing, because a browser can set no header: it says what checks
-callers instead, in that many characters at least."""
+CHECKED_BY, SHORTEST = "CallersCheckedBy", 15
+"""The tag of an API that asks for nothing itself: of a WebSocket API because a browser can set no header, of a REST API that
+exchanges tokens. It says what checks callers instead, in that many characters at least."""
 BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 
 
@@ -92,6 +92,8 @@ def _unauthorized(one: Judged) -> bool:
 
 def _open_operations(one: Judged) -> Iterator[str]:
     """Operations of an OpenAPI document without security, those aside that refuse whatever comes (`{proxy+}`, ANY)."""
+    if _checks_itself(one):
+        return
     body = one.props.get("body")
     document = json.loads(body) if body else {}
     for path, operations in document.get("paths", {}).items():

@@ -170,9 +170,9 @@ def test_whoever_connects_signs_where_that_is_asked_for() -> None:
 
 
 def test_what_checks_callers_is_a_tag_of_the_api(engine: Engine) -> None:
-    assert "ConnectCheckedBy" not in engine.run(serving()).one("apigatewayv2.Api").inputs["tags"]
+    assert "CallersCheckedBy" not in engine.run(serving()).one("apigatewayv2.Api").inputs["tags"]
     checked = engine.run(serving(checked_by="the router verifies the token")).one("apigatewayv2.Api").inputs["tags"]
-    assert checked["ConnectCheckedBy"] == "the router verifies the token"
+    assert checked["CallersCheckedBy"] == "the router verifies the token"
 
 
 @pytest.mark.parametrize("text", ["somebody", "checked by the router!", "x" * 257])

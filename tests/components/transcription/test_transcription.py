@@ -98,7 +98,7 @@ def test_the_router_checks_tokens_of_the_stacks_provider_and_the_api_says_so() -
     found = variables(checked, "router")
     assert (found["AUTH"], found["ISSUER"], found["AUDIENCE"]) == ("oidc", OIDC["issuer"], OIDC["audience"])
     assert found["JWKS_URL"] == "https://login.example.com/.well-known/jwks.json"
-    assert checked.one("apigatewayv2.Api").inputs["tags"]["ConnectCheckedBy"]
+    assert checked.one("apigatewayv2.Api").inputs["tags"]["CallersCheckedBy"]
     assert not set(found) & set(variables(checked, "audio-processor")) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
 
 
@@ -106,7 +106,7 @@ def test_where_everybody_is_trusted_nothing_claims_a_check() -> None:
     found = variables(plain(), "router")
     assert found["AUTH"] == "none"
     assert not set(found) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
-    assert "ConnectCheckedBy" not in plain().one("apigatewayv2.Api").inputs["tags"]
+    assert "CallersCheckedBy" not in plain().one("apigatewayv2.Api").inputs["tags"]
 
 
 def test_the_processor_has_512_mb_and_a_minute_and_is_published() -> None:

@@ -340,7 +340,7 @@ def test_there_is_a_route_for_every_action_and_for_all_else_and_the_handler_serv
 def test_whoever_connects_has_signed_and_nothing_else_is_asked_of_them() -> None:
     asked = {one.inputs["routeKey"]: one.inputs["authorizationType"] for one in complete().all("apigatewayv2.Route")}
     assert asked == {key: "AWS_IAM" if key == "$connect" else "NONE" for key in asked}
-    assert "ConnectCheckedBy" not in complete().one("apigatewayv2.Api").inputs["tags"]
+    assert "CallersCheckedBy" not in complete().one("apigatewayv2.Api").inputs["tags"]
 
 
 def test_the_stage_is_called_prod_and_lets_in_as_much_as_the_settings_say() -> None:
