@@ -30,6 +30,7 @@ FUNCTIONS = {
     "transcription.router": "_router",
     "voice_qa.websocket_handler": "_handler",
     "voice_qa.query_worker": "_worker",
+    "meetings.bedrock_summarize": "_summarizer",
 }
 """Module, and what in it makes what a container keeps."""
 RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
@@ -50,6 +51,8 @@ ENVIRONMENT = {
     "WORKER": "arn:aws:lambda:us-east-1:000000000000:function:worker:live",
     "IDENTITY_POOL": "us-east-1:00000000-0000-0000-0000-000000000000",
     "AGENTCORE_ENDPOINT": "http://127.0.0.1:5000",
+    "BUCKET_NAME": "recordings",
+    "STACK": "test",
     "PATH": os.environ["PATH"],
 }
 
