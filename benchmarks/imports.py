@@ -38,6 +38,7 @@ FUNCTIONS = {
     "livestream.video_handler": "_processing",
     "livestream.transcript_handler": "_starting",
     "livestream.agent_handler": "_worker",
+    "meetings.bedrock_summarize": "_summarizer",
 }
 """Module, and what in it makes what a container keeps."""
 RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
@@ -69,6 +70,7 @@ ENVIRONMENT = {
     "MEMORY_ID": "memory",
     "MODEL_ID": "us.model",
     "CLIENT_ROLE": "arn:aws:iam::000000000000:role/client",
+    "STACK": "test",
     "PATH": os.environ["PATH"],
 }
 

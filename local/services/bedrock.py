@@ -183,3 +183,15 @@ async def _respond(writer: asyncio.StreamWriter, status: HTTPStatus, body: dict[
     )
     writer.write(head.encode() + data)
     await writer.drain()
+
+
+async def _alone() -> None:
+    """Serves until it is interrupted, and says which variable leads to it."""
+    async with serve() as port:
+        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:{port}", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_alone())

@@ -133,6 +133,7 @@ class Stage:
     meter: Meter = field(default_factory=Meter)
     at: float = 1_000.0
     waits: list[float] = field(default_factory=list)
+    at_once: int = 1
 
     def transcribed(self, *parts: Sequence[Turn]) -> SummaryRequest:
         """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
@@ -156,7 +157,7 @@ class Stage:
         }
         models = {SONNET: self.sonnet, HAIKU: self.haiku}
         interviewer = Interviewer(models, ANSWER_SECONDS, log, timing)
-        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), Parallel(1), log)
+        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), Parallel(self.at_once), log)
         return made.summarize(asked, remaining_ms)
 
     def _wait(self, seconds: float) -> None:

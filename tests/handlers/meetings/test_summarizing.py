@@ -79,9 +79,11 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(stage: Stage, ask
 def test_a_repeat_finds_the_summary_and_pays_nothing(stage: Stage, asked: SummaryRequest) -> None:
     first = stage.summarize(asked)
     before = dict(stage.drawer.objects)
-    again = stage.summarize(asked)
-    assert again == first.model_copy(update={"made": False})
+    changes: list[dict[str, Any]] = [{}, {"action_model": HAIKU}]
+    for changed in changes:
+        assert stage.summarize(asked, **changed) == first.model_copy(update={"made": False})
     assert (len(stage.sonnet.asked), len(stage.meter.told), stage.drawer.objects) == (2, 2, before)
+    assert not stage.haiku.asked, "another setting makes no other summary of it"
 
 
 def test_where_nothing_is_said_no_model_is_asked(stage: Stage) -> None:
@@ -354,6 +356,15 @@ def test_a_long_transcript_goes_on_with_the_part_that_it_broke_off_at(stage: Sta
     assert stage.summarize(asked, part_characters=1_000).action_items == 60
     heads = [lines(one)[-1] for one in stage.sonnet.asked]
     assert (heads[0]["task"], heads[0]["index"]) == ("actionItems", 2)
+
+
+def test_parts_that_are_read_at_once_make_the_same_summary() -> None:
+    found = []
+    for at_once in (1, 4):
+        one = Stage(sonnet=Oracle([promising]), at_once=at_once)
+        one.summarize(one.transcribed(long_meeting()), part_characters=1_000)
+        found.append((one.summary, sorted(one.sonnet.tasks), one.drawer.objects))
+    assert found[0] == found[1]
 
 
 def test_what_is_said_is_never_in_a_log(capsys: pytest.CaptureFixture[str], stage: Stage) -> None:
