@@ -82,6 +82,23 @@ def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: 
     assert heard(stage, stage.recording.video) == pytest.approx(listened, abs=0.002)
 
 
+def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(stage: Stage) -> None:
+    """A browser's recording has no length in its head, and here its sound ends after its pictures."""
+    chunks = []
+    for colour in ("black", "white", "black"):
+        card = f"color={colour}:s=64x48:r=25:d=1"
+        sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{films.BEEP.format(every=9)}:d=1.6")
+        chunks.append(films.made("webm", *sources, *VP9, "-live", "1"))
+    stage.upload(*chunks)
+    result = stage.run()
+    assert result.copied
+    seen = films.flashes(stage.body(stage.recording.video), stage.folder)
+    listened = heard(stage, stage.recording.audio(0))
+    assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
+    assert seen == pytest.approx(listened[1:], abs=0.045)
+    assert 4700 < result.duration_ms < 4900
+
+
 def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
     stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
     stage.upload(films.filmed(3, *WEBM, suffix="webm"))
@@ -167,7 +184,16 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
 
 
 def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
-    said = ("-metadata", "title=canary", "-metadata", "location=+48.1+11.5/", "-metadata", "artist=canary")
+    said = (
+        "-metadata:s",
+        "handler_name=canary",
+        "-metadata",
+        "title=canary",
+        "-metadata",
+        "location=+48.1+11.5/",
+        "-metadata",
+        "artist=canary",
+    )
     stage.upload(films.filmed(1, *films.H264, *films.AAC, *said))
     stage.run()
     for key in (stage.recording.video, stage.recording.audio(0)):
