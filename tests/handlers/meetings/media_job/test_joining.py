@@ -1,6 +1,7 @@
 """Chunks become a video and sound to be transcribed: with real ffmpeg, on what recorders really make."""
 
 import hashlib
+import struct
 
 import pytest
 
@@ -13,6 +14,8 @@ pytestmark = pytest.mark.media
 
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+WEBM_DURATION = b"\x44\x89\x88"
+"""Before the milliseconds that a WebM says it has, as a number of eight bytes."""
 LARGER = films.CARD.replace("64x48", "100x50")
 
 
@@ -83,12 +86,14 @@ def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: 
 
 
 def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(stage: Stage) -> None:
-    """A browser's recording has no length in its head, and here its sound ends after its pictures."""
+    """Here they say five seconds, and the sound ends after the pictures."""
     chunks = []
     for colour in ("black", "white", "black"):
         card = f"color={colour}:s=64x48:r=25:d=1"
         sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{films.BEEP.format(every=9)}:d=1.6")
-        chunks.append(films.made("webm", *sources, *VP9, "-live", "1"))
+        chunk = films.made("webm", *sources, *VP9)
+        said = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
+        chunks.append(chunk[:said] + struct.pack(">d", 5000) + chunk[said + 8 :])
     stage.upload(*chunks)
     result = stage.run()
     assert result.copied
