@@ -1,6 +1,7 @@
 """Chunks become a video and sound to be transcribed: with real ffmpeg, on what recorders really make."""
 
 import hashlib
+import struct
 
 import pytest
 
@@ -13,6 +14,8 @@ pytestmark = pytest.mark.media
 
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+WEBM_DURATION = b"\x44\x89\x88"
+"""Before the milliseconds that a WebM says it has, as a number of eight bytes."""
 LARGER = films.CARD.replace("64x48", "100x50")
 
 
@@ -80,6 +83,25 @@ def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: 
     assert len(listened) == 4
     assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
     assert heard(stage, stage.recording.video) == pytest.approx(listened, abs=0.002)
+
+
+def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads_say(stage: Stage) -> None:
+    """Here they say five seconds, and the sound ends after the pictures."""
+    chunks = []
+    for colour in ("black", "white", "black"):
+        card = f"color={colour}:s=64x48:r=25:d=1"
+        sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{films.BEEP.format(every=9)}:d=1.6")
+        chunk = films.made("webm", *sources, *VP9)
+        said = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
+        chunks.append(chunk[:said] + struct.pack(">d", 5000) + chunk[said + 8 :])
+    stage.upload(*chunks)
+    result = stage.run()
+    assert result.copied
+    seen = films.flashes(stage.body(stage.recording.video), stage.folder)
+    listened = heard(stage, stage.recording.audio(0))
+    assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
+    assert seen == pytest.approx(listened[1:], abs=0.045)
+    assert 4700 < result.duration_ms < 4900
 
 
 def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
@@ -167,7 +189,16 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
 
 
 def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
-    said = ("-metadata", "title=canary", "-metadata", "location=+48.1+11.5/", "-metadata", "artist=canary")
+    said = (
+        "-metadata:s",
+        "handler_name=canary",
+        "-metadata",
+        "title=canary",
+        "-metadata",
+        "location=+48.1+11.5/",
+        "-metadata",
+        "artist=canary",
+    )
     stage.upload(films.filmed(1, *films.H264, *films.AAC, *said))
     stage.run()
     for key in (stage.recording.video, stage.recording.audio(0)):

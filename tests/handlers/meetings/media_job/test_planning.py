@@ -137,6 +137,11 @@ def test_a_recording_of_a_moment_is_long_enough_to_be_transcribed() -> None:
     assert part.samples == LEAST_SAMPLES
 
 
+def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:
+    parts = plan_of(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
+    assert [(one.offset_ms, one.duration_ms) for one in parts] == [(0, 30_050), (30_050, 30_050)]
+
+
 def test_four_hours_of_sound_are_far_below_what_transcribe_takes() -> None:
     limits = Limits(part=14_340 * SECOND, piece=SECOND, whole=10**12)
     plan = Plan(Facts(chunks=(ChunkFacts(duration=14_340 * SECOND, sound=SOUND),)), limits)
