@@ -1,9 +1,14 @@
 """What all messages over WebSockets share: camelCase outside, unknown fields ignored, and a name that comes back."""
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
+
+DESCRIBED = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
+"""What stands below a field describes it in the generated schemas. A function needs none, and would read and parse its own
+source for it whenever a container starts."""
 
 MessageId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
@@ -17,7 +22,7 @@ class Message(BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
+        use_attribute_docstrings=DESCRIBED,
         hide_input_in_errors=True,
     )
 
