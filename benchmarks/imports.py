@@ -4,12 +4,14 @@ They are those that somebody waits for, and livestream's other three.
 
 The modules are those of the deployed zip and of the layer's lock. Lambda's file systems for both can only be read, so
 what is not compiled there is compiled at each cold start; boto3 and the standard library are the runtime's and compiled.
+`make layers` compiles the layer where it finds the runtime's own Python; zips hold sources alone.
 """
 
 import compileall
 import io
 import json
 import os
+import py_compile
 import re
 import shutil
 import statistics
@@ -41,6 +43,8 @@ FUNCTIONS = {
     "meetings.bedrock_summarize": "_summarizer",
 }
 """Module, and what in it makes what a container keeps."""
+COMPILED = {"sources": None, "layer compiled": r"/handlers/", "compiled": r"(?!)"}
+"""Which modules are left as they are; none leaves them all."""
 RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
 LOCKED = re.compile(r"^([a-z0-9_.-]+)==", re.MULTILINE)
 """A line of the layer's lock."""
@@ -137,11 +141,13 @@ def _origin(package: str, folder: Path) -> str:
 
 def main() -> None:
     """Prints two tables, of all functions or of those that are named."""
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        folders = {"sources": Path(one), "compiled": Path(other)}
-        for folder in folders.values():
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = {how: Path(temporary) / how.replace(" ", "-") for how in COMPILED}
+        for how, folder in folders.items():
             unpacked(folder)
-        compileall.compile_dir(other, quiet=1)
+            if (skipped := COMPILED[how]) is not None:
+                mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+                compileall.compile_dir(folder, quiet=2, rx=re.compile(skipped), invalidation_mode=mode)
         cases = [(module, how) for module in sys.argv[1:] or FUNCTIONS for how in folders]
         runs: dict[tuple[str, str], list[dict[str, float]]] = {case: [] for case in cases}
         parts: dict[tuple[str, str], list[dict[str, float]]] = {case: [] for case in cases}

@@ -1,0 +1,61 @@
+"""The layer's modules are compiled where that can be done, by nobody but the runtime's own version."""
+
+import importlib.util
+import marshal
+import sys
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+from components.blocks.function import RUNTIME
+from local import layers
+
+MAGIC, FLAGS, HEADER = slice(0, 4), slice(4, 8), 16
+UNCHECKED = (1).to_bytes(4, "little")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "module.py").write_text("ANSWER = 42\n")
+    (tmp_path / "package" / "template.py").write_text("{{ no Python }}}\n")
+    return tmp_path
+
+
+def bytecode(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.pyc"))
+
+
+def test_modules_are_compiled_for_where_they_will_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dates in the layer are not those of the sources: what is compared with them would be compiled again."""
+    monkeypatch.setattr(layers, "RUNTIME", sys.version_info[:2])
+    assert layers.compiled(folder)
+    [made] = bytecode(folder)
+    content = made.read_bytes()
+    assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
+    code = marshal.loads(content[HEADER:])  # noqa: S302 - made a moment ago
+    assert isinstance(code, CodeType)
+    assert code.co_filename == "/opt/python/package/module.py"
+
+
+def test_without_the_runtimes_own_python_nothing_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "RUNTIME", (3, 99))
+    assert not layers.compiled(folder)
+    assert bytecode(folder) == []
+
+
+def test_a_python_of_that_name_that_does_not_run_is_none(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version managers put such in the path."""
+    shim = tmp_path / "python3.99"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(layers, "RUNTIME", (3, 99))
+    assert not layers.compiled(folder)
+
+
+def test_it_is_the_version_that_functions_run() -> None:
+    assert f"python{layers.RUNTIME[0]}.{layers.RUNTIME[1]}" == RUNTIME
