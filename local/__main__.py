@@ -35,8 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     generated.add_argument("what", choices=("schemas", "pages", "all"))
     generated.add_argument("--check", action="store_true", help="write nothing; say which are stale")
 
-    _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
-    _command(commands, "down", _down, "stop the local platform and remove what it left")
+    up = _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
+    down = _command(commands, "down", _down, "stop the local platform and remove what it left")
+    for one in (up, down):
+        one.add_argument("--folder", type=Path, help="where it keeps its files, for a second platform; .local by default")
     _command(commands, "demo", _demo, "preview, up, every flow, grants against use, outputs, down")
     _command(commands, "layers", _layers, "build the handlers' layer")
     _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
@@ -82,16 +84,16 @@ def _generate(options: argparse.Namespace) -> int:
     return generated.command(files[options.what], check=options.check)
 
 
-def _up(_options: argparse.Namespace) -> int:
-    from local import platform  # noqa: PLC0415
+def _up(options: argparse.Namespace) -> int:
+    from local import emulator, platform  # noqa: PLC0415
 
-    return platform.up()
+    return platform.up(folder=options.folder or emulator.FOLDER)
 
 
-def _down(_options: argparse.Namespace) -> int:
-    from local import platform  # noqa: PLC0415
+def _down(options: argparse.Namespace) -> int:
+    from local import emulator, platform  # noqa: PLC0415
 
-    return platform.down()
+    return platform.down(options.folder or emulator.FOLDER)
 
 
 def _demo(_options: argparse.Namespace) -> int:

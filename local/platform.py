@@ -158,9 +158,13 @@ def _emulator(folder: Path, report: Reporter) -> Iterator[Emulator]:
         yield there
         return
     _state_file(folder).unlink(missing_ok=True)
-    with emulator.start(folder, emulator.PORT) as started:
-        yield started.emulator
-        started.keep()
+    try:
+        with emulator.start(folder, emulator.PORT) as started:
+            yield started.emulator
+            started.keep()
+    except BaseException:
+        _state_file(folder).unlink(missing_ok=True)  # what it speaks of went with the emulator
+        raise
 
 
 def _delete_all(there: Emulator, report: Reporter) -> list[str]:

@@ -49,6 +49,19 @@ def corrected(
     return None
 
 
+def tagging(action: str, resource: str, body: Body) -> Request | None:
+    """What whoever assumes a role with session tags must be allowed besides; the emulator asks the role's trust alone."""
+    tags = {
+        str(value): str(body.get(f"{name.removesuffix('.Key')}.Value", ""))
+        for name, value in body.items()
+        if re.fullmatch(r"Tags\.member\.\d+\.Key", name)
+    }
+    if action != "sts:AssumeRole" or not tags:
+        return None
+    named = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    return Request("sts:TagSession", resource, {**named, "aws:TagKeys": sorted(tags)})
+
+
 def memory_resource(path: str, region: str, account: str) -> str | None:
     """The agent's memory that a request's path names, by id or by ARN: the emulator asks for `*`."""
     found = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][a-zA-Z0-9_-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))

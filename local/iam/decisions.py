@@ -10,6 +10,10 @@ from pathlib import Path
 
 from local.iam.evaluator import Verdict
 
+SERVICE = "service"
+CLOCK = "clock"
+"""Who decided on what a schedule did: when it does it is nobody's doing, so it proves no flow's need of a grant."""
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.iam.decisions import Decision
+from local.iam.decisions import CLOCK, Decision
 from local.iam.evaluator import Verdict, listed, matches_action, matches_resource
 
 REVIEWED = Path(__file__).with_name("reviewed.toml")
@@ -85,7 +85,7 @@ def table(
 ) -> Table:
     """Holds grants against decisions."""
     grants, seen, excused = sorted(set(granted)), list(decisions), list(reviewed)
-    allowed = [one for one in seen if one.verdict is Verdict.ALLOW]
+    allowed = [one for one in seen if one.verdict is Verdict.ALLOW and one.by != CLOCK]
     used = [grant for grant in grants if any(grant.covers(one) for one in allowed)]
     rest = [grant for grant in grants if grant not in used]
     known = [grant for grant in rest if any(one.covers(grant, prefix) for one in excused)]

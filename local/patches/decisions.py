@@ -14,7 +14,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import dynamodb
 
-from local.iam.corrections import corrected
+from local.iam.corrections import corrected, tagging
 from local.iam.decisions import Decision, Recorder
 from local.iam.evaluator import Request, Verdict, judge
 from local.patches import reached
@@ -51,8 +51,10 @@ def install(recorder: Recorder) -> None:
         if request is None:
             verdict = Verdict.ALLOW if result is None else _verdict(result)
             recorder.record(Decision(role, action, resource_arn, verdict, "emulator"))
-            return result
-        verdict = judge(documents(role), request).verdict
+            request = None if result is not None else tagging(action, resource_arn, _parsed(_body.get()))
+            if request is None:
+                return result
+        verdict = judge(documents(role), Request(request.action, request.resource, {**keys, **request.context})).verdict
         recorder.record(Decision(role, request.action, request.resource, verdict, "document"))
         if verdict is Verdict.ALLOW:
             return None

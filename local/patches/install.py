@@ -6,6 +6,7 @@ from ministack import app
 
 from local.iam.decisions import Recorder
 from local.patches import (
+    async_calls,
     batch_states,
     decisions,
     errors,
@@ -16,6 +17,7 @@ from local.patches import (
     memories,
     models,
     object_versions,
+    passed_roles,
     rest_answers,
     sdk_calls,
     transcriptions,
@@ -26,6 +28,7 @@ from local.patches import (
 )
 from local.patches.queues import Queues
 from local.patches.service_roles import ServiceRoles
+from local.patches.targets import Targets
 
 RECORD = "decisions.jsonl"
 
@@ -59,3 +62,6 @@ def install(folder: Path) -> None:
     media_convert.install(roles)
     models.install(roles)
     transcriptions.install(roles)
+    passed_roles.install()
+    async_calls.install()
+    Targets(roles).install()

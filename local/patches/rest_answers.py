@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import apigateway_v1, lambda_svc
 
 from local.patches import reached
-from local.patches.gateway_permission import let_in
+from local.patches.function_permission import let_in
 
 REQUEST_ID = b"$context.requestId"
 BAD_GATEWAY = 502

@@ -12,7 +12,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch_logs, iam, lambda_svc
 
-from local.iam.decisions import Decision, Recorder
+from local.iam.decisions import SERVICE, Decision, Recorder
 from local.iam.evaluator import Request, judge
 from local.patches import reached
 
@@ -49,11 +49,13 @@ class ServiceRoles:
         lambda_svc._emit_lambda_logs = emit_if_allowed  # noqa: SLF001
         lambda_svc._route_async_failure = route_if_allowed  # noqa: SLF001
 
-    def may(self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
+    def may(
+        self, role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None, by: str = SERVICE
+    ) -> bool:
         """Whether a service may do something in a role's name."""
         role = role_arn.rpartition("/")[2]
         verdict = judge(documents(role), Request(action, resource, context or {})).verdict
-        self._recorder.record(Decision(role, action, resource, verdict, "service"))
+        self._recorder.record(Decision(role, action, resource, verdict, by))
         return verdict.value == "allow"
 
     def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, Any]) -> bool:

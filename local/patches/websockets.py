@@ -17,7 +17,7 @@ from ministack.core import concurrency
 from ministack.services import apigateway, lambda_svc
 
 from local.patches import reached
-from local.patches.gateway_permission import let_in
+from local.patches.function_permission import let_in
 from local.patches.socket_answers import (
     FAILED,
     MESSAGE_BYTES,

@@ -1,4 +1,4 @@
-"""State machines of a test's own: made, started, and what became of them."""
+"""Roles and state machines of a test's own: made, started, and what became of them."""
 
 import json
 import uuid
@@ -20,10 +20,13 @@ def listed(value: str | Sequence[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def make_role(clients: EmulatorClients, name: str, service: str) -> None:
-    """A role that a service may take on."""
-    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    clients("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+def make_role(clients: EmulatorClients, name: str, service: str, condition: Mapping[str, Any] | None = None) -> str:
+    """A role that a service may take on; its ARN."""
+    trust: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if condition:
+        trust["Condition"] = condition
+    document = json.dumps({"Statement": [trust]})
+    return str(clients("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
 
 
 def grant(clients: EmulatorClients, name: str, statements: Sequence[Mapping[str, Any]], without: str = "") -> None:

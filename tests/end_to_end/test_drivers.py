@@ -223,7 +223,7 @@ def test_a_key_rotates(workshop: Workshop) -> None:
 
 def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platform: Platform) -> None:
     topic = platform.id("foundation-alerts-topic")
-    role = "arn:aws:iam::123456789012:role/polyphony-local-foundation-backup"
+    role = "arn:aws:iam::123456789012:role/polyphony-local-ingestion-sweep"
 
     def body(rate: str) -> Callable[[], object]:
         def make() -> None:

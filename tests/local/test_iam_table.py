@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from local.iam.corrections import corrected, leading_keys, memory_resource
-from local.iam.decisions import Decision, Recorder, read
+from local.iam.corrections import corrected, leading_keys, memory_resource, tagging
+from local.iam.decisions import CLOCK, Decision, Recorder, read
 from local.iam.evaluator import Request, Verdict
 from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
 
@@ -32,10 +32,27 @@ def test_what_is_granted_and_used_is_no_problem() -> None:
     assert found.problems() == []
 
 
+def test_what_the_clock_did_proves_no_need_of_a_grant() -> None:
+    """Whether a schedule's hour comes while a flow runs is chance: the table must not depend on it."""
+    reviewed = [Reviewed("ingestion-*", ("dynamodb:PutItem",), "the schedule's first call is minutes away")]
+    ticked = Decision(ROLE, "dynamodb:PutItem", TABLE, Verdict.ALLOW, CLOCK)
+    assert table([PUT], [ticked], reviewed, PREFIX).problems() == []
+    refused = Decision(ROLE, "dynamodb:PutItem", TABLE, Verdict.IMPLICIT_DENY, CLOCK)
+    assert table([PUT], [refused], reviewed, PREFIX).problems() != []
+
+
 def test_what_is_granted_and_never_used_is_a_problem() -> None:
     found = table([PUT, GET], [decided("dynamodb:PutItem")], [], PREFIX)
     [problem] = found.problems()
     assert problem.startswith(f"granted and never used: {ROLE} may dynamodb:GetItem on {TABLE}; take it away, or")
+
+
+def test_whoever_gives_a_session_tags_is_asked_for_that_too() -> None:
+    body = {"Action": "AssumeRole", "Tags.member.1.Key": "user", "Tags.member.1.Value": "u1", "RoleSessionName": "x"}
+    found = tagging("sts:AssumeRole", "arn:role", body)
+    assert found == Request("sts:TagSession", "arn:role", {"aws:RequestTag/user": "u1", "aws:TagKeys": ["user"]})
+    assert tagging("sts:AssumeRole", "arn:role", {"Action": "AssumeRole"}) is None
+    assert tagging("sts:GetCallerIdentity", "*", body) is None
 
 
 def test_unless_a_person_reviewed_it() -> None:
