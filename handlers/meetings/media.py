@@ -20,11 +20,13 @@ class MediaOutcome(StrEnum):
     NO_AUDIO = "no_audio"
     """There is a video, and nothing to be heard in it."""
     INCOMPLETE = "incomplete"
-    """Chunks are missing, or are not what their hash says."""
+    """Chunks are missing, or are not what their hash says; or `complete.json` itself is gone or says nothing."""
     UNREADABLE = "unreadable"
     """A chunk has the promised bytes, and they are no recording."""
     TOO_LARGE = "too_large"
-    """It does not fit into the space that the job has."""
+    """It does not fit into the space that the job has, or is longer than recordings may be."""
+    SUPERSEDED = "superseded"
+    """`complete.json` says another content by now: that one has an execution of its own, and is what the meeting is."""
 
 
 class ChunkProblem(StrEnum):
