@@ -21,8 +21,8 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.settings import LivestreamSettings
 from components.settings.livestream import AgentSettings
+from handlers.common.bus_events import OBJECT_CREATED, S3
 from handlers.livestream.agent_environment import AgentEnvironment
-from handlers.livestream.event_names import OBJECT_CREATED, S3
 from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 

@@ -20,7 +20,8 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.trust import Service
 from components.settings import LivestreamSettings
-from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, OBJECT_CREATED, S3, SOURCE, UPLOAD_COMPLETED
+from handlers.common.bus_events import OBJECT_CREATED, S3
+from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE, UPLOAD_COMPLETED
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_environment import VideoEnvironment
 

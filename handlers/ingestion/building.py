@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
+from handlers.common.executions import Started
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
 from handlers.common.parallel import Parallel
@@ -17,7 +18,7 @@ from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest import Manifest
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.records import RecordId
-from handlers.ingestion.workflow import Execution, Started, Workflow
+from handlers.ingestion.workflow import Execution, Workflow
 
 
 class Made(Enum):

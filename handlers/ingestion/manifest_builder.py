@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent
@@ -27,7 +28,6 @@ from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.reconciling import LATE
 from handlers.ingestion.workflow import Workflow
 
-BatchFailures = dict[str, list[dict[str, str]]]
 MANIFESTS_A_BATCH = 5
 """Bounds one invocation: enough to catch up ten times as fast as a full batch arrives."""
 

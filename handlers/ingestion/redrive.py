@@ -16,6 +16,7 @@ from enum import StrEnum
 import boto3
 
 from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.executions import ExecutionStatus, Started
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import PATTERN
@@ -25,7 +26,7 @@ from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.settling import Settler
 from handlers.ingestion.states import ManifestStatus
-from handlers.ingestion.workflow import Execution, ExecutionStatus, Started, Workflow
+from handlers.ingestion.workflow import Execution, Workflow
 
 ATTEMPTS = 20
 """Numbers that are tried, where executions of earlier redrives died before they took the manifest."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.ingestion.file_records import FileRecord
@@ -19,7 +20,7 @@ from handlers.ingestion.manifest import FileResult, ListedFile, Manifest, confir
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.records import RecordId
 from handlers.ingestion.states import FileStatus, ManifestStatus
-from handlers.ingestion.workflow import Execution, ExecutionStatus
+from handlers.ingestion.workflow import Execution
 
 CAUSE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 """A cause is an error's name. Anything longer may quote data, and does not get into record or log."""

@@ -16,6 +16,7 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import RANDOM_BITS, ulid
@@ -31,7 +32,7 @@ from handlers.ingestion.reconciling import Reconciler
 from handlers.ingestion.records import RecordId
 from handlers.ingestion.settling import Settler
 from handlers.ingestion.walks import Walks
-from handlers.ingestion.workflow import Execution, ExecutionStatus, Workflow
+from handlers.ingestion.workflow import Execution, Workflow
 
 MANIFESTS_A_SWEEP = 50
 """Bounds one invocation; the next one goes on."""

@@ -10,12 +10,12 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.clients import CONFIG
+from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.livestream.care_environment import CareEnvironment
 from handlers.livestream.care_table import CareTable
 from handlers.livestream.caring import Care
 from handlers.livestream.episode_objects import EpisodeObjects
-from handlers.livestream.event_batches import BatchFailures
 from handlers.livestream.forgetting import SessionMemory
 from handlers.livestream.overdue import Limits
 from handlers.livestream.tracks import TrackState

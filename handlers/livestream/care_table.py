@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from handlers.common.items import plain
 from handlers.common.versioned import texts
-from handlers.livestream.items import plain
 from handlers.livestream.records import CARE, CARE_INDEX, EPISODE, EpisodeRecord, episode_key, partition
 from handlers.livestream.tracks import RANKS, TrackKind, TrackReason, TrackState
 

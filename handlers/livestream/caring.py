@@ -13,20 +13,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from handlers.common.bus_events import envelope, lacking
+from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream.care_table import CareTable, Due
 from handlers.livestream.episode_objects import EpisodeObjects
-from handlers.livestream.event_batches import BatchFailures, acted_on
 from handlers.livestream.event_names import EPISODE_DELETED, SOURCE
 from handlers.livestream.forgetting import SessionMemory
 from handlers.livestream.models import EpisodeId
-from handlers.livestream.object_events import OWNER, envelope, lacking
 from handlers.livestream.overdue import Limits, at_rest, overdue
 from handlers.livestream.records import EpisodeRecord
 from handlers.livestream.tracks import TrackKind, TrackReason
+from handlers.livestream.upload_keys import OWNER
 
 GRACE = timedelta(minutes=15)
 """What was put there later is not looked at yet."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handlers.common.items import Item, plain, stored, typed
 from handlers.common.versioned import texts
-from handlers.livestream.items import Item, plain, stored, typed
 from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
 from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload, stands_at
 

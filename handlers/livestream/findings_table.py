@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from handlers.common.items import stored
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
 from handlers.common.versioned import texts
@@ -16,7 +17,6 @@ from handlers.livestream import findings, models
 from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.checking import Checked
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
-from handlers.livestream.items import stored
 from handlers.livestream.records import SCHEMA_VERSION, Found, Key, found_key, window_key
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.windows import WindowMessage

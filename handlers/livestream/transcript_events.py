@@ -6,10 +6,9 @@ decides nobody by its name, so every suffix is taken.
 
 from dataclasses import dataclass
 
-from handlers.common.s3_events import NotAnEvent
-from handlers.livestream.event_names import OBJECT_CREATED, S3
-from handlers.livestream.object_events import UploadKey, created, envelope, upload_key
+from handlers.common.bus_events import new_object
 from handlers.livestream.prefixes import TRANSCRIPTS
+from handlers.livestream.upload_keys import UploadKey, upload_key
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,6 @@ def parsed(body: str, bucket: str) -> TranscriptUploaded | None:
 
     Raises NotAnEvent where it should say something and does not.
     """
-    event = envelope(body)
-    if (event.source, event.detail_type) != (S3, OBJECT_CREATED):
-        raise NotAnEvent("nobody asked for events of this kind")
-    one = created(event.detail, bucket)
+    one = new_object(body, bucket)
     named = upload_key(TRANSCRIPTS, one.key)
     return None if named is None else TranscriptUploaded(one.key, one.version_id, named)

@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 
 from handlers.common.clients import CONFIG
+from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_batches import BatchFailures
 from handlers.livestream.transcript_bucket import TranscriptBucket
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 from handlers.livestream.transcript_starting import TranscriptStarting

@@ -9,13 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
 from handlers.common.moments import timestamp
 from handlers.common.windows import Sizes, windows
 from handlers.livestream.agent_services import Transcripts
 from handlers.livestream.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_batches import BatchFailures, acted_on
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_events import TranscriptUploaded, parsed
 from handlers.livestream.transcripts import read

@@ -12,22 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common import ulid
+from handlers.common import bus_events, ulid
+from handlers.common.bus_events import VERSION, Parsed, created, envelope, lacking
 from handlers.common.messages import Message
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream import event_names
-from handlers.livestream.object_events import (
-    EPISODE,
-    OWNER,
-    VERSION,
-    Parsed,
-    UploadKey,
-    created,
-    envelope,
-    lacking,
-    upload_key,
-)
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
+from handlers.livestream.upload_keys import EPISODE, OWNER, UploadKey, upload_key
 
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Suffixes, in lower case, of what MediaConvert reads."""
@@ -154,7 +145,7 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
     event = envelope(body)
     try:
         match event.source, event.detail_type:
-            case event_names.S3, event_names.OBJECT_CREATED:
+            case bus_events.S3, bus_events.OBJECT_CREATED:
                 return _created(event.detail, bucket)
             case event_names.SOURCE, event_names.UPLOAD_COMPLETED:
                 return _completed(event.detail)

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import boto3
 
 from handlers.common.clients import CONFIG
+from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_batches import BatchFailures
 from handlers.livestream.tracks import Step, TrackKind
 from handlers.livestream.video_environment import VideoEnvironment
 from handlers.livestream.video_gateways import Bus, Jobs, Playlists

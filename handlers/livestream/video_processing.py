@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
 from handlers.livestream import chunking
-from handlers.livestream.event_batches import BatchFailures, acted_on
 from handlers.livestream.tracks import TrackReason, TrackState
 from handlers.livestream.video_events import JobChanged, ObjectCreated, Output, UploadCompleted, VideoEvent, parsed
 from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists

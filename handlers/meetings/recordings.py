@@ -6,11 +6,13 @@ it says of the chunks decides what the recording *is*: the same chunks in the sa
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 
 from handlers.common.messages import Message
+from handlers.common.moments import timestamp
 from handlers.meetings.places import CHUNK_NAME, COMPLETE
 
 MAX_BYTES = 1024 * 1024
@@ -22,9 +24,14 @@ ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
-Participants = Annotated[tuple[Person, ...], Field(max_length=100)]
-Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
-Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")]
+Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
+Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
+Moment = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
+    AfterValidator(lambda said: timestamp(datetime.fromisoformat(said))),
+]
+"""One that there is: meetings are listed by it."""
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
 
 
@@ -46,7 +53,8 @@ class Complete(Message):
     language: Language = "en-US"
     participants: Participants = ()
     tags: Tags = ()
-    chunks: Annotated[tuple[Chunk, ...], Field(min_length=1, max_length=MAX_CHUNKS)]
+    # A megabyte of empty chunks would be nearly a million errors, and half a gigabyte of memory.
+    chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -10,6 +10,7 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.voice_qa.lecture_bucket import LectureBucket
@@ -17,7 +18,7 @@ from handlers.voice_qa.lecture_environment import ValidatorEnvironment
 from handlers.voice_qa.lecture_sweep import Sweep
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import Limits
-from handlers.voice_qa.validating import BatchFailures, Validator
+from handlers.voice_qa.validating import Validator
 
 
 class Call(BaseModel):

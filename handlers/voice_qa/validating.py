@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent, new_objects
@@ -19,7 +20,6 @@ from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import Known, Limits, Standing, Upload, Verdict, standing, upload_of
 from handlers.voice_qa.probing import probe
 
-BatchFailures = dict[str, list[dict[str, str]]]
 ATTEMPTS = 5
 """More than can collide: uploads of one lecture that are validated at the same moment."""
 

@@ -73,7 +73,7 @@ def test_claims_of_an_execution_that_died_before_it_confirmed_are_parked_as_fail
     world.sweeper().sweep()
     assert statuses(world) == ["failed"] * 3
     (record,) = world.cloud.manifests().values()
-    assert (text(record, "status"), text(record, "cause")) == ("failed", "EXECUTION_DEAD")
+    assert (text(record, "status"), text(record, "cause")) == ("failed", "EXECUTION_TIMED_OUT")
 
 
 def test_a_list_that_cannot_be_read_is_no_reason_to_give_claims_back(

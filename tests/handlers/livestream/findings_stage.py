@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from handlers.common.items import plain
 from handlers.common.moments import timestamp
 from handlers.livestream.checking import Checked
 from handlers.livestream.findings import Claim, Clip, Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.formats import ContentType
-from handlers.livestream.items import plain
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState, Upload
 from handlers.livestream.windows import WindowMessage, messages
 from tests.handlers.livestream.stage import ANN, TABLE, Stage

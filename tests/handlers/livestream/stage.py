@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from handlers.common.clients import LIVE_CONFIG, signing
+from handlers.common.items import stored
 from handlers.common.logging import EventLog
 from handlers.common.rest import Rest
 from handlers.common.ulid import ulid
@@ -21,7 +22,6 @@ from handlers.livestream.api import acts
 from handlers.livestream.cursors import Cursors
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes import Episodes
-from handlers.livestream.items import stored
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.records import Found, found_key
 from handlers.livestream.upload_bucket import UploadBucket

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handlers.common.items import plain
 from handlers.livestream.episode_table import EpisodeStands
 from handlers.livestream.formats import ContentType
-from handlers.livestream.items import plain
 from handlers.livestream.tracks import (
     RANKS,
     REPLACEABLE,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.s3_events import NotAnEvent
-from handlers.livestream.object_events import UploadKey
 from handlers.livestream.transcript_events import TranscriptUploaded, parsed
+from handlers.livestream.upload_keys import UploadKey
 from tests.handlers.livestream.video_stage import BUCKET, EPISODE, OWNER, REASONS, UPLOAD, completed, envelope, video
 from tests.handlers.livestream.video_stage import created as new_object
 

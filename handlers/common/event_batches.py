@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.common.s3_events import NotAnEvent
@@ -17,9 +17,12 @@ def acted_on(
     act: Callable[[str], StrEnum],
     event_log: EventLog,
     *,
-    about: Literal["video", "transcript", "deletion"],
+    about: str,
 ) -> BatchFailures:
-    """Acts on each message's body; the answer names the messages to deliver again."""
+    """Acts on each message's body; the answer names the messages to deliver again.
+
+    `about`: what the events tell of, in one word for the log.
+    """
     failed: list[str] = []
     ignored = 0
     for message in messages:

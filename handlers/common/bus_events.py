@@ -1,34 +1,18 @@
-"""What events of the default bus share, and what those of new objects say. Pure.
+"""What events of the default bus share, and what S3's of new objects say. Pure.
 
-Anybody in the account may put something on that bus: nothing is believed that has not been parsed. Uploads of every
-kind have keys of one form below a prefix of their own.
+Anybody in the account may put something on that bus: nothing is believed that has not been parsed. S3 writes keys there
+as they are, unlike in its own notifications.
 """
 
-import json
-import re
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-from handlers.common import ulid, users
 from handlers.common.s3_events import UNVERSIONED, NotAnEvent
 
-OWNER = rf"(?:{users.PATTERN}|{users.EVERYBODY})"
-EPISODE = r"[0-9A-Z]{26}"
-VERSION = r"[A-Za-z0-9._-]{1,1024}"
-_PLACE = re.compile(rf"({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class UploadKey:
-    """What an upload's key says."""
-
-    owner: str
-    episode_id: str
-    upload_id: str
-    suffix: str
-    """In lower case; empty where there is none."""
+S3: Final = "aws.s3"
+OBJECT_CREATED: Final = "Object Created"
+VERSION: Final = r"[A-Za-z0-9._-]{1,1024}"
 
 
 class Parsed(BaseModel):
@@ -59,11 +43,8 @@ class Created(Parsed):
 def envelope(body: str) -> Envelope:
     """The event in a message; raises NotAnEvent."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or a thousand lists in each other
-        raise NotAnEvent("the message is not JSON") from None
-    try:
-        return Envelope.model_validate(found)
+        # Read by pydantic, which refuses halves of characters, numbers of thousands of digits, and lists in lists in lists.
+        return Envelope.model_validate_json(body)
     except ValidationError as error:
         raise lacking(error) from None
 
@@ -79,15 +60,20 @@ def created(detail: dict[str, Any], bucket: str) -> Created:
     return one
 
 
-def upload_key(prefix: str, key: str) -> UploadKey | None:
-    """What a key below a prefix says; none where it is not of an upload's form."""
-    match = _PLACE.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
-    if match is None:
-        return None
-    owner, episode_id, upload_id, suffix = match.groups(default="")
-    return UploadKey(owner, episode_id, upload_id, suffix.lower())
+def new_object(body: str, bucket: str) -> Created:
+    """The object of our bucket that an event tells of, where such events are all that was asked for.
+
+    Raises NotAnEvent.
+    """
+    event = envelope(body)
+    if (event.source, event.detail_type) != (S3, OBJECT_CREATED):
+        raise NotAnEvent("nobody asked for events of this kind")
+    return created(event.detail, bucket)
 
 
 def lacking(error: ValidationError) -> NotAnEvent:
     """What is wrong with an event, without what it says."""
-    return NotAnEvent(f"the event lacks {error.errors()[0]['loc']}")
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return NotAnEvent(
+        "the message is not JSON" if first["type"] == "json_invalid" else f"the event lacks {first['loc']}"
+    )
