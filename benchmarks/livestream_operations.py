@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import at_share, spread, verdict
 from benchmarks.livestream_platform import EPISODES, NEW, platform
+from handlers.common.items import stored
 from handlers.common.users import EVERYBODY
 from handlers.common.versioned import texts
 from handlers.livestream import api
-from handlers.livestream.items import stored
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.records import Found, episode_key, found_key
 from local import emulator, stack_files

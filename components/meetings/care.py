@@ -1,12 +1,13 @@
 """Who looks after meetings: a sweep for those that stay where they are, and a daily look at how much each user has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from components.blocks.bucket import Bucket
 from components.blocks.function import Asynchronous, Function, FunctionArgs
-from components.blocks.grant import grant
+from components.blocks.grant import Grant, grant
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
@@ -18,6 +19,9 @@ from handlers.meetings.places import WORK
 from handlers.meetings.storage_environment import StorageEnvironment
 from handlers.meetings.sweep_environment import SweepEnvironment
 
+FINISH_SECONDS = 30
+"""Kept for what is being done when the time ends."""
+
 
 @dataclass(frozen=True)
 class CareArgs:
@@ -28,6 +32,8 @@ class CareArgs:
     bucket: Bucket
     table: Table
     workflow: Workflow
+    moving: Sequence[Grant]
+    """What moves meetings on."""
 
 
 class Care(pulumi.ComponentResource):
@@ -67,13 +73,11 @@ class Care(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
                     "processing_minutes": settings.care.processing_minutes,
-                    "incomplete_days": settings.kept.raw_days,
+                    "incomplete_minutes": settings.kept.raw_days * 24 * 60,
+                    "give_up_minutes": settings.care.give_up_minutes,
+                    "sweep_seconds": max(1, settings.sweep.timeout_seconds - FINISH_SECONDS),
                 },
-                grants=[
-                    args.table.grant("GetItem", "Query", "UpdateItem", "DeleteItem"),
-                    args.workflow.grant_describe(),
-                    args.workflow.grant_start(),
-                ],
+                grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=Asynchronous(on_failure=self._failed),
             ),
             self._child,
@@ -93,6 +97,7 @@ class Care(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "stack": args.scope.context.stack_label,
                     "max_users": args.settings.care.storage_users,
+                    "count_seconds": max(1, args.settings.storage.timeout_seconds - FINISH_SECONDS),
                 },
                 grants=[
                     args.bucket.grant_list(),

@@ -93,11 +93,12 @@ class Media(pulumi.ComponentResource):
 
 
 def grants(bucket: Bucket) -> list[Grant]:
-    """What the job may do: read chunks, write what it makes, and keep notes."""
+    """What the job may do: read chunks, write what it makes and look whether that is there already, and keep notes."""
     return [
         bucket.grant("GetObject", prefix=f"{RAW}*"),
-        bucket.grant("PutObject", "AbortMultipartUpload", prefix=f"{VIDEO}*"),
-        bucket.grant("PutObject", "AbortMultipartUpload", prefix=f"{AUDIO}*"),
-        bucket.grant("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", prefix=f"{WORK}*"),
+        *(
+            bucket.grant("GetObject", "PutObject", "AbortMultipartUpload", prefix=f"{prefix}*")
+            for prefix in (VIDEO, AUDIO, WORK)
+        ),
         bucket.grant_list(),
     ]

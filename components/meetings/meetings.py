@@ -31,7 +31,7 @@ from handlers.meetings.start_environment import StartEnvironment
 from handlers.meetings.steps_environment import StepsEnvironment
 from handlers.meetings.summary_environment import SummaryEnvironment
 
-RULE = "uploads"
+RULE = "recording-uploaded"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Meetings(pulumi.ComponentResource):
         self._process()
         self._take_in()
         self.care = Care(
-            "meetings-care", CareArgs(args.scope, args.settings, self.bucket, self.table, self.workflow), self._child
+            "meetings-care",
+            CareArgs(args.scope, args.settings, self.bucket, self.table, self.workflow, self.moving_grants()),
+            self._child,
         )
         watched = WatchArgs(
             args.scope, args.settings.alarms, self.table, self.bucket, self.uploads, self.workflow, self.functions
@@ -138,12 +140,12 @@ class Meetings(pulumi.ComponentResource):
                 values={
                     "table_name": self.table.name,
                     "bucket_name": self.bucket.name,
+                    "state_machine_arn": workflow_arn(scope),
                     "stack": scope.context.stack_label,
                 },
                 grants=[
-                    self.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    *self.moving_grants(),
                     self.bucket.grant("GetObject", prefix=f"{WORK}*"),
-                    self.bucket.grant_list(),
                     _metrics(),
                 ],
             ),
@@ -168,6 +170,15 @@ class Meetings(pulumi.ComponentResource):
             ),
             self._child,
         )
+
+    def moving_grants(self) -> list[Grant]:
+        """What whoever moves meetings on may do: change items, look at uploads, begin the work."""
+        return [
+            self.table.grant("GetItem", "PutItem", "DeleteItem"),
+            self.bucket.grant("GetObject", prefix=f"{RAW}*"),
+            self.bucket.grant_list(),
+            grant("states", ["StartExecution"], workflow_arn(self._scope)),
+        ]
 
     def _speech(self) -> list[Grant]:
         """Transcribe reads and writes with the rights of who calls it."""
@@ -206,9 +217,10 @@ class Meetings(pulumi.ComponentResource):
                     "at_once": models.at_once,
                 },
                 grants=[
-                    self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}*"),
-                    self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
-                    self.bucket.grant("GetObject", "PutObject", prefix=f"{SUMMARIES}*"),
+                    *(
+                        self.bucket.grant("GetObject", "PutObject", prefix=f"{prefix}*")
+                        for prefix in (WORK, TRANSCRIPTS, SUMMARIES)
+                    ),
                     self.bucket.grant_list(),
                     _metrics(),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
@@ -242,12 +254,7 @@ class Meetings(pulumi.ComponentResource):
                     "bucket_name": self.bucket.name,
                     "state_machine_arn": workflow_arn(scope),
                 },
-                grants=[
-                    self.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-                    self.bucket.grant("GetObject", prefix=f"{RAW}*"),
-                    self.bucket.grant_list(),
-                    self.workflow.grant_start(),
-                ],
+                grants=self.moving_grants(),
                 queues=[QueueSource(self.uploads, batch_size=10, window_seconds=1, max_concurrency=5)],
             ),
             self._child,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from components.blocks.function import Function
 from components.blocks.states import (
+    LAMBDA_INVOKE,
     TRANSIENT,
     Catch,
     Choice,
@@ -18,7 +19,6 @@ from components.blocks.states import (
     Succeed,
     Task,
     Wait,
-    call,
 )
 from components.meetings.media import Media
 from components.settings import MeetingsSettings
@@ -29,12 +29,16 @@ SUBMIT = "arn:aws:states:::batch:submitJob.sync"
 TRANSCRIBE = "arn:aws:states:::aws-sdk:transcribe"
 STEP_SECONDS = 120
 CALL_SECONDS = 60
+FAILED = "Failed"
 INPUT = "$states.context.Execution.Input"
-MEETING = {
+RECORDING = {
     "user": f"{{% {INPUT}.user %}}",
     "meetingId": f"{{% {INPUT}.meetingId %}}",
     "content": f"{{% {INPUT}.content %}}",
 }
+MEETING = {**RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
+"""What each step is told of the execution that it is of."""
+STEP_AGAIN = Retry(["StepFailed"], attempts=6, first_seconds=5)
 THROTTLED = ["Batch.TooManyRequestsException", "Batch.ServerException", "Batch.ThrottlingException"]
 SPEECH_BUSY = [
     "Transcribe.LimitExceededException",
@@ -66,24 +70,27 @@ def states(
     failed = {reason: f"Give{_word(reason)}Up" for reason in _GIVEN_UP}
     return {
         **_media(media, settings, failed[MeetingReason.MEDIA_FAILED]),
-        "ReadMedia": call(
-            steps.live_arn,
-            {"step": "media", **MEETING, "attempts": "{% $attempts %}"},
-            STEP_SECONDS,
+        "ReadMedia": _step(
+            steps,
+            {"step": "media", "attempts": "{% $attempts %}"},
             to="AnythingToHear",
-            catches=[_caught(failed[MeetingReason.MEDIA_FAILED])],
+            failed=failed[MeetingReason.MEDIA_FAILED],
             assign={"media": "{% $states.result.Payload %}"},
         ),
         "AnythingToHear": Choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
         "Transcribe": _transcribe(
             bucket, media.job.scope.context.stack_label, settings, failed[MeetingReason.TRANSCRIPTION_FAILED]
         ),
+        "MarkTranscribed": _step(
+            steps, {"step": "transcribed"}, to="StillWanted", failed=failed[MeetingReason.TRANSCRIPTION_FAILED]
+        ),
+        "StillWanted": Choice([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
         "Summarize": Task(
-            "arn:aws:states:::lambda:invoke",
+            LAMBDA_INVOKE,
             {
                 "FunctionName": summarize.live_arn,
                 "Payload": {
-                    **MEETING,
+                    **RECORDING,
                     "language": "{% $media.language %}",
                     "durationMs": "{% $media.durationMs %}",
                     "audio": "{% $media.audio %}",
@@ -96,17 +103,16 @@ def states(
                 Retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
             ],
             catches=[_caught(failed[MeetingReason.SUMMARY_FAILED])],
-            assign={"summary": "{% $states.result.Payload %}"},
+            assign={"outcome": "{% $states.result.Payload.outcome %}"},
         ),
-        "Finish": call(
-            steps.live_arn,
-            {"step": "finish", **MEETING, "summary": "{% $summary %}"},
-            STEP_SECONDS,
+        "Finish": _step(
+            steps,
+            {"step": "finish", "outcome": "{% $outcome %}"},
             to="Done",
-            catches=[_caught(failed[MeetingReason.SUMMARY_FAILED])],
+            failed=failed[MeetingReason.SUMMARY_FAILED],
         ),
         **{failed[reason]: _marked(steps, reason) for reason in _GIVEN_UP},
-        "Failed": Fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
+        FAILED: Fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
         "Done": Succeed(),
     }
 
@@ -123,14 +129,23 @@ def _caught(to: str) -> Catch:
     return Catch(to, assign={"error": "{% $states.errorOutput.Error %}"})
 
 
-def _marked(steps: Function, reason: MeetingReason) -> Task:
-    return call(
-        steps.live_arn,
-        {"step": "fail", **MEETING, "reason": reason.value, "error": "{% $error %}"},
+def _step(
+    steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
+) -> Task:
+    """One of the workflow's own steps; it can be made again."""
+    return Task(
+        LAMBDA_INVOKE,
+        {"FunctionName": steps.live_arn, "Payload": {**step, **MEETING}},
         STEP_SECONDS,
-        to="Failed",
-        catches=[Catch("Failed")],
+        to=to,
+        retries=[Retry(TRANSIENT), STEP_AGAIN],
+        catches=[_caught(failed) if failed != FAILED else Catch(FAILED)],
+        assign=assign or {"step": "{% $states.result.Payload %}"},
     )
+
+
+def _marked(steps: Function, reason: MeetingReason) -> Task:
+    return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, failed=FAILED)
 
 
 def _media(media: Media, settings: MeetingsSettings, failed: str) -> dict[str, State]:
@@ -140,7 +155,7 @@ def _media(media: Media, settings: MeetingsSettings, failed: str) -> dict[str, S
     seconds = processing.timeout_minutes * 60
 
     def submitted(queue: str, longest: int, catches: list[Catch]) -> Task:
-        environment = [{"Name": name, "Value": value} for name, value in zip(ABOUT, MEETING.values(), strict=True)]
+        environment = [{"Name": name, "Value": value} for name, value in zip(ABOUT, RECORDING.values(), strict=True)]
         return Task(
             SUBMIT,
             {
@@ -159,7 +174,8 @@ def _media(media: Media, settings: MeetingsSettings, failed: str) -> dict[str, S
     if not others:
         return {"Media": submitted(first.arn, seconds, [_caught(failed)])}
     # What a container ended with by itself it would end with anywhere: only a lost machine is a reason to change.
-    ended = "$parse($states.errorOutput.Cause).Container.ExitCode"
+    # The cause is the job where one was run, and a sentence where none was.
+    job = "$substring($states.errorOutput.Cause, 0, 1) = '{' ? $parse($states.errorOutput.Cause) : {}"
     return {
         "Media": submitted(
             first.arn,
@@ -171,7 +187,8 @@ def _media(media: Media, settings: MeetingsSettings, failed: str) -> dict[str, S
                     errors=["States.TaskFailed"],
                     assign={
                         "error": "{% $states.errorOutput.Error %}",
-                        "exitCode": f"{{% $exists({ended}) ? {ended} : -1 %}}",
+                        "exitCode": f"{{% ($job := {job}; "
+                        "$exists($job.Container.ExitCode) ? $job.Container.ExitCode : -1) %}",
                     },
                 ),
                 _caught(failed),
@@ -233,7 +250,9 @@ def _transcribe(bucket: str, label: str, settings: MeetingsSettings, failed: str
         "PartFailed": Fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
         "PartTooLate": Fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
-    return Map("{% $media.audio %}", "StartPart", inside, speech.at_once, to="Summarize", catches=[_caught(failed)])
+    return Map(
+        "{% $media.audio %}", "StartPart", inside, speech.at_once, to="MarkTranscribed", catches=[_caught(failed)]
+    )
 
 
 _PART = "$formatNumber($states.context.Map.Item.Index, '000')"

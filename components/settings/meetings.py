@@ -9,6 +9,7 @@ from components.settings.base import FunctionSettings, Settings, SubsystemSettin
 from components.settings.networks import Origin
 from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
 from handlers.meetings.media_environment import AudioPartSeconds, MaxHours, PieceSeconds
+from handlers.meetings.storage_environment import MaxUsers
 from handlers.meetings.summary_environment import (
     SONNET,
     AnswerSeconds,
@@ -20,6 +21,7 @@ from handlers.meetings.summary_environment import (
     OverlapCharacters,
     PartCharacters,
 )
+from handlers.meetings.sweep_environment import GiveUpMinutes, ProcessingMinutes
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
@@ -178,12 +180,14 @@ class CareSettings(Settings):
     """Meetings that stay where they are."""
 
     sweep_minutes: Annotated[int, Field(ge=2, le=60)] = 15
-    processing_minutes: Annotated[int, Field(ge=30, le=10_080)] = 60
+    processing_minutes: ProcessingMinutes = 60
     """After so long a meeting's execution is asked what became of it."""
     storage_hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
     """When it is measured how much each user has, each day."""
-    storage_users: Annotated[int, Field(ge=1, le=1_000)] = 100
-    """How many users have a metric of their own, the largest ones: each is paid for."""
+    give_up_minutes: GiveUpMinutes = 2_880
+    """After so long a meeting whose executions come to nothing is not begun anew."""
+    storage_users: MaxUsers = 20
+    """How many users have a metric of their own, those that grew most: each is paid for."""
 
 
 class MeetingAlarmSettings(Settings):

@@ -5,6 +5,7 @@ services"); each is judged from the role's own policies and recorded. One that i
 What an integration waits for, it asks here: whose execution it is, and for how long.
 """
 
+import contextlib
 import contextvars
 import json
 import time
@@ -15,7 +16,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import stepfunctions
 
-from local.patches import reached
+from local.patches import batch_control, reached
 from local.patches.integrations import failed
 from local.patches.service_roles import ServiceRoles
 
@@ -74,7 +75,12 @@ def _of_glue(given: Mapping[str, Any]) -> Needed:
 
 def _of_batch(given: Mapping[str, Any]) -> Needed:
     batch = f"arn:aws:batch:{get_region()}:{get_account_id()}"
-    asked = [_arn(f"{batch}:job-definition/", given["JobDefinition"]), _arn(f"{batch}:job-queue/", given["JobQueue"])]
+    definition = _arn(f"{batch}:job-definition/", given["JobDefinition"])
+    with contextlib.suppress(batch_control.Refused):
+        # IAM is asked about the revision that is run, also where none was named (AWS Batch guide, "Restrict to job
+        # definition prefix on job submission").
+        definition = batch_control.definition_of(definition)["jobDefinitionArn"]
+    asked = [definition, _arn(f"{batch}:job-queue/", given["JobQueue"])]
     tagged = [("batch:TagResource", f"{batch}:job/*")] if given.get("Tags") else []
     return [*(("batch:SubmitJob", one) for one in asked), *tagged]
 
