@@ -99,10 +99,10 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         settings.queue_minutes * 60,
         "News of uploads waits.",
     )
-    busy = lines("model-throttles", summarize, '{ $.message = "model_failed" && $.cause = "throttled" }')
+    busy = lines("model-throttles", summarize, '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }')
     ring("model-throttles", busy, settings.throttles_above, "A model puts answers off.", runbook=MODELS)
-    errors = lines("model-errors", summarize, '{ $.message = "model_failed" && $.cause != "throttled" }')
-    ring("model-errors", errors, 0, "A model does not answer.", runbook=MODELS)
+    errors = lines("model-errors", summarize, '{ $.message = "summary_failed" && $.error_type != "ModelBusy" }')
+    ring("model-errors", errors, 0, "There is no summary, and no further attempt would make one.", runbook=MODELS)
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:
