@@ -14,6 +14,8 @@ pytestmark = pytest.mark.media
 
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *films.AAC)
+H264_IN_TS = (*films.H264, *films.AAC, "-f", "mpegts")
 WEBM_DURATION = b"\x44\x89\x88"
 """Before the milliseconds that a WebM says it has, as a number of eight bytes."""
 LARGER = films.CARD.replace("64x48", "100x50")
@@ -117,10 +119,16 @@ def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -
     assert abs(result.duration_ms - 3000) < 50
 
 
-def test_vp9_and_opus_are_copied(stage: Stage) -> None:
-    stage.upload(films.filmed(1, *VP9, suffix="webm"), films.filmed(1, *VP9, suffix="webm"))
-    assert stage.run().copied
-    assert "Video: vp9" in about(stage, stage.recording.video)
+@pytest.mark.parametrize(
+    ("options", "suffix", "form"),
+    [(VP9, "webm", "Video: vp9"), (HEVC, "mov", "Video: hevc (Main) (hvc1"), (H264_IN_TS, "ts", "Video: h264")],
+)
+def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str, ...], suffix: str, form: str) -> None:
+    stage.upload(*[films.filmed(1, *options, suffix=suffix)] * 3)
+    result = stage.run()
+    assert result.copied
+    assert form in about(stage, stage.recording.video)
+    assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.002)
 
 
 def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
