@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     up = _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     down = _command(commands, "down", _down, "stop the local platform and remove what it left")
     for one in (up, down):
-        one.add_argument("--folder", type=Path, help="where it keeps its files, for a second platform; .local by default")
+        one.add_argument(
+            "--folder", type=Path, help="where it keeps its files, for a second platform; .local by default"
+        )
     _command(commands, "demo", _demo, "preview, up, every flow, grants against use, outputs, down")
     _command(commands, "layers", _layers, "build the handlers' layer")
     _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
