@@ -35,7 +35,8 @@ match sys.argv[1]:
         except ImportError:
             print("none of ours")
     case "leave":
-        print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdout=subprocess.DEVNULL).pid)
+        sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+        print(subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)
     case "listen":
         signal.signal(signal.SIGTERM, stopped)
         print("ready", flush=True)
