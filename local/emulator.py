@@ -34,6 +34,8 @@ KEY = "test"
 """Access key and secret of the emulator's owner, the only ones that it takes without knowing them."""
 START_SECONDS = 30
 STOP_SECONDS = 10
+JOB_LOGS = ("batch.log", "glue.log")
+"""Written by jobs, and kept for as long as the emulator's own."""
 KEEP = b"keep\n"
 """What tells the launcher to stay when its parent is gone."""
 
@@ -97,6 +99,8 @@ def start(folder: Path = FOLDER, port: int | None = None) -> Started:
     if found := running(folder):
         raise EmulatorError(f"an emulator already runs here on port {found.port}: `make down` stops it")
     _clear(folder)
+    for name in JOB_LOGS:
+        (folder / name).unlink(missing_ok=True)
     home = _home(folder)
     for name in ("tmp", "state", "s3", "cwd"):
         (home / name).mkdir(parents=True)

@@ -34,6 +34,9 @@ match sys.argv[1]:
             import local
         except ImportError:
             print("none of ours")
+    case "leave":
+        sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+        print(subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)
     case "listen":
         signal.signal(signal.SIGTERM, stopped)
         print("ready", flush=True)
@@ -73,6 +76,12 @@ def running(tmp_path: Path) -> Running:
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_program_that_ends_ends_its_attempt(running: Running, status: int) -> None:
     assert running.run("exit", str(status)) == Ran(Ending(status, EXITED), final=False)
+
+
+def test_what_a_program_leaves_behind_ends_with_it(running: Running) -> None:
+    assert running.run("leave", "") == Ran(Ending(0, EXITED), final=False)
+    child = int(running.said[0])
+    eventually(lambda: None if alive(child) else True, "the end of its child")
 
 
 def test_a_program_sees_its_own_folder_its_variables_and_ffmpeg(running: Running) -> None:

@@ -1,18 +1,35 @@
 """The engine: order, what a second run changes, failures, and death at any step."""
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
+from local import program
 from local.changes import Action
+from local.checks import NoDriver, refusals
 from local.drivers.model import Applying, Call, Driver
 from local.engine import Engine, ResourceFailed
+from local.preview_provider import PreviewProvider
 from local.progress import Silent
 from local.state import State, Status
-from tests.local.fakes import CODE, DRIVERS, GROUP, INSTANCE, NOTE, RETENTION, TOPIC, FakeAws, Killed, Thing, run
+from tests.local.fakes import (
+    CODE,
+    CONFIG,
+    DRIVERS,
+    GROUP,
+    INSTANCE,
+    NOTE,
+    RETENTION,
+    TOPIC,
+    FakeAws,
+    Killed,
+    Thing,
+    run,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -73,6 +90,37 @@ def test_what_comes_from_another_resource_is_made_after_it(tmp_path: Path) -> No
     assert made.index("topic") < made.index("kept")
     assert made.index("gone") < made.index("gone-child"), "depends_on alone orders too"
     assert aws.things["kept"]["kmsKeyId"] == "arn:aws:sns:us-east-1:1:topic"
+
+
+def test_what_does_not_need_each_other_is_made_at_once(tmp_path: Path) -> None:
+    """Two that meet in the middle: one after the other, they never would."""
+    meeting = threading.Barrier(2, timeout=20)
+
+    class Meeting(FakeAws):
+        def answer(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
+            meeting.wait()
+            return super().answer(method, given)
+
+    aws = Meeting()
+    run(lambda: [Thing(TOPIC, name, name=name) for name in ("one", "two")], aws, tmp_path)
+    assert set(aws.things) == {"one", "two"}
+
+
+def test_a_type_without_a_driver_stops_the_run_and_says_how_to_add_one(tmp_path: Path) -> None:
+    aws = FakeAws()
+    with pytest.raises(ResourceFailed, match=r"no driver for test:index/what:What: add one in local/drivers/"):
+        run(lambda: Thing("test:index/what:What", "what", name="what"), aws, tmp_path)
+    assert aws.calls == []
+
+
+def test_a_preview_names_all_types_without_a_driver() -> None:
+    def body() -> None:
+        for kind in ("test:index/what:What", "test:index/else:Else"):
+            Thing(kind, kind[-4:], name="x")
+
+    graph = program.record(body, CONFIG, PreviewProvider(), preview=True).graph
+    with pytest.raises(NoDriver, match=r"no driver for test:index/else:Else, test:index/what:What: add one in"):
+        refusals(graph)
 
 
 def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:
