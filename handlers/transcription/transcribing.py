@@ -143,6 +143,7 @@ class Transcribing:
         """
         if end is End.BROKEN:
             self.used[-1].fall_back(STREAM_FAILED)
+            self.used[-1].counts.failed = True
         cuttable = self._utterance.encoding is Encoding.PCM
         if not cuttable:
             # It is sent again from its beginning, and its sentences may be cut otherwise.

@@ -420,6 +420,17 @@ def test_a_session_without_partials_asks_for_none(dynamodb: Any) -> None:
     assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "it is what was asked for"
 
 
+@pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
+def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
+    dynamodb: Any, partials: bool, attempts: int
+) -> None:
+    """Otherwise nothing would ring while the flag is off, however long it fails."""
+    booth = Booth(dynamodb, [FailureCode.THROTTLED] * 2, settings=SessionSettings(partial_results_enabled=partials))
+    booth.open()
+    assert booth.hears(attempts=attempts) is End.BROKEN
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+
+
 def test_a_sessions_own_threshold_counts(dynamodb: Any) -> None:
     booth = Booth(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
     booth.open()
