@@ -22,5 +22,5 @@ def test_a_test_named_as_proof_exists(path: str, name: str) -> None:
 
 
 def test_every_file_named_exists() -> None:
-    for path in re.findall(r"`((?:components|handlers|local|policies)/[\w/]+\.py)`", PAGE.read_text()):
+    for path in re.findall(r"`((?:components|handlers|local|operations|policies)/[\w/]+\.py)`", PAGE.read_text()):
         assert (ROOT / path).is_file(), path

@@ -74,6 +74,8 @@ class Counts:
     """Partials and finals that would have repeated what is on display."""
     fallback: str | None = None
     """Why partials were given up."""
+    failed: bool = False
+    """Whether the stream failed, be there partials to give up or not."""
 
 
 class Captions:

@@ -28,7 +28,8 @@ class Metrics:
         for name, value in (
             (DROPPED, sum(one.dropped for one in known)),
             (ORPHANS, sum(one.orphans for one in known)),
-            (FALLBACK, sum(one.fallback is not None for one in known)),
+            # Where nobody wanted partials, a stream that fails is no less a failure of Transcribe's.
+            (FALLBACK, int(any(one.fallback is not None or one.failed for one in known))),
         ):
             if value:
                 data.append({"MetricName": name, "Dimensions": self._dimensions, "Value": value, "Unit": "Count"})

@@ -116,9 +116,9 @@ class Transcribing:
         try:
             return self._twice(finals_only=finals_only)
         except Late:
-            return Ending(End.BROKEN, self._held_ms, Cause.LATE)
+            return Ending(End.BROKEN, self.held_ms, Cause.LATE)
         except ClientGone:
-            return Ending(End.GONE, self._held_ms)
+            return Ending(End.GONE, self.held_ms)
         except Overtaken:
             return Ending(End.OVERTAKEN)
 
@@ -143,19 +143,25 @@ class Transcribing:
         """
         if end is End.BROKEN:
             self.used[-1].fall_back(STREAM_FAILED)
-        cuttable = self._utterance.encoding is Encoding.PCM
-        if not cuttable:
-            # It is sent again from its beginning, and its sentences may be cut otherwise.
-            self._held_ms = 0
-        for result_id in self._delivery.lines(finals=not cuttable):
+            self.used[-1].counts.failed = True
+        for result_id in self._delivery.lines(finals=end is End.BROKEN and not self._cuttable):
             self._in_time()
             self._delivery.take_back(result_id)
-        return Ending(end, self._held_ms, cause)
+        return Ending(end, self.held_ms, cause)
 
     @property
     def held_ms(self) -> int:
-        """Up to where the captions are final."""
-        return self._held_ms
+        """Up to where the captions hold, whatever becomes of the rest.
+
+        Nothing holds of audio that cannot be cut: it is sent again from its beginning, and its sentences may be cut
+        otherwise then.
+        """
+        return self._held_ms if self._cuttable else 0
+
+    @property
+    def _cuttable(self) -> bool:
+        """Only samples without a header can be cut anywhere."""
+        return self._utterance.encoding is Encoding.PCM
 
     def _through(self, captions: Captions) -> Ending:
         self.used.append(captions)
@@ -185,7 +191,7 @@ class Transcribing:
                 # Audio that did not get out, or silence from the other side, is no end.
                 return self._given_up(End.BROKEN, Cause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
-            return Ending(End.DONE if stream.ended else End.CUT, self._held_ms)
+            return Ending(End.DONE if stream.ended else End.CUT, self.held_ms)
 
     def _hear(self, stream: Conversation, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Waits for one event and shows what it brings; whether one came."""
@@ -209,8 +215,8 @@ class Transcribing:
         return True
 
     def _first_chunk(self) -> int:
-        """Where a stream starts: only samples without a header can be cut anywhere."""
-        return self._held_ms // CHUNK_MS if self._utterance.encoding is Encoding.PCM else 0
+        """Where a stream starts."""
+        return self.held_ms // CHUNK_MS
 
     def _length_ms(self) -> int:
         return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -13,6 +14,7 @@ from local.flows.transcription import PATIENCE_SECONDS, SAMPLE_RATE, Captioning,
 from local.flows.transcription_scenario import EXPECTED, Outcome
 from local.services.tones import silence, speech
 from tests.end_to_end.conftest import Platform, Played
+from tests.issuer import AUDIENCE, Provider, serving
 from tests.local.services.listening import finals, rest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -57,6 +59,50 @@ def test_without_the_protocol_nobody_connects(url: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         Speaker(url, protocols=("something.else",))
     assert refused.value.response.status_code == 400
+
+
+@pytest.fixture
+def provider(captioning: Captioning) -> Iterator[Provider]:
+    """A provider of tokens; until the test is over, the router checks what it signs, as staging and prod do."""
+    functions = captioning.client("lambda")
+    name, _, alias = captioning.router.rpartition(":")
+    before = functions.get_function_configuration(FunctionName=name, Qualifier=alias)
+    variables = before["Environment"]["Variables"]
+
+    def serve_with(environment: dict[str, str], version: str | None = None) -> None:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
+        published = version or functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=published)
+
+    with serving(Provider(clock=lambda: datetime.now(UTC))) as made:
+        checking = {"AUTH": "oidc", "ISSUER": made.issuer, "AUDIENCE": AUDIENCE, "JWKS_URL": made.keys_url}
+        serve_with({**variables, **checking})
+        yield made
+        serve_with(variables, before["Version"])
+
+
+def test_a_token_in_the_subprotocol_says_who_connects(provider: Provider, platform: Platform, url: str) -> None:
+    mine, others = provider.token(sub="ann"), provider.token(sub="bob")
+    with (
+        Speaker(url, protocols=(PROTOCOL, f"bearer.{mine}")) as ann,
+        Speaker(url, protocols=(f"bearer.{others}", PROTOCOL)) as bob,
+    ):
+        assert (ann.protocol, bob.protocol) == (PROTOCOL, PROTOCOL), "the token is not given back"
+        session = ann.open()["sessionId"]
+        assert bob.ask("ping", sessionId=session)["code"] == "SESSION_UNKNOWN"
+        ann.say("u1", "good day")
+        ann.ended("u1")
+        assert ann.screen.text() == ["Good day."]
+    refused = [(PROTOCOL,), (PROTOCOL, "user.ann"), (PROTOCOL, f"bearer.{provider.token(aud='others')}")]
+    for offered in refused:
+        with pytest.raises(InvalidStatus) as error:
+            Speaker(url, protocols=offered)
+        assert error.value.response.status_code == 401
+    group = "/aws/lambda/polyphony-local-transcription-router"
+    lines = [one["message"] for one in platform.client("logs").filter_log_events(logGroupName=group)["events"]]
+    assert any("UNAUTHENTICATED" in line for line in lines), "there are logs to search"
+    assert not [line for line in lines if mine.rpartition(".")[2] in line or "bearer." in line]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from handlers.transcription.live_table import Claim
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End
+from local.flows.transcription import Screen
 from tests.handlers.transcription.booth import SESSION, Booth
 from tests.handlers.transcription.conftest import LIVE
 from tests.handlers.transcription.stage import START_MS, Pace, Step, transcript
@@ -208,6 +210,17 @@ def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> 
     assert booth.flight.done == ("u1",)
 
 
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+def test_what_was_final_before_a_rejection_stays(booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """Nothing of it will be said again."""
+    spoken = Utterance(Encoding(encoding), 16_000, 1_000, (b"x",) * 10)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)
+    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, FailureCode.REJECTED)]
+    assert booth.hears(*steps) is End.REJECTED
+    assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
+    assert booth.said("error")[0]["code"] == "NOT_TRANSCRIBED"
+
+
 def test_the_third_attempt_is_the_last(booth: Booth) -> None:
     for attempt in (1, 2, 3):
         booth.scripts += [FailureCode.THROTTLED, FailureCode.THROTTLED]
@@ -323,6 +336,49 @@ def test_audio_that_cannot_be_cut_is_sent_and_shown_again_from_its_beginning(
     assert booth.said() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
 
 
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+@pytest.mark.parametrize("trouble", ["gone", "late", "ours"])
+def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was_sent_again(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str, trouble: str
+) -> None:
+    """Of audio that cannot be cut, all of it is heard again, so nothing of it may stay on display."""
+    spoken = Utterance(Encoding(encoding), 16_000, 1_000, (b"x",) * 10)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)
+    post, count = booth.clients.post, 0
+
+    def troubled(connection: str, message: Any) -> bool:
+        nonlocal count
+        count += message.type == "caption"
+        match trouble:
+            case "gone" if count == 2:
+                booth.clients.gone.add("c1")
+            case "late" if count >= 2:
+                booth.clock.now_ms += 1_500
+            case "ours" if count == 2 and message.type == "caption":
+                raise ZeroDivisionError
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", troubled)
+    said = [("One.", 0), ("Two.", 500), ("Three.", 700)]
+    with nullcontext() if trouble != "ours" else pytest.raises(ZeroDivisionError):
+        booth.hears(*[final(300 + at, text, text, at_ms=at) for text, at in said], ENDED)
+    monkeypatch.setattr(booth.clients, "post", post)
+    booth.clients.gone.clear()
+    [broken] = booth.flight.broken
+    told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
+    screen = Screen()
+    for message in [*booth.clients.inbox["c1"], told]:
+        screen.take(message)
+    booth.clients.inbox.clear()
+    heard_from_ms = broken.from_ms if encoding == "pcm" else 0
+    again = [(text, at - heard_from_ms) for text, at in said if at >= heard_from_ms]
+    steps = [final(200 + at, text, f"{text} again", at_ms=at) for text, at in again]
+    assert booth.hears(*steps, ENDED, from_ms=broken.from_ms, attempts=2) is End.DONE
+    for message in booth.clients.inbox["c1"]:
+        screen.take(message)
+    assert screen.text() == ["One.", "Two.", "Three."]
+
+
 def test_lines_that_cannot_be_taken_away_in_time_are_the_clients_to_take_away(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,6 +474,17 @@ def test_a_session_without_partials_asks_for_none(dynamodb: Any) -> None:
     assert [one.stabilised for one in booth.transcribe.requests] == [False]
     assert booth.said() == [("Hello.", True)]
     assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "it is what was asked for"
+
+
+@pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
+def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
+    dynamodb: Any, partials: bool, attempts: int
+) -> None:
+    """Otherwise nothing would ring while the flag is off, however long it fails."""
+    booth = Booth(dynamodb, [FailureCode.THROTTLED] * 2, settings=SessionSettings(partial_results_enabled=partials))
+    booth.open()
+    assert booth.hears(attempts=attempts) is End.BROKEN
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
 def test_a_sessions_own_threshold_counts(dynamodb: Any) -> None:

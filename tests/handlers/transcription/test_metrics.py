@@ -29,7 +29,9 @@ def test_of_more_values_than_a_datum_takes_the_slowest_are_told() -> None:
 
 
 def test_the_streams_of_an_invocation_are_told_together() -> None:
-    found = told([], Counts(dropped=3, orphans=1, fallback="stream_failed"), Counts(dropped=2))
+    found = told(
+        [], Counts(dropped=3, orphans=1, fallback="stream_failed", failed=True), Counts(dropped=2, failed=True)
+    )
     assert {one["MetricName"]: one["Value"] for one in found} == {
         "PartialResultsDropped": 5,
         "OrphanedResultsFlushed": 1,
