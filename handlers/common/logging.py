@@ -31,6 +31,7 @@ class Fields(TypedDict, total=False):
     dropped_citations: int
     duplicates: int
     elsewhere: int
+    ended: int
     error_type: str
     failed: int
     fallback: str
@@ -48,7 +49,9 @@ class Fields(TypedDict, total=False):
     manifests: int
     milliseconds: int
     missing: int
+    never_complete: int
     never_uploaded: int
+    objects: int
     oldest_pending_seconds: int
     orphans: int
     outcome: str
@@ -65,11 +68,13 @@ class Fields(TypedDict, total=False):
     route: str
     session_hash: str
     settled: int
+    started: int
     superseded: int
     tidied: int
     timed_out: int
     unfounded: int
     unfinished: int
+    users: int
     windows: int
 
 

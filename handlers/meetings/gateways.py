@@ -1,0 +1,44 @@
+"""What every function that moves meetings on is made of: table, bucket, workflow, log and clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+
+from handlers.common.clients import CONFIG
+from handlers.common.executions import Executions
+from handlers.common.logging import EventLog
+from handlers.meetings.environment import MeetingsEnvironment
+from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.starting import Starting
+from handlers.meetings.uploads import Uploads
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+
+@dataclass(frozen=True)
+class Gateways:
+    """On clients of this container's."""
+
+    s3: "S3Client"
+    table: MeetingTable
+    executions: Executions
+    starting: Starting
+    log: EventLog
+    clock: Callable[[], datetime]
+
+
+def gateways(environment: MeetingsEnvironment) -> Gateways:
+    """Made once a container."""
+    s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
+    table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
+    executions = Executions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
+    starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=_now, log=log)
+    return Gateways(s3, table, executions, starting, log, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

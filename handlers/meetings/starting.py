@@ -1,0 +1,105 @@
+"""Starts the work on a meeting whose recording is whole, and says of one that is not what it lacks.
+
+Its item is written first and the execution started then: whoever finds the item where an execution is about to begin
+starts it, under the same name. So a start whose answer is lost is made again, and is one.
+
+A chunk that arrives while its meeting is being written as incomplete finds nothing that lacks it. So whoever has written
+that a chunk is wrong looks once more.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+from handlers.common.executions import Executions, Started
+from handlers.common.logging import EventLog, hashed
+from handlers.common.versioned import TooManyWriters
+from handlers.meetings.deciding import decided
+from handlers.meetings.execution import Execution
+from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
+from handlers.meetings.places import MeetingId
+from handlers.meetings.records import MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.uploads import Uploads
+
+
+class Outcome(StrEnum):
+    """What an arrival came to."""
+
+    STARTED = "started"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    """`complete.json` says nothing useful."""
+    UNCHANGED = "unchanged"
+    """Nothing waits for it."""
+    GONE = "gone"
+    """There is no `complete.json` any more."""
+    IGNORED = "ignored"
+    """The object is none of a meeting's."""
+
+
+class NotStarted(Exception):
+    """It is not known that an execution was started: somebody must ask again."""
+
+
+class Starting:
+    """Looks at meetings' recordings."""
+
+    def __init__(
+        self,
+        table: MeetingTable,
+        uploads: Uploads,
+        executions: Executions,
+        *,
+        clock: Callable[[], datetime],
+        log: EventLog,
+    ) -> None:
+        self._table = table
+        self._uploads = uploads
+        self._executions = executions
+        self._clock = clock
+        self._log = log
+
+    def look(self, meeting: MeetingId) -> Outcome:
+        """Looks at what is there of a meeting, and does what follows from it; raises NotStarted or TooManyWriters."""
+        for _ in range(ATTEMPTS):
+            record = self._table.read(meeting)  # before what it is compared with
+            said = self._uploads.said(meeting)
+            if said is None:
+                return Outcome.GONE
+            if said.complete is None:
+                self._log.warning("complete_refused", code=said.problem, cause=said.cause, key_hash=known_as(meeting))
+            after = decided(record, meeting, said, partial(self._uploads.seen, meeting), self._clock())
+            if after != record:
+                if not self._table.write(record, after):
+                    continue
+                self._log.info(
+                    "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=known_as(meeting)
+                )
+            if not _newly_wrong(record, after):
+                return Outcome.REFUSED if said.complete is None else self._done(after)
+        raise TooManyWriters
+
+    def start(self, record: MeetingRecord) -> None:
+        """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
+        execution = Execution.of(record)
+        started = self._executions.start(execution.name, execution.input)
+        if started not in {Started.YES, Started.ALREADY}:
+            raise NotStarted(started)
+
+    def _done(self, record: MeetingRecord) -> Outcome:
+        if record.stage is Stage.MEDIA:
+            self.start(record)
+            return Outcome.STARTED
+        return Outcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else Outcome.UNCHANGED
+
+
+def known_as(meeting: MeetingId) -> str:
+    """What a log calls a meeting."""
+    return hashed(f"{meeting.user}/{meeting.meeting_id}")
+
+
+def _newly_wrong(before: MeetingRecord | None, after: MeetingRecord) -> bool:
+    """Whether something counts as wrong that did not before."""
+    known = set() if before is None else {one.name for one in before.wrong}
+    return after.status is MeetingStatus.INCOMPLETE and not {one.name for one in after.wrong} <= known

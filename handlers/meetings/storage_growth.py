@@ -1,0 +1,137 @@
+"""Counts once a day what each user has in the bucket, and tells how much that is more than the day before.
+
+Every object is listed, a thousand a call: a million take some minutes of one function, which is where this ends. A count
+that does not end in time is given up and raised, since half of one would look like a loss; a bucket of more objects is
+one for S3 Inventory. What is counted is kept as an object of its day, so that a day is counted once, and compared with
+the last one before. Numbers are told before that is written: they may be told twice, to the same metric, but never not.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from handlers.common import users
+from handlers.common.logging import EventLog
+from handlers.common.parallel import Parallel
+from handlers.meetings.metrics import Metrics
+from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+"""Where users have something. What is being worked on is ours, and goes by itself."""
+KEPT: Final = f"{WORK}storage/"
+"""Where counts are kept: a day's is `work/storage/2026-01-31.json`."""
+LOOK_BACK_DAYS: Final = 7
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of a count: about a million users."""
+_USER: Final = re.compile(rf"({users.PATTERN})/", re.ASCII)
+
+
+class OutOfTime(Exception):
+    """There are more objects than can be listed in the time that there is."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one count came to."""
+
+    objects: int
+    users: int
+    told: int
+    """Numbers; none of a day that has been counted, or the first one."""
+
+
+class StorageGrowth:
+    """Counts."""
+
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        metrics: Metrics,
+        *,
+        max_users: int,
+        budget: timedelta,
+        parallel: Parallel,
+        clock: Callable[[], datetime],
+        log: EventLog,
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._metrics = metrics
+        self._max_users = max_users
+        self._budget = budget
+        self._parallel = parallel
+        self._clock = clock
+        self._log = log
+
+    def run(self) -> Counted:
+        """Counts this day, if it has not been; raises OutOfTime."""
+        began = self._clock()
+        if self._kept(began.date()) is not None:
+            return Counted(0, 0, 0)
+        found = self._parallel.all(lambda prefix: self._count(prefix, began + self._budget), PREFIXES)
+        by_user: Counter[str] = Counter()
+        for _, one in found:
+            by_user.update(one)
+        totals = Totals(day=began.date(), bytes_of=by_user)
+        before = next((one for one in self._earlier(began.date()) if one is not None), None)
+        told = [] if before is None else measures(growth(before, totals), self._max_users)
+        self._metrics.put(told)
+        self._client.put_object(
+            Bucket=self._bucket,
+            Key=_key(totals.day),
+            Body=totals.model_dump_json(by_alias=True).encode(),
+            ContentType="application/json",
+        )
+        counted = Counted(sum(objects for objects, _ in found), len(by_user), len(told))
+        self._log.info("storage_counted", objects=counted.objects, users=counted.users)
+        return counted
+
+    def _count(self, prefix: str, ends: datetime) -> tuple[int, Counter[str]]:
+        objects, by_user = 0, Counter[str]()
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            if self._clock() > ends:
+                raise OutOfTime
+            for one in page.get("Contents", ()):
+                objects += 1
+                by_user[_owner(one["Key"], prefix)] += one["Size"]
+        return objects, by_user
+
+    def _earlier(self, day: date) -> Iterator[Totals | None]:
+        """The days before, the last one first."""
+        return (self._kept(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
+
+    def _kept(self, day: date) -> Totals | None:
+        """A day's count; none where there is none, or one that another edition of this has left."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=_key(day))
+        except self._client.exceptions.NoSuchKey:
+            return None
+        with closing(answer["Body"]) as body:
+            text = body.read(MAX_BYTES)
+        try:
+            return Totals.model_validate_json(text)
+        except ValidationError:
+            self._log.warning("storage_count_unreadable")
+            return None
+
+
+def _key(day: date) -> str:
+    return f"{KEPT}{day.isoformat()}.json"
+
+
+def _owner(key: str, prefix: str) -> str:
+    """Whose an object is, by its key. What is nobody's is counted with the others."""
+    found = _USER.match(key, len(prefix))
+    return OTHERS if found is None else found[1]

@@ -1,0 +1,91 @@
+"""What the bucket holds of a meeting's recording: `complete.json` and chunks, as they are at this moment.
+
+The bucket keeps no versions, and an event may be late: so it is not asked what an event says, but what is there. S3
+answers with what was written last, so whoever reads the meeting's item first, then this, and writes the item only if it
+still is as it was, never goes back to something older.
+
+Chunks are listed, a thousand at once, and not asked for one by one. A client decides how much else lies beside them: after
+some pages, what was not listed counts as missing.
+"""
+
+import hashlib
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from handlers.common.errors import of_validation
+from handlers.common.moments import timestamp
+from handlers.meetings.deciding import Said, Seen
+from handlers.meetings.media import ChunkProblem, WrongChunk
+from handlers.meetings.places import COMPLETE, MeetingId
+from handlers.meetings.recordings import MAX_BYTES, MAX_CHUNKS, Complete
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+    from types_boto3_s3.type_defs import ObjectTypeDef
+
+PAGE: Final = 1_000
+MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE
+"""A recording that was replaced three times has not more."""
+MARK_DIGITS: Final = 32
+
+
+class Uploads:
+    """Reads what was uploaded, with GetObject and ListObjectsV2."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def said(self, meeting: MeetingId) -> Said | None:
+        """A meeting's `complete.json`; none where there is none."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.chunk(COMPLETE))
+        except self._client.exceptions.NoSuchKey:
+            return None
+        at = answer["LastModified"]
+        mark = f"{answer['ETag']}@{timestamp(at)}"
+        with closing(answer["Body"]) as body:
+            if answer["ContentLength"] > MAX_BYTES:
+                return Said(mark, at, None, ChunkProblem.SIZE, cause="too_long")
+            text = body.read()
+        try:
+            return Said(mark, at, Complete.model_validate_json(text))
+        except ValidationError as error:
+            [first, *_] = of_validation(error)
+            return Said(mark, at, None, ChunkProblem.UNREADABLE, cause=f"{first.field}: {first.rule}")
+
+    def seen(self, meeting: MeetingId, complete: Complete) -> Seen:
+        """A recording's chunks."""
+        there = self._listed(meeting, {one.name for one in complete.chunks})
+        wrong: list[WrongChunk] = []
+        for chunk in complete.chunks:
+            found = there.get(chunk.name)
+            if found is None:
+                wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING))
+            elif found["Size"] != chunk.bytes:
+                wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE))
+        last = max((one["LastModified"] for one in there.values()), default=None)
+        return Seen(tuple(wrong), _mark(complete, there), last)
+
+    def _listed(self, meeting: MeetingId, names: set[str]) -> "dict[str, ObjectTypeDef]":
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket,
+            Prefix=meeting.raw,
+            PaginationConfig={"PageSize": PAGE, "MaxItems": MAX_PAGES * PAGE},
+        )
+        begins = len(meeting.raw)
+        found = {one["Key"][begins:]: one for page in pages for one in page.get("Contents", ())}
+        return {name: found[name] for name in names & found.keys()}
+
+
+def _mark(complete: Complete, there: "dict[str, ObjectTypeDef]") -> str:
+    """What tells these objects from others: an ETag is another one where bytes are."""
+    objects = [_etag(there.get(one.name)) for one in complete.chunks]
+    return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:MARK_DIGITS]
+
+
+def _etag(one: "ObjectTypeDef | None") -> str:
+    return "" if one is None else one["ETag"]

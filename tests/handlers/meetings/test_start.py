@@ -1,0 +1,425 @@
+"""A recording that is whole is worked on once; one that is not says what it lacks, and goes on when that arrives."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.common.ulid import ulid
+from handlers.meetings.media import MediaOutcome
+from handlers.meetings.places import MeetingId, raw_key
+from handlers.meetings.recordings import MAX_BYTES
+from handlers.meetings.uploads import Uploads
+from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, START, Stage, created, staged
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with staged(monkeypatch) as one:
+        yield one
+
+
+def test_a_whole_recording_is_worked_on(stage: Stage) -> None:
+    recording = stage.whole(b"a", b"bc", tags=["x"], language="de-DE")
+    record = stage.record()
+    assert stage.stands() == ("processing", "media")
+    assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
+    assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
+    [(name, asked)] = stage.workflows.inputs.items()
+    assert name.startswith(f"{MEETING.meeting_id}-")
+    assert name.endswith("-1")
+    assert asked == {
+        "schemaVersion": 1,
+        "user": ANN,
+        "meetingId": MEETING.meeting_id,
+        "content": recording.content,
+        "attempt": 1,
+    }
+
+
+def test_the_same_event_again_changes_nothing_and_starts_nothing_more(stage: Stage) -> None:
+    stage.whole(b"a")
+    before = stage.stored()
+    for _ in range(3):
+        assert stage.arrives("complete.json") == []
+    assert stage.stored() == before
+    assert len(stage.workflows.statuses) == 1
+
+
+def test_an_execution_that_has_ended_is_not_started_again_by_a_late_event(stage: Stage) -> None:
+    stage.whole(b"a")
+    stage.workflows.ends("SUCCEEDED")
+    assert stage.arrives("complete.json") == []
+    assert len(stage.workflows.statuses) == 1
+
+
+def test_two_users_may_call_a_meeting_the_same(stage: Stage) -> None:
+    theirs = MeetingId(BOB, MEETING.meeting_id)
+    stage.whole(b"a")
+    mine = stage.record()
+    stage.whole(b"a", meeting=theirs)
+    assert len(stage.workflows.statuses) == 2
+    assert stage.record() == mine
+    assert stage.record(theirs).user == BOB
+
+
+def test_chunks_that_are_missing_or_of_another_size_are_all_listed(stage: Stage) -> None:
+    stage.uploads(b"a", b"other")
+    stage.says(b"a", b"bc", b"d")
+    assert stage.arrives("complete.json") == []
+    assert stage.stands() == ("incomplete",)
+    assert stage.wrong() == {"1.webm": "size", "2.webm": "missing"}
+    assert stage.record().wrong_count == 2
+    assert not stage.workflows.statuses
+
+
+def test_it_goes_on_when_the_last_chunk_arrives(stage: Stage) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a", b"b", b"c")
+    stage.arrives("complete.json")
+    stage.uploads(b"a", b"b")
+    stage.arrives("1.webm")
+    assert stage.wrong() == {"2.webm": "missing"}
+    stage.passes(minutes=5)
+    stage.uploads(b"a", b"b", b"c")
+    stage.arrives("2.webm")
+    assert stage.stands() == ("processing", "media")
+    assert stage.wrong() == {}
+    assert stage.record().whole_at == "2026-01-31T12:05:00.000Z"
+    assert len(stage.workflows.statuses) == 1
+
+
+def test_chunks_that_come_before_anybody_waits_cost_one_look_a_batch(stage: Stage) -> None:
+    stage.uploads(b"a", b"b", b"c")
+    with stage.counted() as calls:
+        assert stage.hears(*(MEETING.chunk(f"{number}.webm") for number in range(3))) == []
+    assert calls == ["GetItem"]
+    assert stage.stored() == []
+
+
+@pytest.mark.parametrize("lacking", [True, False])
+def test_a_chunk_that_nobody_lacks_is_not_looked_for(stage: Stage, *, lacking: bool) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a", *([b"b"] if lacking else []))
+    stage.arrives("complete.json")
+    with stage.counted() as calls:
+        assert stage.arrives("0.webm") == []
+    assert calls == ["GetItem"]
+
+
+def test_one_look_answers_for_all_of_a_meeting_in_a_batch(stage: Stage) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a", b"b", b"c")
+    stage.arrives("complete.json")
+    stage.uploads(b"a", b"b", b"c")
+    with stage.counted() as calls:
+        assert stage.hears(*(MEETING.chunk(f"{number}.webm") for number in (1, 2, 1))) == []
+    assert calls.count("ListObjectsV2") == 1
+    assert stage.stands() == ("processing", "media")
+
+
+def test_a_chunk_that_comes_while_it_is_written_as_missing_is_not_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is announced before anybody is known to lack it, and never again."""
+    stage.uploads(b"a")
+    stage.says(b"a", b"b")
+    seen = Uploads.seen
+    looks = 0
+
+    def then_it_comes(self: Uploads, *asked: Any) -> Any:
+        nonlocal looks
+        found = seen(self, *asked)
+        looks += 1
+        if looks == 1:
+            stage.uploads(b"a", b"b")
+            assert stage.arrives("1.webm") == []
+        return found
+
+    monkeypatch.setattr(Uploads, "seen", then_it_comes)
+    assert stage.arrives("complete.json") == []
+    assert stage.stands() == ("processing", "media")
+
+
+def test_another_content_replaces_the_first_and_is_worked_on_anew(stage: Stage) -> None:
+    first = stage.whole(b"a")
+    stage.passes(minutes=1)
+    second = stage.whole(b"b", title="Other")
+    assert first.content != second.content
+    record = stage.record()
+    assert (record.content, record.title, record.attempt) == (second.content, "Other", 2)
+    assert record.created_at == "2026-01-31T12:00:00.000Z"
+    assert [one["content"] for one in stage.workflows.inputs.values()] == [first.content, second.content]
+
+
+def test_a_late_event_of_what_was_replaced_meanwhile_is_about_what_is_there(stage: Stage) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a")
+    stage.uploads(b"b")
+    content = stage.says(b"b").content
+    for _ in range(2):
+        stage.arrives("complete.json")
+    assert stage.record().content == content
+    assert len(stage.workflows.statuses) == 1
+
+
+def test_who_reads_the_older_and_writes_later_is_beaten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a")
+    said = Uploads.said
+    reads = 0
+
+    def then_it_is_replaced(self: Uploads, *asked: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        found, first = said(self, *asked), reads == 1
+        if first:
+            stage.whole(b"b")
+        return found
+
+    monkeypatch.setattr(Uploads, "said", then_it_is_replaced)
+    assert stage.arrives("complete.json") == []
+    record = stage.record()
+    assert [one["content"] for one in stage.workflows.inputs.values()] == [record.content]
+
+
+def test_what_was_replaced_and_is_back_is_worked_on_under_a_new_name(stage: Stage) -> None:
+    for chunk in (b"a", b"b", b"a"):
+        stage.whole(chunk)
+        stage.passes(minutes=1)
+    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2, 3]
+    first, _, third = stage.workflows.inputs
+    assert first[:-1] == third[:-1]
+
+
+def test_other_words_for_the_same_content_change_the_words_alone(stage: Stage) -> None:
+    stage.whole(b"a")
+    stage.passes(minutes=1)
+    with stage.counted() as calls:
+        stage.whole(b"a", title="Better", tags=["new"], language="fr-FR")
+    record = stage.record()
+    assert (record.title, record.tags) == ("Better", ("new",))
+    assert record.language == "en-US", "it is being transcribed in that"
+    assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z")
+    assert len(stage.workflows.statuses) == 1
+    assert "ListObjectsV2" not in calls
+
+
+def test_chunks_that_the_job_refused_are_tried_again_only_when_one_is_another(stage: Stage) -> None:
+    recording = stage.whole(b"a", b"b")
+    stage.put(MEETING.chunk("1.webm"), b"x")
+    stage.put(MEETING.chunk("1.webm"), b"b")
+    wrong = [{"name": "1.webm", "problem": "hash"}]
+    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=wrong)
+    assert stage.does("media", recording)["outcome"] == "incomplete"
+    for name in ("1.webm", "complete.json"):
+        stage.arrives(name)
+    assert stage.stands() == ("incomplete",)
+    assert len(stage.workflows.statuses) == 1
+    stage.put(MEETING.chunk("1.webm"), b"c")
+    stage.arrives("1.webm")
+    assert stage.stands() == ("processing", "media")
+    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+
+
+def test_a_failed_meeting_is_tried_again_when_it_is_said_again_and_not_by_a_repeated_event(stage: Stage) -> None:
+    recording = stage.whole(b"a")
+    stage.does("fail", recording, reason="MEDIA_FAILED")
+    stage.arrives("complete.json")
+    assert stage.stands() == ("failed", "MEDIA_FAILED")
+    stage.passes(minutes=1)
+    stage.whole(b"a")
+    assert stage.stands() == ("processing", "media")
+    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
+
+
+@pytest.mark.parametrize("fate", ["refused", "lost", "lost after"])
+def test_a_start_that_may_not_have_happened_is_made_again(stage: Stage, fate: str) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a")
+    stage.workflows.fates.append(fate)
+    assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
+    assert stage.arrives("complete.json") == []
+    assert len(stage.workflows.statuses) == 1
+    assert stage.stands() == ("processing", "media")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "unreadable"),
+        (b"{}", "unreadable"),
+        (b"\xff\xfe", "unreadable"),
+        (b"[" * 100_000, "unreadable"),
+        (b'{"chunks":[' + b"{}," * 300_000 + b"{}]}", "unreadable"),
+        (b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}', "unreadable"),
+        (b" " * (MAX_BYTES + 1), "size"),
+    ],
+)
+def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come_back(
+    stage: Stage, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.put(MEETING.chunk("complete.json"), body)
+    for _ in range(2):
+        assert stage.arrives("complete.json") == []
+    assert stage.stands() == ("failed", "MALFORMED")
+    assert stage.wrong() == {"complete.json": problem}
+    record = stage.record()
+    assert (record.content, record.title, record.version) == ("", "", 1)
+    assert stage.open() == []
+    said = capsys.readouterr().out
+    assert "complete_refused" in said
+    assert CANARY not in said
+    stage.whole(b"a")
+    assert stage.stands() == ("processing", "media")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(stage: Stage, *, ready: bool) -> None:
+    recording = stage.whole(b"a")
+    if ready:
+        stage.makes(recording, MediaOutcome.NO_AUDIO)
+        stage.does("media", recording)
+    before = stage.record()
+    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    assert stage.arrives("complete.json") == []
+    assert stage.record() == before
+
+
+def test_nonsense_ends_the_wait_for_chunks_and_keeps_what_the_meeting_is_called(stage: Stage) -> None:
+    stage.says(b"a")
+    stage.arrives("complete.json")
+    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    stage.arrives("complete.json")
+    assert stage.stands() == ("failed", "MALFORMED")
+    assert stage.record().title == f"{CANARY} title"
+    stage.passes(minutes=1)
+    stage.whole(b"a")
+    assert stage.stands() == ("processing", "media")
+
+
+def test_a_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
+    assert stage.arrives("complete.json") == []
+    assert stage.stored() == []
+
+
+def test_more_chunks_than_an_item_lists_are_counted_and_any_of_them_is_looked_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.meetings.standing.MAX_WRONG", 3)
+    chunks = [b"%d" % number for number in range(5)]
+    stage.says(*chunks)
+    stage.arrives("complete.json")
+    record = stage.record()
+    assert (len(record.wrong), record.wrong_count) == (3, 5)
+    stage.put(MEETING.chunk("4.webm"), chunks[-1])
+    stage.arrives("4.webm")
+    assert stage.record().wrong_count == 4
+
+
+def test_what_else_lies_there_is_listed_up_to_a_bound(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.meetings.uploads.PAGE", 2)
+    monkeypatch.setattr("handlers.meetings.uploads.MAX_PAGES", 2)
+    for number in range(9):
+        stage.put(MEETING.chunk(f"junk-{number}"), b"x")
+    stage.whole(b"a")
+    with stage.counted() as calls:
+        stage.put(MEETING.chunk("a-1"), b"x")
+        stage.whole(b"b")
+    assert calls.count("ListObjectsV2") == 2
+    assert stage.stands() == ("processing", "media")
+
+
+def test_chunks_beyond_that_bound_count_as_missing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.meetings.uploads.PAGE", 2)
+    monkeypatch.setattr("handlers.meetings.uploads.MAX_PAGES", 1)
+    stage.whole(b"a", b"b", b"c")
+    assert stage.wrong() == {"2.webm": "missing"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "raw/",
+        f"raw/{ANN}",
+        f"raw/{ANN}/{MEETING.meeting_id}/",
+        f"raw/{ANN}/{MEETING.meeting_id}/../../{BOB}/{MEETING.meeting_id}/complete.json",
+        f"raw/../{ANN}/{MEETING.meeting_id}/complete.json",
+        f"raw/{ANN}/{MEETING.meeting_id}/x/complete.json",
+        f"raw/{ANN}/{MEETING.meeting_id}/.complete.json",
+        f"raw/{ANN}/{MEETING.meeting_id}/complete.json\0",
+        f"raw/{ANN}/{MEETING.meeting_id}/complete.json\n",
+        f"raw/{ANN}/{MEETING.meeting_id}/{'x' * (1024 - 64)}",
+        f"raw/{ANN.lower()}/{MEETING.meeting_id}/complete.json",
+        f"raw/#open/{MEETING.meeting_id}/complete.json",
+        f"raw/{ANN}/{MEETING.meeting_id[:-1]}U/complete.json",
+        f"video/{ANN}/{MEETING.meeting_id}/complete.json",
+        f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
+    ],
+)
+def test_a_key_of_any_other_form_is_refused_and_counted(
+    stage: Stage, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert raw_key(key) is None
+    with stage.counted() as calls:
+        assert stage.hears(key) == []
+    assert calls == []
+    said = capsys.readouterr().out
+    assert "recording_key_refused" in said
+    assert '"ignored":1' in said.replace(": ", ":")
+    assert ANN not in said
+
+
+def test_the_last_of_all_ulids_is_a_meeting_too(stage: Stage) -> None:
+    last = MeetingId(ANN, "7" + "Z" * 25)
+    stage.put(last.chunk("complete.json"), b"nonsense")
+    assert stage.arrives("complete.json", last) == []
+    assert stage.stands(last) == ("failed", "MALFORMED")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.text(max_size=60).map(lambda one: f"raw/{ANN}/{one}") | st.text(max_size=60))
+def test_whatever_key_comes_nothing_breaks(stage: Stage, key: str) -> None:
+    assert raw_key(key) is None
+    assert stage.hears(key) == []
+
+
+@pytest.mark.parametrize("body", ["", "[]", created(MEETING.chunk("complete.json"), bucket="another")])
+def test_what_is_no_event_of_ours_comes_again_until_it_is_parked(stage: Stage, body: str) -> None:
+    assert stage.handles([{"messageId": "m", "body": body}]) == ["m"]
+
+
+def test_one_messages_trouble_is_its_own(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = MeetingId(ANN, ulid(START, 2))
+    for meeting in (MEETING, other):
+        stage.uploads(b"a", meeting=meeting)
+        stage.says(b"a", meeting=meeting)
+    stage.workflows.fates.extend(["lost"])
+    assert stage.hears(MEETING.chunk("complete.json"), other.chunk("complete.json")) == [MEETING.chunk("complete.json")]
+    assert stage.stands(other) == ("processing", "media")
+
+
+def test_a_bucket_that_fails_is_asked_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a")
+    with monkeypatch.context() as broken:
+        broken.setattr(Uploads, "seen", lambda *_: 1 / 0)
+        assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
+    assert stage.stored() == []
+    assert stage.arrives("complete.json") == []
+    assert stage.stands() == ("processing", "media")
+
+
+def test_nothing_that_a_client_says_is_in_a_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.says(b"a", b"b", tags=[CANARY])
+    stage.arrives("complete.json")
+    stage.whole(b"a", b"b")
+    stage.put(MEETING.chunk("canary.webm"), b"a")
+    stage.hears(MEETING.chunk("canary.webm"), "canary")
+    said = capsys.readouterr().out
+    assert "meeting_moved" in said
+    for secret in (CANARY, ANN, MEETING.meeting_id, stage.record().content):
+        assert secret not in said
