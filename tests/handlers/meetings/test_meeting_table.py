@@ -1,0 +1,200 @@
+"""A meeting is written only as it follows from what is there, together with where the sweep looks for it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.common import users
+from handlers.common.items import plain
+from handlers.common.ulid import ulid
+from handlers.common.versioned import TooManyWriters
+from handlers.meetings.media import ChunkProblem, WrongChunk
+from handlers.meetings.meeting_table import Due, MeetingTable
+from handlers.meetings.places import MeetingId
+from handlers.meetings.records import INDEX, OPEN, MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.standing import failed, heard, postponed
+from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, START, TABLE, Stage, staged
+from tests.handlers.meetings.test_standing import BEGUN, LATER, WORDS
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with staged(monkeypatch) as one:
+        yield one
+
+
+def of(user: str, number: int = 1) -> MeetingRecord:
+    return BEGUN.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
+
+
+def test_what_is_written_comes_back(stage: Stage) -> None:
+    wrong = (WrongChunk(name="a", problem=ChunkProblem.SIZE),)
+    record = BEGUN.model_copy(update={"wrong": wrong, "tags": ("a", "\u00e9"), "duration_ms": 5})
+    assert stage.table.read(MEETING) is None
+    assert stage.table.write(None, record)
+    assert stage.table.read(MEETING) == record
+
+
+def test_its_user_reads_it_by_its_names(stage: Stage) -> None:
+    stage.table.write(None, BEGUN)
+    [item] = [plain(one) for one in stage.stored() if one["user"]["S"] == ANN]
+    assert item["meetingId"] == MEETING.meeting_id
+    assert item["startedAt"] == "2026-01-31T10:00:00.000Z"
+    assert MeetingRecord.model_validate(item) == BEGUN
+
+
+def test_who_comes_second_does_not_write(stage: Stage) -> None:
+    assert stage.table.write(None, BEGUN)
+    assert not stage.table.write(None, BEGUN.model_copy(update={"title": "mine"}))
+    first, second = (failed(BEGUN, one, LATER) for one in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED))
+    assert stage.table.write(BEGUN, first)
+    assert not stage.table.write(BEGUN, second)
+    assert stage.table.read(MEETING) == first
+    assert stage.open() == []
+
+
+def test_who_comes_second_without_moving_what_is_due_does_not_write_either(stage: Stage) -> None:
+    stage.table.write(None, BEGUN)
+    first, second = (heard(BEGUN, word, LATER) for word in WORDS[1:3])
+    assert first.due == second.due == BEGUN.due
+    assert stage.table.write(BEGUN, first)
+    assert not stage.table.write(BEGUN, second)
+
+
+def test_a_write_whose_answer_was_lost_has_succeeded(stage: Stage) -> None:
+    stage.table.write(None, BEGUN)
+    after = heard(BEGUN, WORDS[1], LATER)
+    assert [stage.table.write(BEGUN, after) for _ in range(2)] == [True, True]
+
+
+def test_a_move_is_made_on_top_of_what_another_wrote(stage: Stage) -> None:
+    stage.table.write(None, BEGUN)
+    seen: list[str] = []
+
+    def move(record: MeetingRecord) -> MeetingRecord:
+        seen.append(record.title)
+        if len(seen) == 1:
+            stage.table.write(record, record.model_copy(update={"title": "theirs", "version": 2}))
+        return failed(record, MeetingReason.TIMED_OUT, LATER)
+
+    change = stage.table.change(MEETING, move)
+    assert change is not None
+    assert change.moved
+    assert (seen, change.after.title, change.after.version) == ([f"{CANARY} title", "theirs"], "theirs", 3)
+
+
+def test_a_move_that_changes_nothing_is_not_written(stage: Stage) -> None:
+    stage.table.write(None, BEGUN)
+    with stage.counted() as calls:
+        change = stage.table.change(MEETING, lambda record: record)
+    assert change is not None
+    assert not change.moved
+    assert calls == ["GetItem"]
+    assert stage.table.change(MeetingId(BOB, MEETING.meeting_id), lambda record: record) is None
+
+
+def test_a_meeting_that_never_holds_still_is_an_error(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.table.write(None, BEGUN)
+    monkeypatch.setattr(MeetingTable, "write", lambda *_: False)
+    with pytest.raises(TooManyWriters):
+        stage.table.change(MEETING, lambda record: failed(record, MeetingReason.TIMED_OUT, LATER))
+
+
+@pytest.mark.parametrize(
+    ("codes", "beaten"),
+    [
+        (["ConditionalCheckFailed", "None"], True),
+        (["TransactionConflict", "None"], True),
+        (["None", "TransactionConflict"], True),
+        (["ThrottlingError", "None"], False),
+        (["ConditionalCheckFailed", "ValidationError"], False),
+    ],
+)
+def test_a_clash_of_transactions_is_another_who_was_quicker_and_anything_else_is_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, codes: list[str], *, beaten: bool
+) -> None:
+    def cancelled(**_: Any) -> Any:
+        response: Any = {
+            "Error": {"Code": "TransactionCanceledException", "Message": CANARY},
+            "CancellationReasons": [{"Code": code} for code in codes],
+        }
+        raise stage.dynamodb.exceptions.TransactionCanceledException(response, "TransactWriteItems")
+
+    monkeypatch.setattr(stage.dynamodb, "transact_write_items", cancelled)
+    if beaten:
+        assert not stage.table.write(None, BEGUN)
+    else:
+        with pytest.raises(ClientError):
+            stage.table.write(None, BEGUN)
+
+
+@pytest.mark.parametrize(
+    ("code", "beaten"), [("TransactionConflictException", True), ("ProvisionedThroughputExceededException", False)]
+)
+def test_the_same_holds_of_a_single_write(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: str, *, beaten: bool
+) -> None:
+    stage.table.write(None, BEGUN)
+
+    def refused(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "PutItem")
+
+    monkeypatch.setattr(stage.dynamodb, "put_item", refused)
+    after = heard(BEGUN, WORDS[1], LATER)
+    if beaten:
+        assert not stage.table.write(BEGUN, after)
+    else:
+        with pytest.raises(ClientError):
+            stage.table.write(BEGUN, after)
+
+
+def test_what_is_due_is_found_by_when_and_whose(stage: Stage) -> None:
+    for number, user in enumerate([ANN, BOB, ANN]):
+        record = of(user, number)
+        stage.table.write(None, record)
+        stage.table.write(record, postponed(record, START + timedelta(hours=3 - number), LATER))
+    found = list(stage.table.due("2026-01-31T14:30:00.000Z"))
+    assert found == [
+        Due(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
+        Due(MeetingId(BOB, ulid(START, 1)), "2026-01-31T14:00:00.000Z"),
+    ]
+
+
+def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(stage: Stage) -> None:
+    stage.table.write(None, BEGUN)
+    assert stage.open() == [f"{BEGUN.due}#{ANN}#{MEETING.meeting_id}"]
+    with pytest.raises(ValueError, match="user's name"):
+        MeetingId(OPEN, MEETING.meeting_id)
+    assert len(OPEN) != users.LENGTH
+    listed = stage.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
+    assert [one["user"]["S"] for one in listed] == [ANN]
+
+
+def test_who_writes_names_no_item_but_the_meetings_own(stage: Stage) -> None:
+    for user in (ANN, BOB):
+        stage.table.write(None, of(user))
+    before = [one for one in stage.stored() if BOB in str(one)]
+    stage.table.change(MeetingId(ANN, ulid(START, 1)), lambda one: heard(one, WORDS[4], LATER))
+    assert [one for one in stage.stored() if BOB in str(one)] == before
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5)
+@given(st.lists(st.sampled_from([*WORDS, None]), max_size=6))
+def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(stage: Stage, words: list[Any]) -> None:
+    for one in stage.stored():
+        stage.dynamodb.delete_item(TableName=TABLE, Key={name: one[name] for name in ("user", "meetingId")})
+    stage.table.write(None, BEGUN)
+    for number, word in enumerate(words):
+        at = START + timedelta(minutes=number)
+        stage.table.change(
+            MEETING,
+            lambda one: postponed(one, at, at) if word is None and one.due else heard(one, word or WORDS[1], at),  # noqa: B023
+        )
+        record = stage.record()
+        waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}
+        assert stage.open() == ([f"{record.due}#{ANN}#{MEETING.meeting_id}"] if waits else [])
