@@ -148,14 +148,15 @@ class Processor:
         given_up = ending.end is End.REJECTED or (ending.end is End.BROKEN and work.attempts >= MOST_ATTEMPTS)
         lost = ending.end in {End.BROKEN, End.GONE} and not given_up
 
-        def end(flight: Flight) -> tuple[Flight, None]:
+        def end(flight: Flight) -> tuple[Flight, bool]:
+            ours = flight.holds(work.utterance, work.attempt)
             if lost:
-                return flight.broke(work.utterance, work.attempt, ending.from_ms), None
-            return flight.landed(work.utterance, work.attempt), None
+                return flight.broke(work.utterance, work.attempt, ending.from_ms), ours
+            return flight.landed(work.utterance, work.attempt), ours
 
-        if ending.end is not End.OVERTAKEN:
-            self._live.change(Flight, flight_key(work.session_id), end)
-        if ending.end not in {End.GONE, End.OVERTAKEN}:
+        # An attempt that was overtaken, and had nothing to show that would have told it so, says nothing either.
+        ours = ending.end is not End.OVERTAKEN and self._live.change(Flight, flight_key(work.session_id), end)
+        if ours and ending.end is not End.GONE:
             self._tell(delivery, _last_word(work, counts, lost=lost, given_up=given_up, from_ms=ending.from_ms))
         fallback = _fallback(work, counts)
         self._log.info(

@@ -6,7 +6,7 @@ never waits beyond the deadline. A stream that fails is tried once more, for fin
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -120,7 +120,13 @@ class Transcribing:
         except ClientGone:
             return Ending(End.GONE, self.held_ms)
         except Overtaken:
-            return Ending(End.OVERTAKEN)
+            return self._silenced()
+
+    def _silenced(self) -> Ending:
+        """Another attempt has the word: whatever of this one might grow takes up its place."""
+        with suppress(ClientGone, Late):
+            self._take_back(finals=False)
+        return Ending(End.OVERTAKEN)
 
     def _twice(self, *, finals_only: bool) -> Ending:
         """One stream, and if it fails and there is time, another for finals only."""
@@ -144,10 +150,14 @@ class Transcribing:
         if end is End.BROKEN:
             self.used[-1].fall_back(STREAM_FAILED)
             self.used[-1].counts.failed = True
-        for result_id in self._delivery.lines(finals=end is End.BROKEN and not self._cuttable):
+        self._take_back(finals=end is End.BROKEN and not self._cuttable)
+        return Ending(end, self.held_ms, cause)
+
+    def _take_back(self, *, finals: bool) -> None:
+        """Takes away lines that are no finals, or all."""
+        for result_id in self._delivery.lines(finals=finals):
             self._in_time()
             self._delivery.take_back(result_id)
-        return Ending(end, self.held_ms, cause)
 
     @property
     def held_ms(self) -> int:

@@ -229,10 +229,21 @@ def test_the_third_attempt_is_the_last(booth: Booth) -> None:
     assert booth.flight.done == ("u1",)
 
 
-def test_an_attempt_that_was_overtaken_says_nothing_more(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("steps", "end"),
+    [
+        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], End.OVERTAKEN),
+        ([partial(300, "Old"), ENDED], End.OVERTAKEN),
+        ([ENDED], End.DONE),
+        ([(200, FailureCode.REJECTED)], End.REJECTED),
+    ],
+)
+def test_an_attempt_that_was_overtaken_says_nothing_more(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: End
+) -> None:
     """It hung for so long that it was given up, and the client has sent the utterance again."""
     booth.take("u1")
-    booth.scripts.append([partial(300, "Old"), final(1_100, "Old words."), ENDED])
+    booth.scripts.append(steps)
     opened = booth.transcribe.open
 
     def overtaken(*given: Any) -> Any:
@@ -241,9 +252,13 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(booth: Booth, monkeypat
         return opened(*given)
 
     monkeypatch.setattr(booth.transcribe, "open", overtaken)
-    assert booth.call() is End.OVERTAKEN
+    assert booth.call() is end
     assert [one for one in booth.said() if one[1]] == []
-    assert booth.said("done") + booth.said("resend") == []
+    assert booth.said("done") + booth.said("resend") + booth.said("error") == []
+    screen = Screen()
+    for message in booth.clients.inbox.get("c1", []):
+        screen.take(message)
+    assert screen.text() == [], "nothing of it stays where the other attempt's captions will be"
     assert booth.flight.holds("u1", 2), "the other attempt has its place"
 
 
