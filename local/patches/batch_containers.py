@@ -28,15 +28,19 @@ class Image:
     """Its entry point, which gets the container's command as arguments."""
     packages: tuple[str, ...]
     """What of the project is copied into it."""
-    moved: Mapping[str, str] = field(default_factory=dict)
-    """Variables that name a place in the image, and where that is here, within the container's own folder."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment, as its Dockerfile sets them."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Variables that say where in the image something is, each with where it is here: below the container's folder."""
 
 
+FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 IMAGES = {
     "meetings-media-images": Image(
         "handlers.meetings.media_job",
         ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
-        {"FFMPEG": "bin/ffmpeg", "SCRATCH_FOLDER": "tmp"},
+        {"PYTHONUNBUFFERED": "1", "POWERTOOLS_SERVICE_NAME": "media-job"},
+        {"FFMPEG": FFMPEG, "SCRATCH_FOLDER": SCRATCH},
     ),
 }
 """By how the repository's name ends: what comes before is the stack's."""
@@ -58,7 +62,8 @@ def program_of(image: str, folder: Path) -> Image:
         more: dict[str, Any] = json.loads((folder / MORE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         more = {}
-    known = IMAGES | {name: Image(one["module"], tuple(one["packages"])) for name, one in more.items()}
+    known = {name: Image(**{**one, "packages": tuple(one["packages"])}) for name, one in more.items()}
+    known = IMAGES | known
     for ending, found in known.items():
         if repository.endswith(f"-{ending}"):
             return found
@@ -101,26 +106,26 @@ def variables(
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
     }
 
 
 def furnished(folder: Path, image: Image, ffmpeg: str) -> dict[str, str]:
     """Makes a folder what a container's file system is to its job; what of the environment leads there."""
-    code, programs, scratch = (folder / name for name in ("code", "bin", "tmp"))
-    for one in (programs, scratch):
-        one.mkdir()
+    code = folder / "code"
+    for one in (FFMPEG, f"{SCRATCH}/any"):
+        (folder / one).parent.mkdir()
     for package in image.packages:
         link = code / (Path(package).name if Path(package).is_absolute() else package)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(ROOT / package)
-    (programs / "ffmpeg").symlink_to(ffmpeg)
+    (folder / FFMPEG).symlink_to(ffmpeg)
     return {
-        "PATH": str(programs),
+        **image.variables,
+        "PATH": str((folder / FFMPEG).parent),
         "PYTHONPATH": str(code),
         "HOME": str(folder),
-        "TMPDIR": str(scratch),
-        **{name: str(folder / place) for name, place in image.moved.items()},
+        "TMPDIR": str(folder / SCRATCH),
+        **{name: str(folder / place) for name, place in image.places.items()},
     }
 
 
