@@ -43,6 +43,7 @@ class Fields(TypedDict, total=False):
     foreign: int
     ignored: int
     input_tokens: int
+    interruptions: int
     invented: int
     key_hash: str
     lost: int

@@ -44,6 +44,8 @@ class Step(Message):
     meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")]
     content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
     attempt: Annotated[int, Field(ge=1)]
+    attempts: Annotated[int, Field(ge=1)] = 1
+    """With `media`: how often the job was begun, of which all but the last lost their machine."""
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """With `finish`: what came of the summary, in its own words."""
     reason: Failure | None = None
@@ -106,7 +108,7 @@ class Steps:
         """Makes one step."""
         match step.step:
             case "media":
-                return self.media(step.execution)
+                return self.media(step.execution, step.attempts)
             case "transcribed":
                 return self.transcribed(step.execution)
             case "finish":
@@ -114,7 +116,7 @@ class Steps:
             case "fail":
                 return self.fail(step.execution, step.reason, step.error)
 
-    def media(self, execution: Execution) -> MediaTold:
+    def media(self, execution: Execution, attempts: int = 1) -> MediaTold:
         """The media job has ended; raises ResultMissing or ResultMalformed where it does not say with what."""
         result = self._results.media(execution.recording)
         word = _word(execution, result)
@@ -122,6 +124,7 @@ class Steps:
         if change is None:
             return MediaTold(outcome=MediaOutcome.SUPERSEDED)
         if change.moved:
+            self._log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
             self._measure(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have come after the job looked and before the item said that it is lacking.

@@ -285,6 +285,15 @@ def test_a_number_that_is_lost_does_not_stop_a_meeting(stage: Stage, capsys: pyt
     assert CANARY not in said
 
 
+def test_how_often_the_job_lost_its_machine_is_told_once(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    recording = stage.whole(b"a")
+    stage.makes(recording)
+    for _ in range(2):
+        stage.does("media", recording, attempts=3)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "media_read" in line]
+    assert [line["interruptions"] for line in lines] == [2]
+
+
 def test_numbers_go_to_the_stack_in_one_call(stage: Stage, recording: Recording) -> None:
     stage.makes(recording, MediaOutcome.NO_AUDIO, durationMs=1000, ffmpegMs=10)
     stage.does("media", recording)
