@@ -29,6 +29,8 @@ from handlers.meetings.metrics import (
 RUNBOOK = "meetings-late"
 SPOT = "spot-interruptions"
 MODELS = "models-refuse"
+REFUSALS = ("ModelRefused", "SummaryUnusable")
+"""What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
 HOUR = 3600
 
 
@@ -99,10 +101,11 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         settings.queue_minutes * 60,
         "News of uploads waits.",
     )
-    busy = lines("model-throttles", summarize, '{ $.message = "model_failed" && $.cause = "throttled" }')
-    ring("model-throttles", busy, settings.throttles_above, "A model puts answers off.", runbook=MODELS)
-    errors = lines("model-errors", summarize, '{ $.message = "model_failed" && $.cause != "throttled" }')
-    ring("model-errors", errors, 0, "A model does not answer.", runbook=MODELS)
+    busy = lines("model-throttles", summarize, '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }')
+    ring("model-throttles", busy, settings.throttles_above, "A model puts summaries off.", runbook=MODELS)
+    refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
+    errors = lines("model-errors", summarize, f'{{ $.message = "summary_failed" && ({refusals}) }}')
+    ring("model-errors", errors, 0, "A model gives no summary.", runbook=MODELS)
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:

@@ -208,7 +208,7 @@ class MeetingAlarmSettings(Settings):
     requests_measured: bool = False
     """Whether the dashboard has the bucket's latency: sixteen metrics, about $5 a month."""
     throttles_above: Annotated[int, Field(ge=0)] = 20
-    """Answers that a model put off, in five minutes."""
+    """Summaries that a busy model put off, in five minutes: the workflow asks again."""
 
 
 class MeetingsSettings(SubsystemSettings):
