@@ -106,7 +106,8 @@ class BatchJob(Block):
         """What a workflow needs to submit it to queues and wait for it (Step Functions guide, AWS Batch)."""
         context = self.scope.context
         return [
-            grant("batch", ["SubmitJob"], [f"{self.arn}:*", *queue_arns]),
+            # Submitted by name, it is the definition without its revision that IAM is asked about (aws-sdk-js #4280).
+            grant("batch", ["SubmitJob"], [self.arn, f"{self.arn}:*", *queue_arns]),
             grant("batch", ["DescribeJobs"], "*"),
             # A job's id is known when it runs: whoever stops waiting for it ends it.
             grant("batch", ["TerminateJob"], context.arn("batch", "job/*")),

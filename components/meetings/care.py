@@ -21,6 +21,9 @@ from handlers.meetings.sweep_environment import SweepEnvironment
 
 FINISH_SECONDS = 30
 """Kept for what is being done when the time ends."""
+LONGEST_SWEEP_SECONDS = 840
+LONGEST_WAIT_DAYS = 14
+"""Chunks that are lacking are not waited for any longer, however long those that came are kept."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,11 @@ class Care(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
                     "processing_minutes": settings.care.processing_minutes,
-                    "incomplete_minutes": settings.kept.raw_days * 24 * 60,
+                    "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
                     "give_up_minutes": settings.care.give_up_minutes,
-                    "sweep_seconds": max(1, settings.sweep.timeout_seconds - FINISH_SECONDS),
+                    "sweep_seconds": min(
+                        LONGEST_SWEEP_SECONDS, max(1, settings.sweep.timeout_seconds - FINISH_SECONDS)
+                    ),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=Asynchronous(on_failure=self._failed),

@@ -52,7 +52,7 @@ class Media(pulumi.ComponentResource):
         on_demand = queue("media-on-demand", Capacity.ON_DEMAND)
         self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
         """The first is submitted to first."""
-        size = processing.spot if spot else processing.fargate
+        size = processing.size
         repository = ImageRepository("media-images", ImageRepositoryArgs(scope, "MediaImages"), self._child)
         self.job = BatchJob(
             "media",

@@ -29,6 +29,8 @@ from handlers.meetings.metrics import (
 RUNBOOK = "meetings-late"
 SPOT = "spot-interruptions"
 MODELS = "models-refuse"
+REFUSALS = ("ModelRefused", "SummaryUnusable")
+"""What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
 HOUR = 3600
 
 
@@ -100,9 +102,10 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         "News of uploads waits.",
     )
     busy = lines("model-throttles", summarize, '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }')
-    ring("model-throttles", busy, settings.throttles_above, "A model puts answers off.", runbook=MODELS)
-    errors = lines("model-errors", summarize, '{ $.message = "summary_failed" && $.error_type != "ModelBusy" }')
-    ring("model-errors", errors, 0, "There is no summary, and no further attempt would make one.", runbook=MODELS)
+    ring("model-throttles", busy, settings.throttles_above, "A model puts summaries off.", runbook=MODELS)
+    refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
+    errors = lines("model-errors", summarize, f'{{ $.message = "summary_failed" && ({refusals}) }}')
+    ring("model-errors", errors, 0, "A model gives no summary.", runbook=MODELS)
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:

@@ -1,12 +1,13 @@
 """Settings of the meetings backend: the load, the exchange, the job, transcription, models, what is kept."""
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
-from components.settings.networks import Origin
+from components.settings.networks import Cidr, Origin, Zone, private_network
 from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
 from handlers.meetings.media_environment import AudioPartSeconds, MaxHours, PieceSeconds
 from handlers.meetings.storage_environment import MaxUsers
@@ -26,9 +27,9 @@ from handlers.meetings.sweep_environment import GiveUpMinutes, ProcessingMinutes
 Days = Annotated[int, Field(ge=1, le=3650)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+NETWORK_BITS = 16
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
-Zone = Annotated[str, StringConstraints(pattern=r"^[a-f]$")]
 
 
 class MeetingLoad(Settings):
@@ -57,6 +58,12 @@ class ExchangeSettings(Settings):
     """How long credentials hold; STS gives no more than an hour to a role that another role takes on."""
     renew_before_seconds: RenewBeforeSeconds = 900
 
+    @model_validator(mode="after")
+    def _renewed_in_time(self) -> Self:
+        if self.renew_before_seconds * 2 > self.credential_seconds:
+            raise ValueError("renewBeforeSeconds is at most half of credentialSeconds")
+        return self
+
 
 class Engine(StrEnum):
     """What machines recordings are put together on."""
@@ -67,11 +74,34 @@ class Engine(StrEnum):
     """On demand alone, twice as large: how it was before, to go back to."""
 
 
+FARGATE: Mapping[float, Sequence[int]] = {
+    0.25: (512, 1024, 2048),
+    0.5: range(1024, 4096 + 1, 1024),
+    1: range(2048, 8192 + 1, 1024),
+    2: range(4096, 16_384 + 1, 1024),
+    4: range(8192, 30_720 + 1, 1024),
+    8: range(16_384, 61_440 + 1, 4096),
+    16: range(32_768, 122_880 + 1, 8192),
+}
+"""Processors → megabytes that go with them (Batch API reference, ResourceRequirement); it takes no other job."""
+
+
 class Size(Settings):
     """A machine of Fargate's."""
 
     vcpus: Annotated[float, Field(ge=0.25, le=16)]
     memory_mb: Annotated[int, Field(ge=512, le=122_880)]
+
+    @model_validator(mode="after")
+    def _is_one_of_fargates(self) -> Self:
+        if self.vcpus not in FARGATE:
+            raise ValueError(f"vcpus is one of {', '.join(f'{one:g}' for one in FARGATE)}: Fargate has no others")
+        allowed = FARGATE[self.vcpus]
+        if self.memory_mb not in allowed:
+            step = f" in steps of {allowed[1] - allowed[0]}" if isinstance(allowed, range) else ""
+            between = f"{allowed[0]} to {allowed[-1]}{step}" if step else ", ".join(map(str, allowed))
+            raise ValueError(f"memoryMb with {self.vcpus:g} vcpus is {between}: Fargate has no others")
+        return self
 
 
 class ProcessingSettings(Settings):
@@ -96,6 +126,17 @@ class ProcessingSettings(Settings):
     max_hours: MaxHours = 12
     """The longest recording."""
 
+    @property
+    def size(self) -> Size:
+        """The machine that the engine has."""
+        return self.spot if self.engine is Engine.BATCH_SPOT else self.fargate
+
+    @model_validator(mode="after")
+    def _one_fits(self) -> Self:
+        if self.size.vcpus > self.max_vcpus:
+            raise ValueError(f"maxVcpus is at least the vcpus of one job ({self.size.vcpus:g}), or none ever starts")
+        return self
+
 
 class MediaSettings(Settings):
     """The image of the job."""
@@ -107,8 +148,16 @@ class MediaSettings(Settings):
 class MeetingNetworkSettings(Settings):
     """The network of the jobs: public subnets, nothing inwards, no gateway that is paid for."""
 
-    cidr: Annotated[str, StringConstraints(pattern=r"^[0-9.]+/16$")] = "10.65.0.0/16"
+    cidr: Cidr = "10.65.0.0/16"
     zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
+
+    @model_validator(mode="after")
+    def _is_cut_into_subnets(self) -> Self:
+        if private_network(self.cidr).prefixlen != NETWORK_BITS:
+            raise ValueError(f"cidr is a network of /{NETWORK_BITS}: each zone has a /24 of it")
+        if len(set(self.zones)) < len(self.zones):
+            raise ValueError("zones names each zone once")
+        return self
 
     def subnet_cidr(self, index: int) -> str:
         """The addresses of one subnet."""
@@ -189,6 +238,14 @@ class CareSettings(Settings):
     storage_users: MaxUsers = 20
     """How many users have a metric of their own, those that grew most: each is paid for."""
 
+    @model_validator(mode="after")
+    def _asked_before_given_up(self) -> Self:
+        if self.give_up_minutes <= self.processing_minutes:
+            raise ValueError(
+                "giveUpMinutes is more than processingMinutes: a meeting is asked for before it is given up"
+            )
+        return self
+
 
 class MeetingAlarmSettings(Settings):
     """When somebody is told."""
@@ -208,7 +265,7 @@ class MeetingAlarmSettings(Settings):
     requests_measured: bool = False
     """Whether the dashboard has the bucket's latency: sixteen metrics, about $5 a month."""
     throttles_above: Annotated[int, Field(ge=0)] = 20
-    """Answers that a model put off, in five minutes."""
+    """Summaries that a busy model put off, in five minutes: the workflow asks again."""
 
 
 class MeetingsSettings(SubsystemSettings):

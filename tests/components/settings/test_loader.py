@@ -16,6 +16,7 @@ def config(foundation: dict[str, Any] | None = None, **sections: Any) -> dict[st
         "foundation": FOUNDATION if foundation is None else foundation,
         "voiceQa": {"enabled": False},
         "livestream": {"enabled": False},
+        "meetings": {"enabled": False},
         **sections,
     }
     return {f"polyphony:{key}": one if isinstance(one, str) else json.dumps(one) for key, one in values.items()}

@@ -1,0 +1,168 @@
+"""The meetings backend's store, its functions, how it hears of uploads, and what a frontend is told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.meetings import Meetings
+from handlers.meetings.places import RAW
+from tests.components.meetings.deployment import BUCKET, PREFIX, TABLE, args, complete, meetings, plain
+from tests.components.subsystem import ACCOUNT, made_by_aws, variables
+from tests.engine import Recorded
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
+
+
+def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
+    """The bucket's lifecycle by the beginning of keys."""
+    found = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
+    assert {one["status"] for one in found} == {"Enabled"}
+    return {one["filter"]["prefix"]: one for one in found}
+
+
+def table(recorded: Recorded) -> dict[str, Any]:
+    found: dict[str, Any] = recorded.one("dynamodb.Table").inputs
+    return found
+
+
+def test_uploads_go_after_a_week_and_the_sound_after_a_month() -> None:
+    days = {below: one["expiration"]["days"] for below, one in rules(complete()).items() if "expiration" in one}
+    assert days == {"raw/": 7, "audio/": 30, "work/": 8}
+    found = rules(meetings(kept={"rawDays": 3, "audioDays": 4, "workDays": 5}))
+    assert [found[below]["expiration"]["days"] for below in ("raw/", "audio/", "work/")] == [3, 4, 5]
+
+
+def test_videos_stay_and_find_their_own_tier_from_the_first_day() -> None:
+    video = rules(complete())["video/"]
+    assert video["transitions"] == [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]
+    assert "expiration" not in video
+    assert "GLACIER" not in json.dumps(rules(complete()))
+
+
+def test_uploads_in_parts_that_nobody_ends_go_after_a_day() -> None:
+    assert rules(complete())[""]["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
+
+
+def test_what_is_replaced_can_be_had_back_for_a_day_and_no_longer() -> None:
+    assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
+    old = {below: one for below, one in rules(complete()).items() if below}
+    assert set(old) == {"raw/", "audio/", "work/", "video/", "transcripts/", "summaries/"}
+    assert {one["noncurrentVersionExpiration"]["noncurrentDays"] for one in old.values()} == {1}
+    once = meetings(kept={"versioned": False})
+    assert once.all("s3.BucketVersioning") == []
+    assert not [one for one in rules(once).values() if "noncurrentVersionExpiration" in one]
+
+
+def test_a_meeting_is_its_users_and_one_index_has_them_by_date() -> None:
+    one = table(complete())
+    assert (one["name"], one["hashKey"], one["rangeKey"]) == (TABLE, "user", "meetingId")
+    assert one["billingMode"] == "PAY_PER_REQUEST"
+    [index] = one["globalSecondaryIndexes"]
+    keys = {key["keyType"]: key["attributeName"] for key in index["keySchemas"]}
+    assert (index["name"], index["projectionType"]) == ("GSI-1", "ALL")
+    assert keys == {"HASH": "user", "RANGE": "startedAt"}
+    assert {attribute["name"] for attribute in one["attributes"]} == {"user", "meetingId", "startedAt"}
+
+
+def test_the_table_has_dynamodbs_own_key_and_a_customers_by_a_setting() -> None:
+    assert "serverSideEncryption" not in table(complete()), "the key that DynamoDB owns costs nothing"
+    assert table(meetings(table={"kmsKey": KEY}))["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
+
+
+def test_the_table_is_backed_up_and_nobody_deletes_it() -> None:
+    one = table(complete())
+    assert one["tags"]["Backup"] == "polyphony-test-daily"
+    assert one["pointInTimeRecovery"] == {"enabled": True}
+    assert one["deletionProtectionEnabled"] is True
+
+
+def test_every_upload_is_heard_by_a_queue_and_nothing_else_is() -> None:
+    pattern = json.loads(complete().one("cloudwatch.EventRule", "recording-uploaded").inputs["eventPattern"])
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+    assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": RAW}]}}
+    target = complete().one("cloudwatch.EventTarget", "recording-uploaded").inputs
+    assert target["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-uploads"
+    assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
+
+
+def test_news_comes_in_small_batches_that_may_fail_in_part() -> None:
+    source = complete().one("lambda.EventSourceMapping").inputs
+    assert source["functionName"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-start:live"
+    assert (source["batchSize"], source["functionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
+    assert source["scalingConfig"] == {"maximumConcurrency": 5}
+    queue = complete().one("sqs.Queue", "meetings-uploads-queue").inputs
+    assert queue["visibilityTimeoutSeconds"] >= 6 * 60
+    assert json.loads(queue["redrivePolicy"])["deadLetterTargetArn"].endswith(f"{PREFIX}-uploads-dlq")
+
+
+STORE = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
+EVERYWHERE = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
+SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "start": {**STORE, "STATE_MACHINE_ARN": WORKFLOW},
+    "steps": {**STORE, "STATE_MACHINE_ARN": WORKFLOW, "STACK": "polyphony-test"},
+    "bedrock-summarize": {
+        "BUCKET_NAME": BUCKET,
+        "STACK": "polyphony-test",
+        "SUMMARY_MODEL_ID": SONNET,
+        "ACTION_MODEL_ID": SONNET,
+        "MAX_OUTPUT_TOKENS": "4000",
+        "ANSWER_SECONDS": "150",
+        "PART_CHARACTERS": "100000",
+        "OVERLAP_CHARACTERS": "2000",
+        "AT_ONCE": "3",
+    },
+}
+
+
+@pytest.mark.parametrize("function", ENVIRONMENTS)
+def test_a_function_reads_what_is_listed_here(function: str) -> None:
+    for recorded in (complete(), plain()):
+        assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **EVERYWHERE}
+
+
+def test_models_are_settings() -> None:
+    haiku = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    models = {"actionItems": haiku, "answerSeconds": 99, "guardrailId": "abc123", "guardrailVersion": "2"}
+    found = meetings(models=models)
+    read = variables(found, "bedrock-summarize")
+    assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, haiku, "99")
+    assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
+    [policy] = [one for one in found.all("iam.RolePolicy") if one.name == "meetings-bedrock-summarize-grants"]
+    assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
+
+
+@pytest.mark.parametrize(
+    ("function", "megabytes", "seconds"),
+    [
+        ("auth-exchange", 1024, 15),
+        ("start", 1024, 60),
+        ("steps", 512, 60),
+        ("bedrock-summarize", 1024, 900),
+        ("sweep", 512, 120),
+        ("storage", 512, 300),
+    ],
+)
+def test_functions_are_of_their_size_on_arm_and_traced(function: str, megabytes: int, seconds: int) -> None:
+    one = complete().one("lambda.Function", f"meetings-{function}-function").inputs
+    assert (one["memorySize"], one["timeout"], one["architectures"]) == (megabytes, seconds, ["arm64"])
+    assert one["tracingConfig"]["mode"] == "Active"
+
+
+def test_a_frontend_is_told_where_meetings_are() -> None:
+    told: dict[str, Any] = {}
+
+    def program() -> None:
+        told.update(Meetings("meetings", args(exchange={"credentialSeconds": 1800}, kept={"rawDays": 5})).frontend)
+
+    made_by_aws(program)
+    assert {name: one for name, one in told.items() if name != "api_url"} == {
+        "bucket": BUCKET,
+        "table": TABLE,
+        "index": "GSI-1",
+        "credential_seconds": 1800,
+        "raw_days": 5,
+    }
+    assert "api_url" in told
