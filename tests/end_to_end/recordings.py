@@ -16,7 +16,6 @@ import imageio_ffmpeg
 from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
 from clients.meetings.access import Opened
 from clients.meetings.uploading import chunk_name
-from handlers.meetings.execution import Execution
 from handlers.meetings.places import COMPLETE, MeetingId
 from handlers.meetings.recordings import Chunk
 from handlers.meetings.records import MeetingRecord, MeetingStatus, Stage
@@ -47,10 +46,14 @@ class Recorder:
         """AWS' own clients with his credentials."""
         return self.meetings.opened(self.subject)
 
-    def said(self, *chunks: str, kind: str = "mp4") -> list[Path]:
+    def said(self, *chunks: str) -> list[Path]:
         """Chunks, each with these words."""
-        names = (self._file(kind) for _ in chunks)
+        names = (self._file() for _ in chunks)
         return [recorded(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
+
+    def heard(self, words: str) -> Path:
+        """A chunk with these words and no pictures: beside others, those must be encoded anew."""
+        return recorded(self._file(), [(VOICE, words)], pictures=False)
 
     def silent(self) -> list[Path]:
         """A chunk of pictures without sound."""
@@ -62,7 +65,7 @@ class Recorder:
 
     def nonsense(self) -> list[Path]:
         """A chunk that is no media."""
-        path = self._file("mp4")
+        path = self._file()
         path.write_bytes(b"no media at all" * 100)
         return [path]
 
@@ -110,13 +113,13 @@ class Recorder:
         return record if record.status in statuses else None
 
     def _filmed(self, *arguments: str) -> Path:
-        path = self._file("mp4")
+        path = self._file()
         ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y")
-        subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)
+        subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)  # noqa: S603 - ours
         return path
 
-    def _file(self, kind: str) -> Path:
-        return self.folder / f"{new_meeting().meeting_id}.{kind}"
+    def _file(self) -> Path:
+        return self.folder / f"{new_meeting().meeting_id}.mp4"
 
 
 def new_meeting(title: str = "A meeting", **more: Any) -> NewMeeting:
@@ -139,15 +142,15 @@ class Worked:
 def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
     """Asks AWS how."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
-    name = f"media-{record.content}"
+    about = {"name": "MEETING_ID", "value": record.meeting_id}
     listed = [
         one
         for queue in batch.describe_job_queues()["jobQueues"]
         for status in ("SUCCEEDED", "FAILED")
         for one in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
-        if one["jobName"] == name
     ]
-    jobs = batch.describe_jobs(jobs=[one["jobId"] for one in listed])["jobs"]
+    described = batch.describe_jobs(jobs=[one["jobId"] for one in listed])["jobs"]
+    jobs = [one for one in described if about in one["container"]["environment"]]
     jobs.sort(key=lambda one: one["createdAt"])
     lines: list[str] = []
     for job in jobs:
@@ -162,8 +165,3 @@ def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
         lines=tuple(lines),
         attempts=tuple(len(one["attempts"]) for one in jobs),
     )
-
-
-def execution(meetings: Meetings, record: MeetingRecord) -> str:
-    """The execution that a meeting's item is about."""
-    return f"{meetings.workflow.replace(':stateMachine:', ':execution:')}:{Execution.of(record).name}"

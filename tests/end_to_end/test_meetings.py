@@ -205,7 +205,8 @@ def test_nothing_of_a_meeting_is_in_a_log(platform: Platform, meetings: Meetings
     exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
     exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})
     meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
-    chunks = ann.said(SAID, kind=CANARY)
+    [chunk] = ann.said(SAID)
+    chunks = [chunk.rename(chunk.with_suffix(f".{CANARY}"))]
     ann.announce(meeting, chunks, [None])
     assert ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE).wrong[0].name == f"00000.{CANARY}"
     ann.client.upload(meeting, chunks)
