@@ -143,7 +143,7 @@ def own_objects(bucket: Bucket) -> list[Grant]:
     """Uploads below one's own name, and what became of them."""
     return [
         bucket.grant("PutObject", prefix=f"{RAW}{OWN}/*"),
-        *(bucket.grant("GetObject", prefix=f"{kind}{OWN}/*") for kind in (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)),
+        *(bucket.grant("GetObject", prefix=f"{kind}{OWN}/*") for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)),
         bucket.grant_list(f"{RAW}{OWN}/*"),
     ]
 
@@ -151,4 +151,4 @@ def own_objects(bucket: Bucket) -> list[Grant]:
 def own_meetings(table: Table) -> list[Grant]:
     """One's own items. `ForAllValues` also holds for a request that names no key, hence `Null` beside it."""
     mine = {"ForAllValues:StringEquals": {LEADING_KEYS: OWN}, "Null": {LEADING_KEYS: "false"}}
-    return [table.grant("GetItem", "Query").when(mine), table.grant("Query", index=INDEX).when(mine)]
+    return [table.grant("GetItem").when(mine), table.grant("Query", index=INDEX).when(mine)]

@@ -55,9 +55,9 @@ class Meetings:
             storage=f"{ids['meetings-storage-function']}:live",
         )
 
-    def token(self, subject: str) -> str:
-        """A token of the local provider."""
-        answer = ask("POST", f"{self.login}/token", {"subject": subject})
+    def token(self, subject: str, seconds: int = 3600) -> str:
+        """A token of the local provider, good for so long; below 0 it has ended already."""
+        answer = ask("POST", f"{self.login}/token", {"subject": subject, "seconds": seconds})
         assert answer.status == 200, answer
         return str(answer.body["id_token"])
 

@@ -131,7 +131,7 @@ class _Service:
             return _result(BLOCKED, "guardrail_intervened", prefix)
         text = spoiled(fault, prompt.answer())
         most = asked.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
-        if fault is Fault.TRUNCATED:
+        if fault in {Fault.TRUNCATED, Fault.REPEATING}:
             most = len(text) // 2
         if len(text) > most:
             return _result(text[:most], "max_tokens", prefix)

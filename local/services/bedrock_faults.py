@@ -1,9 +1,9 @@
 """The words at which the local model fails, in its own name or in what was said, so that a transcript drives every
 failure.
 
-`throttled` fails each time, `throttled 2 times` twice for the same cues: the next attempt is answered. It decides
-which word does what; the errors and reasons for stopping are the service's. The first such word counts, the model's
-before all.
+`throttled` fails each time, `throttled 2 times` twice for the same cues: the next attempt is answered. So is it after
+`throttled again`, which the vocabulary of the tones has. It decides which word does what; the errors and reasons for
+stopping are the service's. The first such word counts, the model's before all.
 """
 
 import json
@@ -28,6 +28,8 @@ class Fault(StrEnum):
     """The guardrail stops the answer."""
     TRUNCATED = "truncated"
     """The answer breaks off in its middle, at the limit of its tokens."""
+    REPEATING = "repeating"
+    """So it does: the model says the same over and over."""
     MALFORMED = "malformed"
     """The answer is no JSON."""
     FENCED = "fenced"
@@ -52,7 +54,8 @@ class Script:
     times: int | None
 
 
-_SCRIPT = re.compile(rf"\b({'|'.join(Fault)})\b(?: ([0-9]{{1,2}}) times)?")
+_SCRIPT = re.compile(rf"\b({'|'.join(Fault)})\b(?: (?:([0-9]{{1,2}}) times|(again)\b))?")
+_AGAIN = 2
 _NO_QUOTE = "The moon was bought by a ferry company in a year that nobody remembers."
 
 
@@ -61,7 +64,8 @@ def script_of(model: str, said: str) -> Script | None:
     found = _SCRIPT.search(model) or _SCRIPT.search(said.lower())
     if found is None:
         return None
-    return Script(Fault(found[1]), None if found[2] is None else int(found[2]))
+    fault, times, again = found.groups()
+    return Script(Fault(fault), _AGAIN if again else None if times is None else int(times))
 
 
 def spoiled(fault: Fault | None, answer: dict[str, Any]) -> str:

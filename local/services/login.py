@@ -1,7 +1,8 @@
 """An identity provider for this machine: it publishes its keys, and gives a token to whoever asks, as whoever he likes.
 
 What it signs is real, with a key that is made when it starts; that nobody has to prove anything is what makes it local.
-`POST /token` takes `{"subject": "ann"}` and answers `{"id_token": …}`.
+`POST /token` takes `{"subject": "ann"}` and answers `{"id_token": …}`, good for an hour; with `"seconds"`, for so long,
+and below 0 it has ended already.
 """
 
 import json
@@ -39,15 +40,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, {"keys": [{**public, "kid": KEY_ID, "alg": "ES256", "use": "sig"}]})
 
     def do_POST(self) -> None:
-        subject = self._subject() if self.path == TOKEN else None
-        if subject is None:
+        asked = self._asked() if self.path == TOKEN else None
+        if asked is None:
             self._answer(400, {"message": f'POST {TOKEN} takes {{"subject": "…"}}: 1 to 64 of A-Za-z0-9._@-'})
             return
-        now = int(time.time())
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + SECONDS}
+        subject, seconds = asked
+        ends = int(time.time()) + seconds
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": ends - SECONDS, "exp": ends}
         self._answer(200, {"id_token": jwt.encode(claims, self.key, "ES256", {"kid": KEY_ID})})
 
-    def _subject(self) -> str | None:
+    def _asked(self) -> tuple[str, int] | None:
+        """Who asks, and for how long the token is to be good."""
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 < length <= MAX_BYTES:
             return None
@@ -55,8 +58,11 @@ class _Handler(BaseHTTPRequestHandler):
             given = json.loads(self.rfile.read(length))
         except ValueError:
             return None
-        subject = given.get("subject") if isinstance(given, dict) else None
-        return subject if isinstance(subject, str) and _SUBJECT.fullmatch(subject) else None
+        given = given if isinstance(given, dict) else {}
+        subject, seconds = given.get("subject"), given.get("seconds", SECONDS)
+        if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+            return None
+        return (subject, seconds) if type(seconds) is int and abs(seconds) <= SECONDS else None
 
     def _answer(self, status: int, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
