@@ -1,7 +1,7 @@
 """What is done between two deployments: `python -m operations <command>`.
 
 Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, or a lecture
-was rejected, 2 when the command was refused or could not run to its end.
+was rejected, or the checklist found something, 2 when the command was refused or could not run to its end.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from handlers.common.clients import CONFIG
-from operations import alias, flag, lecture, rollout
+from operations import alias, backfill, checklist, flag, lecture, rollout, savings
 from operations.desk import Desk
 from operations.gateway import Clients, Gateway
 from operations.problems import Refused
@@ -73,7 +73,28 @@ def _parser() -> argparse.ArgumentParser:
 
     upload = _command(commands, "lecture", _lecture, "upload a lecture for voice Q&A, and wait for its verdict")
     upload.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
+
+    _care_of_meetings(commands)
     return parser
+
+
+def _care_of_meetings(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    fill = _command(commands, "backfill", _backfill, "write the items that an index of meetings lists")
+    fill.add_argument("what", choices=sorted(backfill.ATTRIBUTES), help="what the index is by")
+    fill.add_argument("--per-second", type=float, default=25.0, help="meetings a second (default: %(default)s)")
+    fill.add_argument("--after", default="", help="go on after a run that broke off, as it has printed")
+    fill.add_argument("--remove", action="store_true", help="remove these items again")
+
+    check = _command(commands, "checklist", _checklist, "check what can be checked of a stack's meetings")
+    check.add_argument("--hours", type=float, default=24.0, help="how far back to look (default: %(default)s)")
+    check.add_argument("--recording", type=Path, help="a recording to upload as a sample; needs --token and --api-url")
+    check.add_argument("--token", type=Path, help="a file with a token of the identity provider")
+    check.add_argument("--api-url", help="frontend.meetings.apiUrl of the stack's outputs")
+
+    saved = _command(commands, "savings", _savings, "what meetings cost before and after a day, by Cost Explorer")
+    saved.add_argument("--since", required=True, help="the first day of the change, as in 2026-01-31")
+    saved.add_argument("--environment", help="the stack's environment, where that is not its name")
+    saved.add_argument("--days", type=int, default=14, help="days on either side (default: %(default)s)")
 
 
 def _of_function(
@@ -111,6 +132,21 @@ def _rollout(desk: Desk, target: Target, options: argparse.Namespace) -> int:
 
 def _lecture(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
     return lecture.command(desk, clients, options.stack, options.file)
+
+
+def _backfill(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
+    return backfill.command(
+        desk, clients, options.stack, options.what, options.per_second, options.after, options.remove
+    )
+
+
+def _checklist(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
+    sample = checklist.Sample.of(options.recording, options.token, options.api_url)
+    return checklist.command(desk, clients, options.stack, options.hours, sample)
+
+
+def _savings(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
+    return savings.command(desk, clients, options.stack, options.environment, options.since, options.days)
 
 
 def _own_client(service: Any) -> Any:

@@ -1,0 +1,180 @@
+"""The requirement's checklist for a change of the meetings backend: what can be checked is, the rest is a person's.
+
+Reads alone, but for the sample, which is uploaded where a recording and a token are given. Of logs only numbers are printed.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from clients.meetings import MeetingsClient, MeetingsError, NewMeeting
+from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
+from operations import watch
+from operations.desk import Desk
+from operations.gateway import Clients, told
+from operations.problems import Refused
+from operations.target import PROJECT
+
+SUBSYSTEM = "meetings"
+TROUBLE = (
+    '{ ($.level = "ERROR") || ($.level = "CRITICAL") || ($.record.status = "error") || ($.record.status = "timeout") }'
+)
+"""Lines of ours, and Lambda's own reports of calls that crashed or took too long."""
+BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
+ENOUGH = 1_000
+"""Lines after which a log is counted no further."""
+CONFIRM = (
+    "it ran in dev before this stack: name the day and who looked",
+    "latency is as it was: compare the numbers above, the dashboard (S3's first byte, the table) and X-Ray's traces",
+    "savings appear in Cost Explorer: `python -m operations savings`, two weeks after the change",
+    "what was found is written down, in the change's pull request",
+    "whoever pays for it has approved",
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A recording that is to go through."""
+
+    recording: Path
+    token: Path
+    api_url: str
+
+    @staticmethod
+    def of(recording: Path | None, token: Path | None, api_url: str | None) -> "Sample | None":
+        """All three, or none."""
+        if recording is None and token is None and api_url is None:
+            return None
+        if recording is None or token is None or api_url is None:
+            raise Refused("a sample needs --recording, --token and --api-url, all three")
+        if missing := [str(one) for one in (recording, token) if not one.is_file()]:
+            raise Refused(f"{missing[0]} is no file")
+        return Sample(recording, token, api_url)
+
+
+def command(
+    desk: Desk,
+    clients: Clients,
+    stack: str,
+    hours: float,
+    sample: Sample | None,
+    client: Callable[..., MeetingsClient] = MeetingsClient,
+) -> int:
+    """0 when nothing was found, 1 when something was."""
+    if hours <= 0:
+        raise Refused(f"--hours {hours:g}: give more than 0")
+    try:
+        prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
+        machine = physical_name(Kind.STATE_MACHINE, [PROJECT, stack_part(stack), SUBSYSTEM, "workflow"])
+    except InvalidName as error:
+        raise Refused(str(error)) from error
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    found = [
+        *_alarms(desk, prefix),
+        *_logs(desk, clients("logs"), prefix, since),
+        *_executions(desk, clients, machine, since),
+    ]
+    for line in _numbers(clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
+        desk.say(f"measured  {line}")
+    found += _sample(desk, sample, client)
+    for line in found:
+        desk.say(f"FOUND     {line}")
+    for line in CONFIRM:
+        desk.say(f"confirm   {line}")
+    return 1 if found else 0
+
+
+def _alarms(desk: Desk, prefix: str) -> Iterator[str]:
+    alarms = desk.gateway.alarms(prefix)
+    if not alarms:
+        raise Refused(f"no alarm's name begins with {prefix}: is it deployed there? Check --stack, account and region")
+    if silent := watch.without_data(alarms):
+        desk.say(f"measured  {len(silent)} of {len(alarms)} alarms have no data yet")
+    if loud := watch.ringing(alarms):
+        yield f"alarms that ring: {', '.join(loud)}"
+    else:
+        desk.say(f"ok        none of {len(alarms)} alarms rings")
+
+
+def _logs(desk: Desk, logs: Any, prefix: str, since: datetime) -> Iterator[str]:
+    groups: list[str] = []
+    for begin in (f"/aws/lambda/{prefix}", f"/aws/batch/{prefix}"):
+        with told("logs:DescribeLogGroups", f"{begin}*"):
+            pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=begin)
+            groups += [one["logGroupName"] for page in pages for one in page["logGroups"]]
+    bad = 0
+    for group in groups:
+        count = 0
+        with told("logs:FilterLogEvents", group):
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=TROUBLE
+            )
+            for page in pages:
+                count += len(page["events"])
+                if count >= ENOUGH:
+                    break
+        if count:
+            bad += 1
+            yield f"{count}{' or more' if count >= ENOUGH else ''} errors in {group}"
+    if not bad:
+        desk.say(f"ok        no error in {len(groups)} log groups since {since:%Y-%m-%d %H:%M}Z")
+
+
+def _executions(desk: Desk, clients: Clients, machine: str, since: datetime) -> Iterator[str]:
+    with told("sts:GetCallerIdentity", "these credentials"):
+        caller = clients("sts").get_caller_identity()
+    states = clients("stepfunctions")
+    partition = caller["Arn"].split(":")[1]
+    arn = f"arn:{partition}:states:{states.meta.region_name}:{caller['Account']}:stateMachine:{machine}"
+    bad = 0
+    for status in BAD_ENDS:
+        with told("states:ListExecutions", machine):
+            # The newest come first; a thousand of one kind are enough to be told.
+            listed = states.list_executions(stateMachineArn=arn, statusFilter=status, maxResults=1000)["executions"]
+        if count := sum(one["stopDate"] >= since for one in listed):
+            bad += count
+            yield f"{count} executions of {machine}: {status}"
+    if not bad:
+        desk.say(f"ok        no execution of {machine} failed")
+
+
+def _numbers(cloudwatch: Any, label: str, since: datetime, period: timedelta) -> Iterator[str]:
+    """95 in 100, in the period and in the one before it."""
+    for name in (PROCESSING_DURATION, FFMPEG_RATIO):
+        values = []
+        for start in (since, since - period):
+            with told("cloudwatch:GetMetricStatistics", name):
+                points = cloudwatch.get_metric_statistics(
+                    Namespace=NAMESPACE,
+                    MetricName=name,
+                    Dimensions=[{"Name": STACK, "Value": label}],
+                    StartTime=start,
+                    EndTime=start + period,
+                    Period=max(60, int(period.total_seconds()) // 60 * 60),
+                    ExtendedStatistics=["p95"],
+                )["Datapoints"]
+            values.append(f"{max(one['ExtendedStatistics']['p95'] for one in points):.1f}" if points else "no data")
+        yield f"{name}, p95: {values[0]}; before that {values[1]}"
+
+
+def _sample(desk: Desk, sample: Sample | None, client: Callable[..., MeetingsClient]) -> Iterator[str]:
+    if sample is None:
+        desk.say("skipped   a sample recording: give --recording, --token and --api-url")
+        return
+    begun = time.monotonic()
+    try:
+        user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
+        uploaded = user.upload(NewMeeting(title="Checklist", started_at=datetime.now(UTC)), [sample.recording])
+        desk.say(f"uploaded  {uploaded.meeting_id}; waiting for it")
+        record = user.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
+    except (MeetingsError, ClientError, BotoCoreError) as error:
+        # What a service says may repeat what it was sent.
+        yield f"the sample did not go through: {type(error).__name__}"
+        return
+    desk.say(f"ok        the sample is {record.status} after {time.monotonic() - begun:.0f} s")

@@ -1,0 +1,136 @@
+"""What meetings cost before and after a day, by Cost Explorer, beside what the requirement expects each step to save.
+
+Cost is found by the tags `Project`, `Environment` and `Subsystem`, which somebody has to have activated for cost allocation: Cost
+Explorer knows nothing of them from before that day. Calls of Bedrock's models carry no tags, so that line is the account's.
+Each question to Cost Explorer costs a cent; this asks two.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from operations.desk import Desk
+from operations.gateway import Clients, told
+from operations.problems import Refused
+from operations.target import PROJECT
+
+SUBSYSTEM = "meetings"
+MONTH = 30
+LEAST_DAYS = 3
+"""Cost Explorer is about a day behind; two days say nothing."""
+MODELS = "Bedrock"
+"""Part of the service's name, whichever model it is."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change, the services that it saves on, and what the requirement expects of it."""
+
+    name: str
+    services: tuple[str, ...]
+    """As Cost Explorer names them, or the part that they have in common."""
+    expected: float
+    """USD a month."""
+
+
+STEPS = (
+    Step("S3 lifecycle", ("Amazon Simple Storage Service",), 6.50),
+    Step("AWS-managed KMS key", ("AWS Key Management Service",), 2.00),
+    Step("two indexes fewer", ("Amazon DynamoDB",), 2.00),
+    Step("Claude Haiku for action items", (MODELS,), 6.00),
+    Step("Batch with Spot", ("Amazon Elastic Container Service", "AWS Batch"), 12.00),
+    Step("VPC endpoints", ("EC2 - Other", "Amazon Virtual Private Cloud"), 0.50),
+)
+
+
+def command(
+    desk: Desk, clients: Clients, stack: str, environment: str | None, since: str, days: int, today: date | None = None
+) -> int:
+    """Prints the two periods side by side, each as a month's cost."""
+    change = _day(since)
+    last = today or datetime.now(UTC).date()
+    after = min(days, (last - change).days)
+    if days < LEAST_DAYS or after < LEAST_DAYS:
+        raise Refused(
+            f"{since} and {days} days: {max(after, 0)} whole days are over since then; give a day and --days so that at "
+            f"least {LEAST_DAYS} are"
+        )
+    start, end = change - timedelta(days), change + timedelta(after)
+    ce = clients("ce")
+    tagged = _costs(ce, start, change, end, _tags(environment or stack))
+    if not tagged:
+        raise Refused(
+            f"Cost Explorer knows no cost of {SUBSYSTEM} in {environment or stack} from {start} to {end}: are the tags Project, "
+            "Environment and Subsystem activated for cost allocation, and since when? Check --stack and --environment too"
+        )
+    models = {name: cost for name, cost in _costs(ce, start, change, end, None).items() if MODELS in name}
+    per_day = {**{name: cost for name, cost in tagged.items() if MODELS not in name}, **models}
+    for line in _table(per_day, days, after):
+        desk.say(line)
+    if not any(cost[0] for cost in tagged.values()):
+        desk.say(f"nothing was counted before {since}: the tags were activated since, so these are no savings")
+    desk.say(f"models are those of the whole account; the last days may still change, Cost Explorer asks until {end}")
+    return 0
+
+
+def _table(found: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
+    """USD a month."""
+    yield f"{'USD a month':<32}{'before':>10}{'after':>10}{'saved':>10}{'expected':>10}"
+    rest = dict(found)
+    whole = [0.0, 0.0]
+    for step in STEPS:
+        names = [name for name in rest if any(service in name for service in step.services)]
+        costs = [rest.pop(name) for name in names]
+        before = sum(one[0] for one in costs) / before_days * MONTH
+        after = sum(one[1] for one in costs) / after_days * MONTH
+        whole = [whole[0] + before, whole[1] + after]
+        yield _row(step.name, before, after, f"{step.expected:.2f}")
+    for name, (first, second) in sorted(rest.items()):
+        before, after = first / before_days * MONTH, second / after_days * MONTH
+        whole = [whole[0] + before, whole[1] + after]
+        yield _row(name, before, after, "")
+    yield _row("all", whole[0], whole[1], f"{sum(step.expected for step in STEPS):.2f}")
+
+
+def _row(name: str, before: float, after: float, expected: str) -> str:
+    return f"{name[:31]:<32}{before:>10.2f}{after:>10.2f}{before - after:>10.2f}{expected:>10}"
+
+
+def _costs(
+    ce: Any, start: date, change: date, end: date, filtered: Mapping[str, Any] | None
+) -> dict[str, tuple[float, float]]:
+    """Service → cost before and after the change."""
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    asked: dict[str, Any] = {
+        "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
+        "Granularity": "DAILY",
+        "Metrics": ["UnblendedCost"],
+        "GroupBy": [{"Type": "DIMENSION", "Key": "SERVICE"}],
+        **({"Filter": filtered} if filtered else {}),
+    }
+    with told("ce:GetCostAndUsage", "this account"):
+        while True:
+            answer = ce.get_cost_and_usage(**asked)
+            for day in answer["ResultsByTime"]:
+                late = date.fromisoformat(day["TimePeriod"]["Start"]) >= change
+                for group in day["Groups"]:
+                    sums[group["Keys"][0]][late] += float(group["Metrics"]["UnblendedCost"]["Amount"])
+            if not (token := answer.get("NextPageToken")):
+                return {name: (first, second) for name, (first, second) in sums.items()}
+            asked["NextPageToken"] = token
+
+
+def _tags(environment: str) -> dict[str, Any]:
+    values = {"Project": PROJECT, "Environment": environment, "Subsystem": SUBSYSTEM}
+    return {
+        "And": [{"Tags": {"Key": key, "Values": [value], "MatchOptions": ["EQUALS"]}} for key, value in values.items()]
+    }
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"--since {text}: give the day of the change, as in 2026-01-31") from None
