@@ -31,7 +31,8 @@ class Stack:
         self.said: list[str] = []
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         services = ("logs", "stepfunctions", "cloudwatch", "sts")
-        self.clients: dict[str, Any] = {one: boto3.client(one, region_name="us-east-1", **keys) for one in services}
+        make: Any = boto3.client
+        self.clients: dict[str, Any] = {one: make(one, region_name="us-east-1", **keys) for one in services}
         self.stubs = {one: Stubber(client) for one, client in self.clients.items()}
 
     def run(self, hours: float = 24, sample: Sample | None = None, client: Any = None) -> int:
