@@ -8,7 +8,7 @@ a meeting the same.
 import hashlib
 from dataclasses import dataclass
 
-from handlers.meetings.places import MeetingId, Recording
+from handlers.meetings.places import Recording
 from handlers.meetings.records import MeetingRecord
 
 HASH_DIGITS = 32
@@ -24,7 +24,7 @@ class Execution:
     @classmethod
     def of(cls, record: MeetingRecord) -> "Execution":
         """The one that a meeting's item is about."""
-        return cls(Recording(MeetingId(record.user, record.meeting_id), record.content), record.attempt)
+        return cls(Recording(record.meeting, record.content), record.attempt)
 
     @property
     def name(self) -> str:

@@ -69,7 +69,7 @@ class MeetingTable:
 
     def write(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
         """Writes a meeting that is as it was seen; whether it was."""
-        return self._written(before, after) or self.read(_id(after)) == after
+        return self._written(before, after) or self.read(after.meeting) == after
 
     def change(self, meeting: MeetingId, move: Callable[[MeetingRecord], MeetingRecord]) -> Change | None:
         """Moves a meeting; none where there is none. The move may be made more than once."""
@@ -101,7 +101,7 @@ class MeetingTable:
         self._client.delete_item(TableName=self._name, Key=_open(due.meeting, due.due))
 
     def _written(self, before: MeetingRecord | None, after: MeetingRecord) -> bool:
-        meeting, put = _id(after), self._put(before, after)
+        meeting, put = after.meeting, self._put(before, after)
         old, new = None if before is None else before.due, after.due
         if old == new:
             return self._alone(put)
@@ -139,10 +139,6 @@ class MeetingTable:
             }
         )
         return {"TableName": self._name, "Item": stored(after.model_dump(mode="json", by_alias=True)), **seen}
-
-
-def _id(record: MeetingRecord) -> MeetingId:
-    return MeetingId(record.user, record.meeting_id)
 
 
 def _key(meeting: MeetingId) -> Item:

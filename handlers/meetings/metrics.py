@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = "Polyphony/Meetings"
 PROCESSING_DURATION: Final = "ProcessingDuration"
-"""Seconds from the whole recording to its summary."""
+"""Seconds from the whole recording to all that comes of it: a summary, if anything was said."""
 INPUT_TOKENS: Final = "SummaryInputTokens"
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
 """Of one meeting's summary, each."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from handlers.common.messages import Message
 from handlers.meetings.media import WrongChunk
+from handlers.meetings.places import MeetingId
 
 PARTITION = "user"
 SORT = "meetingId"
@@ -97,3 +98,8 @@ class MeetingRecord(Message):
     """When somebody is to look at it again; none where nothing is waited for."""
     version: int = 1
     """Counts its changes: who changes it says which one he has seen."""
+
+    @property
+    def meeting(self) -> MeetingId:
+        """Whose and which."""
+        return MeetingId(self.user, self.meeting_id)

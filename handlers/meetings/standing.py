@@ -82,10 +82,9 @@ def again(record: MeetingRecord, at: datetime) -> MeetingRecord:
     return stamped(record, record.model_copy(update=update), at)
 
 
-def postponed(record: MeetingRecord, until: datetime, at: datetime) -> MeetingRecord:
-    """A meeting that nobody need look at before then."""
-    update = {"due": timestamp(until), "version": record.version + 1, "updated_at": timestamp(at)}
-    return record.model_copy(update=update)
+def postponed(record: MeetingRecord, until: datetime) -> MeetingRecord:
+    """A meeting that nobody need look at before then; to its user it is the same."""
+    return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
 
 
 def listed(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:

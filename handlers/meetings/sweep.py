@@ -166,10 +166,9 @@ class Sweep:
     def _failed(self, record: MeetingRecord, reason: MeetingReason, found: Found) -> Found:
         if not self._table.write(record, failed(record, reason, self._clock())):
             return Found.NOT_DUE
-        hashed = known_as(Execution.of(record).recording.meeting)
-        self._log.error("meeting_given_up", code=reason, key_hash=hashed)
+        self._log.error("meeting_given_up", code=reason, key_hash=known_as(record.meeting))
         return found
 
     def _postponed(self, record: MeetingRecord, until: datetime) -> Found:
-        self._table.write(record, postponed(record, until, self._clock()))
+        self._table.write(record, postponed(record, until))
         return Found.WAITING

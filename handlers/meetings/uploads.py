@@ -1,6 +1,6 @@
 """What the bucket holds of a meeting's recording: `complete.json` and chunks, as they are at this moment.
 
-The bucket keeps no versions, and an event may be late: so it is not asked what an event says, but what is there. S3
+An event may be late, and a bucket need not keep versions: so it is not asked what an event says, but what is there. S3
 answers with what was written last, so whoever reads the meeting's item first, then this, and writes the item only if it
 still is as it was, never goes back to something older.
 

@@ -157,7 +157,7 @@ def test_what_is_due_is_found_by_when_and_whose(stage: Stage) -> None:
     for number, user in enumerate([ANN, BOB, ANN]):
         record = of(user, number)
         stage.table.write(None, record)
-        stage.table.write(record, postponed(record, START + timedelta(hours=3 - number), LATER))
+        stage.table.write(record, postponed(record, START + timedelta(hours=3 - number)))
     found = list(stage.table.due("2026-01-31T14:30:00.000Z"))
     assert found == [
         Due(MeetingId(ANN, ulid(START, 2)), "2026-01-31T13:00:00.000Z"),
@@ -193,7 +193,7 @@ def test_whoever_waits_is_where_the_sweep_looks_and_nobody_else(stage: Stage, wo
         at = START + timedelta(minutes=number)
         stage.table.change(
             MEETING,
-            lambda one: postponed(one, at, at) if word is None and one.due else heard(one, word or WORDS[1], at),  # noqa: B023
+            lambda one: postponed(one, at) if word is None and one.due else heard(one, word or WORDS[1], at),  # noqa: B023
         )
         record = stage.record()
         waits = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}

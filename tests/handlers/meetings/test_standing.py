@@ -130,7 +130,7 @@ def test_chunks_are_not_found_wrong_once_they_are_put_together() -> None:
 
 def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due() -> None:
     assert BEGUN.due == "2026-01-31T12:16:00.000Z"
-    far = postponed(BEGUN, START + timedelta(days=1), LATER)
+    far = postponed(BEGUN, START + timedelta(days=1))
     assert far.version == BEGUN.version + 1
     assert after([WORDS[1]], far).due == far.due
     assert again(far, LATER).due == BEGUN.due
