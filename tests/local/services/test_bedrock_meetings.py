@@ -185,7 +185,7 @@ def test_a_model_that_stays_throttled_is_busy(shared: Hall) -> None:
         made.summarize(stage.transcribed(turns(REPORT)), REMAINING_MS)
 
 
-@pytest.mark.parametrize("word", [Fault.MALFORMED, Fault.TRUNCATED, Fault.FOREIGN])
+@pytest.mark.parametrize("word", [Fault.MALFORMED, Fault.TRUNCATED, Fault.REPEATING, Fault.FOREIGN])
 def test_an_answer_that_cannot_be_used_is_repaired_once(scene: Scene, word: Fault) -> None:
     assert scene.play(("spk_0", f"It was {word} 1 times here."), REPORT).action_items == 1
 
