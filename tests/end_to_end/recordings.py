@@ -16,6 +16,7 @@ import imageio_ffmpeg
 from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
 from clients.meetings.access import Opened
 from clients.meetings.uploading import chunk_name
+from handlers.meetings.media import ChunkProblem
 from handlers.meetings.places import COMPLETE, MeetingId
 from handlers.meetings.recordings import Chunk
 from handlers.meetings.records import MeetingRecord, MeetingStatus, Stage
@@ -94,6 +95,15 @@ class Recorder:
     def became(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
         """The meeting as soon as it is one of these: ready or failed, if none is said."""
         return eventually(lambda: self._found(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS)
+
+    def lacks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
+        """The chunks that a meeting waits for, as soon as it does so with this problem."""
+
+        def found() -> list[str]:
+            record = self._found(meeting_id, (MeetingStatus.INCOMPLETE,))
+            return [] if record is None else [one.name for one in record.wrong if one.problem is problem]
+
+        return eventually(lambda: found() or None, f"a chunk that is {problem}", PATIENCE_SECONDS)
 
     def put_together(self, meeting_id: str) -> MeetingRecord:
         """The meeting as soon as its media job has ended."""

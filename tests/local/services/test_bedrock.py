@@ -332,7 +332,7 @@ def test_throttling_that_passes_is_waited_out(scene: Scene) -> None:
     assert (scene.outcomes, scene.waits) == ([Outcome.CHECKED], [0.5, 1.0])
 
 
-@pytest.mark.parametrize("word", [Fault.MALFORMED, Fault.TRUNCATED, Fault.FOREIGN])
+@pytest.mark.parametrize("word", [Fault.MALFORMED, Fault.TRUNCATED, Fault.REPEATING, Fault.FOREIGN])
 def test_an_answer_that_cannot_be_used_is_repaired_once(scene: Scene, word: Fault) -> None:
     scene.play(f"It was {word} 1 times here.", FERRIES)
     assert scene.outcomes == [Outcome.CHECKED]

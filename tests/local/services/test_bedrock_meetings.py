@@ -154,8 +154,9 @@ def test_a_long_meeting_is_put_together(scene: Scene) -> None:
     assert "Point 20 is here" in scene.summary.summary
 
 
-def test_throttling_that_passes_is_waited_out_and_what_does_not_is_the_workflows(scene: Scene) -> None:
-    assert scene.play(("spk_0", "We were throttled 2 times."), REPORT).action_items == 1
+@pytest.mark.parametrize("said", ["We were throttled 2 times.", "Throttled again."])
+def test_throttling_that_passes_is_waited_out_and_what_does_not_is_the_workflows(scene: Scene, said: str) -> None:
+    assert scene.play(("spk_0", said), REPORT).action_items == 1
     assert scene.waits == [0.5, 1.0]
 
 
@@ -185,7 +186,7 @@ def test_a_model_that_stays_throttled_is_busy(shared: Hall) -> None:
         made.summarize(stage.transcribed(turns(REPORT)), REMAINING_MS)
 
 
-@pytest.mark.parametrize("word", [Fault.MALFORMED, Fault.TRUNCATED, Fault.FOREIGN])
+@pytest.mark.parametrize("word", [Fault.MALFORMED, Fault.TRUNCATED, Fault.REPEATING, Fault.FOREIGN])
 def test_an_answer_that_cannot_be_used_is_repaired_once(scene: Scene, word: Fault) -> None:
     assert scene.play(("spk_0", f"It was {word} 1 times here."), REPORT).action_items == 1
 
