@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from handlers.common.clients import CONFIG
-from operations import alias, backfill, checklist, flag, lecture, rollout, savings
+from operations import alias, backfill, checklist, flag, lecture, rollout, sample, savings
 from operations.desk import Desk
 from operations.gateway import Clients, Gateway
 from operations.problems import Refused
@@ -141,8 +141,8 @@ def _backfill(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
 
 
 def _checklist(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
-    sample = checklist.Sample.of(options.recording, options.token, options.api_url)
-    return checklist.command(desk, clients, options.stack, options.hours, sample)
+    found = sample.Sample.of(options.recording, options.token, options.api_url)
+    return checklist.command(desk, clients, options.stack, options.hours, found)
 
 
 def _savings(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:

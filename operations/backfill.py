@@ -63,10 +63,10 @@ def command(desk: Desk, clients: Clients, stack: str, what: str, per_second: flo
                 break
             start = following
             desk.wait(max(0.0, PAGE / per_second - (desk.clock() - begun)))
-    except (Refused, KeyboardInterrupt):
+    except (Refused, KeyboardInterrupt) as error:
         more = f" --after {start[PARTITION]['S']}/{start[SORT]['S']}" if start else ""
         desk.say(f"broken off: {count}; go on by `backfill --stack {stack} {what}{' --remove' * remove}{more}`")
-        raise
+        raise error if isinstance(error, Refused) else Refused("interrupted") from None
     desk.say(f"{count}{'; run it again for these' if count.changed else ''}")
     return 2 if count.changed else 0
 

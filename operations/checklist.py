@@ -3,22 +3,18 @@
 Reads alone, but for the sample, which is uploaded where a recording and a token are given. Of logs only numbers are printed.
 """
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from clients.meetings import MeetingsClient, MeetingsError, NewMeeting
+from clients.meetings import MeetingsClient
 from components.blocks.names import InvalidName, Kind, physical_name, stack_part
 from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
 from operations import watch
 from operations.desk import Desk
 from operations.gateway import Clients, told
 from operations.problems import Refused
+from operations.sample import Sample, went_through
 from operations.target import PROJECT
 
 SUBSYSTEM = "meetings"
@@ -36,26 +32,6 @@ CONFIRM = (
     "what was found is written down, in the change's pull request",
     "whoever pays for it has approved",
 )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A recording that is to go through."""
-
-    recording: Path
-    token: Path
-    api_url: str
-
-    @staticmethod
-    def of(recording: Path | None, token: Path | None, api_url: str | None) -> "Sample | None":
-        """All three, or none."""
-        if recording is None and token is None and api_url is None:
-            return None
-        if recording is None or token is None or api_url is None:
-            raise Refused("a sample needs --recording, --token and --api-url, all three")
-        if missing := [str(one) for one in (recording, token) if not one.is_file()]:
-            raise Refused(f"{missing[0]} is no file")
-        return Sample(recording, token, api_url)
 
 
 def command(
@@ -82,7 +58,7 @@ def command(
     ]
     for line in _numbers(clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
         desk.say(f"measured  {line}")
-    found += _sample(desk, sample, client)
+    found += went_through(desk, sample, client)
     for line in found:
         desk.say(f"FOUND     {line}")
     for line in CONFIRM:
@@ -161,20 +137,3 @@ def _numbers(cloudwatch: Any, label: str, since: datetime, period: timedelta) ->
                 )["Datapoints"]
             values.append(f"{max(one['ExtendedStatistics']['p95'] for one in points):.1f}" if points else "no data")
         yield f"{name}, p95: {values[0]}; before that {values[1]}"
-
-
-def _sample(desk: Desk, sample: Sample | None, client: Callable[..., MeetingsClient]) -> Iterator[str]:
-    if sample is None:
-        desk.say("skipped   a sample recording: give --recording, --token and --api-url")
-        return
-    begun = time.monotonic()
-    try:
-        user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
-        uploaded = user.upload(NewMeeting(title="Checklist", started_at=datetime.now(UTC)), [sample.recording])
-        desk.say(f"uploaded  {uploaded.meeting_id}; waiting for it")
-        record = user.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
-    except (MeetingsError, ClientError, BotoCoreError) as error:
-        # What a service says may repeat what it was sent.
-        yield f"the sample did not go through: {type(error).__name__}"
-        return
-    desk.say(f"ok        the sample is {record.status} after {time.monotonic() - begun:.0f} s")

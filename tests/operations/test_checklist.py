@@ -11,10 +11,10 @@ from botocore.stub import ANY, Stubber
 
 from clients.meetings import UploadInterrupted
 from operations import checklist
-from operations.checklist import Sample
 from operations.desk import Desk
 from operations.gateway import Gateway
 from operations.problems import Refused
+from operations.sample import Sample
 
 GROUP = "/aws/lambda/polyphony-dev-meetings-steps"
 CANARY = "canary-9f2c"
@@ -29,10 +29,9 @@ class Stack:
         self.errors = 0
         self.ended: dict[str, list[datetime]] = {}
         self.said: list[str] = []
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        services = ("logs", "stepfunctions", "cloudwatch", "sts")
-        make: Any = boto3.client
-        self.clients: dict[str, Any] = {one: make(one, region_name="us-east-1", **keys) for one in services}
+        keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        services: tuple[Any, ...] = ("logs", "stepfunctions", "cloudwatch", "sts")
+        self.clients: dict[str, Any] = {one: boto3.client(one, region_name="us-east-1", **keys) for one in services}
         self.stubs = {one: Stubber(client) for one, client in self.clients.items()}
 
     def run(self, hours: float = 24, sample: Sample | None = None, client: Any = None) -> int:
