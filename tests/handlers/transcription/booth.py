@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import pytest
+
 from handlers.common.logging import EventLog
-from handlers.transcription.audio import Encoding
+from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.audio_processor import OpenStream, Processor
 from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live import flight_key
@@ -24,6 +26,7 @@ from tests.handlers.transcription.stage import (
     Step,
     Transcribe,
     silence,
+    transcript,
 )
 
 SESSION = "01M7W8GQNQY865WCQPRM59D2J7"
@@ -152,3 +155,23 @@ class Booth:
     def flight(self) -> Flight:
         """What is in the air."""
         return self.live.read(Flight, flight_key(SESSION))
+
+
+ENDED: Step = (1_200, None)
+"""The service closes the stream, a moment after a second of audio."""
+
+
+def partial(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
+    """A partial result, and when it comes."""
+    return when_ms, transcript(result_id, text, final=False, **more)
+
+
+def final(when_ms: int, text: str, result_id: str = "r1", **more: Any) -> Step:
+    """A final, and when it comes."""
+    return when_ms, transcript(result_id, text, final=True, **more)
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
+    """Whatever audio an utterance has, it is taken for this."""
+    spoken = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance", lambda *_: spoken)

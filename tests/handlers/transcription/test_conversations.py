@@ -1,7 +1,7 @@
 """The processor and the local Transcribe over real sockets: whatever the service replays, each caption is there once.
 
 Time runs tenfold: audio goes out in fewer bursts than it would, and nobody waits. How long things may take is
-`test_audio_processor`'s affair.
+`test_in_time`'s affair.
 """
 
 import base64

@@ -1,0 +1,251 @@
+"""What fails, breaks off or goes away: tried again, sent again or let go, and each caption once in the end."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from handlers.transcription.flight import Flight
+from handlers.transcription.live import flight_key
+from handlers.transcription.thresholds import SessionSettings
+from handlers.transcription.transcribe import FailureCode
+from handlers.transcription.transcribing import End
+from local.flows.transcription import Screen
+from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial, recorded
+from tests.handlers.transcription.stage import START_MS, Step
+
+
+@pytest.fixture
+def booth(dynamodb: Any) -> Booth:
+    made = Booth(dynamodb)
+    made.open()
+    return made
+
+
+@pytest.mark.parametrize("failure", [FailureCode.THROTTLED, FailureCode.REFUSED, FailureCode.DROPPED])
+def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(booth: Booth, failure: FailureCode) -> None:
+    booth.scripts.append(failure)
+    booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert [one.stabilised for one in booth.transcribe.requests] == [True, False]
+    assert booth.said() == [("Hello.", True)]
+    assert booth.said("done")[0]["fallback"] == "stream_failed"
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+
+
+def test_what_was_shown_of_a_stream_that_failed_is_taken_back_and_comes_again(booth: Booth) -> None:
+    booth.scripts.append([partial(300, "Hello"), (400, FailureCode.DROPPED)])
+    booth.hears(final(1_100, "Hello world.", "r9"), (1_150, None))
+    assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
+    assert booth.said() == [("Hello", False), ("Hello world.", True)]
+
+
+def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
+    first = [final(700, "One.", at_ms=400), partial(800, "Two", "r2", at_ms=600), (900, FailureCode.DROPPED)]
+    booth.scripts.append(first)
+    booth.hears(final(600, "Two.", "r9", at_ms=100), (700, None))
+    again = booth.transcribe.conversations[1]
+    assert len(again.sent) == 5, "the first half is final"
+    assert booth.said() == [("One.", True), ("Two", False), ("Two.", True)]
+    [_, _, two] = booth.clients.of("c1", "caption")
+    assert two["startMs"] == 600, "times count from the utterance's beginning"
+
+
+def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth) -> None:
+    steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, FailureCode.DROPPED)]
+    assert booth.hears(*steps, seconds=2.4) is End.BROKEN
+    [told] = booth.said("resend")
+    assert told["utterances"] == [{"utterance": "u1", "fromMs": 100}]
+    assert len(booth.said("retract")) == 1
+    assert booth.said("done") == []
+    assert booth.flight.broken[0].from_ms == 100
+
+
+def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Booth) -> None:
+    booth.scripts.append(FailureCode.THROTTLED)
+    booth.scripts.append(FailureCode.THROTTLED)
+    assert booth.hears() is End.BROKEN
+    assert len(booth.said("resend")) == 1
+    assert booth.flight.places == ()
+
+
+def test_a_retried_utterance_shows_finals_only_from_where_its_captions_end(booth: Booth) -> None:
+    booth.hears(partial(300, "T"), final(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2)
+    assert [one.stabilised for one in booth.transcribe.requests] == [False]
+    assert len(booth.transcribe.conversations[0].sent) == 3
+    assert booth.said() == [("Two.", True)]
+
+
+def test_an_answer_that_is_no_transcript_counts_as_a_failed_stream(booth: Booth) -> None:
+    booth.scripts.append([(200, b"{not json")])
+    booth.hears(final(1_100, "Hello."), (1_150, None))
+    assert booth.said() == [("Hello.", True)]
+    assert booth.said("done")[0]["fallback"] == "stream_failed"
+
+
+def test_a_stream_that_says_nothing_at_all_is_no_end(booth: Booth) -> None:
+    """Silence has an end of its own: the service closes the stream."""
+    assert booth.hears((9_999, None)) is End.BROKEN
+    assert len(booth.said("resend")) == 1
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+
+
+def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> None:
+    booth.scripts.append(FailureCode.REJECTED)
+    assert booth.hears() is End.REJECTED
+    [told] = booth.said("error")
+    assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
+    assert len(booth.transcribe.requests) == 1
+    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "nobody is woken for a client's mistake"
+    assert booth.flight.done == ("u1",)
+
+
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+def test_what_was_final_before_a_rejection_stays(booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """Nothing of it will be said again."""
+    recorded(monkeypatch, encoding)
+    steps = [final(300, "One."), partial(600, "Two", "r2", at_ms=500), (700, FailureCode.REJECTED)]
+    assert booth.hears(*steps) is End.REJECTED
+    assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
+    assert booth.said("error")[0]["code"] == "NOT_TRANSCRIBED"
+
+
+def test_the_third_attempt_is_the_last(booth: Booth) -> None:
+    for attempt in (1, 2, 3):
+        booth.scripts += [FailureCode.THROTTLED, FailureCode.THROTTLED]
+        booth.hears(attempts=attempt)
+    assert [len(booth.said(kind)) for kind in ("resend", "error")] == [2, 1]
+    assert booth.flight.done == ("u1",)
+
+
+@pytest.mark.parametrize(
+    ("steps", "end"),
+    [
+        ([partial(300, "Old"), final(1_100, "Old words."), ENDED], End.OVERTAKEN),
+        ([partial(300, "Old"), ENDED], End.OVERTAKEN),
+        ([ENDED], End.DONE),
+        ([(200, FailureCode.REJECTED)], End.REJECTED),
+    ],
+)
+def test_an_attempt_that_was_overtaken_says_nothing_more(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: End
+) -> None:
+    """It hung for so long that it was given up, and the client has sent the utterance again."""
+    booth.take("u1")
+    booth.scripts.append(steps)
+    opened = booth.transcribe.open
+
+    def overtaken(*given: Any) -> Any:
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.broke("u1", 1, 0), None))
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.offered("u1", START_MS * 2, 8)[0], None))
+        return opened(*given)
+
+    monkeypatch.setattr(booth.transcribe, "open", overtaken)
+    assert booth.call() is end
+    assert [one for one in booth.said() if one[1]] == []
+    assert booth.said("done") + booth.said("resend") + booth.said("error") == []
+    screen = Screen()
+    for message in booth.clients.inbox.get("c1", []):
+        screen.take(message)
+    assert screen.text() == [], "nothing of it stays where the other attempt's captions will be"
+    assert booth.flight.holds("u1", 2), "the other attempt has its place"
+
+
+@pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
+def test_audio_that_cannot_be_cut_is_sent_and_shown_again_from_its_beginning(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """Its sentences may be cut otherwise the second time: what was final is taken back too."""
+    recorded(monkeypatch, encoding)
+    booth.scripts.append([final(300, "One two three.", at_ms=0), (350, FailureCode.DROPPED)])
+    booth.hears(final(700, "One two.", "r8"), final(900, "Three four.", "r9", at_ms=300), (1_000, None))
+    assert len(booth.transcribe.conversations[1].sent) == 10
+    assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
+    assert booth.said() == [("One two three.", True), ("One two.", True), ("Three four.", True)]
+
+
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+@pytest.mark.parametrize("trouble", ["gone", "late", "ours"])
+def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was_sent_again(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, encoding: str, trouble: str
+) -> None:
+    """Of audio that cannot be cut, all of it is heard again, so nothing of it may stay on display."""
+    recorded(monkeypatch, encoding)
+    post, count = booth.clients.post, 0
+
+    def troubled(connection: str, message: Any) -> bool:
+        nonlocal count
+        count += message.type == "caption"
+        match trouble:
+            case "gone" if count == 2:
+                booth.clients.gone.add("c1")
+            case "late" if count >= 2:
+                booth.clock.now_ms += 1_500
+            case "ours" if count == 2 and message.type == "caption":
+                raise ZeroDivisionError
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", troubled)
+    said = [("One.", 0), ("Two.", 500), ("Three.", 700)]
+    with nullcontext() if trouble != "ours" else pytest.raises(ZeroDivisionError):
+        booth.hears(*[final(300 + at, text, text, at_ms=at) for text, at in said], ENDED)
+    monkeypatch.setattr(booth.clients, "post", post)
+    booth.clients.gone.clear()
+    [broken] = booth.flight.broken
+    told = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": broken.from_ms}]}
+    screen = Screen()
+    for message in [*booth.clients.inbox["c1"], told]:
+        screen.take(message)
+    booth.clients.inbox.clear()
+    heard_from_ms = broken.from_ms if encoding == "pcm" else 0
+    again = [(text, at - heard_from_ms) for text, at in said if at >= heard_from_ms]
+    steps = [final(200 + at, text, f"{text} again", at_ms=at) for text, at in again]
+    assert booth.hears(*steps, ENDED, from_ms=broken.from_ms, attempts=2) is End.DONE
+    for message in booth.clients.inbox["c1"]:
+        screen.take(message)
+    assert screen.text() == ["One.", "Two.", "Three."]
+
+
+def test_a_client_that_went_away_costs_no_more_streaming(booth: Booth) -> None:
+    booth.clients.gone.add("c1")
+    assert booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED) is End.GONE
+    assert len(booth.transcribe.conversations[0].sent) < 10
+    assert booth.flight.broken[0].utterance == "u1", "whoever comes back is told to send it again"
+
+
+def test_a_client_that_came_back_on_another_connection_is_followed(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booth.take("u1")
+    booth.scripts.append([final(1_100, "Hello."), ENDED])
+    opened = booth.transcribe.open
+
+    def moving(*given: Any) -> Any:
+        booth.clients.gone.add("c1")
+        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.seen("c2", 0), None))
+        return opened(*given)
+
+    monkeypatch.setattr(booth.transcribe, "open", moving)
+    assert booth.call() is End.DONE
+    assert booth.said("caption", "c2") == [("Hello.", True)]
+    assert len(booth.said("done", "c2")) == 1
+
+
+@pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
+def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
+    dynamodb: Any, partials: bool, attempts: int
+) -> None:
+    """Otherwise nothing would ring while the flag is off, however long it fails."""
+    booth = Booth(dynamodb, [FailureCode.THROTTLED] * 2, settings=SessionSettings(partial_results_enabled=partials))
+    booth.open()
+    assert booth.hears(attempts=attempts) is End.BROKEN
+    assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+
+
+def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.transcription.transcribing.results_of", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        booth.hears(final(500, "Hello."), ENDED)
+    assert len(booth.said("resend")) == 1
+    assert booth.flight.places == ()
