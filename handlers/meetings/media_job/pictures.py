@@ -18,6 +18,9 @@ KEY_SECONDS: Final = 5
 TOLERANCE: Final = 1_000_000
 """Microseconds, beside one picture, by which a video may be shorter or longer than its chunks together."""
 ENCODED: Final = "libx264"
+FITTED: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
+COLOURS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
+"""What all pieces say of their colours: an MP4 says it once. Told to the encoder itself, which else goes by the pictures."""
 _SECOND: Final = 1_000_000
 
 
@@ -35,7 +38,20 @@ class VideoMaker:
         seconds = f"{piece.duration / _SECOND:.6f}"
         self._ffmpeg.run(
             *self._read(piece, seconds),
-            *("-an", "-sn", "-dn", "-c:v", ENCODED, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
+            *(
+                "-an",
+                "-sn",
+                "-dn",
+                "-c:v",
+                ENCODED,
+                "-preset",
+                "veryfast",
+                "-crf",
+                "26",
+                "-pix_fmt",
+                "yuv420p",
+                *COLOURS,
+            ),
             *("-maxrate", str(MAX_BITS), "-bufsize", str(2 * MAX_BITS), "-g", str(KEY_SECONDS * self._plan.rate)),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Pictures that cannot be decoded are left out; a piece without any is no piece.
@@ -53,32 +69,33 @@ class VideoMaker:
         return tuple(found)
 
     def joined(self, name: str, sound: str | None, pieces: Sequence[str] = ()) -> None:
-        """The whole video, of chunks as they are or of pieces, and of their sound if it has been made."""
-        durations: Sequence[int]
-        if pieces:
-            files, durations, stream = pieces, [one.duration for one in self._plan.pieces], 0
-        else:
-            pictures = self._plan.chunks[0].pictures
-            if pictures is None:
-                raise ValueError("there are no pictures to copy")
-            files, durations, stream = self._names, [one.duration for one in self._plan.chunks], pictures.form.stream
-        reads = [*LIST, "-i", self._list(files, durations)]
-        maps = ["-map", f"0:{stream}"]
+        """The whole video, of chunks as they are or of pieces; and of the sound that was made, or that of the one chunk."""
+        reads, maps = self._seen(pieces)
         heard = self._plan.chunks[0].sound
         if sound is not None:
-            reads += [*CHUNK, "-i", sound]
-            maps += ["-map", "1:0"]
-        elif self._plan.copies_sound and heard is not None and not pieces:
-            maps += ["-map", f"0:{heard.form.stream}"]
+            reads, maps = (*reads, *CHUNK, "-i", sound), (*maps, "-map", "1:0")
         elif self._plan.copies_sound and heard is not None:
-            reads += [*CHUNK, "-i", self._names[0]]
-            maps += ["-map", f"1:{heard.form.stream}"]
+            reads, maps = (*reads, *self._as_they_are("heard")), (*maps, "-map", f"1:{heard.form.stream}")
         self._ffmpeg.run(
             *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
         )
         away = abs(Prober(self._ffmpeg).facts(name).duration - self._plan.duration)
         if away > TOLERANCE + _SECOND // self._plan.rate:
             raise Refused
+
+    def _seen(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """How the pictures are read, and which they are of what is read."""
+        if pieces:
+            listed = self._list("seen", pieces, [one.duration for one in self._plan.pieces])
+            return (*LIST, "-i", listed), ("-map", "0:0")
+        pictures = self._plan.chunks[0].pictures
+        if pictures is None:
+            raise ValueError("there are no pictures to copy")
+        return self._as_they_are("seen"), ("-map", f"0:{pictures.form.stream}")
+
+    def _as_they_are(self, name: str) -> tuple[str, ...]:
+        """All chunks. A single one is a list too: so its moments are counted from its own beginning, as everybody's are."""
+        return *LIST, "-i", self._list(name, self._names, [one.duration for one in self._plan.chunks])
 
     def _tag(self) -> tuple[str, ...]:
         """Of two names that MP4 has for HEVC, Apple's players know one."""
@@ -95,7 +112,7 @@ class VideoMaker:
             (
                 f"fps={self._plan.rate}:start_time=0",
                 "scale=iw*sar:ih",
-                f"scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2",
+                f"scale={width}:{height}:{FITTED}",
                 f"pad={width}:{height}:-1:-1",
                 "setsar=1",
             )
@@ -105,13 +122,12 @@ class VideoMaker:
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
             names = [self._names[one.chunk] for one in piece.spans]
-            return *threads, *LIST, "-i", self._list(names, [one.duration for one in piece.spans]), *drawn
+            return *threads, *LIST, "-i", self._list("seen", names, [one.duration for one in piece.spans]), *drawn
         place = ("-ss", f"{first.begin / _SECOND:.6f}", "-t", seconds)
         return *threads, *CHUNK, *place, "-i", self._names[first.chunk], *drawn
 
-    def _list(self, names: Sequence[str], durations: Sequence[int]) -> str:
+    def _list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
         """Writes a list; gives its name."""
-        entries = zip(names, durations, strict=True)
-        lines = (f"file {name}\nduration {duration}us\n" for name, duration in entries)
-        Path(self._ffmpeg.folder, "list").write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
-        return "list"
+        lines = (f"file {file}\nduration {duration}us\n" for file, duration in zip(files, durations, strict=True))
+        Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
+        return name

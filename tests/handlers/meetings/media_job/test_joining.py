@@ -119,6 +119,40 @@ def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -
     assert abs(result.duration_ms - 3000) < 50
 
 
+@pytest.mark.parametrize("options", [WEBM, VP9])
+def test_a_file_that_does_not_begin_at_nought_begins_there(stage: Stage, options: tuple[str, ...]) -> None:
+    """A recorder may count from when it was started: copied or encoded, its pictures and its sound move alike."""
+    card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
+    chunk = films.filmed(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
+    stage.upload(chunk)
+    result = stage.run()
+    assert result.copied is (options is VP9)
+    assert abs(result.duration_ms - 1500) < 60
+    assert films.flashes(stage.body(stage.recording.video), stage.folder) == pytest.approx([0.5], abs=0.045)
+    for key in (stage.recording.video, stage.recording.audio(0)):
+        assert heard(stage, key) == pytest.approx([0, 0.5, 1], abs=0.03)
+
+
+def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
+    """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
+    stage.upload(
+        films.silent(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
+        films.silent(0.5, *films.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
+        films.spoken(0.5),
+        films.silent(0.5, "-c:v", "mpeg4", card=LARGER),
+    )
+    stage.run()
+    pieces = stage.keys(f"{stage.recording.work}pieces/")
+    assert len(pieces) == 4
+    forms = set()
+    for key in pieces:
+        path = stage.folder / "piece"
+        path.write_bytes(stage.body(key))
+        lines = films.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
+        forms.add(tuple(one for one in lines if one.startswith(("#extradata", "#tb", "#dimensions"))))
+    assert len(forms) == 1, forms
+
+
 @pytest.mark.parametrize(
     ("options", "suffix", "form"),
     [(VP9, "webm", "Video: vp9"), (HEVC, "mov", "Video: hevc (Main) (hvc1"), (H264_IN_TS, "ts", "Video: h264")],
