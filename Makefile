@@ -63,22 +63,15 @@ outputs: .venv/.locked ## write frontend.json from the running local platform
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-<<<<<<< HEAD
-bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure: preview, manifest builder, transcription, voice Q&A, livestream, the meetings client, cold starts, Spark job (MB=700)
-=======
-bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure: preview, manifest builder, transcription, voice Q&A, media job, cold starts, Spark job (MB=700)
->>>>>>> w-media
+bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure: preview, manifest builder, transcription, voice Q&A, livestream, the media job, the meetings client, cold starts, Spark job (MB=700)
 	@$(RUN) benchmarks/preview.py
 	@$(RUN) benchmarks/builder.py
 	@$(RUN) benchmarks/intake.py
 	@$(RUN) benchmarks/transcription.py
 	@$(RUN) benchmarks/voice_qa.py
-<<<<<<< HEAD
 	@$(RUN) benchmarks/livestream.py
 	@$(RUN) benchmarks/meetings_client.py
-=======
 	@$(RUN) benchmarks/meetings_media.py
->>>>>>> w-media
 	@$(RUN) benchmarks/imports.py
 	@.venv-spark/bin/python benchmarks/spark.py $(if $(MB),--megabytes $(MB))
 
