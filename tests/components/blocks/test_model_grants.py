@@ -11,7 +11,7 @@ HERE = "arn:aws:bedrock:us-east-1:123456789012"
 
 def asked(*models: str, guardrail: str | None = None) -> set[tuple[str, str]]:
     found = model_grants(scope(), models, ["us-east-1", "us-west-2"], guardrail)
-    return {(action, resource) for one in found for action in one.actions for resource in one.resources}
+    return {(action, str(resource)) for one in found for action in one.actions for resource in one.resources}
 
 
 def test_a_model_is_one_of_this_region_alone() -> None:
