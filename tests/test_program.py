@@ -22,8 +22,8 @@ UNTAGGED = {
     "Account", "AgentcoreMemoryStrategy", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
     "BucketObjectv2", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration", "BucketVersioning", "CatalogTable", "Dashboard", "EventArchive", "EventTarget",
-    "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion", "MethodSettings",
-    "LogMetricFilter", "Permission", "ProvisionedConcurrencyConfig", "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "Schedule", "SecurityConfiguration",
+    "Deployment", "FunctionEventInvokeConfig", "IdentityPoolRoleAttachment", "Integration", "LayerVersion", "LifecyclePolicy", "MethodSettings",
+    "LogMetricFilter", "Permission", "ProvisionedConcurrencyConfig", "QueuePolicy", "RegionSettings", "RolePolicy", "Route", "RouteResponse", "RouteTableAssociation", "Schedule", "SecurityConfiguration",
     "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip
 PROVISIONED = "ProvisionedConcurrencyConfig"

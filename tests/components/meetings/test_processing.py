@@ -174,7 +174,12 @@ def test_only_what_is_still_wanted_is_summarised(outcome: StepOutcome) -> None:
 
 
 def test_each_step_is_told_what_it_reads() -> None:
-    variables = {"attempts": 3, "outcome": "summarized", "error": "Batch.ClientException", "media": MEDIA}
+    variables: dict[str, Any] = {
+        "attempts": 3,
+        "outcome": "summarized",
+        "error": "Batch.ClientException",
+        "media": MEDIA,
+    }
     found = {}
     for name, state in states(complete()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:

@@ -1,0 +1,165 @@
+"""What rings in meetings: every alarm to the number, the lines that are counted, the pages that they name; what is charted."""
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from components.blocks.context import Subsystem
+from handlers.common.logging import ALLOWED
+from handlers.meetings import metrics, summary_faults
+from local import ROOT
+from tests.components.meetings.deployment import PREFIX, TABLE, complete, meetings
+from tests.components.subsystem import ACCOUNT, alarms
+from tests.engine import scope
+
+NAMESPACE = f"polyphony-test/{Subsystem.MEETINGS}"
+FUNCTIONS = ("auth-exchange", "start", "steps", "bedrock-summarize", "sweep", "storage")
+OF_THE_API = {"ApiName": f"{PREFIX}-api", "Stage": "api"}
+OF_THE_WORKFLOW = {"StateMachineArn": f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"}
+
+
+def alias(function: str) -> dict[str, str]:
+    name = f"{PREFIX}-{function}"
+    return {"FunctionName": name, "Resource": f"{name}:live"}
+
+
+def parked(queue: str) -> tuple[Any, ...]:
+    return ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average", 0, 300, {"QueueName": f"{PREFIX}-{queue}"})
+
+
+OWN: dict[str, tuple[Any, ...]] = {
+    "meetings-failed-critical": (NAMESPACE, "meetings-failed", "Sum", 0, 300, {}),
+    "media-failed-critical": (NAMESPACE, "media-failed", "Sum", 0, 300, {}),
+    "processing-late-warning": (
+        metrics.NAMESPACE, metrics.PROCESSING_DURATION, "p95", 10_800, 300, {metrics.STACK: "polyphony-test"},
+    ),
+    "spot-interruptions-warning": (NAMESPACE, "spot-interruptions", "Sum", 5, 3600, {}),
+    "uploads-waiting-warning": (
+        "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 1800, 300, {"QueueName": f"{PREFIX}-uploads"},
+    ),
+    "model-throttles-warning": (NAMESPACE, "model-throttles", "Sum", 20, 300, {}),
+    "model-errors-warning": (NAMESPACE, "model-errors", "Sum", 0, 300, {}),
+}  # fmt: skip
+ALARMS: dict[str, tuple[Any, ...]] = {
+    **OWN,
+    "api-client-errors-warning": ("AWS/ApiGateway", "4XXError", "Sum", 50, 300, OF_THE_API),
+    "api-server-errors-critical": ("AWS/ApiGateway", "5XXError", "Sum", 0, 300, OF_THE_API),
+    "api-slow-warning": ("AWS/ApiGateway", "Latency", "p95", 3000, 300, OF_THE_API),
+    "workflow-executionsfailed-critical": ("AWS/States", "ExecutionsFailed", "Sum", 0, 300, OF_THE_WORKFLOW),
+    "workflow-executionstimedout-critical": ("AWS/States", "ExecutionsTimedOut", "Sum", 0, 300, OF_THE_WORKFLOW),
+    "workflow-executionthrottled-warning": ("AWS/States", "ExecutionThrottled", "Sum", 0, 300, OF_THE_WORKFLOW),
+    **{f"{one}-errors-critical": ("AWS/Lambda", "Errors", "Sum", 0, 300, alias(one)) for one in FUNCTIONS},
+    **{f"{one}-throttles-warning": ("AWS/Lambda", "Throttles", "Sum", 0, 300, alias(one)) for one in FUNCTIONS},
+    **{
+        f"{one}-critical": parked(one)
+        for one in (
+            *("care-failures", "uploads-dlq", "recording-uploaded-dlq"),
+            *("sweep-schedule-dlq", "storage-schedule-dlq"),
+        )
+    },
+}
+"""End of the name → namespace, metric, statistic, threshold, seconds of a period, dimensions."""
+PAGES = {
+    **dict.fromkeys(OWN, "meetings-late"),
+    "spot-interruptions-warning": "spot-interruptions",
+    "model-throttles-warning": "models-refuse",
+    "model-errors-warning": "models-refuse",
+}
+
+
+@cache
+def plain() -> dict[str, dict[str, Any]]:
+    return alarms(complete(), Subsystem.MEETINGS)
+
+
+def test_the_listed_alarms_ring_and_no_more() -> None:
+    assert set(plain()) == set(ALARMS)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_each_alarm_has_its_numbers_and_tells_people(name: str) -> None:
+    one = plain()[name]
+    statistic = one.get("extendedStatistic") or one["statistic"]
+    found = (one["namespace"], one["metricName"], statistic, one["threshold"], one["period"], one["dimensions"])
+    assert found == ALARMS[name]
+    assert one["alarmActions"] == one["okActions"] == [scope().alerts_topic]
+    assert one["treatMissingData"] == "notBreaching", "no meetings are no trouble"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str) -> None:
+    page = f"docs/runbooks/{PAGES[name]}.md"
+    assert plain()[name]["alarmDescription"].endswith(f"Runbook: {page}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "name", "threshold"),
+    [
+        ("failedMeetingsAbove", 3, "meetings-failed-critical", 3),
+        ("processingMinutes", 2, "processing-late-warning", 120),
+        ("interruptionsAbove", 9, "spot-interruptions-warning", 9),
+        ("queueMinutes", 4, "uploads-waiting-warning", 240),
+        ("throttlesAbove", 8, "model-throttles-warning", 8),
+        ("clientErrorsAbove", 7, "api-client-errors-warning", 7),
+        ("serverErrorsAbove", 6, "api-server-errors-critical", 6),
+        ("latencyMs", 5, "api-slow-warning", 5),
+    ],
+)
+def test_each_threshold_is_a_setting_and_moves_no_other(setting: str, value: int, name: str, threshold: int) -> None:
+    found = alarms(meetings(alarms={setting: value}), Subsystem.MEETINGS)
+    before = {one: alarm["threshold"] for one, alarm in plain().items()}
+    assert {one: alarm["threshold"] for one, alarm in found.items()} == {**before, name: threshold}
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "pattern", "value"),
+    [
+        ("meetings-failed", "steps", '{ $.message = "meeting_failed" }', "1"),
+        ("media-failed", "steps", '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }', "1"),
+        ("spot-interruptions", "steps", '{ $.message = "media_read" }', "$.interruptions"),
+        (
+            "model-throttles",
+            "bedrock-summarize",
+            '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
+            "1",
+        ),
+        (
+            "model-errors",
+            "bedrock-summarize",
+            '{ $.message = "summary_failed" && ($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable") }',
+            "1",
+        ),
+    ],
+)
+def test_lines_that_mean_trouble_are_counted(name: str, function: str, pattern: str, value: str) -> None:
+    one = complete().one("cloudwatch.LogMetricFilter", f"meetings-{name}-filter").inputs
+    assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-{function}"
+    assert (one["pattern"], one["metricTransformation"]["value"]) == (pattern, value)
+    assert (one["metricTransformation"]["namespace"], one["metricTransformation"]["name"]) == (NAMESPACE, name)
+
+
+def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None:
+    for name in ("ModelBusy", "ModelRefused", "SummaryUnusable"):
+        assert issubclass(getattr(summary_faults, name), summary_faults.SummaryFailed)
+    written = (ROOT / "handlers/meetings/summarizing.py").read_text(encoding="utf-8")
+    assert '"summary_failed"' in written
+    assert "error_type" in ALLOWED
+
+
+def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_functions() -> None:
+    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    shown = json.dumps([widget["properties"]["metrics"] for widget in widgets])
+    for name in (
+        *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),
+        *(metrics.STORAGE_GROWTH, metrics.FFMPEG_RATIO),
+        *("FirstByteLatency", "SuccessfulRequestLatency", TABLE, f"{PREFIX}-uploads"),
+        *(f"{PREFIX}-{one}" for one in ("auth-exchange", "start", "steps", "bedrock-summarize")),
+    ):
+        assert f'"{name}"' in shown, name
+
+
+def test_the_buckets_latency_is_measured_where_somebody_pays_for_it() -> None:
+    assert complete().all("s3.BucketMetric") == []
+    assert len(meetings(alarms={"requestsMeasured": True}).all("s3.BucketMetric")) == 1

@@ -1,0 +1,78 @@
+"""The local identity provider: real tokens for whoever asks, by keys that it publishes, and nothing to a bad question."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from jwt.algorithms import ECAlgorithm
+
+from local.services import login
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with login.serve() as found:
+        yield found
+
+
+def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def key(port: int) -> Any:
+    _, found = asked(port, "GET", login.KEYS)
+    [one] = found["keys"]
+    assert (one["kid"], one["alg"], one["use"]) == (login.KEY_ID, "ES256", "sig")
+    assert "d" not in one, "the private part is nobody's"
+    return ECAlgorithm.from_jwk(one)
+
+
+def test_a_token_is_signed_by_the_key_that_is_published(port: int) -> None:
+    status, answer = asked(port, "POST", login.TOKEN, json.dumps({"subject": "ann"}))
+    assert status == 200
+    claims = jwt.decode(
+        answer["id_token"], key(port), algorithms=["ES256"], audience=login.AUDIENCE, issuer=login.ISSUER
+    )
+    assert claims["sub"] == "ann"
+    assert claims["exp"] - claims["iat"] == login.SECONDS
+    assert jwt.get_unverified_header(answer["id_token"])["kid"] == login.KEY_ID
+
+
+def test_each_provider_has_a_key_of_its_own(port: int) -> None:
+    with login.serve() as other:
+        _, answer = asked(other, "POST", login.TOKEN, json.dumps({"subject": "ann"}))
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(answer["id_token"], key(port), algorithms=["ES256"], audience=login.AUDIENCE)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (login.TOKEN, ""),
+        (login.TOKEN, "no JSON"),
+        (login.TOKEN, "[]"),
+        (login.TOKEN, "{}"),
+        (login.TOKEN, '{"subject": 1}'),
+        (login.TOKEN, '{"subject": ""}'),
+        (login.TOKEN, '{"subject": "a b"}'),
+        (login.TOKEN, json.dumps({"subject": "a" * 65})),
+        (login.TOKEN, json.dumps({"subject": "ann", "more": "x" * login.MAX_BYTES})),
+        ("/elsewhere", '{"subject": "ann"}'),
+    ],
+)
+def test_a_bad_question_gets_no_token_and_is_told_what_is_taken(port: int, path: str, body: str) -> None:
+    status, answer = asked(port, "POST", path, body)
+    assert (status, set(answer)) == (400, {"message"})
+
+
+def test_there_is_nothing_else_to_read(port: int) -> None:
+    assert asked(port, "GET", "/") == (404, {})
