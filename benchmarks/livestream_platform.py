@@ -51,7 +51,8 @@ NEW: dict[str, Any] = {
 }
 NOBODYS = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 SETTINGS = "polyphony:livestream"
-ITEM, GET, LIST, CREATE = "an item read", "get", f"list, {EPISODES} episodes", "create"
+ITEM, NOTHING = "an item read", "a function that does nothing"
+GET, LIST, CREATE = "get", f"list, {EPISODES} episodes", "create"
 AIM_RATE, AIM_MS = RestSettings().requests_per_second, RestAlarmSettings().latency_ms
 """What the stage lets through unless it is told otherwise, and where its alarm rings."""
 
@@ -106,7 +107,7 @@ def _nothing(client: Any, like: str) -> Request:
         Code={"ZipFile": code.getvalue()},
     )
     path = "/2015-03-31/functions/nothing/invocations"
-    return _signed("a function that does nothing", "lambda", path, "{}", {}, says=b"{}")
+    return _signed(NOTHING, "lambda", path, "{}", {}, says=b"{}")
 
 
 def _signed(name: str, service: str, path: str, body: str, headers: Mapping[str, str], says: bytes) -> Request:
@@ -136,11 +137,15 @@ def main() -> None:
 
 
 def _table(found: Rounds) -> None:
-    print(f"{'':30}{'at once':>8}{'requests/s':>22}{'p50, ms':>22}{'p95, ms':>22}{'p50 by':>9}\n{'an item':>113}")
+    columns = f"{'at once':>8}{'requests/s':>22}{'p50, ms':>22}{'p95, ms':>22}{'p50 by an item':>16}{'by nothing':>12}"
+    print(f"{'':30}{columns}")
     for (name, at_once), those in found.items():
-        columns = ([one.rate for one in those], [one.p50 for one in those], [one.p95 for one in those])
-        ratio = statistics.median(columns[1]) / statistics.median(one.p50 for one in found[ITEM, at_once])
-        print(f"{name:30}{at_once:8}{''.join(spread(one).rjust(22) for one in columns)}{ratio:9.1f}")
+        figures = ([one.rate for one in those], [one.p50 for one in those], [one.p95 for one in those])
+        beside = [statistics.median(one.p50 for one in found[other, at_once]) for other in (ITEM, NOTHING)]
+        ratios = "".join(f"{statistics.median(figures[1]) / one:14.1f}" for one in beside)
+        print(f"{name:30}{at_once:8}{''.join(spread(one).rjust(22) for one in figures)}{ratios}")
+    failed = sum(one.failed for those in found.values() for one in those)
+    print(f"{failed} requests that the platform failed to answer")
     for name in (GET, LIST, CREATE):
         those = found[name, max(REQUESTS)]
         rate, p95 = statistics.median(one.rate for one in those), statistics.median(one.p95 for one in those)
