@@ -25,7 +25,7 @@ from components.meetings.media import Media, MediaArgs
 from components.meetings.watch import WatchArgs, charts, watch
 from components.settings import MeetingsSettings
 from handlers.meetings.metrics import NAMESPACE
-from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.places import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.start_environment import StartEnvironment
 from handlers.meetings.steps_environment import StepsEnvironment
@@ -175,7 +175,7 @@ class Meetings(pulumi.ComponentResource):
         """What whoever moves meetings on may do: change items, look at uploads, begin the work."""
         return [
             self.table.grant("GetItem", "PutItem", "DeleteItem"),
-            self.bucket.grant("GetObject", prefix=f"{RAW}*"),
+            self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE}"),
             self.bucket.grant_list(),
             grant("states", ["StartExecution"], workflow_arn(self._scope)),
         ]

@@ -49,6 +49,7 @@ TAGGABLE: Final = frozenset(
         "aws:athena/dataCatalog:DataCatalog",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         "aws:ec2/internetGateway:InternetGateway",
         "aws:ec2/routeTable:RouteTable",
         "aws:ec2/subnet:Subnet",
@@ -56,6 +57,8 @@ TAGGABLE: Final = frozenset(
         "aws:glue/catalogDatabase:CatalogDatabase",
         "aws:mediaconvert/queue:Queue",
         "aws:scheduler/scheduleGroup:ScheduleGroup",
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     }
 )
 

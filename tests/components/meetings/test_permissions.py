@@ -70,7 +70,7 @@ MOVES: Reasons = {
         ): "an item is read and put on a condition; its place among the open ones goes"
         for action in ("DeleteItem", "GetItem", "PutItem")
     },
-    ("s3:GetObject", f"{OBJECTS}/raw/*", None): "what a client says is read, and its chunks are looked at",
+    ("s3:GetObject", f"{OBJECTS}/raw/*/complete.json", None): "what a client says of a recording is read",
     ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for a chunk that is not there yet",
     ("states:StartExecution", WORKFLOW, None): "a whole recording is worked on",
 }
@@ -83,13 +83,12 @@ EXCHANGE: Reasons = {
 }
 MAY_CLIENT: Reasons = {
     ("dynamodb:GetItem", ITEMS, OWN_KEYS): "a meeting of one's own is read",
-    ("dynamodb:Query", ITEMS, OWN_KEYS): "as are all of them",
-    ("dynamodb:Query", f"{ITEMS}/index/GSI-1", OWN_KEYS): "and by date",
+    ("dynamodb:Query", f"{ITEMS}/index/GSI-1", OWN_KEYS): "as are all of them, by date",
     **objects("chunks are uploaded", "PutObject", below=f"raw/{OWN}/*"),
     ("s3:ListBucket", OBJECTS, json.dumps({"StringLike": {"s3:prefix": f"raw/{OWN}/*"}})): "an upload goes on",
     **{
         ("s3:GetObject", f"{OBJECTS}/{kind}/{OWN}/*", None): "what became of a recording is read"
-        for kind in ("raw", "video", "audio", "transcripts", "summaries")
+        for kind in ("video", "audio", "transcripts", "summaries")
     },
 }
 MAY_JOB: Reasons = {

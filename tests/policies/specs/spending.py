@@ -359,7 +359,13 @@ SPECS = (
             Thing(t.BATCH_ENVIRONMENT, {"name": "e"}, "e"),
             Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN}),
         ],
-        breaks=inserted(orders("FARGATE")),
+        # Without a queue on spare capacity the other one is at fault as well.
+        breaks=changes(
+            "meetings-media-spot-environment",
+            {"computeResources": {"type": "FARGATE", "maxVcpus": 8}},
+            "meetings-media-spot-queue",
+        ),
+        also=["meetings-media-on-demand-queue"],
     ),
     spec(
         "batch-vcpu-ceiling",
