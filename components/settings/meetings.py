@@ -214,8 +214,8 @@ class MeetingTableSettings(Settings):
 class RecordingSettings(Settings):
     """How long things are kept."""
 
-    raw_days: Annotated[int, Field(ge=1, le=14)] = 7
-    """What clients upload; the sweep waits for missing chunks as long."""
+    raw_days: Days = 7
+    """What clients upload; missing chunks are waited for as long, and two weeks at most."""
     audio_days: Days = 30
     """The sound; it can be made again from the video."""
     versioned: bool = True

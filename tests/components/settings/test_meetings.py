@@ -71,7 +71,7 @@ RULED: dict[str, tuple[str, int, str]] = {
     "models.answerSeconds": ("models", 9, "an integer from 10 to 600"),
     "models.partCharacters": ("models", 400_001, "an integer from 1000 to 400000"),
     "models.overlapCharacters": ("models", 20_001, "an integer from 0 to 20000"),
-    "kept.rawDays": ("kept", 15, "an integer from 1 to 14"),
+    "kept.rawDays": ("kept", 0, "an integer from 1 to 3650"),
     "kept.workDays": ("kept", 0, "an integer from 1 to 3650"),
     "care.giveUpMinutes": ("care", 59, "an integer from 60 to 20160"),
     "bedrockSummarize.timeoutSeconds": ("bedrockSummarize", 901, "an integer from 1 to 900"),
