@@ -359,7 +359,7 @@ SPECS = (
             Thing(t.BATCH_ENVIRONMENT, {"name": "e"}, "e"),
             Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN}),
         ],
-        breaks=inserted(orders("FARGATE")),
+        breaks=drops("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
     spec(
         "batch-vcpu-ceiling",
