@@ -359,13 +359,7 @@ SPECS = (
             Thing(t.BATCH_ENVIRONMENT, {"name": "e"}, "e"),
             Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN}),
         ],
-        # Without a queue on spare capacity the other one is at fault as well.
-        breaks=changes(
-            "meetings-media-spot-environment",
-            {"computeResources": {"type": "FARGATE", "maxVcpus": 8}},
-            "meetings-media-spot-queue",
-        ),
-        also=["meetings-media-on-demand-queue"],
+        breaks=drops("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
     spec(
         "batch-vcpu-ceiling",
