@@ -52,7 +52,7 @@ PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownload
 
 GRANTS: dict[str, list[dict[str, Any]]] = {
     "machine": [
-        statement("batch:SubmitJob", [f"{BATCH}:job-definition/program", f"{BATCH}:job-queue/*"]),
+        statement("batch:SubmitJob", [f"{BATCH}:job-definition/program:*", f"{BATCH}:job-queue/*"]),
         statement("batch:DescribeJobs", "*"),
         statement("batch:TerminateJob", f"{BATCH}:job/*"),
         statement(["events:PutRule", "events:PutTargets", "events:DescribeRule"], RULE),

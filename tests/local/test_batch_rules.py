@@ -13,7 +13,7 @@ from local.patches.batch_rules import Ending, refused_definition, refused_job, t
 pytestmark = pytest.mark.unit
 
 CONTAINER = {
-    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/polyphony-dev-meetings-media@sha256:0",
+    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/polyphony-dev-meetings-media-images@sha256:0",
     "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
     "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}],
 }

@@ -20,6 +20,7 @@ from tests.test_program import changed
 WAITING_FOR_AN_ID = frozenset(
     {
         "livestream-agent-grants-2",
+        "livestream-care-grants-2",
         "transcription-audio-processor-grants-2",
         "transcription-router-grants-2",
         "voice-qa-guests-guest-grants-2",

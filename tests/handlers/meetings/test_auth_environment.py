@@ -25,7 +25,7 @@ def test_an_hour_is_given_and_the_last_quarter_of_it_is_for_renewing() -> None:
     assert (made().credential_seconds, made().renew_before_seconds, made().origin) == (3600, 900, "*")
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", sorted(NEEDED.keys() - {"jwks_url"}))
 def test_an_environment_without_what_is_needed_is_refused(name: str) -> None:
     with pytest.raises(ValidationError) as raised:
         AuthEnvironment.model_validate({key: value for key, value in NEEDED.items() if key != name})
@@ -50,3 +50,8 @@ def test_times_that_aws_or_a_client_could_not_keep_are_refused(changes: dict[str
 def test_a_deployment_reads_back_what_it_wrote() -> None:
     one = made(credential_seconds=900, renew_before_seconds=450)
     assert AuthEnvironment.model_validate(one.variables()) == one
+
+
+def test_where_keys_are_may_be_left_to_the_local_platform() -> None:
+    kept = {key: value for key, value in NEEDED.items() if key != "jwks_url"}
+    assert AuthEnvironment.model_validate(kept).jwks_url is None
