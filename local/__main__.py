@@ -1,6 +1,7 @@
 """The command line behind the Makefile's targets: `python -m local <command>`.
 
-Exit status: 0 when all is well, 1 when something found is a reason not to deploy, 2 when the command could not run.
+Exit status: 0 when all is well, 1 when something found is a reason not to deploy, 2 when the command could not run,
+130 when it was interrupted.
 """
 
 import argparse
@@ -47,7 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     options = parser.parse_args(arguments)
     command: Command = options.command
-    return command(options)
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _command(

@@ -15,7 +15,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,18 +105,23 @@ def start(folder: Path = FOLDER, port: int | None = None) -> Started:
     home = _home(folder)
     for name in ("tmp", "state", "s3", "cwd"):
         (home / name).mkdir(parents=True)
-    chosen = port if port is not None and _free(port) else _free_port()
+    with _claimed(port) as chosen:
+        return _launched(folder, chosen)
+
+
+def _launched(folder: Path, port: int) -> Started:
+    home = _home(folder)
     with _log(folder).open("wb") as log:
         process = subprocess.Popen(
             [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder)],
             cwd=home / "cwd",
-            env=_environment(home, chosen),
+            env=_environment(home, port),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    started = Started(Emulator(process.pid, chosen, folder), process)
+    started = Started(Emulator(process.pid, port, folder), process)
     try:
         _await_health(started.emulator, process)
         _write(folder, started.emulator)
@@ -206,6 +212,24 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+@contextmanager
+def _claimed(wanted: int | None) -> Iterator[int]:
+    """A free port that no other start takes meanwhile: who has the datagram port of a number may take the other one."""
+    for number in (wanted, 0, 0, 0):
+        if number is None:
+            continue
+        with socket.socket(type=socket.SOCK_DGRAM) as claim:
+            try:
+                claim.bind((LOOPBACK, number))
+            except OSError:
+                continue
+            port = int(claim.getsockname()[1])
+            if _free(port):
+                yield port
+                return
+    raise EmulatorError("no port is free on this machine")
+
+
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -214,12 +238,6 @@ def _free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def _locked(folder: Path) -> bool:

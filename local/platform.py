@@ -1,8 +1,8 @@
 """The platform on this machine as a whole: up, down, what runs, and what an `up` would change."""
 
 import logging
-import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +118,7 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
     engine = Engine(EmulatorClients(there.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it reports what a failure cut short, at length
     try:
-        with _stopped_by_interrupts(engine):
-            ran: Run = run(config, engine, preview=False)
+        ran = _apart(lambda: run(config, engine, preview=False), engine.stop)
     except Exception:
         if engine.failures:
             raise engine.failures[0] from None  # the SDK wraps it in its own words
@@ -131,19 +130,16 @@ def deploy(config: StackConfig, there: Emulator, progress: Progress) -> Deployed
     return Deployed(ran.graph, ran.outputs, state)
 
 
-@contextmanager
-def _stopped_by_interrupts(engine: Engine) -> Iterator[None]:
-    """Ctrl-C stops at once: the SDK by itself would wait until everything is made."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        engine.stop()
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _apart(work: Callable[[], Run], stop: Callable[[], None]) -> Run:
+    """Runs the program in a thread of its own: Ctrl-C is raised in the main one, and an event loop or a module's import
+    that it breaks into may hang, or drop it. It stops the run at once, which would go on until everything is made.
+    """
+    with ThreadPoolExecutor(1, "program") as alone:
+        try:
+            return alone.submit(work).result()
+        except KeyboardInterrupt:
+            stop()
+            raise
 
 
 @contextmanager
@@ -163,6 +159,7 @@ def _emulator(folder: Path, report: Reporter) -> Iterator[Emulator]:
             yield started.emulator
             started.keep()
     except BaseException:
+        emulator.stop(folder)  # whatever of it is there: an interrupt may come between any two lines
         _state_file(folder).unlink(missing_ok=True)  # what it speaks of went with the emulator
         raise
 
