@@ -5,15 +5,22 @@ Exit status: 0 when all is well, 1 when something found is a reason not to deplo
 """
 
 import argparse
+import gc
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""A program's resources are half a million objects that all stay: looking through them for garbage took half of a run."""
 
 Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -121,5 +128,12 @@ def _outputs(_options: argparse.Namespace) -> int:
     return outputs.command()
 
 
+def _leave(status: int) -> NoReturn:
+    """Ends this process at once: taking a program's resources apart, one by one, would take a second and more."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

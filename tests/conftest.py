@@ -1,5 +1,6 @@
 """Guards that hold for every test, and the engine that component tests run on."""
 
+import gc
 import inspect
 import os
 import socket
@@ -12,7 +13,10 @@ import pytest
 from _pytest.nodeid import NodeId
 from hypothesis import settings
 
+from local.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from tests.engine import Engine
+
+gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)  # as the commands have it
 
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
