@@ -4,7 +4,7 @@ A subsystem that is off is absent. Fields are only ever added; what breaks a rea
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 from pydantic import BaseModel, ConfigDict
@@ -93,9 +93,12 @@ class MeetingsOutput(Output):
 class Frontend(Output):
     """Everything a frontend needs to know of one stack."""
 
-    schema_version: int = 1
+    schema_version: Literal[1]
+    """Another number is another shape, and comes under another key beside this one."""
     environment: str
+    """`local`, `dev`, `staging` or `prod`."""
     region: str
+    """Where the buckets and tables are."""
     ingestion: IngestionOutput | None = None
     transcription: TranscriptionOutput | None = None
     voice_qa: VoiceQaOutput | None = None
@@ -129,7 +132,7 @@ def frontend(
         for name, values in subsystems.items()
         if values is not None
     }
-    model = Frontend.model_validate({"environment": environment, "region": region, **known})
+    model = Frontend.model_validate({"schemaVersion": 1, "environment": environment, "region": region, **known})
     return {
         name: {field: late.get(str(value), value) for field, value in part.items()} if isinstance(part, dict) else part
         for name, part in model.exported().items()
