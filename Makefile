@@ -51,8 +51,9 @@ preview: .venv/.locked policies/.venv/.locked ## plan, policy findings, cost and
 up: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## bring the local stack up on this machine and leave it running
 	@$(RUN) -m local up
 
-demo: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## see all of it work: preview, up, the flows, outputs, down
-	@$(RUN) -m local demo
+# Spark is the largest of all environments, and ingestion's alone.
+demo: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(if $(filter-out ingestion,$(FLOW)),,.venv-spark/.locked) ## see all of it work: preview, up, the flows, outputs, cost, down (FLOW=one of them)
+	@$(RUN) -m local demo $(if $(FLOW),--flow $(FLOW))
 
 down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove what it left
 	@$(RUN) -m local down

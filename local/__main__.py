@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         one.add_argument(
             "--folder", type=Path, help="where it keeps its files, for a second platform; .local by default"
         )
-    _command(commands, "demo", _demo, "preview, up, every flow, grants against use, outputs, down")
+    demo = _command(commands, "demo", _demo, "preview, up, the flows, grants against use, outputs, cost, down")
+    demo.add_argument("--flow", default="", help="one flow instead of all")
     _command(commands, "layers", _layers, "build the handlers' layer")
     _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
 
@@ -110,10 +111,10 @@ def _down(options: argparse.Namespace) -> int:
     return platform.down(options.folder or emulator.FOLDER)
 
 
-def _demo(_options: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace) -> int:
     from local import demo  # noqa: PLC0415
 
-    return demo.command()
+    return demo.command(options.flow)
 
 
 def _layers(_options: argparse.Namespace) -> int:

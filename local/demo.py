@@ -1,4 +1,4 @@
-"""`make demo`: preview, platform up, every flow that there is, grants against use, outputs, cost, and down again.
+"""`make demo`: preview, platform up, the flows one after the other, grants against use, outputs, cost, and down again.
 
 In a folder and on a port of its own, so that a platform that is up stays as it is. The exit status says whether all
 of it is as it should be.
@@ -6,32 +6,22 @@ of it is as it should be.
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from local import ROOT, emulator, report, stack_files
 from local.aws import EmulatorClients
-from local.emulator import Emulator, EmulatorError
+from local.emulator import EmulatorError
 from local.engine import ResourceFailed
-from local.flows import (
-    NotInTime,
-    ingestion_scenario,
-    livestream_scenario,
-    meetings_scenario,
-    transcription_scenario,
-    voice_qa_scenario,
-)
-from local.flows.ingestion import Intake, Runs
-from local.flows.livestream import Livestream
-from local.flows.meetings import Meetings
-from local.flows.transcription import Captioning
-from local.flows.voice_qa import Lectures
+from local.flows import NotInTime
+from local.flows.table import FLOWS, Flow, Stage
 from local.iam.decisions import read
-from local.iam.table import granted_on, reviewed_grants, table
-from local.platform import Deployed, deploy, judged_again
+from local.iam.table import Table, granted_on, reviewed_grants, table
+from local.platform import delete_all, deploy, judged_again
 from local.preview import CannotPreview, preview
 from local.progress import Silent
 from local.stack_files import StackConfig
@@ -39,28 +29,29 @@ from local.terminal import terminal
 
 FOLDER = ROOT / ".local" / "demo"
 PREFIX = "polyphony-local-"
-FILES = 230
-"""One full manifest and a flushed one."""
 
 
 class DemoFailed(Exception):
     """Something is not as it should be; the message says what."""
 
 
-def command() -> int:
-    """Runs the demo."""
+def command(chosen: str = "") -> int:
+    """Runs the demo: all flows, or the one that was chosen."""
+    if chosen and chosen not in FLOWS:
+        print(f"there is no flow {chosen}: FLOW is one of {', '.join(FLOWS)}, or left out for all", file=sys.stderr)
+        return 2
     out = terminal()
     start = time.monotonic()
     try:
-        _all(out, stack_files.read("local"))
+        _all(out, stack_files.read("local"), [chosen] if chosen else list(FLOWS))
     except (DemoFailed, CannotPreview, EmulatorError, ResourceFailed, NotInTime) as error:
-        print(f"the demo failed: {error}", file=sys.stderr)
+        print(f"the demo failed: {error}\nwhat the platform logged: {FOLDER / 'emulator.log'}", file=sys.stderr)
         return 1
     out.print(f"\n[green]all of it worked[/], in {time.monotonic() - start:.0f} s; nothing is left running")
     return 0
 
 
-def _all(out: Console, config: StackConfig) -> None:
+def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _part(out, "preview"):
         found = preview(config)
         out.print(f"  {len(found.graph.customs())} resources, {len(found.rules)} policies asked")
@@ -69,89 +60,62 @@ def _all(out: Console, config: StackConfig) -> None:
             raise DemoFailed("the preview found what must be mended first: `make preview STACK=local`")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with emulator.start(FOLDER) as started:
+        clients = EmulatorClients(started.emulator.endpoint)
         with _part(out, "up, with IAM enforced"):
             deployed = deploy(config, started.emulator, Silent())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if left := [one for one in judged_again(config, deployed.graph) if one.level == "mandatory"]:
                 raise DemoFailed(f"{left[0].policy}: {left[0].message}")
-        clients = EmulatorClients(started.emulator.endpoint)
-        with _part(out, "ingestion: files to rows (nothing is scripted)"):
-            _ingestion(out, deployed, clients, started.emulator.endpoint)
-        with _part(out, "transcription: speech to captions (the words are tones, which the local Transcribe hears)"):
-            _transcription(out, deployed, clients)
-        with _part(out, "voice Q&A: a lecture, a question, an answer (the local agent listens to both)"):
-            _voice_qa(out, deployed, clients, started.emulator.endpoint)
-        with _part(
-            out,
-            "livestream: episodes over HTTP, a video cut, a transcript checked (real ffmpeg; the model is scripted)",
-        ):
-            _livestream(out, deployed, clients)
-        with _part(
-            out,
-            "meetings: a recording put together, transcribed, summarised (real ffmpeg; words are tones, the model is scripted)",
-        ):
-            _meetings(out, deployed, clients, started.emulator)
+        stage = Stage(started.emulator, clients, deployed.ids, deployed.outputs)
+        for name in flows:
+            _flow(out, name, FLOWS[name], stage)
         with _part(out, "grants against use"):
-            _grants(out, clients, FOLDER)
+            _grants(out, clients, whole=flows == list(FLOWS))
         out.print("\n[bold]outputs[/]")
         report.values(out, deployed.outputs)
+        report.cost(out, found)
+        with _part(out, "down"):
+            if remains := delete_all(started.emulator, Silent()):
+                raise DemoFailed(f"would not go: {', '.join(remains)}")
+            out.print("  every resource deleted, in reverse order")
 
 
-def _ingestion(out: Console, deployed: Deployed, clients: EmulatorClients, endpoint: str) -> None:
-    runs = Runs.of(Intake.of(clients, deployed.ids), endpoint, deployed.ids)
-    outcome = ingestion_scenario.play(runs, "incoming/demo", FILES, Clock(out))
-    if outcome.sizes != [200, FILES - 200] or outcome.rows != ingestion_scenario.expected(FILES):
-        raise DemoFailed(f"{FILES} files became manifests of {outcome.sizes} and {len(outcome.rows)} rows")
-    out.print("  every row of every file is there once, and nothing else")
+def _flow(out: Console, name: str, flow: Flow, stage: Stage) -> None:
+    with _part(out, f"{name}: {flow.title} ({flow.scripted})"):
+        if wrong := flow.play(stage, Clock(out)):
+            raise DemoFailed(f"{name} is not as it should be: {wrong}")
+        out.print(f"  {flow.promise}")
 
 
-def _transcription(out: Console, deployed: Deployed, clients: EmulatorClients) -> None:
-    outcome = transcription_scenario.play(Captioning.of(clients, deployed.ids, deployed.outputs), Clock(out))
-    wrong = {name for name, value in transcription_scenario.EXPECTED.items() if getattr(outcome, name) != value}
-    if wrong or not outcome.growing:
-        raise DemoFailed(f"the captions are not what was said: {outcome}")
-    out.print("  every sentence is on the screen once, and in order")
-
-
-def _voice_qa(out: Console, deployed: Deployed, clients: EmulatorClients, endpoint: str) -> None:
-    lectures = Lectures.of(clients, endpoint, deployed.ids, deployed.outputs)
-    outcome = voice_qa_scenario.play(lectures, Clock(out))
-    wrong = {name for name, value in voice_qa_scenario.EXPECTED.items() if getattr(outcome, name) != value}
-    if wrong or not all(outcome.spoken):
-        raise DemoFailed(f"the answers are not what was asked for: {outcome}")
-    out.print("  every piece came once, in order, and quotes what the lecture says")
-
-
-def _livestream(out: Console, deployed: Deployed, clients: EmulatorClients) -> None:
-    livestream = Livestream.of(clients, deployed.ids, deployed.outputs)
-    outcome = livestream_scenario.play(livestream, Clock(out))
-    if outcome != livestream_scenario.EXPECTED:
-        raise DemoFailed(f"the episodes are not what was asked for: {outcome}")
-    out.print("  every answer is what the API's document says")
-
-
-def _meetings(out: Console, deployed: Deployed, clients: EmulatorClients, there: Emulator) -> None:
-    meetings = Meetings.of(clients, there, deployed.ids, deployed.outputs)
-    outcome = meetings_scenario.play(meetings, Clock(out))
-    if outcome != meetings_scenario.EXPECTED:
-        raise DemoFailed(f"the meeting is not what was recorded: {outcome}")
-    out.print("  what was said is read by whoever recorded it, and by nobody else")
-
-
-def _grants(out: Console, clients: EmulatorClients, folder: Path) -> None:
-    decisions = read(folder / "decisions.jsonl", 0)
+def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
+    decisions = read(FOLDER / "decisions.jsonl", 0)
     found = table(granted_on(clients("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
-    out.print(f"  {len(decisions)} decisions; {len(found.used)} grants used, {len(found.reviewed)} kept for a reason")
-    if problems := found.problems():
-        raise DemoFailed(problems[0])
-    out.print("  none is missing, none is granted for nothing")
+    out.print(f"  {len(decisions)} decisions")
+    _by_subsystem(out, found)
+    problems = found.problems() if whole else [f"used and not granted: {one}" for one in found.not_granted]
+    if problems:
+        raise DemoFailed("\n".join(problems))
+    out.print(f"  none is missing{', none is granted for nothing' if whole else ''}")
+
+
+def _by_subsystem(out: Console, found: Table) -> None:
+    used, kept = (
+        Counter(one.role.removeprefix(PREFIX).partition("-")[0] for one in grants)
+        for grants in (found.used, (*found.reviewed, *found.never_used))
+    )
+    for name in sorted(used | kept):
+        out.print(f"  {name:14} {used[name]:4} granted and used, {kept[name]:4} for what did not happen here")
 
 
 @contextmanager
 def _part(out: Console, what: str) -> Iterator[None]:
-    out.print(f"\n[bold]{what}[/]")
+    out.print(f"\n[bold]{escape(what)}[/]", soft_wrap=True)
     start = time.monotonic()
-    yield
+    if out.is_terminal:
+        with out.status(escape(what)):
+            yield
+    else:
+        yield
     out.print(f"  [dim]{time.monotonic() - start:.1f} s[/]")
 
 
@@ -164,5 +128,5 @@ class Clock:
 
     def __call__(self, what: str) -> None:
         now = time.monotonic()
-        self._out.print(f"  {now - self._last:5.1f} s  {what}", soft_wrap=True)
+        self._out.print(f"  {now - self._last:5.1f} s  {escape(what)}", soft_wrap=True)
         self._last = now

@@ -74,7 +74,7 @@ def down(folder: Path = emulator.FOLDER) -> int:
     with Reporter() as report:
         try:
             if there is not None:
-                remains = _delete_all(there, report)
+                remains = delete_all(there, report)
         except StateError as error:
             report.say(f"resources are not deleted one by one: {error}")
         finally:
@@ -164,7 +164,8 @@ def _emulator(folder: Path, report: Reporter) -> Iterator[Emulator]:
         raise
 
 
-def _delete_all(there: Emulator, report: Reporter) -> list[str]:
+def delete_all(there: Emulator, report: Progress) -> list[str]:
+    """Deletes everything in reverse order; what would not go."""
     state = _state(there)
     Engine(EmulatorClients(there.endpoint), state, report).delete(set(state.entries()))
     return sorted(state.entries())

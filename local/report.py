@@ -33,7 +33,7 @@ def show(found: "Preview", console: Console | None = None) -> None:
     _warnings(out, found)
     _refusals(out, found)
     _findings(out, found)
-    _cost(out, found)
+    cost(out, found)
     _outputs(out, found)
     verdict = "[green]may be deployed[/]" if found.deployable else "[bold red]must not be deployed as it is[/]"
     out.print(f"\nstack {escape(found.config.stack)} {verdict}", soft_wrap=True)
@@ -125,7 +125,8 @@ def _order(one: Judgement) -> tuple[int, str, str]:
     return (list(STYLES).index(one.level), one.policy, one.urn)
 
 
-def _cost(out: Console, found: "Preview") -> None:
+def cost(out: Console, found: "Preview") -> None:
+    """Prints what a month costs, by subsystem."""
     out.print()
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")

@@ -1,0 +1,50 @@
+"""What the demo says and how it ends; the flows themselves are the end-to-end tests'."""
+
+import io
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from components.blocks.context import Subsystem
+from local import demo
+from local.flows import Tell
+from local.flows.table import FLOWS, Flow, Stage
+
+NOWHERE = cast("Stage", None)
+
+
+def shown(flow: Flow) -> str:
+    out = io.StringIO()
+    demo._flow(Console(file=out), "captions", flow, NOWHERE)
+    return out.getvalue()
+
+
+def flow(play: Callable[[Any, Tell], str]) -> Flow:
+    return Flow("speech to captions", "the words are [tones]", "all was heard", play)
+
+
+def test_there_is_a_flow_for_every_subsystem() -> None:
+    assert set(FLOWS) == {one.value for one in Subsystem} - {Subsystem.FOUNDATION.value}
+
+
+def test_a_flow_shows_what_is_scripted_each_step_and_what_holds() -> None:
+    def play(_stage: Stage, tell: Tell) -> str:
+        tell("a word [said]")
+        return ""
+
+    lines = shown(flow(play)).splitlines()
+    assert lines[1] == "captions: speech to captions (the words are [tones])"
+    assert lines[2].endswith("s  a word [said]")
+    assert lines[3] == "  all was heard"
+
+
+def test_a_flow_that_went_wrong_fails_the_demo_with_all_that_is_wrong() -> None:
+    with pytest.raises(demo.DemoFailed, match="captions is not as it should be: said is 'a', not 'b'; more"):
+        shown(flow(lambda _stage, _tell: "said is 'a', not 'b'; more"))
+
+
+def test_an_unknown_flow_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.command("captions") == 2
+    assert "ingestion, transcription, voice-qa, livestream, meetings" in capsys.readouterr().err
