@@ -7,8 +7,9 @@ import pulumi
 from components.blocks.bucket import Bucket, BucketArgs
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
+from components.blocks.stage_parts import Throttle
 from components.blocks.table import Table, TableArgs
-from components.blocks.websocket_api import Authorization, Throttle, WebSocketApi, WebSocketApiArgs
+from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment

@@ -29,6 +29,7 @@ from components.blocks.names import Kind
 from components.blocks.rest_access import Plan, give_key, wall_off
 from components.blocks.rest_stage import RestAlarms, RestStageArgs, open_rest_stage
 from components.blocks.scope import CHECKED_BY_TAG, Block, Scope
+from components.blocks.stage_parts import Throttle
 from handlers.common.operations import Operation
 
 SERVICE = "apigateway.amazonaws.com"
@@ -48,15 +49,6 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class RestThrottle:
-    """How much the stage takes, all clients and methods together."""
-
-    rate: float
-    """Requests a second."""
-    burst: int
-
-
-@dataclass(frozen=True)
 class RestApiArgs:
     """One API with one stage."""
 
@@ -65,7 +57,7 @@ class RestApiArgs:
     operations: Sequence[Operation]
     functions: Function | Mapping[str, Function]
     """What answers all operations, or each by its name."""
-    throttle: RestThrottle
+    throttle: Throttle
     stage: str = "api"
     cors_origin: str = "*"
     """Whose pages may read answers: `https://console.example.com`, or everybody's."""

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import apigateway, cloudwatch
+from pulumi_aws import apigateway
 
 from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
 from components.blocks.scope import Block
+from components.blocks.stage_parts import stage_logs
 
 ACCESS_LOGS = "/aws/apigateway"
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
@@ -69,11 +70,8 @@ class RestStageArgs:
 def open_rest_stage(api: Block, args: RestStageArgs, after: Sequence[pulumi.Resource]) -> apigateway.Stage:
     """The stage as a part of its API, made last of all, with its logs and alarms."""
     access_log = f"{ACCESS_LOGS}/{args.api_name}"
-    groups = [
-        _log_group(api, args, "access-logs", access_log),
-        # API Gateway would make it by itself, and keep its lines for ever.
-        _log_group(api, args, "execution-logs", pulumi.Output.concat(EXECUTION_LOGS, args.api_id, f"/{args.name}")),
-    ]
+    execution_log = pulumi.Output.concat(EXECUTION_LOGS, args.api_id, f"/{args.name}")
+    groups = stage_logs(api, args.logical_name, access_log, execution_log)
     stage = apigateway.Stage(
         api.part("stage"),
         rest_api=args.api_id,
@@ -102,16 +100,6 @@ def open_rest_stage(api: Block, args: RestStageArgs, after: Sequence[pulumi.Reso
     )
     _watch(api, args)
     return stage
-
-
-def _log_group(api: Block, args: RestStageArgs, part: str, name: pulumi.Input[str]) -> cloudwatch.LogGroup:
-    return cloudwatch.LogGroup(
-        api.part(part),
-        name=name,
-        retention_in_days=api.scope.foundation.logs.retention_days,
-        tags=api.scope.tags(args.logical_name),
-        opts=api.inside(),
-    )
 
 
 def _watch(api: Block, args: RestStageArgs) -> None:

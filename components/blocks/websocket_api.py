@@ -21,6 +21,7 @@ from components.blocks.function import Function
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.scope import CHECKED_BY_TAG, Block, Scope
+from components.blocks.stage_parts import Throttle
 from components.blocks.websocket_stage import StageArgs, open_stage
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
@@ -35,15 +36,6 @@ class Authorization(StrEnum):
     """Nothing: the function behind `$connect` checks, because browsers can set no header."""
     IAM = "AWS_IAM"
     """A signed request."""
-
-
-@dataclass(frozen=True)
-class Throttle:
-    """How much the stage takes, all clients and routes together."""
-
-    rate: float
-    """Requests a second."""
-    burst: int
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import apigatewayv2, cloudwatch
+from pulumi_aws import apigatewayv2
 
 from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
 from components.blocks.scope import Block
+from components.blocks.stage_parts import stage_logs
 
 LOGS = "/aws/apigateway"
 """Where API Gateway itself puts the execution logs of WebSocket APIs, as `<api id>/<stage>`."""
@@ -54,11 +55,8 @@ def open_stage(api: Block, args: StageArgs, after: Sequence[pulumi.Resource]) ->
     """The stage as a part of its API, made last of all, with its logs and alarms."""
     context = api.scope.context
     access_log = f"{LOGS}/{args.api_name}"
-    groups = [
-        _log_group(api, args, "access-logs", access_log),
-        # API Gateway would make it by itself, and keep its lines for ever.
-        _log_group(api, args, "execution-logs", pulumi.Output.concat(f"{LOGS}/", args.api_id, f"/{args.name}")),
-    ]
+    execution_log = pulumi.Output.concat(f"{LOGS}/", args.api_id, f"/{args.name}")
+    groups = stage_logs(api, args.logical_name, access_log, execution_log)
     stage = apigatewayv2.Stage(
         api.part("stage"),
         api_id=args.api_id,
@@ -80,16 +78,6 @@ def open_stage(api: Block, args: StageArgs, after: Sequence[pulumi.Resource]) ->
     )
     _watch(api, args)
     return stage
-
-
-def _log_group(api: Block, args: StageArgs, part: str, name: pulumi.Input[str]) -> cloudwatch.LogGroup:
-    return cloudwatch.LogGroup(
-        api.part(part),
-        name=name,
-        retention_in_days=api.scope.foundation.logs.retention_days,
-        tags=api.scope.tags(args.logical_name),
-        opts=api.inside(),
-    )
 
 
 def _watch(api: Block, args: StageArgs) -> None:

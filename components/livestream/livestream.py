@@ -14,10 +14,11 @@ from components.blocks.event_archive import EventArchive, EventArchiveArgs
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.gateway_document import Authorization
 from components.blocks.rest_access import Plan
-from components.blocks.rest_api import Judge, RestApi, RestApiArgs, RestThrottle
+from components.blocks.rest_api import Judge, RestApi, RestApiArgs
 from components.blocks.rest_stage import RestAlarms
 from components.blocks.scope import Scope
 from components.blocks.secret import Secret, SecretArgs
+from components.blocks.stage_parts import Throttle
 from components.blocks.table import Index, Table, TableArgs
 from components.livestream.agent import Agent, AgentArgs
 from components.livestream.care import Care, CareArgs
@@ -161,7 +162,7 @@ class Livestream(pulumi.ComponentResource):
 
     def _api(self) -> RestApi:
         settings = self._settings.api
-        throttle = RestThrottle(settings.requests_per_second, settings.burst)
+        throttle = Throttle(settings.requests_per_second, settings.burst)
         return RestApi(
             "api",
             RestApiArgs(

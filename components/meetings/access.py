@@ -14,10 +14,11 @@ from components.blocks.function import Function, FunctionArgs
 from components.blocks.gateway_document import Authorization
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
-from components.blocks.rest_api import RestApi, RestApiArgs, RestThrottle
+from components.blocks.rest_api import RestApi, RestApiArgs
 from components.blocks.rest_stage import RestAlarms
 from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Scope
+from components.blocks.stage_parts import Throttle
 from components.blocks.table import Table
 from components.settings import Environment, MeetingsSettings
 from handlers.common import users
@@ -106,7 +107,7 @@ class Access(pulumi.ComponentResource):
                 logical_name="Meetings",
                 operations=OPERATIONS,
                 functions=self.function,
-                throttle=RestThrottle(settings.requests_per_second, settings.burst),
+                throttle=Throttle(settings.requests_per_second, settings.burst),
                 stage=settings.stage,
                 cors_origin=settings.cors_origin,
                 authorization=Authorization.NONE,

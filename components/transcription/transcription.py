@@ -14,8 +14,9 @@ from components.blocks.grant import Grant, grant
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
 from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
+from components.blocks.stage_parts import Throttle
 from components.blocks.table import Index, Table, TableArgs
-from components.blocks.websocket_api import Throttle, WebSocketApi, WebSocketApiArgs
+from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.watch import WatchArgs, caption_charts, latency_chart, watch
 from handlers.transcription.environment import (

@@ -17,8 +17,9 @@ from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
 from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
+from components.blocks.stage_parts import Throttle
 from components.blocks.table import Table, TableArgs
-from components.blocks.websocket_api import Authorization, Throttle, WebSocketApi, WebSocketApiArgs
+from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import Mode, Uploads
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs

@@ -49,7 +49,7 @@ class VideoMoved:
 
 
 ORDER = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
-"""Of the states of one upload; `requested` and `none` come before them."""
+"""The states of one upload as they follow each other; `requested` and `none`, which come before it, are no part of it."""
 
 
 class Tracks(Protocol):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from local.services import agentcore_http as wire
+from local.services import bare_http as wire
 from local.services.agentcore_answers import Reply, passages, reply, spoken, voice, words_of
 from local.services.agentcore_faults import Fault, fault_of
 from local.services.agentcore_hearing import Ears, Heard, Unheard
@@ -47,15 +47,8 @@ async def serve(
 ) -> AsyncIterator[int]:
     """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
     service = _Service(_Rate(per_minute, now), word_seconds)
-    server = await asyncio.start_server(service.talk, host, port, limit=wire.MAX_HEAD)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in service.tasks:
-            task.cancel()
-        await asyncio.gather(*service.tasks, return_exceptions=True)
-        await server.wait_closed()
+    async with wire.served(service.answer, host, port) as chosen:
+        yield chosen
 
 
 @dataclass(frozen=True)
@@ -102,24 +95,8 @@ class _Service:
     ears: Ears = field(default_factory=Ears)
     throttled: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """Queries that have been told to come back."""
-    tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
-        task = asyncio.current_task()
-        if task is not None:
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
-            try:
-                await self._serve(await wire.request(reader), writer)
-            except wire.Refused as refused:
-                await wire.respond(writer, refused.status, refused.retry_after)
-        writer.close()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await writer.wait_closed()
-
-    async def _serve(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
         match request.method, request.path:
             case "GET", "/ping":
                 await wire.respond(writer, HTTPStatus.OK)

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from local.services import agentcore_http as wire
+from local.services import bare_http as wire
 from local.services.bedrock_access import Guard, Wish
 from local.services.bedrock_answers import Prompt, prompt_of
 from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
@@ -46,15 +46,8 @@ async def serve(
     Without a guard it answers everybody.
     """
     service = _Service(PrefixCache(now), guard)
-    server = await asyncio.start_server(service.talk, host, port, limit=wire.MAX_HEAD)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in service.tasks:
-            task.cancel()
-        await asyncio.gather(*service.tasks, return_exceptions=True)
-        await server.wait_closed()
+    async with wire.served(service.answer, host, port) as chosen:
+        yield chosen
 
 
 class _Error(Exception):
@@ -80,24 +73,8 @@ class _Service:
     guard: Guard | None = None
     seen: Counter[tuple[Fault, str]] = field(default_factory=Counter)
     """How often each fault was carried out for a prompt."""
-    tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
-        task = asyncio.current_task()
-        if task is not None:
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
-            try:
-                await self._serve(await wire.request(reader), writer)
-            except wire.Refused as refused:
-                await wire.respond(writer, refused.status, refused.retry_after)
-        writer.close()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await writer.wait_closed()
-
-    async def _serve(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
         match request.path.split("/"):
             case ["", "model", model, "converse"]:
                 if request.method != "POST":

@@ -14,7 +14,8 @@ from pydantic import Field
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.gateway_document import Authorization
 from components.blocks.rest_access import Plan
-from components.blocks.rest_api import Judge, RestApi, RestApiArgs, RestThrottle
+from components.blocks.rest_api import Judge, RestApi, RestApiArgs
+from components.blocks.stage_parts import Throttle
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
@@ -133,14 +134,14 @@ def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
     echo, judge = function("echo"), function("judge")
 
     def api(what: str, **more: Any) -> None:
-        given = {"operations": operations, "functions": echo, "throttle": RestThrottle(rate=50, burst=100)}
+        given = {"operations": operations, "functions": echo, "throttle": Throttle(rate=50, burst=100)}
         made = RestApi(what, RestApiArgs(scope=own, logical_name="Notes", cors_origin=ORIGIN, **{**given, **more}))
         pulumi.export(what, made.url)
 
     api("open", requests_per_address=1000)
     api("keyed", authorization=Authorization.API_KEY, plan=Plan(rate=5, burst=10, requests_per_day=3))
     api("judged", authorization=Authorization.LAMBDA, judge=Judge(judge))
-    api("slow", throttle=RestThrottle(rate=0.001, burst=1))
+    api("slow", throttle=Throttle(rate=0.001, burst=1))
 
 
 @pytest.fixture(scope="module")

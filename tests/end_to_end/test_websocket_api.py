@@ -13,7 +13,8 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from components.blocks.function import Function, FunctionArgs
-from components.blocks.websocket_api import Throttle, WebSocketApi, WebSocketApiArgs
+from components.blocks.stage_parts import Throttle
+from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment

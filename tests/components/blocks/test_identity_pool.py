@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from components.blocks.bucket import Bucket, BucketArgs
 from components.blocks.grant import Grant, grant
 from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, guest_trust, own_items, own_objects
+from components.blocks.stage_parts import Throttle
 from components.blocks.table import Table, TableArgs
-from components.blocks.websocket_api import Authorization, Throttle, WebSocketApi, WebSocketApiArgs
+from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
 from local import program
 from local.graph import Resource
 from local.iam.evaluator import Request, judge

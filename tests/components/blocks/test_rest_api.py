@@ -12,8 +12,9 @@ import pytest
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.gateway_document import Authorization
 from components.blocks.rest_access import Plan
-from components.blocks.rest_api import Judge, RestApi, RestApiArgs, RestThrottle
+from components.blocks.rest_api import Judge, RestApi, RestApiArgs
 from components.blocks.rest_stage import RestAlarms
+from components.blocks.stage_parts import Throttle
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.messages import Message
@@ -79,7 +80,7 @@ def making(
             "logical_name": "NotesApi",
             "operations": (READ, MAKE),
             "functions": {name: made[what] for name, what in functions.items()} if functions else made["notes"],
-            "throttle": RestThrottle(rate=50, burst=100),
+            "throttle": Throttle(rate=50, burst=100),
         }
         if judged:
             given |= {"authorization": Authorization.LAMBDA, "judge": Judge(function("judge"))}

@@ -9,7 +9,8 @@ import pulumi
 import pytest
 
 from components.blocks.function import Function, FunctionArgs
-from components.blocks.websocket_api import Authorization, Throttle, WebSocketApi, WebSocketApiArgs
+from components.blocks.stage_parts import Throttle
+from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local import ROOT, program

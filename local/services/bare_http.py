@@ -1,12 +1,15 @@
-"""As much HTTP as an agent needs: one request a connection, one answer, at once or bit by bit.
+"""As much HTTP as an agent or a model needs: one request a connection, one answer, at once or bit by bit.
 
 It decides what a request may look like and how an answer is put on the wire. What is asked and answered is the service's.
 """
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 MAX_HEAD = 16 * 1024
 MAX_BODY = 1024 * 1024
@@ -31,6 +34,39 @@ class Request:
     body: bytes
     authorization: str = ""
     """By what it is signed."""
+
+
+Answer = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def served(answer: Answer, host: str, port: int) -> AsyncIterator[int]:
+    """Serves while the block lasts, and gives the port; what is being answered at its end is broken off."""
+    tasks: set[asyncio.Task[Any]] = set()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
+            try:
+                await answer(await request(reader), writer)
+            except Refused as refused:
+                await respond(writer, refused.status, refused.retry_after)
+        writer.close()
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(talk, host, port, limit=MAX_HEAD)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
 
 
 async def request(reader: asyncio.StreamReader) -> Request:
