@@ -1,8 +1,6 @@
 """The whole program, unmodified, for every stack file."""
 
-import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ from components.settings import SettingsError
 from local import ROOT, program, stack_files
 from local.graph import Graph
 from local.preview_provider import PreviewProvider
-from local.stack_files import StackConfig
 from local.values import UNKNOWN, Props
+from tests.whole import ONE_WORKER, STACKS, changed, graph, previewed, recorded
 
-STACKS = stack_files.stacks()
+pytestmark = ONE_WORKER
 UNTAGGED = {
     # Types that AWS gives no tags (and objects, whose bucket has them).
     "Account", "AgentcoreMemoryStrategy", "Alias", "BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification",
@@ -41,21 +39,9 @@ LATE = {
 """Documents that name an API or an identity pool, whose ids only AWS knows; tests of their subsystems say what is in them."""
 
 
-@cache
-def run(stack: str) -> program.Run:
-    return program.run(stack_files.read(stack), PreviewProvider(), preview=True)
-
-
 def inputs(stack: str, kind: str, name: str) -> Props:
-    (found,) = [one for one in run(stack).graph if one.custom and one.kind == kind and name in one.name]
+    (found,) = [one for one in graph(stack) if one.custom and one.kind == kind and name in one.name]
     return found.inputs
-
-
-def changed(stack: str, section: str, **changes: Any) -> StackConfig:
-    config = stack_files.read(stack)
-    key = f"polyphony:{section}"
-    values = {**config.values, key: json.dumps({**json.loads(config.values[key]), **changes})}
-    return StackConfig(config.project, stack, values)
 
 
 def policies(graph: Graph) -> list[tuple[str, Any]]:
@@ -69,20 +55,20 @@ def policies(graph: Graph) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_stack_runs_and_says_nothing(stack: str) -> None:
-    assert run(stack).messages == ()
-    assert len(run(stack).graph.customs()) > 30
+    assert previewed(stack).messages == ()
+    assert len(graph(stack).customs()) > 30
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_policy_document_is_known_before_anything_exists_unless_it_names_an_id(stack: str) -> None:
-    found = policies(run(stack).graph)
+    found = policies(graph(stack))
     assert len(found) > 10
     assert {name for name, text in found if text is UNKNOWN} == LATE
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_everything_carries_every_tag_itself(stack: str) -> None:
-    for one in run(stack).graph.customs():
+    for one in graph(stack).customs():
         if one.kind in UNTAGGED:
             assert "tags" not in one.inputs
         else:
@@ -96,7 +82,7 @@ def test_every_tag_is_one_that_aws_takes(stack: str) -> None:
     """Each service has rules of its own; these letters are those that all of them allow."""
     refused = {
         (one.name, name, value)
-        for one in run(stack).graph.customs()
+        for one in graph(stack).customs()
         for name, value in one.inputs.get("tags", {}).items()
         if not re.fullmatch(r"[\w .:/=+@-]{1,256}", value)
     }
@@ -105,7 +91,7 @@ def test_every_tag_is_one_that_aws_takes(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_name_is_this_stacks_own(stack: str) -> None:
-    for one in run(stack).graph.customs():
+    for one in graph(stack).customs():
         name = one.inputs.get("name") or one.inputs.get("bucket")
         if isinstance(name, str) and one.kind not in UNNAMED:
             # A catalogue's database takes no hyphens: Athena's SQL would have to quote it.
@@ -115,13 +101,13 @@ def test_every_name_is_this_stacks_own(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_component_has_a_name_of_its_own(stack: str) -> None:
     """Usage is published under it."""
-    names = [one.name for one in run(stack).graph if not one.custom]
+    names = [one.name for one in graph(stack) if not one.custom]
     assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_alarm_has_its_runbook(stack: str) -> None:
-    alarms = [one for one in run(stack).graph if one.kind == "MetricAlarm"]
+    alarms = [one for one in graph(stack) if one.kind == "MetricAlarm"]
     assert alarms
     for one in alarms:
         _, _, page = one.inputs["alarmDescription"].rpartition("Runbook: ")
@@ -130,8 +116,8 @@ def test_every_alarm_has_its_runbook(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
-    assert set(run(stack).outputs) == {"frontend"}
-    frontend = run(stack).outputs["frontend"]
+    assert set(previewed(stack).outputs) == {"frontend"}
+    frontend = previewed(stack).outputs["frontend"]
     assert frontend["schemaVersion"] == 1
     assert frontend["environment"] == stack
     assert frontend["ingestion"]["prefix"] == "incoming/"
@@ -139,7 +125,7 @@ def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> None:
-    assert run(stack).outputs["frontend"]["transcription"] == {
+    assert previewed(stack).outputs["frontend"]["transcription"] == {
         "url": UNKNOWN,
         "protocol": "polyphony.transcription.v1",
         "pingSeconds": 300,
@@ -150,7 +136,7 @@ def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str) -> None:
-    assert run(stack).outputs["frontend"]["voiceQa"] == {
+    assert previewed(stack).outputs["frontend"]["voiceQa"] == {
         "url": UNKNOWN,
         "identityPoolId": UNKNOWN,
         "pingSeconds": 300,
@@ -162,7 +148,7 @@ def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str)
 
 def test_a_frontend_is_told_what_the_settings_say() -> None:
     sessions = {"inFlight": 2, "pingSeconds": 60, "hours": 1.5}
-    found = program.run(changed("dev", "transcription", sessions=sessions), PreviewProvider(), preview=True)
+    found = recorded(changed("dev", "transcription", sessions=sessions))
     told = found.outputs["frontend"]["transcription"]
     assert (told["inFlight"], told["pingSeconds"], told["sessionHours"]) == (2, 60, 1.5)
 
@@ -207,7 +193,7 @@ def test_prod_can_be_restored_to_any_second() -> None:
 
 def test_one_environment_of_voice_qas_handler_is_warm_in_prod_and_none_elsewhere() -> None:
     warm = {
-        stack: [one.inputs["provisionedConcurrentExecutions"] for one in run(stack).graph if one.kind == PROVISIONED]
+        stack: [one.inputs["provisionedConcurrentExecutions"] for one in graph(stack) if one.kind == PROVISIONED]
         for stack in STACKS
     }
     assert warm == {"dev": [], "local": [], "staging": [], "prod": [1]}
@@ -241,22 +227,25 @@ def test_callers_are_checked_wherever_others_depend_on_it() -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_failed_calls_of_one_function_alone_land_nowhere(stack: str) -> None:
     """Their record would hold audio: the one exception to that nothing is lost."""
-    graph = run(stack).graph
     dropping = [
-        one.name for one in graph if one.kind == "FunctionEventInvokeConfig" and not one.inputs.get("destinationConfig")
+        one.name
+        for one in graph(stack)
+        if one.kind == "FunctionEventInvokeConfig" and not one.inputs.get("destinationConfig")
     ]
     assert dropping == ["transcription-audio-processor-asynchronous"]
-    excused = [one.name for one in graph if one.custom and one.kind == "Function" and "Reason" in one.inputs["tags"]]
+    excused = [
+        one.name for one in graph(stack) if one.custom and one.kind == "Function" and "Reason" in one.inputs["tags"]
+    ]
     assert excused == ["transcription-audio-processor-function"]
 
 
 def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
     processor = inputs("prod", "Function", "audio-processor")["name"]
     callers = [
-        name for name, text in policies(run("prod").graph) if text is not UNKNOWN and f"function:{processor}" in text
+        name for name, text in policies(graph("prod")) if text is not UNKNOWN and f"function:{processor}" in text
     ]
     assert callers == ["transcription-router-grants"]
-    permissions = [one for one in run("prod").graph if one.kind == "Permission"]
+    permissions = [one for one in graph("prod") if one.kind == "Permission"]
     assert processor not in [one.inputs["function"] for one in permissions]
 
 
@@ -264,12 +253,12 @@ def test_nobody_but_the_router_may_call_the_audio_processor() -> None:
     ("section", "off"), [("ingestion", "ingestion"), ("transcription", "transcription"), ("voiceQa", "voice-qa")]
 )
 def test_a_subsystem_that_is_off_leaves_the_rest_and_nothing_of_itself(section: str, off: str) -> None:
-    found = program.run(changed("dev", section, enabled=False), PreviewProvider(), preview=True)
-    rest = {one.urn for one in run("dev").graph if off not in one.urn}
+    found = recorded(changed("dev", section, enabled=False))
+    rest = {one.urn for one in graph("dev") if off not in one.urn}
     assert {one.urn for one in found.graph} == rest
-    assert len(rest) < len(list(run("dev").graph))
+    assert len(rest) < len(list(graph("dev")))
     assert [one for one in found.graph if one.name == "foundation-alerts-topic"]
-    kept = {key: value for key, value in run("dev").outputs["frontend"].items() if key != section}
+    kept = {key: value for key, value in previewed("dev").outputs["frontend"].items() if key != section}
     assert found.outputs["frontend"] == kept
     (platform,) = [one for one in found.graph if one.kind == "Platform"]
     assert platform.inputs["usage"]
@@ -300,7 +289,7 @@ def test_a_deployment_without_its_layer_stops_and_says_how_to_build_it(monkeypat
 
 
 def test_the_platform_publishes_what_policies_judge_by() -> None:
-    (platform,) = [one for one in run("prod").graph if one.kind == "Platform"]
+    (platform,) = [one for one in graph("prod") if one.kind == "Platform"]
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
@@ -311,10 +300,10 @@ def test_the_platform_publishes_what_policies_judge_by() -> None:
 
 
 def test_only_tables_that_are_backed_up_count_as_backups() -> None:
-    graph = run("prod").graph
-    tables = [one for one in graph if one.kind == "Table" and one.custom and one.inputs["tags"]["Backup"] != "none"]
-    (platform,) = [one for one in graph if one.kind == "Platform"]
+    made = graph("prod")
+    tables = [one for one in made if one.kind == "Table" and one.custom and one.inputs["tags"]["Backup"] != "none"]
+    (platform,) = [one for one in made if one.kind == "Platform"]
     usage = platform.inputs["usage"]
-    gigabytes = sum(usage[graph[one.parent].name]["storageGb"] for one in tables)
+    gigabytes = sum(usage[made[one.parent].name]["storageGb"] for one in tables)
     assert gigabytes > 0
     assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35)

@@ -8,14 +8,14 @@ import pulumi_aws
 import pytest
 import yaml
 
-from local import ROOT, program, stack_files
+from local import ROOT, stack_files
 from local.changes import identity
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver
 from local.drivers.fit import input_shape, service_model
 from local.drivers.model import Call
 from local.drivers.untagging import adds_tags, tags_of, untagging
 from local.emulator import PORT
-from local.preview_provider import PreviewProvider
+from tests.whole import ONE_WORKER, graph
 
 pytestmark = pytest.mark.unit
 
@@ -95,10 +95,10 @@ def test_the_settings_for_the_cli_are_keys_of_the_providers_schema() -> None:
     assert set(endpoints.values()) == {f"http://127.0.0.1:{PORT}"}
 
 
+@ONE_WORKER
 def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
     config = stack_files.read("local")
-    graph = program.run(config, PreviewProvider(), preview=True).graph
-    modules = {one.type.split(":")[1].split("/")[0] for one in graph.customs() if one.type.startswith("aws:")}
+    modules = {one.type.split(":")[1].split("/")[0] for one in graph("local").customs() if one.type.startswith("aws:")}
     used = {{"cognito": "cognitoidentity", "vpc": "ec2"}.get(module, module) for module in modules}
     assert used
     assert used <= json.loads(config.values["aws:endpoints"])[0].keys()

@@ -19,32 +19,30 @@ from local.planning import Step
 from local.preview import CannotPreview, preview
 from local.sarif import document
 from local.stack_files import StackConfig
+from tests.whole import ONE_WORKER, changed, ingestion_alone, previewed
+
+pytestmark = ONE_WORKER
 
 
-def changed(section: str, stack: str = "dev", **changes: Any) -> StackConfig:
-    config = stack_files.read(stack)
-    key = f"polyphony:{section}"
-    return StackConfig(
-        config.project, stack, {**config.values, key: json.dumps({**json.loads(config.values[key]), **changes})}
-    )
+@pytest.fixture
+def as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command finds what is known of the stacks as they are."""
+    monkeypatch.setattr(previewing, "preview", lambda config: previewed(config.stack))
 
 
 def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
     monkeypatch.setattr(stack_files, "read", lambda _: config)
 
 
-def foundation(**changes: Any) -> StackConfig:
-    return changed("foundation", **changes)
-
-
 @pytest.mark.parametrize("stack", stack_files.stacks())
 def test_every_stack_may_be_deployed_as_committed(stack: str) -> None:
-    found = preview(stack_files.read(stack))
+    found = previewed(stack)
     assert found.refusals == ()
     assert found.mandatory == []
     assert found.deployable
 
 
+@pytest.mark.usefixtures("as_committed")
 def test_the_plan_is_a_tree_with_counts_and_the_cost(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "prod"]) == 0
     text = capsys.readouterr().out
@@ -60,11 +58,22 @@ def test_the_plan_is_a_tree_with_counts_and_the_cost(capsys: pytest.CaptureFixtu
     assert "stack prod may be deployed" in text
 
 
+@pytest.mark.usefixtures("as_committed")
 def test_a_pipe_gets_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     main(["preview", "--stack", "dev"])
     assert "\x1b[" not in capsys.readouterr().out
 
 
+def test_the_command_previews_what_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(monkeypatch, ingestion_alone())
+    assert main(["preview", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
+
+
+@pytest.mark.usefixtures("as_committed")
 def test_json_says_the_same_to_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "dev", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -78,11 +87,11 @@ def test_a_budget_of_one_dollar_blocks_and_names_what_is_dearest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spend = {**json.loads(stack_files.read("dev").values["polyphony:foundation"])["spend"], "monthlyBudget": 1}
-    given(monkeypatch, foundation(spend=spend))
+    given(monkeypatch, ingestion_alone(spend=spend))
     assert main(["preview"]) == 1
     text = capsys.readouterr().out
     assert "spend-within-budget" in text
-    assert re.search(r"dearest are (ingestion|transcription|livestream)-", text)
+    assert re.search(r"dearest are (ingestion|foundation)-", text)
     assert "stack dev must not be deployed as it is" in text
 
 
@@ -92,7 +101,12 @@ def test_five_mistakes_are_one_message_and_status_two(
     given(
         monkeypatch,
         changed(
-            "ingestion", lod={}, builder={"memoryMb": 1, "timeoutSeconds": 0}, load={"filesPerDay": "x"}, logLevel=1
+            "dev",
+            "ingestion",
+            lod={},
+            builder={"memoryMb": 1, "timeoutSeconds": 0},
+            load={"filesPerDay": "x"},
+            logLevel=1,
         ),
     )
     assert main(["preview"]) == 2
@@ -102,6 +116,7 @@ def test_five_mistakes_are_one_message_and_status_two(
     assert len(captured.err.splitlines()) == 6
 
 
+@pytest.mark.usefixtures("as_committed")
 def test_the_local_stack_shows_what_up_would_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +137,7 @@ def test_an_unknown_stack_is_status_two(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_misspelt_value_in_a_resource_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.blocks.function.RUNTIME", "python3.31")
-    found = preview(stack_files.read("dev"))
+    found = preview(ingestion_alone())
     assert len(found.refusals) == sum(one.kind == "Function" and one.custom for one in found.graph)
     refusal = next(one for one in found.refusals if one.urn.endswith("::ingestion-manifest-builder-function"))
     assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
@@ -131,7 +146,7 @@ def test_a_misspelt_value_in_a_resource_is_caught(monkeypatch: pytest.MonkeyPatc
 
 
 def exceptions(**changes: Any) -> StackConfig:
-    config = stack_files.read("dev")
+    config = ingestion_alone()
     one = {
         "policy": "logs-expire",
         "resource": "ingestion-manifest-builder-logs",
@@ -166,6 +181,7 @@ def test_a_pack_that_cannot_start_says_why() -> None:
         preview(StackConfig(config.project, "dev", values))
 
 
+@pytest.mark.usefixtures("as_committed")
 def test_findings_become_sarif(tmp_path: Path) -> None:
     path = tmp_path / "findings.sarif"
     assert main(["preview", "--stack", "dev", "--sarif", str(path)]) == 0
@@ -181,7 +197,7 @@ def test_findings_become_sarif(tmp_path: Path) -> None:
 
 def test_a_mandatory_finding_is_an_error_in_sarif(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.blocks.function.RUNTIME", "python3.31")
-    found = preview(stack_files.read("dev"))
+    found = preview(ingestion_alone())
     (run,) = document(found.rules, found.judgements, found.refusals, found.config)["runs"]
     errors = {one["ruleId"] for one in run["results"] if one["level"] == "error"}
     assert errors == {"service-refuses-value"}
@@ -194,7 +210,7 @@ def test_a_secret_in_a_resource_is_never_shown(monkeypatch: pytest.MonkeyPatch) 
     original = sns.Topic
     monkeypatch.setattr(sns, "Topic", with_secret)
     monkeypatch.setattr(previewing, "refusals", lambda _: [])
-    found = preview(stack_files.read("dev"))
+    found = preview(ingestion_alone())
     out = io.StringIO()
     report.show(found, Console(file=out, width=200))
     assert "canary" not in out.getvalue() + json.dumps(found.as_json())

@@ -1,37 +1,27 @@
-"""The real program, recorded once a session, and the pack as a process."""
-
-from collections.abc import Mapping
+"""The real program, recorded once, and the pack as a process."""
 
 import pytest
 
-from local import program, stack_files
 from local.graph import Graph
-from local.preview_provider import PreviewProvider
-from local.program import Run
+from tests import whole
 from tests.policies.harness import Messages, of_graph
 
-STACKS = ("dev", "staging", "prod", "local")
+RECORDED = {"prod", "graph"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever looks at the recorded program does so where it is recorded."""
+    if isinstance(item, pytest.Function) and RECORDED & set(item.fixturenames):
+        item.add_marker(whole.ONE_WORKER)
 
 
 @pytest.fixture(scope="session")
-def runs() -> Mapping[str, Run]:
-    """Every stack's program, previewed."""
-
-    class Recorded(dict[str, Run]):
-        def __missing__(self, stack: str) -> Run:
-            self[stack] = program.run(stack_files.read(stack), PreviewProvider(), preview=True)
-            return self[stack]
-
-    return Recorded()
-
-
-@pytest.fixture(scope="session")
-def prod(runs: Mapping[str, Run]) -> Messages:
+def prod() -> Messages:
     """The recorded prod program, as the engine would send it. Copy it before changing it."""
-    return of_graph(runs["prod"].graph)
+    return of_graph(whole.graph("prod"))
 
 
 @pytest.fixture(scope="session")
-def graph(runs: Mapping[str, Run]) -> Graph:
+def graph() -> Graph:
     """The recorded prod program."""
-    return runs["prod"].graph
+    return whole.graph("prod")

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,15 @@ from rich.console import Console
 
 from local import cost
 from local.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
-from local.program import Run
 from tests.policies import harness
+from tests.whole import ONE_WORKER, graph
+
+pytestmark = ONE_WORKER
 
 
 @pytest.fixture
-def prod_cost(runs: Mapping[str, Run]) -> StackCost:
-    return of_graph("prod", runs["prod"].graph)
+def prod_cost() -> StackCost:
+    return of_graph("prod", graph("prod"))
 
 
 def shown(found: StackCost) -> str:
@@ -43,9 +44,9 @@ def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_
     assert prod_cost.report.unpriced == ()
 
 
-def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost, runs: Mapping[str, Run]) -> None:
+def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost) -> None:
     where = harness.surroundings("prod")
-    found = harness.ask([harness.policies(where)["cost-estimate"]], harness.of_graph(runs["prod"].graph), where)
+    found = harness.ask([harness.policies(where)["cost-estimate"]], harness.of_graph(graph("prod")), where)
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 
@@ -63,8 +64,8 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
 
 
-def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost, runs: Mapping[str, Run]) -> None:
-    free = of_graph("prod", runs["prod"].graph, free_tiers=True)
+def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost) -> None:
+    free = of_graph("prod", graph("prod"), free_tiers=True)
     assert free.report.total < prod_cost.report.total
     assert free.report.by("price").get("lambda_request") is None
     assert free.report.by("price")["s3_storage"] == prod_cost.report.by("price")["s3_storage"]

@@ -7,15 +7,12 @@ import pytest
 
 from guardrails import catalogue
 from guardrails.record import Group
-from local import program, stack_files
+from local import stack_files
 from local.graph import Graph
 from local.pack import Judgement, Pack, Remediation
-from local.preview_provider import PreviewProvider
-from local.program import Run
 from local.stack_files import StackConfig
-from tests.policies.conftest import STACKS
 from tests.policies.harness import TODAY
-from tests.test_program import changed
+from tests.whole import ONE_WORKER, STACKS, changed, graph, previewed, recorded
 
 WAITING_FOR_AN_ID = frozenset(
     {
@@ -34,19 +31,22 @@ privilege is judged there after `up`; everywhere else at preview.
 LEAST_PRIVILEGE = {one.name for one in catalogue.named(TODAY) if one.group is Group.LEAST_PRIVILEGE}
 
 
-def judged(config: StackConfig, graph: Graph) -> tuple[list[Judgement], list[Remediation]]:
+pytestmark = ONE_WORKER
+
+
+def judged(config: StackConfig, made: Graph) -> tuple[list[Judgement], list[Remediation]]:
     with Pack(config, dry_run=True) as pack:
         pack.rules()
-        return pack.judge(graph)
+        return pack.judge(made)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(
-    stack: str, runs: Mapping[str, Run]
+    stack: str,
 ) -> None:
-    judgements, remediations = judged(stack_files.read(stack), runs[stack].graph)
+    judgements = previewed(stack).judgements
     assert [one for one in judgements if one.level == "mandatory"] == []
-    assert remediations == [], "the program itself needs no mending"
+    assert previewed(stack).remediations == (), "the program itself needs no mending"
     undecided = {
         one.urn.rpartition("::")[2] for one in judgements if one.level == "unknown" and one.policy in LEAST_PRIVILEGE
     }
@@ -58,16 +58,16 @@ def test_a_private_agents_network_passes_too() -> None:
     nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
     config = changed("prod", "voiceQa", agentcore={"endpoint": "https://172.31.10.9:5000", "network": network})
-    judgements, _ = judged(config, program.run(config, PreviewProvider(), preview=True).graph)
+    judgements, _ = judged(config, recorded(config).graph)
     assert [one for one in judgements if one.level == "mandatory"] == []
 
 
-def test_a_budget_of_one_dollar_fails_and_names_the_three_dearest(runs: Mapping[str, Run]) -> None:
-    platform = next(one for one in runs["prod"].graph if one.name == "platform")
+def test_a_budget_of_one_dollar_fails_and_names_the_three_dearest() -> None:
+    platform = next(one for one in graph("prod") if one.name == "platform")
     before = platform.outputs["budget"]
     platform.outputs["budget"] = 1
     try:
-        judgements, _ = judged(stack_files.read("prod"), runs["prod"].graph)
+        judgements, _ = judged(stack_files.read("prod"), graph("prod"))
     finally:
         platform.outputs["budget"] = before
     [finding] = [one for one in judgements if one.level == "mandatory"]
@@ -78,9 +78,9 @@ def test_a_budget_of_one_dollar_fails_and_names_the_three_dearest(runs: Mapping[
     assert dearest.startswith("ingestion-spark $")
 
 
-def test_what_can_be_mended_is_mended_and_shown_before_and_after(runs: Mapping[str, Run]) -> None:
-    graph = runs["staging"].graph
-    names = {one.name: one for one in graph}
+def test_what_can_be_mended_is_mended_and_shown_before_and_after() -> None:
+    made = graph("staging")
+    names = {one.name: one for one in made}
     alarm = names["ingestion-manifest-builder-errors-alarm"]
     logs = names["ingestion-manifest-builder-logs"]
     kept = (type(alarm.request)(), type(logs.request)())
@@ -92,7 +92,7 @@ def test_what_can_be_mended_is_mended_and_shown_before_and_after(runs: Mapping[s
             del one.request.object.fields[key]
             one.inputs = {name: value for name, value in one.inputs.items() if name != key}
         del alarm.request.object.fields["tags"].struct_value.fields["Owner"]
-        judgements, remediations = judged(stack_files.read("staging"), graph)
+        judgements, remediations = judged(stack_files.read("staging"), made)
     finally:
         alarm.request, logs.request = kept
         alarm.inputs, logs.inputs = inputs
@@ -122,14 +122,14 @@ def test_without_what_it_must_know_it_does_not_start_and_says_so(change: Mapping
         pack.rules()
 
 
-def test_an_expired_exception_is_a_violation_and_one_in_force_is_reported(runs: Mapping[str, Run]) -> None:
+def test_an_expired_exception_is_a_violation_and_one_in_force_is_reported() -> None:
     config = stack_files.read("prod")
     exceptions = [
         {"policy": policy, "resource": "ingestion-files-table", "reason": "until the move is over", "expires": day}
         for policy, day in (("table-backed-up", "2020-01-01"), ("table-few-indexes", "2999-01-01"))
     ]
     values = {**config.values, "polyphony:exceptions": json.dumps(exceptions)}
-    judgements, _ = judged(StackConfig(config.project, "prod", values), runs["prod"].graph)
+    judgements, _ = judged(StackConfig(config.project, "prod", values), graph("prod"))
     found = {(one.policy, one.level) for one in judgements}
     assert ("exceptions-in-order", "mandatory") in found
     assert ("exceptions-in-force", "advisory") in found

@@ -4,11 +4,9 @@ from typing import Any
 
 from components.foundation.network import Network, NetworkArgs
 from components.settings.foundation import NetworkSettings
-from local import program
-from local.preview_provider import PreviewProvider
 from tests.components.ingestion.test_ingestion import ingestion
 from tests.engine import Engine, Recorded, scope
-from tests.test_program import changed, run
+from tests.whole import ONE_WORKER, changed, graph, recorded
 
 
 def network(engine: Engine, services: dict[str, str] | None = None, **changes: Any) -> Recorded:
@@ -16,16 +14,18 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
     return engine.run(lambda: Network("foundation-network", args))
 
 
+@ONE_WORKER
 def test_no_stack_builds_a_network_that_nothing_is_attached_to() -> None:
-    found = [one.name for one in run("prod").graph if one.type.startswith(("aws:ec2/", "aws:vpc/"))]
+    found = [one.name for one in graph("prod") if one.type.startswith(("aws:ec2/", "aws:vpc/"))]
     assert [name for name in found if not name.startswith("meetings-jobs-")] == [], "jobs bring a network of their own"
 
 
+@ONE_WORKER
 def test_a_subsystem_that_is_attached_brings_the_network() -> None:
-    graph = program.run(changed("prod", "ingestion", networkAttached=True), PreviewProvider(), preview=True).graph
-    names = {one.name for one in graph}
+    made = recorded(changed("prod", "ingestion", networkAttached=True)).graph
+    names = {one.name for one in made}
     assert {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"} <= names
-    (builder,) = [one for one in graph if one.name == "ingestion-manifest-builder-function"]
+    (builder,) = [one for one in made if one.name == "ingestion-manifest-builder-function"]
     assert "vpcConfig" in builder.inputs
 
 

@@ -323,8 +323,8 @@ def test_one_job_runs_at_a_time_and_leaves_nothing_behind(
             at_once.append(len(processes.tree(os.getpid())))
             super().__init__(*given, **named)
 
+    request = job(service.upload(recorded("mp4", 3, PICTURES)))  # recorded by a process of its own, if none was yet
     monkeypatch.setattr("local.services.mediaconvert_cutting.subprocess.Popen", Counted)
-    request = job(service.upload(recorded("mp4", 3, PICTURES)))
     for place in range(3):
         service.client.create_job(**changed(request, "ClientRequestToken", str(place)))
     for _ in range(3):

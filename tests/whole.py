@@ -1,0 +1,50 @@
+"""The whole program of a stack, previewed once: a run of it takes seconds, and many tests look at the same one.
+
+Whoever uses it marks its tests with `ONE_WORKER`, so that it is run once, not once a worker.
+"""
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from local import preview, program, stack_files
+from local.graph import Graph
+from local.preview_provider import PreviewProvider
+from local.stack_files import StackConfig
+
+ONE_WORKER = pytest.mark.xdist_group("whole")
+STACKS = stack_files.stacks()
+
+
+@cache
+def previewed(stack: str) -> preview.Preview:
+    """What a preview of it finds. Copy what you change."""
+    return preview.preview(stack_files.read(stack))
+
+
+def graph(stack: str) -> Graph:
+    """What it registers."""
+    return previewed(stack).graph
+
+
+def recorded(config: StackConfig) -> program.Run:
+    """A run of other settings, unjudged."""
+    return program.run(config, PreviewProvider(), preview=True)
+
+
+def changed(stack: str, section: str, **changes: Any) -> StackConfig:
+    """A stack's settings with some of one section replaced."""
+    config = stack_files.read(stack)
+    key = f"polyphony:{section}"
+    values = {**config.values, key: json.dumps({**json.loads(config.values[key]), **changes})}
+    return StackConfig(config.project, stack, values)
+
+
+def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
+    """A small stack: all other subsystems are off. Changes are to the foundation's settings."""
+    values = dict(changed(stack, "foundation", **changes).values)
+    for section in ("transcription", "voiceQa", "livestream", "meetings"):
+        values[f"polyphony:{section}"] = json.dumps({"enabled": False})
+    return StackConfig(stack_files.read(stack).project, stack, values)
