@@ -110,26 +110,34 @@ class Pack:
 
     def judge(self, graph: Graph) -> tuple[list[Judgement], list[Remediation]]:
         """All findings: each resource by its inputs, then the stack by its outputs."""
-        analyzer = self._analyzer()
         judgements: list[Judgement] = []
         remediations: list[Remediation] = []
         for resource in graph:
-            request = _analyze_request(resource)
-            answer = analyzer.Remediate(request)
-            for one in answer.remediations:
-                if one.diagnostic:  # it could not be decided, so there are no properties to take over
-                    judgements.append(Judgement(one.policyName, "unknown", "unspecified", resource.urn, one.diagnostic))
-                    continue
-                remediations.append(
-                    Remediation(one.policyName, resource.urn, resource.inputs, properties(one.properties))
-                )
-                request.properties.CopyFrom(one.properties)
-            judgements += _judgements(analyzer.Analyze(request).diagnostics, resource.urn)
-        stack = analyzer.AnalyzeStack(
+            found, mended = self.judge_resource(resource)
+            judgements += found
+            remediations += mended
+        return [*judgements, *self.judge_stack(graph)], remediations
+
+    def judge_resource(self, resource: Resource) -> tuple[list[Judgement], list[Remediation]]:
+        """What is found in one resource's inputs, after what policies would mend in it by themselves."""
+        judgements: list[Judgement] = []
+        remediations: list[Remediation] = []
+        request = _analyze_request(resource)
+        for one in self._analyzer().Remediate(request).remediations:
+            if one.diagnostic:  # it could not be decided, so there are no properties to take over
+                judgements.append(Judgement(one.policyName, "unknown", "unspecified", resource.urn, one.diagnostic))
+                continue
+            remediations.append(Remediation(one.policyName, resource.urn, resource.inputs, properties(one.properties)))
+            request.properties.CopyFrom(one.properties)
+        judgements += _judgements(self._analyzer().Analyze(request).diagnostics, resource.urn)
+        return judgements, remediations
+
+    def judge_stack(self, graph: Graph) -> list[Judgement]:
+        """What is found in the stack as a whole, by its outputs."""
+        stack = self._analyzer().AnalyzeStack(
             analyzer_pb2.AnalyzeStackRequest(resources=[_analyzer_resource(one) for one in graph])
         )
-        judgements += _judgements(stack.diagnostics, graph.stack.urn)
-        return judgements, remediations
+        return _judgements(stack.diagnostics, graph.stack.urn)
 
     def _analyzer(self) -> analyzer_pb2_grpc.AnalyzerStub:
         if self._stub is None:

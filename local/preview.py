@@ -1,7 +1,7 @@
 """The preview of a stack, without an account: plan, refusals, policy findings, cost, outputs.
 
 The program runs unmodified, every resource is held against its service's own model, and the policy pack judges as a
-process of its own. The pack starts while the program runs: both take about as long.
+process of its own: resources while the program still registers others, as the CLI has it do, then the whole stack.
 """
 
 import json
@@ -15,6 +15,7 @@ from guardrails.pricing.estimate import CostReport
 from local import cost, program, report, sarif, stack_files
 from local.checks import NoDriver, Refusal, refusals
 from local.graph import Graph
+from local.judging import Judging, Watched
 from local.pack import Judgement, Pack, PackError, Remediation, Rule
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig, StackFileError
@@ -95,11 +96,11 @@ class Preview:
 def preview(config: StackConfig) -> Preview:
     """Previews a stack; CannotPreview where it has no preview at all."""
     try:
-        with Pack(config, dry_run=True) as pack:
-            run = program.run(config, PreviewProvider(), preview=True)
+        with Pack(config, dry_run=True) as pack, Judging(pack) as judging:
+            run = program.run(config, Watched(PreviewProvider(), judging.saw), preview=True)
+            rest = judging.ended(run.graph)
             refused = refusals(run.graph)
-            rules = pack.rules()
-            judgements, remediations = pack.judge(run.graph)
+            rules, judgements, remediations = rest.result()
     except (SettingsError, program.ProgramError, PackError, NoDriver) as error:
         raise CannotPreview(str(error)) from error
     priced = cost.of_graph(config.stack, run.graph)
