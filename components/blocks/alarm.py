@@ -25,7 +25,6 @@ class MissingData(StrEnum):
 
     NOT_BREACHING = "notBreaching"
     BREACHING = "breaching"
-    IGNORE = "ignore"
 
 
 class Comparison(StrEnum):
@@ -33,7 +32,6 @@ class Comparison(StrEnum):
 
     ABOVE = "GreaterThanThreshold"
     AT_LEAST = "GreaterThanOrEqualToThreshold"
-    BELOW = "LessThanThreshold"
 
 
 @dataclass(frozen=True)
