@@ -17,6 +17,8 @@ def text() -> str:
     graph = documented.graph()
     page = TEXT.read_text(encoding="utf-8").replace("{overview}", overview.diagram(graph))
     for subsystem in Subsystem:
+        if f"{{{subsystem}}}" not in page:
+            raise LookupError(f"{TEXT.name} has no place for the diagram of {subsystem}: write its chapter")
         page = page.replace(f"{{{subsystem}}}", flowchart(around(graph, subsystem)))
     return page
 

@@ -257,11 +257,13 @@ def test_whatever_is_attached_later_the_bounds_stay() -> None:
         assert found.verdict is Verdict.DENY
 
 
-def test_only_dev_may_empty_its_buckets() -> None:
+def test_only_dev_may_empty_its_buckets_and_its_vault() -> None:
     for stack in STACKS:
         bucket = f"arn:aws:s3:::polyphony-{stack}-meetings-recordings-123456789012/raw/x"
         assert allowed(stack, "s3:DeleteObjectVersion", bucket) == (stack == "dev")
         assert not allowed(stack, "s3:GetObject", bucket)
+        copy = f"arn:aws:dynamodb:{HERE}:table/polyphony-{stack}-meetings-meetings/backup/1"
+        assert allowed(stack, "dynamodb:DeleteBackup", copy) == (stack == "dev")
 
 
 def test_another_stacks_network_is_not_changed() -> None:
