@@ -17,6 +17,8 @@ from local.pages.edges import statements
 from tests.bootstrap.needs import needs, requests
 from tests.bootstrap.template import KEY, REPOSITORY, deployed, raw
 
+pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+
 STACKS = ["dev", "staging", "prod"]
 SUBJECT = "token.actions.githubusercontent.com:sub"
 AUDIENCE = "token.actions.githubusercontent.com:aud"

@@ -14,6 +14,8 @@ from local.pages.mermaid import flowchart
 from local.pages.nodes import Node, Shape, key, nodes
 from tests.local.pages.mermaid_grammar import Refused, blocks, parsed
 
+pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+
 PAGE = ROOT / "docs" / "architecture.md"
 MOST_NODES = 20
 

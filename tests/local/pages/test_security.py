@@ -14,6 +14,8 @@ from local.iam.evaluator import listed
 from local.pages import documented, entries, grants
 from local.pages.edges import statements
 
+pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+
 PAGE = ROOT / "docs" / "security.md"
 STACKS = stack_files.stacks()
 
