@@ -36,7 +36,7 @@ types: .venv/.locked ## mypy --strict over everything
 schema: .venv/.locked ## write the generated schemas and API documents (docs/*.json)
 	@$(RUN) -m local generate schemas
 
-docs: .venv/.locked ## write the generated pages (docs/policies.md, docs/cost.md)
+docs: .venv/.locked ## write the generated pages (architecture, security, policies and cost, in docs/)
 	@$(RUN) -m local generate pages
 
 cost: .venv/.locked ## what STACK costs a month

@@ -24,6 +24,7 @@ from handlers.meetings.operations import OPERATIONS as MEETINGS
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
 from local import ROOT, message_examples
+from local.pages import architecture, security
 from local.typescript import declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -129,6 +130,8 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/meetings.openapi.json": _as_text(_api("meetings", MEETINGS)),
 }
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/architecture.md": architecture.text,
+    "docs/security.md": security.text,
     "docs/policies.md": catalogue_doc.text,
     "docs/cost.md": cost_doc.text,
 }

@@ -1,16 +1,34 @@
-"""The workflows that hold a role of AWS: nothing of them is fetched by a name that can move, and no key is kept."""
+"""What runs on GitHub: valid, pinned, with the least rights, and nothing that a stranger writes becomes a command."""
 
+import importlib.resources
+import json
 import re
+import subprocess
+from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from components.blocks.names import Kind, physical_name
-from local import ROOT
+from local import ROOT, stack_files
 
 FOLDER = ROOT / ".github" / "workflows"
+NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
 IMAGE = FOLDER / "image.yml"
+WRITES = {
+    # What a job may write, and why it must.
+    ("ci.yml", "preview", "security-events"): "findings are uploaded",
+    ("ci.yml", "cost", "pull-requests"): "the cost is a comment",
+    ("deploy.yml", "dev", "id-token"): "roles are taken by OIDC",
+    ("deploy.yml", "staging", "id-token"): "roles are taken by OIDC",
+    ("deploy.yml", "chosen", "id-token"): "roles are taken by OIDC",
+    ("stack.yml", "image", "id-token"): "roles are taken by OIDC",
+    ("stack.yml", "preview", "id-token"): "roles are taken by OIDC",
+    ("stack.yml", "deploy", "id-token"): "roles are taken by OIDC",
+    ("image.yml", "image", "id-token"): "roles are taken by OIDC",
+}
 
 
 def loaded(name: str) -> dict[str, Any]:
@@ -19,33 +37,215 @@ def loaded(name: str) -> dict[str, Any]:
     return found
 
 
-def test_what_takes_a_role_runs_actions_by_their_commit_alone() -> None:
-    steps = loaded("image.yml")["jobs"]["image"]["steps"]
-    used = [step["uses"] for step in steps if "uses" in step]
-    assert used
-    assert [one for one in used if re.fullmatch(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", one) is None] == []
+def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name in NAMES:
+        for job, said in loaded(name)["jobs"].items():
+            yield name, job, said
 
 
-def test_a_role_is_taken_by_oidc_and_no_secret_is_read() -> None:
-    assert "secrets." not in IMAGE.read_text()
-    found = loaded("image.yml")
-    assert found["permissions"] == {}
-    assert found["jobs"]["image"]["permissions"] == {"contents": "read", "id-token": "write"}
+def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name, job, said in jobs():
+        for step in said.get("steps", ()):
+            yield name, job, step
 
 
-def test_nothing_that_somebody_types_is_pasted_into_a_script() -> None:
-    for step in loaded("image.yml")["jobs"]["image"]["steps"]:
-        assert "${{" not in step.get("run", "")
+def scripts() -> list[str]:
+    return [step["run"] for _, _, step in steps() if "run" in step]
+
+
+def schema() -> dict[str, Any]:
+    vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "github-workflows.json"
+    found: dict[str, Any] = json.loads(vendored.read_text())
+    return found
+
+
+# Form
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_is_one_by_githubs_schema(name: str) -> None:
+    jsonschema.Draft7Validator(schema()).validate(loaded(name))
+
+
+def test_the_schema_refuses_what_is_no_workflow() -> None:
+    wrong = loaded("ci.yml")
+    wrong["jobs"]["test"]["permisions"] = {}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(schema()).validate(wrong)
+
+
+@pytest.mark.parametrize("script", scripts())
+def test_a_script_is_bash(script: str) -> None:
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)  # noqa: S607
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_target_of_make_that_is_called_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    known = {
+        target
+        for line in re.findall(r"^([^\s#:=]+(?: [^\s#:=]+)*):(?!=)", makefile, re.MULTILINE)
+        for target in line.split()
+    }
+    called = [
+        word
+        for script in scripts()
+        for line in re.findall(r"^ *make (.*)$", script, re.MULTILINE)
+        for word in line.partition("|")[0].split()
+        if "=" not in word and not word.startswith("-")
+    ]
+    assert len(called) >= 4
+    assert set(called) <= known
+
+
+def test_a_workflow_that_is_called_is_there_and_takes_what_it_is_given() -> None:
+    for name, _, job in jobs():
+        if "uses" in job:
+            called = loaded(job["uses"].removeprefix("./.github/workflows/"))
+            taken = called["on"]["workflow_call"]["inputs"]
+            assert set(job["with"]) <= set(taken), name
+            assert {one for one, said in taken.items() if said.get("required")} <= set(job["with"]), name
+
+
+def test_what_a_job_waits_for_is_a_job() -> None:
+    for name, _, job in jobs():
+        needed = job.get("needs", [])
+        assert set([needed] if isinstance(needed, str) else needed) <= set(loaded(name)["jobs"])
+
+
+@pytest.mark.parametrize("name", ["deploy.yml", "image.yml"])
+def test_a_stack_that_can_be_chosen_has_a_file(name: str) -> None:
+    for stack in loaded(name)["on"]["workflow_dispatch"]["inputs"]["stack"]["options"]:
+        assert (ROOT / f"Pulumi.{stack}.yaml").is_file()
+
+
+def test_every_stack_is_previewed() -> None:
+    assert sorted(loaded("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.stacks()
+
+
+def test_the_pulumi_cli_is_of_the_programs_version() -> None:
+    [locked] = re.findall(r"^pulumi==([\d.]+)", (ROOT / "requirements" / "program.txt").read_text(), re.MULTILINE)
+    used = [
+        step["with"]["pulumi-version"]
+        for _, _, step in steps()
+        if str(step.get("uses", "")).startswith("pulumi/actions@")
+    ]
+    assert used == [locked, locked]
+
+
+# Safety
+
+
+def test_actions_are_named_by_their_commit_with_the_version_beside_it() -> None:
+    used = re.findall(r"uses: (\S+)(.*)", "\n".join((FOLDER / name).read_text() for name in NAMES))
+    foreign = [(action, beside) for action, beside in used if not action.startswith("./")]
+    assert len(foreign) > 8
+    for action, beside in foreign:
+        assert re.fullmatch(r"[\w-]+(/[\w.-]+)+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", beside), f"{action}: which version is it?"
+
+
+def test_one_action_is_used_in_one_version() -> None:
+    used = re.findall(r"uses: ([^@\s]+)@(\S+)", "\n".join((FOLDER / name).read_text() for name in NAMES))
+    assert len(dict(used)) == len(set(used))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_runs_with_rights_because_a_stranger_asked(name: str) -> None:
+    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(loaded(name)["on"])
+
+
+def test_no_expression_is_pasted_into_a_script() -> None:
+    assert [script for script in scripts() if "${{" in script] == []
+
+
+def test_no_secret_is_read_anywhere() -> None:
+    for name in NAMES:
+        assert "secrets." not in (FOLDER / name).read_text()
+        assert "secrets: inherit" not in (FOLDER / name).read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_gives_nothing_and_a_job_what_it_must(name: str) -> None:
+    assert loaded(name)["permissions"] == {}
+    for job, said in loaded(name)["jobs"].items():
+        for right, level in said["permissions"].items():
+            assert level == "read" or (name, job, right) in WRITES, f"{name}: {job} may write {right}"
+        assert said["permissions"].get("contents", "read") == "read"
+
+
+def test_every_right_to_write_is_still_used() -> None:
+    used = {
+        (name, job, right)
+        for name, job, said in jobs()
+        for right, level in said["permissions"].items()
+        if level == "write"
+    }
+    assert used == set(WRITES)
+
+
+def test_what_is_checked_out_keeps_no_token() -> None:
+    for name, job, step in steps():
+        if str(step.get("uses", "")).startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False, f"{name}: {job}"
+
+
+def test_nothing_of_a_pull_request_takes_a_role() -> None:
+    for name, job, said in jobs():
+        if "pull_request" in loaded(name)["on"]:
+            assert "id-token" not in said["permissions"], job
+
+
+def test_whatever_takes_a_role_does_so_in_an_environment_that_names_its_stack() -> None:
+    for name, job, said in jobs():
+        if any("configure-aws-credentials" in str(step.get("uses")) for step in said.get("steps", ())):
+            assert said["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
+
+
+def test_dependencies_are_installed_before_there_are_credentials() -> None:
+    for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy")):
+        found = loaded(name)["jobs"][job]["steps"]
+        [makes] = [index for index, step in enumerate(found) if str(step.get("run", "")).startswith("make")]
+        [takes] = [index for index, step in enumerate(found) if "configure-aws-credentials" in str(step.get("uses"))]
+        assert makes < takes
+
+
+def test_a_stack_is_deployed_once_at_a_time_and_never_cut_off() -> None:
+    assert loaded("stack.yml")["concurrency"] == {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
+
+
+def test_a_deployment_is_judged_by_the_policies_after_a_preview_that_was() -> None:
+    found = loaded("stack.yml")["jobs"]
+    assert "preview" in found["deploy"]["needs"]
+    assert "needs.preview.result == 'success'" in found["deploy"]["if"]
+    for job, command in (("preview", "pulumi preview"), ("deploy", "pulumi up")):
+        [run] = [step["run"] for step in found[job]["steps"] if command in str(step.get("run"))]
+        assert "--policy-pack policies" in run
+
+
+def test_forks_upload_and_comment_nothing() -> None:
+    same = "github.event.pull_request.head.repo.full_name == github.repository"
+    writing = [
+        step for _, _, step in steps() if "upload-sarif" in str(step.get("uses")) or "gh api" in str(step.get("run"))
+    ]
+    assert len(writing) == 2
+    assert all(same in step["if"] for step in writing)
+
+
+def test_the_comment_is_found_again_by_its_mark() -> None:
+    [writes, finds] = [script for script in scripts() if "polyphony-cost" in script]
+    mark = "<!-- polyphony-cost -->"
+    assert writes.index(mark) < writes.index("make")
+    assert f'startswith("{mark}")' in finds
+    assert "PATCH" in finds
+
+
+# The image
 
 
 def test_the_image_goes_to_the_repository_that_the_program_makes() -> None:
     name = physical_name(Kind.IMAGE_REPOSITORY, ["polyphony", "dev", "meetings", "media-images"])
     assert name.replace("-dev-", "-${STACK}-") in IMAGE.read_text()
-
-
-@pytest.mark.parametrize("stack", loaded("image.yml")["on"]["workflow_dispatch"]["inputs"]["stack"]["options"])
-def test_a_stack_that_can_be_chosen_has_a_file(stack: str) -> None:
-    assert (ROOT / f"Pulumi.{stack}.yaml").is_file()
 
 
 def test_the_dockerfile_is_there() -> None:

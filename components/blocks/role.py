@@ -34,11 +34,12 @@ class Role:
         context = args.scope.context
         name = args.scope.name(Kind.ROLE, args.what)
         self.arn = context.global_arn("iam", f"role/{name}")
-        trust = args.trust
+        trust, boundary = args.trust, args.scope.foundation.permissions_boundary
         role = iam.Role(
             f"{label}-role",
             name=name,
             assume_role_policy=trust_policy(trust, context, args.source_arn) if isinstance(trust, Service) else trust,
+            permissions_boundary=boundary and context.global_arn("iam", f"policy/{boundary}"),
             tags=args.scope.tags(args.logical_name),
             opts=opts,
         )

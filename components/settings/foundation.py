@@ -134,6 +134,10 @@ class NetworkSettings(Settings):
         return self
 
 
+PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@-]{1,128}$", max_length=512)]
+"""A managed policy of the account, with its path."""
+
+
 class FoundationSettings(Settings):
     """What all subsystems stand on."""
 
@@ -148,3 +152,6 @@ class FoundationSettings(Settings):
     backup: BackupSettings = BackupSettings()
     identity: IdentitySettings
     network: NetworkSettings = NetworkSettings()
+    permissions_boundary: PolicyName | None = None
+    """The managed policy that bounds every role, as path and name; `bootstrap/roles.yaml` makes one. Without it CI's role
+    may make none."""

@@ -14,11 +14,24 @@ DRIVERS = (
         type="aws:iam/role:Role",
         service="iam",
         create=(
-            Call("CreateRole", {"RoleName": "name", "AssumeRolePolicyDocument": "assumeRolePolicy", "Tags": "tags"}),
+            Call(
+                "CreateRole",
+                {
+                    "RoleName": "name",
+                    "AssumeRolePolicyDocument": "assumeRolePolicy",
+                    "PermissionsBoundary": "permissionsBoundary",
+                    "Tags": "tags",
+                },
+            ),
         ),
         update=(
             Call("UpdateAssumeRolePolicy", {"RoleName": "name", "PolicyDocument": "assumeRolePolicy"}),
             Call("TagRole", {"RoleName": "name", "Tags": "tags"}),
+            Call(
+                "PutRolePermissionsBoundary",
+                {"RoleName": "name", "PermissionsBoundary": "permissionsBoundary"},
+                when="permissionsBoundary",
+            ),
         ),
         delete=(Call("DeleteRole", {"RoleName": "name"}),),
         id="name",

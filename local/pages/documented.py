@@ -1,0 +1,29 @@
+"""The graph that pages are made of: production, recorded as a preview is, with stand-ins for the ids that AWS invents.
+
+A preview leaves documents that name such an id unknown; a page is to say what is in them.
+"""
+
+from functools import cache
+
+from local import program, stack_files
+from local.graph import Graph, Resource
+from local.preview_provider import PreviewProvider
+from local.values import Props
+
+STACK = "prod"
+
+
+class Documented(PreviewProvider):
+    """A preview whose resources have ids: their own names."""
+
+    def make(self, resource: Resource) -> tuple[str, Props]:
+        """Nothing is made; a WebSocket API also has an address, which its stage's is made of."""
+        if resource.kind == "Api":
+            return resource.name, {"apiEndpoint": f"wss://{resource.name}.execute-api.us-east-1.amazonaws.com"}
+        return resource.name, {}
+
+
+@cache
+def graph(stack: str = STACK) -> Graph:
+    """What a stack registers, no document unknown."""
+    return program.run(stack_files.read(stack), Documented(), preview=True).graph

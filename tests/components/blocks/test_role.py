@@ -1,0 +1,36 @@
+"""A role is bounded where the stack says by what, and only there."""
+
+import pulumi
+import pytest
+
+from components.blocks.names import Kind
+from components.blocks.role import Role, RoleArgs
+from components.blocks.trust import Service
+from local import stack_files
+from local.pages import documented
+from tests.engine import Engine, foundation_settings, scope
+
+
+def made(engine: Engine, boundary: str | None) -> object:
+    given = scope(foundation=foundation_settings(permissionsBoundary=boundary))
+
+    def program() -> None:
+        Role("x", RoleArgs(given, "x", "X", Service.LAMBDA, ()), pulumi.ResourceOptions())
+
+    [role] = engine.run(program).all("iam.Role")
+    assert role.inputs["name"] == given.name(Kind.ROLE, "x")
+    return role.inputs.get("permissionsBoundary")
+
+
+def test_a_role_names_the_policy_that_bounds_it(engine: Engine) -> None:
+    assert made(engine, "a-path/most") == "arn:aws:iam::123456789012:policy/a-path/most"
+
+
+def test_without_a_boundary_it_names_none(engine: Engine) -> None:
+    assert made(engine, None) is None
+
+
+@pytest.mark.parametrize("stack", sorted(set(stack_files.stacks()) - {"local"}))
+def test_every_role_of_a_stack_that_is_deployed_has_the_boundary_of_its_stack(stack: str) -> None:
+    found = {one.inputs.get("permissionsBoundary") for one in documented.graph(stack) if one.kind == "Role"}
+    assert found == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}

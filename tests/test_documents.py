@@ -1,0 +1,80 @@
+"""What documents lead to is there: files, headings, commands, workflows."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from local import ROOT
+
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
+READ = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_document_links_to_is_there(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", page.read_text()):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        found = (page.parent / target).resolve() if target else page
+        assert found.exists(), target
+        if anchor and found.suffix == ".md":
+            assert anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            found = (page.parent / target).resolve()
+            if found.is_dir():
+                waiting += found.glob("*.md")
+            elif found.is_file():
+                waiting.append(found)
+    assert set(PAGES) - reached == {ROOT / "CHANGELOG.md"} & set(PAGES), "nothing leads to it"
+
+
+@pytest.mark.parametrize("page", READ, ids=lambda page: page.stem)
+def test_every_target_of_make_that_a_document_names_exists(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    known = {
+        target
+        for line in re.findall(r"^([^\s#:=]+(?: [^\s#:=]+)*):(?!=)", makefile, re.MULTILINE)
+        for target in line.split()
+    }
+    text = page.read_text()
+    code = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    called = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
+    called += re.findall(r"`make (\S+?)[` ]", text)
+    assert set(called) <= known
+
+
+@pytest.mark.parametrize("page", ["deploying.md", "extending.md", "architecture.md", "security.md"])
+def test_every_path_in_a_guide_exists(page: str) -> None:
+    """Paths with a placeholder, and what a reader is to make, are not there."""
+    text = (ROOT / "docs" / page).read_text()
+    named = set(
+        re.findall(r"`((?:bootstrap|components|docs|handlers|local|policies|requirements|tests)/[\w./-]+)`", text)
+    )
+    made = {"notes", "counter", "schedules"}
+    missing = {one for one in named if not (ROOT / one).exists() and not any(word in one for word in made)}
+    assert missing == set()
+
+
+def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
+    text, template = (ROOT / "docs" / "deploying.md").read_text(), (ROOT / "bootstrap" / "roles.yaml").read_text()
+    for output in ("PreviewRole", "DeployRole", "Backend"):
+        assert f"`{output}`" in text
+        assert f"\n  {output}:\n" in template
+    for variable in ("AWS_ROLE_ARN", "AWS_REGION", "PULUMI_BACKEND_URL"):
+        assert f"`{variable}`" in text
+        assert f"vars.{variable}" in (ROOT / ".github" / "workflows" / "stack.yml").read_text()
