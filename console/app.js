@@ -1,6 +1,6 @@
 // The page as a whole: which stack it is of, which backend is shown, and who the visitor is.
 
-import { byId } from "./lib/dom.js";
+import { byId, el } from "./lib/dom.js";
 import { show } from "./lib/problems.js";
 import { load } from "./lib/stack.js";
 import { signIn } from "./lib/sign-in.js";
@@ -24,7 +24,7 @@ const PANELS = {
 async function start() {
   const stack = await load();
   const visitor = new Visitor(stack);
-  byId("stack").textContent = `${stack.frontend.environment} · ${stack.region}`;
+  byId("stack").append(stack.frontend.environment, el("span", { class: "region", text: ` · ${stack.region}` }));
   signIn(stack, visitor);
   const shown = {};
   for (const [subsystem, [panel, run, title]] of Object.entries(PANELS)) {

@@ -173,7 +173,7 @@ export class Dictation {
       const content = { sessionId: this.#session, utterance: name, sequence: one.sequence, audio: one.audio };
       const accepted = await this.#socket.ask("audio", content);
       if (accepted.done) this.#ended(name, "done");
-      this.#told(accepted);
+      this.#told({ resend: accepted.resend });
     } catch (problem) {
       one.tries += problem.code === "BUSY" || problem.code === "BROKEN" ? 0 : 1;
       if (REOPEN.has(problem.code)) this.#socket.close();

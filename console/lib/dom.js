@@ -18,6 +18,13 @@ export function el(tag, properties = {}, ...children) {
 
 export const clear = (node, ...children) => node.replaceChildren(...children.filter(Boolean));
 
+// Brings what was asked for before the visitor's eyes, and their keyboard to it.
+export function bring(node) {
+  node.focus({ preventScroll: true });
+  const { top } = node.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) node.scrollIntoView({ block: "start" });
+}
+
 // A word on a coloured ground; what it means is said by the word alone.
 export const badge = (text, kind = "plain") => el("span", { class: `badge ${kind}`, text });
 

@@ -14,7 +14,10 @@ export function signIn(stack, visitor) {
   byId("sign-in-key-part").hidden = livestream?.authorizer !== "apiKey";
   byId("sign-in-credentials-part").hidden = !ingestion;
 
-  const header = () => { byId("who").textContent = visitor.shown || "Sign in"; };
+  const header = () => {
+    byId("who-name").textContent = visitor.shown || "Sign in";
+    byId("who").title = visitor.shown ? "Be somebody else" : "";
+  };
   const empty = () => [token, key, credentials].forEach((one) => { one.value = ""; });
   byId("who").addEventListener("click", () => {
     name.value = visitor.name;

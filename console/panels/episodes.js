@@ -1,6 +1,6 @@
 // Livestream: an episode gets a transcript and a video; what is claimed in it comes as a timeline.
 
-import { badge, byId, clear, el, progress, say, steps } from "../lib/dom.js";
+import { badge, bring, byId, clear, el, progress, say, steps } from "../lib/dom.js";
 import { Episodes, contentType } from "../lib/episodes.js";
 import { ulid } from "../lib/ids.js";
 import { attempt } from "../lib/problems.js";
@@ -19,8 +19,9 @@ export function episodes({ visitor, settings }) {
   let shown = null;
   byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${size(settings.maxVideoGigabytes * 1e9)}.`;
 
-  async function refresh() {
-    const found = await api.list();
+  // A list may be a moment behind what was just read of an episode itself.
+  async function refresh(read) {
+    const found = (await api.list()).map((one) => (one.episodeId === read?.episodeId ? read : one));
     byId("episodes-none").hidden = found.length > 0;
     clear(byId("episodes-list"), ...found.map((one) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": one.episodeId === shown?.episodeId ? "true" : null, onclick: () => attempt(problem, () => open(one.episodeId)) },
       el("span", { class: "name", text: one.title }), el("span", { class: "hint", text: day(one.createdAt) }), badge(one.status, STATUSES[one.status])))));
@@ -31,6 +32,7 @@ export function episodes({ visitor, settings }) {
     const mine = { episodeId: id };
     shown = mine;
     let before = "";
+    let looked = false;
     for (const pause of pauses(600, 8000)) {
       const episode = await api.get(id);
       if (shown !== mine) return;
@@ -39,7 +41,9 @@ export function episodes({ visitor, settings }) {
         if (before) say(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
         before = standing;
         await draw(episode);
-        refresh();
+        if (!looked) bring(byId("episodes-one"));
+        looked = true;
+        refresh(episode).catch(() => {});
       }
       if (!["uploading", "processing"].includes(episode.status)) return;
       await sleep(pause);
@@ -48,6 +52,8 @@ export function episodes({ visitor, settings }) {
   }
 
   async function draw(episode) {
+    byId("episodes-empty").hidden = true;
+    byId("episodes-new").open = false;
     byId("episodes-one").hidden = false;
     byId("episodes-name").textContent = episode.title;
     clear(byId("episodes-status"), badge(episode.status, STATUSES[episode.status]));
@@ -56,6 +62,8 @@ export function episodes({ visitor, settings }) {
       const names = STATES[kind];
       const place = names.indexOf(state);
       const done = place === names.length - 1;
+      // What is under way, or is done, is not uploaded again.
+      byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
       clear(byId(`episodes-${kind}`),
         state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? badge(`failed: ${reason ?? "unknown"}`, "bad") : steps(names, done ? names.length : place));
     }
@@ -96,8 +104,8 @@ export function episodes({ visitor, settings }) {
     };
     return [
       el("h3", { text: "Timeline" }), timeline(marks, ["Claims", "Clips"], chosen),
-      el("h3", { text: `${claims.length} claims` }), el("ol", { class: "findings" }, ...rows),
-      el("h3", { text: `${clips.length} clips to cut out` }), el("ol", { class: "findings" }, ...cut),
+      el("h3", { text: claims.length === 1 ? "1 claim" : `${claims.length} claims` }), el("ol", { class: "findings" }, ...rows),
+      el("h3", { text: clips.length === 1 ? "1 clip to cut out" : `${clips.length} clips to cut out` }), el("ol", { class: "findings" }, ...cut),
     ];
   }
 
@@ -129,6 +137,6 @@ export function episodes({ visitor, settings }) {
       });
     });
   }
-  byId("episodes-again").addEventListener("click", (event) => attempt(problem, refresh, event.target));
-  return () => attempt(problem, refresh);
+  byId("episodes-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
+  return () => attempt(problem, () => refresh());
 }

@@ -80,6 +80,7 @@ export function lectures({ stack, settings }) {
     const answer = new Answer();
     const view = card(content.text);
     byId("lectures-answers").prepend(view.node);
+    byId("lectures-none").hidden = true;
     let heardFiles = 0;
     let wake = () => {};
     asked.set(queryId, {

@@ -1,6 +1,6 @@
 // Meetings: a recording is uploaded with the visitor's own credentials; what came of it is read with them.
 
-import { badge, byId, clear, el, progress, say, steps } from "../lib/dom.js";
+import { badge, bring, byId, clear, el, progress, say, steps } from "../lib/dom.js";
 import { ulid } from "../lib/ids.js";
 import { Meetings, matches } from "../lib/meetings.js";
 import { Problem, attempt, show } from "../lib/problems.js";
@@ -28,9 +28,11 @@ export function meetings({ stack, visitor }) {
   let shown = null;
   byId("meetings-started").value = local(new Date());
 
-  async function refresh({ older = false } = {}) {
+  // The index may be a moment behind what was just `read` of a meeting itself.
+  async function refresh({ older = false, read = null } = {}) {
     const page = await api.newest(older ? after : undefined);
     records = older ? [...records, ...page.items] : page.items;
+    records = records.map((one) => (one.meetingId === read?.meetingId ? read : one));
     after = page.after;
     choices();
   }
@@ -52,6 +54,7 @@ export function meetings({ stack, visitor }) {
     const began = Date.now();
     if (title) draw({ title, status: "processing", participants: [], tags: [] });
     let before = "";
+    let looked = false;
     for (const pause of pauses(700, 15000)) {
       const record = await api.find(meetingId);
       if (shown !== mine) return;
@@ -59,7 +62,9 @@ export function meetings({ stack, visitor }) {
       if (record && standing !== before) {
         before = standing;
         draw(record);
-        refresh().catch(() => {});
+        if (!looked) bring(byId("meetings-one"));
+        looked = true;
+        refresh({ read: record }).catch(() => {});
         if (record.status === "ready") {
           say(`${record.title} is ready.`);
           await read(record, mine);
@@ -76,6 +81,8 @@ export function meetings({ stack, visitor }) {
   }
 
   function draw(record) {
+    byId("meetings-empty").hidden = true;
+    byId("meetings-new").open = false;
     byId("meetings-one").hidden = false;
     byId("meetings-name").textContent = record.title;
     clear(byId("meetings-status"), badge(record.status, STATUSES[record.status]));
@@ -137,17 +144,18 @@ export function meetings({ stack, visitor }) {
   });
   byId("meetings-filter").addEventListener("input", choices);
   byId("meetings-filter").addEventListener("submit", (event) => event.preventDefault());
-  byId("meetings-again").addEventListener("click", (event) => attempt(problem, refresh, event.target));
+  byId("meetings-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
   byId("meetings-more").addEventListener("click", (event) => attempt(problem, () => refresh({ older: true }), event.target));
   // Another visitor's meetings are not this one's to see.
   visitor.addEventListener("change", () => {
     [records, after, shown] = [[], undefined, null];
     byId("meetings-one").hidden = true;
+    byId("meetings-empty").hidden = false;
     show(problem, null);
     choices();
-    if (!byId("panel-meetings").hidden) attempt(problem, refresh);
+    if (!byId("panel-meetings").hidden) attempt(problem, () => refresh());
   });
-  return () => attempt(problem, refresh);
+  return () => attempt(problem, () => refresh());
 }
 
 // A moment as the form's field has it: in this machine's time.
