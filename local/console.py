@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*given)
 
     def do_GET(self) -> None:
-        port = self.server.server_address[1]
+        port = self.connection.getsockname()[1]
         named = self.headers.get("Host") in {f"127.0.0.1:{port}", f"localhost:{port}"}
         if not named or self.headers.get("Sec-Fetch-Site") not in OWN_SITE:
             self._answer(Answer.text(HTTPStatus.FORBIDDEN, f"this is http://127.0.0.1:{port}/, for its own page alone"))

@@ -28,6 +28,8 @@ export function captions({ stack, visitor, settings }) {
     if (!canEncode()) {
       throw new Problem("This browser cannot encode speech (WebCodecs is missing).", { todo: "Use a current Chrome, Edge, Firefox or Safari." });
     }
+    clear(screen, el("p", { class: "hint", text: "Connecting." }));
+    byId("captions-state").textContent = "";
     const told = new Set();
     const made = new Dictation({
       connect,

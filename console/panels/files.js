@@ -17,6 +17,11 @@ const WORDS = {
   superseded: "A newer version of it was taken.",
   failed: "Its run failed; an operator can run it again.",
 };
+const REASONS = {
+  EMPTY: "it is empty.",
+  TOO_LARGE: "it is larger than this stack takes.",
+  SUFFIX_NOT_ALLOWED: "its name does not end as this stack wants it.",
+};
 const AT_ONCE = 4;
 const UNNOTICED_MS = 60000;
 const DAY_MS = 86400000;
@@ -117,7 +122,7 @@ export function files({ stack, visitor, settings }) {
 
 function draw(state, { status, reason }) {
   const place = STATES.indexOf(status);
-  const words = reason ? `${WORDS[status]}: ${reason}` : (WORDS[status] ?? "");
+  const words = reason ? `${WORDS[status]}: ${REASONS[reason] ?? reason}` : (WORDS[status] ?? "");
   clear(
     state,
     place < 0 ? badge(status, status === "superseded" ? "plain" : "bad") : steps(STATES, place === STATES.length - 1 ? STATES.length : place),

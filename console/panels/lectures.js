@@ -32,6 +32,7 @@ export function lectures({ stack, settings }) {
 
   const uploads = settings.lectureUploads === "guests";
   byId("lectures-upload-part").hidden = !uploads;
+  byId("lectures-other").open = !uploads;
   byId("lectures-hint").textContent = uploads
     ? `${settings.lectureFormats.join(", ")}; at least ten seconds long.`
     : "On this stack an operator uploads lectures.";
@@ -158,13 +159,13 @@ export function lectures({ stack, settings }) {
         clear(cited, ...answer.citations.map(citation));
       },
       whole: (answer) => {
-        set("Whole", "good");
+        set("Answered", "good");
         const again = el("button", { type: "button", class: "quiet", text: "Hear it again", onclick: () => {
           voice.stop();
           voice.ready();
           for (const file of answer.files) voice.add(file);
         } });
-        const quiet = el("button", { type: "button", class: "quiet", text: "Be quiet", onclick: () => voice.stop() });
+        const quiet = el("button", { type: "button", class: "quiet", text: "Stop", onclick: () => voice.stop() });
         if (answer.files.length) node.append(el("div", { class: "bar" }, again, quiet));
       },
       failed: () => set("Not answered", "bad"),
