@@ -2,13 +2,15 @@
 
 import { Captions } from "./captions.js";
 import { base64 } from "./ids.js";
-import { answered } from "./problems.js";
+import { Problem, answered } from "./problems.js";
 import { sleep } from "./words.js";
 
 const AGAIN = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "LATE", "BROKEN"]);
 const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED"]);
 const PAUSE_MS = 1000;
 const LOOK_MS = 15000; // after which one that is on its way is asked for: the message of its end may be lost
+const SILENT_MS = 120000; // after which what is on its way is given up: a lost utterance is asked for sooner
+const LOOK_AGAIN_MS = 100;
 const TRIES = 5; // at an utterance that is refused for now
 const CONNECTIONS = 5; // tried in a row before a broken one is given up
 
@@ -61,9 +63,17 @@ export class Dictation {
     return this.counts.waiting + this.counts.sent > 0;
   }
 
-  // Once everything said is done, ends the session.
+  // Once everything said is done, ends the session; what never ends is told.
   async finish() {
-    while (this.isBusy && !this.#closing) await sleep(50);
+    for (let silent = 0, before = ""; this.isBusy && !this.#closing && silent < SILENT_MS; silent += LOOK_AGAIN_MS) {
+      const counts = JSON.stringify(this.counts);
+      if (counts !== before) [before, silent] = [counts, 0];
+      await sleep(LOOK_AGAIN_MS);
+    }
+    const { waiting, sent } = this.counts;
+    if (waiting + sent && !this.#closing) {
+      this.failed(new Problem(`Nothing came of ${waiting + sent} utterances for ${SILENT_MS / 1000} s.`, { todo: "Say it again." }));
+    }
     await this.end();
   }
 

@@ -1,12 +1,18 @@
 // Plays the files of a spoken answer one after the other, as they come.
 
+import { Problem } from "./problems.js";
+
 export class Voice {
   #context = null;
   #end = 0;
   #playing = new Set();
   #chain = Promise.resolve();
   #round = 0;
-  played = 0;
+
+  // `failed` hears what could not be played.
+  constructor(failed) {
+    this.failed = failed;
+  }
 
   // Call it while a click is being handled: browsers let pages make sounds only then.
   ready() {
@@ -16,7 +22,9 @@ export class Voice {
 
   add(file) {
     const round = this.#round;
-    this.#chain = this.#chain.then(() => this.#schedule(file, round)).catch(() => {});
+    this.#chain = this.#chain.then(() => this.#schedule(file, round)).catch(() => {
+      this.failed(new Problem("This browser cannot play the answer's sound.", { todo: "Read it, or use a current Chrome, Edge, Firefox or Safari." }));
+    });
   }
 
   stop() {
@@ -38,6 +46,5 @@ export class Voice {
     source.start(start);
     this.#end = start + buffer.duration;
     this.#playing.add(source);
-    this.played += 1;
   }
 }

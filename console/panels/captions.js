@@ -26,7 +26,7 @@ export function captions({ stack, visitor, settings }) {
 
   async function begin() {
     if (!canEncode()) {
-      throw new Problem("This browser cannot encode speech (WebCodecs is missing).", { todo: "Use a current Chrome, Edge, Firefox or Safari." });
+      throw new Problem("This browser cannot encode speech (WebCodecs is missing).", { todo: "Use a current Chrome, Edge or Safari, or Firefox on a computer." });
     }
     clear(screen, el("p", { class: "hint", text: "Connecting." }));
     byId("captions-state").textContent = "";

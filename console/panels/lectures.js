@@ -24,7 +24,7 @@ export function lectures({ stack, settings }) {
   const [ask, problem, player, state] = ["ask", "problem", "player", "state"].map((one) => byId(`lectures-${one}`));
   const id = byId("lectures-id");
   const guest = new Guest(stack, settings.identityPoolId);
-  const voice = new Voice();
+  const voice = new Voice((failure) => show(problem, failure));
   const asked = new Map();
   let socket = null;
   let recording = null;
@@ -156,7 +156,8 @@ export function lectures({ stack, settings }) {
         if (answer.question) said.textContent = answer.question;
         text.textContent = answer.text;
         set("Answering", "now");
-        clear(cited, ...answer.citations.map(citation));
+        // Not anew for every word: somebody may be about to choose one.
+        if (cited.childElementCount !== answer.citations.length) clear(cited, ...answer.citations.map(citation));
       },
       whole: (answer) => {
         set("Answered", "good");
@@ -203,7 +204,7 @@ export function lectures({ stack, settings }) {
     const sound = await heard.stop();
     const ready = await upload("query", sound, sound.type, () => {});
     await question({ audioKey: ready.key });
-  }));
+  }, ask));
   byId("lectures-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = byId("lectures-text").value.trim();

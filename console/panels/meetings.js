@@ -52,9 +52,13 @@ export function meetings({ stack, visitor }) {
     const mine = { meetingId };
     shown = mine;
     const began = Date.now();
-    if (title) draw({ title, status: "processing", participants: [], tags: [] });
     let before = "";
     let looked = false;
+    if (title) {
+      draw({ title, status: "processing", participants: [], tags: [] });
+      bring(byId("meetings-one"));
+      looked = true;
+    }
     for (const pause of pauses(700, 15000)) {
       const record = await api.find(meetingId);
       if (shown !== mine) return;
@@ -93,7 +97,7 @@ export function meetings({ stack, visitor }) {
     const told = [];
     if (record.reason) told.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? MACHINERY} (${record.reason})` }));
     if (record.status === "incomplete") {
-      told.push(el("p", { class: "problem", text: `${record.wrongCount} chunks are missing or not as promised. Upload the same files again: what is there stays.` }));
+      told.push(el("p", { class: "problem", text: `${record.wrongCount} chunks are missing or not as promised. It goes on when they arrive; or upload the recording anew.` }));
     }
     clear(byId("meetings-made"), ...told);
   }
