@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from components.outputs import Frontend
 from local import ROOT, emulator, platform
 from local.services.login import TOKEN
@@ -42,7 +44,9 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
+FRONTEND, LOCAL = "/frontend.json", "/local.json"
 DOWN = "the local platform is not running: `make up` starts it"
+OTHER = "the local platform that runs is of another version of this program: `make up` renews it"
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,9 @@ class Console:
 
     def answer(self, path: str) -> Answer:
         """To a request by this server's own page."""
-        if path == "/frontend.json":
+        if path == FRONTEND:
             return self._known(lambda outputs, _: Frontend.model_validate(outputs["frontend"]).exported())
-        if path == "/local.json":
+        if path == LOCAL:
             return self._known(lambda _, there: _local(there))
         file = self.files.get(path)
         if file is None:
@@ -101,7 +105,10 @@ class Console:
         running, there = platform.running(self.folder), emulator.running(self.folder)
         if running is None or there is None or "frontend" not in running["outputs"]:
             return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, DOWN)
-        return Answer.document(of(running["outputs"], there))
+        try:
+            return Answer.document(of(running["outputs"], there))
+        except ValidationError:
+            return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, OTHER)
 
 
 def _local(there: emulator.Emulator) -> dict[str, Any]:
@@ -130,10 +137,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         port = self.connection.getsockname()[1]
         named = self.headers.get("Host") in {f"127.0.0.1:{port}", f"localhost:{port}"}
-        if not named or self.headers.get("Sec-Fetch-Site") not in OWN_SITE:
+        path = urlsplit(self.path).path
+        # The page itself may be linked to; what is known here is for nobody else.
+        own = path not in {FRONTEND, LOCAL} or self.headers.get("Sec-Fetch-Site") in OWN_SITE
+        if not named or not own:
             self._answer(Answer.text(HTTPStatus.FORBIDDEN, f"this is http://127.0.0.1:{port}/, for its own page alone"))
             return
-        self._answer(self._console.answer(urlsplit(self.path).path))
+        self._answer(self._console.answer(path))
 
     def _answer(self, answer: Answer) -> None:
         self.send_response(answer.status)

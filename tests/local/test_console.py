@@ -99,7 +99,9 @@ def test_the_server_goes_by_two_names(port: int, host: str) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_other_pages_of_the_browser_get_nothing(port: int, runs: None, site: str) -> None:
-    assert asked(port, "/local.json", {"Sec-Fetch-Site": site})[0] == 403
+    for path in ("/local.json", "/frontend.json"):
+        assert asked(port, path, {"Sec-Fetch-Site": site})[0] == 403
+    assert asked(port, "/", {"Sec-Fetch-Site": site})[0] == 200, "it may be linked to"
     assert asked(port, "/local.json", {"Sec-Fetch-Site": "same-origin"})[0] == 200
 
 
@@ -135,6 +137,14 @@ def test_without_a_platform_it_says_what_starts_one(port: int) -> None:
         status, _, body = asked(port, path)
         assert status == 503
         assert b"make up" in body
+
+
+def test_a_platform_of_another_version_is_to_be_renewed(port: int, runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = {**FRONTEND, "ingestion": {"bucket": "landing", "prefix": "incoming/"}}
+    monkeypatch.setattr(platform, "running", lambda _: {"outputs": {"frontend": older}})
+    status, _, body = asked(port, "/frontend.json")
+    assert status == 503
+    assert b"make up" in body
 
 
 def test_a_port_that_is_taken_is_left_to_who_has_it(tmp_path: Path, port: int) -> None:
