@@ -21,7 +21,7 @@ export const day = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle:
 export const list = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
 
 // Waits, seldomer the longer it takes: milliseconds between one look and the next.
-export function* pauses(first = 700, longest = 15000, growth = 1.4) {
+export function* pauses(first = 600, longest = 15000, growth = 1.2) {
   for (let pause = first; ; pause = Math.min(pause * growth, longest)) yield pause;
 }
 

@@ -33,7 +33,7 @@ export function episodes({ visitor, settings }) {
     shown = mine;
     let before = "";
     let looked = false;
-    for (const pause of pauses(600, 8000)) {
+    for (const pause of pauses()) {
       const episode = await api.get(id);
       if (shown !== mine) return;
       const standing = [episode.status, episode.transcript.state, episode.video.state].join(" ");

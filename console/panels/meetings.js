@@ -59,7 +59,7 @@ export function meetings({ stack, visitor }) {
       bring(byId("meetings-one"));
       looked = true;
     }
-    for (const pause of pauses(700, 15000)) {
+    for (const pause of pauses()) {
       const record = await api.find(meetingId);
       if (shown !== mine) return;
       const standing = record ? [record.status, record.stage, record.wrongCount].join(" ") : "";
