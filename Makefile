@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs layers bench headroom fuzz
+.PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs console layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ down: .venv/.locked .venv-emulator/.locked ## stop the local platform and remove
 
 outputs: .venv/.locked ## write frontend.json from the running local platform
 	@$(RUN) -m local outputs
+
+console: .venv/.locked ## serve the console (console/) against the running local platform
+	@$(RUN) -m local console
 
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers

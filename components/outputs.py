@@ -26,6 +26,12 @@ class IngestionOutput(Output):
     """The landing bucket."""
     prefix: str
     """Keys that are taken in start with this."""
+    table: str
+    """Files by the UTC date of their arrival and `<key>#<version>`: their `status`, and the `reason` of one that is rejected."""
+    suffixes: tuple[str, ...]
+    """How names of files end that are taken, in whatever case; none takes all."""
+    max_file_bytes: int
+    """Larger files are rejected."""
 
 
 class TranscriptionOutput(Output):
@@ -41,6 +47,8 @@ class TranscriptionOutput(Output):
     """Utterances of one session that may be on their way at once."""
     session_hours: float
     """How long a session can be used."""
+    languages: tuple[str, ...]
+    """Those that a session may be in."""
 
 
 class VoiceQaOutput(Output):

@@ -6,6 +6,12 @@ export interface IngestionOutput {
   readonly bucket: string;
   /** Keys that are taken in start with this. */
   readonly prefix: string;
+  /** Files by the UTC date of their arrival and `<key>#<version>`: their `status`, and the `reason` of one that is rejected. */
+  readonly table: string;
+  /** How names of files end that are taken, in whatever case; none takes all. */
+  readonly suffixes: ReadonlyArray<string>;
+  /** Larger files are rejected. */
+  readonly maxFileBytes: number;
 }
 
 /** Where episodes are: docs/openapi.json has the operations. */
@@ -48,6 +54,8 @@ export interface TranscriptionOutput {
   readonly inFlight: number;
   /** How long a session can be used. */
   readonly sessionHours: number;
+  /** Those that a session may be in. */
+  readonly languages: ReadonlyArray<string>;
 }
 
 /** Where lectures are asked: docs/voice-qa.md has the messages. */

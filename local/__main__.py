@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     up = _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     down = _command(commands, "down", _down, "stop the local platform and remove what it left")
-    for one in (up, down):
+    console = _command(commands, "console", _console, "serve the console against the running local platform")
+    for one in (up, down, console):
         one.add_argument(
             "--folder", type=Path, help="where it keeps its files, for a second platform; .local by default"
         )
@@ -127,6 +128,12 @@ def _outputs(_options: argparse.Namespace) -> int:
     from local import outputs  # noqa: PLC0415
 
     return outputs.command()
+
+
+def _console(options: argparse.Namespace) -> int:
+    from local import console, emulator  # noqa: PLC0415
+
+    return console.command(options.folder or emulator.FOLDER)
 
 
 def _leave(status: int) -> NoReturn:

@@ -120,12 +120,20 @@ def test_the_output_is_the_model_and_nothing_secret(stack: str) -> None:
     frontend = previewed(stack).outputs["frontend"]
     assert frontend["schemaVersion"] == 1
     assert frontend["environment"] == stack
-    assert frontend["ingestion"]["prefix"] == "incoming/"
+    assert frontend["ingestion"] == {
+        "bucket": f"polyphony-{stack}-ingestion-landing-123456789012",
+        "prefix": "incoming/",
+        "table": f"polyphony-{stack}-ingestion-files",
+        "suffixes": [".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz"],
+        "maxFileBytes": 5 * 1024**3,
+    }
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> None:
-    assert previewed(stack).outputs["frontend"]["transcription"] == {
+    told = dict(previewed(stack).outputs["frontend"]["transcription"])
+    assert "de-DE" in told.pop("languages")
+    assert told == {
         "url": UNKNOWN,
         "protocol": "polyphony.transcription.v1",
         "pingSeconds": 300,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bucket import Bucket, BucketArgs, Lifecycle, NotifyQueue, bucket_name
+from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
@@ -69,11 +69,18 @@ class Ingestion(pulumi.ComponentResource):
         self._sweep()
         watch(WatchArgs(args.scope, args.settings, self.intake, self.builder, self.sweeper), self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
-        self.frontend: dict[str, pulumi.Input[object]] = {"bucket": self.landing.name, "prefix": INCOMING}
+        intake = args.settings.intake
+        self.frontend: dict[str, pulumi.Input[object]] = {
+            "bucket": self.landing.name,
+            "prefix": INCOMING,
+            "table": self.files.name,
+            "suffixes": list(intake.allowed_suffixes),
+            "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
+        }
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
 
     def _store(self) -> None:
-        scope, settings = self._scope, self._settings
+        scope, settings, intake = self._scope, self._settings, self._settings.intake
         self.files = Table(
             "files",
             TableArgs(
@@ -104,6 +111,8 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="LandingBucket",
                 versioned=True,
+                # The version is part of a file's name in the table.
+                cors=Cors([intake.cors_origin], ("PUT",), exposed=["x-amz-version-id"]) if intake.cors_origin else None,
                 lifecycle=[
                     Lifecycle(
                         "expire-files",

@@ -70,6 +70,10 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
             str(intake.batch_window_seconds),
             "at least 1 with a batchSize above 10 (a rule of Lambda's)",
         )
+    if intake.cors_origin == "*" and stack.environment is Environment.PROD:
+        yield Problem(
+            "ingestion.intake.corsOrigin", '"*"', "the page that may drop files, by name, in prod; or nothing"
+        )
     yield from _quiet("ingestion", stack.ingestion, ALARM_READS)
 
 

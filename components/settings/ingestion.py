@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.networks import Origin
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 
@@ -47,6 +48,8 @@ class IntakeSettings(Settings):
     """Files that are taken, compared without regard to case; an empty list takes all. Others are rejected."""
     max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
     """Larger files are rejected."""
+    cors_origin: Origin | None = None
+    """The page that may drop files from a browser, with credentials of its visitor's; prod must name it. None: no page may."""
     table_record_days: Days = 400
     """Days that a file's record is kept, so that a late repeat is still recognised."""
     landing_days: Days = 30

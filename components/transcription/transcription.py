@@ -67,6 +67,7 @@ class Transcription(pulumi.ComponentResource):
             "ping_seconds": args.settings.sessions.ping_seconds,
             "in_flight": args.settings.sessions.in_flight,
             "session_hours": args.settings.sessions.hours,
+            "languages": list(args.settings.sessions.languages),
         }
         self.register_outputs({"url": self.socket.url})
 

@@ -12,15 +12,24 @@ from components.outputs import frontend
 from local.values import UNKNOWN
 from tests.engine import Engine, scope
 
-INGESTION = {"bucket": "landing", "prefix": "incoming/"}
+INGESTION = {"bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".json"], "max_file_bytes": 5}
 TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
     "url": "wss://a/live",
     "protocol": "p.v1",
     "ping_seconds": 300,
     "in_flight": 3,
     "session_hours": 4,
+    "languages": ["en-US"],
 }
-SHOWN = {"url": "wss://a/live", "protocol": "p.v1", "pingSeconds": 300, "inFlight": 3, "sessionHours": 4}
+FILES = {"bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".json"], "maxFileBytes": 5}
+SHOWN = {
+    "url": "wss://a/live",
+    "protocol": "p.v1",
+    "pingSeconds": 300,
+    "inFlight": 3,
+    "sessionHours": 4,
+    "languages": ["en-US"],
+}
 
 
 def made(**subsystems: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def test_fields_are_written_as_a_frontend_reads_them() -> None:
         "schemaVersion": 1,
         "environment": "dev",
         "region": "us-east-1",
-        "ingestion": INGESTION,
+        "ingestion": FILES,
         "transcription": SHOWN,
     }
 
@@ -58,7 +67,7 @@ def test_a_subsystem_that_is_off_is_absent() -> None:
 def test_at_preview_the_address_is_unknown_and_all_else_is_known(engine: Engine) -> None:
     found = exported(engine, TRANSCRIPTION, late="url")
     assert found["transcription"] == {**SHOWN, "url": UNKNOWN}
-    assert found["ingestion"] == INGESTION
+    assert found["ingestion"] == FILES
 
 
 def test_two_values_that_come_late_are_not_taken_for_each_other(engine: Engine) -> None:

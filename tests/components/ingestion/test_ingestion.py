@@ -163,6 +163,14 @@ def test_the_script_lies_below_the_hash_of_its_content() -> None:
     assert plain().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
 
 
+def test_no_page_drops_files_unless_the_settings_name_it() -> None:
+    assert plain().all("s3.BucketCorsConfiguration") == []
+    page = "https://app.example.com"
+    [rule] = ingestion(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
+    assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
+    assert rule["exposeHeaders"] == ["x-amz-version-id"], "the table names files by it"
+
+
 def test_files_are_versioned_and_parquet_is_tiered() -> None:
     assert plain().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
     rules = {rule["id"]: rule for rule in plain().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}

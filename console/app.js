@@ -1,0 +1,49 @@
+// The page as a whole: which stack it is of, which backend is shown, and who the visitor is.
+
+import { byId, el } from "./lib/dom.js";
+import { show } from "./lib/problems.js";
+import { load } from "./lib/stack.js";
+import { signIn } from "./lib/sign-in.js";
+import { tabs } from "./lib/tabs.js";
+import { Visitor } from "./lib/visitor.js";
+import { captions } from "./panels/captions.js";
+import { episodes } from "./panels/episodes.js";
+import { files } from "./panels/files.js";
+import { lectures } from "./panels/lectures.js";
+import { meetings } from "./panels/meetings.js";
+
+// By the subsystem's name in the output: where its panel is, what runs it, and how people call it.
+const PANELS = {
+  ingestion: ["files", files, "Ingestion"],
+  transcription: ["captions", captions, "Transcription"],
+  voiceQa: ["lectures", lectures, "Voice Q&A"],
+  livestream: ["episodes", episodes, "Livestream"],
+  meetings: ["meetings", meetings, "Meetings"],
+};
+
+async function start() {
+  const stack = await load();
+  const visitor = new Visitor(stack);
+  byId("stack").append(stack.frontend.environment, el("span", { class: "region", text: ` · ${stack.region}` }));
+  signIn(stack, visitor);
+  const shown = {};
+  for (const [subsystem, [panel, run, title]] of Object.entries(PANELS)) {
+    const settings = stack.frontend[subsystem];
+    const section = byId(`panel-${panel}`);
+    section.querySelector(".on").hidden = !settings;
+    section.querySelector(".off").hidden = Boolean(settings);
+    section.querySelector(".off").textContent = `${title} is not in this stack.`;
+    byId(`tab-${panel}`).classList.toggle("absent", !settings);
+    if (settings) shown[panel] = run({ stack, visitor, settings });
+  }
+  // A panel that reads something does so when it is looked at.
+  tabs(Object.values(PANELS).map(([panel]) => panel), (panel) => shown[panel]?.());
+}
+
+start().then(
+  () => { document.documentElement.dataset.ready = "yes"; },
+  (problem) => {
+    show(byId("fatal"), problem);
+    document.documentElement.dataset.ready = "no";
+  },
+);

@@ -1,0 +1,211 @@
+// A session of transcription: utterances go out, each is kept until it is done, and is sent again where it was lost.
+
+import { Captions } from "./captions.js";
+import { base64 } from "./ids.js";
+import { Problem, answered } from "./problems.js";
+import { sleep } from "./words.js";
+
+const AGAIN = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "LATE", "BROKEN"]);
+const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED"]);
+const PAUSE_MS = 1000;
+const LOOK_MS = 15000; // after which one that is on its way is asked for: the message of its end may be lost
+const SILENT_MS = 120000; // after which what is on its way is given up: a lost utterance is asked for sooner
+const LOOK_AGAIN_MS = 100;
+const TRIES = 5; // at an utterance that is refused for now
+const CONNECTIONS = 5; // tried in a row before a broken one is given up
+
+export class Dictation {
+  #connect;
+  #spoken;
+  #inFlight;
+  #pingSeconds;
+  #socket = null;
+  #session = "";
+  #utterances = new Map();
+  #count = 0;
+  #pumping = false;
+  #closing = false;
+  #looking = null;
+  #reconnecting = null;
+
+  // `connect` opens a socket; `changed` hears that something is different, `failed` what cannot be mended.
+  constructor({ connect, spoken, inFlight, pingSeconds, changed, failed }) {
+    this.#connect = connect;
+    this.#spoken = spoken;
+    this.#inFlight = inFlight;
+    this.#pingSeconds = pingSeconds;
+    this.changed = changed;
+    this.failed = failed;
+    this.captions = new Captions();
+  }
+
+  async open() {
+    await this.#opened();
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  // One utterance, encoded.
+  say(audio) {
+    this.#count += 1;
+    this.#utterances.set(`u${this.#count}`, { sequence: this.#count, audio: base64(audio), state: "waiting", tries: 0 });
+    this.changed();
+    this.#pump();
+  }
+
+  // How many utterances are in which state.
+  get counts() {
+    const counts = { waiting: 0, sent: 0, done: 0, failed: 0 };
+    for (const one of this.#utterances.values()) counts[one.state] += 1;
+    return counts;
+  }
+
+  get isBusy() {
+    return this.counts.waiting + this.counts.sent > 0;
+  }
+
+  // Once everything said is done, ends the session; what never ends is told.
+  async finish() {
+    for (let silent = 0, before = ""; this.isBusy && !this.#closing && silent < SILENT_MS; silent += LOOK_AGAIN_MS) {
+      const counts = JSON.stringify(this.counts);
+      if (counts !== before) [before, silent] = [counts, 0];
+      await sleep(LOOK_AGAIN_MS);
+    }
+    const { waiting, sent } = this.counts;
+    if (waiting + sent && !this.#closing) {
+      this.failed(new Problem(`Nothing came of ${waiting + sent} utterances for ${SILENT_MS / 1000} s.`, { todo: "Say it again." }));
+    }
+    await this.end();
+  }
+
+  // Ends it at once.
+  async end() {
+    if (this.#closing) return;
+    this.#closing = true;
+    clearInterval(this.#looking);
+    try {
+      if (this.#socket?.isOpen) await this.#socket.ask("close", { sessionId: this.#session });
+    } catch {
+      // It ends by itself a little later.
+    }
+    this.#socket?.close();
+  }
+
+  async #opened() {
+    const socket = await this.#connect((message) => this.#hear(message), () => this.#broken());
+    const before = this.#session ? { sessionId: this.#session } : {};
+    let opened;
+    try {
+      opened = await socket.ask("open", { ...this.#spoken, ...before });
+    } catch (problem) {
+      socket.close();
+      throw problem;
+    }
+    this.#socket = socket;
+    this.#session = opened.sessionId;
+    this.#inFlight = opened.inFlight;
+    socket.keepAlive(this.#pingSeconds, () => ({ sessionId: this.#session }), (pong) => this.#told(pong));
+    this.#told(opened);
+  }
+
+  // The session goes on over another connection; whatever had no answer is sent again, under its name.
+  #broken() {
+    if (this.#closing || !this.#session) return;
+    this.#reconnecting ??= this.#reconnect().finally(() => { this.#reconnecting = null; });
+  }
+
+  async #reconnect() {
+    for (let one = 1; !this.#closing; one += 1) {
+      try {
+        await sleep(PAUSE_MS * (one - 1));
+        await this.#opened();
+        this.#pump();
+        return;
+      } catch (problem) {
+        if (one < CONNECTIONS) continue;
+        this.#closing = true;
+        clearInterval(this.#looking);
+        this.failed(problem);
+      }
+    }
+  }
+
+  #hear(message) {
+    if (message.sessionId && this.#session && message.sessionId !== this.#session) return;
+    if (message.type === "caption" || message.type === "retract") this.captions.take(message);
+    else if (message.type === "done") this.#ended(message.utterance, "done");
+    else if (message.type === "resend") this.#told({ resend: message.utterances });
+    else if (message.type === "error") this.#refused(message);
+    this.changed();
+    this.#pump();
+  }
+
+  #refused(message) {
+    if (message.utterance) this.#ended(message.utterance, "failed");
+    this.failed(answered(message));
+  }
+
+  // What an answer tells of utterances that were lost, and of those whose end was.
+  #told({ resend = [], done = [] }) {
+    for (const one of done) this.#ended(one, "done");
+    for (const one of resend) {
+      const known = this.#utterances.get(one.utterance);
+      if (!known || known.state === "done") continue;
+      this.captions.cut(one);
+      known.state = "waiting";
+    }
+    this.changed();
+  }
+
+  #ended(name, state) {
+    const known = this.#utterances.get(name);
+    if (known && known.state !== "done") Object.assign(known, { state, audio: "" });
+  }
+
+  async #pump() {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (let next = this.#next(); next; next = this.#next()) await this.#send(...next);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #next() {
+    if (this.#closing || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
+    return [...this.#utterances].find(([, one]) => one.state === "waiting") ?? null;
+  }
+
+  async #send(name, one) {
+    one.state = "sent";
+    this.changed();
+    try {
+      const content = { sessionId: this.#session, utterance: name, sequence: one.sequence, audio: one.audio };
+      const accepted = await this.#socket.ask("audio", content);
+      if (accepted.done) this.#ended(name, "done");
+      this.#told({ resend: accepted.resend });
+    } catch (problem) {
+      one.tries += problem.code === "BUSY" || problem.code === "BROKEN" ? 0 : 1;
+      if (REOPEN.has(problem.code)) this.#socket.close();
+      if (one.tries < TRIES && (AGAIN.has(problem.code) || REOPEN.has(problem.code))) {
+        if (one.state === "sent") one.state = "waiting";
+        await sleep(PAUSE_MS);
+      } else {
+        this.#ended(name, "failed");
+        this.failed(problem);
+      }
+    }
+    this.changed();
+  }
+
+  #look() {
+    if (this.isBusy && this.#socket?.isOpen) this.#ping();
+  }
+
+  #ping() {
+    this.#socket.ask("ping", { sessionId: this.#session }).then((pong) => {
+      this.#told(pong);
+      this.#pump();
+    }, () => {});
+  }
+}

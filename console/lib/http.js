@@ -1,0 +1,48 @@
+// Requests. Those that carry files tell how far they are, which `fetch` cannot.
+
+import { Problem, refusal, unreached } from "./problems.js";
+
+// JSON there and back; raises a Problem unless the answer is a good one.
+export async function ask(url, { method = "GET", body, headers = {} } = {}) {
+  const told = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
+  let answer;
+  let text;
+  try {
+    answer = await fetch(url, { method, headers: told, body: body === undefined ? undefined : JSON.stringify(body) });
+    text = await answer.text();
+  } catch {
+    throw unreached(url);
+  }
+  if (!answer.ok) throw refusal(answer.status, text, answer.headers);
+  if (!text) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem(`${new URL(url).host} answered what is no JSON.`, { todo: "Try again in a moment." });
+  }
+}
+
+// Sends a body; gives a function that tells headers of the answer.
+export function send(method, url, body, { headers = {}, onProgress = () => {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
+    request.addEventListener("error", () => reject(unreached(url)));
+    request.addEventListener("load", () => {
+      if (request.status < 200 || request.status > 299) return reject(refusal(request.status, request.responseText));
+      onProgress(1);
+      return resolve((name) => request.getResponseHeader(name));
+    });
+    request.send(body);
+  });
+}
+
+// An upload by presigned form: its fields, then the file.
+export function postForm({ url, fields }, file, onProgress) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append("file", file);
+  return send("POST", url, form, { onProgress });
+}

@@ -1,0 +1,23 @@
+// Ids that this page gives, and bytes as text.
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+// A ULID: when, then chance.
+export function ulid(now = Date.now()) {
+  let time = "";
+  for (let left = now, digit = 0; digit < 10; digit += 1, left = Math.floor(left / 32)) time = ALPHABET[left % 32] + time;
+  const chance = crypto.getRandomValues(new Uint8Array(16));
+  return time + Array.from(chance, (one) => ALPHABET[one % 32]).join("");
+}
+
+export function base64(bytes) {
+  let text = "";
+  for (let start = 0; start < bytes.length; start += 0x8000) text += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
+  return btoa(text);
+}
+
+export const bytesOf = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+
+export const hex = (bytes) => Array.from(bytes, (one) => one.toString(16).padStart(2, "0")).join("");
+
+export const sha256 = async (data) => new Uint8Array(await crypto.subtle.digest("SHA-256", data));

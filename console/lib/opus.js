@@ -1,0 +1,41 @@
+// Samples into Ogg Opus, by the browser's own encoder.
+
+import { oggOf } from "./ogg.js";
+import { Problem } from "./problems.js";
+
+const BITS_PER_SECOND = 24000;
+
+export const canEncode = () => "AudioEncoder" in globalThis;
+
+// One utterance of one channel, as a file.
+export async function encoded(samples, sampleRate) {
+  const packets = [];
+  let failure = null;
+  const encoder = new AudioEncoder({
+    output: (chunk) => {
+      const packet = new Uint8Array(chunk.byteLength);
+      chunk.copyTo(packet);
+      packets.push(packet);
+    },
+    error: (error) => { failure = error; },
+  });
+  try {
+    encoder.configure({ codec: "opus", sampleRate, numberOfChannels: 1, bitrate: BITS_PER_SECOND });
+    const data = new AudioData({
+      format: "f32-planar", sampleRate, numberOfFrames: samples.length, numberOfChannels: 1, timestamp: 0, data: samples,
+    });
+    encoder.encode(data);
+    data.close();
+    await encoder.flush();
+  } catch (error) {
+    failure ??= error;
+  } finally {
+    if (encoder.state !== "closed") encoder.close();
+  }
+  if (failure || !packets.length) {
+    throw new Problem(`This browser could not encode the audio (${failure?.message ?? "nothing came"}).`, {
+      todo: "Use a current Chrome, Edge, Firefox or Safari.",
+    });
+  }
+  return oggOf(packets);
+}

@@ -1,0 +1,34 @@
+// Tabs that arrows, Home and End move through; the address names the one that is shown.
+
+import { byId } from "./dom.js";
+
+const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+export function tabs(names, shown) {
+  const select = (name, { focus = false } = {}) => {
+    for (const one of names) {
+      const [tab, panel] = [byId(`tab-${one}`), byId(`panel-${one}`)];
+      const here = one === name;
+      tab.setAttribute("aria-selected", String(here));
+      tab.tabIndex = here ? 0 : -1;
+      panel.hidden = !here;
+      if (here && focus) tab.focus();
+    }
+    history.replaceState(null, "", `#${name}`);
+    shown(name);
+  };
+  names.forEach((name, place) => {
+    const tab = byId(`tab-${name}`);
+    tab.addEventListener("click", () => select(name));
+    tab.addEventListener("keydown", (event) => {
+      const last = names.length - 1;
+      const to = { Home: 0, End: last }[event.key] ?? (STEPS[event.key] ? (place + STEPS[event.key] + names.length) % names.length : null);
+      if (to === null) return;
+      event.preventDefault();
+      select(names[to], { focus: true });
+    });
+  });
+  const named = () => names.find((one) => `#${one}` === location.hash);
+  addEventListener("hashchange", () => named() && select(named()));
+  select(named() ?? names[0]);
+}

@@ -1,0 +1,87 @@
+// Who the visitor is. Tokens, keys and credentials live in this object alone: nothing stores, shows or logs them.
+
+import { Problem, unreached } from "./problems.js";
+
+const EARLY_MS = 5 * 60 * 1000;
+
+export class Visitor extends EventTarget {
+  #stack;
+  #token = "";
+  #ends = 0;
+  #keys = null;
+  #apiKey = "";
+
+  constructor(stack) {
+    super();
+    this.#stack = stack;
+    this.name = stack.local?.subject ?? "";
+    this.#keys = stack.local?.credentials ?? null;
+  }
+
+  // A token of the identity provider. The local one gives one to whoever asks, as whoever he likes.
+  async token() {
+    if (!this.#stack.local) {
+      if (this.#token) return this.#token;
+      throw new Problem("This needs a token, and there is none.", { code: "TOKEN_REFUSED", todo: "Sign in at the top." });
+    }
+    if (this.#token && Date.now() < this.#ends - EARLY_MS) return this.#token;
+    const url = this.#stack.local.login;
+    let answer;
+    try {
+      // As plain text: no other form is taken without asking first, which the provider does not answer.
+      answer = await fetch(url, { method: "POST", body: JSON.stringify({ subject: this.name }) });
+    } catch {
+      throw unreached(url);
+    }
+    if (!answer.ok) throw new Problem((await answer.json()).message, { todo: "Sign in at the top under another name." });
+    this.#take((await answer.json()).id_token);
+    return this.#token;
+  }
+
+  // The token if there is one; for what can do without.
+  async tokenIfAny() {
+    return this.#stack.local || this.#token ? this.token() : "";
+  }
+
+  get apiKey() {
+    if (this.#apiKey) return this.#apiKey;
+    throw new Problem("This needs an API key, and there is none.", { todo: "Sign in at the top." });
+  }
+
+  // Credentials of AWS that the visitor brought along.
+  get credentials() {
+    if (this.#keys) return this.#keys;
+    throw new Problem("This needs credentials of AWS, and there are none.", { todo: "Sign in at the top." });
+  }
+
+  // Somebody else, or the same with something else. What is not given stays.
+  become({ name, token, apiKey, credentials }) {
+    if (name !== undefined && name !== this.name) [this.name, this.#token] = [name, ""];
+    if (token) this.#take(token);
+    if (apiKey) this.#apiKey = apiKey;
+    if (credentials) this.#keys = credentials;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // What the header shows.
+  get shown() {
+    return this.name || (this.#token || this.#keys || this.#apiKey ? "Signed in" : "");
+  }
+
+  #take(token) {
+    this.#token = token;
+    const claims = claimsOf(token);
+    this.#ends = (claims.exp ?? 0) * 1000;
+    if (!this.#stack.local) this.name = String(claims.name ?? claims.email ?? claims.sub ?? "");
+  }
+}
+
+// For showing a name only: whether a token is good, the backend says.
+function claimsOf(token) {
+  try {
+    const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (one) => one.charCodeAt(0))));
+  } catch {
+    return {};
+  }
+}

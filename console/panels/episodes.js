@@ -1,0 +1,142 @@
+// Livestream: an episode gets a transcript and a video; what is claimed in it comes as a timeline.
+
+import { badge, bring, byId, clear, el, progress, say, steps } from "../lib/dom.js";
+import { Episodes, contentType } from "../lib/episodes.js";
+import { ulid } from "../lib/ids.js";
+import { attempt } from "../lib/problems.js";
+import { timeline } from "../lib/timeline.js";
+import { clock, day, list, pauses, size, sleep } from "../lib/words.js";
+
+const STATES = { transcript: ["requested", "uploaded", "analyzing", "analyzed"], video: ["requested", "uploaded", "chunking", "chunked"] };
+const VERDICTS = { supported: "good", refuted: "bad", misleading: "warn", unverified: "plain" };
+const STATUSES = { draft: "plain", uploading: "now", processing: "now", ready: "good", failed: "bad" };
+
+export function episodes({ visitor, settings }) {
+  const api = new Episodes(settings, visitor);
+  const problem = byId("episodes-problem");
+  const player = byId("episodes-player");
+  const video = new Map();
+  let shown = null;
+  byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${size(settings.maxVideoGigabytes * 1e9)}.`;
+
+  // A list may be a moment behind what was just read of an episode itself.
+  async function refresh(read) {
+    const found = (await api.list()).map((one) => (one.episodeId === read?.episodeId ? read : one));
+    byId("episodes-none").hidden = found.length > 0;
+    clear(byId("episodes-list"), ...found.map((one) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": one.episodeId === shown?.episodeId ? "true" : null, onclick: () => attempt(problem, () => open(one.episodeId)) },
+      el("span", { class: "name", text: one.title }), el("span", { class: "hint", text: day(one.createdAt) }), badge(one.status, STATUSES[one.status])))));
+  }
+
+  // Shows an episode, and looks after it for as long as something is being done with it.
+  async function open(id) {
+    const mine = { episodeId: id };
+    shown = mine;
+    let before = "";
+    let looked = false;
+    for (const pause of pauses()) {
+      const episode = await api.get(id);
+      if (shown !== mine) return;
+      const standing = [episode.status, episode.transcript.state, episode.video.state].join(" ");
+      if (standing !== before) {
+        if (before) say(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
+        before = standing;
+        await draw(episode);
+        if (!looked) bring(byId("episodes-one"));
+        looked = true;
+        refresh(episode).catch(() => {});
+      }
+      if (!["uploading", "processing"].includes(episode.status)) return;
+      await sleep(pause);
+      if (shown !== mine) return;
+    }
+  }
+
+  async function draw(episode) {
+    byId("episodes-empty").hidden = true;
+    byId("episodes-new").open = false;
+    byId("episodes-one").hidden = false;
+    byId("episodes-name").textContent = episode.title;
+    clear(byId("episodes-status"), badge(episode.status, STATUSES[episode.status]));
+    for (const kind of ["transcript", "video"]) {
+      const { state, reason } = episode[kind];
+      const names = STATES[kind];
+      const place = names.indexOf(state);
+      const done = place === names.length - 1;
+      // What is under way, or is done, is not uploaded again.
+      byId(`episodes-${kind}-choice`).hidden = !["none", "requested", "failed"].includes(state);
+      clear(byId(`episodes-${kind}`),
+        state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? badge(`failed: ${reason ?? "unknown"}`, "bad") : steps(names, done ? names.length : place));
+    }
+    const own = video.get(episode.episodeId);
+    player.hidden = !own;
+    if (own && player.dataset.of !== episode.episodeId) {
+      player.src = own;
+      player.dataset.of = episode.episodeId;
+    }
+    const ready = episode.transcript.state === "analyzed";
+    const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.findings(episode.episodeId, kind))) : [[], []];
+    clear(byId("episodes-findings"), ...(ready ? findings(claims, clips) : []));
+  }
+
+  function findings(claims, clips) {
+    const jump = (ms) => {
+      if (player.hidden) return;
+      player.currentTime = ms / 1000;
+      player.play().catch(() => {});
+    };
+    if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "Nothing is claimed in it." })];
+    const rows = claims.map((one) => el("li", { id: `claim-${one.claimId}`, class: "finding", tabindex: "-1" },
+      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: clock(one.startMs), "aria-label": `At ${clock(one.startMs)}` }), badge(one.verdict, VERDICTS[one.verdict]),
+        el("span", { class: "hint", text: `${Math.round(one.confidence * 100)} % sure${one.speaker ? ` · ${one.speaker}` : ""}` })),
+      el("q", { text: one.quote }),
+      one.explanation ? el("p", { text: one.explanation }) : null,
+      one.sources?.length ? el("p", { class: "hint", text: `Rests on: ${one.sources.join("; ")}` }) : null));
+    const cut = clips.map((one) => el("li", { id: `clip-${one.clipId}`, class: "finding", tabindex: "-1" },
+      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: `${clock(one.startMs)}–${clock(one.endMs)}` }), el("strong", { text: one.title })),
+      one.reason ? el("p", { text: one.reason }) : null));
+    const marks = [
+      ...claims.map((one) => ({ ...one, row: 0, kind: VERDICTS[one.verdict], label: `Claim at ${clock(one.startMs)}, ${one.verdict}: ${one.quote}`, to: `claim-${one.claimId}` })),
+      ...clips.map((one) => ({ ...one, row: 1, kind: "clip", label: `Clip from ${clock(one.startMs)} to ${clock(one.endMs)}: ${one.title}`, to: `clip-${one.clipId}` })),
+    ];
+    const chosen = (mark) => {
+      byId(mark.to).focus();
+      jump(mark.startMs);
+    };
+    return [
+      el("h3", { text: "Timeline" }), timeline(marks, ["Claims", "Clips"], chosen),
+      el("h3", { text: claims.length === 1 ? "1 claim" : `${claims.length} claims` }), el("ol", { class: "findings" }, ...rows),
+      el("h3", { text: clips.length === 1 ? "1 clip to cut out" : `${clips.length} clips to cut out` }), el("ol", { class: "findings" }, ...cut),
+    ];
+  }
+
+  byId("episodes-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [title, speakers, language] = ["title", "speakers", "language"].map((one) => byId(`episodes-${one}`).value.trim());
+    attempt(problem, async () => {
+      const made = await api.create({ title, language, speakers: list(speakers), clientToken: ulid() });
+      byId("episodes-title").value = byId("episodes-speakers").value = "";
+      await open(made.episodeId);
+    }, event.submitter);
+  });
+  for (const kind of ["transcript", "video"]) {
+    const input = byId(`episodes-${kind}-file`);
+    input.addEventListener("change", () => {
+      const [file] = input.files;
+      if (!file || !shown) return;
+      const { episodeId } = shown;
+      const { bar, to } = progress(`${file.name}, uploaded`);
+      const place = byId(`episodes-${kind}-progress`);
+      clear(place, bar);
+      attempt(problem, async () => {
+        await api.upload(episodeId, kind, file, contentType(file), to);
+        if (kind === "video") video.set(episodeId, URL.createObjectURL(file));
+        if (shown?.episodeId === episodeId) await open(episodeId);
+      }, input).then(() => {
+        clear(place);
+        input.value = "";
+      });
+    });
+  }
+  byId("episodes-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
+  return () => attempt(problem, () => refresh());
+}

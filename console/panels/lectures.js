@@ -1,0 +1,226 @@
+// Voice Q&A: a guest uploads a lecture, asks by voice, and hears the answer as it is made; citations lead into the lecture.
+
+import { Answer } from "../lib/answer.js";
+import { signedUrl } from "../lib/aws.js";
+import { badge, byId, clear, el, progress, say } from "../lib/dom.js";
+import { Guest } from "../lib/guest.js";
+import { postForm } from "../lib/http.js";
+import { ulid } from "../lib/ids.js";
+import { record } from "../lib/microphone.js";
+import { Problem, answered, attempt, show } from "../lib/problems.js";
+import { Socket } from "../lib/socket.js";
+import { Voice } from "../lib/voice.js";
+import { clock, pauses, size, sleep } from "../lib/words.js";
+
+const SIGNED_SECONDS = 60;
+const PATIENCE_MS = 120000;
+const TRIES = 6;
+const LECTURE_TYPES = {
+  mp3: "audio/mpeg", wav: "audio/wav", flac: "audio/flac", ogg: "audio/ogg", opus: "audio/ogg", oga: "audio/ogg",
+  m4a: "audio/mp4", mp4: "video/mp4", webm: "audio/webm",
+};
+
+export function lectures({ stack, settings }) {
+  const [ask, problem, player, state] = ["ask", "problem", "player", "state"].map((one) => byId(`lectures-${one}`));
+  const id = byId("lectures-id");
+  const guest = new Guest(stack, settings.identityPoolId);
+  const voice = new Voice((failure) => show(problem, failure));
+  const asked = new Map();
+  let socket = null;
+  let recording = null;
+  let conversation = null;
+
+  const uploads = settings.lectureUploads === "guests";
+  byId("lectures-upload-part").hidden = !uploads;
+  byId("lectures-other").open = !uploads;
+  byId("lectures-hint").textContent = uploads
+    ? `${settings.lectureFormats.join(", ")}; at least ten seconds long.`
+    : "On this stack an operator uploads lectures.";
+
+  // The one connection, made when it is needed and again when it broke.
+  async function connected() {
+    if (socket?.isOpen) return socket;
+    const url = await signedUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
+    const onClose = () => { for (const one of asked.values()) one.resume(); };
+    socket = await Socket.open(url, { refused: "Is this machine's clock right? Then try again.", onMessage: (message) => asked.get(message.queryId)?.hear(message), onClose });
+    socket.keepAlive(settings.pingSeconds, () => ({}));
+    return socket;
+  }
+
+  async function upload(kind, file, contentType, onProgress) {
+    const ready = await (await connected()).ask("upload", { kind, contentType });
+    if (file.size > ready.maxBytes) {
+      throw new Problem(`This has ${size(file.size)}, the stack takes ${size(ready.maxBytes)}.`, { todo: "Take something shorter." });
+    }
+    await postForm(ready, file, onProgress);
+    return ready;
+  }
+
+  async function takeLecture(file) {
+    const type = LECTURE_TYPES[file.name.split(".").pop().toLowerCase()] ?? file.type;
+    const { bar, to } = progress(`${file.name}, uploaded`);
+    clear(byId("lectures-progress"), bar);
+    state.textContent = `Uploading ${file.name}.`;
+    const ready = await upload("lecture", file, type, to);
+    clear(byId("lectures-progress"));
+    id.value = ready.lectureId;
+    conversation = null;
+    if (player.src) URL.revokeObjectURL(player.src);
+    player.src = URL.createObjectURL(file);
+    player.hidden = false;
+    state.textContent = `${file.name} is uploaded. Ask it something.`;
+  }
+
+  // Asks, and goes on asking under the same name until the answer is whole.
+  async function question(content) {
+    const lectureId = id.value.trim();
+    if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(lectureId)) {
+      throw new Problem(lectureId ? `${lectureId} is no lecture's id.` : "There is no lecture to ask.", { todo: "Choose one first, or give the id of one that is there." });
+    }
+    const queryId = ulid();
+    const answer = new Answer();
+    const view = card(content.text);
+    byId("lectures-answers").prepend(view.node);
+    byId("lectures-none").hidden = true;
+    let heardFiles = 0;
+    let wake = () => {};
+    asked.set(queryId, {
+      hear: (message) => {
+        if (answer.hear(message)) {
+          heardFiles = 0;
+          voice.stop();
+        }
+        if (byId("lectures-aloud").checked) for (const file of answer.files.slice(heardFiles)) voice.add(file);
+        heardFiles = answer.files.length;
+        view.draw(answer);
+        if (answer.isWhole) wake();
+      },
+      resume: () => wake(),
+    });
+    try {
+      for (let one = 1; !answer.isWhole; one += 1) {
+        const woken = new Promise((resolve) => {
+          const late = setTimeout(resolve, PATIENCE_MS);
+          wake = () => { clearTimeout(late); resolve(); };
+        });
+        try {
+          const accepted = await asking({ queryId, lectureId, ...content, attempt: answer.attempt, resumeFrom: answer.next });
+          conversation = accepted.sessionId;
+          if (!answer.isWhole) await woken;
+        } catch (failure) {
+          if (!failure.retryable || one >= TRIES) throw failure;
+          await sleep(500 * one);
+        }
+        if (answer.end?.type === "error") {
+          if (!answer.end.retryable || one >= TRIES) throw answered(answer.end);
+          answer.end = null;
+          await sleep(500 * one);
+        } else if (!answer.isWhole && one >= TRIES) {
+          throw new Problem("The answer did not come to its end.", { todo: "Ask again." });
+        }
+      }
+      view.whole(answer);
+      say(`Answer: ${answer.text}`);
+    } finally {
+      asked.delete(queryId);
+      if (!answer.isWhole || answer.end.type === "error") view.failed();
+    }
+  }
+
+  // A lecture that was just uploaded is looked at before it can be asked.
+  async function asking(content) {
+    const began = Date.now();
+    for (const pause of pauses(300, 3000)) {
+      try {
+        return await (await connected()).ask("query", { ...content, ...(conversation ? { sessionId: conversation } : {}) });
+      } catch (failure) {
+        const young = failure.code === "LECTURE_NOT_READY" || failure.code === "LECTURE_UNKNOWN";
+        if (!young || Date.now() - began > (failure.code === "LECTURE_UNKNOWN" ? 5000 : 60000)) throw failure;
+        state.textContent = "The lecture is being looked at.";
+        await sleep(pause);
+      } finally {
+        if (state.textContent === "The lecture is being looked at.") state.textContent = "";
+      }
+    }
+    throw new Problem("The lecture is not ready.", { todo: "Ask again in a moment." });
+  }
+
+  function card(written) {
+    const [said, text, cited, status] = [el("p", { class: "asked" }), el("p", { class: "answer" }), el("ul", { class: "cited", "aria-label": "Places in the lecture" }), badge("Asking", "now")];
+    said.textContent = written ?? "";
+    const node = el("article", { class: "card" }, el("div", { class: "bar" }, el("h2", { text: "Answer" }), status), said, text, cited);
+    const set = (word, kind) => { status.textContent = word; status.className = `badge ${kind}`; };
+    return {
+      node,
+      draw: (answer) => {
+        if (answer.question) said.textContent = answer.question;
+        text.textContent = answer.text;
+        set("Answering", "now");
+        // Not anew for every word: somebody may be about to choose one.
+        if (cited.childElementCount !== answer.citations.length) clear(cited, ...answer.citations.map(citation));
+      },
+      whole: (answer) => {
+        set("Answered", "good");
+        const again = el("button", { type: "button", class: "quiet", text: "Hear it again", onclick: () => {
+          voice.stop();
+          voice.ready();
+          for (const file of answer.files) voice.add(file);
+        } });
+        const quiet = el("button", { type: "button", class: "quiet", text: "Stop", onclick: () => voice.stop() });
+        if (answer.files.length) node.append(el("div", { class: "bar" }, again, quiet));
+      },
+      failed: () => set("Not answered", "bad"),
+    };
+  }
+
+  function citation(one) {
+    const jump = () => {
+      player.currentTime = one.startMs / 1000;
+      player.play().catch(() => {});
+      player.focus();
+    };
+    const here = !player.hidden;
+    const time = el("span", { class: "time", text: clock(one.startMs) });
+    const words = el("q", { text: one.quote });
+    return el("li", {}, here ? el("button", { type: "button", class: "jump", onclick: jump, "aria-label": `Play the lecture from ${clock(one.startMs)}: ${one.quote}` }, time, words) : el("span", { class: "jump" }, time, words));
+  }
+
+  byId("lectures-file").addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    if (file) attempt(problem, () => takeLecture(file), event.target).then(() => { event.target.value = ""; });
+  });
+  id.addEventListener("input", () => { conversation = null; });
+  ask.addEventListener("click", () => attempt(problem, async () => {
+    voice.stop();
+    await voice.ready();
+    if (!recording) {
+      recording = await record();
+      mode(true);
+      return;
+    }
+    const heard = recording;
+    recording = null;
+    mode(false);
+    const sound = await heard.stop();
+    const ready = await upload("query", sound, sound.type, () => {});
+    await question({ audioKey: ready.key });
+  }, ask));
+  byId("lectures-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = byId("lectures-text").value.trim();
+    if (!text) return;
+    attempt(problem, async () => {
+      voice.stop();
+      await voice.ready();
+      byId("lectures-text").value = "";
+      await question({ text });
+    });
+  });
+
+  function mode(now) {
+    ask.setAttribute("aria-pressed", String(now));
+    ask.textContent = now ? "Stop, and send" : "Ask by voice";
+    ask.classList.toggle("live", now);
+    show(problem, null);
+  }
+}
