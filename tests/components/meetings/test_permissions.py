@@ -31,7 +31,6 @@ OWN_KEYS = json.dumps(
     }
 )
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
-RULE = f"arn:aws:events:{ACCOUNT}:rule/StepFunctionsGetEventsForBatchJobsRule"
 
 Reasons = Mapping[Permission, str]
 
@@ -120,11 +119,9 @@ MAY_WORKFLOW: Reasons = {
         for one in ("spot", "on-demand")
     },
     ("batch:DescribeJobs", "*", None): "what became of it is asked; the action has no resource",
+    ("batch:ListJobs", "*", None): "nor has this: whether one of this recording lives already",
+    ("batch:CancelJob", f"{BATCH}:job/*", None): "one that gets no machine goes elsewhere",
     ("batch:TerminateJob", f"{BATCH}:job/*", None): "one that nobody waits for any more is ended",
-    **{
-        (f"events:{action}", RULE, None): "Step Functions hears of its end by this rule"
-        for action in ("DescribeRule", "PutRule", "PutTargets")
-    },
     **{
         ("lambda:InvokeFunction", function(one), None): "its steps are functions"
         for one in ("bedrock-summarize", "steps")
