@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.meetings.media_states import NO_MACHINE, TOO_LATE
@@ -264,11 +264,12 @@ def lives(draw: st.DrawFn) -> Life:
     return [*life, (at, status, {**last, **draw(st.sampled_from([{}, RECLAIMED, {"Container": {"ExitCode": 1}}]))})]
 
 
+@settings(max_examples=20)
 @given(lives(), st.integers(0, 2))
 def test_whatever_becomes_of_a_job_it_ends_in_bounded_steps_and_never_runs_twice_at_once(life: Life, lost: int) -> None:
     batch = on_spare(life)
     batch.lost_answers = lost
     walked = went(batch)  # the played Batch sees to it that no two live at once
-    settings = MeetingsSettings()
-    assert walked.events <= settings.processing.rounds * EVENTS_A_ROUND + EVENTS_BESIDE < MOST_EVENTS
-    assert batch.now <= 1.06 * (settings.processing.spot_seconds + settings.processing.on_demand_seconds)
+    processing = MeetingsSettings().processing
+    assert walked.events <= processing.rounds * EVENTS_A_ROUND + EVENTS_BESIDE < MOST_EVENTS
+    assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)
