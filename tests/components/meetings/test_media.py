@@ -146,9 +146,17 @@ def test_the_image_that_was_reviewed_is_what_runs() -> None:
 def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
     one = complete().one("ecr.Repository").inputs
     assert one["imageScanningConfiguration"] == {"scanOnPush": True}
-    assert one["imageTagMutability"] == "IMMUTABLE"
+    reviewed = meetings(media={"imageDigest": DIGEST}).one("ecr.Repository").inputs
+    assert reviewed["imageTagMutability"] == "IMMUTABLE"
+    assert "imageTagMutabilityExclusionFilters" not in reviewed
     policy = json.loads(complete().one("ecr.LifecyclePolicy").inputs["policy"])
     assert {rule["selection"]["countType"] for rule in policy["rules"]} == {"sinceImagePushed", "imageCountMoreThan"}
+
+
+def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:
+    one = complete().one("ecr.Repository").inputs
+    assert one["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert one["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
 
 
 def test_nothing_is_let_into_the_jobs_network() -> None:
