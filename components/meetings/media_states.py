@@ -157,10 +157,14 @@ class _Fallback:
         spare_one = f"$queue = '{spare}'"
         self._on_demand = on_demand
         self.elsewhere = [("{% $queue != $to %}", "MediaOnSpare")]
+        """Where none lives on demand."""
         self.lost = [(f"{{% {spare_one} and $job.status = 'FAILED' and $job.stopped %}}", "MediaOnDemand")]
+        """Where one has lost its last spare machine, or never had one."""
         self.nowhere = [(f"{{% {spare_one} and {waited} %}}", "LeaveSpare")]
+        """Where one has waited for a spare machine long enough."""
 
     def states(self, again: Sequence[Retry]) -> dict[str, State]:
+        """What only a workflow with both has."""
         return {
             "MediaOnSpare": Pass({"queue": "{% $to %}"}, "FindMedia"),
             # A cancelled job has failed; one that was given a machine meanwhile runs. Either is seen when it is asked about.
