@@ -251,3 +251,10 @@ def test_the_image_goes_to_the_repository_that_the_program_makes() -> None:
 def test_the_dockerfile_is_there() -> None:
     [path] = re.findall(r"--file (\S+)", IMAGE.read_text())
     assert (ROOT / path).is_file()
+
+
+def test_latest_is_moved_only_where_it_is_what_runs() -> None:
+    [script] = [one["run"] for one in loaded("image.yml")["jobs"]["image"]["steps"] if one.get("id") == "push"]
+    moved = script.index("--image-tag latest")
+    assert "IMMUTABLE_WITH_EXCLUSION" in script[:moved], "a repository of reviewed images refuses it"
+    assert script.index('"$digest" =~') < moved

@@ -17,6 +17,7 @@ from clients.meetings.errors import (
     UserChanged,
 )
 from clients.meetings.models import NewMeeting, Uploaded
+from clients.meetings.reading import MeetingList
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.summary import ActionItem, Quoted, Summary, Tokens
@@ -30,6 +31,7 @@ __all__ = [
     "ExchangeUnavailable",
     "MeetingFailed",
     "MeetingIncomplete",
+    "MeetingList",
     "MeetingReason",
     "MeetingRecord",
     "MeetingStatus",

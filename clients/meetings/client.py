@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from clients.meetings import reading
@@ -77,16 +77,15 @@ class MeetingsClient:
         until: datetime | None = None,
         participant: str | None = None,
         tag: str | None = None,
-    ) -> Iterator[MeetingRecord]:
+    ) -> reading.MeetingList:
         """The meetings that began from `since` on and before `until`, newest first, read as they are taken.
 
-        `participant` and `tag` leave out the others, in whatever case they are written.
+        `participant` and `tag` leave out the others, in whatever case they are written. A meeting that this edition
+        cannot read ends no list: its id is in the list's `unreadable`.
         """
         bounds = reading.between(since, until)
-        if bounds is None:
-            return iter(())
-        found = reading.newest_first(self._access.opened(), bounds)
-        return (one for one in found if reading.matches(one, participant, tag))
+        items = () if bounds is None else reading.newest_first(self._access.opened(), bounds)
+        return reading.MeetingList(items, lambda one: reading.matches(one, participant, tag))
 
     def get(self, meeting_id: str) -> MeetingRecord:
         """One meeting; raises MeetingUnknown."""

@@ -4,11 +4,13 @@ There is one index, by date. Whoever looks for a participant or a tag reads the 
 user has thousands of meetings, not millions (docs/benchmarks.md says how long that takes).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from clients.meetings.access import Opened
 from handlers.common.moments import timestamp
@@ -36,8 +38,29 @@ def matches(record: MeetingRecord, participant: str | None, tag: str | None) -> 
     return _among(participant, record.participants) and _among(tag, record.tags)
 
 
-def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[MeetingRecord]:
-    """The meetings between two moments, read as they are taken: a few at first, and more the longer somebody goes on."""
+class MeetingList(Iterator[MeetingRecord]):
+    """Meetings, newest first, read as they are taken. One that this edition cannot read is left out, and told."""
+
+    def __init__(self, items: Iterable[Mapping[str, Any]], wanted: Callable[[MeetingRecord], bool]) -> None:
+        self._items = iter(items)
+        self._wanted = wanted
+        self.unreadable: list[str] = []
+        """The ids of those that were left out so far: written by another edition, or by hand."""
+
+    def __next__(self) -> MeetingRecord:
+        for item in self._items:
+            try:
+                record = _record(item)
+            except ValidationError:
+                self.unreadable.append(str(item[SORT].get("S", "")))
+            else:
+                if self._wanted(record):
+                    return record
+        raise StopIteration
+
+
+def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
+    """The items between two moments: a few are asked for at first, and more the longer somebody goes on."""
     first, last = bounds
     limit = FIRST_PAGE
     after: dict[str, Any] | None = {}
@@ -52,8 +75,7 @@ def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[MeetingRec
             Limit=limit,
             **after,
         )
-        for item in page["Items"]:
-            yield _record(item)
+        yield from page["Items"]
         after = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if page.get("LastEvaluatedKey") else None
         limit = min(2 * limit, LONGEST_PAGE)
 
@@ -67,11 +89,18 @@ def found(access: Opened, meeting_id: str) -> MeetingRecord | None:
 
 
 def content_of(access: Opened, key: str) -> bytes | None:
-    """An object; none where there is none any more."""
+    """An object; none where there is none any more.
+
+    Whoever may not list objects is told 403 of one that is not there (S3's API reference, GetObject), and a user may
+    list none but his uploads. Below his own name he may read whatever is there.
+    """
     try:
         answer = access.s3.get_object(Bucket=access.bucket, Key=key)
-    except access.s3.exceptions.NoSuchKey:
-        return None
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "NoSuchKey" or (code == "AccessDenied" and key.split("/")[1:2] == [access.user]):
+            return None
+        raise
     with answer["Body"] as body:
         return body.read()
 

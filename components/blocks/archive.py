@@ -1,7 +1,7 @@
 """The zip of one subsystem's handlers: the same bytes on every machine, so that unchanged code is no deployment.
 
 Files are sorted, dated 1980, stored rather than compressed (compressors differ between machines) and hold only what
-runs: no caches, no tests. Handlers sit in it under their own paths, so that imports are the same everywhere.
+runs: no caches, no tests, no program that has an image of its own. Handlers sit in it under their own paths, so that imports are the same everywhere.
 """
 
 import io
@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path("build/zips")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o644 << 16
+IMAGE = "Dockerfile"
+"""A folder that has one is a program of an image, and no function's."""
 
 
 def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
@@ -22,10 +24,14 @@ def sources(subsystem: str, root: Path = ROOT) -> list[Path]:
     for folder in (f"handlers/{subsystem}", "handlers/common"):
         if not (root / folder).is_dir():
             raise FileNotFoundError(f"there are no handlers in {folder}")
+        elsewhere = {path.parent for path in (root / folder).rglob(IMAGE)}
         found += [
             path.relative_to(root)
             for path in (root / folder).rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith((".", "test_"))
+            if path.is_file()
+            and "__pycache__" not in path.parts
+            and not path.name.startswith((".", "test_"))
+            and elsewhere.isdisjoint(path.parents)
         ]
     return sorted(found, key=Path.as_posix)
 

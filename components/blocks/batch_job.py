@@ -22,8 +22,6 @@ RECLAIMED = "Your Spot Task was interrupted*"
 """What Batch says of an attempt whose machine AWS took back (ECS guide, "Fargate Spot termination notices")."""
 SMALLEST_DISK = 21
 """GiB: what a task has without saying so is 20, and may not be said."""
-WAIT_RULE = "StepFunctionsGetEventsForBatchJobsRule"
-"""By which Step Functions hears that a job has ended."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +101,14 @@ class BatchJob(Block):
         self.register_outputs({"arn": self.arn})
 
     def grants_run(self, queue_arns: Sequence[str]) -> list[Grant]:
-        """What a workflow needs to submit it to queues and wait for it (Step Functions guide, AWS Batch)."""
-        context = self.scope.context
+        """What a workflow needs to submit it to queues, look what becomes of it, and end it."""
+        jobs = self.scope.context.arn("batch", "job/*")
         return [
             # Submitted by name, it is the definition without its revision that IAM is asked about (aws-sdk-js #4280).
             grant("batch", ["SubmitJob"], [self.arn, f"{self.arn}:*", *queue_arns]),
-            grant("batch", ["DescribeJobs"], "*"),
-            # A job's id is known when it runs: whoever stops waiting for it ends it.
-            grant("batch", ["TerminateJob"], context.arn("batch", "job/*")),
-            grant("events", ["DescribeRule", "PutRule", "PutTargets"], context.arn("events", f"rule/{WAIT_RULE}")),
+            grant("batch", ["DescribeJobs", "ListJobs"], "*"),
+            # A job's id is known when it runs.
+            grant("batch", ["CancelJob", "TerminateJob"], jobs),
         ]
 
     def _container(self, args: BatchJobArgs, starts: str, runs: str) -> str:

@@ -48,6 +48,8 @@ class Grant:
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     conditions: tuple[Condition, ...] = ()
+    also: tuple["Grant", ...] = ()
+    """What is of no use without: the key that a table is encrypted with."""
 
     def __post_init__(self) -> None:
         _check_conditions(self.conditions)
@@ -82,7 +84,7 @@ def grant(
 
 def documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     """The policy documents of a role: one for all known grants, one for each grant that must wait for an id."""
-    listed = list(grants)
+    listed = [one for given in grants for one in (given, *given.also)]
     known = [one for one in listed if one.known]
     late = [one for one in listed if not one.known]
     found: list[pulumi.Input[str]] = [document(known)] if known else []

@@ -1,4 +1,7 @@
-"""Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone."""
+"""Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone.
+
+Where what runs is named by its digest, no tag ever moves. Where it is not, `latest` is what runs, and the one tag that does.
+"""
 
 import json
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
 
 UNTAGGED_DAYS = 7
+LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class ImageRepositoryArgs:
 
     scope: Scope
     logical_name: str
+    latest_moves: bool
+    """Whether `latest` may become another image: no other tag ever does."""
     kept: int = 10
     """Images that stay, the newest."""
 
@@ -34,7 +40,12 @@ class ImageRepository(Block):
         repository = ecr.Repository(
             self.part("repository"),
             name=self.name,
-            image_tag_mutability="IMMUTABLE",
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_moves else "IMMUTABLE",
+            image_tag_mutability_exclusion_filters=(
+                [ecr.RepositoryImageTagMutabilityExclusionFilterArgs(filter=LATEST, filter_type="WILDCARD")]
+                if args.latest_moves
+                else None
+            ),
             image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             force_delete=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
@@ -49,7 +60,7 @@ class ImageRepository(Block):
         """An image's address: by digest, which is what was reviewed; by the tag `latest` where nothing was yet."""
         context = self.scope.context
         address = f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{self.name}"
-        return f"{address}@{digest}" if digest else f"{address}:latest"
+        return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
 
     def grants_pull(self) -> list[Grant]:
         """What a task's execution role needs; the token is for all repositories of the account."""

@@ -103,10 +103,22 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """Nothing but variables, which later states read."""
+
+    assign: Mapping[str, Any]
+    to: str
+
+    def definition(self) -> dict[str, Any]:
+        return {"Type": "Pass", "Assign": dict(self.assign), "Next": self.to}
+
+
+@dataclass(frozen=True)
 class Wait:
     """Some time."""
 
-    seconds: int
+    seconds: int | str
+    """Or a JSONata expression that comes to a whole number."""
     to: str
 
     def definition(self) -> dict[str, Any]:
@@ -159,7 +171,7 @@ class Fail:
         return {"Type": "Fail", "Error": self.error, "Cause": self.cause}
 
 
-State = Task | Choice | Wait | Map | Succeed | Fail
+State = Task | Choice | Pass | Wait | Map | Succeed | Fail
 
 
 def call(

@@ -1,7 +1,7 @@
 """A DynamoDB table: on demand, encrypted, with an expiry, protected and backed up as the settings say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 from pulumi_aws import dynamodb
@@ -13,6 +13,10 @@ from components.blocks.scope import Block, Scope
 
 BACKUP_TAG = "Backup"
 """The tag by which the backup plan selects what it copies."""
+READING = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
+READING_KEY = ("Decrypt", "DescribeKey")
+WRITING_KEY = ("Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo")
+"""What DynamoDB asks KMS for (its guide, "Using a customer managed key"), by whether items are read or changed."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Table(Block):
         scope, data = args.scope, args.scope.foundation.data
         self.name = scope.name(Kind.TABLE, what)
         self.arn = scope.context.arn("dynamodb", f"table/{self.name}")
+        self._key = args.kms_key_arn
         self._indexes = {index.name for index in args.indexes}
         keys = dict.fromkeys(
             key
@@ -92,7 +97,16 @@ class Table(Block):
         """What a role may do with this table, or with one index of it: `grant("Query", index="GSI1")`."""
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
-        return grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
+        one = grant("dynamodb", actions, self.arn if index is None else f"{self.arn}/index/{index}")
+        return replace(one, also=self._key_grants(actions))
+
+    def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
+        """DynamoDB uses a customer key in the name of whoever calls it, who may use it in no other way."""
+        if self._key is None:
+            return ()
+        uses = READING_KEY if set(actions) <= READING else (*READING_KEY, *WRITING_KEY)
+        service = f"dynamodb.{self.scope.context.region}.{self.scope.context.dns_suffix}"
+        return (grant("kms", uses, self._key, {"StringEquals": {"kms:ViaService": service}}),)
 
 
 def backup_selection(context: Context) -> str:

@@ -1,4 +1,4 @@
-"""Who looks after meetings: a sweep for those that stay where they are, and a daily look at how much each user has."""
+"""Who looks after meetings: a sweep for those that stay where they are, and a daily look through the bucket."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,13 +99,15 @@ class Care(pulumi.ComponentResource):
                 settings=args.settings.storage,
                 environment=StorageEnvironment,
                 values={
+                    "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
+                    "state_machine_arn": args.workflow.arn,
                     "stack": args.scope.context.stack_label,
                     "max_users": args.settings.care.storage_users,
                     "count_seconds": max(1, args.settings.storage.timeout_seconds - FINISH_SECONDS),
                 },
                 grants=[
-                    args.bucket.grant_list(),
+                    *args.moving,
                     args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
                     grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
                 ],

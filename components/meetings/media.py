@@ -53,14 +53,17 @@ class Media(pulumi.ComponentResource):
         self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
         """The first is submitted to first."""
         size = processing.size
-        repository = ImageRepository("media-images", ImageRepositoryArgs(scope, "MediaImages"), self._child)
+        digest = args.settings.media.image_digest
+        repository = ImageRepository(
+            "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_moves=digest is None), self._child
+        )
         self.job = BatchJob(
             "media",
             BatchJobArgs(
                 scope=scope,
                 logical_name="MediaJob",
                 repository=repository,
-                digest=args.settings.media.image_digest,
+                digest=digest,
                 vcpus=size.vcpus,
                 memory_mb=size.memory_mb,
                 disk_gigabytes=processing.disk_gigabytes,

@@ -62,7 +62,14 @@ class Meetings(pulumi.ComponentResource):
             self._child,
         )
         watched = WatchArgs(
-            args.scope, args.settings.alarms, self.table, self.bucket, self.uploads, self.workflow, self.functions
+            scope=args.scope,
+            settings=args.settings.alarms,
+            table=self.table,
+            bucket=self.bucket,
+            uploads=self.uploads,
+            workflow=self.workflow,
+            api=self.access.api,
+            functions=self.functions,
         )
         watch(watched, self._child)
         Dashboard("overview", DashboardArgs(args.scope, charts(watched)), self._child)

@@ -7,6 +7,7 @@ are constants here, each marked as assumed.
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings import MeetingsSettings
 from components.settings.meetings import Engine
+from components.settings.polling import rounds
 
 EXCHANGES = 2
 """Assumed: a recording of an hour outlives its credentials once."""
@@ -30,9 +31,11 @@ INTERRUPTED_SHARE = 0.05
 INPUT_TOKENS_PER_HOUR = 7_500
 OUTPUT_TOKENS = 750
 """Assumed, of each of two questions: an hour of speech is about 9,000 words of which each is asked about twice."""
-TRANSITIONS = 14
-POLLS_PER_HOUR = 20
-"""Assumed: Transcribe takes ten minutes for an hour, asked each half minute; three transitions a poll."""
+TRANSITIONS = 20
+"""Of a recording that gets a spare machine at once and is one part, beside what is asked."""
+TRANSITIONS_A_ROUND = 3
+TRANSCRIBE_HOURS = 1 / 6
+"""Assumed: Transcribe takes ten minutes for an hour."""
 AUDIO_GB_PER_HOUR = 0.06
 """Assumed: 16-kHz mono FLAC."""
 METRICS = 4
@@ -56,7 +59,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     spot = settings.processing.engine is Engine.BATCH_SPOT
     # Twice the processors take half the time of what is encoded.
     on_demand = job_hours * INTERRUPTED_SHARE if spot else job_hours / 2
-    polls = hours * POLLS_PER_HOUR
+    asked = meetings * _rounds(settings)
     sweeps = DAYS * 24 * 60 / settings.care.sweep_minutes
     firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
@@ -72,7 +75,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-sweep": of_function(sweeps, SWEEP_MILLISECONDS),
         "meetings-storage": of_function(DAYS, STORAGE_MILLISECONDS),
         "meetings-workflow": {
-            "transitions": meetings * TRANSITIONS + polls * 3,
+            "transitions": meetings * TRANSITIONS + asked * TRANSITIONS_A_ROUND,
             "transcribeMinutes": hours * 60,
             "logGb": 0,
         },
@@ -99,6 +102,20 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             "storageGb": meetings * KEPT_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }
+
+
+def _rounds(settings: MeetingsSettings) -> float:
+    """How often the job and the transcription of a recording are asked about, one with another."""
+    load = settings.load
+    job, speech = settings.processing.poll_seconds, settings.speech.poll_seconds
+    starts = STARTING_HOURS + load.hours_each * COPY_HOURS
+    copied = rounds(round(starts * 3600), job)
+    encoded = rounds(round((starts + load.hours_each * ENCODE_HOURS) * 3600), job)
+    return (
+        copied * (1 - load.encoded_share)
+        + encoded * load.encoded_share
+        + rounds(round(load.hours_each * TRANSCRIBE_HOURS * 3600), speech)
+    )
 
 
 def _tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:

@@ -12,6 +12,7 @@ from components.blocks.dashboard import Chart
 from components.blocks.function import Function
 from components.blocks.logged import LoggedArgs, logged
 from components.blocks.queue import Queue
+from components.blocks.rest_api import RestApi
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.workflow import Workflow
@@ -44,6 +45,7 @@ class WatchArgs:
     bucket: Bucket
     uploads: Queue
     workflow: Workflow
+    api: RestApi
     functions: Mapping[str, Function]
 
 
@@ -109,7 +111,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:
-    """The four metrics, what storage and table take, and the functions."""
+    """The four metrics, what storage, table and traces take, and the functions."""
     named: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": EVERYTHING}
     return [
         [
@@ -140,8 +142,23 @@ def charts(args: WatchArgs) -> list[list[Chart]]:
                         {"TableName": args.table.name, "Operation": operation},
                         "Average",
                     )
-                    for operation in ("GetItem", "Query", "UpdateItem")
+                    for operation in ("GetItem", "Query", "TransactWriteItems")
                 ],
+            ),
+        ],
+        # X-Ray gives CloudWatch the number of a group's traces, and no metric of how long they take. Whoever begins a trace
+        # measures the same time, and of every request instead of the share that is traced.
+        [
+            Chart(
+                "what a trace of an execution takes, in milliseconds, as Step Functions measures it",
+                [
+                    Metric("AWS/States", "ExecutionTime", {"StateMachineArn": args.workflow.arn}, s)
+                    for s in ("p50", "p95")
+                ],
+            ),
+            Chart(
+                "what a trace of an exchange takes, in milliseconds, as API Gateway measures it",
+                [Metric("AWS/ApiGateway", "Latency", args.api.dimensions, s) for s in ("p50", "p95")],
             ),
         ],
         [

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Cidr, Origin, Zone, private_network
+from components.settings.polling import EVENTS_A_ROUND, EVENTS_BESIDE, MOST_EVENTS, rounds
 from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
 from handlers.meetings.media_environment import AudioPartSeconds, MaxHours, PieceSeconds
 from handlers.meetings.storage_environment import MaxUsers
@@ -25,6 +26,8 @@ from handlers.meetings.summary_environment import (
 from handlers.meetings.sweep_environment import GiveUpMinutes, ProcessingMinutes
 
 Days = Annotated[int, Field(ge=1, le=3650)]
+PollSeconds = Annotated[int, Field(ge=5, le=600)]
+"""The shortest pause between two questions about the same thing: it grows with what was waited."""
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 NETWORK_BITS = 16
@@ -116,7 +119,9 @@ class ProcessingSettings(Settings):
     timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
     """Of one attempt."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
-    """How long a spare machine is waited for before one on demand is taken."""
+    """How long a spare machine is waited for, each time that a job needs one, before one on demand is taken."""
+    poll_seconds: PollSeconds = 30
+    """How soon it is asked what has become of the job."""
     disk_gigabytes: Annotated[int, Field(ge=21, le=200)] = 40
     """Of the job: about twice the largest recording, and the image."""
     max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
@@ -130,6 +135,23 @@ class ProcessingSettings(Settings):
     def size(self) -> Size:
         """The machine that the engine has."""
         return self.spot if self.engine is Engine.BATCH_SPOT else self.fargate
+
+    @property
+    def spot_seconds(self) -> int:
+        """How long a job may take on spare machines: each attempt waits for its machine and runs."""
+        return self.attempts * (self.timeout_minutes + self.capacity_minutes) * 60
+
+    @property
+    def on_demand_seconds(self) -> int:
+        """How long a job may take on demand: it may wait behind others as long as it may run."""
+        return 2 * self.timeout_minutes * 60
+
+    @property
+    def rounds(self) -> int:
+        """How often it is asked about at the most."""
+        attempt = sum(rounds(one * 60, self.poll_seconds) for one in (self.timeout_minutes, self.capacity_minutes))
+        spot = self.attempts * attempt if self.engine is Engine.BATCH_SPOT else 0
+        return spot + rounds(self.on_demand_seconds, self.poll_seconds)
 
     @model_validator(mode="after")
     def _one_fits(self) -> Self:
@@ -172,7 +194,8 @@ class SpeechSettings(Settings):
     """How many are told apart."""
     part_seconds: AudioPartSeconds = 13_800
     """Longer recordings are transcribed in parts: Transcribe takes four hours."""
-    poll_seconds: Annotated[int, Field(ge=5, le=600)] = 30
+    poll_seconds: PollSeconds = 30
+    """How soon it is asked what has become of a part."""
     max_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
     """How long one part is waited for."""
     at_once: Annotated[int, Field(ge=1, le=40)] = 5
@@ -301,3 +324,22 @@ class MeetingsSettings(SubsystemSettings):
     """The function that looks after meetings which stay where they are."""
     storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """The function that measures how much each user has, once a day."""
+
+    @property
+    def audio_parts(self) -> int:
+        """In how many parts the longest recording is transcribed."""
+        return -(-self.processing.max_hours * 3600 // self.speech.part_seconds)
+
+    @model_validator(mode="after")
+    def _fits_into_a_history(self) -> Self:
+        asked = self.processing.rounds + self.audio_parts * rounds(
+            self.speech.max_minutes * 60, self.speech.poll_seconds
+        )
+        events = asked * EVENTS_A_ROUND + EVENTS_BESIDE
+        if events > MOST_EVENTS:
+            raise ValueError(
+                f"one recording might be asked about {asked:,} times, about {events:,} events: Step Functions ends an "
+                f"execution after {MOST_EVENTS:,}. Raise processing.pollSeconds, speech.pollSeconds or "
+                "speech.partSeconds, or lower processing.attempts, the timeouts or processing.maxHours"
+            )
+        return self

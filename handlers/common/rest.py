@@ -20,6 +20,7 @@ from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.operations import Operation
 
+LATER = "Retry-After"
 Response = dict[str, Any]
 """What a function returns to API Gateway."""
 MAX_BODY_BYTES = 256 * 1024
@@ -104,7 +105,10 @@ class Rest:
             return http_error(error, request_id)
 
     def _with_headers(self, response: Response) -> Response:
-        return {**response, "headers": {**response["headers"], **self._headers}}
+        headers = response["headers"]
+        # Browsers have a list of what a page may read unasked; this is not on it.
+        exposed = {"Access-Control-Expose-Headers": LATER} if LATER in headers else {}
+        return {**response, "headers": {**headers, **self._headers, **exposed}}
 
     def _operation(self, event: Mapping[str, Any]) -> Operation:
         path, method = str(event.get("resource")), str(event.get("httpMethod"))

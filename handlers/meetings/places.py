@@ -66,13 +66,23 @@ class Recording:
         """The key of its video."""
         return f"{self._below(VIDEO)[:-1]}.mp4"
 
+    @property
+    def sound(self) -> str:
+        """How the keys of its sound begin."""
+        return self._below(AUDIO)
+
     def audio(self, part: int) -> str:
         """The key of a part of its sound, from 0."""
-        return f"{self._below(AUDIO)}{part:03d}.flac"
+        return f"{self.sound}{part:03d}.flac"
+
+    @property
+    def parts_heard(self) -> str:
+        """How the keys of the parts' transcripts begin."""
+        return f"{self._below(WORK)}transcripts/"
 
     def part_transcript(self, part: int) -> str:
         """The key of what Amazon Transcribe makes of a part."""
-        return f"{self._below(WORK)}transcripts/{part:03d}.json"
+        return f"{self.parts_heard}{part:03d}.json"
 
     def answer(self, question: str) -> str:
         """The key of what a model answered to a question, by the question's hash."""

@@ -1,14 +1,16 @@
-"""What the workflow's parts leave in the bucket, as its steps read it: the media job's result, and whether something is there.
+"""What the workflow's parts leave in the bucket, as its steps read it: the media job's result, and what else is there.
 
 The result is ours, and still parsed: whatever it names must be the recording's own.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from handlers.meetings.media import MediaOutcome, MediaResult
+from handlers.meetings.media import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.places import Recording
 
 if TYPE_CHECKING:
@@ -53,6 +55,19 @@ class Results:
         """Whether an object is there. Its name is asked for, not the object: that takes no right to read it."""
         answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         return any(one["Key"] == key for one in answer.get("Contents", ()))
+
+    def heard(self, recording: Recording, audio: Sequence[AudioPart]) -> list[bool]:
+        """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise."""
+        made, heard = self._times(recording.sound), self._times(recording.parts_heard)
+        keys = [(one.key, recording.part_transcript(number)) for number, one in enumerate(audio)]
+        return [
+            sound in made and transcript in heard and made[sound] <= heard[transcript] for sound, transcript in keys
+        ]
+
+    def _times(self, prefix: str) -> dict[str, datetime]:
+        """When each object was made. No recording has a thousand parts."""
+        answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+        return {one["Key"]: one["LastModified"] for one in answer.get("Contents", ())}
 
 
 def _own(recording: Recording, result: MediaResult) -> bool:

@@ -76,10 +76,17 @@ class Told(Message):
     outcome: StepOutcome | MediaOutcome
 
 
+class PartTold(AudioPart):
+    """A part of the sound, as the workflow has it transcribed."""
+
+    transcribed: bool
+    """Whether its transcript is there: left by an earlier attempt, or by this one before the step was made again."""
+
+
 class MediaTold(Told):
     """What the workflow goes on with."""
 
-    audio: tuple[AudioPart, ...] = ()
+    audio: tuple[PartTold, ...] = ()
     language: str = ""
     duration_ms: Milliseconds = 0
 
@@ -135,7 +142,12 @@ class Steps:
             return MediaTold(outcome=MediaOutcome.SUPERSEDED)
         return MediaTold(
             outcome=result.outcome,
-            audio=result.audio,
+            audio=tuple(
+                PartTold(**one.model_dump(), transcribed=heard_already)
+                for one, heard_already in zip(
+                    result.audio, self._results.heard(execution.recording, result.audio), strict=True
+                )
+            ),
             language=change.after.language,
             duration_ms=result.duration_ms,
         )

@@ -4,17 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.environment import HandlerEnvironment
+from handlers.meetings.environment import MeetingsEnvironment
 
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
 """Each is a metric that is paid for; CloudWatch takes a thousand at once."""
 CountSeconds = Annotated[int, Field(ge=1, le=870)]
 
 
-class StorageEnvironment(HandlerEnvironment):
+class StorageEnvironment(MeetingsEnvironment):
     """The function's own."""
 
-    bucket_name: str
     stack: str
     """The dimension of the metrics."""
     max_users: MaxUsers = 20

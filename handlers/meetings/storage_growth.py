@@ -4,14 +4,14 @@ Every object is listed as it is now, without versions that were replaced, a thou
 of one function, which is where this ends. A count that does not end in time is given up and raised, since half of one
 would look like a loss; a bucket of more objects is one for S3 Inventory. What is counted is kept as an object of its day,
 so that a day is counted once, and compared with the last one before. Numbers are told before that is written: they may be
-told twice, to the same metric, but never not.
+told twice, to the same metric, but never not. Whole recordings that are listed on the way are handed on (`unheard.py`).
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +21,9 @@ from handlers.common import users
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.meetings.metrics import Metrics
-from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, raw_key
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
+from handlers.meetings.unheard import Announced, Unheard
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -49,6 +50,17 @@ class Counted:
     users: int
     told: int
     """Numbers; none of a day that has been counted, or the first one."""
+    begun: int = 0
+    """Recordings that nobody had been told of."""
+
+
+@dataclass
+class Listed:
+    """What is below one prefix."""
+
+    objects: int = 0
+    by_user: Counter[str] = field(default_factory=Counter)
+    announced: list[Announced] = field(default_factory=list)
 
 
 class StorageGrowth:
@@ -59,6 +71,7 @@ class StorageGrowth:
         client: "S3Client",
         bucket: str,
         metrics: Metrics,
+        unheard: Unheard,
         *,
         max_users: int,
         budget: timedelta,
@@ -69,6 +82,7 @@ class StorageGrowth:
         self._client = client
         self._bucket = bucket
         self._metrics = metrics
+        self._unheard = unheard
         self._max_users = max_users
         self._budget = budget
         self._parallel = parallel
@@ -80,10 +94,12 @@ class StorageGrowth:
         began = self._clock()
         if self._kept(began.date()) is not None:
             return Counted(0, 0, 0)
-        found = self._parallel.all(lambda prefix: self._count(prefix, began + self._budget), PREFIXES)
+        ends = began + self._budget
+        found = self._parallel.all(lambda prefix: self._list(prefix, ends), PREFIXES)
+        begun = self._unheard.begin((announced for one in found for announced in one.announced), ends)
         by_user: Counter[str] = Counter()
-        for _, one in found:
-            by_user.update(one)
+        for one in found:
+            by_user.update(one.by_user)
         totals = Totals(day=began.date(), bytes_of=by_user)
         before = next((one for one in self._earlier(began.date()) if one is not None), None)
         told = [] if before is None else measures(growth(before, totals), self._max_users)
@@ -94,20 +110,23 @@ class StorageGrowth:
             Body=totals.model_dump_json(by_alias=True).encode(),
             ContentType="application/json",
         )
-        counted = Counted(sum(objects for objects, _ in found), len(by_user), len(told))
-        self._log.info("storage_counted", objects=counted.objects, users=counted.users)
+        counted = Counted(sum(one.objects for one in found), len(by_user), len(told), begun)
+        self._log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
         return counted
 
-    def _count(self, prefix: str, ends: datetime) -> tuple[int, Counter[str]]:
-        objects, by_user = 0, Counter[str]()
+    def _list(self, prefix: str, ends: datetime) -> Listed:
+        listed = Listed()
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             if self._clock() > ends:
                 raise OutOfTime
             for one in page.get("Contents", ()):
-                objects += 1
-                by_user[_owner(one["Key"], prefix)] += one["Size"]
-        return objects, by_user
+                listed.objects += 1
+                listed.by_user[_owner(one["Key"], prefix)] += one["Size"]
+                upload = raw_key(one["Key"])
+                if upload is not None and upload.completes:
+                    listed.announced.append(Announced(upload.meeting, one["LastModified"]))
+        return listed
 
     def _earlier(self, day: date) -> Iterator[Totals | None]:
         """The days before, the last one first."""

@@ -1,8 +1,8 @@
-"""The function that counts what users have in the bucket, called by a daily schedule."""
+"""The function that looks through the bucket once a day: what users have, and what nobody was told of."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
@@ -10,11 +10,12 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.clients import CONFIG
-from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
+from handlers.meetings.gateways import gateways
 from handlers.meetings.metrics import Metrics
 from handlers.meetings.storage_environment import StorageEnvironment
 from handlers.meetings.storage_growth import PREFIXES, StorageGrowth
+from handlers.meetings.unheard import Unheard
 
 
 class Call(BaseModel):
@@ -23,24 +24,22 @@ class Call(BaseModel):
     kind: Literal["storage"]
 
 
-def storage_growth(environment: StorageEnvironment) -> StorageGrowth:
-    """On clients of this container's."""
-    return StorageGrowth(
-        boto3.client("s3", config=CONFIG),
-        environment.bucket_name,
-        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        max_users=environment.max_users,
-        budget=timedelta(seconds=environment.count_seconds),
-        parallel=Parallel(len(PREFIXES)),
-        clock=lambda: datetime.now(UTC),
-        log=EventLog(environment.log_level),
-    )
-
-
 @cache
 def _storage_growth() -> StorageGrowth:
     """Made once a container."""
-    return storage_growth(StorageEnvironment.read())
+    environment = StorageEnvironment.read()
+    made = gateways(environment)
+    return StorageGrowth(
+        made.s3,
+        environment.bucket_name,
+        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        Unheard(made.table, made.starting, clock=made.clock, log=made.log),
+        max_users=environment.max_users,
+        budget=timedelta(seconds=environment.count_seconds),
+        parallel=Parallel(len(PREFIXES)),
+        clock=made.clock,
+        log=made.log,
+    )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

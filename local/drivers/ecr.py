@@ -22,6 +22,7 @@ DRIVERS = (
                 {
                     "repositoryName": "name",
                     "imageTagMutability": "imageTagMutability",
+                    "imageTagMutabilityExclusionFilters": "imageTagMutabilityExclusionFilters",
                     "imageScanningConfiguration": "imageScanningConfiguration",
                     "encryptionConfiguration": "encryptionConfigurations",
                     "tags": "tags",
@@ -29,7 +30,14 @@ DRIVERS = (
             ),
         ),
         update=(
-            Call("PutImageTagMutability", {"repositoryName": "name", "imageTagMutability": "imageTagMutability"}),
+            Call(
+                "PutImageTagMutability",
+                {
+                    "repositoryName": "name",
+                    "imageTagMutability": "imageTagMutability",
+                    "imageTagMutabilityExclusionFilters": "imageTagMutabilityExclusionFilters",
+                },
+            ),
             Call(
                 "PutImageScanningConfiguration",
                 {"repositoryName": "name", "imageScanningConfiguration": "imageScanningConfiguration"},

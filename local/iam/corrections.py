@@ -68,6 +68,13 @@ def memory_resource(path: str, region: str, account: str) -> str | None:
     return f"arn:aws:bedrock-agentcore:{region}:{account}:memory/{found[1]}" if found else None
 
 
+def job_resource(path: str, body: Body, region: str, account: str) -> str | None:
+    """The job of AWS Batch that a request ends, by its id: the emulator asks for `*`."""
+    job = body.get("jobId")
+    ends = path in {"/v1/canceljob", "/v1/terminatejob"}
+    return f"arn:aws:batch:{region}:{account}:job/{job}" if ends and job else None
+
+
 def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
     """The partition keys that a DynamoDB request names; `hash_keys` are those of its table and indexes."""
     found: list[str] = []

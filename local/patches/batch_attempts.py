@@ -60,7 +60,8 @@ class Attempt:
             own = furnished(folder, self._image, imageio_ffmpeg.get_ffmpeg_exe())
             process = subprocess.Popen(
                 command(sys.executable, self._image, self._arguments),
-                env={**self._variables, **own},
+                # What a definition says comes before what the image has; where things are, only this machine knows.
+                env={**self._image.variables, **self._variables, **own},
                 cwd=own["TMPDIR"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -39,7 +39,7 @@ IMAGES = {
     "meetings-media-images": Image(
         "handlers.meetings.media_job",
         ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
-        {"PYTHONUNBUFFERED": "1", "POWERTOOLS_SERVICE_NAME": "media-job"},
+        {"PYTHONUNBUFFERED": "1"},
         {"FFMPEG": FFMPEG, "SCRATCH_FOLDER": SCRATCH},
     ),
 }
@@ -110,7 +110,7 @@ def variables(
 
 
 def furnished(folder: Path, image: Image, ffmpeg: str) -> dict[str, str]:
-    """Makes a folder what a container's file system is to its job; what of the environment leads there."""
+    """Makes a folder what a container's file system is to its job; the variables that lead there."""
     code = folder / "code"
     for one in (FFMPEG, f"{SCRATCH}/any"):
         (folder / one).parent.mkdir()
@@ -120,7 +120,6 @@ def furnished(folder: Path, image: Image, ffmpeg: str) -> dict[str, str]:
         link.symlink_to(ROOT / package)
     (folder / FFMPEG).symlink_to(ffmpeg)
     return {
-        **image.variables,
         "PATH": str((folder / FFMPEG).parent),
         "PYTHONPATH": str(code),
         "HOME": str(folder),

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from ministack.core import iam_actions
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import batch
 
+from local.iam.corrections import job_resource
 from local.patches import reached
 from local.patches.batch_rules import refused_definition
 
@@ -25,7 +27,10 @@ class Refused(Exception):
 
 
 def install() -> None:
-    """Extends `batch._DISPATCH`, and replaces `batch.handle_request`, which knows no tags."""
+    """Extends `batch._DISPATCH`, and replaces `batch.handle_request`, which knows no tags, and
+    `iam_actions.extract_resource_arn`, which knows no jobs.
+    """
+    extract = reached(iam_actions, "extract_resource_arn")
     handle = reached(batch, "handle_request")
     known = reached(batch, "_DISPATCH")
     create_queue = known["/v1/createjobqueue"]
@@ -44,6 +49,12 @@ def install() -> None:
             return _guarded(lambda given: _tagged(method, unquote(path[len(TAGS) :]), given, query))(_json(body))
         return await handle(method, path, headers, body, query)
 
+    def resource_or_job(service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+        job = job_resource(path, _json(body), *rest[-2:]) if service == "batch" else None
+        found: str = job or extract(service, method, path, headers, body, *rest)
+        return found
+
+    iam_actions.extract_resource_arn = resource_or_job
     add("createjobqueue", created)
     add("updatejobqueue", _update_queue)
     add("deletejobqueue", _delete_queue)

@@ -23,7 +23,7 @@ from local.patches.batch_attempts import Attempt, Ran
 from local.patches.batch_containers import overridden, program_of, variables
 from local.patches.batch_control import Refused
 from local.patches.batch_logs import Lines, NoGroup, group_of, stream_of
-from local.patches.batch_rules import Ending, refused_job, tried_again
+from local.patches.batch_rules import Ending, matches, refused_job, tried_again
 from local.patches.batch_tasks import NotStarted, prepare
 from local.patches.bus import emit
 from local.patches.service_roles import ServiceRoles
@@ -44,6 +44,8 @@ class Job:
     environment: Mapping[str, Any]
     attempt: Attempt | None = None
     terminated: str | None = None
+    placed: bool = False
+    """It has a machine: it can no longer be cancelled."""
     stuck: threading.Event = field(default_factory=threading.Event)
     """It waits for a machine, and nothing here will make one."""
     done: threading.Event = field(default_factory=threading.Event)
@@ -67,8 +69,10 @@ class Jobs:
     def install(self) -> None:
         """Answers the operations on jobs in the emulator's place."""
         batch_control.add("submitjob", lambda given: _told_of(self.submit(given)))
-        for operation in ("terminatejob", "canceljob"):
-            batch_control.add(operation, self._terminated)
+        batch_control.add("terminatejob", self._terminated)
+        batch_control.add("canceljob", self._cancelled)
+        listed = reached(batch, "_list_jobs")
+        batch_control.add("listjobs", lambda given: self._named(given) if given.get("filters") else listed(given))
 
     def submit(self, request: Mapping[str, Any]) -> Job:
         """Takes a job on, and goes on with it in a thread of its own."""
@@ -99,6 +103,32 @@ class Jobs:
     def _terminated(self, given: Mapping[str, Any]) -> dict[str, Any]:
         self.terminate(given["jobId"], given["reason"])
         return {}
+
+    def _cancelled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Ends a job that has no machine; one that has is let be, and nobody is told."""
+        job = self._known.get(given["jobId"])
+        if job is None:
+            raise Refused(f"Job not found: {given['jobId']}")
+        with self._lock:
+            if not job.placed:
+                job.terminated = given["reason"]
+        return {}
+
+    def _named(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Jobs of a queue by name, in whatever state, the latest first: whoever filters asks for no state."""
+        try:
+            [(name, [value])] = [(one["name"], one["values"]) for one in given["filters"]]
+        except ValueError:
+            raise Refused("Only one filter with one value can be used") from None
+        if name != "JOB_NAME":
+            raise Refused("Only the filter JOB_NAME is played here.")
+        queue = batch_control.queue_of(given["jobQueue"])["jobQueueArn"]
+        # The emulator's copies, which nobody changes meanwhile.
+        found = [one for one in list(reached(batch, "_jobs").values()) if one["jobQueue"] == queue]
+        found = [one for one in found if matches(value.lower(), one["jobName"].lower())]
+        found.sort(key=lambda one: int(one["createdAt"]), reverse=True)
+        told = ("jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt")
+        return {"jobSummaryList": [{name: one[name] for name in told if name in one} for one in found]}
 
     def _detail(
         self, request: Mapping[str, Any], definition: Mapping[str, Any], queue: Mapping[str, Any]
@@ -153,11 +183,16 @@ class Jobs:
 
     def _machine(self, job: Job, attempt: int) -> str | None:
         """Waits for a machine; why there will be none."""
+        job.placed = False
         while job.terminated is None:
             fault = self._fault(job)
             if not fault.no_capacity:
-                job.stuck.clear()
-                return None
+                with self._lock:
+                    job.placed = job.terminated is None
+                if job.placed:
+                    job.stuck.clear()
+                    return None
+                continue
             limited = any(
                 one["reason"] == NO_CAPACITY and one["state"] == "RUNNABLE"
                 for one in job.queue.get("jobStateTimeLimitActions") or []

@@ -83,12 +83,13 @@ def tried_again(strategy: Shape, attempts: int, ending: Ending) -> bool:
         "onExitCode": "" if ending.exit_code is None else str(ending.exit_code),
     }
     for entry in strategy.get("evaluateOnExit") or []:
-        if all(_matches(entry[name], text) for name, text in said.items() if entry.get(name)):
+        if all(matches(entry[name], text) for name, text in said.items() if entry.get(name)):
             return str(entry["action"]).upper() == "RETRY"
     return True
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
+    """Whether a text is this, or begins so where the pattern ends in an asterisk."""
     return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
 
 

@@ -147,6 +147,8 @@ class Worked:
     """Messages in the logs of all attempts."""
     attempts: tuple[int, ...]
     """Of each job."""
+    reasons: tuple[str, ...]
+    """Why each ended."""
 
 
 def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
@@ -174,4 +176,5 @@ def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
         queues=tuple(one["jobQueue"].rpartition("/")[2] for one in jobs),
         lines=tuple(lines),
         attempts=tuple(len(one["attempts"]) for one in jobs),
+        reasons=tuple(one["statusReason"] for one in jobs),
     )

@@ -312,6 +312,46 @@ def test_a_job_that_somebody_terminates_is_not_tried_again(site: Site) -> None:
     assert (job["statusReason"], len(job["attempts"])) == ("enough", 1)
 
 
+def test_a_job_without_a_machine_can_be_cancelled_and_one_that_has_one_goes_on(site: Site) -> None:
+    batch = site.clients("batch")
+    definition = {"jobQueue": "spot", "jobDefinition": "program"}
+    runs = batch.submit_job(jobName="has-one", **definition, containerOverrides={"command": ["wait", "0"]})["jobId"]
+    eventually(lambda: site.running("has-one"), "the job")
+    tell(site.folder, {"spot": Fault(no_capacity=True)})
+    waits = batch.submit_job(jobName="has-none", **definition, containerOverrides={"command": ["exit", "0"]})["jobId"]
+    for job in (runs, waits):
+        batch.cancel_job(jobId=job, reason="no longer")
+    cancelled = eventually(lambda: site.ended("has-none"), "its end")
+    assert (cancelled["status"], cancelled["statusReason"], cancelled["attempts"]) == ("FAILED", "no longer", [])
+    assert site.running("has-one") == runs
+    batch.terminate_job(jobId=runs, reason="enough")
+    assert eventually(lambda: site.ended("has-one"), "its end")["statusReason"] == "enough"
+
+
+def test_jobs_are_found_by_name_in_whatever_state(site: Site) -> None:
+    batch = site.clients("batch")
+    tell(site.folder, {"spot": Fault(no_capacity=True)})
+    submitted = [
+        batch.submit_job(
+            jobName=name, jobQueue="spot", jobDefinition="program", containerOverrides={"command": ["exit", "0"]}
+        )["jobId"]
+        for name in ("Found-A", "Found-B")
+    ]
+
+    def named(value: str, queue: str = "spot") -> set[str]:
+        filters: Any = [{"name": "JOB_NAME", "values": [value]}]
+        return {one["jobId"] for one in batch.list_jobs(jobQueue=queue, filters=filters)["jobSummaryList"]}
+
+    assert (named("found-a"), named("found-*")) == ({submitted[0]}, set(submitted))
+    assert (named("found"), named("found-a", "on-demand")) == (set(), set())
+    for job in submitted:
+        batch.terminate_job(jobId=job, reason="enough")
+    eventually(lambda: site.ended("Found-B"), "its end")
+    assert named("found-*") == set(submitted)
+    with pytest.raises(ClientError, match="Only the filter JOB_NAME"):
+        batch.list_jobs(jobQueue="spot", filters=[{"name": "JOB_DEFINITION", "values": ["program"]}])
+
+
 @pytest.mark.parametrize("action", ["batch:SubmitJob", "batch:DescribeJobs"])
 def test_a_machine_that_may_not_submit_fails_its_task(site: Site, action: str) -> None:
     site.role("machine", without=action)

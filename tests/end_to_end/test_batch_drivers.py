@@ -167,7 +167,10 @@ def registry(*, mutable: bool, days: int) -> Callable[[], object]:
         repository = aws.ecr.Repository(
             "media",
             name="polyphony-test-meetings-media",
-            image_tag_mutability="MUTABLE" if mutable else "IMMUTABLE",
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if mutable else "IMMUTABLE",
+            image_tag_mutability_exclusion_filters=[{"filter": "latest", "filter_type": "WILDCARD"}]
+            if mutable
+            else None,
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "AES256"}],
             force_delete=True,
@@ -200,7 +203,7 @@ def test_a_registry_is_as_it_was_asked_for_and_changes_in_place(stack: SmallStac
     _, done = stack.up(registry(mutable=True, days=3))
     assert done == {"media": Action.UPDATE, "media-old": Action.UPDATE}
     [found] = ecr.describe_repositories(repositoryNames=[name])["repositories"]
-    assert (found["imageTagMutability"], days()) == ("MUTABLE", 3)
+    assert (found["imageTagMutability"], days()) == ("IMMUTABLE_WITH_EXCLUSION", 3)
     stack.up(lambda: None)
     with pytest.raises(ClientError, match="RepositoryNotFound"):
         ecr.describe_repositories(repositoryNames=[name])

@@ -191,7 +191,9 @@ def test_a_sweep_changes_nothing_of_a_meeting_that_is_ready(meetings: Meetings, 
 def test_what_users_have_more_than_the_day_before_is_told(platform: Platform, meetings: Meetings) -> None:
     s3, today = platform.client("s3"), datetime.now(UTC).date()
     kept = s3.get_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")["Body"].read()
-    assert meetings.call(meetings.storage, "storage") == {"objects": 0, "users": 0, "told": 0}, "it was counted"
+    assert meetings.call(meetings.storage, "storage") == {"objects": 0, "users": 0, "told": 0, "begun": 0}, (
+        "it was counted"
+    )
     nothing = json.dumps({**json.loads(kept), "day": f"{today - timedelta(days=1)}", "bytesOf": {}})
     s3.put_object(Bucket=meetings.bucket, Key=f"work/storage/{today - timedelta(days=1)}.json", Body=nothing.encode())
     s3.delete_object(Bucket=meetings.bucket, Key=f"work/storage/{today}.json")

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from clients.meetings import NotMade
+from components.meetings.media_states import NO_MACHINE
 from handlers.meetings.media import ChunkProblem
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus
 from local.flows.meetings import Meetings
+from local.patches.batch_attempts import RECLAIMED
 from local.patches.batch_faults import Fault, tell
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.recordings import Recorder, new_meeting, worked
@@ -159,3 +161,4 @@ def test_a_job_that_gets_no_machine_or_keeps_none_is_done_on_demand(
 ) -> None:
     went = worked(meetings, moved[what])
     assert (moved[what].status, went.queues, went.attempts) == (READY, (SPOT, ON_DEMAND), attempts)
+    assert went.reasons[0] == (NO_MACHINE if what == "no machine" else RECLAIMED)

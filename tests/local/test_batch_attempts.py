@@ -29,7 +29,8 @@ match sys.argv[1]:
     case "exit":
         sys.exit(int(sys.argv[2]))
     case "look":
-        print(json.dumps({"names": sorted(os.environ), "path": os.environ["PATH"], "here": os.getcwd()}))
+        seen = {"names": sorted(os.environ), "given": os.environ["GIVEN"]}
+        print(json.dumps({**seen, "path": os.environ["PATH"], "here": os.getcwd()}))
         try:
             import local
         except ImportError:
@@ -59,8 +60,8 @@ class Running:
         self.said: list[str] = []
 
     def attempt(self, *arguments: str) -> Attempt:
-        image = Image("program", (str(self._file),))
-        return Attempt(image, arguments, {"GIVEN": "1"})
+        image = Image("program", (str(self._file),), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
+        return Attempt(image, arguments, {"GIVEN": "by the definition"})
 
     def run(self, *arguments: str, fault: Fault | None = None, timeout: float | None = None, grace: float = 30) -> Ran:
         return self.attempt(*arguments).run(
@@ -87,7 +88,8 @@ def test_what_a_program_leaves_behind_ends_with_it(running: Running) -> None:
 def test_a_program_sees_its_own_folder_its_variables_and_ffmpeg(running: Running) -> None:
     assert running.run("look", "").ending.exit_code == 0
     seen = json.loads(running.said[0])
-    assert set(seen["names"]) - {"LC_CTYPE"} == {"GIVEN", "HOME", "PATH", "PYTHONPATH", "TMPDIR"}
+    assert set(seen["names"]) - {"LC_CTYPE"} == {"GIVEN", "OF_THE_IMAGE", *("HOME", "PATH", "PYTHONPATH", "TMPDIR")}
+    assert seen["given"] == "by the definition", "which comes before what the image has, as on AWS"
     assert running.said[1] == "none of ours"
     assert not Path(seen["here"]).exists(), "its folder is gone with it"
     assert not Path(seen["path"]).exists()

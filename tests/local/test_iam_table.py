@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from local.iam.corrections import corrected, leading_keys, memory_resource, tagging
+from local.iam.corrections import corrected, job_resource, leading_keys, memory_resource, tagging
 from local.iam.decisions import CLOCK, Decision, Recorder, read
 from local.iam.evaluator import Request, Verdict
 from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
@@ -153,6 +153,14 @@ def test_converse_is_authorised_as_the_model_invocation_that_it_is() -> None:
 )
 def test_a_request_to_a_memory_is_about_that_memory(path: str) -> None:
     assert memory_resource(path, "us-east-1", "123456789012") == MEMORY_ARN
+
+
+@pytest.mark.parametrize("path", ["/v1/canceljob", "/v1/terminatejob"])
+def test_whoever_ends_a_job_is_asked_about_that_job(path: str) -> None:
+    job = job_resource(path, {"jobId": "a1-b2", "reason": "enough"}, "us-east-1", "123456789012")
+    assert job == "arn:aws:batch:us-east-1:123456789012:job/a1-b2"
+    assert job_resource(path, {}, "us-east-1", "123456789012") is None
+    assert job_resource("/v1/describejobs", {"jobs": ["a1-b2"]}, "us-east-1", "123456789012") is None
 
 
 @pytest.mark.parametrize("path", ["/memories", "/memories/", "/memories/create", "/runtimes/a-b1B2c3D4e5/x", "/"])

@@ -112,6 +112,7 @@ REACHED = {
     "ministack.services.batch._job_definitions": "retries, timeouts and capabilities of jobs are forgotten",
     "ministack.services.batch._job_queues": "queues of jobs are not found",
     "ministack.services.batch._jobs": "nobody can ask what became of a job",
+    "ministack.services.batch._list_jobs": "jobs are found by name alone",
     "ministack.services.batch._json": "AWS Batch cannot answer",
     "ministack.services.batch.handle_request": "tags of AWS Batch cannot be changed",
     "ministack.services.ecr._repositories": "a job's image may be in a repository that is not there",

@@ -11,10 +11,18 @@ def _unscanned(one: Judged) -> Iterator[str]:
         yield "Nobody looks for known weaknesses in what is pushed."
 
 
+MOVES = "latest"
+"""The one tag that may: nothing that was reviewed runs by it."""
+
+
 def _movable_tags(one: Judged) -> Iterator[str]:
     mutability = one.props.get("imageTagMutability", "MUTABLE")
     if not str(mutability).startswith("IMMUTABLE"):
         yield f"Its imageTagMutability is {mutability}: a tag may become another image."
+        return
+    for each in one.props.get("imageTagMutabilityExclusionFilters") or ():
+        if each["filter"] != MOVES:
+            yield f"Tags like {each['filter']} may become other images."
 
 
 def _no_security_configuration(one: Judged) -> Iterator[str]:
@@ -39,7 +47,7 @@ POLICIES = (
         group=Group.DATA_PROTECTION,
         severity=Severity.MEDIUM,
         levels=NOT_IN_DEV,
-        description="An image's tag never becomes another image.",
+        description="An image's tag never becomes another image, but for `latest`.",
         remedy="Set imageTagMutability IMMUTABLE, and deploy by digest.",
         frameworks=("AWS FSBP ECR.2",),
         types=frozenset({REPOSITORY}),

@@ -9,6 +9,7 @@ from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES, ROLE
 
 IDS_OF_AWS = frozenset(
     {
+        "batch:CancelJob",
         "batch:TerminateJob",
         "ec2:CreateNetworkInterface",
         "ec2:CreateTags",

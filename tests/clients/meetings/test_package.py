@@ -13,7 +13,7 @@ RUNTIME_ONLY = ("aws_lambda_powertools", "jwt", "cryptography", "components", "l
 def test_the_public_names_are_these() -> None:
     assert clients.meetings.__all__ == sorted(clients.meetings.__all__)
     assert set(clients.meetings.__all__) == {
-        *("MeetingsClient", "NewMeeting", "Uploaded"),
+        *("MeetingsClient", "NewMeeting", "Uploaded", "MeetingList"),
         *("MeetingsError", "ExchangeFailed", "ExchangeUnavailable", "RequestRefused", "TokenRefused", "UserChanged"),
         *("ChunkRefused", "UploadInterrupted", "MeetingFailed", "MeetingIncomplete", "MeetingUnknown"),
         *("NotMade", "NotReadyInTime"),

@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from clients.meetings import MeetingUnknown, NotMade, reading
-from clients.meetings.reading import between, matches
+from clients.meetings.reading import between, content_of, matches
 from handlers.common.moments import timestamp
 from handlers.common.users import user_id
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus
@@ -133,13 +136,17 @@ def test_somebody_elses_meeting_is_as_unknown_as_one_that_never_was(backend: Bac
             backend.client().get(meeting_id)
 
 
-def test_a_meeting_in_an_unknown_form_is_an_error_and_not_left_out(backend: Backend, ann: str) -> None:
-    made = backend.meeting(ann)
-    key = {"user": {"S": ann}, "meetingId": {"S": made.meeting_id}}
+def test_a_meeting_in_an_unknown_form_ends_no_list_and_is_told(backend: Backend, ann: str) -> None:
+    first, other, last = (backend.meeting(ann, tags=("team",)) for _ in range(3))
+    key = {"user": {"S": ann}, "meetingId": {"S": other.meeting_id}}
     changed = {"status": {"Value": {"S": "another"}, "Action": "PUT"}}
     backend.dynamodb.update_item(TableName="meetings", Key=key, AttributeUpdates=changed)
+    listed = backend.client().list_by_date(tag="team")
+    assert listed.unreadable == [], "nothing is read before it is taken"
+    assert ids(list(listed)) == ids([last, first])
+    assert listed.unreadable == [other.meeting_id]
     with pytest.raises(ValidationError):
-        list(backend.client().list_by_date())
+        backend.client().get(other.meeting_id)
 
 
 SUMMARY = Summary(
@@ -176,3 +183,32 @@ def test_what_was_never_made_says_why(backend: Backend, ann: str) -> None:
     with pytest.raises(NotMade) as raised:
         client.summary(gone.meeting_id)
     assert raised.value.record == gone
+
+
+class Refusing:
+    """S3 to whoever may not list objects: one that is not there is refused."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def get_object(self, **_: object) -> None:
+        raise ClientError({"Error": {"Code": self.code}}, "GetObject")
+
+
+@pytest.mark.parametrize(
+    ("code", "owner", "absent"),
+    [
+        ("AccessDenied", BOB, True),
+        ("NoSuchKey", BOB, True),
+        ("AccessDenied", "C" * 32, False),
+        ("SlowDown", BOB, False),
+    ],
+)
+def test_an_object_of_ones_own_that_s3_refuses_is_not_there(code: str, owner: str, *, absent: bool) -> None:
+    access: Any = SimpleNamespace(s3=Refusing(code), bucket="recordings", user=BOB)
+    key = f"summaries/{owner}/x.json"
+    if absent:
+        assert content_of(access, key) is None
+    else:
+        with pytest.raises(ClientError, match=code):
+            content_of(access, key)

@@ -40,6 +40,15 @@ def test_caches_tests_and_hidden_files_stay_out(tree: Path) -> None:
     assert archive.zipped("ingestion", tree) == before
 
 
+def test_a_program_that_has_an_image_of_its_own_stays_out(tree: Path) -> None:
+    before = archive.zipped("ingestion", tree)
+    (tree / "handlers/ingestion/job/steps").mkdir(parents=True)
+    for name in ("Dockerfile", "Dockerfile.dockerignore", "__main__.py", "steps/one.py"):
+        (tree / "handlers/ingestion/job" / name).write_text("x")
+    assert archive.zipped("ingestion", tree) == before
+    assert not [name for name in names(archive.zipped("meetings")) if "media_job" in name or "Dockerfile" in name]
+
+
 def test_times_owners_and_permissions_do_not_change_the_bytes(tree: Path) -> None:
     before = archive.zipped("ingestion", tree)
     for path in tree.rglob("*.py"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from components.blocks.states import Catch, Fail, Map, State, Succeed, Wait, definition
+from components.blocks.states import Catch, Fail, Map, Pass, State, Succeed, Wait, definition
 
 
 def each(start: str = "Rest", **inside: State) -> Map:
@@ -26,6 +26,11 @@ def test_a_definition_with_both_passes_the_linter() -> None:
 
 def test_a_wait_is_so_many_seconds_and_goes_on() -> None:
     assert Wait(30, "Next").definition() == {"Type": "Wait", "Seconds": 30, "Next": "Next"}
+    assert Wait("{% $pause %}", "Next").definition() == {"Type": "Wait", "Seconds": "{% $pause %}", "Next": "Next"}
+
+
+def test_a_state_may_do_nothing_but_remember() -> None:
+    assert Pass({"pause": 30}, "Next").definition() == {"Type": "Pass", "Assign": {"pause": 30}, "Next": "Next"}
 
 
 def test_a_map_works_on_some_items_at_once_and_one_failure_is_all_of_its() -> None:

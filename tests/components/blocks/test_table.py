@@ -1,7 +1,10 @@
 """Tables: on demand, expiring, protected and backed up as the settings say."""
 
+import json
+
 import pytest
 
+from components.blocks.grant import Grant, documents
 from components.blocks.table import Index, Table, TableArgs
 from local.values import Props
 from tests.engine import Engine, foundation_settings, scope
@@ -95,3 +98,27 @@ def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
     engine.run(program)
     arn = "arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-ingestion-files"
     assert grants == [arn, f"{arn}/index/GSI1"]
+
+
+def test_whoever_may_use_a_table_may_use_its_key_through_it_and_no_more(engine: Engine) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+    found: dict[str, Grant] = {}
+
+    def program() -> None:
+        table = Table("files", args(indexes=INDEXES, kms_key_arn=key))
+        found["read"] = table.grant("GetItem").when({"Null": {"dynamodb:LeadingKeys": "false"}})
+        found["list"] = table.grant("Query", index="GSI1")
+        found["write"] = table.grant("GetItem", "PutItem")
+        found["open"] = Table("open", args()).grant("PutItem")
+
+    engine.run(program)
+    assert found["open"].also == (), "the key that DynamoDB owns asks nobody"
+    uses = {name: set(one.also[0].actions) for name, one in found.items() if one.also}
+    assert uses["read"] == uses["list"] == {"kms:Decrypt", "kms:DescribeKey"}
+    assert uses["write"] > uses["read"]
+    assert {"kms:Encrypt", "kms:GenerateDataKey"} < uses["write"]
+    for name in uses:
+        [text] = documents([found[name]])
+        statements = json.loads(str(text))["Statement"]
+        [about_key] = [one for one in statements if one["Resource"] == [key]]
+        assert about_key["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}

@@ -52,7 +52,7 @@ def test_spare_machines_first_and_others_on_demand() -> None:
     assert capacities(complete()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
     names = {one.inputs["name"] for one in complete().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
-    assert states(complete())["Media"]["Arguments"]["JobQueue"].endswith(f":job-queue/{PREFIX}-media-spot")
+    assert states(complete())["Media"]["Assign"]["to"].endswith(f":job-queue/{PREFIX}-media-spot")
 
 
 def test_going_back_is_one_setting_one_queue_and_twice_the_machine() -> None:
@@ -113,7 +113,7 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
         "POWERTOOLS_SERVICE_NAME": "meetings",
         "SCRATCH_MB": "35000",
     }
-    about = states(complete())["Media"]["Arguments"]["ContainerOverrides"]["Environment"]
+    about = states(complete())["SubmitMedia"]["Arguments"]["ContainerOverrides"]["Environment"]
     given = {**told(complete()), **{one["Name"]: one["Value"] for one in about}}
     of_the_image = {"SCRATCH_FOLDER", "FFMPEG"}
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
@@ -146,9 +146,17 @@ def test_the_image_that_was_reviewed_is_what_runs() -> None:
 def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
     one = complete().one("ecr.Repository").inputs
     assert one["imageScanningConfiguration"] == {"scanOnPush": True}
-    assert one["imageTagMutability"] == "IMMUTABLE"
+    reviewed = meetings(media={"imageDigest": DIGEST}).one("ecr.Repository").inputs
+    assert reviewed["imageTagMutability"] == "IMMUTABLE"
+    assert "imageTagMutabilityExclusionFilters" not in reviewed
     policy = json.loads(complete().one("ecr.LifecyclePolicy").inputs["policy"])
     assert {rule["selection"]["countType"] for rule in policy["rules"]} == {"sinceImagePushed", "imageCountMoreThan"}
+
+
+def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:
+    one = complete().one("ecr.Repository").inputs
+    assert one["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert one["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
 
 
 def test_nothing_is_let_into_the_jobs_network() -> None:

@@ -31,7 +31,6 @@ OWN_KEYS = json.dumps(
     }
 )
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
-RULE = f"arn:aws:events:{ACCOUNT}:rule/StepFunctionsGetEventsForBatchJobsRule"
 
 Reasons = Mapping[Permission, str]
 
@@ -120,11 +119,9 @@ MAY_WORKFLOW: Reasons = {
         for one in ("spot", "on-demand")
     },
     ("batch:DescribeJobs", "*", None): "what became of it is asked; the action has no resource",
+    ("batch:ListJobs", "*", None): "nor has this: whether one of this recording lives already",
+    ("batch:CancelJob", f"{BATCH}:job/*", None): "one that gets no machine goes elsewhere",
     ("batch:TerminateJob", f"{BATCH}:job/*", None): "one that nobody waits for any more is ended",
-    **{
-        (f"events:{action}", RULE, None): "Step Functions hears of its end by this rule"
-        for action in ("DescribeRule", "PutRule", "PutTargets")
-    },
     **{
         ("lambda:InvokeFunction", function(one), None): "its steps are functions"
         for one in ("bedrock-summarize", "steps")
@@ -208,7 +205,8 @@ ROLES: Mapping[str, Reasons] = {
         **runs("storage"),
         **FAILED,
         **METRIC,
-        ("s3:ListBucket", OBJECTS, None): "everything is counted",
+        **MOVES,
+        ("s3:ListBucket", OBJECTS, None): "everything is counted, and what nobody was told of is begun",
         **objects("and compared with the day before", "GetObject", "PutObject", below="work/storage/*"),
     },
     "sweep-schedule": called("sweep"),
@@ -303,3 +301,15 @@ def test_on_demand_alone_there_is_one_queue_to_submit_to() -> None:
     found = permissions(meetings(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
     queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
     assert queues == {f"{BATCH}:job-queue/{PREFIX}-media-on-demand"}
+
+
+def test_with_a_customers_key_whoever_reaches_the_table_may_use_it_through_the_table() -> None:
+    key = f"arn:aws:kms:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+    through = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
+    found = meetings(table={"kmsKey": key})
+    for role in roles(found):
+        may = permissions(found, role)
+        reaches = any(action.startswith("dynamodb:") for action, _, _ in may)
+        uses = {(action, resource, condition) for action, resource, condition in may if action.startswith("kms:")}
+        assert (("kms:Decrypt", key, through) in uses) == reaches, role
+        assert {(resource, condition) for _, resource, condition in uses} <= {(key, through)}

@@ -53,6 +53,15 @@ def test_an_hour_is_transcribed_by_the_minute() -> None:
     assert usage(meetingsPerMonth=10, hoursEach=2)["meetings-workflow"]["transcribeMinutes"] == 10 * 2 * 60
 
 
+def test_whoever_asks_less_often_pays_less_and_what_is_asked_is_cents() -> None:
+    def transitions(seconds: int) -> float:
+        asked = {"processing": {"pollSeconds": seconds}, "speech": {"pollSeconds": seconds}}
+        return usage(asked, meetingsPerMonth=1_000)["meetings-workflow"]["transitions"]
+
+    assert transitions(300) < transitions(30) < transitions(5)
+    assert 40 * 1_000 < transitions(30) < 200 * 1_000, "half a cent a meeting at the most"
+
+
 def test_more_meetings_cost_more() -> None:
     assert cost(meetingsPerMonth=600).total > cost().total
 

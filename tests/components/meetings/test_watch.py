@@ -160,6 +160,19 @@ def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_funct
         assert f'"{name}"' in shown, name
 
 
+def test_the_dashboard_shows_what_traces_take_by_who_measures_it() -> None:
+    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    charts = {one["properties"]["title"]: one["properties"]["metrics"] for one in widgets}
+    for about, namespace, metric in (
+        ("execution", "AWS/States", "ExecutionTime"),
+        ("exchange", "AWS/ApiGateway", "Latency"),
+    ):
+        [found] = [
+            metrics for title, metrics in charts.items() if title.startswith(f"what a trace of an {about} takes")
+        ]
+        assert {(one[0], one[1]) for one in found} == {(namespace, metric)}
+
+
 def test_the_buckets_latency_is_measured_where_somebody_pays_for_it() -> None:
     assert complete().all("s3.BucketMetric") == []
     assert len(meetings(alarms={"requestsMeasured": True}).all("s3.BucketMetric")) == 1

@@ -29,7 +29,7 @@ RANGES: Ranges = {
     "processing.pieceSeconds": (1, 3_600, "an integer from 1 to 3600"),
     "processing.maxHours": (1, 24, "an integer from 1 to 24"),
     "speech.maxSpeakers": (2, 30, "an integer from 2 to 30"),
-    "speech.partSeconds": (60, 14_340, "an integer from 60 to 14340"),
+    "processing.pollSeconds": (5, 600, "an integer from 5 to 600"),
     "speech.pollSeconds": (5, 600, "an integer from 5 to 600"),
     "speech.maxMinutes": (5, 1_440, "an integer from 5 to 1440"),
     "speech.atOnce": (1, 40, "an integer from 1 to 40"),
@@ -71,6 +71,7 @@ RULED: dict[str, tuple[str, int, str]] = {
     "models.answerSeconds": ("models", 9, "an integer from 10 to 600"),
     "models.partCharacters": ("models", 400_001, "an integer from 1000 to 400000"),
     "models.overlapCharacters": ("models", 20_001, "an integer from 0 to 20000"),
+    "speech.partSeconds": ("speech", 59, "an integer from 60 to 14340"),
     "kept.rawDays": ("kept", 0, "an integer from 1 to 3650"),
     "kept.workDays": ("kept", 0, "an integer from 1 to 3650"),
     "care.giveUpMinutes": ("care", 59, "an integer from 60 to 20160"),
@@ -187,6 +188,8 @@ def test_a_job_that_no_queue_has_room_for_would_wait_for_ever() -> None:
         ({"table": {"kmsKey": "alias/ours"}}, "table.kmsKey"),
         ({"exchange": {"stage": "Api"}}, "exchange.stage"),
         ({"processing": {"engine": "ec2"}}, "batch-spot, fargate"),
+        ({"speech": {"partSeconds": 60}}, "Step Functions ends an execution after 25,000"),
+        ({"processing": {"attempts": 10, "timeoutMinutes": 1_440, "capacityMinutes": 720}}, "processing.pollSeconds"),
     ],
 )
 def test_a_section_agrees_with_itself(changes: dict[str, Any], says: str) -> None:

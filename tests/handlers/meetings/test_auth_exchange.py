@@ -133,6 +133,7 @@ def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> 
     answer = counter.exchanges()
     assert answer.refusal == (503, "UNAVAILABLE", [])
     assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "or no page could read it"
     counter.provider.status = 200
     counter.seconds += RETRY_SECONDS
     assert counter.exchanges().status == 200, "the next who asks is not told of the failure before"

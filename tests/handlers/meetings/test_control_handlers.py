@@ -65,7 +65,7 @@ def test_a_recording_is_started_and_moved_on_and_looked_after(stage: Stage) -> N
     told = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
     assert {one["MetricName"] for one in told} == {"FfmpegRatio", "ProcessingDuration"}
     assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
-    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "told": 0}
+    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "told": 0, "begun": 0}
 
 
 def test_calls_that_are_none_are_refused(stage: Stage) -> None:
@@ -82,7 +82,7 @@ def test_calls_that_are_none_are_refused(stage: Stage) -> None:
         (StartEnvironment, {"BUCKET_NAME", "STATE_MACHINE_ARN", "TABLE_NAME"}),
         (StepsEnvironment, {"BUCKET_NAME", "STACK", "STATE_MACHINE_ARN", "TABLE_NAME"}),
         (SweepEnvironment, {"BUCKET_NAME", "STATE_MACHINE_ARN", "TABLE_NAME"}),
-        (StorageEnvironment, {"BUCKET_NAME", "STACK"}),
+        (StorageEnvironment, {"BUCKET_NAME", "STACK", "STATE_MACHINE_ARN", "TABLE_NAME"}),
     ],
 )
 def test_an_environment_says_what_it_needs(model: type[HandlerEnvironment], missing: set[str]) -> None:

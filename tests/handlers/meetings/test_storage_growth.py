@@ -15,6 +15,7 @@ from handlers.meetings.metrics import STORAGE_GROWTH, Metrics
 from handlers.meetings.places import MeetingId, Recording
 from handlers.meetings.storage_growth import Counted, OutOfTime, StorageGrowth
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
+from handlers.meetings.unheard import PATIENCE, Unheard
 from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage, staged
 
 EVE = "E" * 32
@@ -41,6 +42,7 @@ class Counting:
             self.stage.s3,
             BUCKET,
             Metrics(client, "dev"),
+            Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
             max_users=self.max_users,
             budget=self.budget,
             parallel=Parallel(1),
@@ -197,6 +199,56 @@ def test_many_objects_are_all_counted(counting: Counting, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(stage.s3, "get_paginator", small)
     assert counting.run().objects == 5
+
+
+def test_a_whole_recording_that_nobody_was_told_of_is_begun_the_next_day(counting: Counting) -> None:
+    stage = counting.stage
+    stage.uploads(b"a", b"b")
+    stage.says(b"a", b"b")
+    assert counting.run().begun == 0, "its event may still come"
+    stage.passes(days=1)
+    assert counting.run().begun == 1
+    assert stage.stands() == ("processing", "media")
+    stage.passes(days=1)
+    assert counting.run().begun == 0
+    assert len(stage.workflows.statuses) == 1
+
+
+def test_what_was_told_is_left_alone(counting: Counting) -> None:
+    stage = counting.stage
+    recording = stage.whole(b"a")
+    assert stage.does("fail", recording)["outcome"] == "failed"
+    before = stage.stored()
+    stage.passes(days=1)
+    assert counting.run().begun == 0
+    assert stage.stored() == before
+
+
+def test_a_recording_that_was_announced_again_in_vain_is_begun(counting: Counting) -> None:
+    stage = counting.stage
+    stage.does("fail", stage.whole(b"a"))
+    stage.passes(hours=1)
+    stage.says(b"a")
+    stage.passes(seconds=PATIENCE.total_seconds())
+    assert counting.run().begun == 1
+
+
+def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
+    counting: Counting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = counting.stage
+    for number in (1, 2):
+        meeting = MeetingId(ANN, ulid(START, number))
+        stage.uploads(b"a", meeting=meeting)
+        stage.says(b"a", meeting=meeting)
+    stage.passes(hours=2)
+    stage.workflows.fates.append("refused")
+    assert counting.run().begun == 1
+    assert "recording_unattended" in capsys.readouterr().out
+    stage.passes(days=1)
+    stage.sweeps()
+    assert {stage.stands(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
+    assert len(stage.workflows.statuses) == 2
 
 
 def test_no_key_and_no_user_is_in_a_log(counting: Counting, capsys: pytest.CaptureFixture[str]) -> None:

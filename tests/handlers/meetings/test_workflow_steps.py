@@ -38,12 +38,26 @@ def made(stage: Stage, recording: Recording) -> dict[str, Any]:
 def test_a_recording_that_can_be_heard_goes_on_to_transcription(stage: Stage, recording: Recording) -> None:
     assert made(stage, recording) == {
         "outcome": "ready",
-        "audio": [{"key": recording.audio(0), "offsetMs": 0, "durationMs": 60_000}],
+        "audio": [{"key": recording.audio(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
         "language": "de-DE",
         "durationMs": 60_000,
     }
     assert stage.stands() == ("processing", "transcription")
     assert stage.told.numbers == [(FFMPEG_RATIO, 0.1)]
+
+
+def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again(
+    stage: Stage, recording: Recording
+) -> None:
+    parts = [{"key": recording.audio(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
+    stage.makes(recording, audio=parts)
+    stage.put(recording.part_transcript(0), b"of a sound that was divided otherwise")
+    stage.passes(minutes=1)
+    for at in range(3):
+        stage.put(recording.audio(at), b"sound")
+    stage.put(recording.part_transcript(1), b"what was said")
+    told = stage.does("media", recording)["audio"]
+    assert [one["transcribed"] for one in told] == [False, True, False]
 
 
 def test_a_meeting_goes_all_its_way(stage: Stage, recording: Recording) -> None:

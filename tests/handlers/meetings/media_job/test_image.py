@@ -8,7 +8,9 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from handlers.meetings.media_environment import MediaDeployment
 from local import ROOT
+from local.patches.batch_containers import IMAGES
 
 FOLDER = ROOT / "handlers" / "meetings" / "media_job"
 TEXT = (FOLDER / "Dockerfile").read_text()
@@ -54,6 +56,17 @@ def test_nothing_else_of_the_project_goes_in() -> None:
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text().splitlines()
     assert "*" in ignored
     assert {one.removeprefix("!") for one in ignored if one.startswith("!")} == allowed
+
+
+def test_the_local_platform_runs_what_is_in_it() -> None:
+    image = IMAGES["meetings-media-images"]
+    assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", image.module]
+    assert {source for source, _ in COPIED if source.startswith("handlers")} == set(image.packages)
+    assert dict(one.split("=") for one in instruction("ENV").split()) == image.variables
+    places = {name.upper(): field.default for name, field in MediaDeployment.model_fields.items()}
+    assert set(image.places) == {"FFMPEG", "SCRATCH_FOLDER"}
+    assert f"--mode 0700 {places['SCRATCH_FOLDER']}" in TEXT, "the disk that the job is told of is made"
+    assert places["FFMPEG"] == "/usr/bin/ffmpeg", "where Debian has it"
 
 
 def test_what_is_copied_and_locked_is_all_that_the_job_imports(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""How the workflow has the sound of a recording transcribed: each part by a job of Amazon Transcribe, some at once.
+
+Nobody is told when a job ends, so it is asked about, and not for ever. A part whose transcript an earlier attempt has left
+is not paid for again. The attempt is in a job's name: Transcribe keeps names for months, those of failed jobs too, and
+would never transcribe a recording again that had failed once.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from components.blocks.states import Catch, Choice, Fail, Map, Retry, State, Succeed, Task, Wait
+from components.meetings.execution import CALL_SECONDS, INPUT, KNOWN_AS, caught
+from components.settings.meetings import SpeechSettings
+from components.settings.polling import pause
+
+TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
+BUSY: Final = (
+    "Transcribe.LimitExceededException",
+    "Transcribe.InternalFailureException",
+    "Transcribe.ThrottlingException",
+)
+PART: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
+"""Of a part, in the digits that its key has."""
+WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
+
+
+def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str, failed: str) -> Map:
+    """Each part of `$media.audio`; `label`: the stack's, with which the jobs' names begin."""
+    name = f"'{label}-' & {KNOWN_AS} & '-' & $string({INPUT}.attempt) & '-' & {PART}"
+    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": settings.poll_seconds}
+    inside: Mapping[str, State] = {
+        "PartThere": Choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
+        "StartPart": Task(
+            f"{TRANSCRIBE}:startTranscriptionJob",
+            {
+                "TranscriptionJobName": f"{{% {name} %}}",
+                "LanguageCode": "{% $media.language %}",
+                "MediaFormat": "flac",
+                "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
+                "OutputBucketName": bucket,
+                "OutputKey": f"{{% {WORK} & 'transcripts/' & {PART} & '.json' %}}",
+                "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": settings.max_speakers},
+            },
+            CALL_SECONDS,
+            to="WaitForPart",
+            retries=[Retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600)],
+            # It was begun already, by a try whose answer was lost.
+            catches=[Catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
+            assign=begun,
+        ),
+        "WaitForPart": Wait("{% $pause %}", "AskForPart"),
+        "AskForPart": Task(
+            f"{TRANSCRIBE}:getTranscriptionJob",
+            {"TranscriptionJobName": "{% $name %}"},
+            CALL_SECONDS,
+            to="PartDone",
+            retries=[Retry(BUSY, attempts=10, first_seconds=5)],
+            assign={
+                "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
+                "spent": "{% $spent + $pause %}",
+                "pause": f"{{% {pause('$spent + $pause', settings.poll_seconds)} %}}",
+            },
+        ),
+        "PartDone": Choice(
+            [
+                ("{% $status = 'COMPLETED' %}", "PartTranscribed"),
+                ("{% $status = 'FAILED' %}", "PartFailed"),
+                (f"{{% $spent >= {settings.max_minutes * 60} %}}", "PartTooLate"),
+            ],
+            otherwise="WaitForPart",
+        ),
+        "PartTranscribed": Succeed(),
+        "PartFailed": Fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
+        "PartTooLate": Fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
+    }
+    return Map("{% $media.audio %}", "PartThere", inside, settings.at_once, to=to, catches=[caught(failed)])

@@ -1,0 +1,35 @@
+"""How often something is asked about that tells nobody when it ends, and how long a workflow's history that makes. Pure.
+
+What has taken long will mostly take long still: so the pause between two questions grows with the time that was waited,
+and the answer is late by a twentieth of it at the most. Hours are asked about some dozen times, not hundreds.
+"""
+
+from typing import Final
+
+SHARE: Final = 20
+"""A pause is this part of the time before it, if that is longer than the pause that was asked for."""
+MOST_EVENTS: Final = 25_000
+"""Step Functions ends an execution whose history is longer (its guide, "Quotas")."""
+EVENTS_A_ROUND: Final = 9
+"""Of a wait, a question and a choice: each is entered and left, the question is scheduled, started and answered too."""
+EVENTS_BESIDE: Final = 2_500
+"""Kept for the steps before and after, and for questions that are asked again."""
+
+
+def rounds(seconds: int, first: int) -> int:
+    """How often it is asked at the most until so many seconds have passed; `first` is the shortest pause."""
+    waited = count = 0
+    while waited < seconds:
+        waited += max(first, waited // SHARE)
+        count += 1
+    return count
+
+
+def pause(waited: str, first: int) -> str:
+    """The next pause in seconds, in JSONata; `waited`: an expression for the seconds until now."""
+    return f"$max([{first}, $floor(({waited}) / {SHARE})])"
+
+
+def at_most(seconds: int) -> int:
+    """The seconds that pass before so many are seen to have passed."""
+    return seconds + seconds // SHARE

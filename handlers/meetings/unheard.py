@@ -1,0 +1,62 @@
+"""Finds recordings that are whole and that nobody was told of: their event was lost before it came to the queue.
+
+The daily count of storage lists every upload anyway, and hands on each `complete.json` with when it came. One that is newer
+than all that its meeting's item knows, or that has no item, is looked at as if it had just been told. Whoever is told of
+the rest finds nothing to do there.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from handlers.common.logging import EventLog
+from handlers.common.moments import timestamp
+from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.places import MeetingId
+from handlers.meetings.starting import Outcome, Starting, known_as
+
+PATIENCE: Final = timedelta(hours=1)
+"""An event may still be on its way for so long."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A `complete.json` as it was listed."""
+
+    meeting: MeetingId
+    came: datetime
+
+
+class Unheard:
+    """Begins what was never begun."""
+
+    def __init__(
+        self, table: MeetingTable, starting: Starting, *, clock: Callable[[], datetime], log: EventLog
+    ) -> None:
+        self._table = table
+        self._starting = starting
+        self._clock = clock
+        self._log = log
+
+    def begin(self, announced: Iterable[Announced], ends: datetime) -> int:
+        """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
+        begun = 0
+        for one in announced:
+            if self._clock() > ends:
+                self._log.error("recordings_unchecked", cause="out_of_time")
+                break
+            try:
+                begun += self._missed(one) and self._starting.look(one.meeting) is Outcome.STARTED
+            except Exception as error:  # noqa: BLE001 - one recording's trouble must not hide the others
+                self._log.error("recording_unattended", error_type=type(error).__name__, key_hash=known_as(one.meeting))
+        return begun
+
+    def _missed(self, one: Announced) -> bool:
+        if self._clock() - one.came < PATIENCE:
+            return False
+        record = self._table.read(one.meeting)
+        if record is not None and record.updated_at >= timestamp(one.came):
+            return False
+        self._log.warning("recording_unheard", key_hash=known_as(one.meeting))
+        return True

@@ -1,0 +1,33 @@
+"""How often is asked: as often as the workflow's own expression asks, and never long after the answer is there."""
+
+import jsonata
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.settings.polling import SHARE, at_most, pause, rounds
+
+SECONDS = st.integers(1, 15 * 24 * 3600)
+FIRST = st.integers(1, 600)
+
+
+@given(SECONDS, FIRST)
+def test_an_answer_is_late_by_a_twentieth_at_most_or_by_the_first_pause(seconds: int, first: int) -> None:
+    waited = last = 0
+    for _ in range(rounds(seconds, first)):
+        last = max(first, waited // SHARE)
+        waited += last
+    assert seconds <= waited < seconds + max(first, seconds // SHARE + 1)
+    assert waited <= at_most(seconds) + first
+
+
+@given(st.integers(0, 10**6), FIRST)
+def test_the_expression_says_the_same(waited: int, first: int) -> None:
+    asked = jsonata.Jsonata(pause("$waited", first))
+    asked.assign("waited", waited)
+    assert asked.evaluate(None) == max(first, waited // SHARE)
+
+
+@pytest.mark.parametrize(("seconds", "first", "most"), [(0, 30, 0), (30, 30, 1), (31, 30, 2), (4 * 3600, 30, 90)])
+def test_hours_take_some_dozen_questions(seconds: int, first: int, most: int) -> None:
+    assert rounds(seconds, first) <= most

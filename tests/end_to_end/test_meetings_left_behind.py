@@ -1,0 +1,174 @@
+"""Meetings that something was lost of: their machine, their execution, their chunks, their storage for a while."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from handlers.common.moments import timestamp
+from handlers.meetings.media import MediaOutcome
+from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.places import MeetingId, Recording
+from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from local.flows import eventually
+from local.flows.meetings import Meetings
+from local.patches.batch_faults import Fault, tell
+from tests.end_to_end.conftest import Platform
+from tests.end_to_end.recordings import Recorder, new_meeting, worked
+
+pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
+SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
+READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
+SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
+
+
+@pytest.fixture(scope="module")
+def ann(meetings: Meetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """Who records here."""
+    return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture
+def no_machines(platform: Platform) -> Iterator[None]:
+    """Every job waits, until the test says otherwise."""
+    tell(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), Fault(no_capacity=True)))
+    yield
+    tell(platform.emulator.folder, {})
+
+
+@pytest.fixture
+def refused(platform: Platform) -> Iterator[None]:
+    """What is refused in this test is meant to be."""
+    yield
+    platform.unexplained_since = platform.mark()
+
+
+def waiting(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
+    """The job of a meeting, as soon as it waits for a machine."""
+    batch = meetings.client("batch")
+
+    def found() -> dict[str, Any] | None:
+        listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
+        return next((dict(one) for one in listed if meeting_id in one["jobName"]), None)
+
+    return eventually(found, "a job that waits")
+
+
+def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
+    """A meeting as if it had come to where it is days ago, and was due."""
+    table = MeetingTable(platform.client("dynamodb"), meetings.table)
+    now = datetime.now(UTC)
+    past = {"since": timestamp(now - timedelta(days=20)), "due": timestamp(now - timedelta(minutes=1)), **changes}
+
+    def move(record: MeetingRecord) -> MeetingRecord:
+        return record.model_copy(update={**past, "version": record.version + 1})
+
+    change = table.change(MeetingId(user, meeting_id), move)
+    assert change is not None
+    return change.after
+
+
+@pytest.mark.usefixtures("no_machines")
+def test_a_recording_that_is_replaced_while_its_job_waits_is_let_be(
+    platform: Platform, meetings: Meetings, ann: Recorder
+) -> None:
+    meeting = new_meeting()
+    old = ann.client.upload(meeting, ann.said("good day"))
+    waiting(meetings, meeting.meeting_id)
+    new = ann.client.upload(meeting, ann.said("thank you"))
+    tell(platform.emulator.folder, {})
+    ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
+    assert [one.text for one in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
+    result = Recording(ready.meeting, old.content).media_result
+    s3 = platform.client("s3")
+
+    def said() -> Any:
+        listed = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result)
+        there = listed.get("Contents")
+        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result)["Body"].read()) if there else None
+
+    assert eventually(said, "what the first job says")["outcome"] == MediaOutcome.SUPERSEDED
+    assert ann.client.get(meeting.meeting_id).content == new.content
+
+
+@pytest.mark.usefixtures("no_machines")
+def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
+    platform: Platform, meetings: Meetings, ann: Recorder
+) -> None:
+    meeting, chunks = new_meeting(), ann.said("good day")
+    ann.client.upload(meeting, chunks)
+    job = waiting(meetings, meeting.meeting_id)
+    states = meetings.client("stepfunctions")
+    [execution] = [
+        one["executionArn"]
+        for one in states.list_executions(stateMachineArn=meetings.workflow)["executions"]
+        if one["name"].startswith(meeting.meeting_id)
+    ]
+    states.stop_execution(executionArn=execution)
+    aged(platform, meetings, ann.opened.user, meeting.meeting_id)
+    meetings.call(meetings.sweep, "sweep")
+    failed = ann.client.get(meeting.meeting_id)
+    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
+    ann.client.upload(meeting, chunks)
+    eventually(
+        lambda: len([one for one in meetings.executions() if one.startswith(meeting.meeting_id)]) == 2, "a start"
+    )
+    tell(platform.emulator.folder, {})
+    assert ann.became(meeting.meeting_id, READY).attempt == 2
+    went = worked(meetings, failed)
+    assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
+
+
+def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
+    platform: Platform, meetings: Meetings, ann: Recorder
+) -> None:
+    meeting = new_meeting()
+    ann.announce(meeting, ann.said("good day"), [None])
+    ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE)
+    aged(platform, meetings, ann.opened.user, meeting.meeting_id)
+    assert meetings.call(meetings.sweep, "sweep")["never_complete"] == 1
+    record = ann.client.get(meeting.meeting_id)
+    assert (record.status, record.reason) == (FAILED, MeetingReason.NEVER_COMPLETE)
+
+
+def test_a_meeting_that_nothing_comes_of_is_given_up(platform: Platform, meetings: Meetings, ann: Recorder) -> None:
+    meeting = new_meeting()
+    ann.announce(meeting, ann.said("good day"), [None])
+    ann.became(meeting.meeting_id, MeetingStatus.INCOMPLETE)
+    long_ago = timestamp(datetime.now(UTC) - timedelta(days=20))
+    begun = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": long_ago}
+    aged(platform, meetings, ann.opened.user, meeting.meeting_id, **begun)
+    assert meetings.call(meetings.sweep, "sweep")["timed_out"] == 1
+    record = ann.client.get(meeting.meeting_id)
+    assert (record.status, record.reason) == (FAILED, MeetingReason.TIMED_OUT)
+
+
+@pytest.mark.usefixtures("refused")
+def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_next_try(
+    platform: Platform, meetings: Meetings, ann: Recorder
+) -> None:
+    s3, logs = platform.client("s3"), platform.client("logs")
+    policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
+    closed = {
+        "Effect": "Deny",
+        "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{SUMMARIZER}"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{meetings.bucket}/work/*",
+    }
+    refusing = {**policy, "Statement": [*policy["Statement"], closed]}
+    group = f"/aws/lambda/{SUMMARIZER}"
+    since = int(datetime.now(UTC).timestamp() * 1000) - 1
+
+    def failed() -> bool:
+        found = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
+        return any('"StorageFailed"' in one["message"] for one in found)
+
+    s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
+    try:
+        meeting_id = ann.upload(ann.said("agree"))
+        eventually(failed, "a summary that fails", 60)
+    finally:
+        s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
+    assert ann.became(meeting_id).status is READY
