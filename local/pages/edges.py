@@ -47,8 +47,8 @@ STORES = {"s3", "dynamodb", "ssm", "bedrock-agentcore"}
 UNSAID = {
     # What belongs to another verb on the same edge, or to an event source that is drawn already.
     "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
-    "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:TerminateJob",
-    "backup:DescribeBackupVault", "sts:TagSession", "events:DescribeRule", "events:PutRule", "events:PutTargets",
+    "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "batch:DescribeJobs", "batch:ListJobs", "batch:TerminateJob",
+    "backup:DescribeBackupVault", "sts:TagSession",
 }  # fmt: skip
 
 
