@@ -53,8 +53,8 @@ def scripts() -> list[str]:
     return [step["run"] for _, _, step in steps() if "run" in step]
 
 
-def schema() -> dict[str, Any]:
-    vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "github-workflows.json"
+def schema(name: str = "github-workflows") -> dict[str, Any]:
+    vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
     found: dict[str, Any] = json.loads(vendored.read_text())
     return found
 
@@ -65,6 +65,12 @@ def schema() -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_workflow_is_one_by_githubs_schema(name: str) -> None:
     jsonschema.Draft7Validator(schema()).validate(loaded(name))
+
+
+def test_pins_are_renewed_by_pull_requests() -> None:
+    found = yaml.safe_load((FOLDER.parent / "dependabot.yml").read_text())
+    jsonschema.Draft7Validator(schema("dependabot")).validate(found)
+    assert "github-actions" in {one["package-ecosystem"] for one in found["updates"]}
 
 
 def test_the_schema_refuses_what_is_no_workflow() -> None:
