@@ -56,6 +56,22 @@ def waiting(meetings: Meetings, meeting_id: str) -> dict[str, Any]:
     return eventually(found, "a job that waits")
 
 
+def executions(meetings: Meetings, meeting_id: str) -> list[str]:
+    """Those of a meeting, by ARN."""
+    found = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
+    return [one["executionArn"] for one in found if one["name"].startswith(meeting_id)]
+
+
+def waits(meetings: Meetings, which: set[str]) -> str | None:
+    """The first of these that has begun to wait for its job."""
+    states = meetings.client("stepfunctions")
+    for arn in which:
+        events = states.get_execution_history(executionArn=arn)["events"]
+        if any(one.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for one in events):
+            return arn
+    return None
+
+
 def aged(platform: Platform, meetings: Meetings, user: str, meeting_id: str, **changes: Any) -> MeetingRecord:
     """A meeting as if it had come to where it is days ago, and was due."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
@@ -100,20 +116,15 @@ def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
     meeting, chunks = new_meeting(), ann.said("good day")
     ann.client.upload(meeting, chunks)
     job = waiting(meetings, meeting.meeting_id)
-    states = meetings.client("stepfunctions")
-    [execution] = [
-        one["executionArn"]
-        for one in states.list_executions(stateMachineArn=meetings.workflow)["executions"]
-        if one["name"].startswith(meeting.meeting_id)
-    ]
-    states.stop_execution(executionArn=execution)
+    [execution] = executions(meetings, meeting.meeting_id)
+    meetings.client("stepfunctions").stop_execution(executionArn=execution)
     aged(platform, meetings, ann.opened.user, meeting.meeting_id)
     meetings.call(meetings.sweep, "sweep")
     failed = ann.client.get(meeting.meeting_id)
     assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
     ann.client.upload(meeting, chunks)
     eventually(
-        lambda: len([one for one in meetings.executions() if one.startswith(meeting.meeting_id)]) == 2, "a start"
+        lambda: waits(meetings, set(executions(meetings, meeting.meeting_id)) - {execution}), "the next execution"
     )
     tell(platform.emulator.folder, {})
     assert ann.became(meeting.meeting_id, READY).attempt == 2
@@ -161,9 +172,9 @@ def test_a_summary_that_the_bucket_refuses_for_a_while_is_made_by_the_workflows_
     group = f"/aws/lambda/{SUMMARIZER}"
     since = int(datetime.now(UTC).timestamp() * 1000) - 1
 
-    def failed() -> bool:
+    def failed() -> str | None:
         found = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return any('"StorageFailed"' in one["message"] for one in found)
+        return next((one["message"] for one in found if '"StorageFailed"' in one["message"]), None)
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(refusing))
     try:
