@@ -17,25 +17,27 @@ ROUNDS = 5
 STACKS = ("dev", "prod")
 
 STAGES = """
-import json, sys, time
+import gc, json, sys, time
 start = time.perf_counter()
 def lap(name, _last=[start]):
     now = time.perf_counter(); times[name] = now - _last[0]; _last[0] = now
 times = {}
 from local import preview, program, report, stack_files
+from local.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from local.checks import refusals
+from local.judging import Judging, Watched
 from local.pack import Pack
 from local.preview_provider import PreviewProvider
 lap("imports")
 config = stack_files.read(sys.argv[1])
-with Pack(config, dry_run=True) as pack:
-    run = program.run(config, PreviewProvider(), preview=True)
+gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+with Pack(config, dry_run=True) as pack, Judging(pack) as judging:
+    run = program.run(config, Watched(PreviewProvider(), judging.saw), preview=True)
     lap("program")
+    rest = judging.ended(run.graph)
     refusals(run.graph)
     lap("service models")
-    pack.rules()
-    lap("waiting for the pack")
-    pack.judge(run.graph)
+    rest.result()
     lap("policies")
 times["whole"] = time.perf_counter() - start
 times["resources"] = len(run.graph.customs())
