@@ -57,7 +57,12 @@ class Results:
         return any(one["Key"] == key for one in answer.get("Contents", ()))
 
     def heard(self, recording: Recording, audio: Sequence[AudioPart]) -> list[bool]:
-        """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise."""
+        """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise.
+
+        Once all of it is one transcript, that is what is read, and no part is needed.
+        """
+        if self.has(recording.transcript):
+            return [True] * len(audio)
         made, heard = self._times(recording.sound), self._times(recording.parts_heard)
         keys = [(one.key, recording.part_transcript(number)) for number, one in enumerate(audio)]
         return [

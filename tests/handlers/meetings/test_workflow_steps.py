@@ -58,6 +58,8 @@ def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again
     stage.put(recording.part_transcript(1), b"what was said")
     told = stage.does("media", recording)["audio"]
     assert [one["transcribed"] for one in told] == [False, True, False]
+    stage.put(recording.transcript, b"all that was said")
+    assert all(one["transcribed"] for one in stage.does("media", recording)["audio"])
 
 
 def test_a_meeting_goes_all_its_way(stage: Stage, recording: Recording) -> None:
