@@ -33,7 +33,7 @@ lint: .venv/.locked ## ruff: rules and format
 types: .venv/.locked ## mypy --strict over everything
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
-schema: .venv/.locked ## write the generated schemas and API documents (docs/*.json)
+schema: .venv/.locked ## write the generated schemas, types and API documents (docs/*.json, docs/frontend.d.ts)
 	@$(RUN) -m local generate schemas
 
 docs: .venv/.locked ## write the generated pages (architecture, security, policies and cost, in docs/)

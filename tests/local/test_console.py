@@ -13,6 +13,7 @@ from local.emulator import Emulator
 
 KEYS = "http://127.0.0.1:1234/.well-known/jwks.json"
 FRONTEND = {
+    "schemaVersion": 1,
     "environment": "local",
     "region": "us-east-1",
     "ingestion": {

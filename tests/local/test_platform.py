@@ -31,7 +31,7 @@ def test_what_would_not_go_is_named_and_the_emulator_is_stopped_all_the_same(
 
     monkeypatch.setattr(emulator, "running", lambda folder: Emulator(1, 2, folder))
     monkeypatch.setattr(emulator, "stop", stop)
-    monkeypatch.setattr(platform, "_delete_all", deleted)
+    monkeypatch.setattr(platform, "delete_all", deleted)
     assert platform.down(tmp_path) == status
     assert stopped == [tmp_path]
     said = capsys.readouterr()
