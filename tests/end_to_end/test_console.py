@@ -176,6 +176,7 @@ def test_a_recording_becomes_captions(visitor: Visit, page: Page, tmp_path: Path
 def test_speech_becomes_captions(visitor: Visit, page: Page) -> None:
     visitor.tab("Captions")
     speak = page.locator("#captions-speak")
+    expect(speak).to_be_enabled()  # a recording may still be on its way, and a key press waits for nothing
     speak.press("Enter")
     expect(speak).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#captions-screen .final", has_text="Tones and captions.").first).to_be_visible()
