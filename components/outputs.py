@@ -49,6 +49,8 @@ class TranscriptionOutput(Output):
     """How long a session can be used."""
     languages: tuple[str, ...]
     """Those that a session may be in."""
+    routes: tuple[str, ...]
+    """What a message's `action` may be."""
 
 
 class VoiceQaOutput(Output):
@@ -60,12 +62,14 @@ class VoiceQaOutput(Output):
     """Where a guest gets an identity and credentials."""
     ping_seconds: int
     """How often a client says that it is there."""
-    lecture_uploads: str
-    """`guests` or `off`: whether a client may upload lectures."""
+    lecture_uploads: Literal["guests", "off"]
+    """Whether a client may upload lectures."""
     max_query_bytes: int
     """The longest question, as audio."""
     lecture_formats: tuple[str, ...]
     """What a lecture may be."""
+    routes: tuple[str, ...]
+    """What a message's `action` may be."""
 
 
 class LivestreamOutput(Output):
@@ -73,12 +77,14 @@ class LivestreamOutput(Output):
 
     api_url: str
     """What operations' paths are appended to."""
-    authorizer: str
+    authorizer: Literal["none", "apiKey", "jwt"]
     """`none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the provider's token in `Authorization`."""
     max_video_gigabytes: int
     """The largest video that may be uploaded."""
     max_transcript_megabytes: int
     """The largest transcript."""
+    routes: tuple[str, ...]
+    """Method and path of each operation: `POST /episodes`."""
 
 
 class MeetingsOutput(Output):
@@ -96,6 +102,8 @@ class MeetingsOutput(Output):
     """How long credentials hold."""
     raw_days: int
     """How long uploads are kept."""
+    routes: tuple[str, ...]
+    """Method and path of each operation."""
 
 
 class Frontend(Output):

@@ -19,11 +19,13 @@ export interface LivestreamOutput {
   /** What operations' paths are appended to. */
   readonly apiUrl: string;
   /** `none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the provider's token in `Authorization`. */
-  readonly authorizer: string;
+  readonly authorizer: "none" | "apiKey" | "jwt";
   /** The largest video that may be uploaded. */
   readonly maxVideoGigabytes: number;
   /** The largest transcript. */
   readonly maxTranscriptMegabytes: number;
+  /** Method and path of each operation: `POST /episodes`. */
+  readonly routes: ReadonlyArray<string>;
 }
 
 /** Where recordings go, and what became of them is read: docs/meetings-client.md has a client. */
@@ -40,6 +42,8 @@ export interface MeetingsOutput {
   readonly credentialSeconds: number;
   /** How long uploads are kept. */
   readonly rawDays: number;
+  /** Method and path of each operation. */
+  readonly routes: ReadonlyArray<string>;
 }
 
 /** Where speech becomes captions: docs/transcription.md has the messages. */
@@ -56,6 +60,8 @@ export interface TranscriptionOutput {
   readonly sessionHours: number;
   /** Those that a session may be in. */
   readonly languages: ReadonlyArray<string>;
+  /** What a message's `action` may be. */
+  readonly routes: ReadonlyArray<string>;
 }
 
 /** Where lectures are asked: docs/voice-qa.md has the messages. */
@@ -66,12 +72,14 @@ export interface VoiceQaOutput {
   readonly identityPoolId: string;
   /** How often a client says that it is there. */
   readonly pingSeconds: number;
-  /** `guests` or `off`: whether a client may upload lectures. */
-  readonly lectureUploads: string;
+  /** Whether a client may upload lectures. */
+  readonly lectureUploads: "guests" | "off";
   /** The longest question, as audio. */
   readonly maxQueryBytes: number;
   /** What a lecture may be. */
   readonly lectureFormats: ReadonlyArray<string>;
+  /** What a message's `action` may be. */
+  readonly routes: ReadonlyArray<string>;
 }
 
 /** Everything a frontend needs to know of one stack. */

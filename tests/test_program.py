@@ -139,6 +139,7 @@ def test_at_preview_only_the_address_of_live_captions_is_unknown(stack: str) -> 
         "pingSeconds": 300,
         "inFlight": 3,
         "sessionHours": 4,
+        "routes": ["audio", "close", "direct", "open", "ping"],
     }
 
 
@@ -151,6 +152,7 @@ def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str)
         "lectureUploads": "guests" if stack in {"local", "dev"} else "off",
         "maxQueryBytes": 10_000_000,
         "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
+        "routes": ["ping", "query", "upload"],
     }
 
 

@@ -25,6 +25,7 @@ from components.meetings.media import Media, MediaArgs
 from components.meetings.watch import WatchArgs, charts, watch
 from components.settings import MeetingsSettings
 from handlers.meetings.metrics import NAMESPACE
+from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.places import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.start_environment import StartEnvironment
@@ -80,6 +81,7 @@ class Meetings(pulumi.ComponentResource):
             "index": INDEX,
             "credential_seconds": args.settings.exchange.credential_seconds,
             "raw_days": args.settings.kept.raw_days,
+            "routes": [f"{one.method} {one.path}" for one in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.access.api.url})
 

@@ -68,6 +68,7 @@ class Transcription(pulumi.ComponentResource):
             "in_flight": args.settings.sessions.in_flight,
             "session_hours": args.settings.sessions.hours,
             "languages": list(args.settings.sessions.languages),
+            "routes": [one for one in ROUTES if not one.startswith("$")],
         }
         self.register_outputs({"url": self.socket.url})
 

@@ -81,6 +81,7 @@ class VoiceQa(pulumi.ComponentResource):
             "lecture_uploads": args.settings.lectures.uploads.value,
             "max_query_bytes": int(args.settings.audio.max_query_megabytes * MEGABYTE),
             "lecture_formats": list(args.settings.lectures.formats),
+            "routes": [one for one in ROUTES if not one.startswith("$")],
         }
         self.register_outputs({"url": self.socket.url})
 

@@ -20,6 +20,7 @@ TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
     "in_flight": 3,
     "session_hours": 4,
     "languages": ["en-US"],
+    "routes": ["open"],
 }
 FILES = {"bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".json"], "maxFileBytes": 5}
 SHOWN = {
@@ -29,6 +30,7 @@ SHOWN = {
     "inFlight": 3,
     "sessionHours": 4,
     "languages": ["en-US"],
+    "routes": ["open"],
 }
 
 

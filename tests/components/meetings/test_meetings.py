@@ -164,5 +164,6 @@ def test_a_frontend_is_told_where_meetings_are() -> None:
         "index": "GSI-1",
         "credential_seconds": 1800,
         "raw_days": 5,
+        "routes": ["POST /exchange"],
     }
     assert "api_url" in told

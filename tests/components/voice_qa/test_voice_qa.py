@@ -382,6 +382,7 @@ def test_a_frontend_is_told_all_but_the_ids_at_preview() -> None:
         "lectureUploads": "off",
         "maxQueryBytes": 10_000_000,
         "lectureFormats": ["mp3", "mp4", "wav", "flac", "ogg", "webm"],
+        "routes": ["ping", "query", "upload"],
     }
 
 
