@@ -88,7 +88,7 @@ class MeetingsClient:
         return reading.MeetingList(items, lambda one: reading.matches(one, participant, tag))
 
     def get(self, meeting_id: str) -> MeetingRecord:
-        """One meeting; raises MeetingUnknown."""
+        """One meeting; raises MeetingUnknown or MeetingUnreadable."""
         record = self._find(meeting_id)
         if record is None:
             raise MeetingUnknown(meeting_id)

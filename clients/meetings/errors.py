@@ -67,6 +67,14 @@ class MeetingUnknown(MeetingsError):
         self.meeting_id = meeting_id
 
 
+class MeetingUnreadable(MeetingsError):
+    """There is such a meeting, and this edition of the client cannot read it."""
+
+    def __init__(self, meeting_id: str) -> None:
+        super().__init__(f"meeting {meeting_id} is not as this client reads them: is it of the backend's edition?")
+        self.meeting_id = meeting_id
+
+
 class MeetingFailed(MeetingsError):
     """Nothing more will come of this recording."""
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from clients.meetings.access import Opened
+from clients.meetings.errors import MeetingUnreadable
 from handlers.common.moments import timestamp
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 
@@ -85,7 +86,12 @@ def found(access: Opened, meeting_id: str) -> MeetingRecord | None:
     key = {PARTITION: {"S": access.user}, SORT: {"S": meeting_id}}
     answer = access.dynamodb.get_item(TableName=access.table, Key=key)
     item = answer.get("Item")
-    return None if item is None else _record(item)
+    if item is None:
+        return None
+    try:
+        return _record(item)
+    except ValidationError:
+        raise MeetingUnreadable(meeting_id) from None  # the error's own words would hold the meeting's
 
 
 def content_of(access: Opened, key: str) -> bytes | None:

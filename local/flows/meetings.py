@@ -33,7 +33,6 @@ class Meetings:
     bucket: str
     table: str
     workflow: str
-    spot_queue: str
     sweep: str
     """The alias of the function that sweeps; `storage` likewise."""
     storage: str
@@ -50,7 +49,6 @@ class Meetings:
             bucket=known["bucket"],
             table=known["table"],
             workflow=ids["meetings-workflow-machine"],
-            spot_queue=ids["meetings-media-spot-queue"].rpartition("/")[2],
             sweep=f"{ids['meetings-sweep-function']}:live",
             storage=f"{ids['meetings-storage-function']}:live",
         )

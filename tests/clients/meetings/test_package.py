@@ -15,7 +15,14 @@ def test_the_public_names_are_these() -> None:
     assert set(clients.meetings.__all__) == {
         *("MeetingsClient", "NewMeeting", "Uploaded", "MeetingList"),
         *("MeetingsError", "ExchangeFailed", "ExchangeUnavailable", "RequestRefused", "TokenRefused", "UserChanged"),
-        *("ChunkRefused", "UploadInterrupted", "MeetingFailed", "MeetingIncomplete", "MeetingUnknown"),
+        *(
+            "ChunkRefused",
+            "UploadInterrupted",
+            "MeetingFailed",
+            "MeetingIncomplete",
+            "MeetingUnknown",
+            "MeetingUnreadable",
+        ),
         *("NotMade", "NotReadyInTime"),
         *("MeetingRecord", "MeetingStatus", "MeetingReason", "Stage", "WrongChunk", "ChunkProblem"),
         *("Summary", "ActionItem", "Quoted", "Tokens", "Transcript", "Said"),

@@ -9,9 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from clients.meetings import MeetingUnknown, NotMade, reading
+from clients.meetings import MeetingUnknown, MeetingUnreadable, NotMade, reading
 from clients.meetings.reading import between, content_of, matches
 from handlers.common.moments import timestamp
 from handlers.common.users import user_id
@@ -145,8 +144,10 @@ def test_a_meeting_in_an_unknown_form_ends_no_list_and_is_told(backend: Backend,
     assert listed.unreadable == [], "nothing is read before it is taken"
     assert ids(list(listed)) == ids([last, first])
     assert listed.unreadable == [other.meeting_id]
-    with pytest.raises(ValidationError):
+    with pytest.raises(MeetingUnreadable, match=other.meeting_id) as unread:
         backend.client().get(other.meeting_id)
+    assert unread.value.__cause__ is None
+    assert "another" not in str(unread.value)
 
 
 SUMMARY = Summary(
