@@ -7,10 +7,6 @@ from typing import Any
 from components.blocks.scope import CHECKED_BY_TAG
 from local import stack_files
 from local.graph import Graph, Resource
-from local.pages import documented
-from local.values import UNKNOWN
-
-PLATFORM = "polyphony:platform:Platform"
 
 
 def entries(graph: Graph) -> Iterator[str]:
@@ -74,6 +70,5 @@ def exceptions() -> Iterator[str]:
 
 
 def _excused(stack: str) -> list[dict[str, Any]]:
-    [platform] = [one for one in documented.graph(stack) if one.type == PLATFORM]
-    found = platform.inputs["exceptions"]
-    return [] if found is UNKNOWN else list(found)
+    found: list[dict[str, Any]] = json.loads(stack_files.read(stack).values["polyphony:exceptions"])
+    return found

@@ -88,7 +88,7 @@ def _telemetry(statement: Statement, role: str) -> bool:
     return actions == OWN_LOGS and all(one.endswith(f":/aws/lambda/{role}:*") for one in statement["Resource"])
 
 
-POLICIES = {"QueuePolicy": "queue", "BucketPolicy": "bucket", "TopicPolicy": "topic"}
+POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
 
 
 def admitted(graph: Graph) -> Iterator[str]:

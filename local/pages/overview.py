@@ -10,20 +10,7 @@ from local.pages.nodes import Node, Shape, nodes
 from local.pages.standing import standing
 
 FOUNDATION = "foundation"
-MANY = {
-    Shape.FUNCTION: "functions",
-    Shape.QUEUE: "queues",
-    Shape.STORE: "stores",
-    Shape.WORKFLOW: "workflows",
-    Shape.JOB: "jobs",
-}
-ONE = {
-    Shape.STORE: "store",
-    Shape.WORKFLOW: "workflow",
-    Shape.JOB: "job",
-    Shape.QUEUE: "queue",
-    Shape.FUNCTION: "function",
-}
+COUNTED = (Shape.FUNCTION, Shape.QUEUE, Shape.STORE, Shape.WORKFLOW, Shape.JOB)
 AT_THE_DOOR = {Shape.ENTRY, Shape.CALLER}
 
 
@@ -54,9 +41,9 @@ def _boxes(members: list[Node]) -> Iterator[str]:
 
 
 def _counted(own: list[Node]) -> str:
-    counts = Counter(one.shape for one in own if one.shape in MANY)
+    counts = Counter(one.shape for one in own)
     return ", ".join(
-        f"{counts[shape]} {(ONE if counts[shape] == 1 else MANY)[shape]}" for shape in MANY if counts[shape]
+        f"{counts[shape]} {shape}{'' if counts[shape] == 1 else 's'}" for shape in COUNTED if counts[shape]
     )
 
 
@@ -66,7 +53,7 @@ def _entering(arrows: list[Edge]) -> Iterator[str]:
         if one.tail == CALLERS:
             head = one.head.id if one.head.shape in AT_THE_DOOR else _inside(one.head.subsystem)
             yield f'  {CALLERS.id} -->|"{quoted(one.label)}"| {head}'
-        elif one.tail.shape in AT_THE_DOOR and one.head.shape in MANY and one.tail.subsystem == one.head.subsystem:
+        elif one.tail.shape in AT_THE_DOOR and one.head.shape in COUNTED and one.tail.subsystem == one.head.subsystem:
             yield f"  {one.tail.id} --> {_inside(one.tail.subsystem)}"
 
 
