@@ -11,10 +11,8 @@ from typing import Self
 
 from local.graph import Graph, Resource
 from local.monitor import Provider
-from local.pack import Judgement, Pack, Remediation, Rule
+from local.pack import Found, Judgement, Pack, Remediation, Rule, together
 from local.values import Props
-
-Found = tuple[list[Judgement], list[Remediation]]
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,10 @@ class Judging:
         return self._asking.submit(self._all, graph)
 
     def _all(self, graph: Graph) -> tuple[list[Rule], list[Judgement], list[Remediation]]:
-        judgements: list[Judgement] = []
-        remediations: list[Remediation] = []
         rules = self._rules.result()
-        for resource in graph:
-            seen = self._found.get(resource.urn)
-            found, mended = seen.result() if seen is not None else self._pack.judge_resource(resource)
-            judgements += found
-            remediations += mended
+        judgements, remediations = together(map(self._judged, graph))
         return rules, [*judgements, *self._pack.judge_stack(graph)], remediations
+
+    def _judged(self, resource: Resource) -> Found:
+        seen = self._found.get(resource.urn)
+        return self._pack.judge_resource(resource) if seen is None else seen.result()

@@ -65,6 +65,19 @@ class Rule:
     level: str
 
 
+Found = tuple[list[Judgement], list[Remediation]]
+
+
+def together(found: Iterable[Found]) -> Found:
+    """What was found in several resources, in their order."""
+    judgements: list[Judgement] = []
+    remediations: list[Remediation] = []
+    for judged, mended in found:
+        judgements += judged
+        remediations += mended
+    return judgements, remediations
+
+
 class Pack:
     """A running pack. Starting and asking are apart, so that it can start while the program runs."""
 
@@ -108,17 +121,12 @@ class Pack:
         self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
         return [Rule(one.name, one.description, _level(one.enforcementLevel)) for one in info.policies]
 
-    def judge(self, graph: Graph) -> tuple[list[Judgement], list[Remediation]]:
+    def judge(self, graph: Graph) -> Found:
         """All findings: each resource by its inputs, then the stack by its outputs."""
-        judgements: list[Judgement] = []
-        remediations: list[Remediation] = []
-        for resource in graph:
-            found, mended = self.judge_resource(resource)
-            judgements += found
-            remediations += mended
+        judgements, remediations = together(map(self.judge_resource, graph))
         return [*judgements, *self.judge_stack(graph)], remediations
 
-    def judge_resource(self, resource: Resource) -> tuple[list[Judgement], list[Remediation]]:
+    def judge_resource(self, resource: Resource) -> Found:
         """What is found in one resource's inputs, after what policies would mend in it by themselves."""
         judgements: list[Judgement] = []
         remediations: list[Remediation] = []
