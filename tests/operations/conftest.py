@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from operations.gateway import Gateway
+from tests.credentials import credentials
 from tests.operations.cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, Cloud
 
 
@@ -32,9 +33,7 @@ def _zipped(text: str) -> bytes:
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     """The same function as in memory: two versions, the second live."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with mock_aws():
         iam, functions, cloudwatch = boto3.client("iam"), boto3.client("lambda"), boto3.client("cloudwatch")
         role = iam.create_role(RoleName="one", AssumeRolePolicyDocument="{}")["Role"]["Arn"]

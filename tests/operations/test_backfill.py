@@ -10,6 +10,7 @@ from moto import mock_aws
 from handlers.common.items import plain, stored
 from operations import backfill
 from operations.__main__ import main
+from tests.credentials import credentials
 
 TABLE = "polyphony-dev-meetings-meetings"
 ANN, BOB = "A" * 32, "B" * 32
@@ -86,9 +87,7 @@ class Stack:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with mock_aws():
         yield Stack()
 

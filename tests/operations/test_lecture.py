@@ -12,6 +12,7 @@ from moto import mock_aws
 from handlers.common.s3_events import NewObject
 from handlers.voice_qa.lectures import upload_of
 from operations.__main__ import main
+from tests.credentials import credentials
 from tests.operations.cloud import refusal
 
 BUCKET = "polyphony-dev-voice-qa-audio-123456789012"
@@ -74,9 +75,7 @@ class Stack:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with mock_aws():
         yield Stack()
 

@@ -13,6 +13,7 @@ from local import ROOT
 from local.graph import Resource
 from tests.components.subsystem import alarms
 from tests.components.voice_qa.deployment import PREFIX, TABLE, complete, voice_qa
+from tests.credentials import credentials
 from tests.engine import Recorded, scope
 from tests.handlers.voice_qa.lecture_stage import staged
 
@@ -154,9 +155,7 @@ def test_how_long_answers_take_is_read_from_the_workers_own_line(
 def test_what_was_missed_is_read_from_the_sweeps_own_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone-three")
     with staged() as stage:
         stage.put(b"no recording")

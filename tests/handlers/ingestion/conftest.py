@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.credentials import credentials
 from tests.handlers.ingestion.actors import open_gate
 from tests.handlers.ingestion.cloud import PROJECTED, Cloud, FakeDynamoDB
 
@@ -48,9 +49,7 @@ def _clients() -> tuple[Any, Any, Any]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with mock_aws():
         dynamodb, s3, stepfunctions = _clients()
         dynamodb.create_table(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.handlers.livestream.stage import Stage, credentials, staged
+from tests.credentials import credentials
+from tests.handlers.livestream.stage import Stage, staged
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from functools import cache, cached_property
 from typing import Any
 
 import boto3
-import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
@@ -242,9 +241,3 @@ def staged() -> Iterator[Stage]:
 
 def _keys(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
-
-
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -36,6 +36,7 @@ from handlers.meetings.steps import Steps
 from handlers.meetings.sweep import Limits, Sweep, Swept
 from handlers.meetings.uploads import Uploads
 from handlers.meetings.workflow_steps import done
+from tests.credentials import credentials
 
 TABLE, BUCKET = "meetings", "recordings"
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
@@ -271,9 +272,7 @@ def created(key: str, bucket: str = BUCKET) -> str:
 @contextmanager
 def staged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """The stage, empty."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with mock_aws():
         clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)

@@ -16,6 +16,7 @@ from handlers.meetings.transcript import Transcript
 from local.services.bedrock import serve
 from local.services.bedrock_faults import Fault, script_of
 from local.services.bedrock_meetings import meeting_of
+from tests.credentials import credentials
 from tests.local.services.threads import served
 
 LINE = f'      actionItems: "{HAIKU}"'
@@ -30,9 +31,7 @@ def port() -> Iterator[int]:
 @pytest.fixture
 def _reached(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 is led to the local model as somebody at a terminal would lead it."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{port}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.credentials import credentials
 from tests.handlers.voice_qa import lecture_stage
 from tests.handlers.voice_qa.lecture_stage import Stage
 
@@ -11,8 +12,6 @@ from tests.handlers.voice_qa.lecture_stage import Stage
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Bucket and table, empty."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with lecture_stage.staged() as one:
         yield one

@@ -20,6 +20,7 @@ from handlers.voice_qa.lecture_lookup import LectureLookup
 from handlers.voice_qa.records import TTL_ATTRIBUTE, Allowance, Question, allowance_key, query_key
 from handlers.voice_qa.uploading import UploadLimits, Uploads
 from handlers.voice_qa.websocket_handler import SocketHandler
+from tests.credentials import credentials
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, put_lecture, staged
 
 START_MS = 1_760_000_000_000
@@ -145,9 +146,7 @@ class Scene:
 @contextmanager
 def scened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """The scene; its lecture is ready."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with staged() as stage:
         scene = Scene(stage.dynamodb)
         scene.lecture()

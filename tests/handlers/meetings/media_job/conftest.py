@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.credentials import credentials
 from tests.handlers.meetings.media_job.stage import BUCKET, Stage
 
 
@@ -21,9 +22,7 @@ def _client() -> Any:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     """A bucket, empty."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    credentials(monkeypatch)
     with mock_aws():
         s3 = _client()
         s3.create_bucket(Bucket=BUCKET)
