@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from components.outputs import Frontend
 from local import ROOT, emulator, platform
-from local.services.login import TOKEN
+from local.services.login import token_address
 
 PAGE = ROOT / "console"
 PORT = 8080
@@ -122,8 +122,7 @@ def _local(there: emulator.Emulator) -> dict[str, Any]:
 
 def _login(there: emulator.Emulator) -> str:
     """Where the local identity provider gives tokens."""
-    keys = urlsplit(there.services["JWKS_URL"])
-    return f"{keys.scheme}://{keys.netloc}{TOKEN}"
+    return token_address(there.services["JWKS_URL"])
 
 
 class _Handler(BaseHTTPRequestHandler):

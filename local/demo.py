@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 
-from components.blocks.context import Subsystem
+from guardrails.names import subsystem
 from local import ROOT, emulator, report, stack_files
 from local.aws import EmulatorClients
 from local.emulator import EmulatorError
@@ -30,7 +30,6 @@ from local.terminal import terminal
 
 FOLDER = ROOT / ".local" / "demo"
 PREFIX = "polyphony-local-"
-SUBSYSTEMS = tuple(one.value for one in Subsystem)
 
 
 class DemoFailed(Exception):
@@ -102,7 +101,7 @@ def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
 
 def _by_subsystem(out: Console, found: Table) -> None:
     used, kept = (
-        Counter(next((name for name in SUBSYSTEMS if one.role.startswith(f"{PREFIX}{name}-")), "") for one in grants)
+        Counter(subsystem(one.role.removeprefix(PREFIX)) for one in grants)
         for grants in (found.used, (*found.reviewed, *found.never_used))
     )
     for name in sorted(used | kept):

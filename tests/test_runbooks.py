@@ -10,8 +10,9 @@ import pytest
 from local import ROOT, stack_files
 from local.pages import documented
 from operations.__main__ import _parser
+from tests.whole import DOCUMENTED
 
-pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+pytestmark = DOCUMENTED
 
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"

@@ -15,6 +15,8 @@ from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig
 
 ONE_WORKER = pytest.mark.xdist_group("whole")
+DOCUMENTED = pytest.mark.xdist_group("graphs")
+"""The same for tests of the graphs that pages are made of (`local/pages/documented.py`)."""
 STACKS = stack_files.stacks()
 
 

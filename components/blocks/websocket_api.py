@@ -10,7 +10,7 @@ subsystem's decision: IAM, or the function behind `$connect`, and then `checked_
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +27,11 @@ from components.blocks.websocket_stage import StageArgs, open_stage
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
 SERVICE = "apigateway.amazonaws.com"
+
+
+def actions(routes: Iterable[str]) -> list[str]:
+    """What a message's `action` may be: all routes but those that API Gateway takes by itself."""
+    return [one for one in routes if one not in {CONNECT, DISCONNECT, DEFAULT}]
 
 
 class Authorization(StrEnum):

@@ -85,7 +85,7 @@ class Livestream(pulumi.ComponentResource):
             "authorizer": args.settings.api.authorizer.value,
             "max_video_gigabytes": uploads.max_video_gigabytes,
             "max_transcript_megabytes": uploads.max_transcript_megabytes,
-            "routes": [f"{one.method} {one.path}" for one in OPERATIONS],
+            "routes": [one.route for one in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.api.url})
 

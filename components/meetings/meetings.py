@@ -81,7 +81,7 @@ class Meetings(pulumi.ComponentResource):
             "index": INDEX,
             "credential_seconds": args.settings.exchange.credential_seconds,
             "raw_days": args.settings.kept.raw_days,
-            "routes": [f"{one.method} {one.path}" for one in OPERATIONS],
+            "routes": [one.route for one in OPERATIONS],
         }
         self.register_outputs({"apiUrl": self.access.api.url})
 

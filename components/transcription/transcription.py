@@ -16,7 +16,7 @@ from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
 from components.blocks.stage_parts import Throttle
 from components.blocks.table import Index, Table, TableArgs
-from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs
+from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs, actions
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.watch import WatchArgs, caption_charts, latency_chart, watch
 from handlers.transcription.environment import (
@@ -68,7 +68,7 @@ class Transcription(pulumi.ComponentResource):
             "in_flight": args.settings.sessions.in_flight,
             "session_hours": args.settings.sessions.hours,
             "languages": list(args.settings.sessions.languages),
-            "routes": [one for one in ROUTES if not one.startswith("$")],
+            "routes": actions(ROUTES),
         }
         self.register_outputs({"url": self.socket.url})
 

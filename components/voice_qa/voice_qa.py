@@ -19,7 +19,7 @@ from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
 from components.blocks.stage_parts import Throttle
 from components.blocks.table import Table, TableArgs
-from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
+from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import Mode, Uploads
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
@@ -81,7 +81,7 @@ class VoiceQa(pulumi.ComponentResource):
             "lecture_uploads": args.settings.lectures.uploads.value,
             "max_query_bytes": int(args.settings.audio.max_query_megabytes * MEGABYTE),
             "lecture_formats": list(args.settings.lectures.formats),
-            "routes": [one for one in ROUTES if not one.startswith("$")],
+            "routes": actions(ROUTES),
         }
         self.register_outputs({"url": self.socket.url})
 

@@ -30,3 +30,8 @@ class Operation:
     """None answers without a body."""
     statuses: tuple[int, ...] = (200,)
     """Of good answers."""
+
+    @property
+    def route(self) -> str:
+        """As people write it: `GET /episodes/{episodeId}`."""
+        return f"{self.method} {self.path}"

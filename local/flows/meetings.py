@@ -17,6 +17,7 @@ from local.aws import Clients
 from local.emulator import Emulator
 from local.flows.http import ask
 from local.services import tones
+from local.services.login import token_address
 
 SAMPLE_RATE = 16_000
 
@@ -44,7 +45,7 @@ class Meetings:
         return cls(
             client=client,
             endpoint=there.endpoint,
-            login=there.services["JWKS_URL"].partition("/.well-known")[0],
+            login=token_address(there.services["JWKS_URL"]),
             url=known["apiUrl"],
             bucket=known["bucket"],
             table=known["table"],
@@ -55,7 +56,7 @@ class Meetings:
 
     def token(self, subject: str, seconds: int = 3600) -> str:
         """A token of the local provider, good for so long; below 0 it has ended already."""
-        answer = ask("POST", f"{self.login}/token", {"subject": subject, "seconds": seconds})
+        answer = ask("POST", self.login, {"subject": subject, "seconds": seconds})
         assert answer.status == 200, answer
         return str(answer.body["id_token"])
 

@@ -29,6 +29,11 @@ KEY_ID: Final = "local"
 _SUBJECT = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
+def token_address(keys: str) -> str:
+    """Where it gives tokens, by where its keys are."""
+    return f"{keys.removesuffix(KEYS)}{TOKEN}"
+
+
 class _Handler(BaseHTTPRequestHandler):
     key: ClassVar[ec.EllipticCurvePrivateKey]
 

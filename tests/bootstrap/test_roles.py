@@ -16,8 +16,9 @@ from local.pages import documented
 from local.pages.edges import statements
 from tests.bootstrap.needs import needs, requests
 from tests.bootstrap.template import KEY, REPOSITORY, deployed, raw
+from tests.whole import DOCUMENTED
 
-pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+pytestmark = DOCUMENTED
 
 STACKS = ["dev", "staging", "prod"]
 SUBJECT = "token.actions.githubusercontent.com:sub"

@@ -9,6 +9,7 @@ from components.blocks.trust import Service
 from local import stack_files
 from local.pages import documented
 from tests.engine import Engine, foundation_settings, scope
+from tests.whole import DOCUMENTED
 
 
 def made(engine: Engine, boundary: str | None) -> object:
@@ -30,6 +31,7 @@ def test_without_a_boundary_it_names_none(engine: Engine) -> None:
     assert made(engine, None) is None
 
 
+@DOCUMENTED
 @pytest.mark.parametrize("stack", sorted(set(stack_files.stacks()) - {"local"}))
 def test_every_role_of_a_stack_that_is_deployed_has_the_boundary_of_its_stack(stack: str) -> None:
     found = {one.inputs.get("permissionsBoundary") for one in documented.graph(stack) if one.kind == "Role"}

@@ -15,9 +15,7 @@ from local import ROOT, generated, stack_files
 
 
 def test_the_committed_schemas_are_fresh() -> None:
-    assert generated.stale(generated.SCHEMAS | generated.TYPES | generated.DOCUMENTS) == [], (
-        "run `make schema` and commit what it writes"
-    )
+    assert generated.stale(generated.INTERFACES) == [], "run `make schema` and commit what it writes"
 
 
 @pytest.mark.parametrize("path", sorted(generated.SCHEMAS))

@@ -13,8 +13,9 @@ from local.pages.edges import Edge, edges, statements
 from local.pages.mermaid import flowchart
 from local.pages.nodes import Node, Shape, key, nodes
 from tests.local.pages.mermaid_grammar import Refused, blocks, parsed
+from tests.whole import DOCUMENTED
 
-pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+pytestmark = DOCUMENTED
 
 PAGE = ROOT / "docs" / "architecture.md"
 MOST_NODES = 20

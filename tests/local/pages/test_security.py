@@ -13,8 +13,9 @@ from local.graph import Graph
 from local.iam.evaluator import listed
 from local.pages import documented, entries, grants
 from local.pages.edges import statements
+from tests.whole import DOCUMENTED
 
-pytestmark = pytest.mark.xdist_group("graphs")  # one worker records each stack once
+pytestmark = DOCUMENTED
 
 PAGE = ROOT / "docs" / "security.md"
 STACKS = stack_files.stacks()
