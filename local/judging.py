@@ -3,6 +3,7 @@
 What is found is told in the order in which resources were registered, however the two have taken turns.
 """
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,26 +33,35 @@ class Watched:
         return self.provider.make(resource)
 
 
+QUESTIONS_AT_ONCE = 8
+"""As the CLI asks of several resources at once."""
+SECONDS_A_TURN = 0.001
+"""How long the program may keep the interpreter from a thread that has its answer and another question."""
+
+
 class Judging:
-    """One question after the other, in a thread of its own: the pack asks for its rules to be read first."""
+    """Many questions at once, in threads of their own, as soon as the pack's rules are read."""
 
     def __init__(self, pack: Pack) -> None:
         self._pack = pack
-        self._asking = ThreadPoolExecutor(1, "judging")
+        self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, "judging")
         self._rules: Future[list[Rule]] = self._asking.submit(pack.rules)
         self._found: dict[str, Future[Found]] = {}
+        self._turns = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
+        sys.setswitchinterval(SECONDS_A_TURN)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._asking.shutdown(cancel_futures=True)
+        sys.setswitchinterval(self._turns)
 
     def saw(self, resource: Resource) -> None:
-        """Judges a resource as soon as those before it are judged."""
-        self._found[resource.urn] = self._asking.submit(self._pack.judge_resource, resource)
+        """Judges a resource as soon as there is a thread for it."""
+        self._found[resource.urn] = self._asking.submit(self._judge, resource)
 
     def ended(self, graph: Graph) -> Future[tuple[list[Rule], list[Judgement], list[Remediation]]]:
         """Judges what is left, and the stack as a whole; gives all that was found."""
@@ -62,6 +72,10 @@ class Judging:
         judgements, remediations = together(map(self._judged, graph))
         return rules, [*judgements, *self._pack.judge_stack(graph)], remediations
 
+    def _judge(self, resource: Resource) -> Found:
+        self._rules.result()
+        return self._pack.judge_resource(resource)
+
     def _judged(self, resource: Resource) -> Found:
         seen = self._found.get(resource.urn)
-        return self._pack.judge_resource(resource) if seen is None else seen.result()
+        return self._judge(resource) if seen is None else seen.result()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
-from components.blocks import archive
 from components.blocks.environment import variables
 from components.blocks.function_watch import FunctionWatchArgs, watch_function
 from components.blocks.grant import Grant, grant
@@ -196,7 +195,7 @@ class Function(Block):
             runtime=RUNTIME,
             architectures=["arm64"],
             handler=args.entry,
-            code=pulumi.FileArchive(archive.written(scope.subsystem.package).as_posix()),
+            code=scope.package,
             role=self._role.arn,
             memory_size=settings.memory_mb,
             timeout=settings.timeout_seconds,

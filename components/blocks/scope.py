@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pulumi
 
+from components.blocks import archive
 from components.blocks.context import Context, Subsystem
 from components.blocks.names import Kind
 from components.settings import FoundationSettings, LogLevel
@@ -29,6 +31,11 @@ class Scope:
     """ARNs of the layers that every function carries."""
     after: Sequence[pulumi.Resource]
     """What must exist before anything of this scope: nothing refers to it but by name."""
+
+    @cached_property
+    def package(self) -> pulumi.FileArchive:
+        """What all functions of this subsystem run: zipped once, however many they are."""
+        return pulumi.FileArchive(archive.written(self.subsystem.package).as_posix())
 
     def name(self, kind: Kind, what: str) -> str:
         """The physical name of something of this subsystem."""

@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ import pulumi.runtime
 import pulumi_policy as sdk
 
 from guardrails import actions, catalogue
+from guardrails.analyzer import Whole, ask_less
 from guardrails.decoding import decode_once
 from guardrails.record import Finding, Judged, Policy, RelationPolicy, ResourcePolicy, Stack, StackPolicy
 from guardrails.surroundings import Surroundings, Unusable, read
@@ -35,14 +36,17 @@ def start() -> None:
     except Unusable as error:
         sys.exit(f"{NAME} cannot judge this stack: {error}")
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    records = catalogue.policies(surroundings)
     decode_once()
+    ask_less(concerned(records))
     threading.Thread(target=actions.read, daemon=True).start()  # while the program still runs
-    sdk.PolicyPack(name=NAME, policies=policies(surroundings))
+    sdk.PolicyPack(name=NAME, policies=[built(record, surroundings) for record in records])
 
 
-def policies(surroundings: Surroundings) -> list[sdk.Policy]:
-    """All policies, at the levels of this environment."""
-    return [built(record, surroundings) for record in catalogue.policies(surroundings)]
+def concerned(records: Iterable[Policy]) -> Callable[[str, str], bool]:
+    """Whether a policy, by name, judges single resources of a type."""
+    judges = {record.name: record.judges for record in records if isinstance(record, ResourcePolicy)}
+    return lambda policy, kind: policy in judges and judges[policy](kind)
 
 
 def built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
@@ -127,7 +131,7 @@ def _stack_check(
     record: Policy, check: Callable[[Stack], Iterable[Finding]], surroundings: Surroundings
 ) -> Callable[[sdk.StackValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-        stack = Stack(judged(args.resources), record.limits_with(args.get_config()))
+        stack = Stack(_WHOLE(args.resources), record.limits_with(args.get_config()))
         names = {one.urn: one.name for one in stack.resources}
         whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the stack as a whole
         for finding in check(stack):
@@ -141,7 +145,7 @@ def _judged(args: sdk.ResourceValidationArgs, record: Policy) -> Judged:
     return Judged(args.urn, args.resource_type, args.name, args.props, limits=record.limits_with(args.get_config()))
 
 
-def judged(resources: list[sdk.PolicyResource]) -> tuple[Judged, ...]:
+def judged(resources: Sequence[sdk.PolicyResource]) -> tuple[Judged, ...]:
     """A stack's resources without the SDK.
 
     Parents and dependencies stand before what needs them, as the engine lists them; what a listing leaves out or
@@ -163,3 +167,6 @@ def judged(resources: list[sdk.PolicyResource]) -> tuple[Judged, ...]:
             },
         )
     return tuple(found.values())
+
+
+_WHOLE: Whole[sdk.PolicyResource, tuple[Judged, ...]] = Whole(judged)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pulumi_policy
 from pulumi.runtime.proto import analyzer_pb2
-from pulumi_policy.policy import _PolicyAnalyzerServicer
+from pulumi_policy import policy as sdk
 
 from guardrails import catalogue, pack
 from guardrails.record import Policy
@@ -246,7 +246,7 @@ def policies(where: Surroundings) -> dict[str, Policy]:
 def analyzer(records: Iterable[Policy], where: Surroundings) -> Any:
     """The SDK's analyzer over some policies."""
     built = [pack.built(one, where) for one in records]
-    return _PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
+    return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
 def ask(

@@ -1,4 +1,4 @@
-"""Decoding each resource once changes nothing that a policy sees, and costs no remediation its copy."""
+"""Decoding each resource once, and asking less, change nothing that a policy sees, and cost no remediation its copy."""
 
 import importlib
 from collections.abc import Iterator
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
+from guardrails import pack
 from guardrails import types as t
+from guardrails.analyzer import ANALYZER, POLICIES, ask_less
 from guardrails.decoding import NAMES, SDK, decode_once
-from guardrails.record import Level
+from guardrails.record import Level, ResourcePolicy
 from tests.policies import exemplary
 from tests.policies.harness import Messages, Thing, analyzer, ask, of_things, policies, surroundings
 
@@ -17,7 +19,7 @@ from tests.policies.harness import Messages, Thing, analyzer, ask, of_things, po
 @pytest.fixture
 def sdk() -> Iterator[Any]:
     module: Any = importlib.import_module(SDK)
-    before = {name: getattr(module, name) for name in NAMES}
+    before = {name: getattr(module, name) for name in (*NAMES, ANALYZER)}
     yield module
     for name, value in before.items():
         setattr(module, name, value)
@@ -25,6 +27,7 @@ def sdk() -> Iterator[Any]:
 
 def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:
     assert all(hasattr(sdk, name) for name in NAMES), "the pack still works, but a preview takes twice as long"
+    assert POLICIES in getattr(sdk, ANALYZER).__annotations__, "the same"
 
 
 def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
@@ -32,9 +35,48 @@ def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
     asked = [one for one in policies(where).values() if one.levels.of("prod") is not Level.DISABLED]
     small = of_things(exemplary.ALL)
     plain = [ask(asked, stack, where) for stack in (prod, small)]
-    decode_once()
-    decode_once()
+    assert all(plain)
+    for _ in range(2):
+        decode_once()
+        ask_less(pack.concerned(asked))
     assert [ask(asked, stack, where) for stack in (prod, small)] == plain
+    assert [ask(asked, stack, where) for stack in (small, prod)] == plain[::-1], "no stack is taken for another"
+
+
+def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_stack(
+    sdk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    class Counted(sdk.PolicyResource):  # type: ignore[misc]
+        def __init__(self, kind: str, props: Any, urn: str, name: str, *rest: Any) -> None:
+            made.append(name)
+            super().__init__(kind, props, urn, name, *rest)
+
+    monkeypatch.setattr(sdk, "PolicyResource", Counted)
+    where = surroundings("prod")
+    asked = [one for one in policies(where).values() if not isinstance(one, ResourcePolicy)]
+    assert len(asked) > 20
+    ask_less(pack.concerned(asked))
+    for name in ("b", "c"):
+        ask(asked, of_things([Thing(t.BUCKET, {"bucket": name}, name)]), where)
+    assert made == ["b", "c"]
+
+
+def test_of_a_resource_only_those_are_asked_that_judge_its_type(sdk: Any) -> None:
+    where = surroundings("prod")
+    records = list(policies(where).values())
+    ask_less(pack.concerned(records))
+    asked: list[str] = []
+    one = analyzer(records, where)
+    for policy in getattr(one, POLICIES):
+        if isinstance(policy, sdk.ResourceValidationPolicy):
+            policy.validate = lambda *_, name=policy.name: asked.append(name)
+    one.Analyze(of_things([Thing(t.BUCKET, {"bucket": "b"})]).inputs["thing"], None)
+    judging = [r.name for r in records if isinstance(r, ResourcePolicy) and r.judges(t.BUCKET)]
+    enforced = [name for name in judging if policies(where)[name].levels.of("prod") is not Level.DISABLED]
+    assert sorted(asked) == sorted(enforced)
+    assert 0 < len(asked) < len(records) / 4
 
 
 def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
