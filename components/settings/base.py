@@ -5,9 +5,9 @@ environment may relax, so that each difference between stacks can be read there.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 
@@ -46,6 +46,19 @@ class Settings(BaseModel):
         hide_input_in_errors=True,
         url_preserve_empty_path=True,  # an issuer is compared to the letter: no slash is added to it
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_not_said_stays(cls, given: Any) -> Any:
+        """A section that is given in part keeps the rest of its default here: a new timeout leaves the memory."""
+        if not isinstance(given, dict):
+            return given
+        said = dict(given)
+        for name, field in cls.model_fields.items():
+            key = field.alias or name
+            if isinstance(field.default, Settings) and isinstance(said.get(key), dict):
+                said[key] = {**field.default.model_dump(by_alias=True, exclude_unset=True), **said[key]}
+        return said
 
 
 class FunctionSettings(Settings):

@@ -291,13 +291,6 @@ class MeetingAlarmSettings(Settings):
     """Summaries that a busy model put off, in five minutes: the workflow asks again."""
 
 
-class SummarizerSettings(FunctionSettings):
-    """Size and pace of the function that summarises: its defaults hold where only one of them is changed."""
-
-    memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 1024
-    timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 900
-
-
 class MeetingsSettings(SubsystemSettings):
     """Recordings of meetings, and what was said and agreed in them."""
 
@@ -318,7 +311,7 @@ class MeetingsSettings(SubsystemSettings):
     """The function that hears of uploads."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 60})
     """The function behind the workflow's own steps."""
-    bedrock_summarize: SummarizerSettings = SummarizerSettings()
+    bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
     """The function that summarises."""
     sweep: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """The function that looks after meetings which stay where they are."""

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_camel
 
-from components.settings import Environment, SettingsError, StackSettings, load
+from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load
+from components.settings.base import SubsystemSettings
 from tests.engine import FOUNDATION
 
 
@@ -33,6 +35,28 @@ def test_a_minimal_stack_gets_every_number_of_the_requirements() -> None:
     assert settings.environment is Environment.DEV
     assert (settings.ingestion.load.files_per_day, settings.ingestion.load.file_megabytes) == (8_000, 3.5)
     assert settings.ingestion.load.peak_files_per_hour == 1_000
+
+
+FUNCTIONS = [
+    pytest.param(section, name, id=f"{section}-{name}")
+    for section, whole in StackSettings.model_fields.items()
+    if isinstance(whole.default, SubsystemSettings)
+    for name, one in type(whole.default).model_fields.items()
+    if isinstance(one.default, FunctionSettings)
+]
+
+
+@pytest.mark.parametrize(("section", "function"), FUNCTIONS)
+def test_a_function_of_which_one_thing_is_said_keeps_its_other_defaults(section: str, function: str) -> None:
+    default: SubsystemSettings = StackSettings.model_fields[section].default
+    other = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
+    assert getattr(other, function) == getattr(default, function).model_copy(update={"live_version": "7"})
+    assert other.model_copy(update={function: getattr(default, function)}) == default
+
+
+def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_functions() -> None:
+    settings = load(config(ingestion={"sweeper": {"timeoutSeconds": 60}}), "dev")
+    assert settings.ingestion.sweeper.timeout_seconds == 60
 
 
 def test_five_mistakes_make_one_message_with_five_lines() -> None:
