@@ -14,6 +14,7 @@ from components.blocks.function import Function
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.scope import Block, Scope
+from handlers.common.bus_events import OBJECT_CREATED, S3
 
 SERVICE = "events.amazonaws.com"
 
@@ -29,6 +30,15 @@ class EventRuleArgs:
     """None tells people: the event goes to the alerts topic."""
     retries: int = 8
     max_age_seconds: int = 3600
+
+
+def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
+    """The pattern of what a bucket tells of new objects below a prefix, however they were uploaded."""
+    return {
+        "source": [S3],
+        "detail-type": [OBJECT_CREATED],
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}},
+    }
 
 
 class EventRule(Block):

@@ -12,7 +12,7 @@ from components.blocks.agent_memory import AgentMemory, AgentMemoryArgs
 from components.blocks.alarm import Metric
 from components.blocks.bucket import Bucket
 from components.blocks.dashboard import Chart
-from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
 from components.blocks.function import Function, FunctionArgs, QueueSource
 from components.blocks.logged import LoggedArgs, logged
 from components.blocks.model_grants import model_grants
@@ -21,7 +21,6 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.settings import LivestreamSettings
 from components.settings.livestream import AgentSettings
-from handlers.common.bus_events import OBJECT_CREATED, S3
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_environment import TranscriptEnvironment
@@ -74,14 +73,7 @@ class Agent(pulumi.ComponentResource):
         )
         self.starter = self._starter()
         self.worker = self._worker()
-        pattern = {
-            "source": [S3],
-            "detail-type": [OBJECT_CREATED],
-            "detail": {
-                "bucket": {"name": [args.bucket.name]},
-                "object": {"key": [{"prefix": TRANSCRIPTS}]},
-            },
-        }
+        pattern = objects_created(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
         self.tokens = Chart("what the model read and wrote, in tokens", [self._tokens(name) for name in TOKENS])
         self.register_outputs({})

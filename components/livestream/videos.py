@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket
-from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
 from components.blocks.function import Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant, grant
 from components.blocks.queue import Queue, QueueArgs
@@ -20,7 +20,6 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.trust import Service
 from components.settings import LivestreamSettings
-from handlers.common.bus_events import OBJECT_CREATED, S3
 from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE, UPLOAD_COMPLETED
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_environment import VideoEnvironment
@@ -31,11 +30,7 @@ JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 def rules(bucket: str) -> Mapping[str, Mapping[str, object]]:
     """What each rule listens for. Jobs of others are on the same bus: ours name an episode."""
     return {
-        "video-created": {
-            "source": [S3],
-            "detail-type": [OBJECT_CREATED],
-            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": VIDEOS}]}},
-        },
+        "video-created": objects_created(bucket, VIDEOS),
         "video-completed": {"source": [SOURCE], "detail-type": [UPLOAD_COMPLETED]},
         "video-jobs": {
             "source": [MEDIACONVERT],

@@ -9,7 +9,7 @@ import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
 from components.blocks.dashboard import Dashboard, DashboardArgs
-from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
 from components.blocks.function import Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant, grant
 from components.blocks.model_grants import model_grants
@@ -268,11 +268,7 @@ class Meetings(pulumi.ComponentResource):
             ),
             self._child,
         )
-        pattern = {
-            "source": ["aws.s3"],
-            "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [self.bucket.name]}, "object": {"key": [{"prefix": RAW}]}},
-        }
+        pattern = objects_created(self.bucket.name, RAW)
         EventRule(RULE, EventRuleArgs(scope, "Uploads", pattern, target=self.uploads), self._child)
 
 
