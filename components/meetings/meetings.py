@@ -93,6 +93,7 @@ class Meetings(pulumi.ComponentResource):
             "start": self.start,
             "steps": self.steps,
             "summarize": self.summarize,
+            "storage": self.care.storage,
         }
 
     def _store(self) -> None:

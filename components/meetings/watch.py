@@ -32,6 +32,8 @@ SPOT = "spot-interruptions"
 MODELS = "models-refuse"
 REFUSALS = ("ModelRefused", "SummaryUnusable")
 """What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
+MISSED = ("recording_unheard", "recording_unattended", "recordings_unchecked")
+"""What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
 HOUR = 3600
 
 
@@ -108,6 +110,9 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
     errors = lines("model-errors", summarize, f'{{ $.message = "summary_failed" && ({refusals}) }}')
     ring("model-errors", errors, 0, "A model gives no summary.", runbook=MODELS)
+    missed = " || ".join(f'$.message = "{one}"' for one in MISSED)
+    unheard = lines("recordings-unheard", args.functions["storage"], f"{{ {missed} }}")
+    ring("recordings-unheard", unheard, 0, "Whole recordings lay there and nobody was told, or nobody looked.")
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:

@@ -1,12 +1,14 @@
 """What rings in meetings: every alarm to the number, the lines that are counted, the pages that they name; what is charted."""
 
 import json
+import re
 from functools import cache
 from typing import Any
 
 import pytest
 
 from components.blocks.context import Subsystem
+from components.meetings.watch import MISSED
 from handlers.common.logging import ALLOWED
 from handlers.meetings import metrics, summary_faults
 from local import ROOT
@@ -41,6 +43,7 @@ OWN: dict[str, tuple[Any, ...]] = {
     ),
     "model-throttles-warning": (NAMESPACE, "model-throttles", "Sum", 20, 300, {}),
     "model-errors-warning": (NAMESPACE, "model-errors", "Sum", 0, 300, {}),
+    "recordings-unheard-warning": (NAMESPACE, "recordings-unheard", "Sum", 0, 300, {}),
 }  # fmt: skip
 ALARMS: dict[str, tuple[Any, ...]] = {
     **OWN,
@@ -131,6 +134,12 @@ def test_each_threshold_is_a_setting_and_moves_no_other(setting: str, value: int
             '{ $.message = "summary_failed" && ($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable") }',
             "1",
         ),
+        (
+            "recordings-unheard",
+            "storage",
+            '{ $.message = "recording_unheard" || $.message = "recording_unattended" || $.message = "recordings_unchecked" }',
+            "1",
+        ),
     ],
 )
 def test_lines_that_mean_trouble_are_counted(name: str, function: str, pattern: str, value: str) -> None:
@@ -138,6 +147,11 @@ def test_lines_that_mean_trouble_are_counted(name: str, function: str, pattern: 
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-{function}"
     assert (one["pattern"], one["metricTransformation"]["value"]) == (pattern, value)
     assert (one["metricTransformation"]["namespace"], one["metricTransformation"]["name"]) == (NAMESPACE, name)
+
+
+def test_the_lines_of_the_daily_look_are_those_that_it_writes() -> None:
+    written = (ROOT / "handlers/meetings/unheard.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED)
 
 
 def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None:
