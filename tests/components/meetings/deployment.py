@@ -7,7 +7,7 @@ from typing import Any
 from components.blocks.context import Subsystem
 from components.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
-from tests.components.subsystem import made_by_aws, prefix
+from tests.components.subsystem import made_by_aws, once, prefix
 from tests.engine import Engine, Recorded, foundation_settings, scope
 
 PREFIX = prefix(Subsystem.MEETINGS)
@@ -24,6 +24,7 @@ def args(foundation: dict[str, Any] | None = None, **changes: Any) -> MeetingsAr
     return MeetingsArgs(made, MeetingsSettings.model_validate(changes))
 
 
+@once
 def meetings(foundation: dict[str, Any] | None = None, **changes: Any) -> Recorded:
     """With changed settings, as a preview sees it: ids are unknown."""
     return Engine().run(lambda: Meetings("meetings", args(foundation, **changes)))

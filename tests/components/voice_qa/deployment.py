@@ -6,7 +6,7 @@ from typing import Any
 from components.blocks.context import Subsystem
 from components.settings import VoiceQaSettings
 from components.voice_qa import VoiceQa, VoiceQaArgs
-from tests.components.subsystem import ACCOUNT, made_by_aws, prefix
+from tests.components.subsystem import ACCOUNT, made_by_aws, once, prefix
 from tests.engine import Engine, Recorded, foundation_settings, scope
 
 PREFIX = prefix(Subsystem.VOICE_QA)
@@ -27,6 +27,7 @@ def args(foundation: dict[str, Any] | None = None, **changes: Any) -> VoiceQaArg
     return VoiceQaArgs(made, VoiceQaSettings.model_validate({"agentcore": {"endpoint": ENDPOINT}, **changes}))
 
 
+@once
 def voice_qa(foundation: dict[str, Any] | None = None, **changes: Any) -> Recorded:
     """With changed settings, as a preview sees it: ids are unknown."""
     return Engine().run(lambda: VoiceQa("voice-qa", args(foundation, **changes)))
