@@ -19,7 +19,7 @@ from typing import Any, cast
 import pulumi
 from pulumi.runtime import mocks, resource
 from pulumi.runtime.proto import source_pb2
-from pulumi.runtime.settings import SETTINGS, set_root_resource
+from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT
@@ -80,8 +80,9 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
         SETTINGS.outputs.clear()  # the one thing that Pulumi keeps outside its context: tasks of an earlier run
         pulumi.runtime.set_all_config(dict(config.values), sorted(config.secret_keys))
 
-        def entry() -> None:
+        async def entry() -> None:
             body()  # whatever it answers: the SDK would await it
+            await _settled()
 
         await run_in_stack(entry)
 
@@ -91,6 +92,21 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
         except pulumi.RunError as error:
             raise ProgramError(str(error)) from error
     return Run(monitor.graph, properties(monitor.graph.stack.outputs), tuple(log.messages))
+
+
+async def _settled() -> None:
+    """Waits until all that the program began is done, or something of it failed, which the SDK then tells.
+
+    The SDK waits too, but looks at every open task each time one is done, which is a fifth of a subsystem's run.
+    """
+    while True:
+        tasks = {*_get_rpc_manager().rpcs, *SETTINGS.outputs}
+        if any(one.done() and (one.cancelled() or one.exception()) for one in tasks):
+            return
+        tasks = {one for one in tasks if not one.done()}
+        if not tasks:
+            return
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
 
 
 @contextmanager

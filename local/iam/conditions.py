@@ -5,12 +5,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 Context = Mapping[str, str | list[str]]
 """What is known of a request, by condition key. A list is a multivalued key, even when it holds one value."""
 
 WILDCARDS = {"*": ".*", "?": "."}
+PATTERNS_KEPT = 8192
+"""More than the policies of all stacks have: each is asked again and again."""
 LITERAL = "\ue000"
 """Marks a character that came from a policy variable: it stands for itself, not for any text."""
 
@@ -54,6 +57,7 @@ def substituted(text: str, context: Context) -> str | None:
     return None if missing else replaced
 
 
+@lru_cache(PATTERNS_KEPT)
 def pattern(text: str) -> "re.Pattern[str]":
     """A text with `*` and `?` as an expression; what came from a variable stands for itself."""
     parts = re.split(rf"({LITERAL}.|[*?])", text, flags=re.DOTALL)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from components.blocks.context import Subsystem
 from local.graph import Resource
@@ -13,6 +14,8 @@ from tests.engine import Recorded
 ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+
+Asked = ParamSpec("Asked")
 
 Permission = tuple[str, str, str | None]
 """Action, resource, condition as JSON."""
@@ -36,6 +39,20 @@ def made_by_aws(body: Callable[[], object]) -> Recorded:
         body()
 
     return deployed(program, Versions())
+
+
+def once(deploy: Callable[Asked, Recorded]) -> Callable[Asked, Recorded]:
+    """The same settings are deployed once: tests only read what is recorded."""
+    found: dict[str, Recorded] = {}
+
+    @wraps(deploy)
+    def shared(*args: Asked.args, **changes: Asked.kwargs) -> Recorded:
+        key = json.dumps((args, changes))
+        if key not in found:
+            found[key] = deploy(*args, **changes)
+        return found[key]
+
+    return shared
 
 
 def prefix(subsystem: Subsystem) -> str:

@@ -6,7 +6,8 @@ the real program is broken in one place so that it fires. An exception is tried 
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,6 +17,8 @@ from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy as sdk
 
 from guardrails import catalogue, pack
+from guardrails.analyzer import ANALYZER, ask_less
+from guardrails.decoding import NAMES, decode_once
 from guardrails.record import Policy
 from guardrails.surroundings import Surroundings, Waiver
 from local.graph import Graph
@@ -247,6 +250,29 @@ def analyzer(records: Iterable[Policy], where: Surroundings) -> Any:
     """The SDK's analyzer over some policies."""
     built = [pack.built(one, where) for one in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
+
+
+@contextmanager
+def as_it_was() -> Iterator[Any]:
+    """The SDK's module, which afterwards is as it was before."""
+    before = {name: getattr(sdk, name) for name in (*NAMES, ANALYZER)}
+    try:
+        yield sdk
+    finally:
+        for name, value in before.items():
+            setattr(sdk, name, value)
+
+
+@contextmanager
+def as_the_pack_asks(where: Surroundings) -> Iterator[None]:
+    """Decodes each resource once and asks only the policies that judge it, as the pack does when it starts.
+
+    For what is asked about the whole program again and again. That it changes no answer is tested of its own.
+    """
+    with as_it_was():
+        decode_once()
+        ask_less(pack.concerned(catalogue.policies(where)))
+        yield
 
 
 def ask(

@@ -1,6 +1,5 @@
 """Decoding each resource once, and asking less, change nothing that a policy sees, and cost no remediation its copy."""
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,19 +9,16 @@ from pulumi.runtime.proto import analyzer_pb2
 from guardrails import pack
 from guardrails import types as t
 from guardrails.analyzer import ANALYZER, POLICIES, ask_less
-from guardrails.decoding import NAMES, SDK, decode_once
+from guardrails.decoding import NAMES, decode_once
 from guardrails.record import Level, ResourcePolicy
 from tests.policies import exemplary
-from tests.policies.harness import Messages, Thing, analyzer, ask, of_things, policies, surroundings
+from tests.policies.harness import Messages, Thing, analyzer, as_it_was, ask, of_things, policies, surroundings
 
 
 @pytest.fixture
 def sdk() -> Iterator[Any]:
-    module: Any = importlib.import_module(SDK)
-    before = {name: getattr(module, name) for name in (*NAMES, ANALYZER)}
-    yield module
-    for name, value in before.items():
-        setattr(module, name, value)
+    with as_it_was() as module:
+        yield module
 
 
 def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:

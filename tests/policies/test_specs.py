@@ -4,7 +4,7 @@ broken in one place.
 
 import importlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tests.policies.harness import (
     Found,
     Messages,
     Spec,
+    as_the_pack_asks,
     ask,
     of_things,
     policies,
@@ -76,8 +77,15 @@ def test_an_exception_covers_the_resource_it_names_until_its_day(spec: Spec) -> 
     assert [one for one in found if one.name == spec.at], "an expired exception covers nothing"
 
 
-@pytest.fixture(scope="session")
-def unbroken(prod: Messages) -> Mapping[str, Counter[Found]]:
+@pytest.fixture(scope="module")
+def _as_the_pack_asks() -> Iterator[None]:
+    """Hundreds of times about the whole program, of which only one place is another each time."""
+    with as_the_pack_asks(surroundings()):
+        yield
+
+
+@pytest.fixture(scope="module")
+def unbroken(_as_the_pack_asks: None, prod: Messages) -> Mapping[str, Counter[Found]]:
     """All that is found in the program as it is, by environment."""
     found = {}
     for environment in ("staging", "prod"):

@@ -7,7 +7,7 @@ import pytest
 
 from components.livestream.agent import TOKENS
 from handlers.common.logging import ALLOWED
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem import ACCOUNT, QUEUES, permissions, variables
 
 
@@ -29,7 +29,7 @@ def test_the_memory_is_the_documents() -> None:
         "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
         "SEMANTIC": ["/facts/{actorId}/"],
     }
-    assert livestream(agent={"memoryDays": 30}).one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
+    assert changed().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
 
 
 def test_the_agent_has_two_minutes_and_works_on_one_window_at_a_time() -> None:
@@ -43,10 +43,8 @@ def test_the_agent_has_two_minutes_and_works_on_one_window_at_a_time() -> None:
 
 
 def test_both_functions_cut_transcripts_alike() -> None:
-    changed = {"windowCharacters": 2_000, "windowSeconds": 60, "overlapCharacters": 200}
-    found = livestream(agent=changed)
     for function in ("livestream-agent-function", "transcript-windows"):
-        read = variables(found, function)
+        read = variables(changed(), function)
         sizes = (read["WINDOW_CHARACTERS"], read["WINDOW_SECONDS"], read["OVERLAP_CHARACTERS"])
         assert sizes == ("2000", "60", "200")
         assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
@@ -88,8 +86,7 @@ def test_only_the_model_that_is_named_may_be_asked(agent: dict[str, Any], expect
 
 def test_a_guardrail_is_granted_where_there_is_one() -> None:
     assert not [one for one in permissions(complete(), f"{PREFIX}-agent") if "Guardrail" in one[0]]
-    found = livestream(agent={"guardrailId": "abc123", "guardrailVersion": "2"})
-    [policy] = [one for one in found.all("iam.RolePolicy") if one.name == "livestream-agent-grants"]
+    [policy] = [one for one in changed().all("iam.RolePolicy") if one.name == "livestream-agent-grants"]
     assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
-    read = variables(found, "livestream-agent-function")
+    read = variables(changed(), "livestream-agent-function")
     assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")

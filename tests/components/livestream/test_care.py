@@ -2,7 +2,7 @@
 
 import json
 
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete
 from tests.components.subsystem import ACCOUNT, variables
 
 
@@ -21,17 +21,14 @@ def test_deletions_are_heard_by_a_queue_that_parks_what_cannot_be_tidied_up() ->
 
 
 def test_the_sweep_comes_as_often_as_the_settings_say() -> None:
-    schedule = livestream(stuck={"sweepMinutes": 7}).one("scheduler.Schedule", "care-sweep").inputs
-    assert schedule["scheduleExpression"] == "rate(7 minutes)"
+    schedule = changed().one("scheduler.Schedule", "care-sweep").inputs
+    assert schedule["scheduleExpression"] == "rate(13 minutes)"
     assert json.loads(schedule["target"]["input"]) == {"kind": "sweep"}
     assert schedule["target"]["deadLetterConfig"]["arn"].endswith("care-sweep-dlq")
 
 
 def test_the_function_knows_the_limits() -> None:
-    found = variables(
-        livestream(stuck={"uploadedMinutes": 31}, care={"timeoutSeconds": 100}),
-        "care",
-    )
+    found = variables(changed(), "care")
     assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
     assert (found["REQUESTED_MINUTES"], found["UPLOADED_MINUTES"]) == ("720", "31")
     assert (found["CHUNKING_MINUTES"], found["ANALYZING_MINUTES"]) == ("720", "360")

@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from components.settings.livestream import Authorizer
-from tests.components.livestream.deployment import BUCKET, ISSUER, KEY, PREFIX, TABLE, complete, livestream, plain
+from tests.components.livestream.deployment import (
+    BUCKET,
+    CHANGES,
+    ISSUER,
+    KEY,
+    PREFIX,
+    TABLE,
+    changed,
+    complete,
+    livestream,
+    plain,
+)
 from tests.components.subsystem import ACCOUNT, variables
 from tests.engine import Recorded
 
@@ -49,16 +60,15 @@ def test_the_bucket_forgets_everything_after_a_week_old_versions_too() -> None:
     assert kept["expiration"] == {"days": 7}
     assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 7}
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
-    assert livestream(kept={"versioned": False}).all("s3.BucketVersioning") == []
+    assert changed().all("s3.BucketVersioning") == []
 
 
 def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:
     assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
-    found = livestream(api={"corsOrigin": "https://app.example.com"})
-    [rule] = found.one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
     assert rule["exposeHeaders"] == ["ETag"], "or a page could not put the parts of its upload together"
-    assert variables(found, "episodes")["ORIGIN"] == "https://app.example.com"
+    assert variables(changed(), "episodes")["ORIGIN"] == "https://app.example.com"
 
 
 def test_the_function_reads_what_is_listed_here() -> None:
@@ -66,19 +76,17 @@ def test_the_function_reads_what_is_listed_here() -> None:
     assert variables(plain(), "episodes") == ENVIRONMENT, "and all of it is known at preview"
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"kept": {"cursorSeconds": 61, "deletedDays": 8}}, {"CURSOR_SECONDS": "61", "DELETED_DAYS": "8"}),
-        ({"uploads": {"urlSeconds": 62, "multipartMegabytes": 11}}, {"URL_SECONDS": "62", "MULTIPART_MEGABYTES": "11"}),
-        (
-            {"uploads": {"maxVideoGigabytes": 3, "maxTranscriptMegabytes": 4}},
-            {"MAX_VIDEO_GIGABYTES": "3", "MAX_TRANSCRIPT_MEGABYTES": "4"},
-        ),
-    ],
-)
-def test_settings_reach_the_function(changes: dict[str, Any], expected: dict[str, str]) -> None:
-    assert variables(livestream(**changes), "episodes") == ENVIRONMENT | expected
+def test_settings_reach_the_function() -> None:
+    expected = {
+        "ORIGIN": "https://app.example.com",
+        "CURSOR_SECONDS": "61",
+        "DELETED_DAYS": "8",
+        "URL_SECONDS": "62",
+        "MULTIPART_MEGABYTES": "11",
+        "MAX_VIDEO_GIGABYTES": "5",
+        "MAX_TRANSCRIPT_MEGABYTES": "4",
+    }
+    assert variables(changed(), "episodes") == ENVIRONMENT | expected
 
 
 def test_functions_are_of_the_documents_size_and_traced() -> None:
@@ -126,22 +134,21 @@ def test_a_key_has_a_quota() -> None:
 
 
 def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
-    found = livestream(api={"requestsPerSecond": 7, "burst": 9})
-    settings = found.one("apigateway.MethodSettings").inputs["settings"]
+    settings = changed().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 9)
+    assert settings["dataTraceEnabled"] is True
+    settings = complete().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"]) == (
         True,
         "ERROR",
         False,
     )
-    assert found.one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
-    traced = livestream(api={"dataTrace": True}).one("apigateway.MethodSettings").inputs["settings"]
-    assert traced["dataTraceEnabled"] is True
+    assert complete().one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
 
 
 def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
     assert complete().all("wafv2.WebAcl") == []
-    found = livestream(api={"wafRequests": 500})
+    found = changed()
     [rule] = found.one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
 
@@ -168,8 +175,8 @@ def test_lines_that_mean_trouble_ring(what: str, function: str, message: str, va
 
 
 def test_windows_may_fail_as_often_as_the_settings_say() -> None:
-    found = livestream(alarms={"failedWindowsAbove": 7}).one("cloudwatch.MetricAlarm", "windows-failed").inputs
-    assert found["threshold"] == 7
+    found = changed().one("cloudwatch.MetricAlarm", "windows-failed").inputs
+    assert found["threshold"] == 6
 
 
 @pytest.mark.parametrize(
@@ -177,8 +184,8 @@ def test_windows_may_fail_as_often_as_the_settings_say() -> None:
     [("clientErrorsAbove", "client-errors"), ("serverErrorsAbove", "server-errors"), ("latencyMs", "slow")],
 )
 def test_alarms_ring_where_the_settings_say(setting: str, alarm: str) -> None:
-    found = livestream(alarms={setting: 123}).one("cloudwatch.MetricAlarm", f"api-{alarm}").inputs
-    assert found["threshold"] == 123
+    found = changed().one("cloudwatch.MetricAlarm", f"api-{alarm}").inputs
+    assert found["threshold"] == CHANGES["alarms"][setting]
 
 
 def test_without_its_key_nothing_is_deployed() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete
 from tests.components.subsystem import ACCOUNT, variables
+from tests.engine import Recorded
 
 QUEUE = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-videos"
 RULES = ("video-created", "video-completed", "video-jobs")
@@ -54,11 +55,11 @@ def test_the_queue_takes_from_the_rules_and_from_nobody_else() -> None:
 
 
 def test_an_event_is_delivered_often_enough_for_a_busy_media_convert() -> None:
-    def delivered(**video: int) -> int:
-        queue = livestream(video=video).one("sqs.Queue", "livestream-videos-queue").inputs
+    def delivered(recorded: Recorded) -> int:
+        queue = recorded.one("sqs.Queue", "livestream-videos-queue").inputs
         return int(json.loads(queue["redrivePolicy"])["maxReceiveCount"])
 
-    assert (delivered(), delivered(deliveries=3)) == (20, 3)
+    assert (delivered(complete()), delivered(changed())) == (20, 10)
 
 
 def test_the_function_reads_what_is_listed_here() -> None:
@@ -71,7 +72,7 @@ def test_the_function_reads_what_is_listed_here() -> None:
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
     assert variables(complete(), "video-chunks") == expected
-    assert variables(livestream(video={"chunkSeconds": 7}), "video-chunks")["CHUNK_SECONDS"] == "7"
+    assert variables(changed(), "video-chunks")["CHUNK_SECONDS"] == "12"
 
 
 def test_media_convert_alone_takes_its_role_and_for_this_account() -> None:
@@ -87,4 +88,4 @@ def test_our_own_events_can_be_replayed_for_two_weeks() -> None:
     archive = complete().one("cloudwatch.EventArchive").inputs
     assert json.loads(archive["eventPattern"]) == {"source": ["polyphony.livestream"]}
     assert archive["retentionDays"] == 14
-    assert livestream(kept={"eventDays": 3}).one("cloudwatch.EventArchive").inputs["retentionDays"] == 3
+    assert changed().one("cloudwatch.EventArchive").inputs["retentionDays"] == 3

@@ -3,13 +3,10 @@
 import json
 from typing import Any
 
-import pytest
-
-from tests.components.meetings.deployment import BUCKET, ISSUER, PREFIX, TABLE, complete, meetings, plain
+from tests.components.meetings.deployment import BUCKET, ISSUER, PAGE, PREFIX, TABLE, changed, complete, meetings, plain
 from tests.components.subsystem import ACCOUNT, variables
 from tests.engine import Recorded
 
-PAGE = "https://app.example.com"
 ENVIRONMENT = {
     "ISSUER": ISSUER,
     "AUDIENCE": "polyphony",
@@ -35,15 +32,9 @@ def test_the_exchange_reads_what_is_listed_here() -> None:
         assert variables(recorded, "auth-exchange") == ENVIRONMENT
 
 
-@pytest.mark.parametrize(
-    ("exchange", "expected"),
-    [
-        ({"corsOrigin": PAGE}, {"ORIGIN": PAGE}),
-        ({"credentialSeconds": 1800, "renewBeforeSeconds": 300}, {"CREDENTIAL_SECONDS": "1800", "RENEW_BEFORE_SECONDS": "300"}),
-    ],
-)  # fmt: skip
-def test_settings_reach_the_exchange(exchange: dict[str, Any], expected: dict[str, str]) -> None:
-    assert variables(meetings(exchange=exchange), "auth-exchange") == ENVIRONMENT | expected
+def test_settings_reach_the_exchange() -> None:
+    expected = {"ORIGIN": PAGE, "CREDENTIAL_SECONDS": "1800", "RENEW_BEFORE_SECONDS": "301"}
+    assert variables(changed(), "auth-exchange") == ENVIRONMENT | expected
 
 
 def test_a_provider_may_have_its_keys_elsewhere() -> None:
@@ -71,21 +62,20 @@ def test_no_token_is_logged_whatever_the_settings_say_of_levels() -> None:
 
 
 def test_the_stage_takes_as_much_as_the_settings_say() -> None:
-    found = meetings(exchange={"requestsPerSecond": 7, "burst": 9, "stage": "v1"})
-    settings = found.one("apigateway.MethodSettings").inputs["settings"]
-    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 9)
+    settings = changed().one("apigateway.MethodSettings").inputs["settings"]
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 19)
     assert settings["metricsEnabled"] is True
-    stage = found.one("apigateway.Stage").inputs
+    stage = changed().one("apigateway.Stage").inputs
     assert (stage["stageName"], stage["xrayTracingEnabled"]) == ("v1", True)
 
 
 def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
     assert complete().all("wafv2.WebAcl") == []
-    [rule] = meetings(exchange={"wafRequests": 500}).one("wafv2.WebAcl").inputs["rules"]
+    [rule] = changed().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
 
 
 def test_a_page_of_the_origin_may_put_chunks_and_read_what_became_of_them() -> None:
-    [rule] = meetings(exchange={"corsOrigin": PAGE}).one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([PAGE], ["GET", "PUT", "HEAD"])
     assert rule["exposeHeaders"] == ["ETag"]

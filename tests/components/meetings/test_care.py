@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.meetings.deployment import BUCKET, PREFIX, TABLE, complete, meetings
+from tests.components.meetings.deployment import BUCKET, PREFIX, TABLE, changed, complete, meetings
 from tests.components.subsystem import ACCOUNT, variables
 from tests.engine import Recorded
 
@@ -16,9 +16,8 @@ def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
 
 
 def test_the_sweep_comes_as_often_as_the_settings_say_and_the_count_once_a_day() -> None:
-    found = meetings(care={"sweepMinutes": 7, "storageHourUtc": 4})
-    assert schedule(found, "sweep")["scheduleExpression"] == "rate(7 minutes)"
-    assert schedule(found, "storage")["scheduleExpression"] == "cron(0 4 * * ? *)"
+    assert schedule(changed(), "sweep")["scheduleExpression"] == "rate(12 minutes)"
+    assert schedule(changed(), "storage")["scheduleExpression"] == "cron(0 14 * * ? *)"
     for what in ("sweep", "storage"):
         target = schedule(complete(), what)["target"]
         assert target["arn"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{what}:live"
@@ -34,23 +33,24 @@ def test_a_call_that_failed_lands_somewhere(what: str) -> None:
 
 
 def test_the_sweep_knows_the_limits() -> None:
-    found = variables(meetings(care={"processingMinutes": 31, "giveUpMinutes": 99}), "meetings-sweep-function")
+    found = variables(changed(), "meetings-sweep-function")
     assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
-    assert (found["PROCESSING_MINUTES"], found["GIVE_UP_MINUTES"]) == ("31", "99")
+    assert (found["PROCESSING_MINUTES"], found["GIVE_UP_MINUTES"]) == ("31", "98")
 
 
-@pytest.mark.parametrize(("days", "minutes"), [(1, 1_440), (7, 10_080), (14, 20_160), (3_649, 20_160)])
-def test_chunks_are_waited_for_while_those_that_came_are_kept_and_two_weeks_at_most(days: int, minutes: int) -> None:
-    found = meetings(kept={"rawDays": days, "workDays": days + 1})
-    assert variables(found, "meetings-sweep-function")["INCOMPLETE_MINUTES"] == str(minutes)
-
-
-@pytest.mark.parametrize(("timeout", "seconds"), [(1, 1), (120, 90), (870, 840), (900, 840)])
-def test_a_sweep_ends_before_its_function_does(timeout: int, seconds: int) -> None:
-    found = meetings(sweep={"timeoutSeconds": timeout})
-    assert variables(found, "meetings-sweep-function")["SWEEP_SECONDS"] == str(seconds)
+@pytest.mark.parametrize(
+    ("days", "minutes", "timeout", "seconds"),
+    [(1, 1_440, 1, 1), (7, 10_080, 120, 90), (14, 20_160, 870, 840), (3_649, 20_160, 900, 840)],
+)
+def test_chunks_are_waited_for_as_long_as_they_are_kept_and_a_sweep_ends_before_its_function(
+    days: int, minutes: int, timeout: int, seconds: int
+) -> None:
+    """While those that came are kept, and two weeks at most."""
+    found = meetings(kept={"rawDays": days, "workDays": days + 1}, sweep={"timeoutSeconds": timeout})
+    read = variables(found, "meetings-sweep-function")
+    assert (read["INCOMPLETE_MINUTES"], read["SWEEP_SECONDS"]) == (str(minutes), str(seconds))
 
 
 def test_whoever_counts_knows_for_how_many_users_there_is_a_metric() -> None:
-    read = variables(meetings(care={"storageUsers": 3}, storage={"timeoutSeconds": 100}), "meetings-storage-function")
-    assert (read["MAX_USERS"], read["COUNT_SECONDS"], read["STACK"]) == ("3", "70", "polyphony-test")
+    read = variables(changed(), "meetings-storage-function")
+    assert (read["MAX_USERS"], read["COUNT_SECONDS"], read["STACK"]) == ("13", "70", "polyphony-test")

@@ -4,15 +4,12 @@ import json
 from functools import cache
 from typing import Any
 
-import pytest
-
 from components.meetings import Meetings
 from handlers.meetings.media_environment import MediaEnvironment
-from tests.components.meetings.deployment import BUCKET, PREFIX, args, complete, meetings, states
+from tests.components.meetings.deployment import BUCKET, DIGEST, PREFIX, args, changed, complete, meetings, states
 from tests.components.subsystem import made_by_aws
 from tests.engine import Recorded
 
-DIGEST = f"sha256:{'0a' * 32}"
 IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
 
 
@@ -73,7 +70,7 @@ def test_a_machine_is_small_and_of_arm() -> None:
     one = container(complete())
     assert one["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(complete())["platformCapabilities"] == ["FARGATE"]
-    assert size(meetings(processing={"spot": {"vcpus": 0.5, "memoryMb": 1024}})) == {"VCPU": "0.5", "MEMORY": "1024"}
+    assert size(changed()) == {"VCPU": "0.5", "MEMORY": "1024"}
 
 
 def test_a_lost_machine_is_a_reason_to_try_again_and_nothing_else_is() -> None:
@@ -82,15 +79,14 @@ def test_a_lost_machine_is_a_reason_to_try_again_and_nothing_else_is() -> None:
     again, *_, last = strategy["evaluateOnExits"]
     assert again == {"action": "RETRY", "onStatusReason": "Your Spot Task was interrupted*"}
     assert last == {"action": "EXIT", "onReason": "*"}, "what matches nothing is tried again"
-    assert job(meetings(processing={"attempts": 7}))["retryStrategy"]["attempts"] == 7
+    assert job(changed())["retryStrategy"]["attempts"] == 7
 
 
 def test_an_attempt_ends_and_all_machines_together_are_so_many() -> None:
     assert job(complete())["timeout"] == {"attemptDurationSeconds": 240 * 60}
-    found = meetings(processing={"timeoutMinutes": 30, "maxVcpus": 3})
-    assert job(found)["timeout"] == {"attemptDurationSeconds": 30 * 60}
-    for one in found.all("batch.ComputeEnvironment"):
-        assert one.inputs["computeResources"]["maxVcpus"] == 3
+    assert job(changed())["timeout"] == {"attemptDurationSeconds": 30 * 60}
+    for one in changed().all("batch.ComputeEnvironment"):
+        assert one.inputs["computeResources"]["maxVcpus"] == 6
 
 
 def test_the_image_is_reached_by_a_public_address_and_the_lines_are_kept() -> None:
@@ -119,16 +115,9 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
 
 
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"processing": {"pieceSeconds": 60, "maxHours": 3}}, {"PIECE_SECONDS": "60", "MAX_HOURS": "3"}),
-        ({"speech": {"partSeconds": 7_200}}, {"AUDIO_PART_SECONDS": "7200"}),
-        ({"processing": {"diskGigabytes": 21}}, {"SCRATCH_MB": "16000"}),
-    ],
-)
-def test_settings_reach_the_job(settings: dict[str, Any], expected: dict[str, str]) -> None:
-    assert told(meetings(**settings)) == {**told(complete()), **expected}
+def test_settings_reach_the_job() -> None:
+    expected = {"PIECE_SECONDS": "60", "MAX_HOURS": "9", "AUDIO_PART_SECONDS": "7200", "SCRATCH_MB": "16000"}
+    assert told(changed()) == {**told(complete()), **expected}
 
 
 def test_the_disk_holds_what_the_job_may_use_and_the_image() -> None:
@@ -139,14 +128,14 @@ def test_the_disk_holds_what_the_job_may_use_and_the_image() -> None:
 
 
 def test_the_image_that_was_reviewed_is_what_runs() -> None:
-    assert container(meetings(media={"imageDigest": DIGEST}))["image"] == f"{IMAGES}@{DIGEST}"
+    assert container(changed())["image"] == f"{IMAGES}@{DIGEST}"
     assert container(complete())["image"] == f"{IMAGES}:latest"
 
 
 def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
     one = complete().one("ecr.Repository").inputs
     assert one["imageScanningConfiguration"] == {"scanOnPush": True}
-    reviewed = meetings(media={"imageDigest": DIGEST}).one("ecr.Repository").inputs
+    reviewed = changed().one("ecr.Repository").inputs
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
     policy = json.loads(complete().one("ecr.LifecyclePolicy").inputs["policy"])
@@ -190,7 +179,7 @@ def test_every_subnet_has_the_way_out_and_jobs_are_in_all_of_them() -> None:
 
 
 def test_zones_and_addresses_are_settings() -> None:
-    found = meetings(network={"cidr": "10.99.0.0/16", "zones": ["c"]}).one("ec2.Subnet").inputs
+    found = changed().one("ec2.Subnet").inputs
     assert (found["cidrBlock"], found["availabilityZone"]) == ("10.99.0.0/24", "us-east-1c")
 
 

@@ -7,11 +7,10 @@ import pytest
 
 from components.meetings import Meetings
 from handlers.meetings.places import RAW
-from tests.components.meetings.deployment import BUCKET, PREFIX, TABLE, args, complete, meetings, plain
+from tests.components.meetings.deployment import BUCKET, HAIKU, KEY, PREFIX, TABLE, args, changed, complete, plain
 from tests.components.subsystem import ACCOUNT, made_by_aws, variables
 from tests.engine import Recorded
 
-KEY = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
 
 
@@ -30,7 +29,7 @@ def table(recorded: Recorded) -> dict[str, Any]:
 def test_uploads_go_after_a_week_and_the_sound_after_a_month() -> None:
     days = {below: one["expiration"]["days"] for below, one in rules(complete()).items() if "expiration" in one}
     assert days == {"raw/": 7, "audio/": 30, "work/": 8}
-    found = rules(meetings(kept={"rawDays": 3, "audioDays": 4, "workDays": 5}))
+    found = rules(changed())
     assert [found[below]["expiration"]["days"] for below in ("raw/", "audio/", "work/")] == [3, 4, 5]
 
 
@@ -50,9 +49,8 @@ def test_what_is_replaced_can_be_had_back_for_a_day_and_no_longer() -> None:
     old = {below: one for below, one in rules(complete()).items() if below}
     assert set(old) == {"raw/", "audio/", "work/", "video/", "transcripts/", "summaries/"}
     assert {one["noncurrentVersionExpiration"]["noncurrentDays"] for one in old.values()} == {1}
-    once = meetings(kept={"versioned": False})
-    assert once.all("s3.BucketVersioning") == []
-    assert not [one for one in rules(once).values() if "noncurrentVersionExpiration" in one]
+    assert changed().all("s3.BucketVersioning") == []
+    assert not [one for one in rules(changed()).values() if "noncurrentVersionExpiration" in one]
 
 
 def test_a_meeting_is_its_users_and_one_index_has_them_by_date() -> None:
@@ -68,7 +66,7 @@ def test_a_meeting_is_its_users_and_one_index_has_them_by_date() -> None:
 
 def test_the_table_has_dynamodbs_own_key_and_a_customers_by_a_setting() -> None:
     assert "serverSideEncryption" not in table(complete()), "the key that DynamoDB owns costs nothing"
-    assert table(meetings(table={"kmsKey": KEY}))["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
+    assert table(changed())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 
 def test_the_table_is_backed_up_and_nobody_deletes_it() -> None:
@@ -124,13 +122,10 @@ def test_a_function_reads_what_is_listed_here(function: str) -> None:
 
 
 def test_models_are_settings() -> None:
-    haiku = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
-    models = {"actionItems": haiku, "answerSeconds": 99, "guardrailId": "abc123", "guardrailVersion": "2"}
-    found = meetings(models=models)
-    read = variables(found, "bedrock-summarize")
-    assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, haiku, "99")
+    read = variables(changed(), "bedrock-summarize")
+    assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, HAIKU, "99")
     assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
-    [policy] = [one for one in found.all("iam.RolePolicy") if one.name == "meetings-bedrock-summarize-grants"]
+    [policy] = [one for one in changed().all("iam.RolePolicy") if one.name == "meetings-bedrock-summarize-grants"]
     assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.common import users
-from tests.components.meetings.deployment import BUCKET, PREFIX, TABLE, complete, meetings, plain
+from tests.components.meetings.deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
 from tests.components.subsystem import ACCOUNT, Permission, permissions, roles
 from tests.engine import Recorded
 
@@ -304,12 +304,11 @@ def test_on_demand_alone_there_is_one_queue_to_submit_to() -> None:
 
 
 def test_with_a_customers_key_whoever_reaches_the_table_may_use_it_through_the_table() -> None:
-    key = f"arn:aws:kms:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
     through = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
-    found = meetings(table={"kmsKey": key})
+    found = changed()
     for role in roles(found):
         may = permissions(found, role)
         reaches = any(action.startswith("dynamodb:") for action, _, _ in may)
         uses = {(action, resource, condition) for action, resource, condition in may if action.startswith("kms:")}
-        assert (("kms:Decrypt", key, through) in uses) == reaches, role
-        assert {(resource, condition) for _, resource, condition in uses} <= {(key, through)}
+        assert (("kms:Decrypt", KEY, through) in uses) == reaches, role
+        assert {(resource, condition) for _, resource, condition in uses} <= {(KEY, through)}

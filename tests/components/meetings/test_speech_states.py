@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings.polling import rounds
-from tests.components.meetings.deployment import BUCKET, complete, meetings, states
+from tests.components.meetings.deployment import BUCKET, changed, complete, meetings, states
 from tests.components.meetings.expressions import INPUT, RECORDING, caught, chosen, filled
 from tests.engine import Recorded
 
@@ -99,10 +99,10 @@ def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
 
 
 def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
-    found = meetings(speech={"atOnce": 7, "maxSpeakers": 4})
-    assert states(found)["Transcribe"]["MaxConcurrency"] == 7
+    found = changed()
+    assert states(found)["Transcribe"]["MaxConcurrency"] == 8
     assert states(found)["Transcribe"]["Items"] == "{% $media.audio %}"
-    assert parts(found)["StartPart"]["Arguments"]["Settings"]["MaxSpeakerLabels"] == 4
+    assert parts(found)["StartPart"]["Arguments"]["Settings"]["MaxSpeakerLabels"] == 11
 
 
 def test_a_service_that_has_much_to_do_is_asked_again() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from components.blocks.context import Subsystem
 from components.settings import TranscriptionSettings
 from components.transcription import Transcription, TranscriptionArgs
-from tests.components.subsystem import ACCOUNT, made_by_aws, prefix
+from tests.components.subsystem import ACCOUNT, made_by_aws, once, prefix
 from tests.engine import Engine, Recorded, foundation_settings, scope
 
 PREFIX = prefix(Subsystem.TRANSCRIPTION)
@@ -17,6 +17,7 @@ ROUTER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-router"
 CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
 
 
+@once
 def transcription(foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
     """With changed settings, as a preview sees it: ids are unknown."""
     made = scope(subsystem=Subsystem.TRANSCRIPTION, foundation=foundation_settings(**(foundation or {})))

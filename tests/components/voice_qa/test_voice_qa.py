@@ -28,6 +28,7 @@ from tests.components.voice_qa.deployment import (
     WORKER,
     args,
     bedrock,
+    changed,
     complete,
     plain,
     voice_qa,
@@ -111,34 +112,48 @@ def test_each_functions_own_model_reads_its_environment_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "function", "changed"),
+    ("function", "expected"),
     [
-        ({"lectures": {"uploads": "guests"}}, "websocket-handler", {"LECTURE_UPLOADS": "guests"}),
-        ({"lectures": {"maxGigabytes": 1.5}}, "websocket-handler", {"MAX_LECTURE_BYTES": "1500000000"}),
-        ({"lectures": {"maxGigabytes": 1.5}}, "validate-lecture", {"LECTURE_MAX_BYTES": "1500000000"}),
-        ({"lectures": {"minSeconds": 5}}, "validate-lecture", {"LECTURE_MIN_SECONDS": "5"}),
-        ({"lectures": {"maxSeconds": 600}}, "validate-lecture", {"LECTURE_MAX_SECONDS": "600"}),
-        ({"lectures": {"formats": ["wav", "mp3"]}}, "validate-lecture", {"LECTURE_FORMATS": "wav,mp3"}),
-        ({"lectures": {"sweepHours": 24}}, "validate-lecture", {"SWEEP_HOURS": "24"}),
-        ({"audio": {"maxQueryMegabytes": 2.5}}, "websocket-handler", {"MAX_QUERY_BYTES": "2500000"}),
-        ({"audio": {"maxQueryMegabytes": 2.5}}, "query-worker", {"MAX_QUERY_BYTES": "2500000"}),
-        ({"sessions": {"days": 3}}, "websocket-handler", {"SESSION_DAYS": "3"}),
-        ({"sessions": {"days": 3}}, "query-worker", {"SESSION_DAYS": "3"}),
-        ({"sessions": {"queriesAtOnce": 4}}, "websocket-handler", {"QUERIES_AT_ONCE": "4"}),
-        ({"sessions": {"queriesPerHour": 5}}, "websocket-handler", {"QUERIES_PER_HOUR": "5"}),
-        ({"sessions": {"urlSeconds": 60}}, "websocket-handler", {"URL_SECONDS": "60"}),
-        ({"agentcore": {"endpoint": "http://10.0.0.5:5000/v1"}}, "query-worker", {"AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1"}),
-        ({"agentcore": {"endpoint": ENDPOINT, "connectSeconds": 1}}, "query-worker", {"CONNECT_SECONDS": "1.0"}),
-        ({"agentcore": {"endpoint": ENDPOINT, "firstByteSeconds": 3}}, "query-worker", {"FIRST_BYTE_SECONDS": "3.0"}),
-        ({"agentcore": {"endpoint": ENDPOINT, "silenceSeconds": 4}}, "query-worker", {"SILENCE_SECONDS": "4.0"}),
-        ({"agentcore": {"endpoint": ENDPOINT, "answerSeconds": 50}}, "query-worker", {"ANSWER_SECONDS": "50.0"}),
+        (
+            "websocket-handler",
+            {
+                "LECTURE_UPLOADS": "guests",
+                "MAX_LECTURE_BYTES": "1500000000",
+                "MAX_QUERY_BYTES": "2500000",
+                "ACCELERATED": "true",
+                "SESSION_DAYS": "6",
+                "QUERIES_AT_ONCE": "4",
+                "QUERIES_PER_HOUR": "5",
+                "URL_SECONDS": "61",
+            },
+        ),
+        (
+            "query-worker",
+            {
+                "MAX_QUERY_BYTES": "2500000",
+                "SESSION_DAYS": "6",
+                "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1",
+                "CONNECT_SECONDS": "1.0",
+                "FIRST_BYTE_SECONDS": "3.0",
+                "SILENCE_SECONDS": "14.0",
+                "ANSWER_SECONDS": "50.0",
+            },
+        ),
+        (
+            "validate-lecture",
+            {
+                "LECTURE_MAX_BYTES": "1500000000",
+                "LECTURE_MIN_SECONDS": "8",
+                "LECTURE_MAX_SECONDS": "601",
+                "LECTURE_FORMATS": "wav,mp3",
+                "SWEEP_HOURS": "24",
+            },
+        ),
     ],
-)  # fmt: skip
-def test_a_limit_is_a_setting_and_changes_no_other(
-    settings: dict[str, Any], function: str, changed: dict[str, str]
-) -> None:
-    before, after = variables(plain(), function), variables(voice_qa(**settings), function)
-    assert {name: value for name, value in after.items() if before[name] != value} == changed
+)
+def test_each_limit_is_a_setting_and_changes_no_other(function: str, expected: dict[str, str]) -> None:
+    before, after = variables(plain(), function), variables(changed(), function)
+    assert {name: value for name, value in after.items() if before[name] != value} == expected
     assert set(before) == set(after)
 
 
@@ -175,10 +190,17 @@ def test_a_function_has_512_mb_its_time_and_a_trace_and_is_published(function: s
 @pytest.mark.parametrize("function", ["socketHandler", "queryWorker", "validator"])
 def test_its_size_and_concurrency_are_settings(function: str) -> None:
     names = {"socketHandler": "websocket-handler", "queryWorker": "query-worker", "validator": "validate-lecture"}
-    changed = voice_qa(**{function: {"memoryMb": 768, "reservedConcurrency": 20, "liveVersion": "3"}})
-    made = changed.one("lambda.Function", names[function]).inputs
-    assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
-    assert changed.one("lambda.Alias", names[function]).inputs["functionVersion"] == "3"
+    sizes = {
+        one: {"memoryMb": 768 + n, "reservedConcurrency": 20 + n, "liveVersion": str(3 + n)}
+        for n, one in enumerate(names)
+    }
+    given, sized = sizes[function], voice_qa(**sizes)
+    made = sized.one("lambda.Function", names[function]).inputs
+    assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (
+        given["memoryMb"],
+        given["reservedConcurrency"],
+    )
+    assert sized.one("lambda.Alias", names[function]).inputs["functionVersion"] == given["liveVersion"]
 
 
 def test_one_environment_of_the_handlers_is_warm_unless_told() -> None:
@@ -231,7 +253,7 @@ def test_the_queue_hides_a_message_for_six_validations_and_parks_it_after_five()
     assert queue["visibilityTimeoutSeconds"] == 6 * 300
     assert json.loads(queue["redrivePolicy"]) == {"deadLetterTargetArn": f"{QUEUES}-uploads-dlq", "maxReceiveCount": 5}
     assert complete().one("sqs.Queue", "uploads-dlq").inputs["messageRetentionSeconds"] == 1_209_600
-    shorter = voice_qa(validator={"timeoutSeconds": 100}).one("sqs.Queue", "uploads-queue").inputs
+    shorter = changed().one("sqs.Queue", "uploads-queue").inputs
     assert shorter["visibilityTimeoutSeconds"] == 600
 
 
@@ -251,7 +273,7 @@ def test_lectures_that_nobody_announced_are_looked_for() -> None:
     assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
     assert target["deadLetterConfig"] == {"arn": f"{QUEUES}-sweep-dlq"}
     assert sweep(complete())["scheduleExpression"] == "rate(15 minutes)"
-    assert sweep(voice_qa(lectures={"sweepMinutes": 60}))["scheduleExpression"] == "rate(60 minutes)"
+    assert sweep(changed())["scheduleExpression"] == "rate(55 minutes)"
 
 
 def bucket(kind: str, recorded: Recorded | None = None) -> dict[str, Any]:
@@ -268,8 +290,7 @@ def test_pages_may_use_the_bucket_as_the_document_says() -> None:
             "maxAgeSeconds": 3600,
         }
     ]
-    named = voice_qa(audio={"origins": ["https://app.example.com", "http://localhost:3000"]})
-    (rule,) = bucket("BucketCorsConfiguration", named)["corsRules"]
+    (rule,) = bucket("BucketCorsConfiguration", changed())["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com", "http://localhost:3000"]
 
 
@@ -291,8 +312,7 @@ def days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
 def test_questions_and_answers_go_after_a_week_and_lectures_stay() -> None:
     assert (QUERIES, RESPONSES, LECTURES) == ("queries/", "responses/", "lectures/")
     assert days(complete()) == ({"queries/": 7, "responses/": 7}, {"": 7})
-    other = voice_qa(audio={"queryDays": 1, "responseDays": 2, "oldVersionDays": 3})
-    assert days(other) == ({"queries/": 1, "responses/": 2}, {"": 3})
+    assert days(changed()) == ({"queries/": 11, "responses/": 12}, {"": 13})
 
 
 def test_the_bucket_is_private_encrypted_and_keeps_versions_unless_told() -> None:
@@ -307,9 +327,8 @@ def test_the_bucket_is_private_encrypted_and_keeps_versions_unless_told() -> Non
 
 def test_uploads_may_go_through_the_nearest_edge_location() -> None:
     assert complete().all("s3.BucketAccelerateConfiguration") == []
-    fast = voice_qa(audio={"accelerated": True})
-    assert fast.one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
-    assert variables(fast, "websocket-handler")["ACCELERATED"] == "true"
+    assert changed().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
+    assert variables(changed(), "websocket-handler")["ACCELERATED"] == "true"
 
 
 def test_sessions_are_found_by_session_and_lecture_and_expire() -> None:
@@ -350,8 +369,7 @@ def test_the_stage_is_called_prod_and_lets_in_as_much_as_the_settings_say() -> N
         return stage["name"], limits["throttlingRateLimit"], limits["throttlingBurstLimit"]
 
     assert throttle(plain()) == ("Prod", 100, 200)
-    busier = voice_qa(socket={"stage": "v2", "requestsPerSecond": 7, "burst": 9})
-    assert throttle(busier) == ("v2", 7, 9)
+    assert throttle(changed()) == ("v2", 17, 19)
 
 
 def test_guests_get_identities_by_the_enhanced_flow_only() -> None:

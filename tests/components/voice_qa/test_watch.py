@@ -116,24 +116,36 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
 @pytest.mark.parametrize(
     ("settings", "moved"),
     [
-        ({"alarms": {"answerSeconds": 7}}, {"answer-latency-warning": 7_000}),
-        ({"alarms": {"connectionsPerMinute": 9}}, {"connections-warning": 9}),
-        ({"alarms": {"accountConcurrency": 100}}, {"concurrency-warning": 80}),
-        ({"alarms": {"concurrencyPercent": 50}}, {"concurrency-warning": 500}),
         (
-            {"alarms": {"durationPercent": 50}},
             {
-                "handler-duration-warning": 14_500,
-                "worker-duration-warning": 450_000,
-                "validator-duration-warning": 150_000,
+                "alarms": {"answerSeconds": 7, "connectionsPerMinute": 9, "accountConcurrency": 100},
+                "socketHandler": {"timeoutSeconds": 10},
+                "queryWorker": {"timeoutSeconds": 700},
+                "validator": {"timeoutSeconds": 100},
+                "socket": {"clientErrorsAbove": 3, "refusedConnectionsAbove": 4},
+            },
+            {
+                "answer-latency-warning": 7_000,
+                "connections-warning": 9,
+                "concurrency-warning": 80,
+                "handler-duration-warning": 8_000,
+                "worker-duration-warning": 560_000,
+                "validator-duration-warning": 80_000,
+                "socket-client-errors-warning": 3,
+                "socket-integration-errors-critical": 4,
             },
         ),
-        ({"socketHandler": {"timeoutSeconds": 10}}, {"handler-duration-warning": 8_000}),
-        ({"queryWorker": {"timeoutSeconds": 700}}, {"worker-duration-warning": 560_000}),
-        ({"validator": {"timeoutSeconds": 100}}, {"validator-duration-warning": 80_000}),
-        ({"socket": {"clientErrorsAbove": 3}}, {"socket-client-errors-warning": 3}),
-        ({"socket": {"refusedConnectionsAbove": 4}}, {"socket-integration-errors-critical": 4}),
+        (
+            {"alarms": {"concurrencyPercent": 50, "durationPercent": 60}},
+            {
+                "concurrency-warning": 500,
+                "handler-duration-warning": 17_400,
+                "worker-duration-warning": 540_000,
+                "validator-duration-warning": 180_000,
+            },
+        ),
     ],
+    ids=["of their own", "percent"],
 )
 def test_each_threshold_is_a_setting_and_moves_no_other(settings: dict[str, Any], moved: dict[str, float]) -> None:
     found = {name: one["threshold"] for name, one in rings(voice_qa(**settings)).items()}
