@@ -33,6 +33,9 @@ POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MEGABYTE, GIGABYTE = 1_000_000, 1_000_000_000
 LISTENING_SECONDS = 300
 """A question that nobody began to answer by then is parked: whoever asked has gone, or asked again."""
+LONGEST_SWEEP_SECONDS = 120
+FINISH_SECONDS = 30
+"""What a sweep leaves its function to end in."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,9 @@ class VoiceQa(pulumi.ComponentResource):
                     "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
                     "lecture_formats": ",".join(settings.lectures.formats),
                     "sweep_hours": settings.lectures.sweep_hours,
+                    "sweep_seconds": min(
+                        LONGEST_SWEEP_SECONDS, max(1, settings.validator.timeout_seconds - FINISH_SECONDS)
+                    ),
                 },
                 grants=[
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),

@@ -15,7 +15,7 @@ MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_ONE}(,{_ONE})*$")]
 """Separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-SweepSeconds = Annotated[int, Field(ge=10, le=240)]
+SweepSeconds = Annotated[int, Field(ge=1, le=240)]
 
 
 class ValidatorEnvironment(HandlerEnvironment):
@@ -30,7 +30,7 @@ class ValidatorEnvironment(HandlerEnvironment):
     sweep_hours: SweepHours = 48
     """How far back the sweep looks: longer than any upload takes, since a listing tells when one in parts began."""
     sweep_seconds: SweepSeconds = 120
-    """The time that one sweep takes at most, well below the function's own."""
+    """The time that one sweep takes at most, below the function's own."""
 
     @model_validator(mode="after")
     def _some_length_is_allowed(self) -> Self:

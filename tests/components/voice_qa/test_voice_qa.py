@@ -147,6 +147,7 @@ def test_each_functions_own_model_reads_its_environment_back() -> None:
                 "LECTURE_MAX_SECONDS": "601",
                 "LECTURE_FORMATS": "wav,mp3",
                 "SWEEP_HOURS": "24",
+                "SWEEP_SECONDS": "70",
             },
         ),
     ],
