@@ -5,6 +5,7 @@ import inspect
 import os
 import socket
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@cache
+def _of_tests(source: str) -> bool:
+    """Kept: a run of the program asks thousands of times for a few hundred files."""
+    return TESTS in Path(source).parents
+
+
 @pytest.fixture(autouse=True)
 def unawaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
     """Fails a test whose own `.apply` never ran: an assertion in it would have counted for nothing."""
@@ -65,8 +72,9 @@ def unawaited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
     apply = pulumi.Output.apply
 
     def watched(self: pulumi.Output[Any], func: Callable[[Any], Any], *rest: Any, **named: Any) -> pulumi.Output[Any]:
-        source = inspect.getsourcefile(inspect.unwrap(func)) if inspect.isfunction(func) else None
-        if source is None or TESTS not in Path(source).parents:
+        plain = inspect.unwrap(func) if inspect.isfunction(func) else None
+        source = plain.__code__.co_filename if inspect.isfunction(plain) else ""
+        if not _of_tests(source):
             return apply(self, func, *rest, **named)
         pending[id(func)] = f"{Path(source).name}:{func.__code__.co_firstlineno}"
 

@@ -78,11 +78,8 @@ class FileTable:
 
     def claims(self, before: datetime) -> list[OpenFile]:
         """Files claimed before a moment, wherever any may be."""
-        return [
-            one
-            for shard in range(MOST_SHARDS)
-            for one in self._open(f"claimed#{shard}", 1000, before=timestamp(before))
-        ]
+        moment = timestamp(before)
+        return [one for shard in range(MOST_SHARDS) for one in self._open(f"claimed#{shard}", 1000, before=moment)]
 
     def claim(self, one: RecordId, manifest_id: str) -> FileRecord | None:
         """Takes a pending file for a manifest; none where somebody else was first."""

@@ -1,6 +1,7 @@
 """The proof behind "600x headroom": what binds, in which order, and what carries the load past it."""
 
 import math
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,8 @@ from benchmarks.headroom_model import Account, Bound, Quota, binding, bounds, qu
 from components.ingestion.usage import WRITES_PER_FILE
 from components.settings import IngestionSettings
 from local import ROOT, stack_files
+from local.cost import StackCost
+from local.stack_files import StackConfig
 
 SETTINGS = IngestionSettings()
 RUNS = "Glue runs of the job, busiest hour"
@@ -140,17 +143,32 @@ def test_uses_are_those_of_the_busiest_hour() -> None:
     assert Load(SETTINGS, 600).day_runs == pytest.approx(66.67, rel=0.01)
 
 
+@cache
+def cost_of_prod(factor: float) -> StackCost:
+    """A run of the whole program, of which two tests look at the same."""
+    return cost_at(stack_files.read("prod"), factor)
+
+
+ONE_WORKER = pytest.mark.xdist_group("headroom")
+
+
+@ONE_WORKER
 def test_the_cost_comes_from_the_real_program_and_grows_with_the_load() -> None:
-    config = stack_files.read("prod")
-    once, twelve = cost_at(config, 1), cost_at(config, 12)
+    once, twelve = cost_of_prod(1), cost_of_prod(12)
     assert once.report.problems == twelve.report.problems == ()
     spark = [one.report.by("block")["ingestion-spark"] for one in (once, twelve)]
     assert spark[1] == pytest.approx(12 * spark[0], rel=0.01)
 
 
+@ONE_WORKER
 def test_the_table_names_what_binds_and_what_carries_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def shared(config: StackConfig, factor: float) -> StackCost:
+        assert config == stack_files.read("prod")
+        return cost_of_prod(factor)
+
+    monkeypatch.setattr("benchmarks.headroom.cost_at", shared)
     monkeypatch.setattr("sys.argv", ["headroom.py"])
     main()
     printed = capsys.readouterr().out

@@ -1,7 +1,11 @@
 """The engine: order, what a second run changes, failures, and death at any step."""
 
+import copy
+import gc
 import logging
+import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +289,13 @@ def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple
     return first, aws.steps, aws
 
 
+@pytest.fixture
+def _deaths_are_cleaned_up() -> Iterator[None]:
+    """While asyncio is quiet: later, it would write out each of hundreds of deaths."""
+    yield
+    gc.collect()
+
+
 def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts a write of the state as two steps: before it, and after it."""
     write = State._write
@@ -310,6 +321,7 @@ def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPat
     run(program_that_dies, aws, folder)
 
 
+@pytest.mark.usefixtures("_deaths_are_cleaned_up")
 def test_killed_at_any_step_of_a_first_up_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps, _, _ = steps_of_a_clean_run(tmp_path, monkeypatch)
     (tmp_path / "clean").mkdir()
@@ -323,17 +335,19 @@ def test_killed_at_any_step_of_a_first_up_the_next_one_works(tmp_path: Path, mon
         assert aws.things == clean.things, f"killed at step {step}"
 
 
+@pytest.mark.usefixtures("_deaths_are_cleaned_up")
 def test_killed_at_any_step_of_a_second_up_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, both, clean = steps_of_a_clean_run(tmp_path, monkeypatch)
     wanted = {name: {**thing, "version": None} for name, thing in clean.things.items()}
     wanted["new-name"].pop("kmsKeyId")
+    before = FakeAws()
+    (tmp_path / "before").mkdir()
+    run(first_program, before, tmp_path / "before")
     for step in range(1, both - first + 1):
         folder = tmp_path / f"second-{step}"
-        folder.mkdir()
-        aws = FakeAws()
-        mortal_writes(aws, monkeypatch)
-        run(first_program, aws, folder)
-        aws.dies_at = aws.steps + step
+        shutil.copytree(tmp_path / "before", folder)
+        aws = FakeAws(dies_at=step)
+        aws.things = copy.deepcopy(before.things)
         die_then_run_again(aws, folder, monkeypatch)
         found = {name: {**thing, "version": None} for name, thing in aws.things.items()}
         # Code that was published twice has one version more, and what follows it follows that.

@@ -41,6 +41,8 @@ def _either(tokens: list[str]) -> Test:
     while tokens[:1] == ["OR"]:
         tokens.pop(0)
         parts.append(_both(tokens))
+    if len(parts) == 1:
+        return parts[0]
     return lambda item, names, given: any(part(item, names, given) for part in parts)
 
 
@@ -49,6 +51,8 @@ def _both(tokens: list[str]) -> Test:
     while tokens[:1] == ["AND"]:
         tokens.pop(0)
         parts.append(_one(tokens))
+    if len(parts) == 1:
+        return parts[0]
     return lambda item, names, given: all(part(item, names, given) for part in parts)
 
 

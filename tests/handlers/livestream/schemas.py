@@ -1,7 +1,9 @@
 """Values made from the JSON Schemas that the API document is made of, good ones and bad ones."""
 
+from functools import cache
 from typing import Any
 
+import jsonschema
 from hypothesis import strategies as st
 
 from handlers.common.messages import Message
@@ -14,16 +16,28 @@ ANYTHING = st.recursive(
 )
 
 
+@cache
 def schema_of(model: type[Message], *, answered: bool = False) -> Schema:
+    """Made once, as all here is: examples are many, models few. Nobody changes it."""
     return model.model_json_schema(mode="serialization" if answered else "validation")
 
 
+@cache
+def validator(model: type[Message], *, answered: bool = False) -> jsonschema.Draft202012Validator:
+    """Has checked the schema itself, which takes longer than any value."""
+    schema = schema_of(model, answered=answered)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@cache
 def good(model: type[Message]) -> st.SearchStrategy[Any]:
     """Values that a model's schema allows."""
     schema = schema_of(model)
     return _values(schema, schema.get("$defs", {}))
 
 
+@cache
 def bad(model: type[Message]) -> st.SearchStrategy[Any]:
     """Values that may be anything, and such as are good but for a field or two."""
     names = sorted(schema_of(model)["properties"])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jsonschema
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +19,7 @@ from handlers.meetings.exchanging import RETRY_SECONDS
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.session_names import sanitised
 from tests.handlers.clients import stubbed
-from tests.handlers.livestream.schemas import bad, good, schema_of
+from tests.handlers.livestream.schemas import bad, good, validator
 from tests.handlers.meetings.counter import ORIGIN, RENEW_BEFORE, ROLE, SECONDS, STORE, Counter, Said, asked
 from tests.issuer import AUDIENCE, NOW, Key, Provider, assembled
 
@@ -184,7 +183,7 @@ def test_a_name_that_is_too_short_says_what_a_name_needs_and_nothing_of_itself(c
 @SHARED
 @given(body=good(ExchangeRequest))
 def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[str, Any]) -> None:
-    jsonschema.validate(body, schema_of(ExchangeRequest))
+    validator(ExchangeRequest).validate(body)
     answer = counter.sends(json.dumps(body))
     assert answer.refusal[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
     answer = counter.exchanges(name=body["sessionName"])
@@ -199,7 +198,7 @@ def test_whatever_else_is_sent_is_refused(counter: Counter, body: Any) -> None:
 
 def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
     answer = counter.exchanges()
-    jsonschema.validate(answer.body, schema_of(Exchanged, answered=True))
+    validator(Exchanged, answered=True).validate(answer.body)
     assert [one.name for one in OPERATIONS] == ["exchangeToken"]
 
 

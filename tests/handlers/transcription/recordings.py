@@ -52,6 +52,15 @@ def rewrapped(audio: bytes, muxer: str) -> bytes:
         return _made("-i", str(given), "-c", "copy", "-f", muxer)
 
 
+@cache
+def looped(audio: bytes, muxer: str, seconds: float) -> bytes:
+    """The same packets again and again: hours, and nothing to encode."""
+    with TemporaryDirectory() as folder:
+        given = Path(folder, "given")
+        given.write_bytes(audio)
+        return _made("-stream_loop", "-1", "-i", str(given), "-t", str(seconds), "-c", "copy", "-f", muxer)
+
+
 def heard_ms(audio: bytes) -> float:
     """How long ffmpeg finds it plays when it decodes all of it."""
     with TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 import array
 import subprocess
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,16 +73,8 @@ def samples(file: bytes, folder: Path) -> "array.array[int]":
 
 def beeps(heard: "array.array[int]") -> list[float]:
     """When beeps begin, in seconds."""
-    found: list[float] = []
-    quiet = RATE
-    for place, one in enumerate(heard):
-        if abs(one) < LOUD:
-            quiet += 1
-            continue
-        if quiet > RATE // 5:
-            found.append(place / RATE)
-        quiet = 0
-    return found
+    loud = [place for place, one in enumerate(heard) if not -LOUD < one < LOUD]
+    return [place / RATE for before, place in pairwise([-RATE, *loud]) if place - before > RATE // 5 + 1]
 
 
 def flashes(file: bytes, folder: Path) -> list[float]:
