@@ -205,7 +205,7 @@ def speak(way: Way, samples: bytes, places: ThreadPoolExecutor) -> None:
 
 def main() -> None:
     """Prints one table."""
-    [endpoint] = serving.started().values()
+    endpoint = serving.started()[serving.STREAMING]
     audio = [said(number) for number in range(UTTERANCES)]
     ours, theirs = Way(endpoint), Way(endpoint)
     with ThreadPoolExecutor(SPEAKERS) as speakers:
