@@ -1,10 +1,12 @@
 """Episodes as clients know them: created, read, changed, listed, deleted, each with one call of the table."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from moto.dynamodb.responses import DynamoHandler
 
 from handlers.livestream.publishing import NotPublished
 from handlers.livestream.records import id_of_token
@@ -134,6 +136,19 @@ def test_a_change_to_what_is_no_longer_so_is_refused_and_told_what_is(stage: Sta
     assert stage.does("getEpisode", episode_id=episode).body["title"] == "B"
 
 
+@pytest.fixture
+def _one_write_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As DynamoDB has it: moto looks at a condition, and writes a moment later."""
+    answered, turn = DynamoHandler.call_action, threading.Lock()
+
+    def in_turn(self: DynamoHandler) -> Any:
+        with turn:
+            return answered(self)
+
+    monkeypatch.setattr(DynamoHandler, "call_action", in_turn)
+
+
+@pytest.mark.usefixtures("_one_write_after_the_other")
 def test_of_changes_at_the_same_time_one_holds(stage: Stage) -> None:
     episode = stage.episode()
 
