@@ -17,6 +17,7 @@ export function episodes({ visitor, settings }) {
   const player = byId("episodes-player");
   const video = new Map();
   let shown = null;
+  let drawn = "";
   byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${size(settings.maxVideoGigabytes * 1e9)}.`;
 
   // A list may be a moment behind what was just read of an episode itself.
@@ -75,6 +76,10 @@ export function episodes({ visitor, settings }) {
     }
     const ready = episode.transcript.state === "analyzed";
     const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.findings(episode.episodeId, kind))) : [[], []];
+    // Drawn again, the same list would take the focus from whoever is in it.
+    const found = JSON.stringify([episode.episodeId, ready, claims, clips]);
+    if (found === drawn) return;
+    drawn = found;
     clear(byId("episodes-findings"), ...(ready ? findings(claims, clips) : []));
   }
 
