@@ -118,10 +118,10 @@ class SparkJob(pulumi.ComponentResource):
 
     def _code(self, args: SparkArgs) -> tuple[str, str]:
         """Script and library in the lake, below the hash of their content: a run never sees half of a change."""
-        content = archive.zipped("ingestion")
+        library = str(args.scope.package.path)
+        content = (archive.ROOT / library).read_bytes()
         prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:16]}"
         bucket = args.lake.bucket
-        archive.written("ingestion")
         self._objects = [
             s3.BucketObjectv2(
                 f"ingestion-spark-{what}",
@@ -132,7 +132,7 @@ class SparkJob(pulumi.ComponentResource):
             )
             for what, file, path in (
                 ("script", "job.py", SCRIPT),
-                ("library", "handlers.zip", (archive.BUILD / "ingestion.zip").as_posix()),
+                ("library", "handlers.zip", library),
             )
         ]
         return f"{args.lake.uri}/{prefix}/job.py", f"{args.lake.uri}/{prefix}/handlers.zip"
