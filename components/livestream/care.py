@@ -89,7 +89,7 @@ class Care(pulumi.ComponentResource):
                     "uploaded_minutes": stuck.uploaded_minutes,
                     "chunking_minutes": stuck.chunking_minutes,
                     "analyzing_minutes": stuck.analyzing_minutes,
-                    "sweep_seconds": max(1, args.settings.care.timeout_seconds - FINISH_SECONDS),
+                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),

@@ -78,9 +78,7 @@ class Care(pulumi.ComponentResource):
                     "processing_minutes": settings.care.processing_minutes,
                     "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
                     "give_up_minutes": settings.care.give_up_minutes,
-                    "sweep_seconds": min(
-                        LONGEST_SWEEP_SECONDS, max(1, settings.sweep.timeout_seconds - FINISH_SECONDS)
-                    ),
+                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=Asynchronous(on_failure=self._failed),
@@ -104,7 +102,7 @@ class Care(pulumi.ComponentResource):
                     "state_machine_arn": args.workflow.arn,
                     "stack": args.scope.context.stack_label,
                     "max_users": args.settings.care.storage_users,
-                    "count_seconds": max(1, args.settings.storage.timeout_seconds - FINISH_SECONDS),
+                    "count_seconds": args.settings.storage.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[
                     *args.moving,

@@ -77,6 +77,10 @@ class FunctionSettings(Settings):
     live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
     """The version that the alias `live` is pinned to; none follows the newest."""
 
+    def seconds_to_work(self, finish: int, longest: int = 900) -> int:
+        """What a call may spend on what it does again and again: the rest of its timeout is left to end in."""
+        return min(longest, max(1, self.timeout_seconds - finish))
+
 
 class SubsystemSettings(Settings):
     """What each subsystem has."""

@@ -164,9 +164,7 @@ class VoiceQa(pulumi.ComponentResource):
                     "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
                     "lecture_formats": ",".join(settings.lectures.formats),
                     "sweep_hours": settings.lectures.sweep_hours,
-                    "sweep_seconds": min(
-                        LONGEST_SWEEP_SECONDS, max(1, settings.validator.timeout_seconds - FINISH_SECONDS)
-                    ),
+                    "sweep_seconds": settings.validator.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
