@@ -31,7 +31,7 @@ SERVICE = "apigateway.amazonaws.com"
 
 def actions(routes: Iterable[str]) -> list[str]:
     """What a message's `action` may be: all routes but those that API Gateway takes by itself."""
-    return [one for one in routes if one not in {CONNECT, DISCONNECT, DEFAULT}]
+    return [one for one in routes if one not in SPECIAL]
 
 
 class Authorization(StrEnum):

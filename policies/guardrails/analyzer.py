@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
-SDK = "pulumi_policy.policy"
+from guardrails.decoding import SDK
+
 ANALYZER = "_PolicyAnalyzerServicer"
 POLICIES = f"{ANALYZER}__policies"
 Listed = TypeVar("Listed")

@@ -55,7 +55,6 @@ def livestream(foundation: dict[str, Any] | None = None, **changes: Any) -> Reco
     return Engine().run(lambda: Livestream("livestream", args(foundation, **changes)))
 
 
-@cache
 def plain() -> Recorded:
     """By default, as a preview sees it."""
     return livestream()

@@ -71,7 +71,6 @@ def meetings(foundation: dict[str, Any] | None = None, **changes: Any) -> Record
     return Engine().run(lambda: Meetings("meetings", args(foundation, **changes)))
 
 
-@cache
 def plain() -> Recorded:
     """By default, as a preview sees it."""
     return meetings()

@@ -25,7 +25,6 @@ def transcription(foundation: Mapping[str, Any] | None = None, **changes: Any) -
     return Engine().run(lambda: Transcription("transcription", args))
 
 
-@cache
 def plain() -> Recorded:
     """By default, as a preview sees it."""
     return transcription()

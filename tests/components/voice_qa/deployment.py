@@ -63,7 +63,6 @@ def voice_qa(foundation: dict[str, Any] | None = None, **changes: Any) -> Record
     return Engine().run(lambda: VoiceQa("voice-qa", args(foundation, **changes)))
 
 
-@cache
 def plain() -> Recorded:
     """By default, as a preview sees it."""
     return voice_qa()
