@@ -2,7 +2,7 @@
 
 import json
 
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem import ACCOUNT, variables
 
 
@@ -25,6 +25,11 @@ def test_the_sweep_comes_as_often_as_the_settings_say() -> None:
     assert schedule["scheduleExpression"] == "rate(13 minutes)"
     assert json.loads(schedule["target"]["input"]) == {"kind": "sweep"}
     assert schedule["target"]["deadLetterConfig"]["arn"].endswith("care-sweep-dlq")
+
+
+def test_a_sweep_is_as_long_as_its_function_lets_it_and_no_longer_than_it_may_be() -> None:
+    assert variables(changed(), "care")["SWEEP_SECONDS"] == "80"
+    assert variables(livestream(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
 
 
 def test_the_function_knows_the_limits() -> None:
