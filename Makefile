@@ -4,7 +4,6 @@
 PYTHON ?= python3
 STACK ?= dev
 RUN := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs console layers bench headroom fuzz

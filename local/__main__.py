@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""A program's resources are half a million objects that all stay: looking through them for garbage took half of a run."""
+OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
+"""More than one program makes: its objects all stay until its end, so looking through them for garbage finds nothing."""
 
 Command = Callable[[argparse.Namespace], int]
 

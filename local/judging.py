@@ -35,7 +35,7 @@ class Watched:
 
 QUESTIONS_AT_ONCE = 8
 """As the CLI asks of several resources at once."""
-SECONDS_A_TURN = 0.001
+SECONDS_A_TURN = 0.00005
 """How long the program may keep the interpreter from a thread that has its answer and another question."""
 
 
