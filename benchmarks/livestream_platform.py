@@ -137,13 +137,13 @@ def main() -> None:
 
 
 def _table(found: Rounds) -> None:
-    columns = f"{'at once':>8}{'requests/s':>22}{'p50, ms':>22}{'p95, ms':>22}{'p50 by an item':>16}{'by nothing':>12}"
+    columns = f"{'at once':>8}{'requests/s':>26}{'p50, ms':>26}{'p95, ms':>26}{'p50 by an item':>16}{'by nothing':>12}"
     print(f"{'':30}{columns}")
     for (name, at_once), those in found.items():
         figures = ([one.rate for one in those], [one.p50 for one in those], [one.p95 for one in those])
         beside = [statistics.median(one.p50 for one in found[other, at_once]) for other in (ITEM, NOTHING)]
         ratios = "".join(f"{statistics.median(figures[1]) / one:14.1f}" for one in beside)
-        print(f"{name:30}{at_once:8}{''.join(spread(one).rjust(22) for one in figures)}{ratios}")
+        print(f"{name:30}{at_once:8}{''.join(spread(one).rjust(26) for one in figures)}{ratios}")
     failed = sum(one.failed for those in found.values() for one in those)
     print(f"{failed} requests that the platform failed to answer")
     for name in (GET, LIST, CREATE):
