@@ -22,7 +22,6 @@ from handlers.livestream.records import CARE_INDEX
 RULE = "episode-deleted"
 FINISH_SECONDS = 20
 """Kept for the episode that a sweep is at when its time ends."""
-LONGEST_SWEEP_SECONDS = 840
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Care(pulumi.ComponentResource):
                     "uploaded_minutes": stuck.uploaded_minutes,
                     "chunking_minutes": stuck.chunking_minutes,
                     "analyzing_minutes": stuck.analyzing_minutes,
-                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),

@@ -21,7 +21,6 @@ from handlers.meetings.sweep_environment import SweepEnvironment
 
 FINISH_SECONDS = 30
 """Kept for what is being done when the time ends."""
-LONGEST_SWEEP_SECONDS = 840
 LONGEST_WAIT_DAYS = 14
 """Chunks that are lacking are not waited for any longer, however long those that came are kept."""
 
@@ -78,7 +77,7 @@ class Care(pulumi.ComponentResource):
                     "processing_minutes": settings.care.processing_minutes,
                     "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
                     "give_up_minutes": settings.care.give_up_minutes,
-                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=Asynchronous(on_failure=self._failed),

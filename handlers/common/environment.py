@@ -5,9 +5,12 @@ a container, and the deployment builds the function's environment from the same 
 """
 
 import os
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+SecondsToWork = Annotated[int, Field(ge=1, le=900)]
+"""What a call may spend on what it does again and again: the deployment takes it from the function's timeout."""
 
 
 class HandlerEnvironment(BaseModel):

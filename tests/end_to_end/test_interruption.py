@@ -69,8 +69,11 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    # Tests that were begun in the background ignore Ctrl-C, and so would all that they begin.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Machine(tmp_path)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
