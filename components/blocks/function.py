@@ -279,13 +279,8 @@ class Function(Block):
 
 
 def _check(what: str, args: FunctionArgs) -> None:
-    settings = args.settings
     if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.lost_because is not None):
         raise ValueError(f"{what}: say where failed calls land, or why they must not land anywhere; not both")
-    if settings.snap_start and settings.provisioned_concurrency:
-        raise ValueError(f"{what}: SnapStart and provisioned concurrency exclude each other, choose one")
-    if settings.reserved_concurrency is not None and settings.provisioned_concurrency > settings.reserved_concurrency:
-        raise ValueError(f"{what}: provisioned concurrency is above the reserved, Lambda refuses that")
     for source in args.queues:
         if source.batch_size > 10 and source.window_seconds < 1:
             raise ValueError(f"{what}: a batch above 10 messages needs a window of at least 1 second")

@@ -5,7 +5,7 @@ environment may relax, so that each difference between stacks can be read there.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -76,6 +76,14 @@ class FunctionSettings(Settings):
     """Start from a snapshot of the initialised function instead; not together with provisioned concurrency."""
     live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
     """The version that the alias `live` is pinned to; none follows the newest."""
+
+    @model_validator(mode="after")
+    def _agrees_as_lambda_has_it(self) -> Self:
+        if self.snap_start and self.provisioned_concurrency:
+            raise ValueError("snapStart and provisionedConcurrency exclude each other: one of them is false or 0")
+        if self.reserved_concurrency is not None and self.provisioned_concurrency > self.reserved_concurrency:
+            raise ValueError("provisionedConcurrency is at most reservedConcurrency")
+        return self
 
     def seconds_to_work(self, finish: int, longest: int = 900) -> int:
         """What a call may spend on what it does again and again: the rest of its timeout is left to end in."""

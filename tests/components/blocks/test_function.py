@@ -261,18 +261,6 @@ def test_warm_environments_stand_on_the_alias(engine: Engine) -> None:
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
 
 
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"snapStart": True, "provisionedConcurrency": 1}, "exclude each other"),
-        ({"reservedConcurrency": 1, "provisionedConcurrency": 2}, "above the reserved"),
-    ],
-)
-def test_settings_that_lambda_refuses_are_refused_here(engine: Engine, settings: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        function(engine, settings)
-
-
 def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
     made = function(engine, {"snapStart": True}).one("lambda.Function").inputs
     assert made["snapStart"] == {"applyOn": "PublishedVersions"}

@@ -59,6 +59,37 @@ def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_f
     assert settings.ingestion.sweeper.timeout_seconds == 60
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            {"snapStart": True, "provisionedConcurrency": 1},
+            "ingestion.sweeper = {…}: snapStart and provisionedConcurrency exclude each other: one of them is false or 0",
+        ),
+        (
+            {"reservedConcurrency": 1, "provisionedConcurrency": 2},
+            "ingestion.sweeper = {…}: provisionedConcurrency is at most reservedConcurrency",
+        ),
+    ],
+)
+def test_what_lambda_would_refuse_of_a_function_is_said_of_it(given: dict[str, Any], says: str) -> None:
+    assert problems(config(ingestion={"sweeper": given})) == [says]
+
+
+def test_a_function_that_is_kept_warm_by_default_says_so_to_whoever_wants_a_snapshot() -> None:
+    said = problems(
+        config(
+            voiceQa={
+                "agentcore": {"mode": "http", "endpoint": "https://localhost"},
+                "socketHandler": {"snapStart": True},
+            }
+        )
+    )
+    assert said == [
+        "voiceQa.socketHandler = {…}: snapStart and provisionedConcurrency exclude each other: one of them is false or 0"
+    ]
+
+
 def test_five_mistakes_make_one_message_with_five_lines() -> None:
     raw = config(
         {**FOUNDATION, "logs": {"retentionDays": 8}, "alerts": {"emails": ["nobody"]}},
