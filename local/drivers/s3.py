@@ -159,6 +159,17 @@ DRIVERS = (
 
 RECORDED = (
     RecordedOnly(
+        type="aws:s3/bucketMetric:BucketMetric",
+        service="s3",
+        reason="the emulator takes a bucket's metrics configuration and forgets it",
+        create=(
+            Call(
+                "PutBucketMetricsConfiguration",
+                {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},
+            ),
+        ),
+    ),
+    RecordedOnly(
         type="aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
         service="s3",
         reason="the emulator takes a bucket's tiering configuration and forgets it",

@@ -137,6 +137,7 @@ def test_what_is_only_recorded_is_a_pinned_list_with_reasons() -> None:
         "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration": (
             "the emulator takes a bucket's tiering configuration and forgets it"
         ),
+        "aws:s3/bucketMetric:BucketMetric": "the emulator takes a bucket's metrics configuration and forgets it",
     }
 
 

@@ -1,13 +1,16 @@
 """The driver table as a whole: each entry can do what it says, whatever the emulator makes of it."""
 
+import ast
 import inspect
 import json
 import re
 
+import pulumi
 import pulumi_aws
 import pytest
 import yaml
 
+from guardrails.pricing.rules import FREE, RULES
 from local import ROOT, stack_files
 from local.changes import identity
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver
@@ -15,7 +18,7 @@ from local.drivers.fit import input_shape, service_model
 from local.drivers.model import Call
 from local.drivers.untagging import adds_tags, tags_of, untagging
 from local.emulator import PORT
-from tests.whole import ONE_WORKER, graph
+from tests.whole import ONE_WORKER, STACKS, graph
 
 pytestmark = pytest.mark.unit
 
@@ -102,3 +105,25 @@ def test_no_service_of_the_program_is_left_at_its_real_endpoint() -> None:
     used = {{"cognito": "cognitoidentity", "vpc": "ec2"}.get(module, module) for module in modules}
     assert used
     assert used <= json.loads(config.values["aws:endpoints"])[0].keys()
+
+
+def can_be_made() -> set[str]:
+    """Every type of the AWS package that the program's sources make, in whatever stack."""
+    found = set()
+    for path in (ROOT / "components").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
+                    made = getattr(getattr(pulumi_aws, module, None), name, None)
+                    if inspect.isclass(made) and issubclass(made, pulumi.CustomResource):
+                        found |= set(re.findall(r"'(aws:[\w-]+/\w+:\w+)'", inspect.getsource(made._internal_init)))
+    return found
+
+
+@ONE_WORKER
+def test_every_type_that_some_setting_makes_has_a_driver_and_a_price() -> None:
+    made = can_be_made()
+    assert made >= {one.type for stack in STACKS for one in graph(stack).customs() if one.type.startswith("aws:")}
+    assert made <= DRIVERS.keys() | RECORDED_ONLY.keys()
+    assert made <= RULES.keys() | FREE

@@ -135,6 +135,7 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, float], float]] = [
     ("a composite alarm", t.COMPOSITE_ALARM, {}, {}, 0.50),
     ("a dashboard", t.DASHBOARD, {}, {}, 3.00),
     ("a metric filter", t.METRIC_FILTER, {}, {}, 0.30),
+    ("a bucket whose requests are measured", t.BUCKET_METRIC, {}, {}, 16 * 0.30),
     ("a key", t.KEY, {}, {}, 1.00),
     ("a secret", t.SECRET, {}, {}, 0.40),
     ("a parameter", t.PARAMETER, {}, {}, 0),

@@ -1,10 +1,12 @@
 """Logs, alarms, dashboards, metrics."""
 
 from guardrails.pricing.rule import Bill, Quantities, Rule, of_months
-from guardrails.types import ALARM, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
+from guardrails.types import ALARM, BUCKET_METRIC, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
 
 FOR_EVER_DAYS = 3650
 HIGH_RESOLUTION_SECONDS = 60
+METRICS_OF_A_BUCKET = 16
+"""Of its requests, by each filter."""
 
 
 def _log_group(bill: Bill) -> Quantities:
@@ -20,10 +22,15 @@ def _alarm(bill: Bill) -> Quantities:
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
+def _requests(_: Bill) -> Quantities:
+    yield "metric", METRICS_OF_A_BUCKET
+
+
 RULES = {
     LOG_GROUP: Rule(_log_group, needs={"logGb": "GB of log lines written"}),
     ALARM: Rule(_alarm),
     COMPOSITE_ALARM: of_months("alarm_composite"),
     DASHBOARD: of_months("dashboard"),
     METRIC_FILTER: of_months("metric"),
+    BUCKET_METRIC: Rule(_requests),
 }
