@@ -5,7 +5,7 @@ from pathlib import Path
 from components.blocks.context import Subsystem
 from local.graph import Graph
 from local.pages import documented, overview
-from local.pages.edges import Edge, edges
+from local.pages.edges import Edge, Undrawn, edges
 from local.pages.mermaid import flowchart
 from local.pages.standing import standing
 
@@ -18,7 +18,7 @@ def text() -> str:
     page = TEXT.read_text(encoding="utf-8").replace("{overview}", overview.diagram(graph))
     for subsystem in Subsystem:
         if f"{{{subsystem}}}" not in page:
-            raise LookupError(f"{TEXT.name} has no place for the diagram of {subsystem}: write its chapter")
+            raise Undrawn(f"{TEXT.name} has no place for the diagram of {subsystem}: write its chapter")
         page = page.replace(f"{{{subsystem}}}", flowchart(around(graph, subsystem)))
     return page
 

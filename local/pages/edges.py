@@ -52,6 +52,10 @@ UNSAID = {
 }  # fmt: skip
 
 
+class Undrawn(Exception):
+    """The pages have no place for something that the program has; the message says what to write."""
+
+
 @dataclass(frozen=True, order=True)
 class Edge:
     """One arrow: whoever acts stands at its tail."""
@@ -188,7 +192,7 @@ def _reached(action: str, resource: str, known: Mapping[Any, Node], held: Mappin
         return None
     found = known.get(key(resource))
     if found is None and not (service == "sqs" or (service == "batch" and ":job-queue/" in resource)):
-        raise LookupError(f"{action} on {resource} reaches nothing that the diagrams know: draw it, or leave it out")
+        raise Undrawn(f"{action} on {resource} reaches nothing that the diagrams know: draw it, or leave it out")
     return found
 
 
@@ -200,4 +204,4 @@ def _verb(action: str, head: Node) -> str:
         return "reads" if READS.match(name) else "writes"
     if head.shape is Shape.SERVICE:
         return "asks"
-    raise LookupError(f"{action} has no verb: give it one, or leave it unsaid")
+    raise Undrawn(f"{action} has no verb: give it one, or leave it unsaid")

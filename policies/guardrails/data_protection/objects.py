@@ -27,6 +27,7 @@ from guardrails.types import (
 
 BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 ANY_BUCKET = frozenset({BUCKET})
+LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 
 
 def _unencrypted(bucket: Judged, stack: Stack) -> Iterator[str]:
@@ -70,8 +71,15 @@ def _unlogged(bucket: Judged, stack: Stack) -> Iterator[str]:
 
 
 def _is_audit_bucket(bucket: Judged, stack: Stack) -> bool:
-    """Whether other buckets log into it. It logs to nobody: a bucket that logs itself never ends."""
-    return any(one.props.get("targetBucket") == bucket.props.get("bucket") for one in stack.of(BUCKET_LOGGING))
+    """Whether other buckets log into it, or may, before there are any. It logs to nobody: a bucket that logs itself never ends."""
+    logged = [one.props.get("targetBucket") for one in stack.of(BUCKET_LOGGING)]
+    if logged:
+        return bucket.props.get("bucket") in logged
+    return any(
+        statement.effect == "Allow" and LOG_DELIVERY in statement.principals
+        for policy in of_bucket(bucket, stack, BUCKET_POLICY)
+        for statement in statements(policy.props.get("policy"))
+    )
 
 
 def _logs_itself(one: Judged) -> Iterator[str]:

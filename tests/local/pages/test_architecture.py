@@ -5,11 +5,11 @@ import json
 import pytest
 
 from components.blocks.context import Subsystem
-from local import ROOT
+from local import ROOT, generated
 from local.graph import Graph
 from local.pages import documented, overview
 from local.pages.architecture import around
-from local.pages.edges import Edge, edges, statements
+from local.pages.edges import Edge, Undrawn, edges, statements
 from local.pages.mermaid import flowchart
 from local.pages.nodes import Node, Shape, key, nodes
 from tests.local.pages.mermaid_grammar import Refused, blocks, parsed
@@ -118,8 +118,16 @@ def test_a_grant_that_nothing_knows_stops_the_page(graph: Graph, monkeypatch: py
         {"Effect": "Allow", "Action": ["kinesis:PutRecord"], "Resource": ["arn:aws:kinesis:us-east-1:1:stream/x"]}
     )
     monkeypatch.setitem(policy.inputs, "policy", json.dumps(document))
-    with pytest.raises(LookupError, match="kinesis:PutRecord"):
+    with pytest.raises(Undrawn, match="kinesis:PutRecord"):
         edges(graph)
+
+
+def test_who_makes_the_pages_is_told_what_they_lack(capsys: pytest.CaptureFixture[str]) -> None:
+    def lacks() -> str:
+        raise Undrawn("write its chapter")
+
+    assert generated.command({"docs/architecture.md": lacks}, check=False) == 2
+    assert capsys.readouterr().err == "write its chapter\n"
 
 
 def test_the_foundation_is_what_every_subsystem_stands_on(graph: Graph) -> None:
