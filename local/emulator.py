@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -31,6 +32,9 @@ LAUNCHER = ROOT / "local" / "launcher.py"
 LOOPBACK = "127.0.0.1"
 PORT = 4566
 """Where `make up` serves, if nothing else does: the address that Pulumi.local.yaml names for the CLI."""
+PORTS = range(20_000, 32_000)
+"""For all others: below those that systems give to the near ends of connections, one of which could be had meanwhile."""
+PORTS_TRIED = 20
 KEY = "test"
 """Access key and secret of the emulator's owner, the only ones that it takes without knowing them."""
 START_SECONDS = 30
@@ -215,15 +219,13 @@ def _kill(pid: int) -> None:
 @contextmanager
 def _claimed(wanted: int | None) -> Iterator[int]:
     """A free port that no other start takes meanwhile: who has the datagram port of a number may take the other one."""
-    for number in (wanted, 0, 0, 0):
-        if number is None:
-            continue
+    others = random.SystemRandom().sample(PORTS, PORTS_TRIED)
+    for port in others if wanted is None else (wanted, *others):
         with socket.socket(type=socket.SOCK_DGRAM) as claim:
             try:
-                claim.bind((LOOPBACK, number))
+                claim.bind((LOOPBACK, port))
             except OSError:
                 continue
-            port = int(claim.getsockname()[1])
             if _free(port):
                 yield port
                 return

@@ -85,6 +85,7 @@ def test_an_emulator_ends_with_the_block_that_started_it(tmp_path: Path) -> None
     with emulator.start(tmp_path) as started:
         pid = started.emulator.pid
         assert emulator.running(tmp_path) == started.emulator
+        assert started.emulator.port in emulator.PORTS
         with pytest.raises(EmulatorError, match="already runs here"):
             emulator.start(tmp_path)
     assert not alive(pid)
