@@ -13,6 +13,7 @@ from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.settings import LivestreamSettings
+from handlers.common.environment import LONGEST_SWEEP_SECONDS
 from handlers.livestream.care_environment import CareEnvironment
 from handlers.livestream.episode_objects import PREFIXES
 from handlers.livestream.event_names import EPISODE_DELETED, SOURCE
@@ -89,7 +90,7 @@ class Care(pulumi.ComponentResource):
                     "uploaded_minutes": stuck.uploaded_minutes,
                     "chunking_minutes": stuck.chunking_minutes,
                     "analyzing_minutes": stuck.analyzing_minutes,
-                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS),
+                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[
                     args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),

@@ -14,6 +14,7 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.workflow import Workflow
 from components.settings import MeetingsSettings
+from handlers.common.environment import LONGEST_SWEEP_SECONDS
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.places import WORK
 from handlers.meetings.storage_environment import StorageEnvironment
@@ -77,7 +78,7 @@ class Care(pulumi.ComponentResource):
                     "processing_minutes": settings.care.processing_minutes,
                     "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
                     "give_up_minutes": settings.care.give_up_minutes,
-                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS),
+                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
                 asynchronous=Asynchronous(on_failure=self._failed),

@@ -9,8 +9,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SecondsToWork = Annotated[int, Field(ge=1, le=900)]
-"""What a call may spend on what it does again and again: the deployment takes it from the function's timeout."""
+LONGEST_SWEEP_SECONDS = 840
+"""A minute less than a function may run."""
+SweepSeconds = Annotated[int, Field(ge=1, le=LONGEST_SWEEP_SECONDS)]
 
 
 class HandlerEnvironment(BaseModel):

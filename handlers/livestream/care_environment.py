@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.environment import HandlerEnvironment, SecondsToWork
+from handlers.common.environment import HandlerEnvironment, SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
 """Below a day, so that a deleted episode's mark outlives all that may still write."""
@@ -22,5 +22,5 @@ class CareEnvironment(HandlerEnvironment):
     uploaded_minutes: LimitMinutes = 120
     chunking_minutes: LimitMinutes = 720
     analyzing_minutes: LimitMinutes = 360
-    sweep_seconds: SecondsToWork = 40
+    sweep_seconds: SweepSeconds = 40
     """After which a sweep begins nothing more."""

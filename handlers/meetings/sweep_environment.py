@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.environment import SecondsToWork
+from handlers.common.environment import SweepSeconds
 from handlers.meetings.environment import MeetingsEnvironment
 
 ProcessingMinutes = Annotated[int, Field(ge=15, le=24 * 60)]
@@ -21,7 +21,7 @@ class SweepEnvironment(MeetingsEnvironment):
     """After which chunks are not waited for: what was uploaded is deleted by then."""
     give_up_minutes: GiveUpMinutes = 2 * 24 * 60
     """After which a meeting whose executions come to nothing is not begun anew."""
-    sweep_seconds: SecondsToWork = 40
+    sweep_seconds: SweepSeconds = 40
     """After which a sweep begins nothing more."""
 
     @model_validator(mode="after")

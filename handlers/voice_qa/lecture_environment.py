@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.environment import HandlerEnvironment, SecondsToWork
+from handlers.common.environment import HandlerEnvironment
 
 FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
 _ONE = f"({'|'.join(FORMATS)})"
@@ -15,6 +15,7 @@ MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_ONE}(,{_ONE})*$")]
 """Separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
+SweepSeconds = Annotated[int, Field(ge=1, le=240)]
 
 
 class ValidatorEnvironment(HandlerEnvironment):
@@ -28,7 +29,7 @@ class ValidatorEnvironment(HandlerEnvironment):
     lecture_formats: Formats = ",".join(FORMATS)
     sweep_hours: SweepHours = 48
     """How far back the sweep looks: longer than any upload takes, since a listing tells when one in parts began."""
-    sweep_seconds: SecondsToWork = 120
+    sweep_seconds: SweepSeconds = 120
     """The time that one sweep takes at most, below the function's own."""
 
     @model_validator(mode="after")

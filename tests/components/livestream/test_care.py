@@ -29,7 +29,7 @@ def test_the_sweep_comes_as_often_as_the_settings_say() -> None:
 
 def test_a_sweep_is_as_long_as_its_function_lets_it_and_no_longer_than_it_may_be() -> None:
     assert variables(changed(), "care")["SWEEP_SECONDS"] == "80"
-    assert variables(livestream(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "880"
+    assert variables(livestream(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
 
 
 def test_the_function_knows_the_limits() -> None:

@@ -40,7 +40,7 @@ def test_the_sweep_knows_the_limits() -> None:
 
 @pytest.mark.parametrize(
     ("days", "minutes", "timeout", "seconds"),
-    [(1, 1_440, 1, 1), (7, 10_080, 120, 90), (14, 20_160, 870, 840), (3_649, 20_160, 900, 870)],
+    [(1, 1_440, 1, 1), (7, 10_080, 120, 90), (14, 20_160, 870, 840), (3_649, 20_160, 900, 840)],
 )
 def test_chunks_are_waited_for_as_long_as_they_are_kept_and_a_sweep_ends_before_its_function(
     days: int, minutes: int, timeout: int, seconds: int

@@ -96,10 +96,10 @@ def test_an_environment_says_what_it_needs(model: type[HandlerEnvironment], miss
     [
         (SweepEnvironment, {"processing_minutes": 14}),
         (SweepEnvironment, {"incomplete_minutes": 59}),
-        (SweepEnvironment, {"sweep_seconds": 901}),
+        (SweepEnvironment, {"sweep_seconds": 841}),
         (StorageEnvironment, {"max_users": 501}),
         (StorageEnvironment, {"max_users": -1}),
-        (StorageEnvironment, {"count_seconds": 901}),
+        (StorageEnvironment, {"count_seconds": 871}),
     ],
 )
 def test_a_limit_has_a_range(model: type[HandlerEnvironment], changed: dict[str, int]) -> None:
