@@ -117,7 +117,7 @@ def can_be_made() -> set[str]:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=name)):
                     made = getattr(getattr(pulumi_aws, module, None), name, None)
                     if inspect.isclass(made) and issubclass(made, pulumi.CustomResource):
-                        found |= set(re.findall(r"'(aws:[\w-]+/\w+:\w+)'", inspect.getsource(made)))
+                        found.add(vars(made)["pulumi_type"])
     return found
 
 

@@ -1,9 +1,8 @@
 """Whom the policy of access logs excuses: the bucket that the logs are for, also while no other bucket is there."""
 
-import json
-
 from guardrails import types as t
 from tests.policies.harness import Thing, ask, of_things, policies, surroundings
+from tests.policies.specs.documents import document
 
 POLICY = "bucket-access-logged"
 WHERE = surroundings("prod")
@@ -11,9 +10,7 @@ WHERE = surroundings("prod")
 
 def takes_logs(bucket: str, effect: str = "Allow") -> Thing:
     statement = {"Effect": effect, "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
-    return Thing(
-        t.BUCKET_POLICY, {"bucket": bucket, "policy": json.dumps({"Statement": [statement]})}, f"{bucket}-policy"
-    )
+    return Thing(t.BUCKET_POLICY, {"bucket": bucket, "policy": document(statement)}, f"{bucket}-policy")
 
 
 def bucket(name: str) -> Thing:
