@@ -1,0 +1,75 @@
+"""What mypy reads of the AWS package: what it skips it would take for anything at all, and check no use of it."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi_aws
+import pytest
+
+from local import ROOT
+
+AWS = "pulumi_aws"
+
+
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return found
+
+
+def followed() -> set[str]:
+    """The parts of the package that are read, whether modules or packages."""
+    overrides = project()["tool"]["mypy"]["overrides"]
+    listed = next(one["module"] for one in overrides if one.get("follow_imports") == "normal")
+    return {name.removesuffix(".*").partition(".")[2] for name in listed} - {""}
+
+
+def sources() -> list[Path]:
+    """What mypy checks."""
+    given = [ROOT / one for one in project()["tool"]["mypy"]["files"]]
+    return [path for one in given for path in ([one] if one.is_file() else one.rglob("*.py"))]
+
+
+def asked_for(tree: ast.Module) -> Iterator[str]:
+    """The parts of the AWS package that a source names."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                for one in node.names:
+                    package, _, part = one.name.partition(".")
+                    if package == AWS:
+                        names.add(one.asname or AWS)
+                        yield part.partition(".")[0]
+            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == AWS:
+                part = module.partition(".")[2].partition(".")[0]
+                yield from [part] if part else [one.name for one in node.names]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=part) if name in names:
+                yield part
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pulumi_aws import s3",
+        "from pulumi_aws.s3 import Bucket",
+        "import pulumi_aws.s3.bucket",
+        "import pulumi_aws as aws\naws.s3.Bucket('one')",
+        "import pulumi_aws\ndef f(): return pulumi_aws.s3.Bucket",
+    ],
+)
+def test_every_way_to_name_a_part_is_seen(source: str) -> None:
+    assert set(asked_for(ast.parse(source))) - {""} == {"s3"}
+
+
+def test_all_that_is_used_is_read_and_nothing_else_is() -> None:
+    used = {part for path in sources() for part in asked_for(ast.parse(path.read_text(encoding="utf-8")))}
+    parts = Path(pulumi_aws.__file__).parent
+    packages = {part for part in used if part and (parts / part).is_dir()}
+    modules = {part for part in used if (parts / f"{part}.py").is_file()}
+    assert packages | modules <= followed(), "add it to the modules that mypy follows, in pyproject.toml"
+    assert packages == {part for part in followed() if (parts / part).is_dir()}, "mypy reads what nothing uses"
