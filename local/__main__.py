@@ -20,7 +20,6 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -144,4 +143,5 @@ def _leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     _leave(main())

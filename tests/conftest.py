@@ -5,19 +5,24 @@ import inspect
 import os
 import socket
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 from _pytest.nodeid import NodeId
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
-from local.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from tests.engine import Engine
 
-gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)  # as the commands have it
+# A run of the whole program makes two million objects that all stay until its end: the usual thresholds would have them
+# gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
+gc.set_threshold(200_000)
+# Every mocked AWS has a session of its own, which would read a megabyte of endpoints and a service's model again. Not all
+# models are kept: some tests go through hundreds.
+JSONFileLoader.load_file = lru_cache(maxsize=32)(JSONFileLoader.load_file)  # type: ignore[method-assign]
 
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
@@ -38,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = item.get_closest_marker("xdist_group")
         if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
             item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
+
+
+def pytest_collection_finish() -> None:
+    """What is there when tests begin stays until they end: no collection goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """What all handler tests share."""
 
-import uuid
+from collections.abc import Iterator
 
 import pytest
 
+from tests.loggers import own_logger
+
 
 @pytest.fixture(autouse=True)
-def _own_logger(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loggers are kept by service name and hold on to standard output: each test has a service of its own."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4()}")
+def _own_logger(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """After standard output is captured, which the loggers then write to."""
+    with own_logger():
+        yield

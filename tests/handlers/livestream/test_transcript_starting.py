@@ -1,7 +1,6 @@
 """From an uploaded transcript to the agent's queue: once however often it is told, and what is no transcript fails."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from tests.handlers.livestream.findings_stage import Broadcast
 from tests.handlers.livestream.stage import ANN, BUCKET, TABLE, Stage
 from tests.handlers.livestream.video_stage import envelope
 from tests.handlers.livestream.written import srt
+from tests.loggers import own_logger
 
 CUES = tuple(Cue(at * 1000, at * 1000 + 900, f"Ferry number {at} of canary sails.") for at in range(23))
 SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
@@ -194,13 +194,12 @@ def test_messages_that_the_queue_does_not_take_are_an_error(landing: Landing) ->
 
 
 def test_one_bad_message_does_not_fail_its_batch_and_no_log_tells_of_what_was_said(
-    landing: Landing, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    landing: Landing, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Another logger than the stage's, which holds on to the standard output of before the test.
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4()}")
     bad = landing.uploads(b"canary\0", Broadcast.requested(landing.stage).key)
     other = landing.uploads("x", "transcripts/canary.txt")
-    assert landing.handle("canary", landing.uploads(srt(CUES)), other, bad) == [0]
+    with own_logger():  # the stage's holds on to the standard output of before the test
+        assert landing.handle("canary", landing.uploads(srt(CUES)), other, bad) == [0]
     assert len(landing.queued()) == 22
     told = capsys.readouterr().out
     assert '"windows":22' in told.replace(" ", "")
