@@ -21,8 +21,8 @@ from tests.engine import Engine
 # gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
 gc.set_threshold(200_000)
 # Every mocked AWS has a session of its own, which would read a megabyte of endpoints and a service's model again. Not all
-# models are kept: some tests go through hundreds.
-JSONFileLoader.load_file = lru_cache(maxsize=32)(JSONFileLoader.load_file)  # type: ignore[method-assign]
+# models are kept: some tests go through hundreds. A loader of its own, too, so what is kept is kept by path alone.
+JSONFileLoader.load_file = staticmethod(lru_cache(maxsize=32)(JSONFileLoader().load_file))  # type: ignore[method-assign]
 
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
