@@ -1,12 +1,13 @@
 """Schemas for API Gateway: never stricter than the models, looser only where that is said, and nothing ignored."""
 
+import json
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import models_json_schema
@@ -57,7 +58,7 @@ class Loose(Model):
     a: Annotated[str, Field(min_length=2)] | None = None
     b: Literal["x", "y"] | None = None
     c: Cat | None = None
-    when: Annotated[datetime, Field(strict=False)] = datetime(2026, 1, 1)  # noqa: DTZ001
+    when: datetime = datetime(2026, 1, 1)  # noqa: DTZ001
     d: int | str | None = None
 
 
@@ -79,12 +80,13 @@ def validator(found: Converted, name: str) -> jsonschema.Draft4Validator:
     return jsonschema.Draft4Validator(whole)
 
 
-def accepted(model: type[BaseModel], value: Any) -> bool:
+def wrong_fields(model: type[BaseModel], value: Any) -> set[str] | None:
+    """Fields that the model refuses in a body, which is read as handlers read it; none where it takes the value."""
     try:
-        model.model_validate(value)
-    except ValidationError:
-        return False
-    return True
+        model.model_validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        return {str((*one["loc"], "")[0]) for one in error.errors()}
+    return None
 
 
 SCALARS = st.one_of(
@@ -121,7 +123,7 @@ def test_what_the_model_refuses_the_gateway_refuses(model: type[BaseModel], valu
     found, checks = known(model)
     assert found.looser == {}
     valid = checks.is_valid(value)
-    if not accepted(model, value):
+    if wrong_fields(model, value) is not None:
         assert not valid
     elif not has_whole_float(value):
         assert valid, "the gateway must not refuse what the model takes"
@@ -138,6 +140,7 @@ def has_whole_float(value: Any) -> bool:
 
 @settings(deadline=None, max_examples=300)
 @given(value=OBJECTS)
+@example({"when": 0})
 def test_what_the_gateway_lets_through_beyond_the_model_is_listed(value: Any) -> None:
     found, checks = known(Loose)
     assert set(found.looser) == {"Loose.a", "Loose.b", "Loose.c", "Loose.d", "Loose.when"}
@@ -147,15 +150,6 @@ def test_what_the_gateway_lets_through_beyond_the_model_is_listed(value: Any) ->
         assert valid or has_whole_float(value)
     elif valid:
         assert {f"Loose.{one}" for one in wrong} <= set(found.looser)
-
-
-def wrong_fields(model: type[BaseModel], value: Any) -> set[str] | None:
-    """Fields that the model refuses; none where it takes the value."""
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        return {str((*one["loc"], "")[0]) for one in error.errors()}
-    return None
 
 
 def test_a_value_that_may_be_null_keeps_its_other_rules() -> None:
