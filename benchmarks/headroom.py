@@ -110,7 +110,7 @@ def main() -> None:
     config = stack_files.read(parser.parse_args().stack)
     settings, found = settings_of(config), quotas(settings_of(config))
     sources = list(dict.fromkeys(one.source for one in found))
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=True)
     for factor in FACTORS:
         load, cost = scaled(settings, factor).load, cost_at(config, factor)
         ingestion = cost.report.by("subsystem").get("ingestion", 0)

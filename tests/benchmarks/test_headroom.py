@@ -176,6 +176,9 @@ def test_the_table_names_what_binds_and_what_carries_it(
     assert "no, still binds" not in printed
     assert "concurrentRuns 250, sweepMinutes 1" in printed
     assert all(f"\n{factor}x: " in f"\n{printed}" for factor in FACTORS)
+    shown = (ROOT / "docs" / "headroom.md").read_text().split("```text\n")[1].split("```")[0].splitlines()
+    stale = set(shown) - {line.rstrip() for line in printed.splitlines()}
+    assert stale == set(), "run `make headroom` and put its table into docs/headroom.md"
 
 
 def test_the_page_shows_the_order_in_which_quotas_bind() -> None:

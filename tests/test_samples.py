@@ -1,0 +1,40 @@
+"""What documents show of a command's output is what it prints: whoever changes the one changes the other."""
+
+import re
+
+import pytest
+
+from local import ROOT, report
+from tests.whole import ONE_WORKER, previewed
+
+pytestmark = ONE_WORKER
+
+
+def sample(page: str, after: str) -> list[str]:
+    """The lines of the first block after some words."""
+    found = (ROOT / page).read_text(encoding="utf-8").split(after, 1)[1].split("```")[1]
+    return [line for line in found.splitlines()[1:] if line]
+
+
+def test_the_readme_shows_what_a_preview_of_production_says(capsys: pytest.CaptureFixture[str]) -> None:
+    report.show(previewed("prod"))
+    printed = {line.rstrip() for line in capsys.readouterr().out.splitlines()}
+    shown = sample("README.md", "`make preview STACK=prod` prints the plan as a tree")
+    assert len(shown) > 15
+    assert set(shown) <= printed
+
+
+def test_the_readme_shows_the_plan_and_price_of_the_stack_that_a_demo_brings_up() -> None:
+    found = previewed("local")
+    shown = "\n".join(sample("README.md", "What `make demo` printed"))
+    assert f"{len(found.graph.customs())} resources, {len(found.rules)} policies asked" in shown
+    assert f"{len(found.mandatory)} mandatory findings; about ${found.cost.total:,.2f} a month" in shown
+    assert re.findall(r"(\d+) resources at", shown) == [str(len(found.graph.customs()))]
+
+
+def test_the_guide_to_extending_begins_at_the_price_of_production() -> None:
+    [before, after, change] = re.findall(
+        r"prod at HEAD \$([\d.]+) → prod \$([\d.]+): \+([\d.]+) a month", (ROOT / "docs/extending.md").read_text()
+    )[0]
+    assert before == f"{previewed('prod').cost.total:.2f}"
+    assert float(after) == pytest.approx(float(before) + float(change))
