@@ -76,6 +76,6 @@ def of_hours(price: str) -> Rule:
     return Rule(lambda _: iter([(price, HOURS)]))
 
 
-def of_months(price: str) -> Rule:
-    """A type that is paid by the month for being there."""
-    return Rule(lambda _: iter([(price, 1)]))
+def of_months(price: str, number: float = 1) -> Rule:
+    """A type that is paid by the month for being there, as so many of what has the price."""
+    return Rule(lambda _: iter([(price, number)]))

@@ -22,15 +22,11 @@ def _alarm(bill: Bill) -> Quantities:
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
-def _requests(_: Bill) -> Quantities:
-    yield "metric", METRICS_OF_A_BUCKET
-
-
 RULES = {
     LOG_GROUP: Rule(_log_group, needs={"logGb": "GB of log lines written"}),
     ALARM: Rule(_alarm),
     COMPOSITE_ALARM: of_months("alarm_composite"),
     DASHBOARD: of_months("dashboard"),
     METRIC_FILTER: of_months("metric"),
-    BUCKET_METRIC: Rule(_requests),
+    BUCKET_METRIC: of_months("metric", METRICS_OF_A_BUCKET),
 }
