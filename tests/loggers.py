@@ -12,8 +12,10 @@ from unittest import mock
 def own_logger() -> Iterator[None]:
     """A service's name that no other test has; its loggers are gone afterwards, as pytest goes through all there are."""
     name = f"test-{uuid.uuid4()}"
-    with mock.patch.dict(os.environ, POWERTOOLS_SERVICE_NAME=name):
-        yield
     kept = logging.root.manager.loggerDict
-    for one in [one for one in kept if one.partition(".")[0] == name]:
-        del kept[one]
+    try:
+        with mock.patch.dict(os.environ, POWERTOOLS_SERVICE_NAME=name):
+            yield
+    finally:
+        for one in [one for one in kept if one.partition(".")[0] == name]:
+            del kept[one]

@@ -5,23 +5,17 @@ import re
 import pytest
 
 from local import ROOT, report
+from tests.samples import lines, sample
 from tests.whole import ONE_WORKER, previewed
 
 pytestmark = ONE_WORKER
 
 
-def sample(page: str, after: str) -> list[str]:
-    """The lines of the first block after some words."""
-    found = (ROOT / page).read_text(encoding="utf-8").split(after, 1)[1].split("```")[1]
-    return [line for line in found.splitlines()[1:] if line]
-
-
 def test_the_readme_shows_what_a_preview_of_production_says(capsys: pytest.CaptureFixture[str]) -> None:
     report.show(previewed("prod"))
-    printed = {line.rstrip() for line in capsys.readouterr().out.splitlines()}
     shown = sample("README.md", "`make preview STACK=prod` prints the plan as a tree")
     assert len(shown) > 15
-    assert set(shown) <= printed
+    assert set(shown) <= lines(capsys.readouterr().out)
 
 
 def test_the_readme_shows_the_plan_and_price_of_the_stack_that_a_demo_brings_up() -> None:

@@ -12,6 +12,7 @@ from operations.rollout import Plan
 from operations.target import Target
 from tests.components.transcription.deployment import PREFIX, complete, transcription
 from tests.engine import Recorded, scope
+from tests.loggers import own_logger
 
 PROCESSOR = f"{PREFIX}-audio-processor"
 OF_THE_PROCESSOR = {"FunctionName": PROCESSOR}
@@ -145,10 +146,10 @@ def test_one_lost_utterance_rings() -> None:
 
 
 def test_the_line_that_tells_of_lost_utterances_is_the_one_that_is_counted(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone")  # a logger of its own, with today's standard output
-    EventLog("INFO").warning("utterances_lost", lost=3)
+    with own_logger():
+        EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)
     one = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-router"

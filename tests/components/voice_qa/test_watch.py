@@ -16,6 +16,7 @@ from tests.components.voice_qa.deployment import PREFIX, TABLE, complete, voice_
 from tests.credentials import credentials
 from tests.engine import Recorded, scope
 from tests.handlers.voice_qa.lecture_stage import staged
+from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
 FUNCTIONS = ("websocket-handler", "query-worker", "validate-lecture")
@@ -152,11 +153,9 @@ def test_each_threshold_is_a_setting_and_moves_no_other(settings: dict[str, Any]
     assert found == {**{name: one["threshold"] for name, one in plain().items()}, **moved}
 
 
-def test_how_long_answers_take_is_read_from_the_workers_own_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone-too")  # a logger of its own, with today's standard output
-    EventLog("INFO").info("query_ended", milliseconds=4_321)
+def test_how_long_answers_take_is_read_from_the_workers_own_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with own_logger():
+        EventLog("INFO").info("query_ended", milliseconds=4_321)
     line = json.loads(capsys.readouterr().out)
     one = filter_of("answer-milliseconds").inputs
     assert one["logGroupName"] == f"/aws/lambda/{WORKER}"
@@ -168,8 +167,7 @@ def test_what_was_missed_is_read_from_the_sweeps_own_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credentials(monkeypatch)
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "alone-three")
-    with staged() as stage:
+    with own_logger(), staged() as stage:
         stage.put(b"no recording")
         stage.now = datetime.now(UTC) + timedelta(hours=1)
         for _ in range(2):  # the first finds it, the second has looked at it as well
