@@ -1,0 +1,45 @@
+"""How anything runs as a stack's program."""
+
+import threading
+
+import pytest
+from pulumi_aws import sqs
+
+from local import program
+from local.graph import Resource
+from local.preview_provider import PreviewProvider
+from local.stack_files import StackConfig
+from local.values import Props
+
+CONFIG = StackConfig("polyphony", "test", {})
+
+
+def queues() -> None:
+    """The second half waits for the first, in the other order."""
+    first = [sqs.Queue(f"first-{number}") for number in range(20)]
+    for number, one in enumerate(reversed(first)):
+        sqs.Queue(f"second-{number}", policy=one.arn)
+
+
+def test_a_preview_registers_in_one_thread_and_so_always_in_the_same_order() -> None:
+    threads: set[int] = set()
+
+    class Provider(PreviewProvider):
+        def make(self, resource: Resource) -> tuple[str, Props]:
+            threads.add(threading.get_ident())
+            return super().make(resource)
+
+    runs = [program.record(queues, CONFIG, Provider(), preview=True) for _ in range(2)]
+    assert threads == {threading.get_ident()}
+    orders = [[one.name for one in run.graph.customs()] for run in runs]
+    assert len(orders[0]) == 40
+    assert orders[0] == orders[1]
+
+
+def test_what_goes_wrong_in_a_registration_ends_the_preview_and_is_told() -> None:
+    class Provider(PreviewProvider):
+        def make(self, resource: Resource) -> tuple[str, Props]:
+            raise LookupError(f"nobody makes {resource.name}")
+
+    with pytest.raises(LookupError, match="nobody makes first-0"):
+        program.record(queues, CONFIG, Provider(), preview=True)
