@@ -17,20 +17,20 @@ ROUNDS = 5
 STACKS = ("dev", "prod")
 
 STAGES = """
-import gc, json, sys, time
+import json, sys, time
 start = time.perf_counter()
 def lap(name, _last=[start]):
     now = time.perf_counter(); times[name] = now - _last[0]; _last[0] = now
 times = {}
+from local.__main__ import prepare
+prepare()
 from local import preview, program, report, stack_files
-from local.__main__ import OBJECTS_BETWEEN_COLLECTIONS
 from local.checks import refusals
 from local.judging import Judging, Watched
 from local.pack import Pack
 from local.preview_provider import PreviewProvider
 lap("imports")
 config = stack_files.read(sys.argv[1])
-gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 with Pack(config, dry_run=True) as pack, Judging(pack) as judging:
     run = program.run(config, Watched(PreviewProvider(), judging.saw), preview=True)
     lap("program")

@@ -57,7 +57,7 @@ class Preview:
         return not self.mandatory and not self.refusals
 
     def as_json(self) -> dict[str, Any]:
-        """The same for machines."""
+        """The same for machines: in the order of names, since what is registered together comes in any order."""
         return {
             "schemaVersion": 1,
             "stack": self.config.stack,
@@ -72,11 +72,11 @@ class Preview:
                     "inputs": shown(one.inputs),
                     "dependsOn": sorted(one.depends_on),
                 }
-                for one in self.graph
+                for one in sorted(self.graph, key=lambda one: one.urn)
             ],
             "refusals": [one._asdict() for one in self.refusals],
             "policies": len(self.rules),
-            "findings": [vars(one) for one in self.judgements],
+            "findings": sorted(map(vars, self.judgements), key=lambda one: (one["urn"], one["policy"], one["message"])),
             "remediations": [
                 {"policy": one.policy, "urn": one.urn, "before": shown(one.before), "after": shown(one.after)}
                 for one in self.remediations

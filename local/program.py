@@ -66,7 +66,7 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
 
     async def program() -> None:
         # The SDK registers in the loop's own threads, of which two cores give six: most of them wait for a service.
-        # A preview waits for nobody: without threads it is faster, and always registers in the same order.
+        # A preview waits for nobody: without threads it is faster, and registers components in the program's order.
         threads = _NoThreads() if preview else ThreadPoolExecutor(REGISTRATIONS_AT_ONCE)
         asyncio.get_running_loop().set_default_executor(threads)
         # A root that is no stack keeps `set_mocks` from registering one: `run_in_stack` does, as the CLI's entry
