@@ -140,9 +140,9 @@ class Session:
         answer = self._ask({"do": "run", "argv": list(argv)})
         return Done(answer.get("counts", {}), answer.get("error", ""))
 
-    def rows(self, lake_uri: str) -> list[dict[str, Any]]:
-        """All rows that a reader sees, by way of the pointers."""
-        found: list[dict[str, Any]] = self._ask({"do": "rows", "lake": lake_uri})["rows"]
+    def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
+        """All rows that a reader sees, by way of the pointers: of all manifests or of some."""
+        found: list[dict[str, Any]] = self._ask({"do": "rows", "lake": lake_uri, "manifests": manifest_ids})["rows"]
         return found
 
     def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:

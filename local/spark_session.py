@@ -8,10 +8,10 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -27,28 +27,35 @@ def main() -> None:
     # Spark, and whatever it starts, may print: only answers go where answers are expected.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    spark = SparkSession.builder.getOrCreate()
     for line in sys.stdin:
         question = json.loads(line)
-        answer = _DO[question.pop("do")](spark, question)
+        answer = _DO[question.pop("do")](question)
         answers.write(json.dumps(answer, default=_plain) + "\n")
         answers.flush()
-    spark.stop()
+    if started := SparkSession.getActiveSession():
+        started.stop()
 
 
-def _run(spark: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+def _spark() -> SparkSession:
+    """The one session. Who only reads what was written needs none."""
+    return SparkSession.builder.getOrCreate()
+
+
+def _run(question: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"counts": job.main(question["argv"], spark)}
+        return {"counts": job.main(question["argv"], _spark())}
     except Exception as error:  # noqa: BLE001 # a failed run is an answer
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def _rows(_: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
-    return {"rows": [row for _, table in _tables(question["lake"]) for row in table.to_pylist()]}
+def _rows(question: dict[str, Any]) -> dict[str, Any]:
+    tables = _tables(question["lake"], question["manifests"])
+    return {"rows": [row for _, table in tables for row in table.to_pylist()]}
 
 
-def _query(spark: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+def _query(question: dict[str, Any]) -> dict[str, Any]:
+    spark = _spark()
     with tempfile.TemporaryDirectory() as folder:
         for number, (_, table) in enumerate(_tables(question["lake"])):
             pq.write_table(table, Path(folder, f"{number}.parquet"))
@@ -56,7 +63,7 @@ def _query(spark: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
         return {"rows": [row.asDict(recursive=True) for row in spark.sql(question["sql"]).collect()]}
 
 
-def _files(_: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
+def _files(question: dict[str, Any]) -> dict[str, Any]:
     found = []
     for path, raw in _objects(question["lake"]):
         file = pq.ParquetFile(pa.BufferReader(raw))
@@ -72,13 +79,18 @@ def _files(_: SparkSession, question: dict[str, Any]) -> dict[str, Any]:
     return {"files": found}
 
 
-def _tables(lake: str) -> list[tuple[str, Any]]:
-    return [(path, pq.read_table(pa.BufferReader(raw))) for path, raw in _objects(lake)]
+def _tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:
+    return [(path, pq.read_table(pa.BufferReader(raw))) for path, raw in _objects(lake, manifests)]
 
 
-def _objects(lake: str) -> list[tuple[str, bytes]]:
+def _objects(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
+    """What the pointers of some manifests name, or of all where none is named."""
     storage = resolve(lake)
-    pointers = [storage.read(uri).decode() for uri in storage.listed(f"{lake}pointers/")]
+    pointers = [
+        storage.read(uri).decode()
+        for uri in storage.listed(f"{lake}pointers/")
+        if not manifests or PurePosixPath(uri).stem in manifests
+    ]
     return [(path, storage.read(path)) for pointer in pointers for path in pointer.splitlines()]
 
 
@@ -91,7 +103,7 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-_DO: dict[str, Callable[[SparkSession, dict[str, Any]], dict[str, Any]]] = {
+_DO: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "run": _run,
     "rows": _rows,
     "query": _query,

@@ -56,11 +56,7 @@ class Lake:
 
     def rows(self, *manifest_ids: str) -> list[dict[str, Any]]:
         """What readers see, of all manifests or of some."""
-        return [
-            row
-            for row in self.session.rows(LAKE)
-            if not manifest_ids or any(f"/{one}/" in row["_source_key"] for one in manifest_ids)
-        ]
+        return self.session.rows(LAKE, *manifest_ids)
 
     def keys(self, prefix: str) -> list[str]:
         """The lake's objects below a prefix."""
