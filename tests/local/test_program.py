@@ -36,10 +36,7 @@ def test_a_preview_registers_in_one_thread_and_so_always_in_the_same_order() -> 
     assert orders[0] == orders[1]
 
 
-def test_what_goes_wrong_in_a_registration_ends_the_preview_and_is_told() -> None:
-    class Provider(PreviewProvider):
-        def make(self, resource: Resource) -> tuple[str, Props]:
-            raise LookupError(f"nobody makes {resource.name}")
-
-    with pytest.raises(LookupError, match="nobody makes first-0"):
-        program.record(queues, CONFIG, Provider(), preview=True)
+def test_what_goes_wrong_is_told_to_whoever_waits() -> None:
+    done = program._NoThreads().submit(int, "no number")
+    with pytest.raises(ValueError, match="no number"):
+        done.result()
