@@ -2,7 +2,7 @@
 
 import { getObject, putObject, signedUrl } from "./aws.js";
 import { ask } from "./http.js";
-import { base64, hex, sha256 } from "./ids.js";
+import { base64, hex, sha256, ulid } from "./ids.js";
 import { getItem, query, texts } from "./items.js";
 import { Problem } from "./problems.js";
 
@@ -15,11 +15,12 @@ export class Meetings {
   #stack;
   #visitor;
   #access = null;
+  #begun = null; // the upload that is under way, or that broke off
 
   constructor(stack, visitor) {
     this.#stack = stack;
     this.#visitor = visitor;
-    visitor.addEventListener("change", () => { this.#access = null; });
+    visitor.addEventListener("change", () => { this.#access = this.#begun = null; });
   }
 
   // Credentials to the visitor's own meetings, exchanged anew before they end.
@@ -32,10 +33,17 @@ export class Meetings {
     return this.#access;
   }
 
-  // Uploads chunks in their order, then says that the recording is whole. S3 refuses what has another hash than promised.
-  async upload(meetingId, said, files, onProgress) {
-    const chunks = [];
+  // Uploads chunks in their order, then says that the recording is whole; gives the meeting's id. S3 refuses what has another
+  // hash than promised. Of an upload that broke off, the same files go on after the last chunk that arrived.
+  async upload(said, files, onProgress) {
+    const those = JSON.stringify(files.map((file) => [file.name, file.size, file.lastModified]));
+    if (this.#begun?.those !== those) this.#begun = { those, meetingId: ulid(), chunks: [] };
+    const { meetingId, chunks } = this.#begun;
     for (const [place, file] of files.entries()) {
+      if (place < chunks.length) {
+        onProgress(place, 1);
+        continue;
+      }
       if (!file.size || file.size > MAX_CHUNK) {
         throw new Problem(`${file.name} has ${file.size} bytes; this page takes chunks of 1 byte to 1 GiB.`, {
           todo: "Record shorter chunks, or use the Python client (docs/meetings-client.md).",
@@ -49,6 +57,8 @@ export class Meetings {
     }
     const complete = new TextEncoder().encode(JSON.stringify({ schemaVersion: 1, ...said, chunks }));
     await this.#put(meetingId, "complete.json", complete, await sha256(complete));
+    this.#begun = null;
+    return meetingId;
   }
 
   async find(meetingId) {

@@ -1,7 +1,6 @@
 // Meetings: a recording is uploaded with the visitor's own credentials; what came of it is read with them.
 
 import { badge, bring, byId, clear, el, progress, say, steps } from "../lib/dom.js";
-import { ulid } from "../lib/ids.js";
 import { Meetings, matches } from "../lib/meetings.js";
 import { Problem, attempt, show } from "../lib/problems.js";
 import { clock, day, list, pauses, sleep } from "../lib/words.js";
@@ -138,9 +137,8 @@ export function meetings({ stack, visitor }) {
     const bars = files.map((one) => progress(`${one.name}, uploaded`));
     clear(byId("meetings-progress"), ...bars.map((one) => one.bar));
     attempt(problem, async () => {
-      const meetingId = ulid();
       const said = { title, startedAt: new Date(started).toISOString(), participants: list(participants), tags: list(tags) };
-      await api.upload(meetingId, said, files, (place, share) => bars[place].to(share));
+      const meetingId = await api.upload(said, files, (place, share) => bars[place].to(share));
       event.target.reset();
       byId("meetings-started").value = local(new Date());
       await open(meetingId, title);

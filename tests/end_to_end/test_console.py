@@ -13,7 +13,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Route, WebSocketRoute, expect
 
 from local import console
 from local.flows import eventually
@@ -370,9 +370,14 @@ def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: P
     here.get_by_label("Participants").fill("Ann, Bob")
     here.get_by_label("Tags").fill("team, console")
     here.get_by_label("Recording: one file").set_input_files(chunks)
+    sent = broken_off(page, at="00001.mp4")
+    page.get_by_role("button", name="Upload").click()
+    expect(here.get_by_role("alert")).to_contain_text("No answer from")
+    assert visitor.complaints.pop() == "Failed to load resource: net::ERR_FAILED", "by the browser, of what was broken"
     page.get_by_role("button", name="Upload").click()
     meeting = page.get_by_role("article", name="Weekly")
     expect(meeting.locator("#meetings-status")).to_have_text("ready", timeout=60_000)
+    assert sent == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], "what had arrived was not sent again"
     expect(meeting).to_contain_text("spk_0, spk_1 spoke 4 times.")
     todo = meeting.locator(".finding")
     expect(todo).to_contain_text("Send the report monday")
@@ -393,6 +398,19 @@ def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: P
     eventually(lambda: meeting.locator("video").evaluate("(one) => one.currentTime >= 3 || null"), "the quote's place")
     meeting.locator("video").evaluate("(one) => one.pause()")
     pictured(visitor, "meetings", meeting)
+
+
+def broken_off(page: Page, at: str) -> list[str]:
+    """Breaks the connection where a chunk would be uploaded, once; gives what is uploaded from now on."""
+    sent: list[str] = []
+
+    def noted(request: Request) -> None:
+        if request.method == "PUT":
+            sent.append(request.url.partition("?")[0].rpartition("/")[2])
+
+    page.route(re.compile(rf"/{re.escape(at)}$"), lambda route: route.abort(), times=1)
+    page.on("request", noted)
+    return sent
 
 
 def test_somebody_else_has_meetings_of_his_own(visitor: Visit, page: Page) -> None:
