@@ -6,6 +6,7 @@ import pytest
 
 from tests.credentials import credentials
 from tests.handlers.voice_qa import lecture_stage
+from tests.handlers.voice_qa.desk import Desk
 from tests.handlers.voice_qa.lecture_stage import Stage
 
 
@@ -15,3 +16,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     credentials(monkeypatch)
     with lecture_stage.staged() as one:
         yield one
+
+
+@pytest.fixture
+def desk(stage: Stage) -> Desk:
+    """A worker, with a lecture to ask."""
+    made = Desk(stage)
+    made.lecture()
+    return made

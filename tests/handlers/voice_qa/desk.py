@@ -7,10 +7,13 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
+from botocore.exceptions import ClientError
+
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa import agent
+from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
 from handlers.voice_qa.answering import Answering, Outcome
 from handlers.voice_qa.answers import Answers
 from handlers.voice_qa.conversation import Conversations
@@ -28,6 +31,11 @@ LECTURE_KEY = f"lectures/{LECTURE}/canary.mp3"
 WORDS = "What is the canary?"
 REMAINING_MS = 900_000
 MAX_QUERY_BYTES = 1_000
+
+HELLO, WORLD = agent.TextPiece("Canaries "), agent.TextPiece("sing.")
+SOUND = agent.AudioPiece(b"OggS canary", AudioFormat.OGG_OPUS)
+BROKE = AgentFailed(AgentCode.BROKEN_OFF)
+ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
 Step = agent.Piece | Exception | Callable[[], object]
 """What the agent says, how it fails, or what happens meanwhile."""
