@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from local import ROOT, report
+from local import ROOT, cost, report
 from tests.samples import lines, sample
 from tests.whole import ONE_WORKER, previewed
 
@@ -32,3 +32,12 @@ def test_the_guide_to_extending_begins_at_the_price_of_production() -> None:
     )[0]
     assert before == f"{previewed('prod').cost.total:.2f}"
     assert float(after) == pytest.approx(float(before) + float(change))
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_the_readme_says_what_each_stack_costs(stack: str) -> None:
+    found = previewed(stack)
+    priced = cost.of_graph(stack, found.graph)
+    assert priced.report.total == found.cost.total
+    row = f"| {stack} | {priced.report.total:.0f} | {priced.guardrails:.0f} |"
+    assert row in (ROOT / "README.md").read_text(encoding="utf-8")
