@@ -1,10 +1,12 @@
 """Items of a table that several functions change: one JSON text, with a version beside it.
 
 Whoever changes an item says which version it was; who comes second reads again, and makes his move on top of what is there.
+Each write has a name: where its answer is lost, boto3 sends it again, and that one must not take the first for somebody else's.
 """
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
@@ -89,13 +91,14 @@ class VersionedItems:
             ":state": {"S": state.model_dump_json()},
             ":old": {"N": str(version)},
             ":new": {"N": str(version + 1)},
+            ":write": {"S": uuid4().hex},
             ":ttl": {"N": str(self._clock_ms() // 1000 + self._kept_seconds)},
             **{f":{name}": value for name, value in beside.items() if value is not None},
         }
-        names = {"#state": "state", "#ttl": self._ttl_attribute, **{f"#{name}": name for name in beside}}
+        names = {"#state": "state", "#write": "write", "#ttl": self._ttl_attribute, **{f"#{name}": name for name in beside}}
         sets = ", ".join(f"#{name} = :{name}" for name, value in beside.items() if value is not None)
         removes = ", ".join(f"#{name}" for name, value in beside.items() if value is None)
-        update = "SET #state = :state, version = :new, #ttl = :ttl"
+        update = "SET #state = :state, version = :new, #write = :write, #ttl = :ttl"
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -106,7 +109,8 @@ class VersionedItems:
                 ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
-            return self._item(key)
+            found = self._item(key)
+            return None if found.get("write") == values[":write"] else found
         return None
 
 

@@ -11,6 +11,7 @@ from moto.dynamodb.responses import DynamoHandler
 from handlers.livestream.publishing import NotPublished
 from handlers.livestream.records import id_of_token
 from tests.handlers.livestream.stage import ANN, BOB, CURSOR_SECONDS, DELETED_DAYS, START, Stage
+from tests.lost_answers import repeated
 
 NO_EPISODE = "0" * 26
 TOKEN = "token-of-ann"
@@ -210,19 +211,8 @@ def test_a_deletion_that_cannot_be_told_is_one_all_the_same(stage: Stage, capsys
     assert '"level":"ERROR"' in capsys.readouterr().out.replace(" ", "")
 
 
-def _repeated(stage: Stage, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As botocore does it when an answer is lost: what was done is asked for again."""
-    once = getattr(stage.dynamodb, call)
-
-    def twice(**asked: Any) -> Any:
-        once(**asked)
-        return once(**asked)
-
-    monkeypatch.setattr(stage.dynamodb, call, twice)
-
-
 def test_a_creation_whose_answer_was_lost_is_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    _repeated(stage, "put_item", monkeypatch)
+    repeated(stage.dynamodb, "put_item", monkeypatch)
     answer = stage.does("createEpisode", {"title": "A"})
     assert answer.status == 200
     assert stage.does("getEpisode", episode_id=answer.body["episodeId"]).body == answer.body
@@ -230,7 +220,7 @@ def test_a_creation_whose_answer_was_lost_is_one(stage: Stage, monkeypatch: pyte
 
 def test_a_change_whose_answer_was_lost_is_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     episode = stage.episode(description="What it is")
-    _repeated(stage, "update_item", monkeypatch)
+    repeated(stage.dynamodb, "update_item", monkeypatch)
     changes = {"version": 1, "title": "B", "description": None, "speakers": ["Ann"]}
     answer = stage.does("updateEpisode", changes, episode_id=episode)
     assert (answer.status, answer.body["title"], answer.body["version"]) == (200, "B", 2)
@@ -238,14 +228,14 @@ def test_a_change_whose_answer_was_lost_is_one(stage: Stage, monkeypatch: pytest
 
 def test_a_deletion_whose_answer_was_lost_is_one_and_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     episode = stage.episode()
-    _repeated(stage, "update_item", monkeypatch)
+    repeated(stage.dynamodb, "update_item", monkeypatch)
     assert stage.does("deleteEpisode", episode_id=episode).status == 204
     assert len(stage.published) == 1
 
 
 def test_an_upload_whose_track_was_told_twice_is_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     episode = stage.episode()
-    _repeated(stage, "update_item", monkeypatch)
+    repeated(stage.dynamodb, "update_item", monkeypatch)
     upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
     assert stage.does("requestUpload", upload, episode_id=episode).status == 201
 

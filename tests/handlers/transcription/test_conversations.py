@@ -25,6 +25,7 @@ from tests.handlers.transcription.booth import Booth
 from tests.handlers.transcription.stage import Clock
 from tests.local.services.listening import RATE, address, listening
 from tests.local.services.threads import PATIENCE
+from tests.lost_answers import repeated
 
 FASTER = 10
 PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
@@ -103,6 +104,16 @@ def test_what_is_said_is_shown_once_and_in_order(line: Line) -> None:
     assert [one["text"] for one in line.screen.shown if one["final"]] == ["Hello world.", "Good day."]
     assert line.booth.said("done")[0]["finals"] == 2
     assert (len(line.requests), line.fallbacks) == (1, 0)
+
+
+def test_an_utterance_whose_writes_are_all_sent_twice_is_shown_once(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place would be taken for one that it had before, and its beginning for another's."""
+    repeated(line.dynamodb, "update_item", monkeypatch)
+    assert line.says(words("hello world . good day")) is End.DONE
+    assert line.screen.text() == ["Hello world.", "Good day."]
+    assert line.booth.said("done")[0]["finals"] == 2
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from tests.handlers.voice_qa.desk import (
     Desk,
 )
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
+from tests.lost_answers import repeated
 
 CITED = agent.CitationPiece(1_000, 2_000, "a canary sings")
 HEARD = agent.TranscriptPiece("who sings")
@@ -198,6 +199,16 @@ def test_of_two_calls_at_once_one_answers(desk: Desk) -> None:
     assert desk.call() is Outcome.ANSWERED
     assert second == [Outcome.NOTHING_TO_DO]
     assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
+
+
+def test_a_call_whose_writes_are_all_sent_twice_answers_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take its own beginning for another's, and the question would wait for nobody until its time is up."""
+    desk.asks()
+    repeated(desk.dynamodb, "update_item", monkeypatch)
+    desk.answers_with(HELLO, WORLD)
+    assert desk.call() is Outcome.ANSWERED
+    assert (desk.clients.numbers("c1"), len(desk.said("answered")), desk.counted) == ([0, 1], 1, 0)
+    assert desk.turns == [(WORDS, "Canaries sing.")]
 
 
 def test_a_question_that_nobody_asked_is_nothing_to_do(desk: Desk) -> None:
