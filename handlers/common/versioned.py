@@ -95,7 +95,12 @@ class VersionedItems:
             ":ttl": {"N": str(self._clock_ms() // 1000 + self._kept_seconds)},
             **{f":{name}": value for name, value in beside.items() if value is not None},
         }
-        names = {"#state": "state", "#write": "write", "#ttl": self._ttl_attribute, **{f"#{name}": name for name in beside}}
+        names = {
+            "#state": "state",
+            "#write": "write",
+            "#ttl": self._ttl_attribute,
+            **{f"#{name}": name for name in beside},
+        }
         sets = ", ".join(f"#{name} = :{name}" for name, value in beside.items() if value is not None)
         removes = ", ".join(f"#{name}" for name, value in beside.items() if value is None)
         update = "SET #state = :state, version = :new, #write = :write, #ttl = :ttl"
