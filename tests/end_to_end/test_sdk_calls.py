@@ -15,6 +15,7 @@ from local.iam.evaluator import Verdict
 from local.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.machines import ended, grant, make_role, start, statement
 from tests.local.services.transcribe_serving import BUCKET, recording
+from tests.tables import create_table
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("sdk-calls")]
 
@@ -59,12 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         one.clients("s3").put_object(
             Bucket=BUCKET, Key="audio/one.flac", Body=recording((150, "hello"), (300, "world"))
         )
-        one.clients("dynamodb").create_table(
-            TableName="items",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        )
+        create_table(one.clients("dynamodb"), "items", "id")
         yield one
 
 

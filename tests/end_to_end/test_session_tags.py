@@ -15,6 +15,7 @@ from local.iam.decisions import read
 from local.iam.evaluator import Verdict
 from local.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.machines import grant, statement
+from tests.tables import create_table
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("session-tags")]
 
@@ -80,12 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             ],
         )
         clients("s3").create_bucket(Bucket="recordings")
-        clients("dynamodb").create_table(
-            TableName="meetings",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "user", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "user", "KeyType": "HASH"}],
-        )
+        create_table(clients("dynamodb"), "meetings", "user")
         answer = clients("sts").assume_role(RoleArn=exchange, RoleSessionName="exchange")
         yield Site(folder, clients, signed_in(clients, answer["Credentials"]))
 

@@ -11,6 +11,7 @@ from handlers.common.items import plain, stored
 from operations import backfill
 from operations.__main__ import main
 from tests.credentials import credentials
+from tests.tables import Index, create_table
 
 TABLE = "polyphony-dev-meetings-meetings"
 ANN, BOB = "A" * 32, "B" * 32
@@ -26,27 +27,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "user", "KeyType": "HASH"},
-                {"AttributeName": "meetingId", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("user", "meetingId", "participantSearch")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "GSI-2",
-                    "KeySchema": [
-                        {"AttributeName": "user", "KeyType": "HASH"},
-                        {"AttributeName": "participantSearch", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(self.dynamodb, TABLE, "user", "meetingId", indexes={"GSI-2": Index(("user", "participantSearch"))})
         self.said: list[str] = []
         self.waits: list[float] = []
 

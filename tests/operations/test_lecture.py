@@ -14,6 +14,7 @@ from handlers.voice_qa.lectures import upload_of
 from operations.__main__ import main
 from tests.credentials import credentials
 from tests.operations.cloud import refusal
+from tests.tables import create_table
 
 BUCKET = "polyphony-dev-voice-qa-audio-123456789012"
 TABLE = "polyphony-dev-voice-qa-sessions"
@@ -25,18 +26,7 @@ class Stack:
     def __init__(self) -> None:
         self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")
         self.s3.create_bucket(Bucket=BUCKET)
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "sessionId", "KeyType": "HASH"},
-                {"AttributeName": "lectureId", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "sessionId", "AttributeType": "S"},
-                {"AttributeName": "lectureId", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(self.dynamodb, TABLE, "sessionId", "lectureId")
         self.said: list[str] = []
         self.waited = 0.0
         self.verdict: dict[str, str] | None = None

@@ -31,6 +31,7 @@ from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from tests.issuer import AUDIENCE, LOOPBACK, Provider
+from tests.tables import Index, create_table
 
 STORE = Store("recordings", "meetings", "us-east-1")
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -233,21 +234,7 @@ def running() -> Iterator[Backend]:
     with mock_aws():
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=STORE.bucket_name)
-        dynamodb.create_table(
-            TableName=STORE.table_name,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=_keys(PARTITION, SORT),
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in (PARTITION, SORT, INDEX_SORT)
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": INDEX,
-                    "KeySchema": _keys(PARTITION, INDEX_SORT),
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_table(dynamodb, STORE.table_name, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
         backend = Backend(s3, dynamodb)
         server = ThreadingHTTPServer((LOOPBACK, 0), _handler(backend))
         server.daemon_threads = True
@@ -260,7 +247,3 @@ def running() -> Iterator[Backend]:
             server.shutdown()
             thread.join()
             server.server_close()
-
-
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

@@ -10,6 +10,7 @@ from moto import mock_aws
 from handlers.common.versioned import ATTEMPTS, State, TooManyWriters, VersionedItems
 from tests.credentials import credentials
 from tests.lost_answers import repeated
+from tests.tables import create_table
 
 TABLE, KEY = "things", {"pk": "a"}
 
@@ -23,12 +24,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     credentials(monkeypatch)
     with mock_aws():
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        )
+        create_table(client, TABLE, *KEY)
         yield client
 
 

@@ -13,6 +13,7 @@ from moto import mock_aws
 from tests.credentials import credentials
 from tests.handlers.ingestion.actors import open_gate
 from tests.handlers.ingestion.cloud import PROJECTED, Cloud, FakeDynamoDB
+from tests.tables import Index, create_table
 
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 KEYS = ("date_prefix", "file_key", "open_shard", "open_since")
@@ -52,27 +53,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     credentials(monkeypatch)
     with mock_aws():
         dynamodb, s3, stepfunctions = _clients()
-        dynamodb.create_table(
-            TableName="files",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "date_prefix", "KeyType": "HASH"},
-                {"AttributeName": "file_key", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in KEYS],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "open",
-                    "KeySchema": [
-                        {"AttributeName": "open_shard", "KeyType": "HASH"},
-                        {"AttributeName": "open_since", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {
-                        "ProjectionType": "INCLUDE",
-                        "NonKeyAttributes": sorted(PROJECTED - set(KEYS)),
-                    },
-                }
-            ],
+        create_table(
+            dynamodb,
+            "files",
+            "date_prefix",
+            "file_key",
+            indexes={"open": Index(("open_shard", "open_since"), "INCLUDE", sorted(PROJECTED - set(KEYS)))},
         )
         s3.create_bucket(Bucket="lake")
         s3.create_bucket(Bucket="landing")

@@ -25,6 +25,7 @@ from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.records import Found, found_key
 from handlers.livestream.upload_bucket import UploadBucket
 from handlers.livestream.uploads import MEBIBYTE, UploadLimits, Uploads
+from tests.tables import Index, create_table
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
@@ -219,25 +220,11 @@ def staged() -> Iterator[Stage]:
         clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
         clients["ssm"].put_parameter(Name=PARAMETER, Value=SECRET, Type="SecureString")
-        clients["dynamodb"].create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=_keys("pk", "sk"),
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"}
-                for name in ("pk", "sk", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK")
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": name,
-                    "KeySchema": _keys(f"{name}PK", f"{name}SK"),
-                    "Projection": {"ProjectionType": projected},
-                }
-                for name, projected in (("GSI1", "ALL"), ("GSI2", "KEYS_ONLY"))
-            ],
+        create_table(
+            clients["dynamodb"],
+            TABLE,
+            "pk",
+            "sk",
+            indexes={"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")},
         )
         yield Stage(clients["dynamodb"], Bucket(clients["s3"]), clients["ssm"])
-
-
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

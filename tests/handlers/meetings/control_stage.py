@@ -37,6 +37,7 @@ from handlers.meetings.sweep import Limits, Sweep, Swept
 from handlers.meetings.uploads import Uploads
 from handlers.meetings.workflow_steps import done
 from tests.credentials import credentials
+from tests.tables import Index, create_table
 
 TABLE, BUCKET = "meetings", "recordings"
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
@@ -276,23 +277,5 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     with mock_aws():
         clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
-        clients["dynamodb"].create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=_keys(PARTITION, SORT),
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in (PARTITION, SORT, INDEX_SORT)
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": INDEX,
-                    "KeySchema": _keys(PARTITION, INDEX_SORT),
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
         yield Stage(clients["dynamodb"], clients["s3"])
-
-
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]

@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
+from tests.tables import Index, create_table
 
 LIVE, SESSIONS = "live", "sessions"
 
@@ -25,30 +26,6 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     credentials(monkeypatch)
     with mock_aws():
         client = _client()
-        client.create_table(
-            TableName=LIVE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "watched", "AttributeType": "S"},
-                {"AttributeName": "due_ms", "AttributeType": "N"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "due",
-                    "KeySchema": [
-                        {"AttributeName": "watched", "KeyType": "HASH"},
-                        {"AttributeName": "due_ms", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
-        client.create_table(
-            TableName=SESSIONS,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "session_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "session_id", "AttributeType": "S"}],
-        )
+        create_table(client, LIVE, "pk", indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")}, numbers={"due_ms"})
+        create_table(client, SESSIONS, "session_id")
         yield client

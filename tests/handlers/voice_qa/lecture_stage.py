@@ -21,6 +21,7 @@ from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import Limits
 from handlers.voice_qa.validating import Validator
 from tests.handlers.ingestion.test_files import body, record
+from tests.tables import create_table
 
 BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
@@ -107,15 +108,7 @@ def staged() -> Iterator[Stage]:
         s3, dynamodb = _clients()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "sessionId", "KeyType": "HASH"},
-                {"AttributeName": "lectureId", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("sessionId", "lectureId")],
-        )
+        create_table(dynamodb, TABLE, "sessionId", "lectureId")
         yield Stage(s3, dynamodb)
 
 
