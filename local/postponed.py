@@ -70,7 +70,7 @@ class _Finder(PathFinder):
             return None
         found = super().find_spec(fullname, path, target)
         if found is not None and found.origin and isinstance(found.loader, SourceFileLoader):
-            compiled = Path(cache_from_source(found.origin))
-            if os.access(compiled.parent, os.W_OK) or Path(_own(str(compiled))).exists():
+            compiled = Path(_own(cache_from_source(found.origin)))
+            if os.access(compiled.parent, os.W_OK) or compiled.exists():
                 found.loader = _Loader(fullname, found.origin)
         return found
