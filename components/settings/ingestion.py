@@ -112,7 +112,8 @@ class SparkSettings(Settings):
     target_file_megabytes: Annotated[int, Field(ge=8, le=1024)] = 128
     """The size that Parquet files are aimed at."""
     encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
-    """A customer key for logs and bookmarks; Glue encrypts those with nothing else. S3 output is always encrypted."""
+    """A customer key for logs and bookmarks; Glue encrypts those with nothing else. S3 output is always encrypted. Below the
+    bootstrap's boundary the key has to carry the tags `Project: polyphony` and `Environment: <stack>`."""
 
 
 class LakeSettings(Settings):

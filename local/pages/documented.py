@@ -8,6 +8,7 @@ from functools import cache
 from local import program, stack_files
 from local.graph import Graph, Resource
 from local.preview_provider import PreviewProvider
+from local.stack_files import StackConfig
 from local.values import Props
 
 STACK = "prod"
@@ -26,4 +27,9 @@ class Documented(PreviewProvider):
 @cache
 def graph(stack: str = STACK) -> Graph:
     """What a stack registers, no document unknown."""
-    return program.run(stack_files.read(stack), Documented(), preview=True).graph
+    return graph_of(stack_files.read(stack))
+
+
+def graph_of(config: StackConfig) -> Graph:
+    """The same of other settings."""
+    return program.run(config, Documented(), preview=True).graph

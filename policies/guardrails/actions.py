@@ -3,9 +3,13 @@
 import functools
 import re
 
+STAGES = "arn:${Partition}:apigateway:${Region}::/apis/${ApiId}/stages"
 MISSING_FORMATS = {
     # The table has REST's form only: a WebSocket API's is api/stage/$connect (API Gateway guide, IAM authorization).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/${RouteKey}",),
+    # Not in the table, but what a WebSocket stage with tags is refused for (terraform-provider-aws #20634).
+    "apigateway:TagResource": (STAGES, f"{STAGES}/${{StageName}}"),
+    "apigateway:UntagResource": (STAGES, f"{STAGES}/${{StageName}}"),
 }
 
 

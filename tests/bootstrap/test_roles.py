@@ -4,16 +4,22 @@ Who may take a role, what every resource type of every stack needs, what every r
 repositories, other environments, other stacks, data, and every way to more rights: refused.
 """
 
+import inspect
+import json
 import re
 from typing import Any
 
+import pulumi_aws
 import pytest
 
+from local import stack_files
 from local.engine import ALL_DRIVERS
+from local.graph import Graph
 from local.iam.conditions import holds, lowered
 from local.iam.evaluator import Request, Verdict, judge, listed
 from local.pages import documented
 from local.pages.edges import statements
+from local.stack_files import StackConfig
 from tests.bootstrap.needs import needs, requests
 from tests.bootstrap.template import KEY, REPOSITORY, deployed, raw
 from tests.whole import DOCUMENTED
@@ -99,12 +105,51 @@ def test_a_pattern_is_no_repository(given: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
+    assert beyond_the_boundary(stack, documented.graph(stack)) == set()
+
+
+def test_so_is_every_grant_that_only_a_setting_brings() -> None:
+    graph = documented.graph_of(with_all_options("prod"))
+    granted = {action for _, statement in statements(graph) for action in listed(statement["Action"])}
+    assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
+    assert beyond_the_boundary("prod", graph) == set()
+
+
+def with_all_options(stack: str) -> StackConfig:
+    """A stack with every setting that grants what no stack file as it is does."""
+    config = stack_files.read(stack)
+    guarded = {"guardrailId": "abc123", "guardrailVersion": "1"}
+    options: dict[str, dict[str, Any]] = {
+        "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": KEY}},
+        "livestream": {"agent": guarded},
+        "meetings": {"models": guarded, "table": {"kmsKey": KEY}, "processing": {"engine": "fargate"}},
+    }
+    values = dict(config.values)
+    for section, changes in options.items():
+        known = json.loads(values[f"polyphony:{section}"])
+        values[f"polyphony:{section}"] = json.dumps(
+            {
+                **known,
+                **{
+                    name: {**known.get(name, {}), **one} if isinstance(one, dict) else one
+                    for name, one in changes.items()
+                },
+            }
+        )
+    return StackConfig(config.project, stack, values)
+
+
+def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
     boundary = deployed(stack).boundary
+    # What a customer's own key has to carry.
+    tagged = {"aws:resourcetag/project": "polyphony", "aws:resourcetag/environment": stack}
     refused = set()
-    for role, statement in statements(documented.graph(stack)):
-        context = {
+    for role, statement in statements(graph):
+        context = dict(tagged) if KEY in listed(statement["Resource"]) else {}
+        context |= {
             key.lower(): value if isinstance(value, str) else value[0]
-            for keys in (statement.get("Condition") or {}).values()
+            for operator, keys in (statement.get("Condition") or {}).items()
+            if operator != "Null"
             for key, value in keys.items()
         }
         for action in listed(statement["Action"]):
@@ -113,7 +158,7 @@ def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
                 concrete = resource.replace("${", "").replace("}", "")
                 if not judge([boundary], Request(action, concrete, context)).allowed:
                     refused.add((role, action, resource))
-    assert refused == set()
+    return refused
 
 
 @pytest.mark.parametrize(
@@ -164,6 +209,25 @@ def test_the_deploying_role_can_make_change_and_remove_everything_of_a_stack(sta
 
 def test_every_type_that_the_program_can_make_says_what_it_needs() -> None:
     assert set(needs()) == set(ALL_DRIVERS)
+
+
+def test_whatever_carries_tags_may_be_tagged() -> None:
+    """The provider sends tags with what it makes, and asks for them afterwards: both are actions of their own."""
+    silent = {type_ for type_ in needs() if carries_tags(type_) and not TAGGING.search(" ".join(asked_by(type_)))}
+    assert silent == set()
+
+
+TAGGING = re.compile(r":(Add|Create|Put|Update)?\w*Tag(s|ging|Resource|Role|Queue|sToResource)\b|/tags/")
+
+
+def asked_by(type_: str) -> list[str]:
+    return [part for on, words in needs()[type_].items() for part in (on, *words.split())]
+
+
+def carries_tags(type_: str) -> bool:
+    _, module, name = type_.split(":")
+    package = getattr(pulumi_aws, module.partition("/")[0].replace("lambda", "lambda_"))
+    return "tags" in inspect.signature(getattr(package, name)._internal_init).parameters
 
 
 @pytest.mark.parametrize("type_", sorted(needs()))
