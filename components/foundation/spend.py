@@ -65,7 +65,7 @@ class Spend(pulumi.ComponentResource):
             "foundation-spend-anomaly-monitor",
             name=name,
             monitor_type="CUSTOM",
-            monitor_specification=json.dumps({"Tags": {"Key": COST_TAG, "Values": [scope.context.cost_center]}}),
+            monitor_specification=json.dumps(_by_tag(COST_TAG, scope.context.cost_center)),
             tags=scope.tags(name),
             opts=self._opts,
         )
@@ -85,3 +85,9 @@ class Spend(pulumi.ComponentResource):
             tags=scope.tags(name),
             opts=self._opts,
         )
+
+
+def _by_tag(key: str, value: str) -> dict[str, object]:
+    """One tag's value, written as the provider reads it back: anything shorter would make a new monitor at each deployment."""
+    others = dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or"))
+    return {**others, "Tags": {"Key": key, "MatchOptions": None, "Values": [value]}}
