@@ -31,6 +31,11 @@ class Lifecycle:
     intelligent_tiering_days: int | None = None
     """Days after which objects move to Intelligent-Tiering; 0 is at once."""
 
+    @property
+    def acts(self) -> bool:
+        """Whether anything ever becomes of an object by it."""
+        return (self.expire_days, self.old_version_days, self.intelligent_tiering_days) != (None, None, None)
+
 
 @dataclass(frozen=True)
 class Cors:
@@ -223,7 +228,8 @@ class Bucket(Block):
         s3.BucketLifecycleConfiguration(
             self.part("lifecycle"),
             bucket=bucket.bucket,
-            rules=[abort, *(_rule(one) for one in args.lifecycle)],
+            # S3 refuses a rule that does nothing, which a setting can make of one.
+            rules=[abort, *(_rule(one) for one in args.lifecycle if one.acts)],
             opts=self.inside(),
         )
 
