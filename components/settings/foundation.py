@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
 from components.settings.base import Settings
-from components.settings.networks import SubnetId, VpcId, Zone
+from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
 
 Email = Annotated[
     str,
@@ -110,22 +110,14 @@ class IdentitySettings(Settings):
         return self
 
 
-class NetworkSettings(Settings):
+class NetworkSettings(BuiltNetwork):
     """The network that functions and jobs may be attached to; nothing of it is built unless one is."""
 
     vpc_id: VpcId | None = None
     """A network that is already there; none builds one when it is needed."""
     subnet_ids: tuple[SubnetId, ...] = ()
     """Its private subnets. Its endpoints, or its way out, are its owner's business."""
-    cidr: Annotated[str, StringConstraints(pattern=r"^[0-9.]+/16$")] = "10.64.0.0/16"
-    """Addresses of a network that is built; each zone gets a 256th of it."""
-    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
-    """Availability zones of a network that is built; interface endpoints are paid for each."""
-
-    def subnet_cidr(self, index: int) -> str:
-        """The addresses of one subnet."""
-        first, second, *_ = self.cidr.split(".")
-        return f"{first}.{second}.{index}.0/24"
+    cidr: Cidr = "10.64.0.0/16"
 
     @model_validator(mode="after")
     def _a_network_has_subnets(self) -> "NetworkSettings":

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
-from components.settings.networks import Cidr, Origin, Zone, private_network
+from components.settings.networks import BuiltNetwork, Cidr, Origin
 from components.settings.polling import EVENTS_A_ROUND, EVENTS_BESIDE, MOST_EVENTS, rounds
 from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
 from handlers.meetings.media_environment import AudioPartSeconds, MaxHours, PieceSeconds
@@ -30,7 +30,6 @@ PollSeconds = Annotated[int, Field(ge=5, le=600)]
 """The shortest pause between two questions about the same thing: it grows with what was waited."""
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
-NETWORK_BITS = 16
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 
@@ -167,24 +166,10 @@ class MediaSettings(Settings):
     """Which image runs; required in staging and prod. None runs what is tagged `latest`."""
 
 
-class MeetingNetworkSettings(Settings):
+class MeetingNetworkSettings(BuiltNetwork):
     """The network of the jobs: public subnets, nothing inwards, no gateway that is paid for."""
 
     cidr: Cidr = "10.65.0.0/16"
-    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
-
-    @model_validator(mode="after")
-    def _is_cut_into_subnets(self) -> Self:
-        if private_network(self.cidr).prefixlen != NETWORK_BITS:
-            raise ValueError(f"cidr is a network of /{NETWORK_BITS}: each zone has a /24 of it")
-        if len(set(self.zones)) < len(self.zones):
-            raise ValueError("zones names each zone once")
-        return self
-
-    def subnet_cidr(self, index: int) -> str:
-        """The addresses of one subnet."""
-        first, second, *_ = self.cidr.split(".")
-        return f"{first}.{second}.{index}.0/24"
 
 
 class SpeechSettings(Settings):
