@@ -5,8 +5,8 @@ Each write has a name: where its answer is lost, boto3 sends it again, and that 
 """
 
 from collections.abc import Callable, Mapping
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 12
 """More than can collide: a few functions write to one item, each a few times in seconds."""
+REMEMBERED = 8
+"""Names of writes in an item: so many can be on top of one whose answer was lost, and it still knows itself."""
 
 T = TypeVar("T")
 Key = Mapping[str, str]
@@ -87,23 +89,24 @@ class VersionedItems:
     def _write(self, key: Key, state: State, beside: Mapping[str, Item | None], before: Item) -> Item | None:
         """None when it is written; otherwise what somebody else wrote."""
         version = int(before["version"]["N"]) if "version" in before else 0
+        write = {"S": token_hex(4)}
         values: Item = {
             ":state": {"S": state.model_dump_json()},
             ":old": {"N": str(version)},
             ":new": {"N": str(version + 1)},
-            ":write": {"S": uuid4().hex},
+            ":writes": {"L": [write, *_writes(before)][:REMEMBERED]},
             ":ttl": {"N": str(self._clock_ms() // 1000 + self._kept_seconds)},
             **{f":{name}": value for name, value in beside.items() if value is not None},
         }
         names = {
             "#state": "state",
-            "#write": "write",
+            "#writes": "writes",
             "#ttl": self._ttl_attribute,
             **{f"#{name}": name for name in beside},
         }
         sets = ", ".join(f"#{name} = :{name}" for name, value in beside.items() if value is not None)
         removes = ", ".join(f"#{name}" for name, value in beside.items() if value is None)
-        update = "SET #state = :state, version = :new, #write = :write, #ttl = :ttl"
+        update = "SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl"
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -115,13 +118,19 @@ class VersionedItems:
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             found = self._item(key)
-            return None if found.get("write") == values[":write"] else found
+            return None if write in _writes(found) else found
         return None
 
 
 def texts(values: Mapping[str, str]) -> Item:
     """Strings, as DynamoDB's client takes them."""
     return {name: {"S": value} for name, value in values.items()}
+
+
+def _writes(item: Item) -> list[Item]:
+    """The names of an item's last writes, the newest first."""
+    found: list[Item] = item.get("writes", {}).get("L", [])
+    return found
 
 
 def _state(model: type[S], item: Item) -> S:

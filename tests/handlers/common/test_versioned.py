@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.versioned import ATTEMPTS, State, TooManyWriters, VersionedItems
+from handlers.common.versioned import ATTEMPTS, REMEMBERED, State, TooManyWriters, VersionedItems
 from tests.credentials import credentials
 from tests.lost_answers import repeated
 from tests.tables import create_table
@@ -42,6 +42,11 @@ def joined(items: VersionedItems, name: str) -> bool:
     return items.change(Names, KEY, join)
 
 
+def added(items: VersionedItems, name: str) -> None:
+    """Adds a name, whoever is there."""
+    items.change(Names, KEY, lambda now: (Names(names=(*now.names, name)), None))
+
+
 def test_one_of_two_is_first_and_both_know_it(items: VersionedItems) -> None:
     assert (joined(items, "ann"), joined(items, "bob")) == (True, False)
     assert items.read(Names, KEY).names == ("ann",)
@@ -54,6 +59,26 @@ def test_a_write_whose_answer_is_lost_is_not_taken_for_somebody_elses(
     assert joined(items, "ann"), "or nobody would do what everybody takes for being done"
     item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
     assert (item["version"], item["ttl"]) == ({"N": "1"}, {"N": "65"})
+
+
+def test_nor_is_it_where_others_wrote_on_top_before_it_was_looked_at_again(
+    items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def others() -> None:
+        for name in ("bob", "cal", "dan"):
+            added(items, name)
+
+    repeated(dynamodb, "update_item", monkeypatch, others)
+    assert joined(items, "ann")
+    assert items.read(Names, KEY).names == ("ann", "bob", "cal", "dan")
+
+
+def test_an_item_does_not_grow_with_its_writes(items: VersionedItems, dynamodb: Any) -> None:
+    for number in range(3 * REMEMBERED):
+        added(items, str(number))
+    item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
+    assert item["version"] == {"N": str(3 * REMEMBERED)}
+    assert len(item["writes"]["L"]) == REMEMBERED
 
 
 def test_a_move_is_made_on_top_of_what_somebody_wrote_meanwhile(items: VersionedItems) -> None:
