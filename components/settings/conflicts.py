@@ -20,15 +20,17 @@ ALARM_READS = "an alarm reads lines of level INFO"
 METRICS_ARE_MADE = "metrics are made of lines of level INFO"
 
 
-def conflicts(stack: "StackSettings") -> Iterator[Problem]:
-    """All of them. What is off is held to nothing, where it says so."""
+def conflicts(stack: "StackSettings", name: str) -> Iterator[Problem]:
+    """All of them; `name` is the stack's, for commands. A subsystem that is off is held to nothing."""
     yield from _foundation(stack)
-    yield from _ingestion(stack)
-    yield from _transcription(stack)
+    if stack.ingestion.enabled:
+        yield from _ingestion(stack)
+    if stack.transcription.enabled:
+        yield from _transcription(stack)
     if stack.voice_qa.enabled:
         yield from _voice_qa(stack)
     if stack.livestream.enabled:
-        yield from _livestream(stack)
+        yield from _livestream(stack, name)
     if stack.meetings.enabled:
         yield from _meetings(stack)
 
@@ -127,10 +129,10 @@ def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
     yield from _quiet("voiceQa", settings, ALARM_READS)
 
 
-def _livestream(stack: "StackSettings") -> Iterator[Problem]:
+def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
     settings, api = stack.livestream, stack.livestream.api
     if settings.encryption_key is None:
-        command = secret_command("livestream.encryptionKey", "<stack>")
+        command = secret_command("livestream.encryptionKey", name)
         yield Problem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
     if api.cors_origin == "*" and stack.environment is Environment.PROD:
         yield Problem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
@@ -158,7 +160,8 @@ def _meetings(stack: "StackSettings") -> Iterator[Problem]:
         yield Problem(
             "meetings.media.imageDigest",
             None,
-            f"must be given in {stack.environment}: the image that was reviewed, as the deploy workflow prints it",
+            f"must be given in {stack.environment}: the image that was reviewed, as the workflow `image` prints it; before "
+            "the first deployment, which makes its repository, `sha256:` and 64 zeros",
         )
     if settings.kept.work_days <= settings.kept.raw_days:
         yield Problem(

@@ -28,9 +28,9 @@ def load(config: Mapping[str, str], stack: str) -> StackSettings:
         unreadable = {problem.key for problem in problems}
         details = [one for one in error.errors(include_url=False) if str(one["loc"][0]) not in unreadable]
         problems += problems_of(details, StackSettings, stack)
-        problems += _conflicts_of_what_is_valid(values)
+        problems += _conflicts_of_what_is_valid(values, stack)
     else:
-        problems += conflicts(settings)
+        problems += conflicts(settings, stack)
     if problems or settings is None:
         raise SettingsError(stack, problems)
     return settings
@@ -55,7 +55,7 @@ def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem
     return values, problems
 
 
-def _conflicts_of_what_is_valid(values: Mapping[str, Any]) -> Iterator[Problem]:
+def _conflicts_of_what_is_valid(values: Mapping[str, Any], stack: str) -> Iterator[Problem]:
     """The conflicts between sections, found even when some field elsewhere is wrong.
 
     Pydantic runs no rule across fields when one field fails. So that a reader sees all problems at once, wrong
@@ -66,7 +66,7 @@ def _conflicts_of_what_is_valid(values: Mapping[str, Any]) -> Iterator[Problem]:
     dropped: set[str] = set()
     for _ in range(20):  # each round drops what failed; a file has few levels
         try:
-            found = conflicts(StackSettings.model_validate(pruned))
+            found = conflicts(StackSettings.model_validate(pruned), stack)
             yield from (one for one in found if not _within(one.key, dropped))
         except ValidationError as error:
             locations = [one["loc"] for one in error.errors(include_url=False) if one["type"] != "missing"]

@@ -57,7 +57,7 @@ def problems_of(errors: Sequence[ErrorDetails], model: type[BaseModel], stack: s
         elif error["type"] == "missing":
             yield Problem(key, None, _missing(location, model, stack))
         elif _is_secret(model, location):
-            yield Problem(key, None, f"the secret given is not usable: {error['msg']}")
+            yield Problem(key, None, f"the secret given is not usable: {_secret_wrong(error, model)}")
         else:
             yield Problem(key, _given(error["input"]), _allowed(error, model))
 
@@ -99,6 +99,25 @@ def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
         return f"is a secret and not set; set it by: {secret_command(dotted(location), stack)}"
     schema = _schema_at(model, location)
     return f"is required: {_describe(schema)}" if schema else "is required"
+
+
+def _secret_wrong(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """What is wrong with a secret. Its length may be told, never itself; pydantic's words would count "items"."""
+    if error["type"] not in {"too_short", "too_long"}:
+        return error["msg"]
+    limits = _limits(_schema_at(model, error["loc"]) or {})
+    return f"it needs {limits} characters, was given {len(str(error['input']))}"
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    """The lengths that a text may have."""
+    text: dict[str, Any] = next(
+        (one for one in (schema, *schema.get("anyOf", ())) if "minLength" in one or "maxLength" in one), {}
+    )
+    low, high = text.get("minLength"), text.get("maxLength")
+    if low is not None and high is not None:
+        return f"{low} to {high}"
+    return f"at least {low}" if low is not None else f"at most {high}"
 
 
 def _given(value: object) -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load
 from components.settings.base import SubsystemSettings
@@ -52,6 +52,25 @@ def test_a_function_of_which_one_thing_is_said_keeps_its_other_defaults(section:
     other = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
     assert getattr(other, function) == getattr(default, function).model_copy(update={"live_version": "7"})
     assert other.model_copy(update={function: getattr(default, function)}) == default
+
+
+WRONG_TOGETHER = [
+    ("ingestion", {"intake": {"corsOrigin": "*"}}),
+    ("transcription", {"structuredLogging": False}),
+    ("voiceQa", {"audio": {"origins": ["*"]}}),
+    ("livestream", {"api": {"corsOrigin": "*"}}),
+    ("meetings", {"exchange": {"corsOrigin": "*"}}),
+]
+"""What another section, or the environment, does not allow; a section by itself would."""
+
+
+@pytest.mark.parametrize(("section", "wrong"), WRONG_TOGETHER)
+def test_what_is_off_is_held_to_nothing(section: str, wrong: dict[str, Any]) -> None:
+    identity = {"auth": "oidc", "issuer": "https://login.example.com/", "audience": "polyphony"}
+    stack: dict[str, Any] = {"foundation": {**FOUNDATION, "identity": identity}, "environment": "prod"}
+    assert any(one.startswith(section) for one in problems(config(**stack, **{section: wrong})))
+    off = load(config(**stack, **{section: {**wrong, "enabled": False}}), "prod")
+    assert getattr(off, to_snake(section)).enabled is False
 
 
 def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_functions() -> None:

@@ -213,6 +213,10 @@ def test_in_prod_the_page_is_named() -> None:
 def test_the_image_that_runs_is_one_that_was_reviewed(environment: str) -> None:
     [problem] = problems(stack({"media": {}}, environment))
     assert problem.startswith(f"meetings.media.imageDigest: must be given in {environment}")
+    assert "the workflow `image` prints it" in problem
+    assert "`sha256:` and 64 zeros" in problem
+    before = {"media": {"imageDigest": f"sha256:{'0' * 64}"}}
+    assert load(stack(before, environment), environment).meetings.enabled, "what the message proposes is taken"
     assert load(stack({"media": {}}), "dev").meetings.media.image_digest is None, "and dev may run its latest"
 
 

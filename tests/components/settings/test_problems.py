@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import pytest
 from pydantic import Field, SecretStr, ValidationError
 
 from components.settings.base import Settings
@@ -17,6 +18,7 @@ class Outer(Settings):
     livestream: Inner
     optional_key: SecretStr | None = None
     bounded_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    limited_key: Annotated[SecretStr, Field(min_length=32, max_length=64)] | None = None
     listed: tuple[int, ...] = ()
 
 
@@ -48,6 +50,19 @@ def test_a_wrong_secret_that_may_be_left_out_is_not_repeated_either() -> None:
     assert "canary" not in text
 
 
+@pytest.mark.parametrize(
+    ("key", "given", "says"),
+    [
+        ("boundedKey", "canary", "it needs at least 32 characters, was given 6"),
+        ("limitedKey", "canary", "it needs 32 to 64 characters, was given 6"),
+        ("limitedKey", "canary" * 11, "it needs 32 to 64 characters, was given 66"),
+    ],
+)
+def test_a_secret_of_a_wrong_length_is_told_what_length_it_needs(key: str, given: str, says: str) -> None:
+    (problem,) = found({"livestream": {"encryptionKey": "k" * 32}, key: given})
+    assert str(problem) == f"{key}: the secret given is not usable: {says}"
+
+
 def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
     text = "".join(map(str, found({"livestream": {"encryptionKey": "canary" * 9, "plain": "x"}})))
     assert "plain" in text
@@ -55,7 +70,12 @@ def test_a_secret_beside_a_wrong_field_is_never_repeated() -> None:
 
 
 def test_secrets_are_found_wherever_they_are() -> None:
-    assert [dotted(path) for path in secret_paths(Outer)] == ["livestream.encryptionKey", "optionalKey", "boundedKey"]
+    assert [dotted(path) for path in secret_paths(Outer)] == [
+        "livestream.encryptionKey",
+        "optionalKey",
+        "boundedKey",
+        "limitedKey",
+    ]
 
 
 def test_an_item_of_a_list_is_named_by_its_place() -> None:
