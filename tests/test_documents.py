@@ -70,6 +70,24 @@ def test_every_path_in_a_guide_exists(page: str) -> None:
     assert missing == set()
 
 
+def test_an_image_that_is_pushed_by_hand_is_made_as_the_workflow_makes_it() -> None:
+    guide = (ROOT / "docs" / "deploying.md").read_text()
+    workflow = (ROOT / ".github" / "workflows" / "image.yml").read_text()
+    assert "polyphony-dev-meetings-media-images" in guide
+    for option in ("--platform linux/arm64", "--provenance=false", "--file handlers/meetings/media_job/Dockerfile ."):
+        assert option in guide, option
+        assert option in workflow, option
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/deploying.md"])
+def test_a_secret_is_set_without_being_typed(page: str) -> None:
+    """It would be in the shell's history, or too short."""
+    text = (ROOT / page).read_text()
+    set_by = [line for line in text.splitlines() if "pulumi config set" in line and "--secret" in line]
+    assert set_by
+    assert all(line.startswith("openssl rand -base64 48 | ") for line in set_by)
+
+
 def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
     text, template = (ROOT / "docs" / "deploying.md").read_text(), (ROOT / "bootstrap" / "roles.yaml").read_text()
     for output in ("PreviewRole", "DeployRole", "Backend"):

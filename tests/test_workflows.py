@@ -129,6 +129,24 @@ def test_every_stack_is_previewed() -> None:
     assert sorted(loaded("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == stack_files.stacks()
 
 
+def test_a_check_that_protects_main_is_a_job_with_one_name() -> None:
+    [named] = re.findall(r"the checks (.*?) of ci", (ROOT / "docs" / "deploying.md").read_text())
+    ci = loaded("ci.yml")["jobs"]
+    for check in re.findall(r"`(\w+)`", named):
+        assert "strategy" not in ci[check], f"GitHub calls the checks of a matrix `{check} (…)`: none is `{check}`"
+
+
+def test_the_previews_are_one_check_that_fails_when_one_of_them_did() -> None:
+    job = loaded("ci.yml")["jobs"]["previews"]
+    assert job["needs"] == "preview"
+    assert job["if"] == "${{ always() }}", "a required check that is skipped counts as passed"
+    [step] = job["steps"]
+    assert step["env"] == {"RESULT": "${{ needs.preview.result }}"}
+    for result in ("success", "failure", "cancelled", "skipped"):
+        done = subprocess.run(["bash", "-e"], input=step["run"], env={"RESULT": result}, text=True, check=False)  # noqa: S607
+        assert (done.returncode == 0) is (result == "success"), result
+
+
 def test_the_pulumi_cli_is_of_the_programs_version() -> None:
     [locked] = re.findall(r"^pulumi==([\d.]+)", (ROOT / "requirements" / "program.txt").read_text(), re.MULTILINE)
     used = [
