@@ -11,6 +11,8 @@ from components.blocks.names import InvalidName, Kind, physical_name, stack_part
 from operations.problems import Refused
 
 PROJECT = "polyphony"
+PYTHON = ".venv/bin/python"
+"""What runs them, from the project's folder: any other Python lacks what they import."""
 LIVE = "live"
 """The alias that all callers use (`components/blocks/function.py`)."""
 PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -47,7 +49,7 @@ class Target:
     def command(self, name: str, *rest: str) -> str:
         """A command for this function, to be typed as it stands."""
         return shlex.join(
-            ["python", "-m", "operations", name, "--stack", self.stack, f"{self.subsystem}/{self.what}", *rest]
+            [PYTHON, "-m", "operations", name, "--stack", self.stack, f"{self.subsystem}/{self.what}", *rest]
         )
 
 

@@ -9,6 +9,8 @@ from local import ROOT
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 READ = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+TYPED = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
+"""What a reader types commands from; the others are read."""
 
 
 def anchors(page: Path) -> set[str]:
@@ -56,6 +58,12 @@ def test_every_target_of_make_that_a_document_names_exists(page: Path) -> None:
     called = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
     called += re.findall(r"`make (\S+?)[` ]", text)
     assert set(called) <= known
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_is_run_by_the_python_that_has_what_it_needs(page: Path) -> None:
+    """A reader's own Python lacks what our programs import."""
+    assert re.findall(r"(?<![\w/])python3? -m\s+(?:local|operations|handlers)[\w.]*", page.read_text()) == []
 
 
 @pytest.mark.parametrize("page", ["deploying.md", "extending.md", "architecture.md", "security.md"])

@@ -1,15 +1,23 @@
 """Whoever an alarm wakes finds a page that speaks of that very alarm; every page is found by an alarm or by a reader."""
 
 import argparse
+import json
 import re
+import textwrap
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from local import ROOT, stack_files
 from local.pages import documented
 from operations.__main__ import _parser
+from tests.credentials import credentials
+from tests.tables import create_table
 from tests.whole import DOCUMENTED
 
 pytestmark = DOCUMENTED
@@ -17,6 +25,7 @@ pytestmark = DOCUMENTED
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
+START = f"polyphony-{documented.STACK}-"
 COMMANDS = re.compile(r"python -m operations ([a-z]+)")
 
 
@@ -99,3 +108,79 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
 def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
     [commands] = [one for one in _parser()._actions if isinstance(one, argparse._SubParsersAction)]
     assert set(COMMANDS.findall(page.read_text())) <= set(commands.choices)
+
+
+# Failed work
+
+
+def queues(*, with_source: bool) -> set[str]:
+    """The queues that alarms of dead-letters speak of; whether another queue sends them what failed."""
+    sent = {
+        json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        for one in documented.graph()
+        if one.kind == "Queue" and one.inputs.get("redrivePolicy")
+    }
+    watched = {
+        f"{START}{name.removesuffix('-critical')}"
+        for name, page in alarms(documented.STACK).items()
+        if page == "docs/runbooks/dead-letters.md"
+    }
+    return watched & sent if with_source else watched - sent
+
+
+def listed(header: str) -> dict[str, list[str]]:
+    """A table of the page: the queue, and whose log groups say why."""
+    _, _, rest = (FOLDER / "dead-letters.md").read_text().partition(f"| {header} |")
+    rows = [re.findall(r"`([a-z-]+)`", line) for line in rest.partition("\n\n")[0].splitlines()[2:]]
+    return {f"{START}{queue}": [f"{START}{function}" for function in functions] for queue, *functions in rows}
+
+
+def test_dead_letters_of_a_queue_are_looked_for_where_its_consumer_logs() -> None:
+    graph = documented.graph()
+    letters = {
+        one.inputs["name"]: json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        for one in graph
+        if one.kind == "Queue" and one.inputs.get("redrivePolicy")
+    }
+    consumed = {
+        letters[one.inputs["eventSourceArn"].rpartition(":")[2]]: [one.inputs["functionName"].split(":")[6]]
+        for one in graph
+        if one.kind == "EventSourceMapping"
+    }
+    assert listed("dead letters") == consumed
+    assert set(consumed) == queues(with_source=True)
+
+
+def test_failed_calls_are_looked_for_where_their_function_logs() -> None:
+    failed = defaultdict[str, list[str]](list)
+    for one in documented.graph():
+        if one.kind == "FunctionEventInvokeConfig" and one.inputs.get("destinationConfig"):
+            destination = one.inputs["destinationConfig"]["onFailure"]["destination"]
+            failed[destination.rpartition(":")[2]].append(one.inputs["functionName"])
+    assert listed("failed calls") == failed
+    others = queues(with_source=False) - set(failed)
+    assert all(name.endswith("-dlq") for name in others), "the page knows three kinds of queues"
+
+
+# Copies
+
+
+def test_items_are_copied_as_the_page_shows_and_what_was_written_since_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [script] = re.findall(r"<<'END'\n(.*?)\n   END", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
+    credentials(monkeypatch)
+    monkeypatch.setattr("sys.argv", ["-", "notes"])
+
+    def item(number: str, text: str) -> dict[str, Any]:
+        return {"owner": {"S": "somebody"}, "number": {"S": number}, "text": {"S": text}}
+
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        for name in ("notes", "notes-restored"):
+            create_table(client, name, "owner", "number")
+        for number in ("1", "2"):
+            client.put_item(TableName="notes-restored", Item=item(number, "restored"))
+        client.put_item(TableName="notes", Item=item("2", "newer"))
+        exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
+        assert sorted(client.scan(TableName="notes")["Items"], key=str) == [item("1", "restored"), item("2", "newer")]

@@ -32,7 +32,7 @@ def test_callers_get_the_new_value_and_keep_all_others(cloud: Cloud) -> None:
 def test_the_version_before_stays_as_it_was_to_go_back_to(cloud: Cloud) -> None:
     cloud.run("flag", OFF)
     assert cloud.functions[FUNCTION].versions["2"]["Environment"]["Variables"] == ENVIRONMENT
-    assert "Back: python -m operations alias --stack dev transcription/audio-processor --to 2" in cloud.said
+    assert "Back: .venv/bin/python -m operations alias --stack dev transcription/audio-processor --to 2" in cloud.said
     cloud.run("alias", "--to", "2")
     assert cloud.heard() == ENVIRONMENT
 

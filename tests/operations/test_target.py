@@ -38,7 +38,7 @@ def test_a_stack_that_no_name_can_be_made_of_is_refused() -> None:
 def test_a_command_can_be_typed_as_it_stands() -> None:
     target = Target.parse("my stack", "transcription/audio-processor")
     assert target.command("alias", "--to", "6") == (
-        "python -m operations alias --stack 'my stack' transcription/audio-processor --to 6"
+        ".venv/bin/python -m operations alias --stack 'my stack' transcription/audio-processor --to 6"
     )
 
 
