@@ -8,7 +8,7 @@ from handlers.common.environment import HandlerEnvironment
 
 MOST_SHARDS = 16
 """Shards of open files that can ever be in use: the sweeper looks into all, so that fewer shards lose nothing."""
-SUFFIXES = ".ndjson,.ndjson.gz,.json,.jsonl,.json.gz,.jsonl.gz"
+SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
 
 
 class TableEnvironment(HandlerEnvironment):

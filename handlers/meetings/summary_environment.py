@@ -31,7 +31,7 @@ class SummaryEnvironment(HandlerEnvironment):
     action_model_id: ModelId = SONNET
     guardrail_id: GuardrailId | None = None
     guardrail_version: GuardrailVersion | None = None
-    max_output_tokens: OutputTokens = 6_000
+    max_output_tokens: OutputTokens = 4_000
     """Of one answer."""
     temperature: Annotated[float | None, Field(ge=0, le=1)] = None
     """Not sent where there is none."""

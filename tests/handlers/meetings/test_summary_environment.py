@@ -30,7 +30,7 @@ def test_how_models_are_asked_is_the_environments() -> None:
         "MAX_OUTPUT_TOKENS": "500",
     }
     assert reading(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, 0.2, Guardrail("g", "1"))
-    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(6_000)
+    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
 
 
 def test_what_is_written_is_read_back() -> None:
