@@ -38,11 +38,11 @@ schema: .venv/.locked ## write the generated schemas, types and API documents (d
 docs: .venv/.locked ## write the generated pages (architecture, security, policies and cost, in docs/)
 	@$(RUN) -m local generate pages
 
-cost: .venv/.locked ## what STACK costs a month
-	@$(RUN) -m local cost --stack $(STACK) $(if $(JSON),--json)
+cost: .venv/.locked ## what STACK costs a month (FREE=1: with the account's free tiers taken off; JSON=1)
+	@$(RUN) -m local cost --stack $(STACK) $(if $(FREE),--free) $(if $(JSON),--json)
 
-cost-diff: .venv/.locked ## what changes between A and B: two stacks, or two git revisions (. is the working tree)
-	@$(RUN) -m local cost-diff "$(or $(A),HEAD)" "$(or $(B),.)" $(if $(JSON),--json)
+cost-diff: .venv/.locked ## what changes between A and B: two stacks, or two git revisions of STACK, prod if not given (. is the working tree)
+	@$(RUN) -m local cost-diff "$(or $(A),HEAD)" "$(or $(B),.)" --stack $(if $(filter file,$(origin STACK)),prod,$(STACK)) $(if $(JSON),--json)
 
 preview: .venv/.locked policies/.venv/.locked ## plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     cost = _command(commands, "cost", _cost, "what a stack costs a month")
     cost.add_argument("--stack", default="dev")
+    cost.add_argument("--free", action="store_true", help="take off the free tiers, as if the account ran nothing else")
     cost.add_argument("--json", action="store_true")
 
     difference = _command(commands, "cost-diff", _cost_diff, "what two stacks, or two git revisions, cost")
@@ -85,7 +86,7 @@ def _preview(options: argparse.Namespace) -> int:
 def _cost(options: argparse.Namespace) -> int:
     from local import cost  # noqa: PLC0415
 
-    return cost.cost_command(options.stack, as_json=options.json)
+    return cost.cost_command(options.stack, as_json=options.json, free_tiers=options.free)
 
 
 def _cost_diff(options: argparse.Namespace) -> int:

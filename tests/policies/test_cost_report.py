@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from local import cost
+from local import ROOT, cost
+from local.__main__ import main
 from local.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
 from tests.policies import harness
 from tests.whole import ONE_WORKER, graph
@@ -69,6 +72,42 @@ def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost) -> None:
     assert free.report.total < prod_cost.report.total
     assert free.report.by("price").get("lambda_request") is None
     assert free.report.by("price")["s3_storage"] == prod_cost.report.by("price")["s3_storage"]
+
+
+@pytest.mark.parametrize(("given", "free"), [([], False), (["--free"], True)])
+def test_the_command_line_asks_for_free_tiers(
+    monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost, given: list[str], free: bool
+) -> None:
+    asked: list[bool] = []
+
+    def report(_stack: str, *, free_tiers: bool) -> StackCost:
+        asked.append(free_tiers)
+        return prod_cost
+
+    monkeypatch.setattr(cost, "cost_report", report)
+    assert main(["cost", "--stack", "prod", "--json", *given]) == 0
+    assert asked == [free]
+
+
+@pytest.mark.parametrize(
+    ("typed", "runs"),
+    [
+        (["cost", "STACK=prod"], "local cost --stack prod"),
+        (["cost", "STACK=prod", "FREE=1"], "local cost --stack prod --free"),
+        (["cost-diff", "A=HEAD~1"], 'local cost-diff "HEAD~1" "." --stack prod'),
+        (["cost-diff", "STACK=dev"], 'local cost-diff "HEAD" "." --stack dev'),
+    ],
+)
+def test_make_passes_on_what_it_was_given(typed: list[str], runs: str) -> None:
+    done = subprocess.run(  # noqa: S603 - the words are those above
+        ["make", "--dry-run", "--old-file=.venv/.locked", *typed],  # noqa: S607
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in {"STACK", "FREE", "JSON", "A", "B"}},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
 
 
 def test_a_stack_does_not_differ_from_itself() -> None:

@@ -18,8 +18,8 @@ Generated from `policies/guardrails/pricing/` by `make docs`; a test keeps it fr
 What a stack costs is priced from the resources of its own program and the usage that its settings publish:
 `make cost STACK=prod`, a line of every preview, and a mandatory policy against the stack's budget.
 `make cost-diff A=dev B=prod` compares two stacks, `make cost-diff A=HEAD~1 B=HEAD` two revisions. Prices are in
-`book.toml`, us-east-1, each with unit, source and date; free tiers are left out
-unless `FREE=1` asks for them; a billable resource without a rule is
+`book.toml`, us-east-1, each with unit, source and date; free tiers are left out,
+unless `make cost FREE=1` asks for them; a billable resource without a rule is
 listed as unpriced and one without published usage as a gap, never as zero.
 
 This page holds the requirements' own tables against the price book, at the documents' own usage. What a document does

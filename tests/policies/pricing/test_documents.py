@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from components.settings import StackSettings
 from guardrails import catalogue_doc
 from guardrails.pricing import cost_doc
 from guardrails.pricing.book import prices
@@ -28,6 +30,18 @@ def test_the_documents_figures_are_quoted_as_they_stand(subsystem: str, total: f
     document = BY_NAME[subsystem]
     assert document.total == total
     assert [one.document for one in document.positions] == lines
+
+
+@pytest.mark.parametrize("saving", [one.setting for document in DOCUMENTS for one in document.savings])
+def test_a_saving_that_names_a_setting_names_one_that_there_is(saving: str) -> None:
+    if "." not in saving:
+        return  # what no setting switches is said in words
+    model: type[BaseModel] = StackSettings
+    for part in saving.split("."):
+        field = {one.alias or name: one for name, one in model.model_fields.items()}[part]
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
 
 
 def test_the_steps_of_meetings_lead_through_the_documents_totals() -> None:

@@ -111,7 +111,7 @@ DOCUMENT = Document(
             "Only after the comparison of ten transcripts has passed.",
         ),
         Saving(
-            "meetings.models.promptCaching", "off → on", SONNET, CACHED, "Reads only; a write each five minutes adds."
+            "the summary's prompt caching", "off → on", SONNET, CACHED, "Reads only; a write each five minutes adds."
         ),
         Saving("meetings.table.kmsKey", "customer key → AWS' own", KEY, ()),
     ),
