@@ -25,7 +25,7 @@ from local.iam.table import Table, granted_on, reviewed_grants, table
 from local.platform import delete_all, deploy, judged_again
 from local.preview import CannotPreview, preview
 from local.progress import Silent
-from local.stack_files import StackConfig
+from local.stack_files import StackConfig, StackFileError
 from local.terminal import terminal
 
 FOLDER = ROOT / ".local" / "demo"
@@ -41,10 +41,15 @@ def command(chosen: str = "") -> int:
     if chosen and chosen not in FLOWS:
         print(f"there is no flow {chosen}: FLOW is one of {', '.join(FLOWS)}, or left out for all", file=sys.stderr)
         return 2
+    try:
+        config = stack_files.read("local")
+    except StackFileError as error:
+        print(error, file=sys.stderr)
+        return 2
     out = terminal()
     start = time.monotonic()
     try:
-        _all(out, stack_files.read("local"), [chosen] if chosen else list(FLOWS))
+        _all(out, config, [chosen] if chosen else list(FLOWS))
     except (DemoFailed, CannotPreview, EmulatorError, ResourceFailed, NotInTime) as error:
         print(f"the demo failed: {error}\nwhat the platform logged: {FOLDER / 'emulator.log'}", file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.executions import ExecutionStatus, Started
@@ -100,7 +101,7 @@ def names(stack: str, account: str, region: str, partition: str = "aws") -> Name
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command."""
+    """The command. Exit status: 0 when it runs or is done, 1 when it does not, 2 when AWS could not be asked."""
     parser = argparse.ArgumentParser(prog="python -m handlers.ingestion.redrive", description=__doc__)
     parser.add_argument("--manifest", required=True, help="the manifest's id")
     parser.add_argument("--stack", required=True)
@@ -110,6 +111,18 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     if not re.fullmatch(PATTERN, given.manifest):
         parser.error("--manifest takes a manifest's id, 26 letters and digits")
+    try:
+        return _run(given)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        why = f"{error.operation_name} was refused ({code}); use credentials of the stack's account that may"
+    except BotoCoreError as error:
+        why = f"no answer of AWS ({type(error).__name__}); check credentials, region and network"
+    sys.stderr.write(f"{why}, then run this again, that is safe\n")
+    return 2
+
+
+def _run(given: argparse.Namespace) -> int:
     found = _found(given.stack)
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     # Records are only updated here, so the days a new one is kept do not matter.

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from components.blocks.context import Subsystem
-from local import demo
+from local import demo, stack_files
 from local.flows import Tell
 from local.flows.table import FLOWS, Flow, Stage
+from local.stack_files import StackFileError
 
 NOWHERE = cast("Stage", None)
 
@@ -48,3 +49,14 @@ def test_a_flow_that_went_wrong_fails_the_demo_with_all_that_is_wrong() -> None:
 def test_an_unknown_flow_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.command("captions") == 2
     assert "ingestion, transcription, voice-qa, livestream, meetings" in capsys.readouterr().err
+
+
+def test_a_stack_file_that_cannot_be_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreadable(_stack: str) -> None:
+        raise StackFileError("Pulumi.local.yaml is not valid YAML: line 3")
+
+    monkeypatch.setattr(stack_files, "read", unreadable)
+    assert demo.command() == 2
+    assert capsys.readouterr().err == "Pulumi.local.yaml is not valid YAML: line 3\n"

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from components.blocks.names import Kind, physical_name, stack_part
 from handlers.ingestion import redrive as command
@@ -162,6 +164,39 @@ def test_the_command_redrives_and_says_so(aws: Aws, capsys: pytest.CaptureFixtur
     assert command.main(["--manifest", "0" * 26, *given]) == 1
     with pytest.raises(SystemExit):
         command.main(["--manifest", "x", *given])
+
+
+ASKED = ("--manifest", "0" * 26, "--stack", "dev")
+
+
+def test_without_credentials_the_command_says_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert command.main(ASKED) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "no answer of AWS (NoCredentialsError); check credentials, region and network, "
+        "then run this again, that is safe\n"
+    )
+
+
+def test_what_aws_refuses_is_one_line_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(_stack: str) -> None:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "canary"}}, "GetCallerIdentity")
+
+    monkeypatch.setattr(command, "_found", refused)
+    assert command.main(ASKED) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("GetCallerIdentity was refused (ExpiredToken); ")
+    assert said.count("\n") == 1
+    assert "canary" not in said
 
 
 def test_an_execution_is_known_by_its_arn() -> None:
