@@ -87,7 +87,7 @@ def test_an_image_that_is_pushed_by_hand_is_made_as_the_workflow_makes_it() -> N
         assert option in workflow, option
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/deploying.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/deploying.md", "docs/local-platform.md"])
 def test_a_secret_is_set_without_being_typed(page: str) -> None:
     """It would be in the shell's history, or too short."""
     text = (ROOT / page).read_text()
