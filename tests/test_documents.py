@@ -5,6 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from components.blocks.gateway_answers import GatewayCode
+from components.ingestion import lake
+from components.settings.ingestion import IngestionSettings
+from handlers.common.errors import CommonCode
+from handlers.common.rest import RestCode
+from handlers.common.sockets import SocketCode
+from handlers.ingestion.admission import Refusal
+from handlers.ingestion.glue.records import Reason
+from handlers.ingestion.states import FileStatus
+from handlers.livestream import codes as livestream
+from handlers.meetings import codes as meetings
+from handlers.transcription import messages as transcription
+from handlers.voice_qa import protocol as voice_qa
 from local import ROOT
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
@@ -104,3 +117,37 @@ def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:
     for variable in ("AWS_ROLE_ARN", "AWS_REGION", "PULUMI_BACKEND_URL"):
         assert f"`{variable}`" in text
         assert f"vars.{variable}" in (ROOT / ".github" / "workflows" / "stack.yml").read_text()
+
+
+# What clients handle
+
+
+CODES = {
+    "livestream": (livestream.Code, RestCode, CommonCode, GatewayCode),
+    "meetings": (meetings.Code, CommonCode),
+    "transcription": (transcription.Code, SocketCode, CommonCode),
+    "voice-qa": (voice_qa.Code, SocketCode, CommonCode),
+}
+
+
+@pytest.mark.parametrize("page", CODES)
+def test_every_code_that_a_client_may_be_told_is_in_its_page(page: str) -> None:
+    listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / f"{page}.md").read_text()))
+    assert {code.value for codes in CODES[page] for code in codes} - listed == set()
+
+
+def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> None:
+    listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
+    meant = {one.value for told in (FileStatus, Refusal, Reason) for one in told}
+    columns = {name for name, _ in lake.OWN_COLUMNS}
+    assert (meant | columns) - listed == set()
+
+
+def test_the_page_of_ingestion_names_the_endings_that_are_taken() -> None:
+    text = (ROOT / "docs" / "ingestion.md").read_text()
+    plain = {one.removesuffix(".gz") for one in IngestionSettings().intake.allowed_suffixes}
+    assert {one.removesuffix(".gz") + end for one in plain for end in ("", ".gz")} == set(
+        IngestionSettings().intake.allowed_suffixes
+    ), "the page says: each with .gz too"
+    [named] = re.findall(r"it ends in (.*?), each with `.gz` too", text)
+    assert set(re.findall(r"`(\.\w+)`", named)) == plain
