@@ -151,3 +151,23 @@ def test_the_page_of_ingestion_names_the_endings_that_are_taken() -> None:
     ), "the page says: each with .gz too"
     [named] = re.findall(r"it ends in (.*?), each with `.gz` too", text)
     assert set(re.findall(r"`(\.\w+)`", named)) == plain
+
+
+# Decisions
+
+
+def test_the_index_of_decisions_has_each_with_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    titles = {
+        page.name: re.sub(r"^# (\d+\.|\d{4}) ", "", page.read_text().partition("\n")[0])
+        for page in sorted(folder.glob("0*.md"))
+    }
+    listed = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert [(name, title) for _, name, title in listed] == list(titles.items())
+    assert all(name.startswith(f"{number}-") for number, name, _ in listed)
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_decision_or_runbook_that_a_page_names_is_a_link(page: Path) -> None:
+    plain = re.findall(r"(?<!\[)\b[Dd]ecisions? 0\d{3}|\b[Rr]unbooks?:?\s+`[a-z-]+`", page.read_text())
+    assert plain == []
