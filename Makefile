@@ -12,6 +12,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 # One stamp file a virtual environment: its name is the environment's, its prerequisite the lock.
+# Not with a Python newer than 3.13: Spark's lock has a pyarrow without a wheel for it.
 # An environment is made anew when its lock changes, so that nothing stale stays in it.
 .venv/.locked: requirements/tools.txt
 .venv-emulator/.locked: requirements/emulator.txt
@@ -19,7 +20,7 @@ help: ## list the targets
 policies/.venv/.locked: policies/requirements.txt
 .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
 	@echo "installing $< into $(@D)"
-	@$(PYTHON) -c 'import sys; sys.exit("Polyphony needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Polyphony needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; name another by PYTHON=python3.13") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

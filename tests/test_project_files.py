@@ -1,5 +1,7 @@
 """Pulumi's own files, against the CLI's rules: it validates them before anything runs, and cannot be tried here."""
 
+import re
+import sys
 from typing import Any
 
 import pytest
@@ -65,3 +67,23 @@ def test_every_dependency_gives_its_reason() -> None:
 
 def test_the_program_is_short() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize(("version", "taken"), [((3, 10), False), ((3, 11), True), ((3, 13), True), ((3, 14), False)])
+def test_make_says_at_once_which_python_it_needs(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], taken: bool
+) -> None:
+    [check] = re.findall(r"\$\(PYTHON\) -c '(.*)'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    monkeypatch.setattr(sys, "version_info", (*version, 1))
+    monkeypatch.setattr(sys, "version", f"{version[0]}.{version[1]}.1 (main)")
+    if taken:
+        exec(check)  # noqa: S102 - it is what make runs
+    else:
+        with pytest.raises(SystemExit, match=rf"Python 3\.11 to 3\.13, this is {version[0]}\.{version[1]}\.1"):
+            exec(check)  # noqa: S102
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/deploying.md"])
+def test_a_page_says_which_python_make_takes(page: str) -> None:
+    [low, high] = re.findall(r"\((3, \d+)\)", (ROOT / "Makefile").read_text())
+    assert f"Python {low.replace(', ', '.')} to {high.replace(', ', '.')}" in (ROOT / page).read_text()
