@@ -45,8 +45,6 @@ class Manner:
     """How a model is to answer."""
 
     max_tokens: int
-    temperature: float | None = None
-    """Not sent where there is none: some models take none."""
     guardrail: Guardrail | None = None
 
 
@@ -119,8 +117,6 @@ def request(instructions: str, content: Sequence[Block], manner: Manner) -> Requ
         "messages": [{"role": "user", "content": list(content)}],
         "inferenceConfig": {"maxTokens": manner.max_tokens},
     }
-    if manner.temperature is not None:
-        asked["inferenceConfig"]["temperature"] = manner.temperature
     if manner.guardrail is not None:
         asked["guardrailConfig"] = {
             "guardrailIdentifier": manner.guardrail.identifier,

@@ -23,27 +23,10 @@ class ManifestStatus(StrEnum):
     FAILED = "failed"
 
 
-RANK = {
-    FileStatus.PENDING: 0,
-    FileStatus.CLAIMED: 1,
-    FileStatus.MANIFESTED: 2,
-    FileStatus.PROCESSED: 3,
-    FileStatus.REJECTED: 3,
-    FileStatus.SUPERSEDED: 3,
-    FileStatus.FAILED: 3,
-}
-"""A file's rank only grows, but for the two moves below."""
-
-BACK = frozenset(
-    [
-        (FileStatus.CLAIMED, FileStatus.PENDING),  # released: no run has it
-        (FileStatus.FAILED, FileStatus.MANIFESTED),  # redriven
-    ]
-)
-
 MOVES: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PENDING: frozenset([FileStatus.CLAIMED]),
     # Failed at once where the workflow fails before it has confirmed anything.
+    # Pending again where it is released: no run has it.
     FileStatus.CLAIMED: frozenset([FileStatus.PENDING, FileStatus.MANIFESTED, FileStatus.FAILED]),
     FileStatus.MANIFESTED: frozenset(
         [FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED, FileStatus.FAILED]
@@ -51,6 +34,7 @@ MOVES: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PROCESSED: frozenset(),
     FileStatus.REJECTED: frozenset(),
     FileStatus.SUPERSEDED: frozenset(),
+    # Redriven.
     FileStatus.FAILED: frozenset([FileStatus.MANIFESTED]),
 }
 

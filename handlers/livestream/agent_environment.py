@@ -20,8 +20,6 @@ class AgentEnvironment(WindowEnvironment):
     guardrail_id: str | None = None
     guardrail_version: Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")] | None = None
     max_output_tokens: OutputTokens = 3_000
-    temperature: Annotated[float | None, Field(ge=0, le=1)] = None
-    """Not sent where there is none."""
     clip_min_seconds: ClipMinSeconds = 10
     clip_max_seconds: ClipMaxSeconds = 90
 

@@ -54,7 +54,6 @@ def asking(environment: AgentEnvironment) -> Asking:
         max_tokens=environment.max_output_tokens,
         clip_min_ms=environment.clip_min_seconds * 1000,
         clip_max_ms=environment.clip_max_seconds * 1000,
-        temperature=environment.temperature,
         guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
     )
 

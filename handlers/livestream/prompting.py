@@ -40,8 +40,6 @@ class Asking:
     max_tokens: int
     clip_min_ms: int
     clip_max_ms: int
-    temperature: float | None = None
-    """Not sent where there is none: some models take none."""
     guardrail: Guardrail | None = None
 
 
@@ -77,7 +75,7 @@ def request(
     content.append(lines(_cues(window)))
     if problem is not None:
         content.append(repair(problem))
-    return converse.request(INSTRUCTIONS, content, Manner(asking.max_tokens, asking.temperature, asking.guardrail))
+    return converse.request(INSTRUCTIONS, content, Manner(asking.max_tokens, asking.guardrail))
 
 
 def cue_id(number: int) -> str:

@@ -48,10 +48,6 @@ class VideoMoved:
         return {name: value for name, value in {**known, "chunks": chunks}.items() if value is not None}
 
 
-ORDER = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
-"""The states of one upload as they follow each other; `requested` and `none`, which come before it, are no part of it."""
-
-
 class Tracks(Protocol):
     """Where the tracks of all episodes are kept."""
 

@@ -63,7 +63,7 @@ def reading(environment: SummaryEnvironment) -> Reading:
     return Reading(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
-        manner=Manner(environment.max_output_tokens, environment.temperature, guardrail),
+        manner=Manner(environment.max_output_tokens, guardrail),
         part_characters=environment.part_characters,
         overlap_characters=environment.overlap_characters,
     )

@@ -101,7 +101,7 @@ def main(
         prices = _prices(options.prices)
         bedrock = _bedrock(client or boto3.client)
         tell(_who(bedrock, options))
-        examiner = Examiner(bedrock, Manner(options.max_output_tokens, options.temperature), timing or Timing())
+        examiner = Examiner(bedrock, Manner(options.max_output_tokens), timing or Timing())
         compared = _compared(examiner, options, transcripts)
     except CannotRun as error:
         sys.stderr.write(f"{error}\n")
@@ -129,7 +129,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prices", type=Path, default=PRICES, help="the price book, as TOML")
     settings = SummaryEnvironment.model_fields
     parser.add_argument("--max-output-tokens", type=int, default=settings["max_output_tokens"].default)
-    parser.add_argument("--temperature", type=_share, default=None, help="not sent where there is none")
     return parser
 
 

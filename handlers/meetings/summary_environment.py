@@ -33,8 +33,6 @@ class SummaryEnvironment(HandlerEnvironment):
     guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 4_000
     """Of one answer."""
-    temperature: Annotated[float | None, Field(ge=0, le=1)] = None
-    """Not sent where there is none."""
     answer_seconds: AnswerSeconds = 150
     """How long one answer may take."""
     part_characters: PartCharacters = 100_000

@@ -88,10 +88,6 @@ class Intake:
         """Waits until the intake's queue has nothing left."""
         eventually(lambda: True if self.waiting(self.queue_url) == (0, 0) else None, "an empty queue")
 
-    def purge(self) -> None:
-        """Throws away what waits for another attempt."""
-        self.client("sqs").purge_queue(QueueUrl=self.queue_url)
-
 
 @dataclass(frozen=True)
 class Runs:

@@ -126,7 +126,7 @@ def intake(platform: Platform) -> Iterator[Intake]:
     bucket = platform.outputs["frontend"]["ingestion"]["bucket"]
     made = replace(Intake.of(platform.client, platform.deployed.ids), bucket=bucket)
     yield made
-    made.purge()
+    made.client("sqs").purge_queue(QueueUrl=made.queue_url)
 
 
 @dataclass(frozen=True)

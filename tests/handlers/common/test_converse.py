@@ -26,7 +26,7 @@ def response(content: list[dict[str, Any]], usage: dict[str, int], stop: str = "
 
 
 def test_the_model_is_asked_with_its_name_and_the_guardrail() -> None:
-    asked = request("Be brief.", [lines([{"said": "Hi"}])], Manner(300, 0.0, Guardrail("abc", "DRAFT")))
+    asked = request("Be brief.", [lines([{"said": "Hi"}])], Manner(300, Guardrail("abc", "DRAFT")))
     cached = {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     with stubbed("bedrock-runtime") as (client, stubber):
         stubber.add_response(
@@ -83,9 +83,9 @@ def test_the_fixed_part_comes_first_and_a_cache_point_behind_it() -> None:
     assert valid(ASKED)
 
 
-def test_guardrail_and_temperature_are_sent_where_there_are_some() -> None:
-    guarded = request("Be brief.", [lines([{"said": "Hi"}])], Manner(300, 0.0, Guardrail("abc", "1")))
-    assert guarded["inferenceConfig"] == {"maxTokens": 300, "temperature": 0.0}
+def test_a_guardrail_is_sent_where_there_is_one() -> None:
+    guarded = request("Be brief.", [lines([{"said": "Hi"}])], Manner(300, Guardrail("abc", "1")))
+    assert guarded["inferenceConfig"] == {"maxTokens": 300}
     assert guarded["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
     assert valid(guarded)
 

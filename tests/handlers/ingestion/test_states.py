@@ -3,8 +3,22 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.states import BACK, MOVES, RANK, FileStatus, sources
+from handlers.ingestion.states import MOVES, FileStatus, sources
 
+RANK = {
+    FileStatus.PENDING: 0,
+    FileStatus.CLAIMED: 1,
+    FileStatus.MANIFESTED: 2,
+    FileStatus.PROCESSED: 3,
+    FileStatus.REJECTED: 3,
+    FileStatus.SUPERSEDED: 3,
+    FileStatus.FAILED: 3,
+}
+"""A file's rank only grows, but for the two moves below."""
+BACK = {
+    (FileStatus.CLAIMED, FileStatus.PENDING),  # released: no run has it
+    (FileStatus.FAILED, FileStatus.MANIFESTED),  # redriven
+}
 STATUS = st.sampled_from(FileStatus)
 
 
@@ -30,7 +44,7 @@ def test_what_is_processed_rejected_or_superseded_never_moves_again(status: File
 
 def test_only_a_release_and_a_redrive_go_back() -> None:
     back = {(one, other) for one in FileStatus for other in MOVES[one] if RANK[other] <= RANK[one]}
-    assert back == BACK == {("claimed", "pending"), ("failed", "manifested")}
+    assert back == BACK
 
 
 def test_every_file_can_come_to_an_end() -> None:

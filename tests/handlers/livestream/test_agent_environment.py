@@ -13,7 +13,6 @@ def test_what_is_written_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
         **{name.lower(): value for name, value in NEEDED.items()},
         guardrail_id="abc",
         guardrail_version="DRAFT",
-        temperature=0.0,
         log_level="DEBUG",
     )
     for name, value in written.variables().items():
@@ -21,9 +20,9 @@ def test_what_is_written_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert AgentEnvironment.read() == written
 
 
-def test_without_a_guardrail_or_temperature_there_is_no_variable_of_theirs() -> None:
+def test_without_a_guardrail_there_is_no_variable_of_its() -> None:
     names = AgentEnvironment.model_validate(NEEDED).variables()
-    assert not {"GUARDRAIL_ID", "GUARDRAIL_VERSION", "TEMPERATURE"} & names.keys()
+    assert not {"GUARDRAIL_ID", "GUARDRAIL_VERSION"} & names.keys()
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,6 @@ def test_without_a_guardrail_or_temperature_there_is_no_variable_of_theirs() -> 
         {"GUARDRAIL_ID": "abc", "GUARDRAIL_VERSION": "latest"},
         {"WINDOW_CHARACTERS": "1000", "OVERLAP_CHARACTERS": "501"},
         {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"},
-        {"TEMPERATURE": "1.5"},
         {"MAX_OUTPUT_TOKENS": "10"},
     ],
 )

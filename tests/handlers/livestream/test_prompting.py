@@ -35,7 +35,7 @@ def test_the_fixed_part_comes_first_and_a_cache_point_behind_it() -> None:
 
 
 def test_the_fixed_part_is_the_same_for_all_and_long_enough_to_be_kept() -> None:
-    other = request(Asking(300, 1, 2, temperature=0), Window(0, 0, 1, CUES[:1]), "x", 1, [])
+    other = request(Asking(300, 1, 2), Window(0, 0, 1, CUES[:1]), "x", 1, [])
     assert other["system"] == request(ASKING, WINDOW, "4c1f", 9, MEMORIES)["system"]
     assert len(INSTRUCTIONS) / 4.5 > 1_024, "a shorter one is not kept, and nothing says so"
 
@@ -70,12 +70,12 @@ def test_a_second_question_says_what_was_wrong_and_nothing_of_the_answer() -> No
     assert Problem.BAD_ITEM.value in repair
 
 
-def test_guardrail_and_temperature_are_sent_only_where_there_are_some() -> None:
+def test_a_guardrail_is_sent_only_where_there_is_one() -> None:
     plain = request(ASKING, WINDOW, "4c1f", 9, [])
     assert plain["inferenceConfig"] == {"maxTokens": 3_000}
     assert "guardrailConfig" not in plain
-    guarded = request(Asking(300, 1, 2, 0.0, Guardrail("abc", "1")), WINDOW, "4c1f", 9, [])
-    assert guarded["inferenceConfig"] == {"maxTokens": 300, "temperature": 0.0}
+    guarded = request(Asking(300, 1, 2, Guardrail("abc", "1")), WINDOW, "4c1f", 9, [])
+    assert guarded["inferenceConfig"] == {"maxTokens": 300}
     assert guarded["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
     assert valid(guarded)
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.livestream.tracks import RANKS, TrackReason, TrackState
-from handlers.livestream.video_tracks import ORDER, Chunks, VideoMoved
+from handlers.livestream.video_tracks import Chunks, VideoMoved
 from tests.handlers.livestream.video_stage import (
     BUCKET,
     NEWER,
     OLDER,
+    ORDER,
     OWNER,
     REFUSED,
     STATUSES,

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.livestream import chunking
+from handlers.livestream.tracks import TrackState
 from handlers.livestream.video_events import CompletedDetail, Video, VideoKey, video_key
 from handlers.livestream.video_gateways import JobRefused
 from handlers.livestream.video_processing import VideoProcessing
-from handlers.livestream.video_tracks import ORDER, VideoMoved
+from handlers.livestream.video_tracks import VideoMoved
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
 SECONDS = 120
@@ -19,6 +20,8 @@ NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
 REASONS = ("PutObject", "POST Object", "CompleteMultipartUpload", "CopyObject")
+ORDER = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
+"""The states of one upload as they follow each other; `requested` and `none`, which come before it, are no part of it."""
 STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 

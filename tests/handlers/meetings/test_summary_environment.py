@@ -26,10 +26,9 @@ def test_how_models_are_asked_is_the_environments() -> None:
         **NEEDED,
         "GUARDRAIL_ID": "g",
         "GUARDRAIL_VERSION": "1",
-        "TEMPERATURE": "0.2",
         "MAX_OUTPUT_TOKENS": "500",
     }
-    assert reading(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, 0.2, Guardrail("g", "1"))
+    assert reading(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, Guardrail("g", "1"))
     assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
 
 

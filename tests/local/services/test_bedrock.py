@@ -365,6 +365,6 @@ def test_a_claim_of_the_wrong_form_is_passed_over_in_the_end(scene: Scene) -> No
 
 
 def test_what_the_guardrail_stops_is_recorded(scene: Scene) -> None:
-    guarded = Asking(3_000, 5_000, 20_000, 0.0, Guardrail("abc123", "1"))
+    guarded = Asking(3_000, 5_000, 20_000, Guardrail("abc123", "1"))
     scene.play("The most guarded secret.", asking=guarded)
     assert scene.failures == [WindowFailure.GUARDRAIL]
