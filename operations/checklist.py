@@ -28,7 +28,7 @@ ENOUGH = 1_000
 CONFIRM = (
     "it ran in dev before this stack: name the day and who looked",
     "latency is as it was: compare the numbers above, the dashboard (S3's first byte, the table) and X-Ray's traces",
-    "savings appear in Cost Explorer: `python -m operations savings`, two weeks after the change",
+    "savings appear in Cost Explorer: `.venv/bin/python -m operations savings`, two weeks after the change",
     "what was found is written down, in the change's pull request",
     "whoever pays for it has approved",
 )
