@@ -21,7 +21,8 @@ class Sizes:
     characters: int
     """Of a core, at most, unless one passage alone has more."""
     milliseconds: int
-    """Of a core, at most, unless one passage alone is longer."""
+    """From where a core begins to where its last passage begins, at most. How long passages last says nothing: those
+    that all last a day would be a window each."""
     overlap_characters: int
 
 
@@ -52,7 +53,10 @@ class Window(Generic[P]):
 
 
 def windows(passages: Sequence[P], sizes: Sizes) -> tuple[Window[P], ...]:
-    """All windows of a transcript, which has at least one passage."""
+    """All windows of a transcript, which has at least one passage, and whose passages are in order.
+
+    Beyond the first there are no more than its length has times the milliseconds, and twice its characters theirs.
+    """
     return tuple(_cut(passages, sizes))
 
 
@@ -73,7 +77,7 @@ def _core_end(passages: Sequence[P], first: int, sizes: Sizes) -> int:
     at = first + 1
     while at < len(passages):
         characters += len(passages[at].text)
-        if characters > sizes.characters or passages[at].end_ms - passages[first].start_ms > sizes.milliseconds:
+        if characters > sizes.characters or passages[at].start_ms - passages[first].start_ms > sizes.milliseconds:
             break
         at += 1
     return at

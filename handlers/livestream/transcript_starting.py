@@ -20,7 +20,7 @@ from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_events import TranscriptUploaded, parsed
 from handlers.livestream.transcripts import read
 from handlers.livestream.window_queue import WindowQueue
-from handlers.livestream.windows import messages
+from handlers.livestream.windows import MAX_WINDOWS, messages
 
 REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
@@ -89,17 +89,23 @@ class TranscriptStarting:
         if data is None:
             return Outcome.GONE
         try:
-            transcript = read(data)
+            count = self._count(data)
         except BadTranscript as bad:
             self._log.warning("transcript_refused", cause=bad.problem)
             self._moved(event, TrackState.FAILED, about, REASONS.get(bad.problem, TrackReason.UNREADABLE))
             return Outcome.BAD
-        count = len(windows(transcript.cues, self._sizes))
         named = event.named
         self._queue.send(messages(named.owner, named.episode_id, event.key, event.version_id, count))
         self._moved(event, TrackState.ANALYZING, {**about, "windows": count})
         self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
         return Outcome.QUEUED
+
+    def _count(self, data: bytes) -> int:
+        """How many windows a transcript has; raises BadTranscript, of too many too."""
+        count = len(windows(read(data).cues, self._sizes))
+        if count > MAX_WINDOWS:
+            raise BadTranscript(TranscriptProblem.TOO_LARGE)
+        return count
 
     def _moved(
         self,

@@ -12,7 +12,8 @@ from handlers.common.messages import Message
 from handlers.livestream.models import EpisodeId
 from handlers.livestream.prefixes import TRANSCRIPTS
 
-MAX_WINDOWS = 50_000
+MAX_WINDOWS = 1_000
+"""Of a transcript. Each is a call of the model, in a queue that all episodes share: a day's speech stays below this."""
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 
 

@@ -25,6 +25,18 @@ SIZES = st.builds(
 )
 
 
+TIMED = st.lists(
+    st.tuples(st.integers(0, 20_000), st.integers(0, 86_400_000), st.integers(0, 40)), min_size=1, max_size=60
+)
+"""How much later than the one before each begins, how long it lasts, and its characters."""
+LARGER = st.builds(
+    Sizes,
+    characters=st.integers(100, 4_000),
+    milliseconds=st.integers(10_000, 600_000),
+    overlap_characters=st.integers(0, 50),
+)
+
+
 def lines_of(lengths: list[int]) -> tuple[Line, ...]:
     return tuple(Line(at * 1_000, at * 1_000 + 900, "x" * length) for at, length in enumerate(lengths))
 
@@ -57,9 +69,30 @@ def test_cores_divide_the_transcript(lengths: list[int], sizes: Sizes) -> None:
         if one is found[-1]:
             continue  # nobody else has its end
         assert one.core == 1 or sum(len(line.text) for line in core) <= sizes.characters
-        assert one.core == 1 or core[-1].end_ms - core[0].start_ms <= sizes.milliseconds
+        assert one.core == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
     assert at == len(lines) == found[-1].first + len(found[-1].passages)
     assert all(one.first + len(one.passages) < len(lines) for one in found[:-1]), "no window repeats the end of another"
+
+
+@given(TIMED, LARGER)
+def test_there_are_no_more_windows_than_length_and_characters_make_however_long_a_passage_lasts(
+    timed: list[tuple[int, int, int]], sizes: Sizes
+) -> None:
+    lines: list[Line] = []
+    start_ms = 0
+    for gap, lasts, length in timed:
+        start_ms += gap
+        lines.append(Line(start_ms, start_ms + lasts, "x" * length))
+    found = windows(lines, sizes)
+    assert [line for one in found for line in one.passages[: one.core]] == lines, "each in one core"
+    by_length = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
+    by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
+    assert len(found) <= 1 + by_length + by_characters
+
+
+def test_passages_that_all_last_longer_than_a_window_are_not_a_window_each() -> None:
+    day_long = [Line(at, 86_400_000, "a b") for at in range(1_000)]
+    assert len(windows(day_long, Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600))) == 1
 
 
 @given(LENGTHS, SIZES)

@@ -121,6 +121,7 @@ def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> 
         (b"WEBVTT\n\n", "EMPTY"),
         (b"x" * (MAX_BYTES + 1), "TOO_LARGE"),
         ("WEBVTT\n\n" + "00:01.000 --> 00:02.000\na\n\n" * (MAX_CUES + 1), "TOO_LARGE"),
+        (srt(CUES[:1] * 1_100), "TOO_LARGE"),
         (b"\xff\xfea\0", "UNREADABLE"),
         (b"\xc3(", "UNREADABLE"),
         (b"canary\0", "UNREADABLE"),
@@ -128,7 +129,7 @@ def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> 
         (b'{"results": 1}', "UNREADABLE"),
         (srt([Cue(2_000, 1_000, "canary")]), "UNREADABLE"),
     ],
-    ids=["nothing", "no_cue", "bytes", "cues", "utf16", "not_utf8", "zero", "markup", "json", "times"],
+    ids=["nothing", "no_cue", "bytes", "cues", "windows", "utf16", "not_utf8", "zero", "markup", "json", "times"],
 )
 def test_what_is_no_transcript_fails_and_says_why(landing: Landing, data: bytes | str, reason: str) -> None:
     event = landing.uploads(data)

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from handlers.livestream.windows import WindowMessage, messages
+from components.settings.livestream import AgentSettings
+from handlers.livestream.cues import MAX_CHARACTERS, MAX_MS
+from handlers.livestream.windows import MAX_WINDOWS, WindowMessage, messages
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
@@ -54,3 +56,15 @@ def test_a_message_that_does_not_hold_together_is_refused(changed: dict[str, obj
     with pytest.raises(ValidationError) as caught:
         message(**changed)
     assert "input_value" not in str(caught.value)
+
+
+def test_with_the_windows_that_are_the_default_every_transcript_that_is_read_is_taken() -> None:
+    sizes = AgentSettings()
+    most = 1 + MAX_MS // (sizes.window_seconds * 1000) + 2 * MAX_CHARACTERS // sizes.window_characters
+    assert most <= MAX_WINDOWS
+    assert message(index=MAX_WINDOWS - 1, count=MAX_WINDOWS).count == MAX_WINDOWS
+
+
+def test_a_message_of_more_windows_than_anybody_speaks_in_a_day_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        message(count=2_000)
