@@ -18,6 +18,8 @@ MAX_CUES = 50_000
 MAX_CHARACTERS = 2_000_000
 """Of all that is said: an hour has about 50,000."""
 MAX_CUE_CHARACTERS = 2_000
+MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
+"""Of a cue as it stands in the file, with its tags and blanks."""
 MAX_SPEAKER_CHARACTERS = 100
 MAX_MS = 24 * 60 * 60 * 1000
 """A cue that ends later was not cut from a broadcast."""
@@ -83,6 +85,14 @@ def ordered(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     return tuple(sorted(kept, key=lambda cue: (cue.start_ms, cue.end_ms)))
 
 
+def bounded(written: str) -> str:
+    """A cue as it stands in the file, if it is not far too long: nothing else looks at one that is."""
+    text = written.strip()
+    if len(text) > MAX_WRITTEN_CHARACTERS:
+        raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
+    return text
+
+
 def milliseconds(written: str) -> int:
     """A moment as SRT and WebVTT write it: `1:02:03,450` or `02:03.450`."""
     found = _TIME.fullmatch(written)
@@ -97,7 +107,7 @@ def milliseconds(written: str) -> int:
 def _cleaned(cue: Cue) -> Cue | None:
     if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
         raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    text = cleaned(cue.text)
+    text = cleaned(bounded(cue.text))
     if len(text) > MAX_CUE_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     speaker = None if cue.speaker is None else cleaned(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None

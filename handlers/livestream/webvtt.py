@@ -8,11 +8,12 @@ import html
 import re
 from collections.abc import Iterator
 
-from handlers.livestream.cues import BadTranscript, Cue, TranscriptProblem
+from handlers.livestream.cues import BadTranscript, Cue, TranscriptProblem, bounded
 from handlers.livestream.srt import LIKE_TIMES, times_of
 
 _HEAD = re.compile(r"WEBVTT(?:[ \t].*)?")
-_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]+([^<>]*)>|</v>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]([^<>]*)>|</v>")
+"""One blank, because the name may have blanks too: of several that no bracket ends, each would be tried as the last."""
 _TAG = re.compile(r"<[^<>]*>")
 _OTHER_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t].*)?")
 
@@ -33,7 +34,7 @@ def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
         if LIKE_TIMES.match(block[at]) is None:
             raise BadTranscript(TranscriptProblem.BAD_TIMES)
         start_ms, end_ms = times_of(block[at])
-        for speaker, text in _voices("\n".join(block[at + 1 :])):
+        for speaker, text in _voices(bounded("\n".join(block[at + 1 :]))):
             yield Cue(start_ms, end_ms, text, speaker)
 
 

@@ -257,6 +257,22 @@ def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(srt([Cue(0, 1, "aa")] * 2)) is TranscriptProblem.TOO_LARGE
 
 
+def test_a_cue_that_is_written_far_too_long_is_refused_whatever_would_be_left_of_it() -> None:
+    blanks = " " * limits.MAX_WRITTEN_CHARACTERS
+    assert problem(f"1\n00:00:01,000 --> 00:00:02,000\na{blanks}b") is TranscriptProblem.TOO_LONG_CUE
+    for written in (f"a{blanks}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000):
+        assert problem(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{written}") is TranscriptProblem.TOO_LONG_CUE
+    around = "\n" * limits.MAX_WRITTEN_CHARACTERS
+    assert read(f"{around}00:01.000 --> 00:02.000\n{around}a{around}".encode()).cues == (Cue(1_000, 2_000, "a"),)
+
+
+def test_voices_that_nothing_ends_do_not_take_for_ever() -> None:
+    # If each blank were tried as the last before the name, this would take a quarter of an hour.
+    open_voice = "<v" + " " * (limits.MAX_WRITTEN_CHARACTERS - 3) + "x"
+    found = read(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
+    assert {cue.text for cue in found.cues} == {"<v x"}
+
+
 def test_punctuation_without_end_does_not_take_for_ever() -> None:
     word = {"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": [{"content": "Hi"}]}
     mark = {"type": "punctuation", "alternatives": [{"content": "," * 900}]}
