@@ -56,9 +56,18 @@ def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
     start = 0
     for tag in _VOICE.finditer(payload):
         yield speaker, _plain(payload[start : tag.start()])
-        speaker, start = None if tag[1] is None else html.unescape(tag[1]), tag.end()
+        speaker, start = None if tag[1] is None else _unescaped(tag[1]), tag.end()
     yield speaker, _plain(payload[start:])
 
 
 def _plain(payload: str) -> str:
-    return html.unescape(_TAG.sub("", payload))
+    return _unescaped(_TAG.sub("", payload))
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:
+        # The number of a character has more digits than Python turns into one. The exception quotes the text.
+        pass
+    raise BadTranscript(TranscriptProblem.MALFORMED)

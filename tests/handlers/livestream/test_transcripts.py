@@ -213,6 +213,8 @@ def test_a_long_sentence_of_plain_text_is_cut_between_words() -> None:
         (f"{{{CANARY}".encode(), TranscriptProblem.MALFORMED),
         (b'{"results": {"items": [NaN]}}', TranscriptProblem.MALFORMED),
         (f"{CANARY}\n\n1\n00:00:01,000 --> 00:00:02,000\nHi".encode(), TranscriptProblem.MALFORMED),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\n&#" + b"9" * 5_000 + b";", TranscriptProblem.MALFORMED),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\n<v &#" + b"9" * 5_000 + b">Hi", TranscriptProblem.MALFORMED),
     ],
 )
 def test_what_is_no_transcript_is_refused_with_its_reason(data: bytes, expected: TranscriptProblem) -> None:
