@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 MAX_ITEMS = 500_000
+"""Words and marks; and, counted apart, words of which a turn says whose they are."""
+MAX_TURNS = 100_000
+"""One a second would be more than a day."""
 ENDS = frozenset(".?!\u3002\uff1f\uff01")
 """Marks that end a sentence."""
 _SECONDS = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?")
@@ -75,15 +78,25 @@ class _Speaking(_Part):
 
 
 class _Turn(_Part):
-    items: Annotated[list[_Speaking], Field(max_length=MAX_ITEMS)] = []
+    items: Annotated[list[_Speaking], FailFast(), Field(max_length=MAX_ITEMS)] = []
 
 
 class _Job(_Part):
-    items: Annotated[list[_Item], Field(validation_alias=AliasPath("results", "items"), max_length=MAX_ITEMS)]
+    # Four megabytes of empty items would be a million errors, and a gigabyte and a half of memory: the first one ends it.
+    items: Annotated[
+        list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"), max_length=MAX_ITEMS)
+    ]
     turns: Annotated[
         list[_Turn],
-        Field(validation_alias=AliasPath("results", "speaker_labels", "segments"), max_length=MAX_ITEMS),
+        FailFast(),
+        Field(validation_alias=AliasPath("results", "speaker_labels", "segments"), max_length=MAX_TURNS),
     ] = []
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if sum(len(turn.items) for turn in self.turns) > MAX_ITEMS:
+            raise ValueError("all turns together have too many items")
+        return self
 
     def speakers(self) -> dict[str, str]:
         """Who begins to say a word at which time."""

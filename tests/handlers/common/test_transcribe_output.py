@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from handlers.common.transcribe_output import BadOutput, Mark, OutputProblem, Word, heard
+from handlers.common import transcribe_output
+from handlers.common.transcribe_output import MAX_TURNS, BadOutput, Mark, OutputProblem, Word, heard
 
 CANARY = "canary"
 HOUR_MS = 3_600_000
@@ -66,6 +68,30 @@ def test_whose_a_word_is_the_turns_say_where_the_word_does_not() -> None:
 )
 def test_what_is_no_output_of_a_job_is_refused(text: str) -> None:
     assert problem(text) is OutputProblem.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        job(*[{}] * 50_000),
+        job(turns=[{"items": [{}] * 50_000}]),
+        job(turns=[{"items": [{}]}] * 50_000),
+    ],
+    ids=["items", "of_a_turn", "turns"],
+)
+def test_a_file_of_mistakes_is_a_few_errors(text: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        transcribe_output._Job.model_validate(json.loads(text))
+    assert refused.value.error_count() < 10
+    assert problem(text) is OutputProblem.MALFORMED
+
+
+def test_turns_are_bounded_and_so_are_all_their_words_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problem(job(turns=[{}] * (MAX_TURNS + 1))) is OutputProblem.MALFORMED
+    turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
+    assert len(list(heard(job(word("a"), turns=turns), HOUR_MS))) == 1
+    monkeypatch.setattr(transcribe_output, "MAX_ITEMS", 3)
+    assert problem(job(word("a"), turns=turns)) is OutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize("moment", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
