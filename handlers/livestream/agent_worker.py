@@ -104,7 +104,7 @@ class AgentWorker:
             return cut
         transcript, window = cut
         memory, window_id = self._services.memory, message.window_id
-        memories = told(patience.call(lambda: memory.recall(message.owner, message.episode_id)), window_id)
+        memories = told(patience.call(lambda: memory.recall(message.owner, message.episode_id)), message.others)
         question = Question(self._asking, window, window_id, message.count, memories)
         answer = ask(self._services.model, question, patience, partial(self._count, message))
         if isinstance(answer, WindowFailure):

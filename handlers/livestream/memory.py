@@ -13,7 +13,7 @@ from handlers.common.faults import Fault, ServiceFailed, called
 from handlers.livestream.prompting import MAX_MEMORIES, MemoryEvent
 
 RECALLED = 2 * MAX_MEMORIES
-"""Events that are looked at: some may be of the window itself, or without words."""
+"""Events that are looked at: some may be of the window itself, of an earlier upload, or without words."""
 MAX_TEXT = 100_000
 """Characters that an event takes in one piece."""
 WINDOW = "window"

@@ -6,7 +6,7 @@ line it stands in. The answer is asked for as JSON text and not as a call of a t
 of them can be made to call one; the form is checked in either case, and a broken one is asked for again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -43,14 +43,17 @@ class Asking:
     guardrail: Guardrail | None = None
 
 
-def told(events: Sequence[MemoryEvent], window_id: str) -> tuple[MemoryEvent, ...]:
-    """What of the recalled events the model is told: the latest, cut down, and never what this very window gave."""
-    others = [
+def told(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[MemoryEvent, ...]:
+    """What of the recalled events the model is told: the latest, cut down, and of windows no more than `others` gave.
+
+    Not what this very window did, nor one of an earlier upload: its words may be the same, and no source of themselves.
+    """
+    kept = [
         MemoryEvent(event.event_id, cleaned(event.text[:MAX_MEMORY_CHARACTERS]), event.window_id)
         for event in events
-        if event.window_id != window_id
+        if event.window_id is None or event.window_id in others
     ]
-    return tuple([event for event in others if event.text][-MAX_MEMORIES:])
+    return tuple([event for event in kept if event.text][-MAX_MEMORIES:])
 
 
 def request(

@@ -39,13 +39,21 @@ class WindowMessage(Message):
     @property
     def window_id(self) -> str:
         """The window's name: the same transcript's same window has the same, whenever it is cut."""
-        natural = "\n".join([self.transcript_key, self.transcript_version, str(self.index)])
-        return hashlib.sha256(natural.encode()).hexdigest()[:32]
+        return self._name(self.index)
+
+    @property
+    def others(self) -> frozenset[str]:
+        """Names of the same transcript's other windows."""
+        return frozenset(self._name(index) for index in range(self.count) if index != self.index)
 
     @property
     def upload_id(self) -> str:
         """The upload that the transcript came with: its object is named after it."""
         return self.transcript_key.rpartition("/")[2].partition(".")[0]
+
+    def _name(self, index: int) -> str:
+        natural = "\n".join([self.transcript_key, self.transcript_version, str(index)])
+        return hashlib.sha256(natural.encode()).hexdigest()[:32]
 
 
 def messages(

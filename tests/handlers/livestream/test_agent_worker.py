@@ -13,7 +13,7 @@ from handlers.livestream.agent_worker import NoMessage, Outcome
 from handlers.livestream.findings import Verdict
 from handlers.livestream.model_answer import Problem
 from handlers.livestream.prompting import MemoryEvent
-from handlers.livestream.windows import WindowMessage
+from handlers.livestream.windows import WindowMessage, messages
 from tests.handlers.livestream.booth import (
     EPISODE,
     KEY,
@@ -21,6 +21,7 @@ from tests.handlers.livestream.booth import (
     RECALLED,
     REMAINING_MS,
     Booth,
+    Notebook,
     Oracle,
     Shelf,
     bodies,
@@ -124,10 +125,21 @@ def _long() -> bytes:
 
 def test_what_this_very_window_gave_before_is_not_remembered_of_it() -> None:
     booth = Booth()
-    window_id = WindowMessage.model_validate_json(bodies()[0]).window_id
-    booth.notebook.recalled = [MemoryEvent("1#a", "mine", window_id), MemoryEvent("2#b", "other", "w")]
+    mine, other = (WindowMessage.model_validate_json(one).window_id for one in bodies())
+    booth.notebook.recalled = [MemoryEvent("1#a", "mine", mine), MemoryEvent("2#b", "other", other)]
     handled(booth)
     assert [line["memory"] for line in lines(booth.oracle.asked[0]) if "memory" in line] == ["2#b"]
+
+
+def test_what_an_earlier_upload_of_the_same_words_gave_is_no_source() -> None:
+    given_up = messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2)
+    recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", one.window_id) for at, one in enumerate(given_up)]
+    founded = claim("We ran 600 ferries", verdict="supported", sources=[one.event_id for one in recalled])
+    booth = Booth(oracle=Oracle([said(founded)]), notebook=Notebook(recalled))
+    handled(booth)
+    assert not [line for line in lines(booth.oracle.asked[0]) if "memory" in line]
+    (found,) = booth.ledger.claims.values()
+    assert (found.verdict, found.sources) == (Verdict.UNVERIFIED, ())
 
 
 def text(what: str) -> Callable[[dict[str, Any]], str]:

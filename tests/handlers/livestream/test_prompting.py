@@ -80,9 +80,9 @@ def test_a_guardrail_is_sent_only_where_there_is_one() -> None:
     assert valid(guarded)
 
 
-def test_the_latest_memories_are_told_cut_down_and_none_of_the_window_itself() -> None:
+def test_the_latest_memories_are_told_cut_down_and_none_but_of_other_windows() -> None:
     events = [MemoryEvent(str(at), f"event {at}") for at in range(MAX_MEMORIES + 2)]
-    assert told(events, "w") == tuple(events[2:])
-    assert told([MemoryEvent("a", "x", "w"), MemoryEvent("b", "y", "v")], "w") == (MemoryEvent("b", "y", "v"),)
-    assert told([MemoryEvent("a", "x" * 9_000)], "w")[0].text == "x" * MAX_MEMORY_CHARACTERS
-    assert told([MemoryEvent("a", " \ud800")], "w") == ()
+    assert told(events, []) == tuple(events[2:])
+    assert told([MemoryEvent("a", "x", "w"), MemoryEvent("b", "y", "v")], {"v"}) == (MemoryEvent("b", "y", "v"),)
+    assert told([MemoryEvent("a", "x" * 9_000)], [])[0].text == "x" * MAX_MEMORY_CHARACTERS
+    assert told([MemoryEvent("a", " \ud800")], []) == ()

@@ -29,6 +29,12 @@ def test_a_windows_name_is_the_same_each_time_and_no_others() -> None:
     assert len({message().window_id, *(one.window_id for one in others)}) == 4
 
 
+def test_a_window_knows_the_names_of_its_transcripts_other_windows() -> None:
+    made = messages(OWNER, EPISODE, KEY, "v1", 3)
+    assert made[1].others == {made[0].window_id, made[2].window_id}
+    assert messages(OWNER, EPISODE, KEY, "v1", 1)[0].others == frozenset()
+
+
 def test_there_is_a_message_a_window_which_the_queue_gives_back_as_it_was() -> None:
     made = messages(OWNER, EPISODE, KEY, "v1", 3)
     assert [one.index for one in made] == [0, 1, 2]
