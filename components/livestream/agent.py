@@ -103,7 +103,7 @@ class Agent(pulumi.ComponentResource):
                     **_sizes(agent),
                 },
                 grants=[
-                    args.table.grant("UpdateItem"),
+                    args.table.grant("UpdateItem", "Query", "BatchWriteItem"),
                     args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.windows.grant("SendMessage"),
@@ -136,7 +136,7 @@ class Agent(pulumi.ComponentResource):
                     **_sizes(agent),
                 },
                 grants=[
-                    args.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
+                    args.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
                     args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.memory.grant("CreateEvent", "ListEvents"),

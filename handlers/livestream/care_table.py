@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING
 
 from handlers.common.items import plain
 from handlers.common.versioned import texts
+from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.records import CARE, CARE_INDEX, EPISODE, EpisodeRecord, episode_key, partition
 from handlers.livestream.tracks import RANKS, TrackKind, TrackReason, TrackState
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import WriteRequestTypeDef
-
-AT_ONCE = 25
-"""Items that one call deletes."""
-
-
-class NotAllDeleted(Exception):
-    """The table is busy: some items are there still."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +98,7 @@ class CareTable:
             ConsistentRead=True,
         )
         keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE]
-        for at in range(0, len(keys), AT_ONCE):
-            wanted: list[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys[at : at + AT_ONCE]]
-            answer = self._client.batch_write_item(RequestItems={self._name: wanted})
-            if answer.get("UnprocessedItems"):
-                raise NotAllDeleted
+        delete_items(self._client, self._name, keys)
         return len(keys)
 
     def _update(

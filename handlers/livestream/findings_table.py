@@ -3,21 +3,25 @@
 What is there first stays, so that whatever is told twice is kept once. A window is done when its findings are there;
 the transcript is, when all of its windows are. Who writes the last of them moves the track, and so does who hears of a
 window that is done already: whoever was to move it may have stopped in between.
+
+Each finding says which upload it is from. A transcript that was given up on may have left some, and its successor, which
+clients may upload, has them again under other ids, or does not say so any more: so they go when it comes.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from handlers.common.items import stored
+from handlers.common.items import Item, stored
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
 from handlers.common.versioned import texts
 from handlers.livestream import findings, models
 from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.checking import Checked
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
-from handlers.livestream.records import SCHEMA_VERSION, Found, Key, found_key, window_key
+from handlers.livestream.records import SCHEMA_VERSION, Found, Key, found_key, partition, window_key
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.windows import WindowMessage
 
@@ -53,17 +57,45 @@ class FindingsTable:
         """Keeps what was found, then that the window is done."""
         if not self._awaited(window):
             return
-        owner, episode_id = window.owner, window.episode_id
-        for claim in found.claims:
-            self._put(found_key(owner, episode_id, Found.CLAIM, claim.start_ms, claim.claim_id), _claim(claim))
-        for clip in found.clips:
-            self._put(found_key(owner, episode_id, Found.CLIP, clip.start_ms, clip.clip_id), _clip(clip))
-        self._end(window, FOUND)
+        place = window.owner, window.episode_id
+        items: list[tuple[Key, Message]] = [
+            *((found_key(*place, Found.CLAIM, one.start_ms, one.claim_id), _claim(one)) for one in found.claims),
+            *((found_key(*place, Found.CLIP, one.start_ms, one.clip_id), _clip(one)) for one in found.clips),
+        ]
+        for key, values in items:
+            self._put(window, key, values)
+        if self._awaited(window):
+            self._end(window, FOUND)
+            return
+        # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
+        for key, _ in items:
+            self._client.delete_item(TableName=self._name, Key=texts(key))
 
     def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
         """Keeps that a window is done, and that nothing came of it."""
         if self._awaited(window):
             self._end(window, failure.value)
+
+    def leave_from(self, owner: str, episode_id: str, upload_id: str) -> int:
+        """Deletes what was found in earlier uploads than this one; says how much there was.
+
+        Ids of uploads grow. So this may be told again while findings of the upload itself, or of a later one, come in.
+        """
+        keys = [key for kind in Found for key in self._before(partition(owner, episode_id), kind, upload_id)]
+        delete_items(self._client, self._name, keys)
+        return len(keys)
+
+    def _before(self, place: str, kind: Found, upload_id: str) -> Iterator[Item]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
+            FilterExpression="attribute_not_exists(uploadId) OR uploadId < :upload",
+            ExpressionAttributeValues=texts({":place": place, ":kind": kind.value, ":upload": upload_id}),
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
 
     def _awaited(self, window: WindowMessage) -> bool:
         """Whether the episode is there, and the transcript still its own: one asked for anew takes its place."""
@@ -74,11 +106,11 @@ class FindingsTable:
         return upload is not None and upload.upload_id == window.upload_id
 
     def _end(self, window: WindowMessage, outcome: str) -> None:
-        self._put(_key(window, window.index), _Ended(outcome=outcome))
+        self._put(window, _key(window, window.index), _Ended(outcome=outcome))
         self._complete(window)
 
-    def _put(self, key: Key, values: Message) -> None:
-        content = values.model_dump(mode="json", by_alias=True)
+    def _put(self, window: WindowMessage, key: Key, values: Message) -> None:
+        content = {"uploadId": window.upload_id, **values.model_dump(mode="json", by_alias=True)}
         try:
             self._client.put_item(
                 TableName=self._name,

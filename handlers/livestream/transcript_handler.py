@@ -16,6 +16,7 @@ from handlers.common.clients import CONFIG
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.transcript_bucket import TranscriptBucket
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 from handlers.livestream.transcript_starting import TranscriptStarting
@@ -24,15 +25,21 @@ from handlers.livestream.window_queue import WindowQueue
 
 def starting(environment: TranscriptEnvironment) -> TranscriptStarting:
     """On clients of this container's."""
+    dynamodb = boto3.client("dynamodb", config=CONFIG)
     return TranscriptStarting(
-        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+        EpisodeTable(dynamodb, environment.table_name),
         TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
+        FindingsTable(dynamodb, environment.table_name, _now),
         bucket=environment.bucket_name,
         sizes=environment.sizes,
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
         log=EventLog(environment.log_level),
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Takes a transcript from its upload to the agent's queue, window by window.
 
 The track says whether there is anything to do: it says yes to a repeat too, until all windows are queued. So what stops
-halfway is done again. A window that is queued twice is worked on once: the agent's worker sees to that.
+halfway is done again. What was found in an earlier upload, which was given up on, goes first. A window that is queued twice is worked on once: the agent's worker sees to that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from handlers.common.windows import Sizes, windows
 from handlers.livestream.agent_services import Transcripts
 from handlers.livestream.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_events import TranscriptUploaded, parsed
 from handlers.livestream.transcripts import read
@@ -52,6 +53,7 @@ class TranscriptStarting:
         table: EpisodeTable,
         transcripts: Transcripts,
         queue: WindowQueue,
+        findings: FindingsTable,
         *,
         bucket: str,
         sizes: Sizes,
@@ -61,6 +63,7 @@ class TranscriptStarting:
         self._table = table
         self._transcripts = transcripts
         self._queue = queue
+        self._findings = findings
         self._bucket = bucket
         self._sizes = sizes
         self._clock = clock
@@ -85,6 +88,11 @@ class TranscriptStarting:
         about: dict[str, object] = {"versionId": event.version_id}
         if not self._moved(event, TrackState.UPLOADED, about):
             return Outcome.UNCHANGED
+        named = event.named
+        # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
+        earlier = self._findings.leave_from(named.owner, named.episode_id, named.upload_id)
+        if earlier:
+            self._log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
         data = self._transcripts.read(event.key, event.version_id)
         if data is None:
             return Outcome.GONE
@@ -94,7 +102,6 @@ class TranscriptStarting:
             self._log.warning("transcript_refused", cause=bad.problem)
             self._moved(event, TrackState.FAILED, about, REASONS.get(bad.problem, TrackReason.UNREADABLE))
             return Outcome.BAD
-        named = event.named
         self._queue.send(messages(named.owner, named.episode_id, event.key, event.version_id, count))
         self._moved(event, TrackState.ANALYZING, {**about, "windows": count})
         self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))

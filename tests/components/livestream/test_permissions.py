@@ -98,6 +98,7 @@ AGENT_ADDED: dict[Permission, str] = {
         (f"dynamodb:{action}", ITEMS, None): "findings are kept, windows are counted, and the track is moved"
         for action in ("GetItem", "PutItem", "Query", "UpdateItem")
     },
+    ("dynamodb:DeleteItem", ITEMS, None): "findings are taken back where another upload came while they were written",
     **{
         (f"sqs:{action}", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows", None): "windows come by a queue"
         for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
@@ -106,6 +107,10 @@ AGENT_ADDED: dict[Permission, str] = {
 STARTER_ADDED: dict[Permission, str] = {
     ("s3:ListBucket", OBJECTS, None): "as for the agent",
     ("dynamodb:UpdateItem", ITEMS, None): "the track is moved",
+    **{
+        (f"dynamodb:{action}", ITEMS, None): "what was found in an earlier upload goes"
+        for action in ("BatchWriteItem", "Query")
+    },
     ("s3:GetObjectVersion", f"{OBJECTS}/transcripts/*", None): "a transcript is read to be cut",
     ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows", None): "its windows are queued",
     **{

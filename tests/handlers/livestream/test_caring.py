@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.care_table import CareTable, Due, NotAllDeleted
+from handlers.livestream.batch_deletes import NotAllDeleted
+from handlers.livestream.care_table import CareTable, Due
 from handlers.livestream.caring import GRACE, Care, Swept
 from handlers.livestream.episode_objects import EpisodeObjects, ObjectsRemain
 from handlers.livestream.forgetting import SessionMemory

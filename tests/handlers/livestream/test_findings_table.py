@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.batch_deletes import NotAllDeleted
 from handlers.livestream.checking import Checked
 from handlers.livestream.findings import Verdict
 from handlers.livestream.models import Claim, Clip
@@ -218,6 +219,63 @@ def test_of_a_transcript_that_another_upload_replaces_nothing_is_kept(broadcast:
     broadcast.findings.found(two, FOUND)
     assert [each.split("#")[0] for each in broadcast.kept] == ["WINDOW"]
     assert broadcast.findings.done(two)
+    assert broadcast.track["state"] == "requested"
+
+
+def test_what_an_earlier_upload_left_goes_however_much_it_is(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = Checked(claims=tuple(replace(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
+    broadcast.findings.found(broadcast.windows(2)[0], many)
+    broadcast.stage.claim(broadcast.episode_id, 1, "nobody-says-whose")
+    other = Broadcast.requested(broadcast.stage)
+    other.findings.found(other.windows(2)[0], FOUND)
+    newer = broadcast.request_another()
+    query = broadcast.stage.dynamodb._make_api_call
+
+    def small(name: str, asked: dict[str, object]) -> object:
+        return query(name, {**asked, "Limit": 2} if name == "Query" else asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(broadcast.stage.dynamodb, "_make_api_call", small)
+        assert broadcast.findings.leave_from(ANN, broadcast.episode_id, newer) == 32
+    assert [one.split("#")[0] for one in broadcast.kept] == ["WINDOW"]
+    assert [one.split("#")[0] for one in other.kept] == ["CLAIM", "CLIP", "WINDOW"]
+
+
+def test_what_the_upload_itself_or_a_later_one_left_stays(broadcast: Broadcast) -> None:
+    earlier, broadcast.upload_id = broadcast.upload_id, broadcast.request_another()
+    broadcast.findings.found(broadcast.windows(2)[0], FOUND)
+    for upload in (broadcast.upload_id, earlier):
+        assert broadcast.findings.leave_from(ANN, broadcast.episode_id, upload) == 0
+    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+
+
+def test_a_table_that_is_busy_is_asked_again(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast.findings.found(broadcast.windows(2)[0], FOUND)
+    newer = broadcast.request_another()
+    with monkeypatch.context() as patched:
+        patched.setattr(broadcast.stage.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
+        with pytest.raises(NotAllDeleted):
+            broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
+    assert broadcast.findings.leave_from(ANN, broadcast.episode_id, newer) == 2
+
+
+def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = broadcast.stage.dynamodb.put_item
+
+    def overtaken(**asked: object) -> object:
+        if CLAIM.claim_id in str(asked):
+            # All of this between two calls of the late window: asked for, uploaded, and what was there is gone.
+            newer = broadcast.request_another()
+            broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
+        return put(**asked)
+
+    monkeypatch.setattr(broadcast.stage.dynamodb, "put_item", overtaken)
+    broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+    assert broadcast.kept == []
     assert broadcast.track["state"] == "requested"
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -13,14 +13,16 @@ from handlers.common.logging import EventLog
 from handlers.common.windows import Sizes
 from handlers.livestream import transcript_handler
 from handlers.livestream.agent_services import WindowFailure
+from handlers.livestream.checking import Checked
 from handlers.livestream.cues import MAX_BYTES, MAX_CUES, Cue
+from handlers.livestream.findings import About
 from handlers.livestream.transcript_bucket import TranscriptBucket
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 from handlers.livestream.transcript_starting import TranscriptStarting
 from handlers.livestream.window_queue import NotQueued, WindowQueue
 from handlers.livestream.windows import WindowMessage
 from tests.handlers.clients import stubbed
-from tests.handlers.livestream.findings_stage import Broadcast
+from tests.handlers.livestream.findings_stage import CLAIM, Broadcast
 from tests.handlers.livestream.stage import ANN, BUCKET, TABLE, Stage
 from tests.handlers.livestream.video_stage import envelope
 from tests.handlers.livestream.written import srt
@@ -58,6 +60,7 @@ class Landing:
             self.stage.table,
             TranscriptBucket(self.stage.s3, BUCKET),
             self.queue or WindowQueue(self.sqs, self.url),
+            self.broadcast.findings,
             bucket=BUCKET,
             sizes=SIZES,
             clock=lambda: self.stage.now,
@@ -158,6 +161,50 @@ def test_a_transcript_that_is_gone_is_not_queued(landing: Landing) -> None:
     landing.stage.s3.delete_object(Bucket=BUCKET, Key=landing.broadcast.key, VersionId=version)
     assert landing.handle(event) == []
     assert (landing.queued(), landing.state) == ([], ("uploaded", None))
+
+
+def claims(landing: Landing) -> list[str]:
+    """The quotes that a client is told."""
+    listed = landing.stage.does("listClaims", episode_id=landing.broadcast.episode_id)
+    return [one["quote"] for one in listed.body["claims"]]
+
+
+def says(landing: Landing, window: WindowMessage, quote: str) -> None:
+    """The agent's part: a claim, found in a window under the ids of its transcript."""
+    about = About(window.episode_id, window.transcript_key, window.transcript_version)
+    found = replace(CLAIM, claim_id=about.id_of("claim", quote), quote=quote)
+    landing.broadcast.findings.found(window, Checked(claims=(found,)))
+
+
+def test_of_a_transcript_that_is_uploaded_again_each_claim_is_listed_once(landing: Landing) -> None:
+    landing.handle(landing.uploads(srt(CUES[:3])))
+    first, late = landing.queued()
+    says(landing, first, "We ran 600 ferries")
+    landing.broadcast.upload_id = landing.broadcast.request_another()
+    assert landing.handle(landing.uploads(srt(CUES[:3]))) == []
+    assert claims(landing) == []
+    says(landing, late, "Said of what was given up")
+    again, _ = landing.queued()
+    says(landing, again, "We ran 600 ferries")
+    assert claims(landing) == ["We ran 600 ferries"]
+
+
+def test_an_event_that_comes_again_takes_nothing_from_its_own_windows(landing: Landing) -> None:
+    event = landing.uploads(srt(CUES))
+    landing.queue = HalfQueue(WindowQueue(landing.sqs, landing.url))
+    assert landing.handle(event) == [0]
+    says(landing, landing.queued()[0], "We ran 600 ferries")
+    landing.queue = None
+    assert landing.handle(event) == []
+    assert claims(landing) == ["We ran 600 ferries"]
+
+
+def test_beside_a_transcript_that_cannot_be_read_stands_nothing_that_another_said(landing: Landing) -> None:
+    landing.handle(landing.uploads(srt(CUES)))
+    says(landing, landing.queued()[0], "We ran 600 ferries")
+    landing.broadcast.upload_id = landing.broadcast.request_another()
+    assert landing.handle(landing.uploads(b"canary\0")) == []
+    assert (claims(landing), landing.state) == ([], ("failed", "UNREADABLE"))
 
 
 class HalfQueue:
