@@ -118,7 +118,9 @@ class Videos(pulumi.ComponentResource):
                         {"StringEquals": {"iam:PassedToService": Service.MEDIACONVERT.value}},
                     ),
                 ],
-                queues=[QueueSource(self.queue, batch_size=10, window_seconds=0, max_concurrency=5)],
+                # One at a time: a MediaConvert that is throttled takes most of a call's time for one job. Of a batch
+                # that is cut off all would come back, and jobs that are made but not noted yet be paid for twice.
+                queues=[QueueSource(self.queue, batch_size=1, window_seconds=0, max_concurrency=5)],
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )

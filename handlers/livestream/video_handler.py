@@ -2,8 +2,8 @@
 
 A queue, rather than the function as the rules' own target: an asynchronous call is given up after two more attempts,
 three minutes later, and MediaConvert may want no more jobs for longer than that. From a queue, an event is delivered as
-often as the queue's settings say, without the others of its batch; what still fails is parked where one command sends
-it back; and the queue's concurrency bounds how many jobs are asked for at once.
+often as the queue's settings say, and alone, so that it has all of a call's time; what still fails is parked where one
+command sends it back; and the queue's concurrency bounds how many jobs are asked for at once.
 """
 
 import os

@@ -62,6 +62,11 @@ def test_an_event_is_delivered_often_enough_for_a_busy_media_convert() -> None:
     assert (delivered(complete()), delivered(changed())) == (20, 10)
 
 
+def test_each_event_has_a_call_of_its_own_so_that_one_cut_off_repeats_no_other() -> None:
+    source = complete().one("lambda.EventSourceMapping", "livestream-videos-source").inputs
+    assert (source["batchSize"], source["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+
+
 def test_the_function_reads_what_is_listed_here() -> None:
     expected = {
         "TABLE_NAME": TABLE,
