@@ -6,6 +6,7 @@ a bounded time, and a memory of what it said that is bounded too. Nothing that i
 """
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -56,7 +57,9 @@ ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 sets, which it would look for as soon as a transport stream says its name."""
 MAX_SECONDS: Final = 4 * 3600
 _KEPT: Final = 16 * 1024
-"""Of what a run says: its beginning, where it lists streams, and its end, where it complains. Each so many bytes."""
+"""Of what a run says: its beginning and its end, where it complains. Each so many bytes."""
+_PICKED: Final = 64
+"""So many of the lines that somebody waits for, wherever they are said: two a run are expected."""
 
 
 class Refused(Exception):
@@ -70,9 +73,11 @@ class FfmpegFailed(Exception):
 class Running:
     """A run of ffmpeg."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, awaited: re.Pattern[bytes] | None = None) -> None:
         self.process = process
         self._head, self._tail = b"", b""
+        self._awaited = awaited
+        self._picked: list[re.Match[bytes]] = []
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -95,13 +100,26 @@ class Running:
         self._listener.join()
         return (self._head + b"\n" + self._tail).decode(errors="replace")
 
+    def picked(self) -> list[re.Match[bytes]]:
+        """The whole lines that somebody has waited for, once it has ended."""
+        self._listener.join()
+        return self._picked
+
     def _listen(self) -> None:
-        said = self.process.stderr
+        said, line = self.process.stderr, b""
         while said is not None and (piece := os.read(said.fileno(), 4096)):
             if len(self._head) < _KEPT:
                 self._head += piece
             else:
                 self._tail = (self._tail + piece)[-_KEPT:]
+            if self._awaited is not None:
+                *lines, line = (line + piece).split(b"\n")
+                line = line[:_KEPT]  # its beginning says already that it is none of them
+                self._pick(self._awaited, lines)
+
+    def _pick(self, awaited: re.Pattern[bytes], lines: Sequence[bytes]) -> None:
+        found = (awaited.fullmatch(line) for line in lines)
+        self._picked += [one for one in found if one][: _PICKED - len(self._picked)]
 
 
 class Ffmpeg:
@@ -130,16 +148,21 @@ class Ffmpeg:
 
     @contextmanager
     def started(
-        self, *arguments: str, feeds: bool = False, gives: bool = False, seconds: float = MAX_SECONDS
+        self,
+        *arguments: str,
+        feeds: bool = False,
+        gives: bool = False,
+        seconds: float = MAX_SECONDS,
+        awaited: re.Pattern[bytes] | None = None,
     ) -> Iterator[Running]:
-        """A run that reads what it is fed, or writes what it gives, through pipes.
+        """A run that reads what it is fed, or writes what it gives, through pipes. Lines that are awaited are picked out.
 
         It is waited for at the end of the block, and killed where the block is left with an exception. Raises Refused
         when it says that it cannot, or takes too long for it; FfmpegFailed when it was not itself that ended it.
         """
         process = self._stopping.start(lambda: self._begun(arguments, feeds=feeds, gives=gives))
         self._counted(1)
-        running = Running(process)
+        running = Running(process, awaited)
         timer = threading.Timer(seconds, process.kill)
         timer.daemon = True
         timer.start()

@@ -22,7 +22,8 @@ BROKEN_OFF: Final = ("partial file", "File ended prematurely")
 LEAST: Final = 40_000
 """Microseconds of a chunk that is one picture of no length."""
 MONO: Final = ("mono", "1 channels")
-_MAPPED = re.compile(r"Stream #0:(\d+) -> #0:(\d+) \(copy\)")
+_MAPPED = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)")
+"""A whole line: a title that says the same stands behind its name. Chapters by the hundred are said before it and after."""
 _HEADER = re.compile(rb"#(\w+) (\d+): *(.*)")
 _NOWHERE: Final = -(2**62)
 """Moments before this are none at all."""
@@ -76,12 +77,12 @@ class Prober:
             *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
             *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
         )
-        with self._ffmpeg.started(*arguments, gives=True, seconds=MAX_SECONDS) as running:
+        with self._ffmpeg.started(*arguments, gives=True, seconds=MAX_SECONDS, awaited=_MAPPED) as running:
             tracks = _gathered(running.output)
         told = running.told()
         if any(one in told for one in BROKEN_OFF):
             raise Refused
-        return _facts(tracks, {int(made): int(read) for read, made in _MAPPED.findall(told)})
+        return _facts(tracks, {int(one[2]): int(one[1]) for one in running.picked()})
 
 
 def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
@@ -106,6 +107,8 @@ def _facts(tracks: dict[int, _Track], streams: dict[int, int]) -> ChunkFacts:
     for number, track in tracks.items():
         if not track.count:
             continue
+        if number not in streams:  # whether the file is to blame or ffmpeg, the job asks by a file that is good
+            raise Refused
         said = track.said
         parameters = [
             said.get(one, "") for one in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")

@@ -1,6 +1,7 @@
 """Runs of ffmpeg: what they see, how they end, and that they end when the job does."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,22 @@ def test_a_flood_of_complaints_takes_no_memory(tmp_path: Path) -> None:
     assert len(told) < 50_000
     assert told.startswith("first")
     assert told.endswith("last\n")
+
+
+def test_what_is_waited_for_is_heard_in_the_midst_of_a_flood_and_by_whole_lines(tmp_path: Path) -> None:
+    flood = "yes told 7 in passing | head -c 300000 >&2"
+    with script(tmp_path, f"{flood}; printf '\ntold 1\n' >&2; {flood}").started(
+        awaited=re.compile(rb"told (\d)")
+    ) as running:
+        pass
+    assert [one[1] for one in running.picked()] == [b"1"]
+
+
+def test_what_is_waited_for_takes_no_memory_however_often_it_is_said(tmp_path: Path) -> None:
+    endless = "head -c 3000000 /dev/zero >&2; yes told 1 | head -c 300000 >&2"
+    with script(tmp_path, endless).started(awaited=re.compile(rb"told (\d)")) as running:
+        pass
+    assert 0 < len(running.picked()) < 100
 
 
 def test_runs_at_the_same_time_count_once(tmp_path: Path) -> None:

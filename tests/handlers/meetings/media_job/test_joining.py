@@ -165,6 +165,19 @@ def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str,
     assert heard(stage, stage.recording.video) == pytest.approx(heard(stage, stage.recording.audio(0)), abs=0.002)
 
 
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(stage: Stage, count: int) -> None:
+    """Before and after it says which streams it reads, ffmpeg names them all."""
+    title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
+    chapters = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={one}\nEND={one + 1}\n{title}" for one in range(count))
+    (stage.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
+    (stage.folder / "plain.mp4").write_bytes(films.filmed(2))
+    sources = ("-i", str(stage.folder / "plain.mp4"), "-i", str(stage.folder / "chapters"))
+    stage.upload(films.made("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
+    result = stage.run()
+    assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 2000)
+
+
 def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
     stage.upload(films.spoken(2, "-c:a", "libopus", suffix="webm"), films.spoken(1, "-c:a", "libopus", suffix="webm"))
     result = stage.run()

@@ -239,6 +239,13 @@ def test_an_ffmpeg_that_does_not_work_blames_no_recording(stage: Stage) -> None:
     assert stage.keys(stage.recording.media_result) == []
 
 
+def test_an_ffmpeg_that_does_not_say_which_streams_it_read_blames_no_recording(stage: Stage) -> None:
+    stage.upload(films.filmed(1))
+    stage.counted.write_text(f'#!/bin/sh\nexec {films.FFMPEG} "$@" 2>/dev/null\n')
+    with pytest.raises(FfmpegFailed):
+        stage.run()
+
+
 def test_pictures_that_cannot_be_copied_after_all_are_encoded(stage: Stage) -> None:
     stage.upload(films.filmed(1), films.filmed(1))
     body = stage.counted.read_text()
