@@ -65,7 +65,7 @@ class Flight(Live):
     """One session's utterances."""
 
     connection: str = ""
-    """Where captions go."""
+    """Where captions go, and who may use it: nobody, where it is on none."""
     seen_ms: int = 0
     """When its client was last heard of."""
     attempt: int = 0
@@ -84,6 +84,10 @@ class Flight(Live):
     def seen(self, connection: str, now_ms: int) -> Self:
         """Its client speaks, over this connection."""
         return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
+
+    def silent(self, heard_ms: int, now_ms: int) -> bool:
+        """Nothing was heard of its client since then, and nothing of it is in the air."""
+        return self.seen_ms < heard_ms and all(one.overdue_ms <= now_ms for one in self.places)
 
     def swept(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
         """Without those that are lost, and which those are."""

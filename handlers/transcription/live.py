@@ -26,6 +26,9 @@ class OpenSession(Live):
 
     session: str
     ends_ms: int
+    connection: str = ""
+    """Where it was opened last, and when."""
+    opened_ms: int = 0
 
 
 class Quota(Live):
@@ -33,21 +36,27 @@ class Quota(Live):
 
     sessions: tuple[OpenSession, ...] = ()
 
-    def opened(self, session: str, ends_ms: int, now_ms: int, most: int) -> tuple[Self, bool]:
+    def opened(self, session: str, connection: str, ends_ms: int, now_ms: int, most: int) -> tuple[Self, bool]:
         """With one session more, or the same for longer, unless that would be too many."""
         running = tuple(one for one in self.sessions if one.ends_ms > now_ms and one.session != session)
         if len(running) >= most:
             return self, False
-        counted = (*running, OpenSession(session=session, ends_ms=ends_ms))
-        return self.model_copy(update={"sessions": counted}), True
+        opened = OpenSession(session=session, ends_ms=ends_ms, connection=connection, opened_ms=now_ms)
+        return self.model_copy(update={"sessions": (*running, opened)}), True
 
-    def left(self, session: str, ends_ms: int) -> Self:
-        """A session counts no longer than this."""
-        sessions = tuple(
-            one.model_copy(update={"ends_ms": min(one.ends_ms, ends_ms)}) if one.session == session else one
-            for one in self.sessions
-        )
-        return self.model_copy(update={"sessions": sessions})
+    def left(
+        self, session: str, ends_ms: int, connection: str | None = None, opened_before_ms: int | None = None
+    ) -> Self:
+        """A session counts no longer than this; unless it was opened elsewhere, or again, in the meantime."""
+
+        def ended(one: OpenSession) -> OpenSession:
+            elsewhere = connection is not None and one.connection != connection
+            again = opened_before_ms is not None and one.opened_ms >= opened_before_ms
+            if one.session != session or elsewhere or again:
+                return one
+            return one.model_copy(update={"ends_ms": min(one.ends_ms, ends_ms)})
+
+        return self.model_copy(update={"sessions": tuple(ended(one) for one in self.sessions)})
 
 
 def flight_key(session_id: str) -> str:

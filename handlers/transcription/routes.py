@@ -19,8 +19,9 @@ from handlers.common.messages import Answer
 from handlers.common.moments import timestamp
 from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.transcription.audio import BadAudio, utterance
+from handlers.transcription.counting import Counting
 from handlers.transcription.flight import Flight, Standing, Taken
-from handlers.transcription.live import Connection, Quota, connection_key, flight_key, quota_key
+from handlers.transcription.live import Connection, connection_key, flight_key
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import (
     Accepted,
@@ -42,10 +43,6 @@ from handlers.transcription.work import Work
 
 START_MS = 20_000
 """An utterance that no processor has begun by then is lost: Lambda itself would keep trying for a minute."""
-DETACHED_MS = 60_000
-"""How long a session counts after its connection broke: whoever loads a page again has it back in seconds."""
-IDLE_MS = 15 * 60 * 1000
-"""A session of which nothing was heard for so long is nobody's: three of its client's pings."""
 DIRECT_WITHIN_MS = 5 * 60 * 1000
 """As long as an address can be used."""
 
@@ -91,11 +88,12 @@ class Routes:
         self._presign = presign
         self._clock_ms = clock_ms
         self._log = log
+        self._counting = Counting(live, limits.sessions, clock_ms)
 
     def open(self, caller: Caller, message: Open) -> Answer:
         """A new session, or one's own again on this connection."""
         session = self._own(caller.user, message.session_id) if message.session_id else self._new(caller.user, message)
-        self._count(caller.user, session)
+        self._counting.opened(caller.user, session, caller.connection)
         if caller.connection:
             self._live.change(
                 Connection, connection_key(caller.connection), lambda one: (one.opened(session.session_id), None)
@@ -152,18 +150,12 @@ class Routes:
         """The end of a session; closing it again changes nothing. It counts until its last utterance is over."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown()
-        now_ms = self._clock_ms()
-        flight, _ = self._live.read(Flight, flight_key(message.session_id)).swept(now_ms)
-        ends_ms = max([now_ms, *(one.overdue_ms for one in flight.places)])
-        self._live.change(Quota, quota_key(caller.user), _left(message.session_id, ends_ms))
+        self._counting.closed(caller.user, message.session_id)
         return Closed(session_id=message.session_id)
 
     def left(self, connection_id: str) -> None:
         """A connection is over. Its sessions can be taken up again, but soon count no more."""
-        before = self._live.read(Connection, connection_key(connection_id))
-        for session_id in before.sessions:
-            if self._live.read(Flight, flight_key(session_id)).connection == connection_id:
-                self._live.change(Quota, quota_key(before.user), _left(session_id, self._clock_ms() + DETACHED_MS))
+        self._counting.left(connection_id)
 
     def direct(self, caller: Caller, message: Direct) -> Answer:
         """An address for streaming to Amazon Transcribe itself."""
@@ -222,22 +214,6 @@ class Routes:
         self._sessions.add(session)
         return session
 
-    def _count(self, user: str, session: Session) -> None:
-        """One's sessions are few; those of which nothing was heard for long make room."""
-        now_ms, most = self._clock_ms(), self._limits.sessions
-
-        def count(quota: Quota) -> tuple[Quota, bool]:
-            return quota.opened(session.session_id, session.ends_at * 1000, now_ms, most)
-
-        key = quota_key(user)
-        if self._live.change(Quota, key, count):
-            return
-        for one in self._live.read(Quota, key).sessions:
-            if now_ms - self._live.read(Flight, flight_key(one.session)).seen_ms > IDLE_MS:
-                self._live.change(Quota, key, _left(one.session, now_ms))
-        if not self._live.change(Quota, key, count):
-            raise HandlerError(Code.TOO_MANY_SESSIONS, f"{most} of your sessions are open. Close one first.", 429)
-
     def _own(self, user: str, session_id: str) -> Session:
         """A session of this user's that takes audio. Somebody else's is as unknown as one that never was."""
         session = self._sessions.find(session_id)
@@ -263,10 +239,6 @@ class Routes:
             # Whether it was taken is unknown; without its place a call that was taken does nothing.
             self._live.change(Flight, key, lambda flight: (flight.given_back(message.utterance, taken.attempt), None))
             raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
-
-
-def _left(session_id: str, ends_ms: int) -> Callable[[Quota], tuple[Quota, None]]:
-    return lambda quota: (quota.left(session_id, ends_ms), None)
 
 
 def _here(flight: Flight, caller: Caller) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from handlers.transcription.counting import DETACHED_MS, IDLE_MS
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.router import SweepFailed
-from handlers.transcription.routes import DETACHED_MS, DIRECT_WITHIN_MS, IDLE_MS, START_MS
+from handlers.transcription.routes import DIRECT_WITHIN_MS, START_MS
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
 from tests.handlers.transcription.stage import LIMITS, Scene, silence
 
