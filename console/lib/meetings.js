@@ -15,28 +15,37 @@ export class Meetings {
   #stack;
   #visitor;
   #access = null;
+  #visits = 0; // how often somebody else has signed in, or the same one with something else
   #begun = null; // the upload that is under way, or that broke off
 
   constructor(stack, visitor) {
     this.#stack = stack;
     this.#visitor = visitor;
-    visitor.addEventListener("change", () => { this.#access = this.#begun = null; });
+    visitor.addEventListener("change", () => {
+      this.#access = null;
+      this.#visits += 1;
+    });
   }
 
   // Credentials to the visitor's own meetings, exchanged anew before they end.
   async access() {
     if (this.#access && Date.now() < Date.parse(this.#access.renewAfter)) return this.#access;
+    const visit = this.#visits;
     const body = { token: await this.#visitor.token(), sessionName: SESSION_NAME };
     const given = await ask(`${this.#stack.frontend.meetings.apiUrl}/exchange`, { method: "POST", body });
+    if (visit !== this.#visits) return this.access(); // what was given is to whoever was here before
     const { accessKeyId, secretAccessKey, sessionToken } = given;
     this.#access = { ...given, credentials: { accessKeyId, secretAccessKey, sessionToken } };
     return this.#access;
   }
 
   // Uploads chunks in their order, then says that the recording is whole; gives the meeting's id. S3 refuses what has another
-  // hash than promised. Of an upload that broke off, the same files go on after the last chunk that arrived.
+  // hash than promised. Of an upload that broke off, the same files of the same visitor go on after the last chunk that arrived.
   async upload(said, files, onProgress) {
-    const those = JSON.stringify(files.map((file) => [file.name, file.size, file.lastModified]));
+    const visit = this.#visits;
+    const { user } = await this.access();
+    if (visit !== this.#visits) throw changed();
+    const those = JSON.stringify([user, ...files.map((file) => [file.name, file.size, file.lastModified])]);
     if (this.#begun?.those !== those) this.#begun = { those, meetingId: ulid(), chunks: [] };
     const { meetingId, chunks } = this.#begun;
     for (const [place, file] of files.entries()) {
@@ -52,11 +61,11 @@ export class Meetings {
       const name = `${String(place).padStart(5, "0")}${/\.[A-Za-z0-9]{1,8}$/.exec(file.name)?.[0] ?? ""}`;
       const data = await file.arrayBuffer();
       const hash = await sha256(data);
-      await this.#put(meetingId, name, data, hash, (share) => onProgress(place, share));
+      await this.#put(user, meetingId, name, data, hash, (share) => onProgress(place, share));
       chunks.push({ name, bytes: file.size, sha256: hex(hash) });
     }
     const complete = new TextEncoder().encode(JSON.stringify({ schemaVersion: 1, ...said, chunks }));
-    await this.#put(meetingId, "complete.json", complete, await sha256(complete));
+    await this.#put(user, meetingId, "complete.json", complete, await sha256(complete));
     this.#begun = null;
     return meetingId;
   }
@@ -95,12 +104,17 @@ export class Meetings {
     return signedUrl(this.#stack, "s3", credentials, this.#stack.object(bucketName, key), WATCH_SECONDS);
   }
 
-  async #put(meetingId, name, data, hash, onProgress) {
-    const { credentials, bucketName, prefixes } = await this.access();
+  // All of a recording is one user's: a chunk below somebody else's prefix would be his to hear.
+  async #put(user, meetingId, name, data, hash, onProgress) {
+    const { credentials, bucketName, prefixes, ...access } = await this.access();
+    if (access.user !== user) throw changed();
     const headers = { "x-amz-checksum-sha256": base64(hash), "x-amz-sdk-checksum-algorithm": "SHA256" };
     await putObject(this.#stack, credentials, bucketName, `${prefixes.raw}${meetingId}/${name}`, data, { headers, onProgress });
   }
 }
+
+const changed = () =>
+  new Problem("Somebody else has signed in before the recording was whole.", { todo: "Whoever recorded it signs in at the top and uploads the files again." });
 
 // Whether a meeting has this participant and this tag, in whatever case; empty asks for nothing.
 export function matches(record, { participant = "", tag = "" }) {

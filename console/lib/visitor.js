@@ -25,16 +25,18 @@ export class Visitor extends EventTarget {
       throw new Problem("This needs a token, and there is none.", { code: "TOKEN_REFUSED", todo: "Sign in at the top." });
     }
     if (this.#token && Date.now() < this.#ends - EARLY_MS) return this.#token;
-    const url = this.#stack.local.login;
+    const [url, name] = [this.#stack.local.login, this.name];
     let answer;
     try {
       // As plain text: no other form is taken without asking first, which the provider does not answer.
-      answer = await fetch(url, { method: "POST", body: JSON.stringify({ subject: this.name }) });
+      answer = await fetch(url, { method: "POST", body: JSON.stringify({ subject: name }) });
     } catch {
       throw unreached(url);
     }
-    if (!answer.ok) throw new Problem((await answer.json()).message, { todo: "Sign in at the top under another name." });
-    this.#take((await answer.json()).id_token);
+    const said = await answer.json();
+    if (name !== this.name) return this.token(); // somebody else has signed in meanwhile
+    if (!answer.ok) throw new Problem(said.message, { todo: "Sign in at the top under another name." });
+    this.#take(said.id_token);
     return this.#token;
   }
 

@@ -2,7 +2,6 @@
 
 import base64
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,32 +12,15 @@ from botocore.credentials import Credentials
 
 from handlers.common import ulid
 from handlers.transcription import ogg
-from local import console
 from local.flows.transcription import Screen
 from local.services.tones import Recogniser, Word, silence, speech
-from tests.browser import Visit, browser, visit
+from tests.browser import Visit
+from tests.console.modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    """The page of a console without a platform: its modules are there all the same."""
-    with (
-        console.serving(tmp_path_factory.mktemp("nothing")) as url,
-        browser() as started,
-        visit(started, url) as made,
-    ):
-        made.open()
-        yield made
-
-
-def run(page: Visit, module: str, script: str, argument: Any = None) -> Any:
-    """What a function of a module gives."""
-    return page.evaluate(f"async (given) => {{ const it = await import('/lib/{module}.js'); {script} }}", argument)
 
 
 def samples_of(words: str, rate: int = RATE, after: float = 0) -> list[float]:

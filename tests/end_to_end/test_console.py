@@ -416,13 +416,48 @@ def broken_off(page: Page, at: str) -> list[str]:
 def test_somebody_else_has_meetings_of_his_own(visitor: Visit, page: Page) -> None:
     visitor.tab("Meetings")
     for name in ("nobody-yet", "ann"):
-        page.locator("#who").click()
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Name").press("Enter")
-        expect(page.locator("#who")).to_have_text(name)
+        become(page, name)
         if name != "ann":
             expect(page.get_by_role("article", name="Weekly")).to_be_hidden()
             expect(panel(page, "Meetings").get_by_text("None yet.")).to_be_visible()
+
+
+def test_a_list_that_comes_late_is_not_shown_to_somebody_else(visitor: Visit, page: Page) -> None:
+    visitor.tab("Meetings")
+    mine = panel(page, "Meetings").get_by_role("button", name="Weekly")
+    expect(mine).to_be_visible()
+    held: list[Route] = []
+
+    def is_list(request: Request) -> bool:
+        return request.headers.get("x-amz-target", "").endswith(".Query")
+
+    def hold(route: Route) -> None:
+        if held or not is_list(route.request):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/*", hold)
+    page.locator("#meetings-again").click()
+    with page.expect_response(lambda response: is_list(response.request)) as others:
+        become(page, "nobody-yet")
+    others.value.finished()
+    assert others.value.request != held[0].request
+    with page.expect_response(lambda response: is_list(response.request)) as late:
+        held[0].continue_()
+    late.value.finished()
+    page.unroute("**/*", hold)
+    expect(page.locator("#meetings-again")).to_be_enabled()
+    expect(mine).to_be_hidden()
+    become(page, "ann")
+
+
+def become(page: Page, name: str) -> None:
+    """Signs in under a name."""
+    page.locator("#who").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name").press("Enter")
+    expect(page.locator("#who")).to_have_text(name)
 
 
 def test_every_panel_fits_a_phone(visitor: Visit, page: Page) -> None:
