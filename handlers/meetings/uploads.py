@@ -11,8 +11,10 @@ some pages, what was not listed counts as missing.
 import hashlib
 import json
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from handlers.common.errors import of_validation
@@ -21,6 +23,7 @@ from handlers.meetings.deciding import Said, Seen
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.places import COMPLETE, MeetingId
 from handlers.meetings.recordings import MAX_BYTES, MAX_CHUNKS, Complete
+from handlers.meetings.sealed import Sealed, meant
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -40,13 +43,25 @@ class Uploads:
         self._bucket = bucket
 
     def said(self, meeting: MeetingId) -> Said | None:
-        """A meeting's `complete.json`; none where there is none."""
+        """A meeting's `complete.json`; none where there is none. One that is sealed says nothing useful."""
+        try:
+            return self._read(meeting)
+        except Sealed:
+            there = self._sealed(meeting)
+        try:
+            return self._read(meeting)  # another one may have come before it was listed
+        except Sealed:
+            return there
+
+    def _read(self, meeting: MeetingId) -> Said | None:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=meeting.chunk(COMPLETE))
         except self._client.exceptions.NoSuchKey:
             return None
+        except ClientError as error:
+            raise meant(error) from None
         at = answer["LastModified"]
-        mark = f"{answer['ETag']}@{timestamp(at)}"
+        mark = said_mark(answer["ETag"], at)
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > MAX_BYTES:
                 return Said(mark, at, None, ChunkProblem.SIZE, cause="too_long")
@@ -56,6 +71,16 @@ class Uploads:
         except ValidationError as error:
             [first, *_] = of_validation(error)
             return Said(mark, at, None, ChunkProblem.UNREADABLE, cause=f"{first.field}: {first.rule}")
+
+    def _sealed(self, meeting: MeetingId) -> Said | None:
+        """What a list says of it: without the client's key, nothing else does."""
+        key = meeting.chunk(COMPLETE)
+        page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        found = next((one for one in page.get("Contents", ()) if one["Key"] == key), None)
+        if found is None:
+            return None
+        at = found["LastModified"]
+        return Said(said_mark(found["ETag"], at), at, None, ChunkProblem.UNREADABLE, cause="sealed")
 
     def seen(self, meeting: MeetingId, complete: Complete) -> Seen:
         """A recording's chunks."""
@@ -79,6 +104,11 @@ class Uploads:
         begins = len(meeting.raw)
         found = {one["Key"][begins:]: one for page in pages for one in page.get("Contents", ())}
         return {name: found[name] for name in names & found.keys()}
+
+
+def said_mark(etag: str, at: datetime) -> str:
+    """Which `complete.json` it is."""
+    return f"{etag}@{timestamp(at)}"
 
 
 def _mark(complete: Complete, there: "dict[str, ObjectTypeDef]") -> str:

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 
 from handlers.common.parallel import Parallel
 from handlers.meetings.media_job.stopping import Stopping
+from handlers.meetings.sealed import meant
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -29,10 +30,8 @@ UPLOADS: Final = 4
 BREAKS: Final = 5
 """How often an answer may break off before the next byte."""
 GONE: Final = frozenset({"404", "NoSuchKey"})
-SEALED: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
-"""What S3 says of an object that was uploaded with a key of the client's own, or into an archive: nobody can read it here."""
 BAD: Final = "400"
-"""What it says to a question that has no answer with words: a key of the client's own, but credentials too."""
+"""What S3 says to a question that has no answer with words: a key of the client's own, but credentials too."""
 CHANGED: Final = frozenset({"412", "PreconditionFailed"})
 RECIPE: Final = "recipe"
 FFMPEG_MS: Final = "ffmpeg-ms"
@@ -44,10 +43,6 @@ class TooLong(Exception):
 
 class Gone(Exception):
     """An object is not there, or is another than was looked at."""
-
-
-class Sealed(Exception):
-    """An object is there, and cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,7 @@ class Bucket:
         except ClientError as error:
             if _code(error) in GONE:
                 return None
-            raise _meant(error) from None
+            raise meant(error) from None
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > limit:
                 raise TooLong
@@ -159,7 +154,7 @@ class Bucket:
         try:
             self._client.get_object(Bucket=self._name, Key=key, Range="bytes=0-0")
         except ClientError as error:
-            raise _meant(error) from None
+            raise meant(error) from None
 
     def _range(self, key: str, found: Found, start: int) -> Iterator[bytes]:
         self._stopping.check()
@@ -171,7 +166,7 @@ class Bucket:
         except ClientError as error:
             if _code(error) in GONE | CHANGED:
                 raise Gone from None
-            raise _meant(error) from None
+            raise meant(error) from None
         with closing(answer["Body"]) as body:
             for piece in body.iter_chunks(PIECE):
                 self._stopping.check()
@@ -190,11 +185,6 @@ class Bucket:
             return self._senders.all(send, range(1, -(-size // self._part) + 1))
         finally:
             os.close(file)
-
-
-def _meant(error: ClientError) -> Exception:
-    """What S3 says of an object that a client made unreadable is no failure of ours."""
-    return Sealed() if _code(error) in SEALED else error
 
 
 def _code(error: ClientError) -> str:

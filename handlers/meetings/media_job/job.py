@@ -17,7 +17,7 @@ from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
 from handlers.common.parallel import Parallel
 from handlers.meetings.media import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
-from handlers.meetings.media_job.bucket import Bucket, Sealed, TooLong
+from handlers.meetings.media_job.bucket import Bucket, TooLong
 from handlers.meetings.media_job.facts import ChunkFacts, Facts
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
 from handlers.meetings.media_job.planning import Limits, Plan
@@ -27,6 +27,7 @@ from handlers.meetings.media_job.sound import Undecodable
 from handlers.meetings.media_job.steps import Steps
 from handlers.meetings.places import COMPLETE, Recording
 from handlers.meetings.recordings import MAX_BYTES, Complete
+from handlers.meetings.sealed import Sealed
 
 DONE: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""

@@ -10,9 +10,10 @@ from typing import Final
 
 from handlers.common.parallel import Parallel
 from handlers.meetings.media import ChunkProblem, WrongChunk
-from handlers.meetings.media_job.bucket import Bucket, Found, Gone, Sealed
+from handlers.meetings.media_job.bucket import Bucket, Found, Gone
 from handlers.meetings.places import MeetingId
 from handlers.meetings.recordings import Chunk, Complete
+from handlers.meetings.sealed import Sealed
 
 ATTEMPTS: Final = 3
 """How often a chunk is fetched anew that is replaced meanwhile."""

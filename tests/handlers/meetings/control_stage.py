@@ -238,6 +238,21 @@ class Stage:
         return sorted(one[SORT]["S"] for one in self.stored() if one[PARTITION]["S"] == "#open")
 
     @contextmanager
+    def sealed(self, code: str, times: int = 1000) -> Iterator[None]:
+        """`complete.json` is there and cannot be read, so many times; then another one is."""
+        left = iter(range(times))
+
+        def seal(params: dict[str, Any], **_: Any) -> None:
+            if params["url_path"].endswith("/complete.json") and next(left, None) is not None:
+                raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
+
+        self.s3.meta.events.register("before-call.s3.GetObject", seal, unique_id="seal")
+        try:
+            yield
+        finally:
+            self.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="seal")
+
+    @contextmanager
     def counted(self) -> Iterator[list[str]]:
         """The calls that are made meanwhile, by name."""
         calls: list[str] = []

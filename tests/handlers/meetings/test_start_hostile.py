@@ -48,6 +48,62 @@ def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come
     assert stage.stands() == ("processing", "media")
 
 
+SEALED = ["InvalidRequest", "InvalidObjectState"]
+"""With a key of the client's own, and in an archive."""
+
+
+@pytest.mark.parametrize("code", SEALED)
+def test_a_complete_that_its_uploader_has_sealed_fails_its_meeting_and_does_not_come_back(
+    stage: Stage, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a")
+    with stage.sealed(code):
+        for _ in range(2):
+            assert stage.arrives("complete.json") == []
+    assert (stage.stands(), stage.wrong()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
+    assert stage.record().version == 1
+    said = capsys.readouterr().out
+    assert "sealed" in said
+    assert CANARY not in said
+    stage.passes(minutes=1)
+    stage.whole(b"a")
+    assert stage.stands() == ("processing", "media")
+
+
+@pytest.mark.parametrize("code", SEALED)
+def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(stage: Stage, code: str) -> None:
+    stage.says(b"a")
+    stage.arrives("complete.json")
+    stage.says(b"a", title="again")
+    stage.passes(hours=1)
+    with stage.sealed(code):
+        assert stage.sweeps().failed == 0
+    assert stage.stands() == ("failed", "MALFORMED")
+
+
+def test_a_complete_that_takes_the_place_of_a_sealed_one_meanwhile_is_not_taken_for_it(stage: Stage) -> None:
+    stage.uploads(b"a")
+    stage.says(b"a")
+    with stage.sealed("InvalidRequest", times=1):
+        assert stage.arrives("complete.json") == []
+    assert stage.stands() == ("processing", "media")
+
+
+def test_a_sealed_complete_that_is_gone_again_is_nobodys_failure(stage: Stage) -> None:
+    stage.put(MEETING.chunk("complete.json.not"), b"")
+    with stage.sealed("InvalidRequest"):
+        assert stage.arrives("complete.json") == []
+    assert stage.stored() == []
+
+
+def test_a_complete_that_may_not_be_read_is_a_failure_of_ours(stage: Stage) -> None:
+    stage.says(b"a")
+    with stage.sealed("AccessDenied"):
+        assert stage.arrives("complete.json") == [MEETING.chunk("complete.json")]
+    assert stage.stored() == []
+
+
 @pytest.mark.parametrize("ready", [True, False])
 def test_nonsense_takes_nothing_from_a_meeting_that_something_came_of(stage: Stage, *, ready: bool) -> None:
     recording = stage.whole(b"a")

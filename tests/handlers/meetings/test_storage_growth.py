@@ -233,6 +233,20 @@ def test_a_recording_that_was_announced_again_in_vain_is_begun(counting: Countin
     assert counting.run().begun == 1
 
 
+def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
+    counting: Counting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = counting.stage
+    stage.says(b"a")
+    with stage.sealed("InvalidObjectState"):
+        for _ in range(3):
+            stage.passes(days=1)
+            counting.run()
+    assert stage.stands() == ("failed", "MALFORMED")
+    said = capsys.readouterr().out
+    assert (said.count("recording_unheard"), said.count("recording_unattended")) == (1, 0)
+
+
 def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
     counting: Counting, capsys: pytest.CaptureFixture[str]
 ) -> None:
