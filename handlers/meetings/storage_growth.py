@@ -24,6 +24,7 @@ from handlers.meetings.metrics import Metrics
 from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, raw_key
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
 from handlers.meetings.unheard import Announced, Unheard
+from handlers.meetings.uploads import said_mark
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -125,7 +126,8 @@ class StorageGrowth:
                 listed.by_user[_owner(one["Key"], prefix)] += one["Size"]
                 upload = raw_key(one["Key"])
                 if upload is not None and upload.completes:
-                    listed.announced.append(Announced(upload.meeting, one["LastModified"]))
+                    came = one["LastModified"]
+                    listed.announced.append(Announced(upload.meeting, came, said_mark(one["ETag"], came)))
         return listed
 
     def _earlier(self, day: date) -> Iterator[Totals | None]:

@@ -1,8 +1,9 @@
 """Finds recordings that are whole and that nobody was told of: their event was lost before it came to the queue.
 
-The daily count of storage lists every upload anyway, and hands on each `complete.json` with when it came. One that is newer
-than all that its meeting's item knows, or that has no item, is looked at as if it had just been told. Whoever is told of
-the rest finds nothing to do there.
+The daily count of storage lists every upload anyway, and hands on each `complete.json` with which one it is. One that its
+meeting's item is not by, or that has no item, is looked at as if it had just been told. When an item was changed says nothing
+of that: work on what was there before changes it too. Of one that came to nothing, since it is nonsense beside a meeting
+that something came of, no alarm is told.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,6 +20,9 @@ from handlers.meetings.starting import Outcome, Starting, known_as
 PATIENCE: Final = timedelta(hours=1)
 """An event may still be on its way for so long."""
 
+BEGUN: Final = frozenset({Outcome.STARTED, Outcome.INCOMPLETE})
+"""What comes of a recording that is looked at a day late."""
+
 
 @dataclass(frozen=True)
 class Announced:
@@ -26,6 +30,7 @@ class Announced:
 
     meeting: MeetingId
     came: datetime
+    mark: str
 
 
 class Unheard:
@@ -47,7 +52,7 @@ class Unheard:
                 self._log.error("recordings_unchecked", cause="out_of_time")
                 break
             try:
-                begun += self._missed(one) and self._starting.look(one.meeting) is Outcome.STARTED
+                begun += self._missed(one) and self._look(one) is Outcome.STARTED
             except Exception as error:  # noqa: BLE001 - one recording's trouble must not hide the others
                 self._log.error("recording_unattended", error_type=type(error).__name__, key_hash=known_as(one.meeting))
         return begun
@@ -56,7 +61,14 @@ class Unheard:
         if self._clock() - one.came < PATIENCE:
             return False
         record = self._table.read(one.meeting)
-        if record is not None and record.updated_at >= timestamp(one.came):
-            return False
-        self._log.warning("recording_unheard", key_hash=known_as(one.meeting))
-        return True
+        if record is None:
+            return True
+        if not record.said:  # by an edition that did not write which one it was
+            return record.updated_at < timestamp(one.came)
+        return record.said != one.mark
+
+    def _look(self, one: Announced) -> Outcome:
+        outcome = self._starting.look(one.meeting)
+        if outcome in BEGUN:
+            self._log.warning("recording_unheard", key_hash=known_as(one.meeting))
+        return outcome

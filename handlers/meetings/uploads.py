@@ -107,8 +107,8 @@ class Uploads:
 
 
 def said_mark(etag: str, at: datetime) -> str:
-    """Which `complete.json` it is."""
-    return f"{etag}@{timestamp(at)}"
+    """Which `complete.json` it is, whether it was read or listed: reading it tells whole seconds."""
+    return f"{etag}@{timestamp(at.replace(microsecond=0))}"
 
 
 def _mark(complete: Complete, there: "dict[str, ObjectTypeDef]") -> str:

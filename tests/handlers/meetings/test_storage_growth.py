@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import ulid
+from handlers.meetings.media import MediaOutcome
 from handlers.meetings.metrics import STORAGE_GROWTH, Metrics
 from handlers.meetings.places import MeetingId, Recording
 from handlers.meetings.storage_growth import Counted, OutOfTime, StorageGrowth
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
 from handlers.meetings.unheard import PATIENCE, Unheard
+from handlers.meetings.uploads import Uploads
 from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage, staged
 
 EVE = "E" * 32
@@ -244,7 +246,73 @@ def test_a_sealed_recording_that_nobody_was_told_of_is_looked_at_once(
             counting.run()
     assert stage.stands() == ("failed", "MALFORMED")
     said = capsys.readouterr().out
-    assert (said.count("recording_unheard"), said.count("recording_unattended")) == (1, 0)
+    assert (said.count("complete_refused"), said.count("recording_unattended")) == (1, 0)
+
+
+def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before_goes_on(counting: Counting) -> None:
+    stage = counting.stage
+    first = stage.whole(b"a")
+    stage.passes(minutes=1)
+    stage.uploads(b"b")
+    second = stage.says(b"b")
+    stage.passes(minutes=1)
+    stage.makes(first)
+    stage.does("media", first)
+    assert stage.stands() == ("processing", "transcription")
+    stage.passes(days=1)
+    assert counting.run().begun == 1
+    assert (stage.record().content, stage.stands()) == (second.content, ("processing", "media"))
+
+
+def test_a_meeting_that_does_not_say_what_it_is_by_is_judged_by_when_it_was_changed(counting: Counting) -> None:
+    """Items were written so before."""
+    stage = counting.stage
+    recording = stage.whole(b"a")
+    stage.passes(minutes=1)
+    stage.does("fail", recording)
+    record = stage.record()
+    assert stage.table.write(record, record.model_copy(update={"said": "", "version": record.version + 1}))
+    before = stage.stored()
+    stage.passes(days=1)
+    assert counting.run().begun == 0
+    assert stage.stored() == before
+    stage.says(b"a")
+    stage.passes(days=1)
+    assert counting.run().begun == 1
+
+
+def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_one(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = counting.stage
+    stage.whole(b"a")
+    stage.passes(days=1)
+
+    def exactly(parsed: dict[str, Any], **_: Any) -> None:
+        for one in parsed.get("Contents", ()):
+            one["LastModified"] += timedelta(milliseconds=500)
+
+    monkeypatch.setattr(Uploads, "said", lambda *_: 1 / 0)
+    stage.s3.meta.events.register("after-call.s3.ListObjectsV2", exactly, unique_id="exactly")
+    counting.run()
+    stage.s3.meta.events.unregister("after-call.s3.ListObjectsV2", unique_id="exactly")
+    assert "recording_unattended" not in capsys.readouterr().out, "it was told of, so it is not looked at"
+
+
+def test_nonsense_beside_what_something_came_of_rings_no_bell(
+    counting: Counting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = counting.stage
+    recording = stage.whole(b"a")
+    stage.makes(recording, MediaOutcome.NO_AUDIO)
+    stage.does("media", recording)
+    stage.passes(minutes=1)
+    stage.put(MEETING.chunk("complete.json"), b"nonsense")
+    for _ in range(2):
+        stage.passes(days=1)
+        assert counting.run().begun == 0
+    assert "recording_unheard" not in capsys.readouterr().out
+    assert stage.stands() == ("ready", "NO_AUDIO")
 
 
 def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
