@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from handlers.ingestion.glue import columns, documents
 from handlers.ingestion.glue.arguments import Arguments, parsed
+from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow
 from handlers.ingestion.glue.packing import rows_a_file, writers
 from handlers.ingestion.glue.publishing import Output, read_if_there
 from handlers.ingestion.glue.rows import plan
@@ -59,6 +60,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     seen = Shape()
     for scan in scans:
         seen.merge(scan.shape)
+    narrow(seen, MAX_PLACES)
     chosen = given or columns.inferred(seen)
     paths = _written(scans, chosen, seen, stages, output, storage, arguments)
     laps.end("seconds_second_pass")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from handlers.ingestion.glue.documents import FileOutcome, SourceFile
 from handlers.ingestion.glue.lines import KEPT_BYTES, Line, lines
+from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow, places
 from handlers.ingestion.glue.records import BadLine, Reason, record
 from handlers.ingestion.glue.shapes import Shape
 from handlers.ingestion.glue.storage import Gone, Storage
@@ -20,6 +21,10 @@ LARGEST = 5 * 1024**3
 """The builder rejects what is larger; what comes here nevertheless must not hold up a worker for hours."""
 PART_BYTES = 8 * 1024 * 1024
 SAMPLE_BYTES = 256 * 1024
+LOOK_BYTES = 1024 * 1024
+"""How much is read between two looks at how many places a file has."""
+MOST_PLACES = 4 * MAX_PLACES
+"""Of one file. What has more could fill a worker's memory, and those of all files together the driver's."""
 PARQUET_OF_PACKED = 0.65
 """How large zstd Parquet was beside zlib's quickest, on the benchmark's records."""
 
@@ -36,6 +41,11 @@ class Scan:
     packed_share: float = 1.0
     """How small Parquet will make the file, guessed from its beginning."""
     never_read: Reason | None = None
+
+    def keep_small(self) -> None:
+        """Gives up places at once where a file alone has several times as many as its run may have."""
+        if places(self.shape) > MOST_PLACES:
+            narrow(self.shape, MAX_PLACES)
 
     def outcome(self) -> FileOutcome:
         """What became of the file, if the run succeeds."""
@@ -71,15 +81,19 @@ def scanned(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
         scan.never_read = Reason.TOO_LARGE
         return scan
     rejected = _Rejected(storage, rejected_uri, file)
-    sample = bytearray()
+    sample, looked = bytearray(), 0
     try:
         for line in lines(storage.chunks(file.uri, file.version_id)):
             if len(sample) < SAMPLE_BYTES:
                 sample += line.raw
             _take(line, scan, rejected)
+            if scan.content_bytes - looked > LOOK_BYTES:
+                looked = scan.content_bytes
+                scan.keep_small()
     except Gone:
         return Scan(file, never_read=Reason.VERSION_GONE)
     rejected.flush()
+    scan.keep_small()
     if sample:
         scan.packed_share = PARQUET_OF_PACKED * len(zlib.compress(sample, 1)) / len(sample)
     return scan

@@ -1,7 +1,8 @@
 """What a manifest's records look like, gathered while they are read. Pure.
 
 A shape only ever grows, and merging shapes is union: the order in which files and tasks are merged cannot matter, so a
-retried run finds the same columns. What a shape becomes as a column is `columns`' business.
+retried run finds the same columns. How many places all of it may have is `narrowing`'s business, what a shape becomes as a
+column is `columns`'.
 """
 
 from enum import IntFlag
@@ -71,7 +72,7 @@ class Shape:
         elif kind is list:
             self.kinds |= _ARRAY
             if levels == 0:
-                self._give_up()
+                self.give_up()
             elif not self.kinds & _BOUNDLESS:
                 if self.items is None:
                     self.items = Shape()
@@ -82,14 +83,14 @@ class Shape:
         if self.kinds & _BOUNDLESS:
             return
         if levels == 0:
-            self._give_up()
+            self.give_up()
             return
         names = self.names
         for name, one in value.items():
             known = names.get(name)
             if known is None:
                 if len(names) == MAX_NAMES:
-                    self._give_up()
+                    self.give_up()
                     return
                 known = names[name] = Shape()
             known.observe(one, levels - 1)
@@ -98,19 +99,20 @@ class Shape:
         """Takes all that another has seen."""
         self.kinds |= other.kinds
         if self.kinds & _BOUNDLESS:
-            self._give_up()
+            self.give_up()
             return
         for name, shape in other.names.items():
             self.names.setdefault(name, Shape()).merge(shape)
         if len(self.names) > MAX_NAMES:
-            self._give_up()
+            self.give_up()
             return
         if other.items is not None:
             if self.items is None:
                 self.items = Shape()
             self.items.merge(other.items)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """What is here is data, whatever else is seen of it."""
         self.kinds |= _BOUNDLESS
         self.names, self.items = {}, None
 

@@ -7,8 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue import columns, shapes
-from handlers.ingestion.glue.columns import JSON, Columns, ListOf, MapOf, SchemaRefused, Simple, StructOf, Type, Widened
+from handlers.ingestion.glue.columns import (
+    JSON,
+    STRING,
+    Columns,
+    ListOf,
+    MapOf,
+    SchemaRefused,
+    Simple,
+    StructOf,
+    Type,
+    Widened,
+)
 from handlers.ingestion.glue.conform import Misfits, converter
+from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow, places
 from handlers.ingestion.glue.shapes import MAX_LEVELS, MAX_NAMES, Kind, Shape
 from tests.handlers.ingestion.glue.test_records import OBJECTS
 
@@ -42,9 +54,29 @@ def test_the_order_in_which_records_are_seen_does_not_matter(records: list[dict[
     assert merged(*parts, *parts) == seen(*records), "a task that is repeated changes nothing"
 
 
-@given(RECORDS)
-def test_inferred_columns_hold_every_value_whole(records: list[dict[str, Any]]) -> None:
+@given(RECORDS, st.integers(0, 12), st.randoms())
+def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
+    records: list[dict[str, Any]], beyond: int, random: Any
+) -> None:
+    whole = seen(*records)
+    most = 1 + len(whole.names) + beyond
+    shuffled = random.sample(records, len(records))
+    halves = merged(seen(*shuffled[::2]), seen(*shuffled[1::2]))
+    before = seen(*records)
+    for one in (whole, halves):
+        narrow(one, most)
+    assert whole == halves
+    assert places(whole) <= most
+    assert whole.names.keys() == before.names.keys(), "a record has all of its columns"
+    if places(before) <= most:
+        assert whole == before, "what is not too much is left alone"
+    assert merged(whole, before) == merged(before, whole) == whole, "what is given up stays so, whatever else is seen"
+
+
+@given(RECORDS, st.integers(0, 12))
+def test_inferred_columns_hold_every_value_whole(records: list[dict[str, Any]], beyond: int) -> None:
     shape = seen(*records)
+    narrow(shape, 1 + len(shape.names) + beyond)
     for name, kind in columns.inferred(shape).fields:
         misfits: Misfits = []
         converted = [converter(kind)(one.get(name), misfits) for one in records]
@@ -147,6 +179,35 @@ def test_the_limit_of_names_holds_in_any_order(one: int, other: int) -> None:
         first, second = {f"a{number}": 1 for number in range(one)}, {f"b{number}": 1 for number in range(other)}
         assert merged(seen(first), seen(second)) == seen(second, first) == merged(seen(second), seen(first))
         assert bool(seen(first, second).kinds & Kind.BOUNDLESS) == (one + other > 10)
+
+
+def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_columns() -> None:
+    """A few lines of some kilobytes, of which no object has too many names."""
+    days = ({"counts": {f"d{day}": {f"c{one}": {"n": 1, "m": 2} for one in range(100)}}} for day in range(100))
+    shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
+    assert places(shape) > 30_000
+    narrow(shape, MAX_PLACES)
+    found = columns.inferred(shape)
+    user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
+    assert found.fields == (("counts", JSON), ("id", Simple("long")), ("user", user))
+    assert [(one.column, one.became) for one in found.widened] == [("counts", "json")]
+
+
+def test_what_has_the_most_names_goes_first_and_equals_go_together() -> None:
+    wide = {"x": 1, "y": 1, "z": 1}
+
+    def narrowed(most: int) -> list[Type]:
+        shape = seen({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
+        assert places(shape) == 16
+        narrow(shape, most)
+        return [kind for _, kind in columns.inferred(shape).fields]
+
+    a, b, c, d, e = narrowed(16)
+    assert isinstance(b, StructOf)
+    assert b == c
+    assert narrowed(15) == narrowed(10) == [a, JSON, JSON, d, e]
+    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array holds one place, as if it had one name"
+    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the record itself stays"
 
 
 def test_what_is_nested_too_deep_becomes_json() -> None:

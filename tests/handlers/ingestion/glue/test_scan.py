@@ -9,8 +9,9 @@ import pytest
 
 from handlers.ingestion.glue import scan as module
 from handlers.ingestion.glue.documents import SourceFile
+from handlers.ingestion.glue.narrowing import MAX_PLACES, places
 from handlers.ingestion.glue.records import Reason
-from handlers.ingestion.glue.scan import LARGEST, Scan, scanned
+from handlers.ingestion.glue.scan import LARGEST, MOST_PLACES, Scan, scanned
 from tests.handlers.ingestion.glue.memory import Memory
 
 KEY = "incoming/ü +%.ndjson"
@@ -89,3 +90,31 @@ def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_bad_line_has_no_say_in_the_columns() -> None:
     found, _ = look(b'{"a":1}\n{"b":1,"c":1e999}\n')
     assert list(found.shape.names) == ["a"]
+
+
+def test_a_file_of_endless_names_takes_no_memory_and_what_it_says_of_the_others_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_BYTES", 10_000)
+    most: list[int] = []
+
+    take = module._take
+
+    def watched(line: Any, scan: Scan, rejected: Any) -> None:
+        take(line, scan, rejected)
+        most.append(places(scan.shape))
+
+    monkeypatch.setattr(module, "_take", watched)
+    days = ({"id": day, "o": {"x": 1}, "by": {f"d{day}": {f"c{one}": [1] for one in range(800)}}} for day in range(40))
+    found, _ = look(b"".join(json.dumps(one).encode() + b"\n" for one in days))
+    assert found.rows == 40
+    assert max(most) < MOST_PLACES + 3 * 1602
+    names = found.shape.names
+    assert (set(names), set(names["o"].names)) == ({"id", "o", "by"}, {"x"})
+    assert places(names["by"]) < MAX_PLACES
+
+
+def test_what_a_file_has_is_left_to_be_judged_with_the_others() -> None:
+    body = json.dumps({"by": {f"d{day}": {f"c{one}": 1 for one in range(600)} for day in range(15)}}).encode()
+    found, _ = look(body + b"\n")
+    assert places(found.shape) == 2 + 15 * 601

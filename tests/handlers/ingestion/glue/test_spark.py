@@ -320,3 +320,20 @@ def test_spark_listens_on_loopback_alone(lake: Lake) -> None:
     addresses = {address for pid in tree(lake.session.pid) for address in listening(pid)}
     assert addresses, "it does listen"
     assert all(address.startswith("127.0.0.1") for address in addresses)
+
+
+def test_names_that_multiply_with_each_level_end_no_run(lake: Lake) -> None:
+    days = [{"by": {f"d{day}": {f"c{one}": {"n": day, "m": 2} for one in range(100)}}} for day in range(20)]
+    files = [
+        lake.land(f"incoming/multiplied/{number}.ndjson", body(json.dumps(one).encode() for one in days[number::2]))
+        for number in range(2)
+    ]
+    files.append(lake.land("incoming/multiplied/usual.ndjson", body(good(3))))
+    lake.confirm("multiplied", files)
+    done = lake.run("multiplied", "r1")
+    assert not done.error
+    assert (done.counts["columns"], done.counts["rows"]) == (3, 23)
+    rows = lake.rows("multiplied")
+    assert sorted((row["id"], row["name"]) for row in rows if row["by"] is None) == [(0, "n0"), (1, "n1"), (2, "n2")]
+    kept = [(name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None]
+    assert sorted(kept, key=str) == sorted((item for one in days for item in one["by"].items()), key=str)
