@@ -28,14 +28,16 @@ export class Dictation {
   #looking = null;
   #reconnecting = null;
 
-  // `connect` opens a socket; `changed` hears that something is different, `failed` what cannot be mended.
-  constructor({ connect, spoken, inFlight, pingSeconds, changed, failed }) {
+  // `connect` opens a socket; `changed` hears that something is different, `failed` what cannot be mended, `over` that nothing
+  // more can be said.
+  constructor({ connect, spoken, inFlight, pingSeconds, changed, failed, over }) {
     this.#connect = connect;
     this.#spoken = spoken;
     this.#inFlight = inFlight;
     this.#pingSeconds = pingSeconds;
     this.changed = changed;
     this.failed = failed;
+    this.over = over;
     this.captions = new Captions();
   }
 
@@ -44,10 +46,11 @@ export class Dictation {
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
   }
 
-  // One utterance, encoded.
+  // One utterance, encoded. What is said when all is over is lost, and counts so.
   say(audio) {
     this.#count += 1;
-    this.#utterances.set(`u${this.#count}`, { sequence: this.#count, audio: base64(audio), state: "waiting", tries: 0 });
+    const state = this.#closing ? "failed" : "waiting";
+    this.#utterances.set(`u${this.#count}`, { sequence: this.#count, audio: this.#closing ? "" : base64(audio), state, tries: 0 });
     this.changed();
     this.#pump();
   }
@@ -57,6 +60,10 @@ export class Dictation {
     const counts = { waiting: 0, sent: 0, done: 0, failed: 0 };
     for (const one of this.#utterances.values()) counts[one.state] += 1;
     return counts;
+  }
+
+  get isOver() {
+    return this.#closing;
   }
 
   get isBusy() {
@@ -121,12 +128,19 @@ export class Dictation {
         this.#pump();
         return;
       } catch (problem) {
-        if (one < CONNECTIONS) continue;
-        this.#closing = true;
-        clearInterval(this.#looking);
-        this.failed(problem);
+        if (one >= CONNECTIONS) this.#giveUp(problem);
       }
     }
+  }
+
+  // There is no connection any more: what had no end is lost.
+  #giveUp(problem) {
+    this.#closing = true;
+    clearInterval(this.#looking);
+    for (const [name, { state }] of this.#utterances) if (state !== "done") this.#ended(name, "failed");
+    this.changed();
+    this.failed(problem);
+    this.over();
   }
 
   #hear(message) {

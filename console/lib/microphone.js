@@ -10,39 +10,42 @@ const RECORDED_AS = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/m
 
 // Gives samples to `hear` until it is stopped.
 export async function listen(hear) {
-  const stream = await opened();
-  const context = new AudioContext();
-  await context.audioWorklet.addModule(new URL("./microphone-worklet.js", import.meta.url));
-  const node = new AudioWorkletNode(context, "hearing", { numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
-  node.port.onmessage = (event) => hear(event.data);
-  context.createMediaStreamSource(stream).connect(node);
-  return {
-    sampleRate: context.sampleRate,
-    stop: async () => {
-      node.port.onmessage = null;
-      closed(stream);
-      await context.close();
-    },
-  };
+  return holding(async (stream, held) => {
+    const context = new AudioContext();
+    held.push(() => context.close());
+    await context.audioWorklet.addModule(new URL("./microphone-worklet.js", import.meta.url));
+    const node = new AudioWorkletNode(context, "hearing", { numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
+    node.port.onmessage = (event) => hear(event.data);
+    context.createMediaStreamSource(stream).connect(node);
+    return {
+      sampleRate: context.sampleRate,
+      stop: async () => {
+        node.port.onmessage = null;
+        closed(stream);
+        await context.close();
+      },
+    };
+  });
 }
 
 // Records until it is stopped, which gives the recording.
 export async function record() {
-  const stream = await opened();
-  const mimeType = RECORDED_AS.find((one) => MediaRecorder.isTypeSupported(one));
-  const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 32000 });
-  const parts = [];
-  recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
-  const ended = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
-  recorder.start();
-  return {
-    stop: async () => {
-      recorder.stop();
-      await ended;
-      closed(stream);
-      return new Blob(parts, { type: recorder.mimeType.split(";")[0] });
-    },
-  };
+  return holding(async (stream) => {
+    const mimeType = RECORDED_AS.find((one) => MediaRecorder.isTypeSupported(one));
+    const recorder = new MediaRecorder(stream, { mimeType, audioBitsPerSecond: 32000 });
+    const parts = [];
+    recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
+    const ended = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
+    recorder.start();
+    return {
+      stop: async () => {
+        recorder.stop();
+        await ended;
+        closed(stream);
+        return new Blob(parts, { type: recorder.mimeType.split(";")[0] });
+      },
+    };
+  });
 }
 
 // A file's sound, as one channel.
@@ -74,6 +77,19 @@ async function opened() {
     throw new Problem(why[error.name] ?? `The microphone cannot be used (${error.name}).`, {
       todo: "Allow it in the browser's address bar, or choose an audio file.",
     });
+  }
+}
+
+// What is made of a microphone. Where nothing comes of it, nobody listens on: the browser would show that somebody does.
+async function holding(make) {
+  const stream = await opened();
+  const held = [];
+  try {
+    return await make(stream, held);
+  } catch (failure) {
+    closed(stream);
+    await Promise.all(held.map((close) => close()));
+    throw failure;
   }
 }
 

@@ -38,6 +38,7 @@ export function captions({ stack, visitor, settings }) {
       pingSeconds: settings.pingSeconds,
       changed: () => draw(made, told),
       failed: (failure) => show(problem, failure),
+      over: () => { if (session === made && microphone) stop().catch((failure) => show(problem, failure)); },
     });
     await made.open();
     clear(screen, el("p", { class: "hint", text: "Listening." }));
@@ -89,6 +90,11 @@ export function captions({ stack, visitor, settings }) {
       await session.end();
       session = null;
       throw failure;
+    }
+    if (session.isOver) { // its connection was given up while the visitor was asked for the microphone
+      await microphone.stop();
+      [session, microphone] = [null, null];
+      return;
     }
     cutter = new Cutter(microphone.sampleRate);
     hearing = spoken(cutter, microphone.sampleRate, session);

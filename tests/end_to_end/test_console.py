@@ -257,6 +257,70 @@ def broken_once(page: Page, url: str, after: str) -> list[str]:
     return sent
 
 
+HURRIED = """
+const wait = window.setTimeout;
+window.setTimeout = (act, ms, ...more) => wait(act, ms >= 1000 && ms <= 4000 ? ms / 20 : ms, ...more);
+const asked = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.allowed = new Promise((resolve) => { window.allow = resolve; });
+navigator.mediaDevices.getUserMedia = async (what) => {
+  await window.allowed;
+  return (window.heard = await asked(what));
+};
+"""
+"""Pauses between connections are short; the microphone is allowed when the test says so, and can be looked at."""
+ENDED = "window.heard?.getTracks().every((one) => one.readyState === 'ended') || null"
+
+
+def test_a_microphone_is_let_go_once_no_connection_comes_back(started: Browser, url: str) -> None:
+    with visit(started, url) as other:
+        sockets = gone_for_good(other.page, after="audio")
+        other.page.add_init_script(HURRIED)
+        other.open("captions")
+        other.evaluate("window.allow()")
+        speak = other.page.locator("#captions-speak")
+        speak.click()
+        expect(speak).to_have_attribute("aria-pressed", "true")
+        expect(speak).to_have_text("Start speaking")
+        expect(other.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+        expect(other.page.locator("#captions-state")).to_have_text(re.compile(r"^Utterances: \d+ lost$"))
+        assert len(sockets) == 6, "the first one, and five tries to have it back"
+        eventually(lambda: other.evaluate(ENDED), "the microphone is let go")
+
+
+def test_a_microphone_that_is_allowed_too_late_is_let_go(started: Browser, url: str) -> None:
+    with visit(started, url) as other:
+        gone_for_good(other.page, after="open")
+        other.page.add_init_script(HURRIED)
+        other.open("captions")
+        other.page.locator("#captions-speak").click()
+        expect(other.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+        other.evaluate("window.allow()")
+        eventually(lambda: other.evaluate(ENDED), "the microphone is let go")
+        expect(other.page.locator("#captions-speak")).to_have_attribute("aria-pressed", "false")
+        expect(other.page.locator("#captions-problem")).to_contain_text("The connection broke.")
+
+
+def gone_for_good(page: Page, after: str) -> list[WebSocketRoute]:
+    """A socket that speaks for the platform until it has answered this, and then is never there again."""
+    sockets: list[WebSocketRoute] = []
+    session = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "expiresAt": "", "inFlight": 1}
+
+    def platform_says(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+
+        def answered(message: str | bytes) -> None:
+            asked = json.loads(message)
+            if asked["action"] == "open" and socket is sockets[0]:
+                socket.send(json.dumps({"type": "opened", "id": asked["id"], **session}))
+            if asked["action"] == after or socket is not sockets[0]:
+                socket.close(code=1001)
+
+        socket.on_message(answered)
+
+    page.route_web_socket(re.compile("^ws://"), platform_says)
+    return sockets
+
+
 def test_captions_go_on_after_the_connection_broke(
     started: Browser, url: str, platform: Platform, tmp_path: Path
 ) -> None:
