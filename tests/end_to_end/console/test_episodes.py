@@ -1,0 +1,42 @@
+"""Episodes: uploaded, checked, and their claims on a timeline."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from local.flows.livestream_scenario import TRANSCRIPT
+from local.services import tones
+from tests.browser import SAMPLE_RATE, Visit
+from tests.end_to_end.console.visiting import MARKS, filmed, panel, pictured
+
+pytestmark = MARKS
+
+
+FILM_SECONDS = 3
+
+
+def test_an_episode_gets_its_claims_on_a_timeline(visitor: Visit, page: Page, tmp_path: Path) -> None:
+    visitor.tab("Episodes")
+    here = panel(page, "Episodes")
+    here.get_by_label("Title").fill("Harbour news")
+    here.get_by_label("Speakers").fill("Ann, Bob")
+    page.get_by_role("button", name="Create").click()
+    episode = page.get_by_role("article", name="Harbour news")
+    expect(episode).to_be_visible()
+    video = filmed(tmp_path / "film.mp4", "1280x720", 14, tones.silence(FILM_SECONDS, SAMPLE_RATE))
+    assert video.stat().st_size > 10_000_000, "so it goes in parts"
+    page.get_by_label("Choose a transcript").set_input_files(
+        {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}
+    )
+    expect(episode.locator("#episodes-transcript .done").last).to_contain_text("analyzed")
+    page.get_by_label("Choose a video").set_input_files(video)
+    expect(episode.locator("#episodes-video .done").last).to_contain_text("chunked")
+    expect(episode.locator("#episodes-status")).to_have_text("ready")
+    marks = episode.get_by_role("group", name="Timeline").get_by_role("button")
+    expect(marks).to_have_count(3)
+    expect(marks.first).to_have_accessible_name("Claim at 0:04, unverified: This city has 12 bridges")
+    marks.nth(1).press("Enter")
+    expect(episode.locator(".finding", has_text="It is the largest harbour").first).to_be_focused()
+    expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("ready")
+    page.locator("#episodes-player").evaluate("(one) => { one.pause(); one.currentTime = 0.5; }")
+    pictured(visitor, "episodes")

@@ -1,0 +1,128 @@
+"""Meetings: uploaded though the connection breaks, summarised, and nobody else's."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from local.flows import eventually
+from local.flows.meetings_scenario import CHUNKS
+from local.services import tones
+from tests.browser import SAMPLE_RATE, Visit, visit
+from tests.end_to_end.console.visiting import MARKS, filmed, panel, pictured
+
+pytestmark = MARKS
+
+
+def broken_off(page: Page, at: str) -> list[str]:
+    """Breaks the connection where a chunk would be uploaded, once; gives what is uploaded from now on."""
+    sent: list[str] = []
+
+    def noted(request: Request) -> None:
+        if request.method == "PUT":
+            sent.append(request.url.partition("?")[0].rpartition("/")[2])
+
+    page.route(re.compile(rf"/{re.escape(at)}$"), lambda route: route.abort(), times=1)
+    page.on("request", noted)
+    return sent
+
+
+def become(page: Page, name: str) -> None:
+    """Signs in under a name."""
+    page.locator("#who").click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name").press("Enter")
+    expect(page.locator("#who")).to_have_text(name)
+
+
+def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: Page, tmp_path: Path) -> None:
+    visitor.tab("Meetings")
+    here = panel(page, "Meetings")
+    spoke = [[tones.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said] for said in CHUNKS]
+    chunks = [filmed(tmp_path / f"{at}.mp4", "320x180", 0, b"".join(one)) for at, one in enumerate(spoke)]
+    here.get_by_label("Title").fill("Weekly")
+    here.get_by_label("Participants").fill("Ann, Bob")
+    here.get_by_label("Tags").fill("team, console")
+    here.get_by_label("Recording: one file").set_input_files(chunks)
+    sent = broken_off(page, at="00001.mp4")
+    page.get_by_role("button", name="Upload").click()
+    expect(here.get_by_role("alert")).to_contain_text("No answer from")
+    assert visitor.complaints.pop() == "Failed to load resource: net::ERR_FAILED", "by the browser, of what was broken"
+    page.get_by_role("button", name="Upload").click()
+    meeting = page.get_by_role("article", name="Weekly")
+    expect(meeting.locator("#meetings-status")).to_have_text("ready", timeout=60_000)
+    assert sent == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], "what had arrived was not sent again"
+    expect(meeting).to_contain_text("spk_0, spk_1 spoke 4 times.")
+    todo = meeting.locator(".finding")
+    expect(todo).to_contain_text("Send the report monday")
+    expect(todo.locator("q")).to_have_text("Please send the report monday")
+    expect(todo.get_by_role("button", name="Play from 0:03")).to_be_visible()
+    meeting.get_by_text("Transcript, 0:0").click()
+    expect(meeting.locator(".said li")).to_have_count(4)
+    expect(meeting.locator("video")).to_be_visible()
+    found = page.get_by_role("list", name="Meetings, newest first").get_by_role("button")
+    page.get_by_label("With", exact=True).fill("BOB")
+    page.get_by_label("Tagged").fill("console")
+    expect(found).to_have_count(1)
+    page.get_by_label("With", exact=True).fill("carol")
+    expect(found).to_have_count(0)
+    page.get_by_label("With", exact=True).fill("")
+    meeting.get_by_text("Transcript, 0:0").click()
+    todo.get_by_role("button", name="Play from 0:03").click()
+    eventually(lambda: meeting.locator("video").evaluate("(one) => one.currentTime >= 3 || null"), "the quote's place")
+    meeting.locator("video").evaluate("(one) => one.pause()")
+    pictured(visitor, "meetings", meeting)
+
+
+def test_somebody_else_has_meetings_of_his_own(visitor: Visit, page: Page) -> None:
+    visitor.tab("Meetings")
+    for name in ("nobody-yet", "ann"):
+        become(page, name)
+        if name != "ann":
+            expect(page.get_by_role("article", name="Weekly")).to_be_hidden()
+            expect(panel(page, "Meetings").get_by_text("None yet.")).to_be_visible()
+
+
+def test_a_list_that_comes_late_is_not_shown_to_somebody_else(visitor: Visit, page: Page) -> None:
+    visitor.tab("Meetings")
+    mine = panel(page, "Meetings").get_by_role("button", name="Weekly")
+    expect(mine).to_be_visible()
+    held: list[Route] = []
+
+    def is_list(request: Request) -> bool:
+        return request.headers.get("x-amz-target", "").endswith(".Query")
+
+    def hold(route: Route) -> None:
+        if held or not is_list(route.request):
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/*", hold)
+    page.locator("#meetings-again").click()
+    with page.expect_response(lambda response: is_list(response.request)) as others:
+        become(page, "nobody-yet")
+    others.value.finished()
+    assert others.value.request != held[0].request
+    with page.expect_response(lambda response: is_list(response.request)) as late:
+        held[0].continue_()
+    late.value.finished()
+    page.unroute("**/*", hold)
+    expect(page.locator("#meetings-again")).to_be_enabled()
+    expect(mine).to_be_hidden()
+    become(page, "ann")
+
+
+def test_a_token_that_is_not_taken_is_told_in_words(started: Browser, url: str) -> None:
+    def ended(route: Route) -> None:
+        answer = route.fetch(post_data='{"subject": "ann", "seconds": -60}')
+        route.fulfill(response=answer)
+
+    with visit(started, url) as other:
+        other.page.route("**/token", ended)
+        other.open("meetings")
+        told = other.page.locator("#meetings-problem")
+        expect(told).to_contain_text("TOKEN_EXPIRED")
+        expect(told).to_contain_text("Sign in again, at the top.")
+        assert told.get_attribute("role") == "alert"
+        assert [one for one in other.complaints if "401" not in one] == []
