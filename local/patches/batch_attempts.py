@@ -84,10 +84,11 @@ class Attempt:
     def _read(self, process: "subprocess.Popen[str]", log: Log, until: str | None) -> None:
         try:
             for line in process.stdout or ():
-                log(line.rstrip("\n"))
+                # Before it is logged, which may take a while in which the program goes on.
                 if until is not None and until in line:
                     self._told.put(RECLAIMED)
                     until = None
+                log(line.rstrip("\n"))
         finally:
             if process.stdout is not None:
                 process.stdout.close()

@@ -132,13 +132,14 @@ def moved(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
         "reclaimed always": Fault(reclaimed=99),
         "no machine": Fault(no_capacity=True),
     }
-    # One without pictures has them encoded anew: more things to do, one after the other, than a job has attempts.
+    # One without pictures has them encoded anew: more things to do, one after the other, than a job has attempts. What is
+    # always interrupted has many more, for an attempt goes on until it is told.
     chunks = [*ann.said("good day"), ann.heard("thank you")]
     begun = {}
     try:
         for name, fault in faults.items():
             tell(platform.emulator.folder, {SPOT: fault})
-            begun[name] = ann.upload(chunks)
+            begun[name] = ann.upload(chunks * 4 if name == "reclaimed always" else chunks)
             ann.put_together(begun[name])
     finally:
         tell(platform.emulator.folder, {})
