@@ -4,6 +4,7 @@ Whoever uses it marks its tests with `ONE_WORKER`, so that it is run once, not o
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -38,15 +39,20 @@ def recorded(config: StackConfig) -> program.Run:
 
 def changed(stack: str, section: str, **changes: Any) -> StackConfig:
     """A stack's settings with some of one section replaced."""
+    return changed_in(stack, {section: changes})
+
+
+def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackConfig:
+    """The same of several sections."""
     config = stack_files.read(stack)
-    key = f"polyphony:{section}"
-    values = {**config.values, key: json.dumps({**json.loads(config.values[key]), **changes})}
+    values = dict(config.values)
+    for section, changes in sections.items():
+        key = f"polyphony:{section}"
+        values[key] = json.dumps({**json.loads(values[key]), **changes})
     return StackConfig(config.project, stack, values)
 
 
 def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
     """A small stack: all other subsystems are off. Changes are to the foundation's settings."""
-    values = dict(changed(stack, "foundation", **changes).values)
-    for section in ("transcription", "voiceQa", "livestream", "meetings"):
-        values[f"polyphony:{section}"] = json.dumps({"enabled": False})
-    return StackConfig(stack_files.read(stack).project, stack, values)
+    off = {one: {"enabled": False} for one in ("transcription", "voiceQa", "livestream", "meetings")}
+    return changed_in(stack, {"foundation": changes, **off})

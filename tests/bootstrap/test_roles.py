@@ -5,14 +5,12 @@ repositories, other environments, other stacks, data, and every way to more righ
 """
 
 import inspect
-import json
 import re
 from typing import Any
 
 import pulumi_aws
 import pytest
 
-from local import stack_files
 from local.engine import ALL_DRIVERS
 from local.graph import Graph
 from local.iam.conditions import holds, lowered
@@ -22,7 +20,7 @@ from local.pages.edges import statements
 from local.stack_files import StackConfig
 from tests.bootstrap.needs import needs, requests
 from tests.bootstrap.template import KEY, REPOSITORY, deployed, raw
-from tests.whole import DOCUMENTED
+from tests.whole import DOCUMENTED, changed_in
 
 pytestmark = DOCUMENTED
 
@@ -117,26 +115,15 @@ def test_so_is_every_grant_that_only_a_setting_brings() -> None:
 
 def with_all_options(stack: str) -> StackConfig:
     """A stack with every setting that grants what no stack file as it is does."""
-    config = stack_files.read(stack)
     guarded = {"guardrailId": "abc123", "guardrailVersion": "1"}
-    options: dict[str, dict[str, Any]] = {
-        "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": KEY}},
-        "livestream": {"agent": guarded},
-        "meetings": {"models": guarded, "table": {"kmsKey": KEY}, "processing": {"engine": "fargate"}},
-    }
-    values = dict(config.values)
-    for section, changes in options.items():
-        known = json.loads(values[f"polyphony:{section}"])
-        values[f"polyphony:{section}"] = json.dumps(
-            {
-                **known,
-                **{
-                    name: {**known.get(name, {}), **one} if isinstance(one, dict) else one
-                    for name, one in changes.items()
-                },
-            }
-        )
-    return StackConfig(config.project, stack, values)
+    return changed_in(
+        stack,
+        {
+            "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": KEY}},
+            "livestream": {"agent": guarded},
+            "meetings": {"models": guarded, "table": {"kmsKey": KEY}, "processing": {"engine": "fargate"}},
+        },
+    )
 
 
 def beyond_the_boundary(stack: str, graph: Graph) -> set[tuple[str, str, str]]:
