@@ -15,25 +15,21 @@ export class Meetings {
   #stack;
   #visitor;
   #access = null;
-  #visits = 0; // how often somebody else has signed in, or the same one with something else
   #begun = null; // the upload that is under way, or that broke off
 
   constructor(stack, visitor) {
     this.#stack = stack;
     this.#visitor = visitor;
-    visitor.addEventListener("change", () => {
-      this.#access = null;
-      this.#visits += 1;
-    });
+    visitor.addEventListener("change", () => { this.#access = null; });
   }
 
   // Credentials to the visitor's own meetings, exchanged anew before they end.
   async access() {
     if (this.#access && Date.now() < Date.parse(this.#access.renewAfter)) return this.#access;
-    const visit = this.#visits;
+    const { visits } = this.#visitor;
     const body = { token: await this.#visitor.token(), sessionName: SESSION_NAME };
     const given = await ask(`${this.#stack.frontend.meetings.apiUrl}/exchange`, { method: "POST", body });
-    if (visit !== this.#visits) return this.access(); // what was given is to whoever was here before
+    if (visits !== this.#visitor.visits) return this.access(); // what was given is to whoever was here before
     const { accessKeyId, secretAccessKey, sessionToken } = given;
     this.#access = { ...given, credentials: { accessKeyId, secretAccessKey, sessionToken } };
     return this.#access;
@@ -42,9 +38,9 @@ export class Meetings {
   // Uploads chunks in their order, then says that the recording is whole; gives the meeting's id. S3 refuses what has another
   // hash than promised. Of an upload that broke off, the same files of the same visitor go on after the last chunk that arrived.
   async upload(said, files, onProgress) {
-    const visit = this.#visits;
+    const { visits } = this.#visitor;
     const { user } = await this.access();
-    if (visit !== this.#visits) throw changed();
+    if (visits !== this.#visitor.visits) throw changed();
     const those = JSON.stringify([user, ...files.map((file) => [file.name, file.size, file.lastModified])]);
     if (this.#begun?.those !== those) this.#begun = { those, meetingId: ulid(), chunks: [] };
     const { meetingId, chunks } = this.#begun;

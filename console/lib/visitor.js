@@ -10,6 +10,7 @@ export class Visitor extends EventTarget {
   #ends = 0;
   #keys = null;
   #apiKey = "";
+  visits = 0; // how often somebody else has come, or the same with something else: what is asked in one is answered in that one
 
   constructor(stack) {
     super();
@@ -62,6 +63,7 @@ export class Visitor extends EventTarget {
     if (token) this.#take(token);
     if (apiKey) this.#apiKey = apiKey;
     if (credentials) this.#keys = credentials;
+    this.visits += 1;
     this.dispatchEvent(new Event("change"));
   }
 

@@ -25,14 +25,13 @@ export function meetings({ stack, visitor }) {
   let records = [];
   let after;
   let shown = null;
-  let visits = 0;
   byId("meetings-started").value = local(new Date());
 
   // The index may be a moment behind what was just `read` of a meeting itself.
   async function refresh({ older = false, read = null } = {}) {
-    const visit = visits;
+    const { visits } = visitor;
     const page = await api.newest(older ? after : undefined);
-    if (visit !== visits) return; // it is of whoever was here before
+    if (visits !== visitor.visits) return; // it is of whoever was here before
     records = older ? [...records, ...page.items] : page.items;
     records = records.map((one) => (one.meetingId === read?.meetingId ? read : one));
     after = page.after;
@@ -139,11 +138,11 @@ export function meetings({ stack, visitor }) {
     const files = [...byId("meetings-files").files];
     const bars = files.map((one) => progress(`${one.name}, uploaded`));
     clear(byId("meetings-progress"), ...bars.map((one) => one.bar));
-    const visit = visits;
+    const { visits } = visitor;
     attempt(problem, async () => {
       const said = { title, startedAt: new Date(started).toISOString(), participants: list(participants), tags: list(tags) };
       const meetingId = await api.upload(said, files, (place, share) => bars[place].to(share));
-      if (visit !== visits) return;
+      if (visits !== visitor.visits) return;
       event.target.reset();
       byId("meetings-started").value = local(new Date());
       await open(meetingId, title);
@@ -155,7 +154,6 @@ export function meetings({ stack, visitor }) {
   byId("meetings-more").addEventListener("click", (event) => attempt(problem, () => refresh({ older: true }), event.target));
   // Another visitor's meetings are not this one's to see.
   visitor.addEventListener("change", () => {
-    visits += 1;
     [records, after, shown] = [[], undefined, null];
     byId("meetings-one").hidden = true;
     byId("meetings-empty").hidden = false;
