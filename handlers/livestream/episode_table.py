@@ -6,6 +6,7 @@ A deleted episode stays for some days as a mark that it is gone, and counts as a
 The client itself repeats a call whose answer is lost. So a write that finds its own work done has succeeded.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 _THERE = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
+_NAMES = re.compile(r"#(\w+)")
 
 
 class EpisodeMissing(Exception):
@@ -110,10 +112,16 @@ class EpisodeTable:
         """Moves a track on, if it has not come so far yet.
 
         True where it stands there now, moved or not, so that a repeat is told the same as the first. False where it is
-        further, waits for another upload, or has no episode.
+        further, waits for another upload, is about another version of it, or has no episode.
         """
         track = kind.value
         facts = {f"{track}.{name}": value for name, value in step.facts.items()}
+        condition = f"#{track}.#upload.#uploadId = :upload AND #{track}.#rank < :reached"
+        about: dict[str, object] = {":upload": step.upload_id, ":reached": RANKS[step.state]}
+        if step.version_id is not None:
+            facts[f"{track}.versionId"] = step.version_id
+            condition += f" AND (attribute_not_exists(#{track}.#versionId) OR #{track}.#versionId = :version)"
+            about[":version"] = step.version_id
         try:
             self._update(
                 episode_key(owner, episode_id),
@@ -125,8 +133,8 @@ class EpisodeTable:
                     "updatedAt": step.at,
                     **facts,
                 },
-                f"#{track}.#upload.#uploadId = :upload AND #{track}.#rank < :reached",
-                {":upload": step.upload_id, ":reached": RANKS[step.state]},
+                condition,
+                about,
             )
         except EpisodeMissing:
             return False
@@ -185,8 +193,8 @@ class EpisodeTable:
         self, key: Key, values: Mapping[str, object], condition: str, about: Mapping[str, object]
     ) -> EpisodeRecord:
         """Sets values, of which a name may be a path, where the episode is there and the condition holds."""
-        parts = {part for name in (*values, "pk", "deletedAt") for part in name.split(".")}
-        parts |= {part for part in ("state", "rank", "upload", "uploadId", "version") if f"#{part}" in condition}
+        condition = _THERE + (f" AND {condition}" if condition else "")
+        parts = {part for name in values for part in name.split(".")} | set(_NAMES.findall(condition))
         places = {name: ".".join(f"#{part}" for part in name.split(".")) for name in values}
         marks = {name: f":new_{name.replace('.', '_')}" for name in values}
         sets = ", ".join(f"{places[name]} = {marks[name]}" for name, value in values.items() if value is not None)
@@ -197,7 +205,7 @@ class EpisodeTable:
                 TableName=self._name,
                 Key=texts(key),
                 UpdateExpression=f"SET {sets}" + (f" REMOVE {gone}" if gone else ""),
-                ConditionExpression=_THERE + (f" AND {condition}" if condition else ""),
+                ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{part}": part for part in sorted(parts)},
                 ExpressionAttributeValues=new | {name: typed(value) for name, value in about.items()},
                 ReturnValues="ALL_NEW",

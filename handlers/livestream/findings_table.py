@@ -132,6 +132,7 @@ class FindingsTable:
             TrackState.FAILED if nothing else TrackState.ANALYZED,
             timestamp(self._clock()),
             TrackReason.ANALYSIS_FAILED if nothing else None,
+            window.transcript_version,
             {"windows": window.count, "failedWindows": failed},
         )
         self._episodes.advance(window.owner, window.episode_id, TrackKind.TRANSCRIPT, step)

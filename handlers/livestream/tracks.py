@@ -1,7 +1,7 @@
 """An episode's two tracks, and the status that they add up to. Pure.
 
 Each track is a state machine of its own that only moves on: what is heard again, late or about an upload that is no
-longer the track's changes nothing. So events may come in any order, and repeated. A failure is no end: what a sweep
+longer the track's changes nothing, and of two versions of its object, the first alone counts. So events may come in any order, and repeated. A failure is no end: what a sweep
 gave up on and is done after all counts as done. It begins anew only with an upload that is asked for anew.
 """
 
@@ -97,6 +97,8 @@ class Track(Message):
     since: str
     reason: TrackReason | None = None
     upload: Upload | None = None
+    version_id: str | None = None
+    """Of the upload's object, the version that came first."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -113,6 +115,8 @@ class Step:
     state: TrackState
     at: str
     reason: TrackReason | None = None
+    version_id: str | None = None
+    """Of the upload's object; none where it is about whatever came."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What else is to be kept with the track, such as where the chunks are."""
 
@@ -132,7 +136,8 @@ def heard(track: Track, step: Step) -> Track:
     """The track once something is heard of its upload; the same where that is old or about another upload."""
     if not _about(track, step) or RANKS[step.state] <= RANKS[track.state]:
         return track
-    return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload)
+    version_id = track.version_id or step.version_id
+    return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload, version_id=version_id)
 
 
 def stands_at(track: Track, step: Step) -> bool:
@@ -153,4 +158,7 @@ def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
 
 
 def _about(track: Track, step: Step) -> bool:
-    return track.upload is not None and track.upload.upload_id == step.upload_id
+    if track.upload is None or track.upload.upload_id != step.upload_id:
+        return False
+    # A form may be sent twice, and then there are two versions: the first is the upload.
+    return None in (track.version_id, step.version_id) or track.version_id == step.version_id

@@ -38,7 +38,7 @@ class Outcome(StrEnum):
     BAD = "bad"
     """It is no transcript that is taken."""
     UNCHANGED = "unchanged"
-    """The track is further on, about another upload, or not there."""
+    """The track is further on, about another upload or version, or not there."""
     GONE = "gone"
     """The object is there no more."""
     IGNORED = "ignored"
@@ -85,8 +85,7 @@ class TranscriptStarting:
         return self.act(parsed(body, self._bucket))
 
     def _started(self, event: TranscriptUploaded) -> Outcome:
-        about: dict[str, object] = {"versionId": event.version_id}
-        if not self._moved(event, TrackState.UPLOADED, about):
+        if not self._moved(event, TrackState.UPLOADED):
             return Outcome.UNCHANGED
         named = event.named
         # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
@@ -100,10 +99,10 @@ class TranscriptStarting:
             count = self._count(data)
         except BadTranscript as bad:
             self._log.warning("transcript_refused", cause=bad.problem)
-            self._moved(event, TrackState.FAILED, about, REASONS.get(bad.problem, TrackReason.UNREADABLE))
+            self._moved(event, TrackState.FAILED, REASONS.get(bad.problem, TrackReason.UNREADABLE))
             return Outcome.BAD
         self._queue.send(messages(named.owner, named.episode_id, event.key, event.version_id, count))
-        self._moved(event, TrackState.ANALYZING, {**about, "windows": count})
+        self._moved(event, TrackState.ANALYZING, windows=count)
         self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
         return Outcome.QUEUED
 
@@ -115,12 +114,8 @@ class TranscriptStarting:
         return count
 
     def _moved(
-        self,
-        event: TranscriptUploaded,
-        state: TrackState,
-        facts: Mapping[str, object],
-        reason: TrackReason | None = None,
+        self, event: TranscriptUploaded, state: TrackState, reason: TrackReason | None = None, **facts: int
     ) -> bool:
         named = event.named
-        step = Step(named.upload_id, state, timestamp(self._clock()), reason, facts)
+        step = Step(named.upload_id, state, timestamp(self._clock()), reason, event.version_id, facts)
         return self._table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)

@@ -35,7 +35,8 @@ class EpisodeTracks:
 
     def move(self, owner: str, episode_id: str, track: Literal["video", "transcript"], event: VideoMoved) -> bool:
         """Moves a track on to where an event says it is: see `Tracks`."""
-        step = Step(event.upload_id, event.state, timestamp(self._clock()), event.reason, event.facts)
+        at = timestamp(self._clock())
+        step = Step(event.upload_id, event.state, at, event.reason, event.version_id, event.facts)
         return self._table.advance(owner, episode_id, TrackKind(track), step)
 
 

@@ -43,9 +43,9 @@ class VideoMoved:
     @property
     def facts(self) -> dict[str, object]:
         """What is kept beside the state."""
-        known: dict[str, object] = {"versionId": self.version_id, "errorCode": self.error_code}
         chunks = {to_camel(name): value for name, value in asdict(self.chunks).items()} if self.chunks else None
-        return {name: value for name, value in {**known, "chunks": chunks}.items() if value is not None}
+        known = {"errorCode": self.error_code, "chunks": chunks}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 class Tracks(Protocol):

@@ -47,6 +47,9 @@ def after(steps: Iterable[Step], track: Track = WAITING) -> Track:
 
 
 STEPS = st.builds(step, st.sampled_from(HEARD), st.sampled_from([OLD, NEW]), st.sampled_from("2345"))
+OF_VERSIONS = st.builds(
+    lambda one, version: replace(one, version_id=version), STEPS, st.sampled_from(["v1", "v2", None])
+)
 
 
 def test_the_order_of_events_does_not_matter() -> None:
@@ -63,7 +66,7 @@ def test_events_in_any_order_and_repeated_end_alike(steps: list[Step], random: s
     assert after(shuffled).state is after(steps).state
 
 
-@given(st.lists(STEPS))
+@given(st.lists(OF_VERSIONS))
 def test_a_track_never_goes_back(steps: list[Step]) -> None:
     track = WAITING
     for one in steps:
@@ -72,7 +75,7 @@ def test_a_track_never_goes_back(steps: list[Step]) -> None:
         track = moved
 
 
-@given(st.lists(STEPS), STEPS)
+@given(st.lists(OF_VERSIONS), OF_VERSIONS)
 def test_what_was_heard_changes_nothing_when_heard_again(steps: list[Step], last: Step) -> None:
     once = after([*steps, last])
     assert heard(once, last) == once
@@ -82,6 +85,12 @@ def test_what_was_heard_changes_nothing_when_heard_again(steps: list[Step], last
 def test_an_upload_that_is_no_longer_the_tracks_is_not_heard(state: TrackState) -> None:
     assert heard(WAITING, step(state, OLD)) == WAITING
     assert heard(NONE, step(state)) == NONE
+
+
+@given(st.lists(OF_VERSIONS))
+def test_of_two_versions_the_first_alone_is_heard(steps: list[Step]) -> None:
+    events = [one for one in steps if one.upload_id == NEW.upload_id and one.version_id]
+    assert after(events) == after(one for one in events if one.version_id == events[0].version_id)
 
 
 def test_a_failure_says_why_and_stays_the_first_one() -> None:
@@ -145,7 +154,7 @@ def test_every_pair_of_states_has_a_status_and_each_status_a_pair() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-@given(moves=st.lists(STEPS | st.sampled_from([OLD, NEW]), min_size=1, max_size=6))
+@given(moves=st.lists(OF_VERSIONS | st.sampled_from([OLD, NEW]), min_size=1, max_size=6))
 def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Step | Upload]) -> None:
     episode = stage.episode()
     track = stage.table.get(ANN, episode).video

@@ -107,6 +107,20 @@ def test_what_is_told_again_is_not_queued_again(landing: Landing) -> None:
     assert (landing.queued(), landing.state) == ([], ("analyzing", None))
 
 
+def test_of_a_form_that_was_sent_twice_the_first_version_alone_is_queued(landing: Landing) -> None:
+    first, second = landing.uploads(srt(CUES)), landing.uploads(srt(CUES[:5]))
+    landing.queue = HalfQueue(WindowQueue(landing.sqs, landing.url))
+    assert landing.handle(first) == [0]
+    landing.queue = None
+    landing.queued()
+    assert landing.handle(second) == []
+    assert (landing.queued(), landing.state) == ([], ("uploaded", None))
+    assert landing.handle(first, second) == []
+    version = json.loads(first)["detail"]["object"]["version-id"]
+    assert landing.queued() == list(landing.broadcast.windows(22, version))
+    assert landing.state == ("analyzing", None)
+
+
 def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> None:
     event = landing.uploads(srt(CUES[:1]))
     [window] = landing.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
