@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from local.emulator import KEY
 from local.preview_provider import REGION
@@ -23,6 +24,8 @@ CONFIG = Config(
     read_timeout=30,
     max_pool_connections=32,
 )
+_LOADER = Loader()
+"""Of service models, for all sessions: each guest has one of his own, and would read them again."""
 
 
 class EmulatorClients:
@@ -33,6 +36,7 @@ class EmulatorClients:
 
     def __init__(self, endpoint: str, credentials: tuple[str, str, str | None] = (KEY, KEY, None)) -> None:
         core = botocore.session.Session()
+        core.register_component("data_loader", _LOADER)
         for variable in ("config_file", "credentials_file"):
             core.set_config_variable(variable, os.devnull)
         core.set_config_variable("profile", None)

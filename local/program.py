@@ -17,19 +17,18 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import pulumi
-from pulumi.runtime import mocks, resource
-from pulumi.runtime.proto import source_pb2
+from pulumi.runtime import mocks
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT
 from local.graph import Graph
 from local.monitor import Monitor, Provider
+from local.quicker_sdk import quicker_sdk
 from local.stack_files import StackConfig
 from local.values import Props, properties
 
 REGISTRATIONS_AT_ONCE = 32
-TRACES = "_get_stack_trace"
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
@@ -90,7 +89,7 @@ def _record(body: Callable[[], object], config: StackConfig, provider: Provider,
 
         await run_in_stack(entry)
 
-    with _surroundings(config), _untraced():
+    with _surroundings(config), quicker_sdk():
         try:
             asyncio.run(program())
         except pulumi.RunError as error:
@@ -141,23 +140,6 @@ def _surroundings(config: StackConfig) -> Iterator[None]:
             del os.environ["PULUMI_CONFIG"]
         else:
             os.environ["PULUMI_CONFIG"] = before
-
-
-@contextmanager
-def _untraced() -> Iterator[None]:
-    """Keeps the SDK from noting which lines of code made each resource: nobody asks here, and it is a fifth of a run.
-
-    The name is the SDK's own. A later version that lacks it is slower here, not wrong.
-    """
-    before = getattr(resource, TRACES, None)
-    if before is None:
-        yield
-        return
-    setattr(resource, TRACES, source_pb2.StackTrace)
-    try:
-        yield
-    finally:
-        setattr(resource, TRACES, before)
 
 
 class _Collector(logging.Handler):

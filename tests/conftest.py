@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 from _pytest.nodeid import NodeId
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
 
 from tests.engine import Engine
@@ -23,6 +23,8 @@ gc.set_threshold(200_000)
 # Every mocked AWS has a session of its own, which would read a megabyte of endpoints and a service's model again. Not all
 # models are kept: some tests go through hundreds. A loader of its own, too, so what is kept is kept by path alone.
 JSONFileLoader.load_file = staticmethod(lru_cache(maxsize=32)(JSONFileLoader().load_file))  # type: ignore[method-assign]
+# Which services there are, too, for which it would look into four hundred folders.
+Loader.list_available_services = staticmethod(cache(Loader().list_available_services))  # type: ignore[method-assign]
 
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
