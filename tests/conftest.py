@@ -26,7 +26,7 @@ JSONFileLoader.load_file = staticmethod(lru_cache(maxsize=32)(JSONFileLoader().l
 # Which services there are, too, for which it would look into four hundred folders.
 Loader.list_available_services = staticmethod(cache(Loader().list_available_services))  # type: ignore[method-assign]
 
-settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -38,9 +38,8 @@ def named() -> set[str]:
     return {action for document in documents for entry in document["Statement"] for action in listed(entry["Action"])}
 
 
-@pytest.mark.parametrize("action", sorted(one for one in named() | needed() if "*" not in one))
-def test_an_action_is_one_that_iam_knows(action: str) -> None:
-    assert actions.exists(action), f"{action} is no action"
+def test_every_action_is_one_that_iam_knows() -> None:
+    assert [one for one in sorted(named() | needed()) if "*" not in one and not actions.exists(one)] == []
 
 
 def test_what_a_type_needs_is_asked_on_resources_that_the_action_knows() -> None:

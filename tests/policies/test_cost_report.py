@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import ROOT, cost
+from local import ROOT, cost, program, stack_files
 from local.__main__ import main
 from local.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
+from local.preview_provider import PreviewProvider
+from local.stack_files import StackConfig
 from tests.policies import harness
-from tests.whole import ONE_WORKER, graph
+from tests.whole import ONE_WORKER, graph, previewed
 
 pytestmark = ONE_WORKER
 
@@ -21,6 +23,21 @@ pytestmark = ONE_WORKER
 @pytest.fixture
 def prod_cost() -> StackCost:
     return of_graph("prod", graph("prod"))
+
+
+@pytest.fixture
+def run_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the runs that all tests share for those that a command would make."""
+
+    runs = {stack: previewed(stack) for stack in ("dev", "prod")}
+
+    def again(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program.Run:
+        assert preview
+        assert config == stack_files.read(config.stack)
+        found = runs[config.stack]
+        return program.Run(found.graph, found.outputs, found.messages)
+
+    monkeypatch.setattr(program, "run", again)
 
 
 def shown(found: StackCost) -> str:
@@ -57,6 +74,7 @@ def test_it_survives_being_written_and_read_as_json(prod_cost: StackCost) -> Non
     assert StackCost.from_json(json.loads(json.dumps(prod_cost.as_json()))) == prod_cost
 
 
+@pytest.mark.usefixtures("run_before")
 def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     before, after, differences = cost_diff("dev", "prod")
     assert [abs(one.change) for one in differences] == sorted((abs(one.change) for one in differences), reverse=True)
@@ -111,9 +129,11 @@ def test_make_passes_on_what_it_was_given(typed: list[str], runs: str) -> None:
     assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
 
 
+@pytest.mark.usefixtures("run_before")
 def test_a_stack_does_not_differ_from_itself() -> None:
     before, after, differences = cost_diff(".", "prod")
     assert before.report == after.report
+    assert before.report.total > 0
     assert differences == []
 
 
