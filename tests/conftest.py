@@ -14,6 +14,8 @@ import pytest
 from _pytest.nodeid import NodeId
 from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
 
 from tests.engine import Engine
 
@@ -45,6 +47,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = item.get_closest_marker("xdist_group")
         if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
             item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
+
+
+class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
+    """Hands out whole files: what a file's tests share is made once, and a thousand messages are one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return nodeid.partition("::")[0] if scope == nodeid else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _FilesAndGroups:
+    """Who gets which tests."""
+    return _FilesAndGroups(config, log)
 
 
 def pytest_collection_finish() -> None:
