@@ -14,6 +14,7 @@ import pytest
 from _pytest.nodeid import NodeId
 from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
+from moto.core.models import RESPONSES_METHODS
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
@@ -27,6 +28,8 @@ gc.set_threshold(200_000)
 JSONFileLoader.load_file = staticmethod(lru_cache(maxsize=32)(JSONFileLoader().load_file))  # type: ignore[method-assign]
 # Which services there are, too, for which it would look into four hundred folders.
 Loader.list_available_services = staticmethod(cache(Loader().list_available_services))  # type: ignore[method-assign]
+# Boto3 alone is mocked here. For other clients each mock would take 1,288 addresses, which is a tenth of a small test.
+RESPONSES_METHODS.clear()
 
 settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
