@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from handlers.common.clients import CONFIG
-from operations import alias, backfill, checklist, flag, lecture, rollout, sample, savings
+from operations import alias, backfill, checklist, flag, lecture, redrive, rollout, sample, savings
 from operations.desk import Desk
 from operations.gateway import Clients, Gateway
 from operations.problems import Refused
@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
 
     upload = _command(commands, "lecture", _lecture, "upload a lecture for voice Q&A, and wait for its verdict")
     upload.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
+
+    again = _command(commands, "redrive", _redrive, "run a failed manifest of ingestion once more")
+    again.add_argument("manifest", help="its id, with which the names of its executions begin")
 
     _care_of_meetings(commands)
     return parser
@@ -132,6 +135,10 @@ def _rollout(desk: Desk, target: Target, options: argparse.Namespace) -> int:
 
 def _lecture(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
     return lecture.command(desk, clients, options.stack, options.file)
+
+
+def _redrive(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
+    return redrive.command(desk, clients, options.stack, options.manifest)
 
 
 def _backfill(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:

@@ -174,15 +174,18 @@ class Gateway:
 
 
 @contextmanager
-def told(action: str, resource: str) -> Iterator[None]:
-    """Turns the service's errors into lines of ours. None carries the original: its text may hold an environment."""
+def told(action: str | None, resource: str) -> Iterator[None]:
+    """Turns the service's errors into lines of ours. None carries the original: its text may hold an environment.
+
+    Where many calls are made, it is the error that says which one it was.
+    """
     try:
         yield
     except ClientError as error:
-        raise _line(error, action, resource) from None
+        raise _line(error, action or error.operation_name, resource) from None
     except BotoCoreError as error:
         raise Unclear(
-            f"{action} on {resource}: no answer ({type(error).__name__}); check credentials, region and network, "
+            f"{action or 'a call'} on {resource}: no answer ({type(error).__name__}); check credentials, region and network, "
             "then run it again"
         ) from None
 

@@ -1,6 +1,7 @@
 """AWS as moto plays it, with everything that ingestion's handlers need; and the cloud in memory, for comparison."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -27,10 +28,12 @@ class Aws:
     s3: Any
     stepfunctions: Any
     state_machine_arn: str
+    table: str
+    lake: str
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Everything in the table, by sort key."""
-        return {item["file_key"]["S"]: item for item in self.dynamodb.scan(TableName="files")["Items"]}
+        return {item["file_key"]["S"]: item for item in self.dynamodb.scan(TableName=self.table)["Items"]}
 
     def statuses(self) -> dict[str, str]:
         """What has become of each."""
@@ -48,25 +51,34 @@ def _clients() -> tuple[Any, Any, Any]:
     return boto3.client("dynamodb"), boto3.client("s3"), boto3.client("stepfunctions")
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+@contextmanager
+def played(
+    monkeypatch: pytest.MonkeyPatch, table: str = "files", lake: str = "lake", machine: str = "files"
+) -> Iterator[Aws]:
+    """AWS with what ingestion has there, by these names."""
     credentials(monkeypatch)
     with mock_aws():
         dynamodb, s3, stepfunctions = _clients()
         create_table(
             dynamodb,
-            "files",
+            table,
             "date_prefix",
             "file_key",
             indexes={"open": Index(("open_shard", "open_since"), "INCLUDE", sorted(PROJECTED - set(KEYS)))},
         )
-        s3.create_bucket(Bucket="lake")
+        s3.create_bucket(Bucket=lake)
         s3.create_bucket(Bucket="landing")
         s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
-        machine = stepfunctions.create_state_machine(
-            name="files", definition="{}", roleArn="arn:aws:iam::123456789012:role/workflow"
+        made = stepfunctions.create_state_machine(
+            name=machine, definition="{}", roleArn="arn:aws:iam::123456789012:role/workflow"
         )
-        yield Aws(dynamodb, s3, stepfunctions, machine["stateMachineArn"])
+        yield Aws(dynamodb, s3, stepfunctions, made["stateMachineArn"], table, lake)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    with played(monkeypatch) as one:
+        yield one
 
 
 @pytest.fixture(params=["moto", "memory"])

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from handlers.ingestion.redrive import redrive
+from operations.redrive import redrive
 from tests.handlers.ingestion.actors import World, announced, check_always, check_settled
 from tests.handlers.ingestion.cloud import Cloud, Gate
 from tests.handlers.ingestion.stepping import Actor

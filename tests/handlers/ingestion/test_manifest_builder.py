@@ -29,20 +29,20 @@ ID = ulid(NOW, 1)
 
 
 def built(aws: Aws, *, stepfunctions: Any = None, dynamodb: Any = None, size: int = 3, workers: int = 1) -> Builder:
-    where = (dynamodb or aws.dynamodb, "files", 400, lambda: NOW)
+    where = (dynamodb or aws.dynamodb, aws.table, 400, lambda: NOW)
     numbers = iter(range(1, 100))
     shared: dict[str, Any] = {"parallel": Parallel(workers), "log": EventLog("DEBUG"), "clock": lambda: NOW}
     maker = ManifestMaker(
         FileTable(*where),
         ManifestRecords(*where),
-        Lists(aws.s3, "lake"),
+        Lists(aws.s3, aws.lake),
         Workflow(stepfunctions or aws.stepfunctions, aws.state_machine_arn),
         new_id=lambda: ulid(NOW, next(numbers)),
         files_per_manifest=size,
         **shared,
     )
     return Builder(
-        FileTable(aws.dynamodb, "files", 400, lambda: NOW), Admission.of(SUFFIXES, 5 * 1024**3), maker, **shared
+        FileTable(aws.dynamodb, aws.table, 400, lambda: NOW), Admission.of(SUFFIXES, 5 * 1024**3), maker, **shared
     )
 
 

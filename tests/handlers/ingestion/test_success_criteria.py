@@ -10,7 +10,7 @@ import pytest
 
 from handlers.ingestion.environment import BuilderEnvironment, StepsEnvironment, SweeperEnvironment
 from handlers.ingestion.records import text
-from handlers.ingestion.redrive import redrive
+from operations.redrive import redrive
 from tests.handlers.ingestion.actors import World, announced
 from tests.handlers.ingestion.cloud import Cloud, refusal
 from tests.handlers.ingestion.conftest import NOW, Aws

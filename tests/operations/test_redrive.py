@@ -1,18 +1,19 @@
 """A failed manifest is run once more, and only once however often that is asked for."""
 
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from components.blocks.names import Kind, physical_name, stack_part
-from handlers.ingestion import redrive as command
 from handlers.ingestion.records import text
-from handlers.ingestion.redrive import Redriven, names, redrive
+from operations.__main__ import main
+from operations.redrive import Redriven, redrive
 from tests.handlers.ingestion.actors import Killed, World, announced
-from tests.handlers.ingestion.cloud import Cloud, arn
-from tests.handlers.ingestion.conftest import NOW, Aws
+from tests.handlers.ingestion.cloud import Cloud
+from tests.handlers.ingestion.conftest import NOW, Aws, played
 from tests.handlers.ingestion.test_manifest_builder import arrivals, built
 
 
@@ -142,64 +143,64 @@ def test_a_start_that_goes_wrong_can_be_asked_for_again(world: World, fate: str,
     assert world.waiting == [f"{name}-r1"]
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod", "feature/x", "Team_A"])
-def test_names_are_those_of_the_deployment(stack: str) -> None:
-    found = names(stack, "123456789012", "us-east-1")
-    parts = ["polyphony", stack_part(stack), "ingestion"]
-    assert found.table == physical_name(Kind.TABLE, [*parts, "files"])
-    assert found.lake == physical_name(Kind.BUCKET, [*parts, "lake"], "123456789012")
-    assert found.state_machine.endswith(physical_name(Kind.STATE_MACHINE, [*parts, "workflow"]))
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """By the names of a deployment."""
+    parts = ["polyphony", "dev", "ingestion"]
+    with played(
+        monkeypatch,
+        physical_name(Kind.TABLE, [*parts, "files"]),
+        physical_name(Kind.BUCKET, [*parts, "lake"], "123456789012"),
+        physical_name(Kind.STATE_MACHINE, [*parts, "workflow"]),
+    ) as one:
+        yield one
 
 
-def test_the_command_redrives_and_says_so(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_finds_its_stack_redrives_and_says_so(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     built(aws).handle(arrivals("a", "b", "c"))
     (name,) = aws.executions()
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     aws.stepfunctions.stop_execution(executionArn=execution)
-    given = ["--stack", "dev", "--table", "files", "--lake", "lake", "--state-machine", aws.state_machine_arn]
     for _ in range(2):
-        assert command.main(["--manifest", name[:26], *given]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"{name[:26]} started: {execution}-r1"
+        assert main(["redrive", "--stack", "dev", name[:26]]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{name[:26]} started: {execution}-r1"] * 2
     assert aws.executions() == [name, f"{name}-r1"]
-    assert command.main(["--manifest", "0" * 26, *given]) == 1
-    with pytest.raises(SystemExit):
-        command.main(["--manifest", "x", *given])
 
 
-ASKED = ("--manifest", "0" * 26, "--stack", "dev")
-
-
-def test_without_credentials_the_command_says_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--stack", "dev", "0" * 26], "00000000000000000000000000 is not known\n"),
+        (["--stack", "dev", "x"], "'x' is no manifest: give its id, 26 letters and digits\n"),
+        (["--stack", "dev", "0" * 25 + "\n"], "'0000000000000000000000000\\n' is no manifest"),
+    ],
+)
+def test_what_cannot_be_redriven_is_one_line(
+    aws: Aws, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    assert command.main(ASKED) == 2
-    said = capsys.readouterr().err
-    assert said == (
-        "no answer of AWS (NoCredentialsError); check credentials, region and network, "
-        "then run this again, that is safe\n"
-    )
+    assert main(["redrive", *typed]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(said)
+    assert printed.count("\n") == 1
+    assert aws.executions() == []
 
 
-def test_what_aws_refuses_is_one_line_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def refused(_stack: str) -> None:
+def test_a_stack_that_is_not_there_is_one_line_with_the_names_that_were_looked_for(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
+    printed = capsys.readouterr().err
+    assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in printed
+    assert printed.count("\n") == 1
+
+
+def test_what_aws_says_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "canary"}}, "GetCallerIdentity")
 
-    monkeypatch.setattr(command, "_found", refused)
-    assert command.main(ASKED) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("GetCallerIdentity was refused (ExpiredToken); ")
-    assert said.count("\n") == 1
-    assert "canary" not in said
-
-
-def test_an_execution_is_known_by_its_arn() -> None:
-    world: Any = World(Cloud(NOW))
-    name = failed(world)
-    assert world.workflow().execution(name).arn == arn(name)
+    sts = SimpleNamespace(get_caller_identity=refused, meta=SimpleNamespace(region_name="us-east-1"))
+    assert main(["redrive", "--stack", "dev", "0" * 26], clients=lambda _: sts) == 2
+    assert capsys.readouterr().err == (
+        "sts:GetCallerIdentity on these credentials: the credentials are expired or wrong (ExpiredToken); "
+        "log in and run it again\n"
+    )
