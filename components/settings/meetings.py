@@ -192,7 +192,7 @@ class ModelSettings(Settings):
 
     summary: ModelId = SONNET
     action_items: ModelId = SONNET
-    """The cheaper one only after `python -m handlers.meetings.compare_models` has passed it."""
+    """The cheaper one only after `python -m operations.compare_models` has passed it."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Where an inference profile may send a request: each is granted by name."""
     guardrail_id: GuardrailId | None = None

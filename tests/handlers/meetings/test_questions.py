@@ -1,12 +1,14 @@
 """A model is told the fixed part, then what was said line by line, then its task."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.blocks.archive import sources
 from handlers.common.converse import Manner
 from handlers.common.windows import Window
 from handlers.meetings import questions
@@ -29,6 +31,10 @@ def content(asked: dict[str, Any]) -> list[dict[str, Any]]:
     (turn,) = asked["messages"]
     found: list[dict[str, Any]] = turn["content"]
     return found
+
+
+def test_the_prompts_are_in_the_functions_zip() -> None:
+    assert Path("handlers/meetings/prompts/3-action-items.txt") in sources("meetings")
 
 
 def test_the_fixed_part_is_all_prompts_and_long_enough_to_be_kept() -> None:

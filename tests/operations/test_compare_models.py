@@ -8,14 +8,13 @@ from typing import Any
 import boto3
 import pytest
 
-from components.blocks.archive import sources
 from handlers.common.patience import Timing
-from handlers.meetings.compare_models import COUNT, TRANSCRIPTS, main
 from handlers.meetings.summary_environment import HAIKU, SONNET
 from handlers.meetings.transcript import Transcript
 from local.services.bedrock import serve
 from local.services.bedrock_faults import Fault, script_of
 from local.services.bedrock_meetings import meeting_of
+from operations.compare_models import COUNT, TRANSCRIPTS, main
 from tests.credentials import credentials
 from tests.local.services.threads import served
 
@@ -166,7 +165,7 @@ def test_bedrock_itself_is_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one["modelId"] for one in asked] == [SONNET, HAIKU] * COUNT
 
 
-def test_the_samples_are_transcripts_that_the_function_does_not_carry() -> None:
+def test_the_samples_are_transcripts() -> None:
     files = sorted(TRANSCRIPTS.glob("*.json"))
     assert len(files) == COUNT
     for file in files:
@@ -175,6 +174,3 @@ def test_the_samples_are_transcripts_that_the_function_does_not_carry() -> None:
         assert one.said[-1].end_ms <= one.duration_ms
         text = "\n".join(said.text for said in one.said)
         assert script_of("", text) is None, "the local model would fail at a word of it"
-    shipped = [path.as_posix() for path in sources("meetings")]
-    assert "handlers/meetings/prompts/3-action-items.txt" in shipped
-    assert not [path for path in shipped if path.endswith(".json")]

@@ -1,4 +1,4 @@
-"""Compares two models at finding action items: `python -m handlers.meetings.compare_models`.
+"""Compares two models at finding action items: `python -m operations.compare_models`.
 
 Asks both about the same transcripts, as the function would, and prints their agreement, tokens and cost side by side.
 A cheaper model serves only after it has agreed enough with the one that serves now; then this says what to commit.
@@ -26,18 +26,17 @@ from handlers.common.patience import Patience, Timing
 from handlers.common.windows import Sizes, windows
 from handlers.meetings import questions
 from handlers.meetings.action_items import Placed, checked, merged
-from handlers.meetings.comparison import Compared, Found, overall
-from handlers.meetings.comparison_table import table
 from handlers.meetings.interview import total
 from handlers.meetings.questions import Place, Style
 from handlers.meetings.summary import Tokens
 from handlers.meetings.summary_environment import HAIKU, SONNET, SummaryEnvironment
 from handlers.meetings.transcript import Transcript
+from operations.comparison import Compared, Found, overall
+from operations.comparison_table import table
 
-ROOT = Path(__file__).resolve().parents[2]
-TRANSCRIPTS = ROOT / "operations" / "meeting_samples"
-"""Not beside this module: all that is there is in the function's zip."""
-PRICES = ROOT / "policies" / "guardrails" / "pricing" / "book.toml"
+FOLDER = Path(__file__).resolve().parent
+TRANSCRIPTS = FOLDER / "meeting_samples"
+PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "book.toml"
 COUNT = 10
 THRESHOLD = 0.8
 PATIENCE_SECONDS = 300.0
@@ -120,7 +119,7 @@ def main(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m handlers.meetings.compare_models", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m operations.compare_models", description=__doc__)
     parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="a folder of transcripts, as JSON files")
     parser.add_argument("--count", type=int, default=COUNT, help="how many of them, in the order of their names")
     parser.add_argument("--reference", default=SONNET, help="the model that serves now")

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from handlers.meetings.comparison import Compared, Found, cost, overall
 from handlers.meetings.interview import total
+from operations.comparison import Compared, Found, cost, overall
 
 HEADS = (
     ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.meetings.action_items import Placed
-from handlers.meetings.compare_models import PRICES
-from handlers.meetings.comparison import Agreement, Compared, Found, cost, overall
-from handlers.meetings.comparison_table import table
 from handlers.meetings.summary import ActionItem, Quoted, Tokens
 from handlers.meetings.summary_environment import HAIKU, SONNET
+from operations.compare_models import PRICES
+from operations.comparison import Agreement, Compared, Found, cost, overall
+from operations.comparison_table import table
 
 BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000
