@@ -190,6 +190,7 @@ def test_a_stack_that_is_not_there_is_one_line_with_the_names_that_were_looked_f
 ) -> None:
     assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
     printed = capsys.readouterr().err
+    assert printed.startswith("GetObject on ")
     assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in printed
     assert printed.count("\n") == 1
 
