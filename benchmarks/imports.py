@@ -3,8 +3,8 @@
 They are those that somebody waits for, and livestream's other three.
 
 The modules are those of the deployed zip and of the layer's lock. Lambda's file systems for both can only be read, so
-what is not compiled there is compiled at each cold start; boto3 and the standard library are the runtime's and compiled.
-`make layers` compiles the layer where it finds the runtime's own Python; zips hold sources alone.
+what is not compiled there is compiled at each cold start; boto3 and the standard library are the runtime's and
+compiled. `make layers` compiles the layer where it finds the runtime's own Python; zips hold sources alone.
 """
 
 import compileall

@@ -1,8 +1,8 @@
 """What transcripts cost the functions that read them: time and memory by format, their windows, and quotes looked for.
 
 Seven hours of speech in each format. Amazon Transcribe's is 10 MB by then, the most that may be uploaded by default;
-the others are as large only with more words than are taken, so those are there to be refused. Each file has a process of its
-own, which reads it from disk. Times are of the processor.
+the others are as large only with more words than are taken, so those are there to be refused. Each file has a process
+of its own, which reads it from disk. Times are of the processor.
 """
 
 import json

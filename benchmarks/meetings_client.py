@@ -1,7 +1,7 @@
 """What listing meetings costs the client that filters them itself, at 1,000 and at 10,000 of one user.
 
-The client as programs use it, over a socket, against an index in a process of its own that answers each page after 5 ms,
-as DynamoDB does from within its Region: at most as many meetings as are asked for, and at most 1 MB.
+The client as programs use it, over a socket, against an index in a process of its own that answers each page after 5
+ms, as DynamoDB does from within its Region: at most as many meetings as are asked for, and at most 1 MB.
 """
 
 import json

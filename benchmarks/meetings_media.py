@@ -1,8 +1,8 @@
 """What the meetings' media job takes of time, memory and disk, and what that costs: the program itself, on recordings of hours.
 
-The job is a process on one processor, as on Fargate; S3 is the local emulator on the other. What others do on this machine
-slows both down: so the cost is reckoned from processor time, which that hardly changes. Recordings of hours are the same
-minute again and again, put together without encoding: their bytes are real, and making them takes seconds.
+The job is a process on one processor, as on Fargate; S3 is the local emulator on the other. What others do on this
+machine slows both down: so the cost is reckoned from processor time, which that hardly changes. Recordings of hours are
+the same minute again and again, put together without encoding: their bytes are real, and making them takes seconds.
 """
 
 import argparse

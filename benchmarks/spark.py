@@ -1,9 +1,10 @@
 """How fast the Glue job is beside DuckDB and pyarrow, on one generated manifest, and what that means on Glue.
 
-Each engine is a process of its own, and the rounds of all alternate, so that a machine that slows down slows all of them
-down. Spark runs the real job, start to end, on a folder in place of S3. The other two read the same files, widen the
-same column, add where each row comes from and write the same zstd Parquet. What they do not do: set bad lines aside,
-know each line's number where a file has blank ones (pyarrow), see a name given twice, keep what has no column, publish.
+Each engine is a process of its own, and the rounds of all alternate, so that a machine that slows down slows all of
+them down. Spark runs the real job, start to end, on a folder in place of S3. The other two read the same files, widen
+the same column, add where each row comes from and write the same zstd Parquet. What they do not do: set bad lines
+aside, know each line's number where a file has blank ones (pyarrow), see a name given twice, keep what has no column,
+publish.
 
 The job runs once more on a single file: what that takes is starting (Java, Spark, the first query's code), and the
 difference to the whole manifest is the work. Only the work is divided among a larger cluster's cores.

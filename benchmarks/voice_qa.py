@@ -1,7 +1,7 @@
 """How long voice Q&A takes, beside the figures of its requirements: the deployed functions over real sockets.
 
-Everything runs on the local platform: emulator, functions as processes, the agent, all on the same cores. Words are tones,
-which the agent hears. The first of each kind is cold and stands by itself.
+Everything runs on the local platform: emulator, functions as processes, the agent, all on the same cores. Words are
+tones, which the agent hears. The first of each kind is cold and stands by itself.
 """
 
 import random

@@ -1,8 +1,8 @@
 """Serves the console (`console/`) with the output `frontend` of the local platform that runs, on this machine alone.
 
-`local.json` is what only this machine has: where the emulator and the identity provider are, and the owner's keys, which
-everybody knows. So that no page from elsewhere reads it, whoever asks has to call this server by its own name (a page
-whose name was made to lead here has another one), and a browser's request has to come from this server's own page.
+`local.json` is what only this machine has: where the emulator and the identity provider are, and the owner's keys,
+which everybody knows. So that no page from elsewhere reads it, whoever asks has to call this server by its own name (a
+page whose name was made to lead here has another one), and a browser's request has to come from this server's own page.
 """
 
 import json

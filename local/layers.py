@@ -1,8 +1,9 @@
 """Builds the handlers' layer: locked wheels for arm64 and Python 3.13, whatever machine this is.
 
-pip takes wheels of another platform only as they are, so nothing is built here. Lambda finds them below `python/`, where it
-cannot write: what is not compiled beforehand, each container compiles again. Bytecode is the same for all processors, and
-only the runtime's own version of Python can make it; without one the layer does the same, and takes longer to load.
+pip takes wheels of another platform only as they are, so nothing is built here. Lambda finds them below `python/`,
+where it cannot write: what is not compiled beforehand, each container compiles again. Bytecode is the same for all
+processors, and only the runtime's own version of Python can make it; without one the layer does the same, and takes
+longer to load.
 """
 
 import shutil

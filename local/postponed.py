@@ -1,8 +1,8 @@
 """The AWS package, imported without evaluating its annotations.
 
-Its modules are classes of annotated arguments, some tens of thousands, and making types of them is two thirds of what an
-import of them takes. Nothing asks for nearly all of them, and the SDK reads those that it needs where they are text as
-well. So the package is compiled as if each module began with `from __future__ import annotations` (PEP 563). What is
+Its modules are classes of annotated arguments, some tens of thousands, and making types of them is two thirds of what
+an import of them takes. Nothing asks for nearly all of them, and the SDK reads those that it needs where they are text
+as well. So the package is compiled as if each module began with `from __future__ import annotations` (PEP 563). What is
 compiled lies in the environment, beside what was compiled when the package was installed, under a name of its own.
 """
 

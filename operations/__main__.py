@@ -1,7 +1,7 @@
 """What is done between two deployments: `python -m operations <command>`.
 
-Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, or a lecture
-was rejected, or the checklist found something, 2 when the command was refused or could not run to its end.
+Exit status: 0 when it is done, 1 when an alarm ended a roll-out and the version before has all traffic again, or a
+lecture was rejected, or the checklist found something, 2 when the command was refused or could not run to its end.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The requirement's checklist for a change of the meetings backend: what can be checked is, the rest is a person's.
 
-Reads alone, but for the sample, which is uploaded where a recording and a token are given. Of logs only numbers are printed.
+Reads alone, but for the sample, which is uploaded where a recording and a token are given. Of logs only numbers are
+printed.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,9 +1,9 @@
 """Changes one variable of a function for the callers of `live`, without a deployment.
 
 A published version's environment is frozen, so the change is a new version. It must be the version that callers have
-now with one variable changed and nothing else, therefore `$LATEST`, which is what gets published, has to be that version in
-everything but this variable. Where it is not, this refuses: there is no way to publish the live version's code again, and
-forcing it would hand untested code to all callers at the worst moment.
+now with one variable changed and nothing else, therefore `$LATEST`, which is what gets published, has to be that
+version in everything but this variable. Where it is not, this refuses: there is no way to publish the live version's
+code again, and forcing it would hand untested code to all callers at the worst moment.
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """Lambda and CloudWatch as the commands need them: a call each, answers as plain records, errors as lines of ours.
 
-Decides nothing. Environments pass through it and are kept out of every text: records do not show them, and no message of
-AWS is repeated.
+Decides nothing. Environments pass through it and are kept out of every text: records do not show them, and no message
+of AWS is repeated.
 """
 
 import json

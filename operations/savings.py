@@ -1,8 +1,8 @@
 """What meetings cost before and after a day, by Cost Explorer, beside what the requirement expects each step to save.
 
-Cost is found by the tags `Project`, `Environment` and `Subsystem`, which somebody has to have activated for cost allocation: Cost
-Explorer knows nothing of them from before that day. Calls of Bedrock's models carry no tags, so that line is the account's.
-Each question to Cost Explorer costs a cent; this asks two.
+Cost is found by the tags `Project`, `Environment` and `Subsystem`, which somebody has to have activated for cost
+allocation: Cost Explorer knows nothing of them from before that day. Calls of Bedrock's models carry no tags, so that
+line is the account's. Each question to Cost Explorer costs a cent; this asks two.
 """
 
 from collections import defaultdict

@@ -1,7 +1,8 @@
 """The zip of one subsystem's handlers: the same bytes on every machine, so that unchanged code is no deployment.
 
 Files are sorted, dated 1980, stored rather than compressed (compressors differ between machines) and hold only what
-runs: no caches, no tests, no program that has an image of its own. Handlers sit in it under their own paths, so that imports are the same everywhere.
+runs: no caches, no tests, no program that has an image of its own. Handlers sit in it under their own paths, so that
+imports are the same everywhere.
 """
 
 import io

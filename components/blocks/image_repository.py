@@ -1,6 +1,7 @@
 """Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone.
 
-Where what runs is named by its digest, no tag ever moves. Where it is not, `latest` is what runs, and the one tag that does.
+Where what runs is named by its digest, no tag ever moves. Where it is not, `latest` is what runs, and the one tag that
+does.
 """
 
 import json

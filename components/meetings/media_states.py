@@ -1,8 +1,9 @@
 """How the workflow has a recording put together: on spare machines first, on demand where there are none or none stays.
 
-Batch tells nobody whether a job runs or waits for a machine, so the job is asked about (`components/settings/polling.py`
-says how often). One that still waits after `processing.capacityMinutes` is cancelled, which a job that has just been given
-a machine is not: that one goes on. The other queue is submitted to only when the first job is really over.
+Batch tells nobody whether a job runs or waits for a machine, so the job is asked about
+(`components/settings/polling.py` says how often). One that still waits after `processing.capacityMinutes` is cancelled,
+which a job that has just been given a machine is not: that one goes on. The other queue is submitted to only when the
+first job is really over.
 
 A job is known by its recording. Whoever is about to submit one looks for one that lives: left by an execution that was
 stopped, or by a submission whose answer was lost. It is waited for, so a recording is not worked on twice at once.

@@ -1,8 +1,8 @@
 """How the workflow has the sound of a recording transcribed: each part by a job of Amazon Transcribe, some at once.
 
-Nobody is told when a job ends, so it is asked about, and not for ever. A part whose transcript an earlier attempt has left
-is not paid for again. The attempt is in a job's name: Transcribe keeps names for months, those of failed jobs too, and
-would never transcribe a recording again that had failed once.
+Nobody is told when a job ends, so it is asked about, and not for ever. A part whose transcript an earlier attempt has
+left is not paid for again. The attempt is in a job's name: Transcribe keeps names for months, those of failed jobs too,
+and would never transcribe a recording again that had failed once.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Voice Q&A: guests connect, upload a question, and hear the answer as it is made; lectures are validated beforehand.
 
-Wires the parts: who is granted what, and what each function reads. Two flows: WebSocket API → socket handler → query worker →
-agent → pieces back over the connection; and audio bucket → queue → validator → lecture records.
+Wires the parts: who is granted what, and what each function reads. Two flows: WebSocket API → socket handler → query
+worker → agent → pieces back over the connection; and audio bucket → queue → validator → lecture records.
 """
 
 from dataclasses import dataclass

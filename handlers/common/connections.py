@@ -1,7 +1,7 @@
 """Messages to connected clients, through API Gateway's management API.
 
-The client finds its endpoint by `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets from the API's own
-address: never from anything in an event.
+The client finds its endpoint by `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets from the API's
+own address: never from anything in an event.
 """
 
 from typing import Any

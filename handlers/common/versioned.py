@@ -1,7 +1,8 @@
 """Items of a table that several functions change: one JSON text, with a version beside it.
 
-Whoever changes an item says which version it was; who comes second reads again, and makes his move on top of what is there.
-Each write has a name: where its answer is lost, boto3 sends it again, and that one must not take the first for somebody else's.
+Whoever changes an item says which version it was; who comes second reads again, and makes his move on top of what is
+there. Each write has a name: where its answer is lost, boto3 sends it again, and that one must not take the first for
+somebody else's.
 """
 
 from collections.abc import Callable, Mapping

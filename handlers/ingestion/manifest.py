@@ -1,6 +1,7 @@
 """A manifest: the list of files that one run processes, as it stands in the lake bucket.
 
-Written by the builder, read by the workflow's steps and by the Spark job (which has no pydantic and reads the same JSON).
+Written by the builder, read by the workflow's steps and by the Spark job (which has no pydantic and reads the same
+JSON).
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Whom the REST API answers, where callers have tokens of the identity provider: API Gateway asks here, and keeps the answer.
 
-A REST API knows tokens of Cognito alone by itself. Who has no valid token gets a policy that denies, never an exception:
-anybody can send a token that is none, and must not be able to ring an alarm. An exception means that nobody can tell.
+A REST API knows tokens of Cognito alone by itself. Who has no valid token gets a policy that denies, never an
+exception: anybody can send a token that is none, and must not be able to ring an alarm. An exception means that nobody
+can tell.
 """
 
 import os

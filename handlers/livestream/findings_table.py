@@ -4,8 +4,8 @@ What is there first stays, so that whatever is told twice is kept once. A window
 the transcript is, when all of its windows are. Who writes the last of them moves the track, and so does who hears of a
 window that is done already: whoever was to move it may have stopped in between.
 
-Each finding says which upload it is from. A transcript that was given up on may have left some, and its successor, which
-clients may upload, has them again under other ids, or does not say so any more: so they go when it comes.
+Each finding says which upload it is from. A transcript that was given up on may have left some, and its successor,
+which clients may upload, has them again under other ids, or does not say so any more: so they go when it comes.
 """
 
 from collections.abc import Callable, Iterator

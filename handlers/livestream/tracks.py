@@ -1,8 +1,9 @@
 """An episode's two tracks, and the status that they add up to. Pure.
 
 Each track is a state machine of its own that only moves on: what is heard again, late or about an upload that is no
-longer the track's changes nothing, and of two versions of its object, the first alone counts. So events may come in any order, and repeated. A failure is no end: what a sweep
-gave up on and is done after all counts as done. It begins anew only with an upload that is asked for anew.
+longer the track's changes nothing, and of two versions of its object the first alone counts. So events may come in any
+order, and repeated. A failure is no end: what a sweep gave up on and is done after all counts as done. It begins anew
+only with an upload that is asked for anew.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """Takes a transcript from its upload to the agent's queue, window by window.
 
 The track says whether there is anything to do: it says yes to a repeat too, until all windows are queued. So what stops
-halfway is done again. What was found in an earlier upload, which was given up on, goes first. A window that is queued twice is worked on once: the agent's worker sees to that.
+halfway is done again. What was found in an earlier upload, which was given up on, goes first. A window that is queued
+twice is worked on once: the agent's worker sees to that.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,8 @@
 """What becomes of a meeting by what its bucket holds: `complete.json`, and the chunks that it lists. Pure.
 
-A `complete.json` that says nothing useful fails a meeting that nothing has come of yet, and no other. One that says another
-content begins anew; so does a new one of a meeting that failed, since whoever puts it there wants it tried again. One that
-says the same content in other words changes the words alone.
+A `complete.json` that says nothing useful fails a meeting that nothing has come of yet, and no other. One that says
+another content begins anew; so does a new one of a meeting that failed, since whoever puts it there wants it tried
+again. One that says the same content in other words changes the words alone.
 
 Chunks are looked at by name and size. What is in them only the media job finds out: chunks that it has refused are not
 tried again until one of them is another object.

@@ -1,14 +1,14 @@
 """Meetings in their table: read as they are now, and written if they still are as they were seen.
 
-What is written follows from what was read (`standing.py`, `deciding.py`), so each write names the version that it follows.
-Where another was quicker it is not written; whoever wanted it reads again and makes his move on top of what is there. The
-client repeats calls whose answers are lost: a write that finds itself done has succeeded.
+What is written follows from what was read (`standing.py`, `deciding.py`), so each write names the version that it
+follows. Where another was quicker it is not written; whoever wanted it reads again and makes his move on top of what is
+there. The client repeats calls whose answers are lost: a write that finds itself done has succeeded.
 
-A meeting that somebody is to look at again has a second item, in the partition `#open` and sorted by when: `<due>#<user>#
-<meetingId>`. So the sweep finds what is due without an index of its own and without reading what is not. Both items are
-written in one transaction. No user is called `#open`, so a role that is bound to a user's name never reads that partition;
-its items have no `startedAt`, so the index does not have them. All of it is one partition, which takes a thousand writes a
-second: a meeting makes two or three.
+A meeting that somebody is to look at again has a second item, in the partition `#open` and sorted by when:
+`<due>#<user># <meetingId>`. So the sweep finds what is due without an index of its own and without reading what is not.
+Both items are written in one transaction. No user is called `#open`, so a role that is bound to a user's name never
+reads that partition; its items have no `startedAt`, so the index does not have them. All of it is one partition, which
+takes a thousand writes a second: a meeting makes two or three.
 """
 
 from collections.abc import Callable, Iterator

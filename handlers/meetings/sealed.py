@@ -1,6 +1,7 @@
 """Objects that are there and that nobody here can read, because of how they were uploaded.
 
-With a key of the client's own, or into an archive: asking again changes nothing, so this is an answer and no failure of ours.
+With a key of the client's own, or into an archive: asking again changes nothing, so this is an answer and no failure of
+ours.
 """
 
 from typing import Final

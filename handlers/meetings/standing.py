@@ -1,7 +1,7 @@
 """Where a meeting stands, and how it moves on by what its executions say. Pure.
 
-A meeting's place is its attempt and, within that, how far it has come; it only rises. So what is heard again, late, of an
-earlier attempt or of another content changes nothing. A failure is no end: what was given up and is done after all
+A meeting's place is its attempt and, within that, how far it has come; it only rises. So what is heard again, late, of
+an earlier attempt or of another content changes nothing. A failure is no end: what was given up and is done after all
 counts as done. What cannot be worked on before more of it has arrived waits for its next attempt.
 """
 

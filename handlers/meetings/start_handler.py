@@ -1,7 +1,7 @@
 """The function behind the rule for what arrives below `raw/`, fed by a queue.
 
-A queue, because an event is then delivered as often as its settings say, without the others of its batch, and what still
-fails is parked where one command sends it back.
+A queue, because an event is then delivered as often as its settings say, without the others of its batch, and what
+still fails is parked where one command sends it back.
 """
 
 import os

@@ -3,8 +3,8 @@
 Its item is written first and the execution started then: whoever finds the item where an execution is about to begin
 starts it, under the same name. So a start whose answer is lost is made again, and is one.
 
-A chunk that arrives while its meeting is being written as incomplete finds nothing that lacks it. So whoever has written
-that a chunk is wrong looks once more.
+A chunk that arrives while its meeting is being written as incomplete finds nothing that lacks it. So whoever has
+written that a chunk is wrong looks once more.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """What the workflow has noted in a meeting's item: what came of its sound and pictures, that it is heard, that it is done.
 
-Each step may be made twice. The second changes nothing, tells no metric, and is told the same; one of an attempt that its
-meeting is no longer about is told so (`superseded`), and its execution need not go on.
+Each step may be made twice. The second changes nothing, tells no metric, and is told the same; one of an attempt that
+its meeting is no longer about is told so (`superseded`), and its execution need not go on.
 """
 
 import re

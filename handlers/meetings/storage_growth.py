@@ -2,9 +2,10 @@
 
 Every object is listed as it is now, without versions that were replaced, a thousand a call: a million take some minutes
 of one function, which is where this ends. A count that does not end in time is given up and raised, since half of one
-would look like a loss; a bucket of more objects is one for S3 Inventory. What is counted is kept as an object of its day,
-so that a day is counted once, and compared with the last one before. Numbers are told before that is written: they may be
-told twice, to the same metric, but never not. Whole recordings that are listed on the way are handed on (`unheard.py`).
+would look like a loss; a bucket of more objects is one for S3 Inventory. What is counted is kept as an object of its
+day, so that a day is counted once, and compared with the last one before. Numbers are told before that is written: they
+may be told twice, to the same metric, but never not. Whole recordings that are listed on the way are handed on
+(`unheard.py`).
 """
 
 import re

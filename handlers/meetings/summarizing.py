@@ -1,8 +1,8 @@
 """Makes a meeting's transcript, its summary and its action items.
 
 It decides in which order things are done, and that nothing is done twice: a summary that is there is the summary, a
-transcript that is there is the transcript, and an answer that was kept is not asked for again. A long transcript is read
-in parts, each for its summary and then for its action items, several parts at once; the summaries become one.
+transcript that is there is the transcript, and an answer that was kept is not asked for again. A long transcript is
+read in parts, each for its summary and then for its action items, several parts at once; the summaries become one.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """Looks after meetings that stay too long where they are: whatever was lost, no meeting waits for it for ever.
 
 One that is processed has an execution. While that runs there is nothing to do; where it never began it is started, and
-where it has ended without a word the meeting is marked as it ended. One that ended well and left its meeting where it was
-had found another recording there than it was about, which is gone again: the meeting is begun anew. One that is
+where it has ended without a word the meeting is marked as it ended. One that ended well and left its meeting where it
+was had found another recording there than it was about, which is gone again: the meeting is begun anew. One that is
 incomplete is looked at again, for the arrival that nobody announced, until what it has is deleted.
 """
 

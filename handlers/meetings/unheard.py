@@ -1,9 +1,9 @@
 """Finds recordings that are whole and that nobody was told of: their event was lost before it came to the queue.
 
-The daily count of storage lists every upload anyway, and hands on each `complete.json` with which one it is. One that its
-meeting's item is not by, or that has no item, is looked at as if it had just been told. When an item was changed says nothing
-of that: work on what was there before changes it too. Of one that came to nothing, since it is nonsense beside a meeting
-that something came of, no alarm is told.
+The daily count of storage lists every upload anyway, and hands on each `complete.json` with which one it is. One that
+its meeting's item is not by, or that has no item, is looked at as if it had just been told. When an item was changed
+says nothing of that: work on what was there before changes it too. Of one that came to nothing, since it is nonsense
+beside a meeting that something came of, no alarm is told.
 """
 
 from collections.abc import Callable, Iterable

@@ -4,8 +4,8 @@ An event may be late, and a bucket need not keep versions: so it is not asked wh
 answers with what was written last, so whoever reads the meeting's item first, then this, and writes the item only if it
 still is as it was, never goes back to something older.
 
-Chunks are listed, a thousand at once, and not asked for one by one. A client decides how much else lies beside them: after
-some pages, what was not listed counts as missing.
+Chunks are listed, a thousand at once, and not asked for one by one. A client decides how much else lies beside them:
+after some pages, what was not listed counts as missing.
 """
 
 import hashlib

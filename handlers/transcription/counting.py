@@ -1,7 +1,8 @@
 """How many sessions somebody has open: one that counts no more cannot be used either, until it is opened again.
 
-First a session is taken from its connection, then it stops counting: in between it is counted and of no use, which somebody
-mends by opening it; the other way round it would be used and not counted. Whoever opens it in between is not undone.
+First a session is taken from its connection, then it stops counting: in between it is counted and of no use, which
+somebody mends by opening it; the other way round it would be used and not counted. Whoever opens it in between is not
+undone.
 """
 
 from collections.abc import Callable

@@ -3,11 +3,11 @@
 Strict, because each file is one whole utterance: one stream, pages numbered from 0 without a gap, every checksum right,
 nothing cut off and nothing behind the end. `OpusHead` alone on the first page, then `OpusTags`, then audio.
 
-The granule positions (samples at 48 kHz) have to fit what the packets themselves say they hold, within one packet of the
-longest kind: that leaves room for the end's trimming and for muxers that take positions from a clock. So positions that
-begin anywhere but at 0, as a recording cut out of a longer one has them, are refused. Where no packet ends on a page,
-its position says nothing and is not read; -1 anywhere else is refused. A missing end-of-stream flag is not: the RFC
-tells decoders to live with it, and muxers written for live streams forget it. Whole pages missing from the end are
+The granule positions (samples at 48 kHz) have to fit what the packets themselves say they hold, within one packet of
+the longest kind: that leaves room for the end's trimming and for muxers that take positions from a clock. So positions
+that begin anywhere but at 0, as a recording cut out of a longer one has them, are refused. Where no packet ends on a
+page, its position says nothing and is not read; -1 anywhere else is refused. A missing end-of-stream flag is not: the
+RFC tells decoders to live with it, and muxers written for live streams forget it. Whole pages missing from the end are
 therefore not noticed; they only make the file shorter.
 
 Whether the channels and rates that it tells are welcome is for `audio` to decide. Nothing is decoded.

@@ -1,7 +1,7 @@
 """What the router does with each message of a client: sessions are opened and closed, utterances sent on their way.
 
-An utterance gets its place before the processor is called, so that no session has more streams than it may, and none that
-is sent twice is transcribed twice. What was lost on the way is told with every answer, and by the sweep.
+An utterance gets its place before the processor is called, so that no session has more streams than it may, and none
+that is sent twice is transcribed twice. What was lost on the way is told with every answer, and by the sweep.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """One conversation with Amazon Transcribe over a WebSocket.
 
-It decides how a conversation may end, and in what time. When to send and when to listen is the caller's business, and so
-is the meaning of a transcript. Whatever goes wrong is one of a few codes: nothing that the peer sent, and no signed
+It decides how a conversation may end, and in what time. When to send and when to listen is the caller's business, and
+so is the meaning of a transcript. Whatever goes wrong is one of a few codes: nothing that the peer sent, and no signed
 address, is in an exception or a log line.
 """
 

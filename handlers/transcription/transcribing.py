@@ -1,8 +1,9 @@
 """One utterance through one stream, bounded in time: sent as it was spoken, captions delivered as they come.
 
-Amazon Transcribe works at the pace of speech however fast it is sent, so an utterance takes its own length, and a little
-more for the last words. There is one thread: it sends what is due, waits for results until the next thing is due, and
-never waits beyond the deadline. A stream that fails is tried once more, for finals only, if there is time for it.
+Amazon Transcribe works at the pace of speech however fast it is sent, so an utterance takes its own length, and a
+little more for the last words. There is one thread: it sends what is due, waits for results until the next thing is
+due, and never waits beyond the deadline. A stream that fails is tried once more, for finals only, if there is time for
+it.
 """
 
 from collections.abc import Callable, Iterable

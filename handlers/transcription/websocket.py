@@ -1,8 +1,8 @@
 """A WebSocket client that works in its caller's thread alone, and never for longer than it is allowed to.
 
-It decides when bytes are read and written: only inside of a call. A second thread that reads, as the library's own client
-has one, would use one TLS session from two threads, which OpenSSL does not allow. The protocol itself is the library's,
-and what the messages mean is left to the caller.
+It decides when bytes are read and written: only inside of a call. A second thread that reads, as the library's own
+client has one, would use one TLS session from two threads, which OpenSSL does not allow. The protocol itself is the
+library's, and what the messages mean is left to the caller.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """What an agent is asked, what it answers, and how that can fail: the same whoever answers.
 
 It decides the types alone. How a question travels is `agent_lines`' business, and for how long one waits for the answer
-is `agent_attempts`' and `agent_answer`'s. What is said, and where it can be heard, is in no `repr`: neither a question nor
-a piece of an answer gets into a log by accident.
+is `agent_attempts`' and `agent_answer`'s. What is said, and where it can be heard, is in no `repr`: neither a question
+nor a piece of an answer gets into a log by accident.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Answers one question: asks the agent, forwards what it says while it says it, and keeps the whole.
 
 What the agent makes of a question is final for this call. Only a mistake of ours is an exception: the question is given
-back, and the next call begins anew. From the moment that the record says how it ended, nothing is an exception any more.
+back, and the next call begins anew. From the moment that the record says how it ended, nothing is an exception any
+more.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,9 @@
 """An answer on its way to whoever listens to it: numbered, cut to size, and again from any number when it is asked for.
 
 It decides what is posted where. Whoever asks the question again, from another connection or another number, becomes its
-listener: the question's record says so, and is looked at while the answer comes. Where nobody listens nothing is posted,
-and the answer goes on all the same. Everything that was numbered stays in memory, so that it can be said again and kept.
+listener: the question's record says so, and is looked at while the answer comes. Where nobody listens nothing is
+posted, and the answer goes on all the same. Everything that was numbered stays in memory, so that it can be said again
+and kept.
 
 A post that failed may have arrived: its message is posted again, and its number tells the client which it is.
 """

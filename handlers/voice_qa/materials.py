@@ -1,7 +1,7 @@
 """What an agent needs for a question: the lecture, what was asked, and what was said before.
 
-It decides whether a question can be asked at all. Addresses of audio are presigned for the agent, and for one version of
-the lecture: the one that was validated.
+It decides whether a question can be asked at all. Addresses of audio are presigned for the agent, and for one version
+of the lecture: the one that was validated.
 """
 
 from typing import TYPE_CHECKING

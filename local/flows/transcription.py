@@ -1,7 +1,7 @@
 """Transcription, driven from outside: a client speaks into the WebSocket API and reads the captions that come back.
 
-Nothing is scripted: the audio is real, and the local Transcribe hears its words in it (they are tones). Other words make
-other captions.
+Nothing is scripted: the audio is real, and the local Transcribe hears its words in it (they are tones). Other words
+make other captions.
 """
 
 import base64

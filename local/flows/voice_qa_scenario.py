@@ -1,7 +1,7 @@
 """Voice Q&A's flow: a guest uploads a lecture, asks two questions by voice, goes on after a broken connection.
 
-One piece of code for the demo and for the end-to-end test: it drives and measures, whoever runs it compares. Lecture and
-questions alone decide what is answered: the local agent listens to both.
+One piece of code for the demo and for the end-to-end test: it drives and measures, whoever runs it compares. Lecture
+and questions alone decide what is answered: the local agent listens to both.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """One attempt of a job: a real process with nothing but its own folder, and whatever ends it. Knows no AWS.
 
-A job that is to stop is told by SIGTERM, as its container would be, and killed when it takes longer than Fargate lets it.
+A job that is to stop is told by SIGTERM, as its container would be, and killed when it takes longer than Fargate lets
+it.
 """
 
 import queue

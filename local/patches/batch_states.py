@@ -1,7 +1,7 @@
 """Step Functions' `batch:submitJob`, which the emulator lacks: submits a job, and waits for its end where it is `.sync`.
 
-It answers, and fails, with the job as `DescribeJobs` has it, in Pascal case. A job that its state no longer waits for is
-terminated, if the machine's role lets it: on AWS too, after a timeout as well as when an execution is stopped.
+It answers, and fails, with the job as `DescribeJobs` has it, in Pascal case. A job that its state no longer waits for
+is terminated, if the machine's role lets it: on AWS too, after a timeout as well as when an execution is stopped.
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
 """
 

@@ -2,8 +2,8 @@
 delivered goes to the target's dead-letter queue, with the reason.
 
 A rule's target lets EventBridge in by its own policy, or by the target's role; a schedule's by the schedule's role. The
-emulator asks neither, and drops what it cannot deliver. A missing permission or resource is not tried again, on AWS too:
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+emulator asks neither, and drops what it cannot deliver. A missing permission or resource is not tried again, on AWS
+too: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 """
 
 import json

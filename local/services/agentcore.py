@@ -1,8 +1,9 @@
 """An agent for this machine: it listens to the lecture and to the question, and answers out of what it has heard.
 
 It speaks the protocol that `handlers/voice_qa/agent_lines.py` describes, with none of its code: whoever talks to it is
-checked against somebody else's. It decides who may ask how often, and carries out the faults that a question's words ask
-for. It knows nothing that is not in the lecture. It runs in any event loop; where there is no room for more, it says so.
+checked against somebody else's. It decides who may ask how often, and carries out the faults that a question's words
+ask for. It knows nothing that is not in the lecture. It runs in any event loop; where there is no room for more, it
+says so.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """What the local agent says: the passage of a lecture that has most of the question's words, and where it is.
 
-It decides what a passage is (what is said between two pauses), which ones are best, and how the answer reads and sounds.
-A word that is said everywhere tells little, so rare ones weigh more. The same lecture and question give the same answer;
-another lecture gives another.
+It decides what a passage is (what is said between two pauses), which ones are best, and how the answer reads and
+sounds. A word that is said everywhere tells little, so rare ones weigh more. The same lecture and question give the
+same answer; another lecture gives another.
 """
 
 import math

@@ -1,7 +1,8 @@
 """Audio that is somewhere near, and the words in it.
 
 It decides where audio may be fetched from (this machine alone) and how much of it. A real ffmpeg decodes it, told what
-format to expect, so that no file is anything else than what it was said to be. What was heard is kept for the next time.
+format to expect, so that no file is anything else than what it was said to be. What was heard is kept for the next
+time.
 """
 
 import hashlib

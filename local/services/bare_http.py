@@ -1,6 +1,7 @@
 """As much HTTP as an agent or a model needs: one request a connection, one answer, at once or bit by bit.
 
-It decides what a request may look like and how an answer is put on the wire. What is asked and answered is the service's.
+It decides what a request may look like and how an answer is put on the wire. What is asked and answered is the
+service's.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """What the local model says of a meeting: who spoke, how it began, and who will do what.
 
-It knows a promise by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has to`, `must`
-and `is going to`. `I will …` and `I'll …` are the speaker's own, `Anna, could you send …?` is asked of Anna, and `Please send …` of nobody by
-name. What is refused (`will not`), and what `it`, `we` or `they` will do, is nobody's. The same lines give the same answer, other
-lines another.
+It knows a promise by its form. `Anna will send the report by Friday.` is Anna's, due `by Friday`; so are `has to`,
+`must` and `is going to`. `I will …` and `I'll …` are the speaker's own, `Anna, could you send …?` is asked of Anna, and
+`Please send …` of nobody by name. What is refused (`will not`), and what `it`, `we` or `they` will do, is nobody's. The
+same lines give the same answer, other lines another.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Speech that a machine can tell apart without a model: each word is a pair of tones, as on a telephone's keypad.
 
-It decides the vocabulary, how a word sounds, and when a word or a pause has been heard. A voice is a third, lower tone: who
-speaks is told by its pitch. The tones are far enough apart to survive Opus at 24 kbit/s and any sample rate from 8 kHz on.
-What words mean, sentences among them, is left to the service that listens.
+It decides the vocabulary, how a word sounds, and when a word or a pause has been heard. A voice is a third, lower tone:
+who speaks is told by its pitch. The tones are far enough apart to survive Opus at 24 kbit/s and any sample rate from 8
+kHz on. What words mean, sentences among them, is left to the service that listens.
 """
 
 import math

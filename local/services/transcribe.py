@@ -1,8 +1,8 @@
 """Amazon Transcribe's streaming service for this machine: the real protocol, and ears for words that are tones.
 
 It decides when a stream opens and how it ends, as the real service does over WebSockets. Incoming frames are read by
-botocore's decoder, so that whoever talks to it is checked against somebody else's code. It answers as audio comes, never
-ahead of it. It runs in any event loop: who serves, and for how long, is the caller's business.
+botocore's decoder, so that whoever talks to it is checked against somebody else's code. It answers as audio comes,
+never ahead of it. It runs in any event loop: who serves, and for how long, is the caller's business.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """What Amazon Transcribe writes of a recording: text, items with their times, and who said what. Pure.
 
-https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html. A voice is a speaker, numbered as they come;
-a pause or another voice ends a segment.
+https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html. A voice is a speaker, numbered as they
+come; a pause or another voice ends a segment.
 """
 
 from collections.abc import Iterable

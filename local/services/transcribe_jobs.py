@@ -1,7 +1,7 @@
 """Amazon Transcribe's batch jobs: what they may read and write, and how they get on each time that somebody asks.
 
-Nothing waits: a job that runs is done when it is asked for the second time. It reads and writes S3 in its caller's name,
-or in a role's, so that what those may not do fails here too. Some words fail a job, as they fail a stream.
+Nothing waits: a job that runs is done when it is asked for the second time. It reads and writes S3 in its caller's
+name, or in a role's, so that what those may not do fails here too. Some words fail a job, as they fail a stream.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """What the local Transcribe takes for a batch job: botocore's model of the service, and the rules that no model has. Pure.
 
-https://docs.aws.amazon.com/transcribe/latest/APIReference/API_StartTranscriptionJob.html. What the service can do besides
-one language with or without speakers is refused, in words that say whose limit that is.
+https://docs.aws.amazon.com/transcribe/latest/APIReference/API_StartTranscriptionJob.html. What the service can do
+besides one language with or without speakers is refused, in words that say whose limit that is.
 """
 
 import re

@@ -1,9 +1,9 @@
 """What the local Transcribe makes of the address that a stream is opened with. Pure; the clock is the caller's.
 
-It decides whether the address is one that Amazon Transcribe would take: its path, that it is signed for this service and
-still in time, and what it asks for. It cannot check the signature itself, because it does not know the key: whether an
-address is signed right is shown by the tests of whoever signs. Parameters that it does not know are refused, so that a
-misspelt one shows; the real service has more.
+It decides whether the address is one that Amazon Transcribe would take: its path, that it is signed for this service
+and still in time, and what it asks for. It cannot check the signature itself, because it does not know the key: whether
+an address is signed right is shown by the tests of whoever signs. Parameters that it does not know are refused, so that
+a misspelt one shows; the real service has more.
 """
 
 import re

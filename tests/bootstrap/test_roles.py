@@ -1,7 +1,7 @@
 """The bootstrap's roles and boundary, judged by the evaluator of IAM that the local platform uses.
 
-Who may take a role, what every resource type of every stack needs, what every role of the program is granted: let in. Other
-repositories, other environments, other stacks, data, and every way to more rights: refused.
+Who may take a role, what every resource type of every stack needs, what every role of the program is granted: let in.
+Other repositories, other environments, other stacks, data, and every way to more rights: refused.
 """
 
 import inspect

@@ -1,8 +1,8 @@
 """How many places a run's records may have, each name at each level counted: beyond that the widest are data, not names. Pure.
 
-No object need have too many names for that: a few lines whose names multiply with each level make a million columns. It is
-judged once, when all that a run has seen is merged, since half of it would be judged otherwise; and by the merged shape
-alone, so that it comes out the same in whatever order files, lines and tasks came. What is given up becomes JSON.
+No object need have too many names for that: a few lines whose names multiply with each level make a million columns. It
+is judged once, when all that a run has seen is merged, since half of it would be judged otherwise; and by the merged
+shape alone, so that it comes out the same in whatever order files, lines and tasks came. What is given up becomes JSON.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """The first look at a file, on an executor: which lines are records, what they look like, and where the bad ones go.
 
-Nothing of a file's content comes back but counts and shapes. Bad lines are written at once, one object a file (or a few,
-where they are many): names are fixed by file and part, so a task that Spark repeats writes the same objects again.
+Nothing of a file's content comes back but counts and shapes. Bad lines are written at once, one object a file (or a
+few, where they are many): names are fixed by file and part, so a task that Spark repeats writes the same objects again.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """What a manifest's records look like, gathered while they are read. Pure.
 
 A shape only ever grows, and merging shapes is union: the order in which files and tasks are merged cannot matter, so a
-retried run finds the same columns. How many places all of it may have is `narrowing`'s business, what a shape becomes as a
-column is `columns`'.
+retried run finds the same columns. How many places all of it may have is `narrowing`'s business, what a shape becomes
+as a column is `columns`'.
 """
 
 from enum import IntFlag

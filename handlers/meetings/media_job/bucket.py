@@ -1,7 +1,7 @@
 """Objects as the job needs them: read in ranges and only as they were looked at, written whole or in parts that never stay.
 
-What is finished is an object that says in its metadata what it was made from (`recipe`), and how long ffmpeg took. Uploads in
-parts are given up when the job ends before them; what kills it leaves to the bucket's lifecycle.
+What is finished is an object that says in its metadata what it was made from (`recipe`), and how long ffmpeg took.
+Uploads in parts are given up when the job ends before them; what kills it leaves to the bucket's lifecycle.
 """
 
 import os

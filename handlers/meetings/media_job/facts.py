@@ -1,7 +1,7 @@
 """What a chunk turns out to be when it is read: its tracks, and how long it is to the microsecond. Pure.
 
-Kept below `work/`, so that a job that goes on need not read again. Each chunk is known by its place in the recording: two
-files that say the same content may name their chunks differently.
+Kept below `work/`, so that a job that goes on need not read again. Each chunk is known by its place in the recording:
+two files that say the same content may name their chunks differently.
 """
 
 from typing import Annotated, Literal

@@ -1,8 +1,9 @@
 """Runs ffmpeg on what anybody may have sent: what it may open, decode and spend is said here, for every run.
 
 A chunk can be a playlist, or hold one: so only containers of sound and pictures are opened, from files alone, and what
-they hold is decoded only where recorders make such a thing. A run has no environment of ours, no input but what it is given,
-a bounded time, and a memory of what it said that is bounded too. Nothing that it says leaves the job: it quotes files.
+they hold is decoded only where recorders make such a thing. A run has no environment of ours, no input but what it is
+given, a bounded time, and a memory of what it said that is bounded too. Nothing that it says leaves the job: it quotes
+files.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Makes the video: chunks put together by ffmpeg's concat demuxer, or the pieces that they were encoded to.
 
-Lists name files by names of ours, beside them, with the durations that the plan goes by: ffmpeg would take what the files'
-heads say. What comes out has its index at its beginning, so that a player need not fetch its end first.
+Lists name files by names of ours, beside them, with the durations that the plan goes by: ffmpeg would take what the
+files' heads say. What comes out has its index at its beginning, so that a player need not fetch its end first.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,12 @@
 """What is made of a recording, decided from what its chunks are: when each begins, what is copied, the parts and pieces. Pure.
 
-Chunks are put one behind the other by their measured durations, for sound and pictures alike; so what is heard at a moment
-of the sound is seen at that moment of the video, however many chunks there are.
+Chunks are put one behind the other by their measured durations, for sound and pictures alike; so what is heard at a
+moment of the sound is seen at that moment of the video, however many chunks there are.
 
-Pictures are copied where all chunks have the same and MP4 has a form for them. Else they are encoded, in pieces that are
-kept one by one. Sound is copied where there is one chunk: every encoder begins with some milliseconds that nobody hears and
-a file says to leave out, and of files put together only the first can say so. Copied, 300 chunks would be 17 s too long.
+Pictures are copied where all chunks have the same and MP4 has a form for them. Else they are encoded, in pieces that
+are kept one by one. Sound is copied where there is one chunk: every encoder begins with some milliseconds that nobody
+hears and a file says to leave out, and of files put together only the first can say so. Copied, 300 chunks would be 17
+s too long.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Reads a chunk whole, before anything is made of it: what is in it, and that it is what it claims to be.
 
-ffmpeg copies its packets into a list of them (the `framecrc` format), which is made to be read by programs; and decodes the
-first picture and sound, so that nothing passes for a recording by its head alone. Durations are what the packets say: headers
-may have none, or a wrong one. A file that breaks off says so only in words.
+ffmpeg copies its packets into a list of them (the `framecrc` format), which is made to be read by programs; and decodes
+the first picture and sound, so that nothing passes for a recording by its head alone. Durations are what the packets
+say: headers may have none, or a wrong one. A file that breaks off says so only in words.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Makes the sound: one run of samples from all chunks, each exactly as long as its chunk, and files encoded from it.
 
-Each chunk is decoded by itself: what its sound lacks at the beginning, in between or at the end is silence, and what it has
-too much is left out, so that no chunk shifts the next. A chunk without sound is silent. The samples pass through this
-process, which counts them: so parts begin at the very sample that they are said to begin at.
+Each chunk is decoded by itself: what its sound lacks at the beginning, in between or at the end is silence, and what it
+has too much is left out, so that no chunk shifts the next. A chunk without sound is silent. The samples pass through
+this process, which counts them: so parts begin at the very sample that they are said to begin at.
 """
 
 from collections.abc import Iterator

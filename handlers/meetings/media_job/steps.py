@@ -1,7 +1,8 @@
 """The steps that make something of a recording's chunks, each done once: its result is an object that says what it is of.
 
-An object that says so in its metadata (`recipe`) is not made again, whoever made it; one of another recipe, from before a
-setting was changed, is replaced. So an interruption costs the step that was going on, and two jobs at once write the same.
+An object that says so in its metadata (`recipe`) is not made again, whoever made it; one of another recipe, from before
+a setting was changed, is replaced. So an interruption costs the step that was going on, and two jobs at once write the
+same.
 """
 
 from collections.abc import Callable

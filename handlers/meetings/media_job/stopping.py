@@ -1,7 +1,7 @@
 """How the job ends when it is told to: what runs is killed, and nothing more is begun.
 
-A machine that is reclaimed says so with SIGTERM, and kills 30 seconds later. The signal's handler does as little as this:
-whoever works finds out at his next step, and leaves what he had begun as a later run can use it.
+A machine that is reclaimed says so with SIGTERM, and kills 30 seconds later. The signal's handler does as little as
+this: whoever works finds out at his next step, and leaves what he had begun as a later run can use it.
 """
 
 import subprocess
