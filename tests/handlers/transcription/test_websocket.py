@@ -39,6 +39,12 @@ def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert [one.fileno() for one in made] == [-1] * len(made)
 
 
+@pytest.fixture(autouse=True)
+def _peers_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer is a thread of a busy machine, and may not run for longer than a caller would wait."""
+    monkeypatch.setattr(websocket, "SEND_SECONDS", PATIENCE)
+
+
 def echo(connection: ServerConnection) -> None:
     with contextlib.suppress(ConnectionClosed):
         while True:
