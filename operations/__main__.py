@@ -18,7 +18,7 @@ import boto3
 from handlers.common.clients import CONFIG
 from operations import alias, backfill, checklist, flag, lecture, redrive, rollout, sample, savings
 from operations.desk import Desk
-from operations.gateway import Clients, Gateway
+from operations.gateway import Clients, Gateway, told
 from operations.problems import Refused
 from operations.target import Target
 
@@ -157,7 +157,8 @@ def _savings(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
 
 
 def _own_client(service: Any) -> Any:
-    return boto3.client(service, config=CONFIG)
+    with told(None, service):
+        return boto3.client(service, config=CONFIG)
 
 
 def _say(line: str) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from components.blocks.names import Kind
 from handlers.common import ulid, users
 from handlers.common.items import Item, plain, stored
 from handlers.meetings.records import INDEX_SORT, PARTITION, SORT
 from operations.desk import Desk
 from operations.gateway import Clients, told
 from operations.problems import Refused
-from operations.target import PROJECT
+from operations.target import named
 
 SUBSYSTEM = "meetings"
 ATTRIBUTES = {"participants": "participantSearch", "tags": "tagSearch"}
@@ -50,7 +50,7 @@ def command(desk: Desk, clients: Clients, stack: str, what: str, per_second: flo
     """Goes through the table: 0 when every meeting has its items, 2 where some changed meanwhile."""
     if per_second <= 0:
         raise Refused(f"--per-second {per_second:g}: give meetings a second, above 0")
-    filling = _Filling(clients("dynamodb"), _table(stack), what, remove)
+    filling = _Filling(clients("dynamodb"), named(Kind.TABLE, stack, SUBSYSTEM, SUBSYSTEM), what, remove)
     start = _key_of(after) if after else None
     count = _Count()
     try:
@@ -150,13 +150,6 @@ class _Filling:
 
     def _prefix(self, meeting_id: str) -> str:
         return f"{meeting_id}#{self.what.removesuffix('s')}#"
-
-
-def _table(stack: str) -> str:
-    try:
-        return physical_name(Kind.TABLE, [PROJECT, stack_part(stack), SUBSYSTEM, SUBSYSTEM])
-    except InvalidName as error:
-        raise Refused(str(error)) from error
 
 
 def _key_of(after: str) -> Key:

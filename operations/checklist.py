@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clients.meetings import MeetingsClient
-from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from components.blocks.names import Kind, stack_part
 from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
 from operations import watch
 from operations.desk import Desk
-from operations.gateway import Clients, told
+from operations.gateway import Clients, caller, told
 from operations.problems import Refused
 from operations.sample import Sample, went_through
-from operations.target import PROJECT
+from operations.target import PROJECT, named
 
 SUBSYSTEM = "meetings"
 TROUBLE = (
@@ -46,11 +46,8 @@ def command(
     """0 when nothing was found, 1 when something was."""
     if hours <= 0:
         raise Refused(f"--hours {hours:g}: give more than 0")
-    try:
-        prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
-        machine = physical_name(Kind.STATE_MACHINE, [PROJECT, stack_part(stack), SUBSYSTEM, "workflow"])
-    except InvalidName as error:
-        raise Refused(str(error)) from error
+    machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
+    prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
     since = datetime.now(UTC) - timedelta(hours=hours)
     found = [
         *_alarms(desk, prefix),
@@ -104,11 +101,8 @@ def _logs(desk: Desk, logs: Any, prefix: str, since: datetime) -> Iterator[str]:
 
 
 def _executions(desk: Desk, clients: Clients, machine: str, since: datetime) -> Iterator[str]:
-    with told("sts:GetCallerIdentity", "these credentials"):
-        caller = clients("sts").get_caller_identity()
     states = clients("stepfunctions")
-    partition = caller["Arn"].split(":")[1]
-    arn = f"arn:{partition}:states:{states.meta.region_name}:{caller['Account']}:stateMachine:{machine}"
+    arn = caller(clients).arn("states", states.meta.region_name, f"stateMachine:{machine}")
     bad = 0
     for status in BAD_ENDS:
         with told("states:ListExecutions", machine):

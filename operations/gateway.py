@@ -173,6 +173,25 @@ class Gateway:
             ]
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Whose credentials these are."""
+
+    partition: str
+    account: str
+
+    def arn(self, service: str, region: str, rest: str) -> str:
+        """An ARN of the same account."""
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{rest}"
+
+
+def caller(clients: Clients) -> Caller:
+    """By what STS says."""
+    with told("sts:GetCallerIdentity", "these credentials"):
+        found = clients("sts").get_caller_identity()
+    return Caller(found["Arn"].split(":")[1], found["Account"])
+
+
 @contextmanager
 def told(action: str | None, resource: str) -> Iterator[None]:
     """Turns the service's errors into lines of ours. None carries the original: its text may hold an environment.

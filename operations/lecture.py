@@ -10,15 +10,15 @@ from typing import Any
 
 from boto3.exceptions import S3UploadFailedError
 
-from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from components.blocks.names import Kind
 from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.common.versioned import texts
 from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.records import lecture_key
 from operations.desk import Desk
-from operations.gateway import Clients, told
+from operations.gateway import Clients, caller, told
 from operations.problems import Refused, Unclear
-from operations.target import PROJECT
+from operations.target import named
 
 SUBSYSTEM = "voice-qa"
 VALIDATED_SECONDS = 600.0
@@ -36,20 +36,15 @@ class Shelf:
     @staticmethod
     def of(stack: str, account: str) -> "Shelf":
         """By the names that the deployment gives."""
-        try:
-            names = [PROJECT, stack_part(stack), SUBSYSTEM]
-            bucket = physical_name(Kind.BUCKET, [*names, "audio"], account)
-            return Shelf(bucket, physical_name(Kind.TABLE, [*names, "sessions"]))
-        except InvalidName as error:
-            raise Refused(str(error)) from error
+        bucket = named(Kind.BUCKET, stack, SUBSYSTEM, "audio", suffix=account)
+        return Shelf(bucket, named(Kind.TABLE, stack, SUBSYSTEM, "sessions"))
 
 
 def command(desk: Desk, clients: Clients, stack: str, path: Path) -> int:
     """Uploads the file and waits for its verdict: 0 where it can be asked about, 1 where it was rejected."""
     if not path.is_file() or not path.stat().st_size:
         raise Refused(f"{path} is no file, or an empty one: give the recording of a lecture")
-    with told("sts:GetCallerIdentity", "these credentials"):
-        shelf = Shelf.of(stack, clients("sts").get_caller_identity()["Account"])
+    shelf = Shelf.of(stack, caller(clients).account)
     lecture_id = ulid(datetime.now(UTC), secrets.randbits(RANDOM_BITS))
     key = f"{LECTURES}{lecture_id}/lecture{_suffix(path)}"
     _upload(clients("s3"), path, shelf.bucket, key)

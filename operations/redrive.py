@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from components.blocks.names import Kind
 from handlers.common.clients import WORKERS
 from handlers.common.executions import ExecutionStatus, Started
 from handlers.common.logging import EventLog
@@ -23,9 +23,9 @@ from handlers.ingestion.settling import Settler
 from handlers.ingestion.states import ManifestStatus
 from handlers.ingestion.workflow import Execution, Workflow
 from operations.desk import Desk
-from operations.gateway import Clients, told
+from operations.gateway import Caller, Clients, caller, told
 from operations.problems import Refused
-from operations.target import PROJECT
+from operations.target import named
 
 SUBSYSTEM = "ingestion"
 ATTEMPTS = 20
@@ -57,28 +57,22 @@ class Places:
     state_machine: str
 
     @staticmethod
-    def of(stack: str, caller: str, region: str) -> "Places":
-        """By the names that the deployment gives them; the caller's ARN says in which account."""
-        partition, account = caller.split(":")[1], caller.split(":")[4]
-        try:
-            names = [PROJECT, stack_part(stack), SUBSYSTEM]
-            machine = physical_name(Kind.STATE_MACHINE, [*names, "workflow"])
-            return Places(
-                table=physical_name(Kind.TABLE, [*names, "files"]),
-                lake=physical_name(Kind.BUCKET, [*names, "lake"], account),
-                state_machine=f"arn:{partition}:states:{region}:{account}:stateMachine:{machine}",
-            )
-        except InvalidName as error:
-            raise Refused(str(error)) from error
+    def of(stack: str, by: Caller, region: str) -> "Places":
+        """By the names that the deployment gives."""
+        machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
+        return Places(
+            table=named(Kind.TABLE, stack, SUBSYSTEM, "files"),
+            lake=named(Kind.BUCKET, stack, SUBSYSTEM, "lake", suffix=by.account),
+            state_machine=by.arn("states", region, f"stateMachine:{machine}"),
+        )
 
 
 def command(desk: Desk, clients: Clients, stack: str, manifest_id: str) -> int:
     """Starts the manifest's next execution, and says what became of that."""
     if not re.fullmatch(PATTERN, manifest_id):
         raise Refused(f"{manifest_id!r} is no manifest: give its id, 26 letters and digits")
-    sts = clients("sts")
-    with told("sts:GetCallerIdentity", "these credentials"):
-        places = Places.of(stack, sts.get_caller_identity()["Arn"], sts.meta.region_name)
+    # Not the region of STS, which may be that of all.
+    places = Places.of(stack, caller(clients), clients("stepfunctions").meta.region_name)
     with told(None, f"{manifest_id} in {places.table}, {places.lake} and {places.state_machine}"):
         outcome, execution = _redriven(clients, places, manifest_id)
     said = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"

@@ -18,6 +18,14 @@ LIVE = "live"
 PART = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
+def named(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
+    """The name that the deployment gives to something of a stack."""
+    try:
+        return physical_name(kind, [PROJECT, stack_part(stack), *path], suffix)
+    except InvalidName as error:
+        raise Refused(str(error)) from error
+
+
 @dataclass(frozen=True)
 class Target:
     """One function of one stack."""
@@ -40,11 +48,8 @@ class Target:
                 "as in transcription/audio-processor"
             )
         subsystem, what = found.groups()
-        try:
-            names = [PROJECT, stack_part(stack), subsystem]
-            return Target(stack, subsystem, what, physical_name(Kind.FUNCTION, [*names, what]), f"{'-'.join(names)}-")
-        except InvalidName as error:
-            raise Refused(str(error)) from error
+        function = named(Kind.FUNCTION, stack, subsystem, what)
+        return Target(stack, subsystem, what, function, f"{PROJECT}-{stack_part(stack)}-{subsystem}-")
 
     def command(self, name: str, *rest: str) -> str:
         """A command for this function, to be typed as it stands."""

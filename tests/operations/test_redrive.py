@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -192,6 +193,19 @@ def test_a_stack_that_is_not_there_is_one_line_with_the_names_that_were_looked_f
     printed = capsys.readouterr().err
     assert printed.startswith("GetObject on ")
     assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in printed
+    assert printed.count("\n") == 1
+
+
+def test_without_a_region_it_is_said_what_to_check(
+    monkeypatch: pytest.MonkeyPatch, aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert main(["redrive", "--stack", "dev", "0" * 26]) == 2
+    printed = capsys.readouterr().err
+    assert printed.endswith("no answer (NoRegionError); check credentials, region and network, then run it again\n")
     assert printed.count("\n") == 1
 
 
