@@ -94,7 +94,7 @@ def _flow(out: Console, name: str, flow: Flow, stage: Stage) -> None:
 
 
 def _grants(out: Console, clients: EmulatorClients, *, whole: bool) -> None:
-    decisions = read(FOLDER / "decisions.jsonl", 0)
+    decisions = read(FOLDER)
     found = table(granted_on(clients("iam"), PREFIX), decisions, reviewed_grants(), PREFIX)
     out.print(f"  {len(decisions)} decisions")
     _by_subsystem(out, found)

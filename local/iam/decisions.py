@@ -10,6 +10,8 @@ from pathlib import Path
 
 from local.iam.evaluator import Verdict
 
+_FILE = "decisions.jsonl"
+"""In the emulator's folder."""
 SERVICE = "service"
 CLOCK = "clock"
 """Who decided on what a schedule did: when it does it is nobody's doing, so it proves no flow's need of a grant."""
@@ -33,8 +35,8 @@ class Decision:
 class Recorder:
     """Writes decisions. Used from several threads."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
         self._path.write_text("", encoding="utf-8")
         self._lock = threading.Lock()
 
@@ -45,9 +47,20 @@ class Recorder:
             file.write(line)
 
 
-def read(path: Path, offset: int = 0) -> list[Decision]:
-    """Every decision that was recorded after the first `offset` bytes."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        lines = file.read().decode().splitlines()
+def end(folder: Path) -> int:
+    """Where the record in an emulator's folder ends now, in bytes: what comes later is read from there."""
+    return len(_whole_lines(folder, 0))
+
+
+def read(folder: Path, offset: int = 0) -> list[Decision]:
+    """Every decision that was recorded in an emulator's folder after the first `offset` bytes."""
+    lines = _whole_lines(folder, offset).splitlines()
     return [Decision(**{**known, "verdict": Verdict(known["verdict"])}) for known in map(json.loads, lines)]
+
+
+def _whole_lines(folder: Path, offset: int) -> bytes:
+    """Without the line that the emulator may be writing: a reader sees a line that crosses a page in two parts."""
+    with (folder / _FILE).open("rb") as file:
+        file.seek(offset)
+        written = file.read()
+    return written[: written.rfind(b"\n") + 1]

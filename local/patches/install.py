@@ -30,8 +30,6 @@ from local.patches.queues import Queues
 from local.patches.service_roles import ServiceRoles
 from local.patches.targets import Targets
 
-RECORD = "decisions.jsonl"
-
 
 def serve(folder: Path) -> None:
     """Serves until killed."""
@@ -41,7 +39,7 @@ def serve(folder: Path) -> None:
 
 def install(folder: Path) -> None:
     """Mends the emulator; the record of IAM decisions goes into `folder`."""
-    recorder = Recorder(folder / RECORD)
+    recorder = Recorder(folder)
     roles = ServiceRoles(recorder)
     transport.install()
     decisions.install(recorder)

@@ -25,7 +25,7 @@ from local.flows.meetings import Meetings
 from local.flows.transcription import Captioning
 from local.flows.voice_qa import Lectures
 from local.graph import Graph, Resource
-from local.iam.decisions import Decision, read
+from local.iam.decisions import Decision, end, read
 from local.iam.evaluator import Verdict
 from local.iam.table import Table, granted_on, reviewed_grants, table
 from local.platform import Deployed, deploy
@@ -65,18 +65,13 @@ class Platform:
         """The id of a resource by its Pulumi name."""
         return self.resource(name).id
 
-    @property
-    def record(self) -> Path:
-        """Where the emulator writes its IAM decisions."""
-        return self.emulator.folder / "decisions.jsonl"
-
     def mark(self) -> int:
-        """The end of the record: what comes later is read with `decisions(mark)`."""
-        return self.record.stat().st_size
+        """The end of the record of IAM decisions: what comes later is read with `decisions(mark)`."""
+        return end(self.emulator.folder)
 
     def decisions(self, mark: int) -> list[Decision]:
         """Every decision since the mark."""
-        return read(self.record, mark)
+        return read(self.emulator.folder, mark)
 
     def grants_against_use(self, mark: int) -> Table:
         """The table of grants and their use since the mark."""

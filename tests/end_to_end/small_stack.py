@@ -55,7 +55,7 @@ class SmallStack:
 
     def decisions(self) -> list[Decision]:
         """What IAM was asked, and said."""
-        return read(self.emulator.folder / "decisions.jsonl")
+        return read(self.emulator.folder)
 
 
 @contextmanager

@@ -134,7 +134,7 @@ class Site:
 
     def decisions(self) -> list[Decision]:
         """What IAM was asked, and said."""
-        return read(self.folder / "decisions.jsonl")
+        return read(self.folder)
 
 
 @pytest.fixture(scope="module")

@@ -229,5 +229,5 @@ def test_every_decision_is_on_record(site: Site) -> None:
         *(("starter", "mediaconvert:CreateJob"), ("starter", "iam:PassRole")),
         *(("media", "s3:GetObject"), ("media", "s3:PutObject")),
     }
-    decisions = read(site.folder / "decisions.jsonl")
+    decisions = read(site.folder)
     assert {(one.role, one.action) for one in decisions if one.verdict is Verdict.ALLOW} >= wanted

@@ -46,7 +46,7 @@ class Site:
 
     def refused(self) -> set[tuple[str, str]]:
         """Who may not do what."""
-        decisions = read(self.folder / "decisions.jsonl")
+        decisions = read(self.folder)
         return {(one.role, one.action) for one in decisions if one.verdict is not Verdict.ALLOW}
 
 

@@ -136,7 +136,7 @@ def test_whoever_tags_a_session_must_be_allowed_to(site: Site) -> None:
         site.session(user="u1")
     grant(site.clients, "exchange", EXCHANGE)
     site.session(user="u1")
-    decisions = [one for one in read(site.folder / "decisions.jsonl") if one.action == "sts:TagSession"]
+    decisions = [one for one in read(site.folder) if one.action == "sts:TagSession"]
     assert {one.verdict for one in decisions} == {Verdict.ALLOW, Verdict.IMPLICIT_DENY}
     assert {(one.role, one.resource) for one in decisions} == {("exchange", CLIENT)}
 

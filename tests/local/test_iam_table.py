@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from local.iam.corrections import corrected, job_resource, leading_keys, memory_resource, tagging
-from local.iam.decisions import CLOCK, Decision, Recorder, read
+from local.iam.decisions import CLOCK, Decision, Recorder, end, read
 from local.iam.evaluator import Request, Verdict
 from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
 
@@ -112,13 +112,24 @@ def test_every_reviewed_grant_has_a_reason() -> None:
 
 
 def test_decisions_are_read_back_from_a_mark_on(tmp_path: Path) -> None:
-    path = tmp_path / "decisions.jsonl"
-    recorder = Recorder(path)
+    recorder = Recorder(tmp_path)
     recorder.record(decided("dynamodb:PutItem"))
-    mark = path.stat().st_size
+    mark = end(tmp_path)
     recorder.record(decided("dynamodb:Scan", Verdict.DENY))
-    assert read(path, mark) == [decided("dynamodb:Scan", Verdict.DENY)]
-    assert len(read(path)) == 2
+    assert read(tmp_path, mark) == [decided("dynamodb:Scan", Verdict.DENY)]
+    assert len(read(tmp_path)) == 2
+
+
+def test_a_decision_that_is_half_written_is_after_the_mark_and_not_yet_read(tmp_path: Path) -> None:
+    Recorder(tmp_path).record(decided("dynamodb:PutItem"))
+    [record] = tmp_path.iterdir()
+    line = record.read_bytes()
+    for cut in range(len(line)):
+        record.write_bytes(line + line[:cut])
+        mark = end(tmp_path)
+        assert len(read(tmp_path)) == 1
+        record.write_bytes(line + line)
+        assert read(tmp_path, mark) == [decided("dynamodb:PutItem")]
 
 
 def test_a_grant_with_a_policy_variable_is_used_by_whoever_the_variable_stands_for() -> None:
