@@ -160,10 +160,12 @@ class Pack:
         return judgements, remediations
 
     def judge_stack(self, graph: Graph) -> list[Judgement]:
-        """What is found in the stack as a whole, by its outputs."""
-        stack = self._analyzer().AnalyzeStack(
-            analyzer_pb2.AnalyzeStackRequest(resources=[_analyzer_resource(one) for one in graph])
-        )
+        """What is found in the stack as a whole, by its outputs.
+
+        The CLI lists resources in no order at all. Here the last comes first, so that no policy can count on one.
+        """
+        resources = [_analyzer_resource(one) for one in graph]
+        stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))
         return _judgements(stack.diagnostics, graph.stack.urn)
 
     def _analyzer(self) -> analyzer_pb2_grpc.AnalyzerStub:

@@ -10,6 +10,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from itertools import chain
 from typing import Any
 
 import pulumi.runtime
@@ -146,27 +148,30 @@ def _judged(args: sdk.ResourceValidationArgs, record: Policy) -> Judged:
 
 
 def judged(resources: Sequence[sdk.PolicyResource]) -> tuple[Judged, ...]:
-    """A stack's resources without the SDK.
-
-    Parents and dependencies stand before what needs them, as the engine lists them; what a listing leaves out or
-    puts later is left out here too.
-    """
+    """A stack's resources without the SDK, each after its parent and what it depends on: an engine lists in any order."""
+    listed = {one.urn: one for one in resources}
     found: dict[str, Judged] = {}
-    for one in resources:
-        found[one.urn] = Judged(
+    for urn in TopologicalSorter({one.urn: _before(one) for one in resources}).static_order():
+        one = listed[urn]
+        found[urn] = Judged(
             urn=one.urn,
             type=one.resource_type,
             name=one.name,
             props=one.props,
-            parent=found.get(one.parent.urn) if one.parent else None,
-            dependencies=tuple(found[other.urn] for other in one.dependencies if other.urn in found),
+            parent=found[one.parent.urn] if one.parent else None,
+            dependencies=tuple(found[other.urn] for other in one.dependencies),
             references={
-                key: tuple(found[other.urn] for other in others if other.urn in found)
+                key: tuple(found[other.urn] for other in others)
                 for key, others in one.property_dependencies.items()
                 if others
             },
         )
     return tuple(found.values())
+
+
+def _before(resource: sdk.PolicyResource) -> set[str]:
+    others = [*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())]
+    return {one.urn for one in ([*others, resource.parent] if resource.parent else others)}
 
 
 _WHOLE: Whole[sdk.PolicyResource, tuple[Judged, ...]] = Whole(judged)
