@@ -5,11 +5,14 @@ the real program is broken in one place so that it fires. An exception is tried 
 """
 
 import copy
+import importlib
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pulumi_policy
@@ -69,7 +72,7 @@ class Messages:
         return Messages(dict(self.inputs), dict(self.outputs))
 
     def change(self, name: str, patch: Props) -> None:
-        """Changes properties of one resource; none takes a property away."""
+        """Changes properties of one resource; none takes a property away, which a provider may answer all the same."""
         self.inputs[name], self.outputs[name] = copy.deepcopy(self.inputs[name]), copy.deepcopy(self.outputs[name])
         for struct in (self.inputs[name].properties, self.outputs[name].properties):
             for key, value in patch.items():
@@ -77,6 +80,7 @@ class Messages:
                     struct.fields.pop(key, None)
                 else:
                     struct.update({key: value})
+        answered(self.outputs[name])
 
     def drop(self, name: str) -> None:
         """Takes a resource away."""
@@ -221,9 +225,35 @@ def of_things(things: Iterable[Thing]) -> Messages:
 
 
 def of_graph(graph: Graph) -> Messages:
-    """The recorded program as messages, by Pulumi name."""
-    return Messages(
+    """The recorded program as messages, by Pulumi name, as a first preview with the real provider has them."""
+    found = Messages(
         {one.name: _analyze_request(one) for one in graph}, {one.name: _analyzer_resource(one) for one in graph}
+    )
+    for one in found.outputs.values():
+        answered(one)
+    return found
+
+
+def answered(resource: analyzer_pb2.AnalyzerResource) -> None:
+    """Adds what the provider always answers, given or not, and does not know in a preview."""
+    for key in computed(resource.type):
+        if key not in resource.properties.fields:
+            resource.properties.fields[key].string_value = UNKNOWN
+
+
+@cache
+def computed(kind: str) -> frozenset[str]:
+    """The properties of a type that are there in any case: those whose getters promise more than an option."""
+    if not kind.startswith("aws:"):
+        return frozenset()
+    module, _, name = kind.removeprefix("aws:").partition(":")
+    package = importlib.import_module(f"pulumi_aws.{module.partition('/')[0].replace('lambda', 'lambda_')}")
+    found = vars(getattr(package, name)).items()
+    getters = {key: one.fget for key, one in found if isinstance(one, property) and one.fget is not None}
+    return frozenset(
+        getattr(getter, "_pulumi_name", key)
+        for key, getter in getters.items()
+        if "Optional" not in str(inspect.get_annotations(getter)["return"])
     )
 
 

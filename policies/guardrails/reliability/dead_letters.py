@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 
+from pulumi_policy.proxy import UnknownValueError
+
 from guardrails.functions import callers, concerns
 from guardrails.reasons import REASON, reason_missing
 from guardrails.record import ALWAYS, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
@@ -20,7 +22,7 @@ def _last(arn: object) -> str:
 
 def parked_in(stack: Stack) -> set[str]:
     """Names of the queues in which failed work ends, wherever it failed."""
-    found = {_last(redrive(one).get("deadLetterTargetArn")) for one in stack.of(QUEUE) if one.has("redrivePolicy")}
+    found = {name for one in stack.of(QUEUE) for name in _parks_in(one)}
     found |= {_last(one.at("deadLetterConfig", "arn")) for one in stack.of(EVENT_TARGET)}
     found |= {_last(one.at("target", "deadLetterConfig", "arn")) for one in stack.of(SCHEDULE)}
     found |= {_last(one.at("destinationConfig", "onFailure", "destination")) for one in stack.of(FUNCTION_ASYNC)}
@@ -35,8 +37,21 @@ def redrive(queue: Judged) -> dict[str, object]:
     return loaded
 
 
+def _parks_in(queue: Judged) -> set[str]:
+    """Names of the queue in which a queue's messages end.
+
+    A provider answers a queue without a redrive policy with an unknown one, later with an empty one; a policy that was
+    given and is not known yet has another queue's ARN in it.
+    """
+    try:
+        arn = redrive(queue).get("deadLetterTargetArn")
+    except UnknownValueError:
+        return {str(one.props.get("name")) for one in queue.references.get("redrivePolicy", ()) if one.type == QUEUE}
+    return {_last(arn)} if arn else set()
+
+
 def _dropped(queue: Judged, stack: Stack) -> Iterator[str]:
-    if not queue.has("redrivePolicy") and queue.props.get("name") not in parked_in(stack):
+    if not _parks_in(queue) and queue.props.get("name") not in parked_in(stack):
         yield "It has no dead-letter queue: a message that fails again and again is dropped in the end."
 
 
