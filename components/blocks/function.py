@@ -15,7 +15,7 @@ from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.trust import Service
+from components.blocks.trust import NAMED_BY_ARN, Service
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
@@ -23,9 +23,6 @@ LIVE = "live"
 RUNTIME = "python3.13"
 ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
 """Services that do not wait for an answer: what fails needs somewhere to land."""
-NAMED_BY_ARN = frozenset({"apigateway.amazonaws.com"})
-"""Services whose guide lets them in by `aws:SourceArn` alone, and whose ARNs have an account: a condition on a key that
-they are not documented to send could keep them out (API Gateway guide, WebSocket Lambda integrations)."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
+from components.blocks.trust import NAMED_BY_ARN
 
 FOURTEEN_DAYS = 1_209_600
 FOUR_DAYS = 345_600
@@ -148,6 +149,7 @@ def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender])
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
     ]
+    account = {"StringEquals": {"aws:SourceAccount": block.scope.context.account}}
     statements.extend(
         {
             "Effect": "Allow",
@@ -155,8 +157,8 @@ def _policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender])
             "Action": "sqs:SendMessage",
             "Resource": arn,
             "Condition": {
-                "StringEquals": {"aws:SourceAccount": block.scope.context.account},
                 "ArnEquals": {"aws:SourceArn": sender.source_arn},
+                **({} if sender.service in NAMED_BY_ARN else account),
             },
         }
         for sender in senders

@@ -77,6 +77,11 @@ SENDS = {
     ),
 }
 
+NAMED_BY_ARN = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
+"""Services whose guides let them into functions and queues by `aws:SourceArn` alone, and whose ARNs have an account: a
+condition on a key that they are not documented to send could keep them out (API Gateway guide, WebSocket Lambda
+integrations; EventBridge guide, resource-based policies)."""
+
 
 def trust_policy(service: Service, context: Context, source_arn: str | None = None) -> str:
     """The trust policy of a role for one service; `source_arn` (or a pattern) where the service sends it."""

@@ -222,18 +222,26 @@ def test_lambdas_own_lines_are_warnings_unless_memory_is_watched(engine: Engine)
 
 
 def test_a_caller_is_let_in_on_the_alias_for_one_resource_of_this_account(engine: Engine) -> None:
-    rule = "arn:aws:events:us-east-1:123456789012:rule/x"
-    recorded = engine.run(lambda: asynchronous().allow("events", "events.amazonaws.com", rule))
+    bucket = "arn:aws:s3:::landing"
+    recorded = engine.run(lambda: asynchronous().allow("landing", "s3.amazonaws.com", bucket))
     permission = recorded.one("lambda.Permission").inputs
-    assert (permission["qualifier"], permission["sourceArn"]) == ("live", rule)
+    assert (permission["qualifier"], permission["sourceArn"]) == ("live", bucket)
     assert permission["sourceAccount"] == "123456789012"
 
 
-def test_api_gateway_is_let_in_by_the_arn_alone(engine: Engine) -> None:
-    stage = "arn:aws:execute-api:us-east-1:123456789012:abc/live/*"
-    recorded = engine.run(lambda: Function("builder", args()).allow("api", "apigateway.amazonaws.com", stage))
+@pytest.mark.parametrize(
+    ("service", "arn"),
+    [
+        ("apigateway.amazonaws.com", "arn:aws:execute-api:us-east-1:123456789012:abc/live/*"),
+        ("events.amazonaws.com", "arn:aws:events:us-east-1:123456789012:rule/x"),
+    ],
+)
+def test_who_is_named_by_an_arn_with_the_account_is_let_in_by_that_alone(
+    engine: Engine, service: str, arn: str
+) -> None:
+    recorded = engine.run(lambda: asynchronous().allow("caller", service, arn))
     permission = recorded.one("lambda.Permission").inputs
-    assert (permission["qualifier"], permission["sourceArn"]) == ("live", stage)
+    assert (permission["qualifier"], permission["sourceArn"]) == ("live", arn)
     assert "sourceAccount" not in permission, "it is not documented to send the key: the condition might never hold"
 
 

@@ -6,17 +6,13 @@ from components.blocks.queue import Queue, QueueArgs, Sender
 from tests.engine import Engine, Recorded, scope
 
 BUCKET = "arn:aws:s3:::landing"
+LANDING = Sender("s3.amazonaws.com", BUCKET)
 ARN = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-intake"
 
 
-def queue(engine: Engine) -> Recorded:
+def queue(engine: Engine, sender: Sender = LANDING) -> Recorded:
     return engine.run(
-        lambda: Queue(
-            "intake",
-            QueueArgs(
-                scope(), "IntakeQueue", consumer_timeout_seconds=60, senders=[Sender("s3.amazonaws.com", BUCKET)]
-            ),
-        )
+        lambda: Queue("intake", QueueArgs(scope(), "IntakeQueue", consumer_timeout_seconds=60, senders=[sender]))
     )
 
 
@@ -51,6 +47,15 @@ def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine
         "StringEquals": {"aws:SourceAccount": "123456789012"},
         "ArnEquals": {"aws:SourceArn": BUCKET},
     }
+
+
+def test_a_rule_is_known_by_its_arn_which_has_the_account(engine: Engine) -> None:
+    """EventBridge is not documented to send the account besides: a condition on it could keep every event out."""
+    rule = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-uploaded"
+    recorded = queue(engine, Sender("events.amazonaws.com", rule))
+    policy = json.loads(recorded.one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
+    (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
 
 
 def test_plain_http_is_refused_by_both_queues(engine: Engine) -> None:
