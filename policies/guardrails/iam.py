@@ -41,12 +41,20 @@ class Statement:
         )
 
     def narrowed_by(self, key: str) -> bool:
-        """Whether a condition compares a key with values that are more than a wildcard."""
+        """Whether a condition compares a key, which must be there, with values that are all more than a wildcard."""
         return any(
-            name.lower() == key.lower() and any(str(value).strip("*?") for value in listed(given))
+            name.lower() == key.lower() and all(str(value).strip("*?") for value in listed(given))
             for operator, keys in self.conditions.items()
             if "Not" not in operator and operator != "Null" and not operator.endswith("IfExists")
+            if not operator.startswith("ForAllValues:") or self._demands(key)
             for name, given in keys.items()
+        )
+
+    def _demands(self, key: str) -> bool:
+        """Whether a request without a key is turned away: it meets all comparisons of all of its values."""
+        return any(
+            name.lower() == key.lower() and [str(value).lower() for value in listed(given)] == ["false"]
+            for name, given in self.conditions.get("Null", {}).items()
         )
 
 

@@ -35,6 +35,11 @@ def test_a_document_may_be_given_as_a_structure() -> None:
         ({"StringNotEquals": {"aws:SourceAccount": "1"}}, False),
         ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, False),
         ({"Null": {"aws:SourceAccount": "false"}}, False),
+        ({"StringLike": {"aws:SourceAccount": ["1", "*"]}}, False),
+        ({"ForAnyValue:StringEquals": {"aws:SourceAccount": "1"}}, True),
+        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}}, False),
+        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}, "Null": {"aws:sourceAccount": "true"}}, False),
+        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}, "Null": {"aws:sourceAccount": False}}, True),
         ({}, False),
     ],
 )

@@ -1,6 +1,7 @@
 """Buckets: encrypted, private, TLS only, owned by us, logged, versioned where people put their originals."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 from guardrails.buckets import of_bucket
 from guardrails.iam import statements
@@ -27,6 +28,10 @@ from guardrails.types import (
 
 BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 ANY_BUCKET = frozenset({BUCKET})
+ONLY_ACTIONS = frozenset({"sns:Publish"})
+"""What covers a service whose policies know no wildcard."""
+PLAIN_HTTP = frozenset(json.dumps({"bool": {"aws:securetransport": value}}) for value in (False, "false", ["false"]))
+"""The one condition, in all ways to write it: a second one would let through what it does not meet."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 
 
@@ -49,13 +54,20 @@ def _plain_http(bucket: Judged, stack: Stack) -> Iterator[str]:
 
 
 def refuses_plain_http(policy: Judged) -> bool:
-    """Whether a resource's policy denies everybody what does not come by TLS."""
+    """Whether a resource's policy denies everybody everything that does not come by TLS."""
     return any(
         statement.effect == "Deny"
         and any(value == "*" for _, value in statement.principals)
-        and str(statement.conditions.get("Bool", {}).get("aws:SecureTransport")).lower() == "false"
+        and any(action == "*" or action.endswith(":*") or action in ONLY_ACTIONS for action in statement.actions)
+        and _whole(statement.resources)
+        and json.dumps(statement.conditions).lower() in PLAIN_HTTP
         for statement in statements(policy.props.get("policy"))
     )
+
+
+def _whole(resources: Sequence[str]) -> bool:
+    """Whether they are all of a resource: of a bucket itself and its objects."""
+    return any(":s3:::" not in one or (not one.endswith("/*") and f"{one}/*" in resources) for one in resources)
 
 
 def _foreign_objects(bucket: Judged, stack: Stack) -> Iterator[str]:
@@ -130,7 +142,7 @@ POLICIES = (
         severity=Severity.HIGH,
         levels=ALWAYS,
         description="Every bucket refuses plain HTTP.",
-        remedy="Deny s3:* where aws:SecureTransport is false.",
+        remedy="Deny s3:* on the bucket and its objects where aws:SecureTransport is false, and nothing else.",
         frameworks=("AWS FSBP S3.5", "CIS AWS 3.0 2.1.1"),
         types=ANY_BUCKET,
         check=_plain_http,

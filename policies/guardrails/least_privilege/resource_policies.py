@@ -10,16 +10,16 @@ from guardrails.types import FUNCTION_PERMISSION, FUNCTION_URL, RESOURCE_POLICIE
 
 CALLERS = (
     "aws:PrincipalAccount",
-    "aws:PrincipalArn",
     "aws:PrincipalOrgID",
     "aws:SourceAccount",
-    "aws:SourceArn",
     "aws:SourceOrgID",
     "aws:SourceVpc",
     "aws:SourceVpce",
     "kms:CallerAccount",
 )
 """Condition keys that say who calls, each enough to keep strangers out."""
+CALLERS_BY_ARN = ("aws:PrincipalArn", "aws:SourceArn")
+"""The same, where the ARN says whose it is."""
 OWNERS = ("aws:SourceAccount", "aws:SourceOrgID", "kms:CallerAccount")
 OURS_BY_ARN = frozenset({REST_API, SOCKET_API})
 """Types whose ids only AWS knows, and whose ARNs have their account: made of one of this stack, they are this account's."""
@@ -34,8 +34,15 @@ def _given(one: Judged) -> list[Statement]:
 def _public(one: Judged) -> Iterator[str]:
     for statement in _given(one):
         for kind, value in statement.principals:
-            if kind in {"*", "AWS"} and value == "*" and not any(statement.narrowed_by(key) for key in CALLERS):
+            if kind in {"*", "AWS"} and value == "*" and not _says_who(statement):
                 yield f"It lets everybody {', '.join(statement.actions)}."
+
+
+def _says_who(statement: Statement) -> bool:
+    return any(statement.narrowed_by(key) for key in CALLERS) or any(
+        statement.narrowed_by(key) and all(_account(arn) or _bucket(arn) for arn in statement.values(key))
+        for key in CALLERS_BY_ARN
+    )
 
 
 def _ownerless(one: Judged) -> Iterator[str]:
@@ -48,7 +55,7 @@ def _ownerless(one: Judged) -> Iterator[str]:
 def _says_whose(statement: Statement) -> bool:
     if any(statement.narrowed_by(key) for key in OWNERS):
         return True
-    if any(_account(arn) for arn in statement.values("aws:SourceArn")):
+    if statement.narrowed_by("aws:SourceArn") and all(map(_account, statement.values("aws:SourceArn"))):
         return True
     return any(
         key.startswith(ENCRYPTION_CONTEXT) and statement.narrowed_by(key)
@@ -61,6 +68,12 @@ def _account(arn: str) -> bool:
     """Whether an ARN names an account; a bucket's does not."""
     parts = arn.split(":")
     return len(parts) > 4 and parts[4].isdigit()
+
+
+def _bucket(arn: str) -> bool:
+    """Whether an ARN names one bucket, which is one account's."""
+    name = arn.partition(":s3:::")[2]
+    return bool(name) and not {"*", "?"} & set(name)
 
 
 def _any_action(one: Judged) -> Iterator[str]:

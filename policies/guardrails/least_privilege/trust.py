@@ -1,5 +1,6 @@
 """Trust policies: who may take on a role, by kind: a service, a federated identity, another role."""
 
+import re
 from collections.abc import Iterator
 
 from guardrails.iam import Statement, statements
@@ -55,6 +56,15 @@ def _federated_unconditioned(one: Judged) -> Iterator[str]:
             for claim in ("aud", "amr") if host == COGNITO else ("aud", "sub"):
                 if not statement.narrowed_by(f"{host}:{claim}"):
                     yield f"It trusts {host} without comparing {host}:{claim}."
+            for subject in statement.values(f"{host}:sub"):
+                if not _owned(subject):
+                    yield f"It trusts {host} for {subject}, whoever's that is."
+
+
+def _owned(subject: str) -> bool:
+    """Whether a subject is one, or says whose all of them are: `repo:owner/*`."""
+    head = re.split(r"[*?]", subject, maxsplit=1)[0]
+    return head == subject or "/" in head
 
 
 def _whoever(one: Judged) -> Iterator[str]:
@@ -102,7 +112,7 @@ POLICIES = (
         severity=Severity.CRITICAL,
         levels=ALWAYS,
         description="A role for federated identities compares audience and subject (Cognito: audience and kind).",
-        remedy="Add StringEquals conditions on both claims.",
+        remedy="Add StringEquals conditions on both claims, with the owner before a subject's first wildcard.",
         types=frozenset({ROLE}),
         check=_federated_unconditioned,
     ),

@@ -31,9 +31,10 @@ API = {
     },
 }
 OPEN_API: dict[str, object] = {"paths": {"/episodes": {"get": {}}}}
+BUCKET_ARNS = ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]
 
 
-def tls_only(arn: str, value: str = "false") -> str:
+def tls_only(arn: str | list[str], value: str = "false") -> str:
     """A policy that refuses plain HTTP."""
     condition = {"Bool": {"aws:SecureTransport": value}}
     return document({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": arn, "Condition": condition})
@@ -72,8 +73,8 @@ SPECS = (
     bucket(
         "bucket-tls-only",
         t.BUCKET_POLICY,
-        {"policy": tls_only("arn:aws:s3:::b")},
-        {"policy": tls_only("arn:aws:s3:::b", "true")},
+        {"policy": tls_only(BUCKET_ARNS)},
+        {"policy": tls_only(BUCKET_ARNS, "true")},
         "plain HTTP",
         edits("ingestion-landing-policy", "policy", lambda found: found.update(Statement=[]), LANDING),
     ),
