@@ -9,8 +9,17 @@ DAYS = 30
 GB = 1024**3
 LOG_BYTES_PER_CALL = 600
 """Assumed: what one invocation of a function writes."""
+TRACED_FIRST = 30 * 86_400
+TRACED_SHARE = 0.05
+"""X-Ray's own rule: one request a second, and a twentieth of what comes besides."""
 
 
 def of_function(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
     """What a function is used for: so many calls of so long each, and what else it calls."""
-    return {"invocations": calls, "milliseconds": milliseconds, "logGb": calls * LOG_BYTES_PER_CALL / GB, **more}
+    return {
+        "invocations": calls,
+        "milliseconds": milliseconds,
+        "logGb": calls * LOG_BYTES_PER_CALL / GB,
+        "traces": min(calls, TRACED_FIRST + TRACED_SHARE * calls),
+        **more,
+    }

@@ -90,7 +90,7 @@ def open_rest_stage(api: Block, args: RestStageArgs, after: Sequence[pulumi.Reso
         stage_name=stage.stage_name,
         method_path=ALL_METHODS,
         settings=apigateway.MethodSettingsSettingsArgs(
-            metrics_enabled=True,
+            metrics_enabled=api.scope.foundation.logs.method_metrics,
             logging_level="ERROR",
             data_trace_enabled=args.data_trace,
             throttling_rate_limit=args.rate,

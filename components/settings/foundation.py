@@ -32,12 +32,14 @@ class AlertSettings(Settings):
 
 
 class LogSettings(Settings):
-    """How long logs are kept."""
+    """What is written down of requests, and how long it is kept."""
 
     retention_days: RetentionDays = 90
     """Retention of every log group that the platform owns."""
     access_log_days: Annotated[int, Field(ge=1, le=3653)] = 90
     """Days after which access logs in the audit bucket expire."""
+    method_metrics: bool = True
+    """Whether REST APIs have metrics by method: five for each, paid for by the month as soon as it is called."""
     api_gateway_role_owned: bool = False
     """Whether this stack gives API Gateway the role it writes logs with, of which a region has one; one stack should."""
 

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.record import (
+    ALWAYS,
+    NOT_IN_DEV,
+    OUTSIDE_DEV,
+    Group,
+    Judged,
+    RelationPolicy,
+    ResourcePolicy,
+    Severity,
+    Stack,
+)
 from guardrails.types import (
     REST_DEPLOYMENT,
     REST_METHOD_SETTINGS,
@@ -103,10 +113,10 @@ POLICIES = (
         name="api-measured",
         group=Group.RELIABILITY,
         severity=Severity.LOW,
-        levels=NOT_IN_DEV,
+        levels=OUTSIDE_DEV,  # by method they cost more than all else of a quiet API
         # A WebSocket API's own metrics come by themselves; those by route are paid for each, and say little more.
         description="Every REST stage has metrics by method.",
-        remedy="Set metricsEnabled.",
+        remedy="Leave foundation.logs.methodMetrics on.",
         types=frozenset({REST_STAGE}),
         check=_unmeasured,
     ),

@@ -24,7 +24,7 @@ from local.graph import Resource
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig
 from local.values import Props
-from tests.engine import Engine, Recorded, scope
+from tests.engine import Engine, Recorded, foundation_settings, scope
 from tests.policies.harness import ask, of_graph, policies, surroundings
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
@@ -184,6 +184,9 @@ def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> 
         "throttlingRateLimit": 50,
         "throttlingBurstLimit": 100,
     }
+    unmeasured = scope(foundation=foundation_settings(logs={"methodMetrics": False}))
+    quiet = deployed(making(scope=unmeasured)).one("apigateway.MethodSettings").inputs
+    assert quiet["settings"]["metricsEnabled"] is False
     traced = deployed(making(data_trace=True)).one("apigateway.MethodSettings").inputs
     assert traced["settings"]["dataTraceEnabled"] is True
 

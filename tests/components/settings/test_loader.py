@@ -153,7 +153,7 @@ def test_an_unknown_key_like_no_other_is_an_error_with_all_that_are_known() -> N
     (problem,) = problems(config({**FOUNDATION, "logs": {"zzz": 1}}))
     assert (
         problem
-        == "foundation.logs.zzz: is not a setting; known here: accessLogDays, apiGatewayRoleOwned, retentionDays"
+        == "foundation.logs.zzz: is not a setting; known here: accessLogDays, apiGatewayRoleOwned, methodMetrics, retentionDays"
     )
 
 

@@ -49,6 +49,7 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, float], float]] = [
     ),
     ("a REST API", t.REST_API, {}, {"requests": 2e6}, 7.00),
     ("a WebSocket API", t.SOCKET_API, {"protocolType": "WEBSOCKET"}, {"messages": 1e6, "connectionMinutes": 4e6}, 2.00),
+    ("a stage without metrics by method", t.REST_METHOD_SETTINGS, {"settings": {"metricsEnabled": False}}, {}, 0),
     ("a stage without detailed metrics", t.SOCKET_STAGE, {"defaultRouteSettings": {}}, {}, 0),
     ("an HTTP API", t.SOCKET_API, {"protocolType": "HTTP"}, {"requests": 1e6}, 1.00),
     ("a bucket", t.BUCKET, {}, {"storageGb": 100, "puts": 1e6, "gets": 1e6}, 2.30 + 5.00 + 0.40),
@@ -159,6 +160,19 @@ def test_detailed_metrics_are_paid_for_each_route() -> None:
     elsewhere = Priced(t.SOCKET_ROUTE, "say", "another", "sub", {"routeKey": "say"})
     stage = {"defaultRouteSettings": {"detailedMetricsEnabled": True}}
     assert report(t.SOCKET_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
+
+
+def test_metrics_by_method_are_paid_for_each_that_good_requests_come_to() -> None:
+    document: dict[str, Any] = {
+        "paths": {"/": {"x-amazon-apigateway-any-method": {}}, "/notes": {"get": {}, "options": {}}}
+    }
+    api = Priced(t.REST_API, "api", "block", "sub", {"body": json.dumps(document)})
+    method = Priced(t.REST_METHOD, "other", "block", "sub", {"httpMethod": "PUT"})
+    elsewhere = Priced(t.REST_METHOD, "another", "another", "sub", {"httpMethod": "PUT"})
+    settings = {"settings": {"metricsEnabled": True}}
+    assert report(t.REST_METHOD_SETTINGS, settings, {}, api, method, elsewhere).total == pytest.approx(3 * 5 * 0.30)
+    assert report(t.REST_METHOD_SETTINGS, settings, {}).total == 0
+    assert report(t.REST_METHOD_SETTINGS, {"settings": {}}, {}, api).total == 0
 
 
 @pytest.mark.parametrize(("what", "kind", "props", "usage", "usd"), CASES, ids=[case[0] for case in CASES])

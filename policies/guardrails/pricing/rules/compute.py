@@ -1,12 +1,27 @@
 """Functions and APIs."""
 
+import json
+
 from guardrails.pricing.rule import SECONDS, Bill, Quantities, Rule
 from guardrails.pricing.rules.called import MEASURES, called
-from guardrails.types import FUNCTION, FUNCTION_PROVISIONED, REST_API, SOCKET_API, SOCKET_ROUTE, SOCKET_STAGE
+from guardrails.types import (
+    FUNCTION,
+    FUNCTION_PROVISIONED,
+    REST_API,
+    REST_METHOD,
+    REST_METHOD_SETTINGS,
+    SOCKET_API,
+    SOCKET_ROUTE,
+    SOCKET_STAGE,
+)
 
 DEFAULT_MB = 128
 METRICS_OF_A_ROUTE = 5
 """Messages (or connections), client errors, execution errors, integration errors, latency; paid for once one has data."""
+METRICS_OF_A_METHOD = 5
+"""Requests, client errors, server errors, latency, the integration's latency; the same."""
+METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
+"""Those of a document that good requests come to: one for any method answers what is asked for in vain."""
 
 
 def _gigabytes(bill: Bill) -> float:
@@ -40,6 +55,15 @@ def _rest_api(bill: Bill) -> Quantities:
     yield "rest_request", bill.of("requests")
 
 
+def _method_settings(bill: Bill) -> Quantities:
+    if (bill.props.get("settings") or {}).get("metricsEnabled"):
+        api = bill.sibling(REST_API)
+        paths = json.loads((api.props.get("body") if api else None) or "{}").get("paths", {})
+        methods = sum(1 for path in paths.values() for method in path if method in METHODS)
+        methods += sum(1 for one in bill.siblings if one.type == REST_METHOD)
+        yield "metric", methods * METRICS_OF_A_METHOD
+
+
 def _socket_api(bill: Bill) -> Quantities:
     if bill.props.get("protocolType") == "WEBSOCKET":
         yield "websocket_message", bill.of("messages")
@@ -66,6 +90,7 @@ RULES = {
     ),
     FUNCTION_PROVISIONED: Rule(_provisioned),
     REST_API: Rule(_rest_api, needs={"requests": "requests"}),
+    REST_METHOD_SETTINGS: Rule(_method_settings),
     SOCKET_API: Rule(
         _socket_api,
         needs={

@@ -11,7 +11,6 @@ FREE: Final = frozenset(
         "apigateway/deployment:Deployment",
         "apigateway/integration:Integration",
         "apigateway/method:Method",
-        "apigateway/methodSettings:MethodSettings",
         "apigateway/resource:Resource",
         "apigateway/response:Response",
         "apigateway/restApiPolicy:RestApiPolicy",
