@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from components.blocks.function import RUNTIME
 from components.blocks.names import Kind, physical_name
 from local import ROOT, stack_files
 
@@ -206,6 +207,35 @@ def test_every_right_to_write_is_still_used() -> None:
         if level == "write"
     }
     assert used == set(WRITES)
+
+
+def test_what_takes_a_role_is_a_commit_of_main() -> None:
+    """Somebody may run a workflow on any tag: each job with a role asks for itself, or waits for one that did."""
+    asks = {
+        (name, job)
+        for name, job, step in steps()
+        if str(step.get("run", "")).startswith("git merge-base --is-ancestor") and not step.get("if")
+    }
+    for name, job, said in jobs():
+        takes_a_role = any(str(one.get("uses", "")).startswith("aws-actions/") for one in said.get("steps", ()))
+        before = {(name, one) for one in said.get("needs", ()) if f"needs.{one}.result == 'success' &&" in said["if"]}
+        assert not takes_a_role or asks & {(name, job), *before}, f"{name}: {job}"
+    fetched = {(name, job) for name, job, step in steps() if step.get("with", {}).get("fetch-depth") == 0}
+    assert asks <= fetched, "the commit's ancestors have to be there"
+
+
+def test_layers_are_built_where_there_is_the_functions_own_python() -> None:
+    """Without it they have no bytecode, and every cold start compiles them."""
+    building = {(name, job) for name, job, step in steps() if "layers" in str(step.get("run", "")).split()}
+    versions = {
+        (name, job): str(step["with"]["python-version"]).split()
+        for name, job, step in steps()
+        if str(step.get("uses", "")).startswith("actions/setup-python@")
+    }
+    assert building
+    for where in building:
+        assert versions[where][-1] == "3.11", "what the locks were made with is `python`"
+        assert RUNTIME.removeprefix("python") in versions[where]
 
 
 def test_what_is_checked_out_keeps_no_token() -> None:
