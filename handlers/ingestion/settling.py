@@ -69,7 +69,10 @@ class Settler:
         self._clock = clock
 
     def confirm(self, execution: Execution) -> Confirmed:
-        """Decides which files the run gets: those that still are this manifest's."""
+        """Decides which files the run gets: those that still are this manifest's.
+
+        None in a redrive of a run that had told of all of them: what it published stands, so they are marked at once.
+        """
         manifest_id = execution.manifest_id
         claimed = self._lists.read(manifest_id)
         if claimed is None:
@@ -89,6 +92,10 @@ class Settler:
         # A run replaces the output of the run before it, so a redriven one gets what is processed already once more.
         again = [one for one in ours if one.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
         uri = self._lists.write_confirmed(_listed(manifest_id, self._clock(), again))
+        if execution.redrive and self._told(manifest_id, again):
+            # Only the marking had failed. Versions may be gone by now, and running again would take their rows away.
+            self.finish(execution)
+            return nothing
         self._log.info("manifest_confirmed", manifest_id=manifest_id, files=to_run)
         return Confirmed(len(again), uri)
 
@@ -128,6 +135,13 @@ class Settler:
             self.finish(execution)
         except ResultMissing:
             self.fail(execution, f"EXECUTION_{(status or 'gone').upper()}")
+
+    def _told(self, manifest_id: str, files: Iterable[FileRecord]) -> bool:
+        """Whether an earlier run has said of each file what became of it, other than that it failed."""
+        result = self._lists.result(manifest_id)
+        files_told = result.files if result else ()
+        told = {RecordId(one.date_prefix, one.file_key) for one in files_told if one.status != "failed"}
+        return all(one.id in told for one in files)
 
     def _settle(self, manifest_id: str, results: Iterable[FileResult]) -> Counts:
         settled = self._parallel.all(lambda one: self._table.settle(one, manifest_id), results)

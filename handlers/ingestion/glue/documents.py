@@ -92,10 +92,17 @@ def with_published(confirmed: FileList, built: FileList | None, published: froze
 
 
 def published_keys(result: bytes | None) -> frozenset[str]:
-    """The files that a finished run's output holds rows of."""
-    if result is None:
-        return frozenset()
-    return frozenset(one["fileKey"] for one in json.loads(result)["files"] if one["rows"])
+    """The files that a finished run's output holds anything of: rows, or lines that were set aside."""
+    return frozenset(one["fileKey"] for one in _told(result) if one["rows"] or one["rejectedRows"])
+
+
+def told_keys(result: bytes | None) -> frozenset[str]:
+    """The files that a finished run says anything of."""
+    return frozenset(one["fileKey"] for one in _told(result))
+
+
+def _told(result: bytes | None) -> list[dict[str, Any]]:
+    return json.loads(result)["files"] if result is not None else []
 
 
 def result(manifest_id: str, run_id: str, files: Iterable[FileOutcome], widened: Iterable[Widened]) -> bytes:

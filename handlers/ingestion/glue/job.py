@@ -18,6 +18,7 @@ from handlers.ingestion.glue.arguments import Arguments, parsed
 from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow
 from handlers.ingestion.glue.packing import rows_a_file, writers
 from handlers.ingestion.glue.publishing import Output, read_if_there
+from handlers.ingestion.glue.records import Reason
 from handlers.ingestion.glue.rows import plan
 from handlers.ingestion.glue.scan import Scan
 from handlers.ingestion.glue.shapes import Shape
@@ -37,6 +38,10 @@ class TooManyRejected(Exception):
     """More of the manifest's lines are bad than the setting allows: nothing is published."""
 
 
+class VersionsGone(Exception):
+    """Files of which readers see rows cannot be read any more: publishing would take those rows away."""
+
+
 class RowsMissing(Exception):
     """Not as many rows were written as the first pass has found: nothing is published."""
 
@@ -48,13 +53,14 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         spark.conf.set(key, value)
     storage, stages = resolve(arguments.lake_uri), Stages(spark)
     given = columns.given(stages.schema(arguments.schema_ddl)) if arguments.schema_ddl else None
-    wanted = _wanted(arguments, storage)
+    wanted, before = _wanted(arguments, storage)
     output = Output(
         storage, arguments.lake_uri, wanted.manifest_id, arguments.run_id, (one.date_prefix for one in wanted.files)
     )
     output.begin()
     laps = Laps()
     scans = stages.scan(wanted.files, output.rejected) if wanted.files else []
+    _refuse_to_forget(scans, before, output)
     _refuse_if_too_bad(scans, arguments.max_rejected_share)
     laps.end("seconds_first_pass")
     seen = Shape()
@@ -93,12 +99,33 @@ class Laps:
         self.seconds[part], self._since = round(now - self._since, 3), now
 
 
-def _wanted(arguments: Arguments, storage: Storage) -> documents.FileList:
+def _wanted(arguments: Arguments, storage: Storage) -> tuple[documents.FileList, bytes | None]:
+    """The files to read, and the result of the run before this one, where one came to its end."""
     confirmed = documents.file_list(storage.read(arguments.manifest_uri))
     listed = f"{arguments.lake_uri}manifests/{confirmed.manifest_id}"
-    published = documents.published_keys(read_if_there(storage, f"{listed}.result.json"))
+    before = read_if_there(storage, f"{listed}.result.json")
+    published = documents.published_keys(before)
     built = read_if_there(storage, f"{listed}.json") if published else None
-    return documents.with_published(confirmed, documents.file_list(built) if built else None, published)
+    return documents.with_published(confirmed, documents.file_list(built) if built else None, published), before
+
+
+def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Output) -> None:
+    """A version that is gone gives no rows, so nothing of it may be published already.
+
+    A run that died between its pointers and its result told of nothing: what it published may be of any file.
+    """
+    published, told = documents.published_keys(before), documents.told_keys(before)
+    gone = [scan.file for scan in scans if scan.never_read == Reason.VERSION_GONE]
+    lost = [
+        one
+        for one in gone
+        if one.file_key in published or (one.file_key not in told and output.visible(one.date_prefix))
+    ]
+    if lost:
+        raise VersionsGone(
+            f"{len(lost)} of the versions are gone and published already, and this run would take their rows away: "
+            "see the runbook workflow-failures"
+        )
 
 
 def _refuse_if_too_bad(scans: Sequence[Scan], most: float) -> None:

@@ -58,6 +58,10 @@ class Output:
         """Where a date's bad lines go."""
         return f"{self._lake}rejected/dt={date}/run={self.folder}/"
 
+    def visible(self, date: str) -> bool:
+        """Whether readers see anything of this manifest under a date, of whichever run."""
+        return bool(self._storage.listed(self._pointer(date)))
+
     def publish(self, paths: Mapping[str, Iterable[str]]) -> None:
         """Makes the run's data what readers see, by date, and removes what it replaces."""
         if self._storage.read(self._newest) != self.folder.encode():

@@ -11,6 +11,7 @@ from handlers.ingestion.manifest import FileResult, Manifest, RunResult, confirm
 from handlers.ingestion.records import text
 from handlers.ingestion.settling import ListMissing, ResultMissing
 from handlers.ingestion.workflow_steps import ForeignExecution, Step, done
+from operations.redrive import redrive
 from tests.handlers.ingestion.actors import World, announced
 from tests.handlers.ingestion.cloud import Cloud, arn
 from tests.handlers.ingestion.conftest import NOW, Aws
@@ -114,6 +115,33 @@ def test_a_step_that_comes_again_after_the_end_changes_nothing(world: World, kin
     before = dict(world.cloud.items)
     step(world, kind, name)
     assert world.cloud.items == before
+
+
+def redriven(world: World, name: str) -> str:
+    redrive(name[:26], world.records(), world.lists(), world.workflow(), world.settler())
+    return world.waiting.pop()
+
+
+def test_a_redrive_marks_the_files_of_a_run_that_had_come_to_its_end_and_runs_nothing(world: World) -> None:
+    name = started(world)
+    step(world, "confirm", name)
+    results(world, name, "processed", "rejected", "superseded")
+    step(world, "fail", name, cause="States.Timeout")
+    assert statuses(world) == ["failed"] * 3
+    again = redriven(world, name)
+    assert step(world, "confirm", again)["files"] == 0, "sources may be gone, and a run would take their rows away"
+    assert statuses(world) == ["processed", "rejected", "superseded"]
+    assert text(manifest(world), "status") == "processed"
+
+
+@pytest.mark.parametrize("told", [("processed", "processed"), ("processed", "processed", "failed")])
+def test_a_redrive_runs_again_where_the_result_does_not_say_enough(world: World, told: tuple[str, ...]) -> None:
+    name = started(world)
+    step(world, "confirm", name)
+    results(world, name, *told)
+    step(world, "finish", name)
+    assert step(world, "confirm", redriven(world, name))["files"] == 3
+    assert statuses(world) == ["processed", "processed", "manifested"]
 
 
 def test_a_result_of_another_run_is_no_result(world: World) -> None:

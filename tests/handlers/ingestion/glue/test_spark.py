@@ -14,7 +14,7 @@ import pytest
 from components.blocks.archive import zipped
 from handlers.ingestion.manifest import RunResult
 from local import ROOT, spark
-from tests.handlers.ingestion.glue.conftest import LAKE, LAKE_BUCKET, LANDING, Lake
+from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, Lake
 from tests.processes import listening, tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
@@ -279,6 +279,36 @@ def test_a_run_killed_after_any_write_and_retried_ends_in_exactly_the_right_rows
             assert left == {f"killed-second{writes}"}
     lake.gate.after_each = lambda: None
     assert not lake.gate.problems
+
+
+def test_a_version_that_is_gone_takes_no_rows_away_that_readers_see(lake: Lake) -> None:
+    kept, gone = lake.land("incoming/kept/a", body(good(2))), lake.land("incoming/kept/b", body(good(3, 10)))
+    lake.confirm("kept", [kept, gone])
+    assert not lake.run("kept", "r1").error
+    lake.s3.delete_object(Bucket=LANDING, Key=gone["key"], VersionId=gone["versionId"])
+    seen = lake.rows("kept")
+    assert lake.run("kept", "r2").error.startswith("VersionsGone: 1 of the versions")
+    # The same where the run before had published and died before its result.
+    lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="manifests/kept.result.json")
+    assert lake.run("kept", "r3").error.startswith("VersionsGone: 1 of the versions")
+    assert lake.rows("kept") == seen
+    # Somebody has given these rows up.
+    lake.s3.delete_object(Bucket=LAKE_BUCKET, Key="pointers/dt=2026-01-02/kept.txt")
+    assert not lake.run("kept", "r4").error
+    assert len(lake.rows("kept")) == 2
+    assert not lake.run("kept", "r5").error, "what gave no row has none to lose"
+
+
+def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(lake: Lake) -> None:
+    files = [lake.land("incoming/aside/a", body(good(2))), lake.land("incoming/aside/b", b"no\n")]
+    built = {"schemaVersion": 1, "manifestId": "aside", "createdAt": ARRIVED, "files": files}
+    lake.s3.put_object(Bucket=LAKE_BUCKET, Key="manifests/aside.json", Body=json.dumps(built))
+    lake.confirm("aside", files)
+    assert not lake.run("aside", "r1").error
+    lake.confirm("aside", files[:1])
+    assert not lake.run("aside", "r2").error
+    (key,) = [key for key in lake.keys("rejected/") if "/run=aside-" in key]
+    assert json.loads(lake.text(key))["file"] == "incoming/aside/b"
 
 
 def test_the_job_runs_from_the_handlers_zip_alone_as_glue_starts_it(lake: Lake, tmp_path: Path) -> None:
