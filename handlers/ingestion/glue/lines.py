@@ -4,6 +4,7 @@ A line longer than the limit is given up and only its beginning kept; a gzip str
 lines before the damage and one last line that says so, because what could be read is worth more than nothing.
 """
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -31,14 +32,30 @@ class Damaged(Exception):
     """A compressed stream ended or went wrong in the middle."""
 
 
-def lines(chunks: Iterable[bytes], max_bytes: int = MAX_LINE_BYTES) -> Iterator[Line]:
-    """The lines of an object that hold anything, numbered from 1 as an editor would."""
-    number = 0
+class TooMuch(Exception):
+    """More content than the caller takes, however small it is packed."""
+
+
+def lines(
+    chunks: Iterable[bytes],
+    max_bytes: int = MAX_LINE_BYTES,
+    *,
+    most_bytes: float = math.inf,
+    most_lines: float = math.inf,
+) -> Iterator[Line]:
+    """The lines of an object that hold anything, numbered from 1 as an editor would.
+
+    The two limits are of the content as a whole, blank lines and given up ones included.
+    """
+    number = unpacked = 0
     tail = b""
     lost = b""  # the beginning of a line that is too long, until its end is found
     try:
         for chunk in decompressed(chunks):
             first, *rest = chunk.split(b"\n")
+            unpacked += len(chunk)
+            if unpacked > most_bytes or number + len(rest) > most_lines:
+                raise TooMuch
             if not rest:
                 if lost:
                     continue

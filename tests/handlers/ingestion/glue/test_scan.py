@@ -80,6 +80,29 @@ def test_a_file_too_large_to_read_is_rejected_unread() -> None:
     assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"a":1}\n' * 2000, b"\n" * 2000, b'{"a":"' + b"x" * 20_000 + b'"}'], ids=["lines", "blanks", "one line"]
+)
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "plain"])
+def test_a_small_file_that_holds_too_much_is_rejected_before_all_of_it_is_read(
+    body: bytes, monkeypatch: pytest.MonkeyPatch, *, packed: bool
+) -> None:
+    found, _ = look(gzip.compress(body) if packed else body)
+    assert found.never_read is None
+    monkeypatch.setattr(module, "MOST_LINES", 1999)
+    monkeypatch.setattr(module, "MOST_BYTES", 20_000)
+    found, _ = look(gzip.compress(body) if packed else body)
+    assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "too_large", 0)
+    assert not found.shape.names, "it has no say in the columns"
+
+
+def test_lines_that_were_set_aside_before_a_file_proved_too_large_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_LINES", 20)
+    found, written = look(b"bad\n" * 10 + b"{}\n" * 20)
+    assert found.outcome().reason == "too_large"
+    assert found.outcome().rejected_rows == len(written) == 10
+
+
 def test_many_bad_lines_make_several_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     found, written = look(b"{}\n" + b"bad\n" * 50)
