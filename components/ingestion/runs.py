@@ -14,6 +14,13 @@ QUEUEING_MINUTES = 60
 STEP_SECONDS = 180
 NO_PLACE = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
 """The job's own limit on runs at once is reached, or the account's."""
+NOT_TAKEN = [
+    "Glue.AWSGlueException",
+    "Glue.InternalServiceException",
+    "Glue.OperationTimeoutException",
+    "Glue.ThrottlingException",
+]
+"""Glue did not take the start; a throttled one comes under the first name. Should it run after all, it is overtaken."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
 """The error's name alone: a cause can repeat data."""
 
@@ -64,7 +71,7 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             retries=[
                 # Other runs have all the places: wait for one, for hours if need be.
                 Retry(NO_PLACE, attempts=40, first_seconds=30, longest_seconds=600),
-                Retry(["Glue.ThrottlingException", "Glue.InternalServiceException"], attempts=8, first_seconds=5),
+                Retry(NOT_TAKEN, attempts=8, first_seconds=30, longest_seconds=600),
                 # A run that failed once may have met a bad worker; it replaces its own output.
                 Retry(["States.TaskFailed"], attempts=1, first_seconds=60),
             ],

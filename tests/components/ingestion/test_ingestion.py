@@ -119,6 +119,9 @@ def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
     run = json.loads(plain().one("sfn.StateMachine").inputs["definition"])["States"]["Run"]
     errors = [retry["ErrorEquals"] for retry in run["Retry"]]
     assert errors[0] == ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
+    # Step Functions gives a throttled start the name of Glue's exceptions in general.
+    assert "Glue.AWSGlueException" in errors[1]
+    assert run["Retry"][1]["IntervalSeconds"] >= 30, "Glue lets few starts a second through, and these come at once"
     assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
 
