@@ -10,8 +10,8 @@ import pulumi
 
 from components.blocks.context import Context, Subsystem
 from components.foundation import Foundation
-from components.ingestion import ATTACHED_SERVICES as INGESTION_SERVICES
 from components.ingestion import Ingestion, IngestionArgs
+from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
 from components.outputs import frontend
@@ -31,7 +31,7 @@ from components.voice_qa import VoiceQa, VoiceQaArgs
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
     """The services that functions and jobs inside the network call; nothing attached, no network."""
     ingestion = settings.ingestion
-    return INGESTION_SERVICES if ingestion.enabled and ingestion.network_attached else {}
+    return ingestion_services(ingestion) if ingestion.enabled and ingestion.network_attached else {}
 
 
 class Platform(pulumi.ComponentResource):

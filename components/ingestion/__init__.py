@@ -1,6 +1,6 @@
 """NDJSON files into the lake."""
 
-from components.ingestion.ingestion import ATTACHED_SERVICES, Ingestion, IngestionArgs
+from components.ingestion.ingestion import Ingestion, IngestionArgs, attached_services
 from components.ingestion.usage import monthly_usage
 
-__all__ = ["ATTACHED_SERVICES", "Ingestion", "IngestionArgs", "monthly_usage"]
+__all__ = ["Ingestion", "IngestionArgs", "attached_services", "monthly_usage"]

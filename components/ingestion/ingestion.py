@@ -4,6 +4,7 @@ Wires the parts: who is granted what, and what each function reads. The protocol
 docs/decisions/0030.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -38,6 +39,12 @@ ATTACHED_SERVICES = {
     "states": "the builder starts workflows",
 }
 """What the builder and the Spark job call from inside a network, besides S3 and DynamoDB, and why."""
+KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
+
+
+def attached_services(settings: IngestionSettings) -> Mapping[str, str]:
+    """What is called from inside a network with these settings, and why."""
+    return ATTACHED_SERVICES | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from components.ingestion.lake import DATA, MANIFESTS, POINTERS, REJECTED, SCRIP
 from components.settings.ingestion import SparkSettings
 
 SCRIPT = "handlers/ingestion/glue/job.py"
+ROLE = "spark"
 LOG_GROUPS = ("continuous", "error", "output")
 
 
@@ -46,10 +47,16 @@ class SparkJob(pulumi.ComponentResource):
         self.name = scope.name(Kind.GLUE_JOB, "spark")
         self.arn = scope.context.arn("glue", f"job/{self.name}")
         self._log_prefix = f"/aws-glue/{self.name}"
+        self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
+        self._log_groups = self._log_prefix
+        if settings.encryption_key_arn:
+            # As Glue's guide says ("Security configuration with Amazon CloudWatch logging"): below the prefix, Glue puts
+            # these names in where it is told to encrypt, and would make the groups itself.
+            self._log_groups += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
         logs = [
             cloudwatch.LogGroup(
                 f"ingestion-spark-{one}-logs",
-                name=f"{self._log_prefix}/{one}",
+                name=f"{self._log_groups}/{one}",
                 retention_in_days=scope.foundation.logs.retention_days,
                 kms_key_id=settings.encryption_key_arn,
                 tags=scope.tags("SparkLogs"),
@@ -112,7 +119,7 @@ class SparkJob(pulumi.ComponentResource):
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
-            "--continuous-log-logGroup": f"{self._log_prefix}/continuous",
+            "--continuous-log-logGroup": f"{self._log_groups}/continuous",
             "--custom-logGroup-prefix": self._log_prefix,
         }
 
@@ -157,7 +164,7 @@ class SparkJob(pulumi.ComponentResource):
         kms = {"kms_key_arn": key} if key else {}
         return glue.SecurityConfiguration(
             "ingestion-spark-security",
-            name=self._scope.name(Kind.SECURITY_CONFIGURATION, "spark"),
+            name=self._security_name,
             encryption_configuration=glue.SecurityConfigurationEncryptionConfigurationArgs(
                 s3_encryption=glue.SecurityConfigurationEncryptionConfigurationS3EncryptionArgs(
                     s3_encryption_mode="SSE-S3"
@@ -174,11 +181,12 @@ class SparkJob(pulumi.ComponentResource):
 
     def _role(self, args: SparkArgs) -> Role:
         return Role(
-            "ingestion-spark", RoleArgs(args.scope, "spark", "SparkRole", Service.GLUE, self._grants(args)), self._child
+            "ingestion-spark", RoleArgs(args.scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
         )
 
     def _grants(self, args: SparkArgs) -> list[Grant]:
         context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
+        log_groups = [context.arn("logs", f"log-group:{self._log_groups}/{one}:*") for one in LOG_GROUPS]
         found = [
             args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
             # Spark moves what it writes into place, which is reading, writing and deleting.
@@ -188,11 +196,7 @@ class SparkJob(pulumi.ComponentResource):
             lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
             # Without it S3 answers 403, not 404, for a key or version that is gone.
             grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
-            grant(
-                "logs",
-                ["CreateLogStream", "PutLogEvents"],
-                [context.arn("logs", f"log-group:{self._log_prefix}/{one}:*") for one in LOG_GROUPS],
-            ),
+            grant("logs", ["CreateLogStream", "PutLogEvents"], log_groups),
             grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Glue"}}),
         ]
         if args.network:
@@ -224,5 +228,9 @@ class SparkJob(pulumi.ComponentResource):
                 ),
             ]
         if key:
-            found.append(grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key))
+            found += [
+                grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key),
+                # Without it Glue encrypts no log, and so writes none.
+                grant("logs", ["AssociateKmsKey"], log_groups),
+            ]
         return found

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from components.foundation.network import Network, NetworkArgs
+from components.ingestion import attached_services
+from components.settings import IngestionSettings
 from components.settings.foundation import NetworkSettings
 from tests.components.ingestion.test_ingestion import ingestion
 from tests.engine import Engine, Recorded, scope
@@ -27,6 +31,12 @@ def test_a_subsystem_that_is_attached_brings_the_network() -> None:
     assert {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"} <= names
     (builder,) = [one for one in made if one.name == "ingestion-manifest-builder-function"]
     assert "vpcConfig" in builder.inputs
+
+
+@pytest.mark.parametrize("key", ["arn:aws:kms:us-east-1:123456789012:key/k", None])
+def test_a_job_inside_reaches_its_key_where_it_has_one(key: str | None) -> None:
+    settings = IngestionSettings.model_validate({"spark": {"encryptionKeyArn": key}})
+    assert ("kms" in attached_services(settings)) is (key is not None)
 
 
 def test_tables_and_buckets_are_reached_for_nothing(engine: Engine) -> None:

@@ -158,6 +158,31 @@ def test_output_is_encrypted_and_logs_too_where_there_is_a_key() -> None:
     assert encryption["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": key}
 
 
+def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_and_role() -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/k"
+    keyed = ingestion(spark={"encryptionKeyArn": key})
+    security, role = (
+        keyed.one("glue.SecurityConfiguration").inputs["name"],
+        keyed.one("iam.Role", "spark").inputs["name"],
+    )
+    prefix = keyed.one("glue.Job").inputs["defaultArguments"]["--custom-logGroup-prefix"]
+    groups = {f"{prefix}/{security}-role/{role}/{one}" for one in ("error", "output")}
+    made = {one.inputs["name"]: one.inputs for one in keyed.all("cloudwatch.LogGroup")}
+    assert groups <= set(made)
+    assert {made[group]["kmsKeyId"] for group in groups} == {key}
+    policy = json.loads(keyed.one("iam.RolePolicy", "ingestion-spark-grants").inputs["policy"])
+    allowed = {
+        (action, resource)
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    for action in ("logs:AssociateKmsKey", "logs:CreateLogStream", "logs:PutLogEvents"):
+        for group in groups:
+            assert (action, f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*") in allowed
+    assert "AssociateKmsKey" not in str([one.inputs for one in plain().all("iam.RolePolicy")])
+
+
 def test_the_script_lies_below_the_hash_of_its_content() -> None:
     objects = plain().all("s3.BucketObjectv2")
     keys = sorted(one.inputs["key"] for one in objects)
