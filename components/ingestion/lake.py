@@ -6,7 +6,6 @@ input format). Its partition is the date, projected, so nothing ever has to be r
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 
 import pulumi
@@ -16,6 +15,7 @@ from components.blocks.archive import ROOT
 from components.blocks.bucket import Bucket, BucketArgs, Lifecycle
 from components.blocks.names import Kind
 from components.blocks.scope import Scope
+from components.ingestion.ddl import Column, parsed
 from components.settings.ingestion import LakeSettings
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
@@ -32,8 +32,6 @@ OWN_COLUMNS = (
 """What every row carries besides its data."""
 NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
 """The view's text: the very query that is tried on Spark."""
-HIVE_TYPES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
-PRESTO_TYPES = {"string": "varchar", "int": "integer", "binary": "varbinary", "float": "real"}
 
 
 @dataclass(frozen=True)
@@ -121,21 +119,21 @@ class Lake(pulumi.ComponentResource):
                     serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
                 ),
                 columns=[
-                    glue.CatalogTableStorageDescriptorColumnArgs(name=name, type=kind)
-                    for name, kind in columns(args.schema_ddl)
+                    glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive)
+                    for one in columns(args.schema_ddl)
                 ],
             ),
             opts=self._child,
         )
 
     def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
-        listed = [*columns(args.schema_ddl), ("dt", "string")]
+        listed = [*columns(args.schema_ddl), *parsed("dt STRING")]
         sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {
             "originalSql": sql,
             "catalog": "awsdatacatalog",
             "schema": self.database,
-            "columns": [{"name": name, "type": _presto(kind)} for name, kind in listed],
+            "columns": [{"name": one.name, "type": one.kind.presto} for one in listed],
         }
         glue.CatalogTable(
             "ingestion-lake-view",
@@ -147,34 +145,17 @@ class Lake(pulumi.ComponentResource):
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",
             view_expanded_text="/* Presto View */",
             storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
-                columns=[glue.CatalogTableStorageDescriptorColumnArgs(name=name, type=kind) for name, kind in listed]
+                # Nothing reads it, but Athena gives each of its own views one.
+                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(name="-", serialization_library="-"),
+                columns=[
+                    glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive) for one in listed
+                ],
             ),
             opts=self._child,
         )
 
 
-def columns(schema_ddl: str) -> list[tuple[str, str]]:
+def columns(schema_ddl: str) -> list[Column]:
     """The catalogue's columns: those of the data, as the settings' schema says, and our own."""
-    found = [part.strip().split(None, 1) for part in _split(schema_ddl) if part.strip()]
-    return [(name.strip("`").lower(), _hive(kind)) for name, kind in found] + list(OWN_COLUMNS)
-
-
-def _split(ddl: str) -> list[str]:
-    """The parts between commas that stand outside brackets."""
-    parts, depth = [""], 0
-    for character in ddl:
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def _hive(kind: str) -> str:
-    text = re.sub(r"\s*([<>:,])\s*", r"\1", kind.strip().lower())
-    return re.sub(r"[a-z]+", lambda word: HIVE_TYPES.get(word.group(), word.group()), text)
-
-
-def _presto(kind: str) -> str:
-    return PRESTO_TYPES.get(kind, kind.replace("<", "(").replace(">", ")").replace(":", " "))
+    own = ", ".join(f"{name} {kind}" for name, kind in OWN_COLUMNS)
+    return parsed(f"{schema_ddl}, {own}" if schema_ddl.strip() else own)

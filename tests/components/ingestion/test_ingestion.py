@@ -1,5 +1,6 @@
 """Ingestion as it is deployed: who may do what, what is kept how long, what rings."""
 
+import base64
 import json
 from functools import cache
 from typing import Any
@@ -9,7 +10,6 @@ from statelint.linter import Linter
 
 from components.blocks.context import Subsystem
 from components.ingestion import Ingestion, IngestionArgs
-from components.ingestion.lake import columns
 from components.ingestion.usage import monthly_usage
 from components.settings import IngestionSettings
 from tests.engine import Engine, Recorded, scope
@@ -221,18 +221,24 @@ def test_a_query_that_reads_too_much_is_stopped() -> None:
     assert configuration["enforceWorkgroupConfiguration"] is True
 
 
-@pytest.mark.parametrize(
-    ("ddl", "expected"),
-    [
-        ("", []),
-        ("id BIGINT, name STRING", [("id", "bigint"), ("name", "string")]),
-        ("n LONG, s STRUCT<a: INT, b: ARRAY<STRING>>", [("n", "bigint"), ("s", "struct<a:int,b:array<string>>")]),
-        ("`Odd` DECIMAL(10,2)", [("odd", "decimal(10,2)")]),
-    ],
-)
-def test_the_catalogues_columns_follow_the_schema(ddl: str, expected: list[tuple[str, str]]) -> None:
-    assert columns(ddl)[: len(expected)] == expected
-    assert ("_source_key", "string") in columns(ddl)
+def test_the_catalogues_columns_are_those_of_the_schema_and_our_own() -> None:
+    found = ingestion(spark={"schemaDdl": "n LONG, tags ARRAY<STRING>"})
+    tables = {one.inputs["name"]: one.inputs["storageDescriptor"] for one in found.all("glue.CatalogTable")}
+    names = [column["name"] for column in tables["rows"]["columns"]]
+    assert names[:3] == ["n", "tags", "_source_key"]
+    assert [column["name"] for column in tables["newest"]["columns"]] == [*names, "dt"]
+    assert {column["name"]: column["type"] for column in tables["rows"]["columns"]}["tags"] == "array<string>"
+    (bare,) = [one for one in plain().all("glue.CatalogTable") if one.name.endswith("table")]
+    assert bare.inputs["storageDescriptor"]["columns"][0]["name"] == "_source_key"
+
+
+def test_the_view_has_the_types_that_athena_reads() -> None:
+    found = ingestion(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
+    (view,) = [one for one in found.all("glue.CatalogTable") if one.name.endswith("view")]
+    encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    types = {one["name"]: one["type"] for one in json.loads(base64.b64decode(encoded))["columns"]}
+    assert (types["id"], types["tags"], types["_source_line"]) == ("bigint", "array(varchar)", "bigint")
+    assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
 
 
 def test_everything_the_document_wants_to_hear_of_rings() -> None:
