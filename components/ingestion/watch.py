@@ -14,6 +14,8 @@ from components.settings import IngestionSettings
 DURATION_SHARE = 0.8
 """Of a function's timeout: time to look before it is cut off."""
 
+SWEEPS_TRIED = 3
+
 
 @dataclass(frozen=True)
 class WatchArgs:
@@ -78,6 +80,31 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
             severity=Severity.WARNING,
             threshold=settings.manifests.pending_alarm_minutes * 60,
             says="A tracked file waits for a run.",
+            runbook="ingestion-late",
+        ),
+        opts,
+    )
+    unsettled = logged(
+        "unsettled",
+        LoggedArgs(
+            scope,
+            args.sweeper.log_group,
+            '{ $.message = "sweep" }',
+            "$.failed",
+            # One sweep may meet a throttled call; what the next ones cannot end either stays.
+            statistic="Minimum",
+            period_seconds=SWEEPS_TRIED * settings.manifests.sweep_minutes * 60,
+        ),
+        _after(args.sweeper, opts),
+    )
+    alarm(
+        "unsettled",
+        AlarmArgs(
+            scope=scope,
+            metric=unsettled,
+            severity=Severity.WARNING,
+            threshold=0,
+            says="Claims or manifests stay open: one sweep after the other fails to end them.",
             runbook="ingestion-late",
         ),
         opts,

@@ -252,10 +252,23 @@ def test_everything_the_document_wants_to_hear_of_rings() -> None:
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("polyphony-test/ingestion", "oldest-pending"),
         ("polyphony-test/ingestion", "manifest-record"),
+        ("polyphony-test/ingestion", "unsettled"),
     } <= metrics
     pattern = json.loads(plain().one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail-type"] == ["Glue Job State Change"]
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 60])
+def test_what_no_sweep_can_end_rings_and_what_only_one_could_not_does_not(minutes: int) -> None:
+    found = ingestion(manifests={"sweepMinutes": minutes})
+    (filtered,) = [one.inputs for one in found.all("cloudwatch.LogMetricFilter") if "unsettled" in one.name]
+    assert filtered["pattern"] == '{ $.message = "sweep" }'
+    assert filtered["metricTransformation"]["value"] == "$.failed"
+    (alarm,) = [one.inputs for one in found.all("cloudwatch.MetricAlarm") if "unsettled" in one.name]
+    assert (alarm["statistic"], alarm["threshold"]) == ("Minimum", 0)
+    assert alarm["period"] >= 2 * minutes * 60, "the least of several sweeps"
+    assert alarm["period"] % 60 == 0
 
 
 def test_metrics_of_log_lines_are_this_stacks_own() -> None:
