@@ -96,7 +96,7 @@ class Ingestion(pulumi.ComponentResource):
                 hash_key="date_prefix",
                 range_key="file_key",
                 # Sparse: an item has these keys only while it is not in a run.
-                indexes=[Index(OPEN_INDEX, "open_shard", "open_since")],
+                indexes=[Index(OPEN_INDEX, "open_shard", "open_since", projected=["manifest_id", "execution_arn"])],
                 ttl_attribute="ttl",
             ),
             self._child,

@@ -13,6 +13,7 @@ from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion.usage import monthly_usage
 from components.settings import IngestionSettings
 from tests.engine import Engine, Recorded, scope
+from tests.handlers.ingestion.cloud import PROJECTED
 
 ACCOUNT = "123456789012"
 LAKE = f"arn:aws:s3:::polyphony-test-ingestion-lake-{ACCOUNT}"
@@ -108,6 +109,9 @@ def test_the_functions_know_what_they_need() -> None:
 def test_the_index_holds_only_files_that_are_not_in_a_run() -> None:
     (index,) = plain().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
     assert [key["attributeName"] for key in index["keySchemas"]] == ["open_shard", "open_since"]
+    keys = {"date_prefix", "file_key", "open_shard", "open_since"}
+    assert index["projectionType"] == "INCLUDE"
+    assert keys | set(index["nonKeyAttributes"]) == PROJECTED
 
 
 def test_the_definition_passes_the_linter() -> None:
