@@ -15,6 +15,8 @@ from handlers.ingestion.glue.records import Reason
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 CHUNK = 1024 * 1024
+PACKED = 16 * 1024
+"""How much zlib is given at a time: at the end of a member it copies the rest, and there may be a member a line."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
 KEPT_BYTES = 64 * 1024
 """How much of a line that is too long is kept for a person to look at."""
@@ -105,16 +107,17 @@ def _unpacked(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
     """All members of a gzip stream: `cat a.gz b.gz` is one, and so are many log shippers' files."""
     member = None
     for chunk in chain((start,), source):
-        pending = chunk
-        while pending:
-            if member is None:
-                if not pending.strip(b"\0"):  # padding of tapes and block devices
-                    break
-                member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-            yield from _pieces(member, pending)
-            pending = member.unused_data
-            if member.eof:
-                member = None
+        for begin in range(0, len(chunk), PACKED):
+            pending = chunk[begin : begin + PACKED]
+            while pending:
+                if member is None:
+                    if not pending.strip(b"\0"):  # padding of tapes and block devices
+                        break
+                    member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+                yield from _pieces(member, pending)
+                pending = member.unused_data
+                if member.eof:
+                    member = None
     if member is not None:
         raise Damaged
 

@@ -36,6 +36,11 @@ def test_lines_are_the_same_however_the_object_is_packed_and_cut(
     assert list(lines(pieces(packed, cuts))) == plain(body)
 
 
+def test_a_stream_of_a_member_a_line_is_read_as_one_whole() -> None:
+    packed = b"".join(gzip.compress(b'{"a":%d}\n' % number) for number in range(3000))
+    assert [one.raw for one in lines([packed])] == [b'{"a":%d}' % number for number in range(3000)]
+
+
 @given(CONTENT, st.integers(0, 10**6), st.lists(st.integers(0, 700)))
 def test_a_damaged_gzip_stream_gives_whole_lines_and_then_says_so(
     content: list[bytes], cut: int, cuts: list[int]
