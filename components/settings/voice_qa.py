@@ -184,6 +184,10 @@ class QaAlarmSettings(Settings):
 
     answer_seconds: Annotated[float, Field(gt=0)] = 10
     """From a question to its whole answer, for 95 of 100."""
+    failed_answers_above: Annotated[int, Field(ge=0)] = 0
+    """Answers that the agent failed to give, in five minutes; a guest's own mistakes do not count."""
+    failed_posts_above: Annotated[int, Field(ge=0)] = 2
+    """Messages that a connected client could not be sent, in five minutes: of an answer that nobody hears, three at least."""
     duration_percent: Annotated[int, Field(ge=10, le=100)] = 80
     """Share of its time that a function takes."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000

@@ -1,4 +1,4 @@
-"""What rings when answers are late or the platform nears a limit, beside what every block watches of itself."""
+"""What rings when answers are late or none, or the platform nears a limit, beside what every block watches of itself."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,14 @@ from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.websocket_api import WebSocketApi
 from components.settings import FunctionSettings, VoiceQaSettings
+from handlers.voice_qa.agent import AgentCode
 
 RUNBOOK = "answers-late"
 LIMITS = "limits-near"
 MISSED = "lectures-missed"
+SOCKETS = "websocket-errors"
+THE_AGENTS = " || ".join(f'$.cause = "{one}"' for one in AgentCode)
+"""Why an answer fails on the agent's side; other causes are a guest's own, as audio that is not there."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +43,19 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ("validator", args.validator, settings.validator),
     ):
         _ring(args, f"{what}-duration", _duration(function), _share(size, limits.duration_percent), opts, RUNBOOK)
-    latency = logged(
-        "answer-milliseconds",
-        LoggedArgs(
-            args.scope,
-            args.worker.log_group,
-            '{ $.message = "query_ended" }',
-            "$.milliseconds",
-            statistic="p95",
-        ),
-        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[args.worker])),
-    )
+    ended = '$.message = "query_ended"'
+    latency = _lines(args, "answer-milliseconds", args.worker, f"{{ {ended} }}", opts, "$.milliseconds", "p95")
     _ring(args, "answer-latency", latency, limits.answer_seconds * 1000, opts, RUNBOOK)
-    missed = logged(
-        "lectures-missed",
-        LoggedArgs(args.scope, args.validator.log_group, '{ $.message = "lecture_sweep" }', "$.missing"),
-        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[args.validator])),
-    )
+    failed = f'{{ {ended} && $.outcome = "failed" && ({THE_AGENTS}) }}'
+    failures = _lines(args, "answers-failed", args.worker, failed, opts)
+    _ring(args, "answers-failed", failures, limits.failed_answers_above, opts, RUNBOOK)
+    unheard = _lines(args, "answers-unheard", args.worker, '{ $.message = "piece_not_posted" }', opts)
+    _ring(args, "answers-unheard", unheard, limits.failed_posts_above, opts, RUNBOOK, Severity.CRITICAL)
+    # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
+    ours = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "worker_not_called"))
+    messages = _lines(args, "messages-failed", args.handler, f"{{ {ours} }}", opts)
+    _ring(args, "messages-failed", messages, 0, opts, SOCKETS, Severity.CRITICAL)
+    missed = _lines(args, "lectures-missed", args.validator, '{ $.message = "lecture_sweep" }', opts, value="$.missing")
     _ring(args, "lectures-missed", missed, 0, opts, MISSED)
     concurrency = limits.account_concurrency * limits.concurrency_percent / 100
     _ring(
@@ -75,10 +75,13 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
 
 SAYS = {
     "answer-latency": "Answers take longer than they should.",
+    "answers-failed": "The agent fails to answer questions.",
+    "answers-unheard": "Connected clients cannot be sent their answers.",
     "concurrency": "The account is near the invocations that it may have at once.",
     "connections": "Unusually many clients connect.",
     "handler-duration": "The socket handler takes most of the time that it has.",
     "lectures-missed": "Lectures were uploaded that nothing announced.",
+    "messages-failed": "The socket handler fails at messages, or cannot call a worker.",
     "table-read-throttles": "Reads of the sessions table are refused.",
     "table-write-throttles": "Writes to the sessions table are refused.",
     "validator-duration": "Validating lectures takes most of the time that there is.",
@@ -87,19 +90,41 @@ SAYS = {
 
 
 def _ring(
-    args: WatchArgs, what: str, metric: Metric, threshold: float, opts: pulumi.ResourceOptions, runbook: str
+    args: WatchArgs,
+    what: str,
+    metric: Metric,
+    threshold: float,
+    opts: pulumi.ResourceOptions,
+    runbook: str,
+    severity: Severity = Severity.WARNING,
 ) -> None:
     alarm(
         what,
         AlarmArgs(
             scope=args.scope,
             metric=metric,
-            severity=Severity.WARNING,
+            severity=severity,
             threshold=threshold,
             says=SAYS[what],
             runbook=runbook,
         ),
         opts,
+    )
+
+
+def _lines(
+    args: WatchArgs,
+    what: str,
+    function: Function,
+    pattern: str,
+    opts: pulumi.ResourceOptions,
+    value: str = "1",
+    statistic: str = "Sum",
+) -> Metric:
+    return logged(
+        what,
+        LoggedArgs(args.scope, function.log_group, pattern, value, statistic),
+        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
     )
 
 

@@ -42,6 +42,8 @@ RANGES: Ranges = {
     "socket.burst": (1, 5_000, "an integer from 1 to 5000"),
     "socket.clientErrorsAbove": (0, None, "an integer of at least 0"),
     "socket.refusedConnectionsAbove": (0, None, "an integer of at least 0"),
+    "alarms.failedAnswersAbove": (0, None, "an integer of at least 0"),
+    "alarms.failedPostsAbove": (0, None, "an integer of at least 0"),
     "alarms.durationPercent": (10, 100, "an integer from 10 to 100"),
     "alarms.accountConcurrency": (10, None, "an integer of at least 10"),
     "alarms.concurrencyPercent": (10, 100, "an integer from 10 to 100"),

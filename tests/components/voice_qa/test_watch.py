@@ -1,6 +1,8 @@
 """What rings in voice Q&A: every alarm to the number, and the pages that they name."""
 
 import json
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -9,13 +11,17 @@ import pytest
 
 from components.blocks.context import Subsystem
 from handlers.common.logging import EventLog
+from handlers.voice_qa import agent
+from handlers.voice_qa.agent import AgentCode, AgentFailed
 from local import ROOT
 from local.graph import Resource
 from tests.components.subsystem import alarms
 from tests.components.voice_qa.deployment import PREFIX, TABLE, complete, voice_qa
 from tests.credentials import credentials
 from tests.engine import Recorded, scope
+from tests.handlers.voice_qa.desk import AUDIO_KEY, BROKE, ERROR, HELLO, WORLD, Desk
 from tests.handlers.voice_qa.lecture_stage import staged
+from tests.handlers.voice_qa.scene import scened
 from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
@@ -33,7 +39,14 @@ def parked(queue: str) -> tuple[Any, ...]:
     return ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Average", 0, 300, {"QueueName": f"{PREFIX}-{queue}"})
 
 
+def counted(name: str, above: float = 0) -> tuple[Any, ...]:
+    return (f"polyphony-test/{Subsystem.VOICE_QA}", name, "Sum", above, 300, {})
+
+
 ALARMS: dict[str, tuple[Any, ...]] = {
+    "answers-failed-warning": counted("answers-failed"),
+    "answers-unheard-critical": counted("answers-unheard", above=2),
+    "messages-failed-critical": counted("messages-failed"),
     "answer-latency-warning": (f"polyphony-test/{Subsystem.VOICE_QA}", "answer-milliseconds", "p95", 10_000, 300, {}),
     "lectures-missed-warning": (f"polyphony-test/{Subsystem.VOICE_QA}", "lectures-missed", "Sum", 0, 300, {}),
     "handler-duration-warning": ("AWS/Lambda", "Duration", "p95", 23_200, 300, alias("websocket-handler")),
@@ -59,6 +72,16 @@ def rings(recorded: Recorded) -> dict[str, dict[str, Any]]:
 
 def filter_of(name: str) -> Resource:
     return complete().one("cloudwatch.LogMetricFilter", name)
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A worker with a lecture to ask."""
+    credentials(monkeypatch)
+    with own_logger(), staged() as stage:
+        made = Desk(stage)
+        made.lecture()
+        yield made
 
 
 @cache
@@ -105,6 +128,9 @@ def test_each_alarm_names_a_page_that_is_there(name: str) -> None:
     [
         *((f"{one}-duration-warning", "answers-late") for one in ("handler", "worker", "validator")),
         ("answer-latency-warning", "answers-late"),
+        ("answers-failed-warning", "answers-late"),
+        ("answers-unheard-critical", "answers-late"),
+        ("messages-failed-critical", "websocket-errors"),
         ("lectures-missed-warning", "lectures-missed"),
         *((f"{one}-warning", "limits-near") for one in ("concurrency", "connections")),
         *((f"table-{one}-throttles-warning", "limits-near") for one in ("read", "write")),
@@ -119,7 +145,13 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
     [
         (
             {
-                "alarms": {"answerSeconds": 7, "connectionsPerMinute": 9, "accountConcurrency": 100},
+                "alarms": {
+                    "answerSeconds": 7,
+                    "connectionsPerMinute": 9,
+                    "accountConcurrency": 100,
+                    "failedAnswersAbove": 5,
+                    "failedPostsAbove": 6,
+                },
                 "socketHandler": {"timeoutSeconds": 10},
                 "queryWorker": {"timeoutSeconds": 700},
                 "validator": {"timeoutSeconds": 100},
@@ -127,6 +159,8 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
             },
             {
                 "answer-latency-warning": 7_000,
+                "answers-failed-warning": 5,
+                "answers-unheard-critical": 6,
                 "connections-warning": 9,
                 "concurrency-warning": 80,
                 "handler-duration-warning": 8_000,
@@ -179,17 +213,102 @@ def test_what_was_missed_is_read_from_the_sweeps_own_line(
     assert line[one["metricTransformation"]["value"].removeprefix("$.")] == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "alarm"),
-    [("answer-milliseconds", "answer-latency-warning"), ("lectures-missed", "lectures-missed-warning")],
-)
-def test_an_alarm_watches_what_its_filter_makes(name: str, alarm: str) -> None:
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines that a filter takes; of its language, what the filters here are written in."""
+    pattern = filter_of(name).inputs["pattern"].strip("{ }").replace("&&", "and").replace("||", "or")
+    compared = re.sub(r"\$\.(\w+) = ", r"line.get('\1') == ", pattern)
+    return [line for line in written if eval(compared, {"line": line})]  # noqa: S307 - the program's own pattern
+
+
+@pytest.mark.parametrize("code", list(AgentCode))
+def test_an_answer_that_the_agent_failed_to_give_is_counted(
+    desk: Desk, code: AgentCode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.asks()
+    desk.answers_with(HELLO, AgentFailed(code))
+    desk.call()
+    assert len(matching("answers-failed", lines(capsys))) == 1
+    assert filter_of("answers-failed").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
+
+
+def test_what_a_guest_did_wrong_is_no_failure_of_the_agent(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.asks(audio_key=AUDIO_KEY)
+    desk.call()
+    desk.asks()
+    desk.answers_with(HELLO)
+    desk.call()
+    written = lines(capsys)
+    ended = [one["cause"] for one in written if one["message"] == "query_ended"]
+    assert ended == ["AUDIO_MISSING", ""]
+    assert matching("answers-failed", written) == []
+
+
+@pytest.mark.parametrize("script", [HELLO, BROKE], ids=["answered", "failed"])
+def test_an_answer_that_nobody_can_be_sent_rings(
+    desk: Desk, script: agent.Piece | Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.asks()
+    desk.clients.failures = [ERROR] * 100
+    desk.answers_with(script)
+    desk.call()
+    assert len(matching("answers-unheard", lines(capsys))) > plain()["answers-unheard-critical"]["threshold"]
+    assert filter_of("answers-unheard").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
+
+
+def test_a_post_that_fails_once_rings_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.asks()
+    desk.clients.failures = [ERROR]
+    desk.answers_with(HELLO, WORLD)
+    desk.call()
+    assert len(desk.said("text")) == 2, "it was posted again"
+    assert len(matching("answers-unheard", lines(capsys))) == 1 <= plain()["answers-unheard-critical"]["threshold"]
+
+
+def test_a_client_that_is_gone_is_no_trouble(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.asks()
+    desk.clients.gone.add("c1")
+    desk.answers_with(HELLO, WORLD)
+    desk.call()
+    assert matching("answers-unheard", lines(capsys)) == []
+
+
+def test_a_failure_that_a_client_was_told_of_rings_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with own_logger(), scened(monkeypatch) as scene:
+        scene.connect()
+        scene.refusing = ERROR
+        assert scene.asks()["code"] == "UNAVAILABLE"
+        monkeypatch.setattr(scene.handler._uploads, "ready", lambda *_: 1 / 0)
+        assert scene.says("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
+        assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
+    failed = [one["message"] for one in matching("messages-failed", lines(capsys))]
+    assert failed == ["worker_not_called", "message_failed"]
+    assert filter_of("messages-failed").inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-websocket-handler"
+
+
+COUNTED = {
+    "answer-milliseconds": "answer-latency-warning",
+    "answers-failed": "answers-failed-warning",
+    "answers-unheard": "answers-unheard-critical",
+    "lectures-missed": "lectures-missed-warning",
+    "messages-failed": "messages-failed-critical",
+}
+"""A filter of log lines → the alarm that watches what it makes."""
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_an_alarm_watches_what_its_filter_makes(name: str) -> None:
     made = filter_of(name).inputs["metricTransformation"]
-    watched = plain()[alarm]
+    watched = plain()[COUNTED[name]]
     assert (watched["namespace"], watched["metricName"]) == (made["namespace"], made["name"])
 
 
-@pytest.mark.parametrize("name", ["answer-milliseconds", "lectures-missed"])
+@pytest.mark.parametrize("name", COUNTED)
 def test_a_filter_is_made_after_the_log_group_that_it_reads(name: str) -> None:
     one = filter_of(name)
     before = [group.inputs["name"] for group in complete().ancestors(one) if group.kind == "LogGroup"]
