@@ -1,8 +1,8 @@
 """Answers one question: asks the agent, forwards what it says while it says it, and keeps the whole.
 
 What the agent makes of a question is final for this call. Only a mistake of ours is an exception: the question is given
-back, and the next call begins anew. From the moment that the record says how it ended, nothing is an exception any
-more.
+back, and the next call begins anew. Where it could not be given back, or nobody was left to do it, Lambda makes the call
+again, and that one begins anew. From the moment that the record says how it ended, nothing is an exception any more.
 """
 
 from collections.abc import Callable
@@ -95,10 +95,10 @@ class Answering:
         self._pause = pause
         self._log = log
 
-    def answer(self, item: QuestionItem, remaining_ms: int) -> Outcome:
+    def answer(self, item: QuestionItem, remaining_ms: int, call: str) -> Outcome:
         """One question, if it is to be answered; one that was answered already is said again."""
         now_ms = self._clock_ms()
-        question, mine = item.begin(now_ms, now_ms + remaining_ms)
+        question, mine = item.begin(now_ms, now_ms + remaining_ms, call)
         if mine:
             forwarder = self._forwarder(item, question, question.attempt)
             return self._work(Job(item, question, forwarder, question.asked_ms or now_ms))

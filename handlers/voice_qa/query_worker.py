@@ -1,14 +1,14 @@
 """The query worker: called asynchronously for one question.
 
-Lambda may call twice, and again after an exception. The question's record says who works on it, so that one call does;
-one that comes when the answer is there already says it again to whoever asked.
+Lambda may call twice, and again after an exception or a worker's death. The question's record says who works on it, so
+that one call does; one that comes when the answer is there already says it again to whoever asked.
 """
 
 import os
 import time
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import boto3
 from pydantic import StringConstraints
@@ -43,6 +43,13 @@ class Call(Message):
     query_id: QueryId
 
 
+class Context(LambdaContext, Protocol):
+    """What is used of the runtime's context."""
+
+    aws_request_id: str
+    """Lambda's name for the call."""
+
+
 class Worker:
     """Answers what it is called for."""
 
@@ -51,12 +58,12 @@ class Worker:
         self._answering = answering
         self._log = log
 
-    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> Outcome:
-        """One question."""
+    def handle(self, event: Mapping[str, Any], remaining_ms: int, request_id: str) -> Outcome:
+        """One question; a call that Lambda makes again has the same `request_id`."""
         call = Call.model_validate(event)
         try:
             item = QuestionItem(self._items, call.identity, call.query_id, self._log)
-            return self._answering.answer(item, remaining_ms)
+            return self._answering.answer(item, remaining_ms, request_id)
         except Exception as error:  # noqa: BLE001 - what it says may hold keys, and Lambda writes that to the log
             self._log.error("query_broken", error_type=type(error).__name__)
             raise Broken(type(error).__name__).with_traceback(error.__traceback__) from None
@@ -98,9 +105,9 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext) -> str:
+def handler(event: Mapping[str, Any], context: Context) -> str:
     """The entry point of the function."""
-    return _worker().handle(event, context.get_remaining_time_in_millis())
+    return _worker().handle(event, context.get_remaining_time_in_millis(), context.aws_request_id)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -18,11 +18,11 @@ class QuestionItem:
         self._key = query_key(identity, query_id)
         self._log = log
 
-    def begin(self, now_ms: int, until_ms: int) -> tuple[Question, bool]:
-        """The question, and whether it is the caller's to answer now."""
+    def begin(self, now_ms: int, until_ms: int, call: str) -> tuple[Question, bool]:
+        """The question, and whether it is the caller's to answer now; `call` is Lambda's name for him."""
 
         def begin(now: Question) -> tuple[Question, tuple[Question, bool]]:
-            begun, mine = now.begun(now_ms, until_ms)
+            begun, mine = now.begun(now_ms, until_ms, call)
             return begun, (begun, mine)
 
         return self._items.change(Question, self._key, begin)

@@ -17,6 +17,8 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MOST_CALLS = 20
 """Of workers for one question, however often it is asked: each costs, also where it only plays what was kept."""
+RETRY_MS = 50_000
+"""Lambda waits a minute before it makes a failed call again; what comes sooner is one call that was delivered twice."""
 
 
 def lecture_key(lecture_id: str) -> Key:
@@ -89,6 +91,9 @@ class Question(State):
     """How often an answer was begun."""
     running_until_ms: int = 0
     """Whoever works on it has gone by then."""
+    begun_ms: int = 0
+    begun_by: str = ""
+    """The call, by Lambda's name for it."""
     pieces: int = 0
     has_audio: bool = False
     code: str = ""
@@ -111,12 +116,23 @@ class Question(State):
         kept = {"status": Status.ACCEPTED, "session": self.session or new.session, "attempt": self.attempt}
         return self.model_copy(update=dict(new) | kept | listening), True
 
-    def begun(self, now_ms: int, until_ms: int) -> tuple[Self, bool]:
-        """A worker begins; false where another works on it, or nothing is to be done."""
-        waiting = self.status is Status.ACCEPTED or (self.status is Status.RUNNING and self.running_until_ms <= now_ms)
-        if not waiting:
+    def begun(self, now_ms: int, until_ms: int, call: str) -> tuple[Self, bool]:
+        """A worker begins; false where another works on it, or nothing is to be done.
+
+        A call that Lambda makes again keeps its name: whoever began under it has died. Were it to get a new one, the
+        question would stay with the dead until its time is up.
+        """
+        died = self.begun_by == call and now_ms - self.begun_ms >= RETRY_MS
+        lost = self.status is Status.RUNNING and (died or self.running_until_ms <= now_ms)
+        if self.status is not Status.ACCEPTED and not lost:
             return self, False
-        running = {"status": Status.RUNNING, "running_until_ms": until_ms, "attempt": self.attempt + 1}
+        running = {
+            "status": Status.RUNNING,
+            "running_until_ms": until_ms,
+            "begun_ms": now_ms,
+            "begun_by": call,
+            "attempt": self.attempt + 1,
+        }
         return self.model_copy(update=running), True
 
     def answered(self, pieces: int, *, has_audio: bool) -> Self:

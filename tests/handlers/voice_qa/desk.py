@@ -118,6 +118,7 @@ class Desk:
     clients: Listeners = field(default_factory=Listeners)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
     paused: list[float] = field(default_factory=list)
+    calls: int = 0
 
     def __post_init__(self) -> None:
         self.dynamodb, self.s3 = self.stage.dynamodb, self.stage.s3
@@ -177,9 +178,11 @@ class Desk:
         self.agent.scripts.append(script)
         return script
 
-    def call(self) -> Outcome:
-        """Calls the worker."""
-        return self.worker.handle({"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}, REMAINING_MS)
+    def call(self, request_id: str | None = None) -> Outcome:
+        """Calls the worker; Lambda names each call, and one that it makes again by the same name."""
+        self.calls += 1
+        event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
+        return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
     def said(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
         return self.clients.of(connection, kind)

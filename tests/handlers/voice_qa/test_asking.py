@@ -283,7 +283,7 @@ def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene
 def test_a_call_that_was_taken_after_all_finds_its_question(scene: Scene) -> None:
     scene.refusing = UNREACHABLE
     scene.asks()
-    assert scene.question().begun(START_MS, START_MS + 1)[1]
+    assert scene.question().begun(START_MS, START_MS + 1, "call-1")[1]
 
 
 def test_a_mistake_in_calling_is_not_taken_for_a_failed_call(scene: Scene) -> None:

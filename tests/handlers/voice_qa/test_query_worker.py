@@ -1,6 +1,7 @@
 """The worker from outside: a question is written down, a call comes, an agent answers, a client listens."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -227,6 +228,62 @@ def test_a_mistake_of_ours_gives_the_question_back_and_is_an_error(desk: Desk) -
     assert desk.call() is Outcome.ANSWERED, "the next call begins at once"
 
 
+def dies(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker is gone in the middle of the answer, and has no word left for anybody."""
+
+    def gone() -> None:
+        raise SystemExit
+
+    desk.answers_with(HELLO, gone)
+    with pytest.raises(SystemExit):
+        desk.call("call-x")
+
+
+def cannot_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table does not answer when the worker is done, and not when it gives the question back."""
+
+    def refuse(*_: Any) -> None:
+        raise ERROR
+
+    with monkeypatch.context() as down:
+        desk.answers_with(HELLO, lambda: down.setattr(desk.items, "change", refuse))
+        with pytest.raises(Broken):
+            desk.call("call-x")
+
+
+@pytest.mark.parametrize("goes", [dies, cannot_write])
+def test_a_call_that_lambda_makes_again_answers_what_its_dead_worker_left(
+    desk: Desk, goes: Callable[[Desk, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.asks()
+    goes(desk, monkeypatch)
+    assert desk.question.status is Status.RUNNING
+    desk.clock.now_ms += 60_000
+    assert desk.call("call-y") is Outcome.NOTHING_TO_DO, "nobody else can know that it died"
+    desk.answers_with(HELLO, WORLD)
+    assert desk.call("call-x") is Outcome.ANSWERED
+    assert desk.clients.pieces("c1")[-2:] == [(2, 0), (2, 1)]
+    assert (desk.question.status, desk.counted, len(desk.said("answered"))) == (Status.ANSWERED, 0, 1)
+
+
+def test_a_worker_that_dies_each_time_is_an_error_each_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that Lambda parks the call after the last."""
+    desk.asks()
+    for _ in range(3):
+        dies(desk, monkeypatch)
+        desk.clock.now_ms += 60_000
+    assert len(desk.agent.asked) == 3
+
+
+def test_one_call_that_is_delivered_twice_answers_once(desk: Desk) -> None:
+    desk.asks()
+    second: list[Outcome] = []
+    desk.answers_with(HELLO, desk.wait(20_000), lambda: second.append(desk.call("call-x")), WORLD)
+    assert desk.call("call-x") is Outcome.ANSWERED
+    assert second == [Outcome.NOTHING_TO_DO]
+    assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
+
+
 def test_an_answer_that_cannot_be_kept_is_no_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise ERROR
@@ -256,8 +313,8 @@ def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
     desk.asks()
 
     def overtaken() -> None:
-        begun = Question.begun
-        desk.items.change(Question, query_key(IDENTITY, QUERY), lambda one: begun(one, desk.clock.now_ms * 2, 1 << 50))
+        now_ms = desk.clock.now_ms * 2
+        desk.items.change(Question, query_key(IDENTITY, QUERY), lambda one: one.begun(now_ms, 1 << 50, "another"))
         raise ZeroDivisionError
 
     desk.answers_with(overtaken)
@@ -304,7 +361,7 @@ def test_an_allowance_that_cannot_be_ended_harms_no_answer(desk: Desk, monkeypat
 )
 def test_an_event_that_is_none_is_an_error_without_its_words(desk: Desk, event: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:
-        desk.worker.handle(event, REMAINING_MS)
+        desk.worker.handle(event, REMAINING_MS, "call-1")
     assert "canary" not in str(raised.value)
 
 
@@ -367,6 +424,8 @@ def test_nothing_that_was_said_and_nobody_who_said_it_is_logged(desk: Desk, caps
 
 class Context:
     """The runtime's."""
+
+    aws_request_id = "call-1"
 
     def get_remaining_time_in_millis(self) -> int:
         return REMAINING_MS

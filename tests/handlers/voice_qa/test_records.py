@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.records import (
     HOUR_MS,
+    RETRY_MS,
     Allowance,
     Place,
     Question,
@@ -20,6 +21,7 @@ from handlers.voice_qa.records import (
 
 NEW = Question(session="s1", lecture_id="l1", text="Why?", place=Place(connection="c1"), asked_ms=1)
 RUN_MS = 100
+CALL = "call-1"
 AT_ONCE, PER_HOUR = 2, 5
 TIMES = st.integers(0, 1_000)
 STEPS = st.lists(
@@ -31,7 +33,7 @@ ASKS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2)
 def step(question: Question, name: str, now_ms: int) -> Question:
     moves: dict[str, Callable[[], Question]] = {
         "ask": lambda: question.asked(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
-        "begin": lambda: question.begun(now_ms, now_ms + RUN_MS)[0],
+        "begin": lambda: question.begun(now_ms, now_ms + RUN_MS, CALL)[0],
         "answer": lambda: question.answered(3, has_audio=True),
         "fail": lambda: question.failed("AGENT_FAILED", retryable=False),
         "retry": lambda: question.failed("AGENT_FAILED", retryable=True),
@@ -56,19 +58,31 @@ def stepped(steps: list[tuple[str, int]]) -> tuple[Question, int]:
 @given(STEPS)
 def test_of_two_workers_at_the_same_moment_one_begins(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    begun, _ = question.begun(now_ms, now_ms + RUN_MS)
-    assert begun.begun(now_ms, now_ms + RUN_MS) == (begun, False)
+    begun, _ = question.begun(now_ms, now_ms + RUN_MS, CALL)
+    assert begun.begun(now_ms, now_ms + RUN_MS, CALL) == (begun, False)
 
 
 @given(STEPS, st.integers(0, RUN_MS - 1))
 def test_nobody_begins_while_somebody_works(steps: list[tuple[str, int]], waited: int) -> None:
     question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + RUN_MS)
+    begun, mine = question.begun(now_ms, now_ms + RUN_MS, CALL)
     if mine:
         asked, worker_needed = begun.asked(NEW, now_ms + waited)
         assert not worker_needed
-        assert asked.begun(now_ms + waited, now_ms + waited + RUN_MS) == (asked, False)
-        assert asked.begun(now_ms + RUN_MS, now_ms + 2 * RUN_MS)[1], "and whoever is gone is replaced"
+        assert asked.begun(now_ms + waited, now_ms + waited + RUN_MS, CALL) == (asked, False)
+        assert asked.begun(now_ms + RUN_MS, now_ms + 2 * RUN_MS, CALL)[1], "and whoever is gone is replaced"
+
+
+@given(STEPS, st.integers(0, 2 * RETRY_MS))
+def test_only_a_call_that_is_made_again_takes_over_before_the_time_is_up(
+    steps: list[tuple[str, int]], waited: int
+) -> None:
+    question, now_ms = stepped(steps)
+    begun, mine = question.begun(now_ms, now_ms + 2 * RETRY_MS + 1, CALL)
+    if mine:
+        assert not begun.begun(now_ms + waited, now_ms + waited + RUN_MS, "call-2")[1]
+        again, taken = begun.begun(now_ms + waited, now_ms + waited + RUN_MS, CALL)
+        assert (taken, again.attempt) == (waited >= RETRY_MS, begun.attempt + taken)
 
 
 @given(STEPS)
@@ -76,7 +90,7 @@ def test_a_worker_called_for_a_question_that_is_not_answered_may_begin(steps: li
     question, now_ms = stepped(steps)
     asked, worker_needed = question.asked(NEW, now_ms)
     if worker_needed and asked.status is not Status.ANSWERED:
-        assert asked.begun(now_ms, now_ms + RUN_MS)[1]
+        assert asked.begun(now_ms, now_ms + RUN_MS, CALL)[1]
 
 
 @given(STEPS)
@@ -107,14 +121,14 @@ def test_an_answer_and_a_failure_for_good_stay(steps: list[tuple[str, int]]) -> 
     for ended in (question.answered(3, has_audio=True), question.failed("AUDIO_EMPTY", retryable=False)):
         asked, _ = ended.asked(NEW, now_ms)
         assert (asked.status, asked.pieces, asked.code) == (ended.status, ended.pieces, ended.code)
-        assert asked.begun(now_ms, now_ms + RUN_MS) == (asked, False)
+        assert asked.begun(now_ms, now_ms + RUN_MS, CALL) == (asked, False)
         assert asked.given_back() == asked
 
 
 @given(STEPS)
 def test_each_beginning_is_an_attempt_of_its_own(steps: list[tuple[str, int]]) -> None:
     question, now_ms = stepped(steps)
-    begun, mine = question.begun(now_ms, now_ms + RUN_MS)
+    begun, mine = question.begun(now_ms, now_ms + RUN_MS, CALL)
     assert begun.attempt == question.attempt + mine
     assert begun.asked(NEW, now_ms + RUN_MS)[0].attempt == begun.attempt, "asking again is no attempt"
 
@@ -126,8 +140,8 @@ def test_a_place_counts_in_its_own_attempt() -> None:
 
 def test_only_who_works_gives_back() -> None:
     accepted, _ = Question().asked(NEW, 0)
-    running, _ = accepted.begun(0, RUN_MS)
-    assert running.given_back().begun(1, RUN_MS)[1]
+    running, _ = accepted.begun(0, RUN_MS, CALL)
+    assert running.given_back().begun(1, RUN_MS, CALL)[1]
     assert Question().given_back() == Question()
 
 
