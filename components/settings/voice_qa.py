@@ -64,11 +64,13 @@ class AudioSettings(Settings):
 
     query_days: Days = 7
     response_days: Days = 7
+    """Then an object is an old version for a day more, where the bucket is versioned, and gone."""
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
     """Pages that may upload and download; prod must name them."""
     versioned: bool = True
     """Whether objects that are replaced or deleted are kept for some days."""
     old_version_days: Days = 7
+    """Of lectures; of questions and answers it is a day."""
     accelerated: bool = False
     """Whether guests upload through the edge location nearest to them (S3 Transfer Acceleration, $0.04 a GB)."""
     max_query_megabytes: Annotated[float, Field(ge=0.1, le=100)] = 10

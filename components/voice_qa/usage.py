@@ -6,6 +6,7 @@ are constants here, each marked as assumed.
 
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.voice_qa import VoiceQaSettings
+from components.voice_qa.voice_qa import OLD_VERSION_DAYS
 
 HANDLED_MILLISECONDS = 60
 """Assumed: what the socket handler takes for one message."""
@@ -40,11 +41,10 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     pings = minutes * 60 / settings.sessions.ping_seconds
     handled = 4 * questions + pings  # connect, upload, question, disconnect
     sweeps = DAYS * 24 * 60 / settings.lectures.sweep_minutes
-    audio_mb = (
-        questions
-        / DAYS
-        * (QUERY_MEGABYTES * settings.audio.query_days + 2 * ANSWER_MEGABYTES * settings.audio.response_days)
-    )
+    audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
+    query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
+    answer_mb = 2 * ANSWER_MEGABYTES * (audio.response_days + old_days)
+    audio_mb = questions / DAYS * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * load.lecture_megabytes
     network = settings.agentcore.network
     posted_gb = questions * ANSWER_MEGABYTES * AS_BASE64 / 1024

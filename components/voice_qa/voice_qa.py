@@ -34,6 +34,8 @@ MEGABYTE, GIGABYTE = 1_000_000, 1_000_000_000
 LISTENING_SECONDS = 300
 """A question that nobody began to answer by then is parked: whoever asked has gone, or asked again."""
 LONGEST_SWEEP_SECONDS = 120
+OLD_VERSION_DAYS = 1
+"""Of questions and answers: what expires in a versioned bucket becomes an old version, and nobody is to have it back."""
 FINISH_SECONDS = 30
 """What a sweep leaves its function to end in."""
 
@@ -120,8 +122,19 @@ class VoiceQa(pulumi.ComponentResource):
                 accelerated=settings.audio.accelerated,
                 cors=Cors(settings.audio.origins),
                 lifecycle=[
-                    Lifecycle("expire-queries", QUERIES, expire_days=settings.audio.query_days),
-                    Lifecycle("expire-responses", RESPONSES, expire_days=settings.audio.response_days),
+                    # Where two rules meet, S3 takes the shorter time.
+                    Lifecycle(
+                        "expire-queries",
+                        QUERIES,
+                        expire_days=settings.audio.query_days,
+                        old_version_days=OLD_VERSION_DAYS,
+                    ),
+                    Lifecycle(
+                        "expire-responses",
+                        RESPONSES,
+                        expire_days=settings.audio.response_days,
+                        old_version_days=OLD_VERSION_DAYS,
+                    ),
                     Lifecycle("expire-old-versions", old_version_days=settings.audio.old_version_days),
                 ],
                 notify=[NotifyQueue(self.uploads, prefix=LECTURES)],

@@ -94,6 +94,14 @@ def test_what_is_kept_longer_is_more_of_it() -> None:
     assert usage(lectureMegabytes=120)["voice-qa-audio"]["storageGb"] > once["voice-qa-audio"]["storageGb"]
 
 
+def test_what_expires_is_paid_for_a_day_more_where_versions_are_kept() -> None:
+    versioned, plainly, longer = (
+        usage({"audio": audio})["voice-qa-audio"]["storageGb"]
+        for audio in ({}, {"versioned": False}, {"versioned": False, "queryDays": 8, "responseDays": 8})
+    )
+    assert plainly < versioned == pytest.approx(longer)
+
+
 def test_every_measure_is_one_that_a_price_reads_and_none_is_missing() -> None:
     report = cost()
     assert (report.problems, report.gaps, report.unpriced) == ((), (), ())
