@@ -84,6 +84,9 @@ class ConversationSettings(Settings):
     queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60
     lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20
     """How many lectures it may upload; each may have `lectures.maxGigabytes`."""
+    guest_writes: bool = True
+    """Whether its own credentials may put objects and items of its own: of any number, and objects of any size, because such calls
+    pass nothing of ours. Without it a guest uploads by forms alone, as the console does."""
     url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
     """How long an address for uploading or downloading can be used."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300

@@ -62,11 +62,7 @@ class VoiceQa(pulumi.ComponentResource):
             IdentityPoolArgs(
                 args.scope,
                 "IdentityPool",
-                [
-                    own_objects(self.audio, "queries", "PutObject"),
-                    own_items(self.sessions, "GetItem", "PutItem"),
-                    self.socket.grant_connect(),
-                ],
+                self._guest_grants(),
             ),
             self._child,
         )
@@ -141,6 +137,14 @@ class VoiceQa(pulumi.ComponentResource):
             ),
             self._child,
         )
+
+    def _guest_grants(self) -> list[Grant]:
+        writes = self._settings.sessions.guest_writes
+        return [
+            *([own_objects(self.audio, "queries", "PutObject")] if writes else []),
+            own_items(self.sessions, "GetItem", *(["PutItem"] if writes else [])),
+            self.socket.grant_connect(),
+        ]
 
     def _socket(self) -> WebSocketApi:
         settings = self._settings.socket
