@@ -109,7 +109,7 @@ def _voice_qa(stack: "StackSettings") -> Iterator[Problem]:
         yield Problem(
             "voiceQa.agentcore.endpoint",
             f'"{agent.endpoint}"',
-            f"an https address in {stack.environment}: questions and answers travel by it",
+            f"an https address in {stack.environment}, by name: questions and answers travel by it",
         )
     if "*" in settings.audio.origins and stack.environment is Environment.PROD:
         yield Problem("voiceQa.audio.origins", '["*"]', "the pages that may use the bucket, by name, in prod")

@@ -1,7 +1,7 @@
 """Settings of voice Q&A: the load, lectures, audio, sessions, the agent, the WebSocket API, its functions and alarms."""
 
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, StringConstraints, model_validator
@@ -159,18 +159,34 @@ class AgentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _the_endpoint_can_have_a_certificate(self) -> "AgentSettings":
+        if self.endpoint is None or self.endpoint.scheme != "https":
+            return self
+        if self._address is not None and not self._address.is_global:
+            raise ValueError(
+                "endpoint is https at a private address, which no public authority gives a certificate for: give a name "
+                "that has one, as of an internal load balancer with a certificate of ACM"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _the_network_has_the_endpoint(self) -> "AgentSettings":
         if self.network is None:
             return self
         if self.mode is not Mode.HTTP or self.endpoint is None:
             raise ValueError("network is for mode http: give endpoint, or leave network out")
-        try:
-            address = ip_address(self.endpoint.host or "")
-        except ValueError:
-            return self  # a name: where it leads is not known here
-        if address not in private_network(self.network.cidr):
+        if self._address is not None and self._address not in private_network(self.network.cidr):
             raise ValueError(f"endpoint is not in network.cidr ({self.network.cidr}): the worker could not reach it")
         return self
+
+    @property
+    def _address(self) -> IPv4Address | IPv6Address | None:
+        """The endpoint's; none where it is a name: where that leads is not known here."""
+        host = self.endpoint.host if self.endpoint else None
+        try:
+            return ip_address((host or "").strip("[]"))
+        except ValueError:
+            return None
 
     @property
     def port(self) -> int | None:

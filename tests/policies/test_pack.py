@@ -71,7 +71,7 @@ def test_whatever_order_resources_are_listed_in_the_same_is_found_and_counted(se
 def test_a_private_agents_network_passes_too() -> None:
     nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
-    config = changed("prod", "voiceQa", agentcore={"endpoint": "https://172.31.10.9:5000", "network": network})
+    config = changed("prod", "voiceQa", agentcore={"endpoint": "https://agent.example.com:5000", "network": network})
     judgements, _ = judged(config, recorded(config).graph)
     assert [one for one in judgements if one.level == "mandatory"] == []
 

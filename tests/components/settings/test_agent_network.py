@@ -22,7 +22,7 @@ def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[s
     ("endpoint", "port"),
     [
         ("http://172.31.10.9:5000", 5000),
-        ("https://172.31.10.9:5000", 5000),
+        ("https://agent.internal:5000", 5000),
         ("https://agent.internal", 443),
         ("http://agent.internal/here", 80),
     ],

@@ -181,10 +181,23 @@ def test_questions_travel_by_https_where_others_ask_them(environment: str, refus
     plain = stack({"agentcore": {"endpoint": "http://10.0.0.5:5000"}}, environment)
     if refused:
         assert problems(plain) == [
-            f'voiceQa.agentcore.endpoint = "http://10.0.0.5:5000": an https address in {environment}: questions and answers travel by it'
+            f'voiceQa.agentcore.endpoint = "http://10.0.0.5:5000": an https address in {environment}, by name: questions and answers travel by it'
         ]
     else:
         assert str(load(plain, environment).voice_qa.agentcore.endpoint) == "http://10.0.0.5:5000"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.5", "172.16.0.9", "192.168.1.1", "127.0.0.1", "100.64.0.1", "[fd00::1]"])
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_a_private_address_has_no_certificate_that_the_worker_trusts(host: str, environment: str) -> None:
+    [problem] = problems(stack({"agentcore": {"endpoint": f"https://{host}:5000"}}, environment))
+    assert problem.startswith("voiceQa.agentcore = {…}: endpoint is https at a private address")
+
+
+@pytest.mark.parametrize("endpoint", ["https://agent.example.com:5000", "https://8.8.8.8"])
+def test_a_name_and_a_public_address_have_one(endpoint: str) -> None:
+    loaded = load(stack({"agentcore": {"endpoint": endpoint}}, "prod"), "prod")
+    assert str(loaded.voice_qa.agentcore.endpoint).startswith(endpoint)
 
 
 @pytest.mark.parametrize("endpoint", ["agent.example.com", "ftp://agent.example.com", "wss://agent.example.com"])
