@@ -210,7 +210,7 @@ class QaAlarmSettings(Settings):
     failed_posts_above: Annotated[int, Field(ge=0)] = 2
     """Messages that a connected client could not be sent, in five minutes: of an answer that nobody hears, three at least."""
     duration_percent: Annotated[int, Field(ge=10, le=100)] = 80
-    """Share of its time that a function takes."""
+    """Share of its time that a function takes, and of `agentcore.answerSeconds` the query worker."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
     """Invocations that the account may have at once (Service Quotas, AWS Lambda)."""
     concurrency_percent: Annotated[int, Field(ge=10, le=100)] = 80

@@ -10,7 +10,7 @@ from components.blocks.logged import LoggedArgs, logged
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.websocket_api import WebSocketApi
-from components.settings import FunctionSettings, VoiceQaSettings
+from components.settings import VoiceQaSettings
 from handlers.voice_qa.agent import AgentCode
 
 RUNBOOK = "answers-late"
@@ -37,12 +37,14 @@ class WatchArgs:
 def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     """Registers voice Q&A's own alarms."""
     settings, limits = args.settings, args.settings.alarms
-    for what, function, size in (
-        ("handler", args.handler, settings.socket_handler),
-        ("worker", args.worker, settings.query_worker),
-        ("validator", args.validator, settings.validator),
+    for what, function, seconds in (
+        ("handler", args.handler, settings.socket_handler.timeout_seconds),
+        # An answer is cut off at its own limit, long before the worker's time is over.
+        ("worker", args.worker, settings.agentcore.answer_seconds),
+        ("validator", args.validator, settings.validator.timeout_seconds),
     ):
-        _ring(args, f"{what}-duration", _duration(function), _share(size, limits.duration_percent), opts, RUNBOOK)
+        longest = seconds * 1000 * limits.duration_percent / 100
+        _ring(args, f"{what}-duration", _duration(function), longest, opts, RUNBOOK)
     ended = '$.message = "query_ended"'
     latency = _lines(args, "answer-milliseconds", args.worker, f"{{ {ended} }}", opts, "$.milliseconds", "p95")
     _ring(args, "answer-latency", latency, limits.answer_seconds * 1000, opts, RUNBOOK)
@@ -85,7 +87,7 @@ SAYS = {
     "table-read-throttles": "Reads of the sessions table are refused.",
     "table-write-throttles": "Writes to the sessions table are refused.",
     "validator-duration": "Validating lectures takes most of the time that there is.",
-    "worker-duration": "The query worker takes most of the time that it has.",
+    "worker-duration": "Answers take most of the time that they have.",
 }
 
 
@@ -132,7 +134,3 @@ def _duration(function: Function) -> Metric:
     return Metric(
         "AWS/Lambda", "Duration", {"FunctionName": function.name, "Resource": f"{function.name}:{LIVE}"}, "p95"
     )
-
-
-def _share(function: FunctionSettings, percent: int) -> float:
-    return function.timeout_seconds * 1000 * percent / 100

@@ -16,7 +16,7 @@ from handlers.voice_qa.agent import AgentCode, AgentFailed
 from local import ROOT
 from local.graph import Resource
 from tests.components.subsystem import alarms
-from tests.components.voice_qa.deployment import PREFIX, TABLE, complete, voice_qa
+from tests.components.voice_qa.deployment import ENDPOINT, PREFIX, TABLE, args, complete, voice_qa
 from tests.credentials import credentials
 from tests.engine import Recorded, scope
 from tests.handlers.voice_qa.desk import AUDIO_KEY, BROKE, ERROR, HELLO, WORLD, Desk
@@ -50,7 +50,7 @@ ALARMS: dict[str, tuple[Any, ...]] = {
     "answer-latency-warning": (f"polyphony-test/{Subsystem.VOICE_QA}", "answer-milliseconds", "p95", 10_000, 300, {}),
     "lectures-missed-warning": (f"polyphony-test/{Subsystem.VOICE_QA}", "lectures-missed", "Sum", 0, 300, {}),
     "handler-duration-warning": ("AWS/Lambda", "Duration", "p95", 23_200, 300, alias("websocket-handler")),
-    "worker-duration-warning": ("AWS/Lambda", "Duration", "p95", 720_000, 300, alias("query-worker")),
+    "worker-duration-warning": ("AWS/Lambda", "Duration", "p95", 480_000, 300, alias("query-worker")),
     "validator-duration-warning": ("AWS/Lambda", "Duration", "p95", 240_000, 300, alias("validate-lecture")),
     "concurrency-warning": ("AWS/Lambda", "ConcurrentExecutions", "Maximum", 800, 60, {}),
     "table-read-throttles-warning": ("AWS/DynamoDB", "ReadThrottleEvents", "Sum", 0, 300, OF_THE_TABLE),
@@ -153,7 +153,7 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
                     "failedPostsAbove": 6,
                 },
                 "socketHandler": {"timeoutSeconds": 10},
-                "queryWorker": {"timeoutSeconds": 700},
+                "agentcore": {"endpoint": ENDPOINT, "answerSeconds": 500},
                 "validator": {"timeoutSeconds": 100},
                 "socket": {"clientErrorsAbove": 3, "refusedConnectionsAbove": 4},
             },
@@ -164,7 +164,7 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
                 "connections-warning": 9,
                 "concurrency-warning": 80,
                 "handler-duration-warning": 8_000,
-                "worker-duration-warning": 560_000,
+                "worker-duration-warning": 400_000,
                 "validator-duration-warning": 80_000,
                 "socket-client-errors-warning": 3,
                 "socket-integration-errors-critical": 4,
@@ -175,7 +175,7 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
             {
                 "concurrency-warning": 500,
                 "handler-duration-warning": 17_400,
-                "worker-duration-warning": 540_000,
+                "worker-duration-warning": 360_000,
                 "validator-duration-warning": 180_000,
             },
         ),
@@ -185,6 +185,12 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str, page:
 def test_each_threshold_is_a_setting_and_moves_no_other(settings: dict[str, Any], moved: dict[str, float]) -> None:
     found = {name: one["threshold"] for name, one in rings(voice_qa(**settings)).items()}
     assert found == {**{name: one["threshold"] for name, one in plain().items()}, **moved}
+
+
+@pytest.mark.parametrize("settings", [{}, {"agentcore": {"endpoint": ENDPOINT, "answerSeconds": 60}}])
+def test_a_worker_rings_before_its_answers_are_cut_off(settings: dict[str, Any]) -> None:
+    cut_off = args(**settings).settings.agentcore.answer_seconds * 1000
+    assert rings(voice_qa(**settings))["worker-duration-warning"]["threshold"] < cut_off
 
 
 def test_how_long_answers_take_is_read_from_the_workers_own_line(capsys: pytest.CaptureFixture[str]) -> None:
