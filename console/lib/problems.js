@@ -49,9 +49,12 @@ export function refusal(status, text, headers = undefined) {
   return new Problem(`${code}: ${full}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo });
 }
 
+// A stack's own errors, which pass: asked again under the same name, nothing happens twice.
+const PASSING = new Set(["UNAVAILABLE", "INTERNAL"]);
+
 export const answered = (message) =>
   new Problem(`${message.code}: ${message.message}${(message.fields ?? []).map((one) => ` (${one.field}: ${one.rule})`).join("")}`, {
-    code: message.code, todo: TODO[message.code] ?? "", retryable: Boolean(message.retryable),
+    code: message.code, todo: TODO[message.code] ?? "", retryable: message.retryable ?? PASSING.has(message.code),
   });
 
 // No answer at all: a browser does not tell whether nobody was there, or somebody did not want this page.

@@ -243,6 +243,25 @@ def test_a_local_stack_has_one_address(page: Visit) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "retryable"),
+    [
+        ({"code": "UNAVAILABLE"}, True),
+        ({"code": "INTERNAL"}, True),
+        ({"code": "MALFORMED"}, False),
+        ({"code": "TOO_MANY_QUERIES"}, False),
+        ({"code": "AGENT_FAILED", "retryable": True}, True),
+        ({"code": "AGENT_FAILED", "retryable": False}, False),
+        ({"code": "UNAVAILABLE", "retryable": False}, False),
+    ],
+)
+def test_a_message_that_failed_says_whether_to_ask_again_or_its_code_does(
+    page: Visit, said: dict[str, Any], *, retryable: bool
+) -> None:
+    given = {"type": "error", "message": "No.", "requestId": "r1", **said}
+    assert run(page, "problems", "return it.answered(given).retryable;", given) is retryable
+
+
+@pytest.mark.parametrize(
     ("text", "code", "todo"),
     [
         ('{"code": "TOKEN_EXPIRED", "message": "It ended.", "requestId": "r1"}', "TOKEN_EXPIRED", "Sign in again"),

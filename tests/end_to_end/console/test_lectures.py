@@ -1,10 +1,12 @@
 """Lectures: asked by voice and in writing, answered over connections that break."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from local.flows import eventually
 from local.flows.sound import encoded
@@ -64,6 +66,45 @@ def test_a_lecture_is_asked_by_voice_and_in_writing(visitor: Visit, page: Page, 
     assert page.locator("#lectures-player").evaluate("(one) => one.currentTime") == pytest.approx(2.6, abs=0.9)
     page.locator("#lectures-player").evaluate("(one) => one.pause()")
     pictured(visitor, "lectures")
+
+
+def unavailable_once(page: Page, url: str) -> list[dict[str, Any]]:
+    """Answers the first question as a stack does that cannot take it; gives all that were asked."""
+    asked: list[dict[str, Any]] = []
+
+    def handle(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def from_page(message: str | bytes) -> None:
+            said = json.loads(message)
+            if said["action"] == "query":
+                asked.append(said)
+                if len(asked) == 1:
+                    error = {"code": "UNAVAILABLE", "message": "The question could not be taken. Ask it again."}
+                    socket.send(json.dumps({"type": "error", "id": said["id"], "requestId": "r1", **error}))
+                    return
+            server.send(message)
+
+        socket.on_message(from_page)
+
+    page.route_web_socket(f"{url}**", handle)
+    return asked
+
+
+def test_a_question_that_could_not_be_taken_is_asked_again_under_its_name(
+    started: Browser, url: str, platform: Platform, lecture: Path
+) -> None:
+    with visit(started, url) as other:
+        asked = unavailable_once(other.page, platform.outputs["frontend"]["voiceQa"]["url"])
+        other.open("lectures")
+        other.page.get_by_label("Choose a lecture").set_input_files(lecture)
+        expect(other.page.locator("#lectures-player")).to_be_visible()
+        other.page.get_by_label("Or write it").fill("tones captions")
+        other.page.get_by_label("Or write it").press("Enter")
+        expect(answer(other.page).get_by_text("Answered")).to_be_visible()
+        expect(answer(other.page).locator(".answer")).to_have_text(ANSWER)
+    assert len(asked) > 1
+    assert len({one["queryId"] for one in asked}) == 1
 
 
 def test_an_answer_goes_on_after_the_connection_broke(
