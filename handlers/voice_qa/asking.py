@@ -96,7 +96,8 @@ class Asking:
 
         key = query_key(caller.identity, message.query_id)
         question, worker_needed, known = self._items.change(Question, key, ask)
-        if not worker_needed and question.calls >= MOST_CALLS and question.status is not Status.RUNNING:
+        working = question.status is Status.RUNNING and question.running_until_ms > now_ms
+        if not worker_needed and question.calls >= MOST_CALLS and not working:
             raise HandlerError(
                 Code.TOO_MANY_QUERIES, "This question was asked too often. Ask it under a new name.", 429
             )

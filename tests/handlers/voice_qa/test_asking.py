@@ -313,6 +313,16 @@ def _assert_nothing_happened(scene: Scene) -> None:
     assert (scene.called, kinds) == ([], {"connection", "lecture"})
 
 
+@pytest.mark.parametrize(("until_ms", "said"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
+def test_a_question_without_calls_left_is_taken_only_while_somebody_works_on_it(
+    scene: Scene, until_ms: int, said: str
+) -> None:
+    scene.puts(Question(status=Status.RUNNING, running_until_ms=until_ms, session=ULID, calls=MOST_CALLS))
+    answer = scene.asks()
+    assert (answer["type"], answer.get("code")) == (said, "TOO_MANY_QUERIES" if said == "error" else None)
+    assert scene.called == []
+
+
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.ANSWERED])
 def test_a_question_calls_only_so_many_workers(scene: Scene, status: Status) -> None:
     """Each call costs, also one that only plays what was kept."""
