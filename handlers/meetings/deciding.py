@@ -1,11 +1,12 @@
 """What becomes of a meeting by what its bucket holds: `complete.json`, and the chunks that it lists. Pure.
 
 A `complete.json` that says nothing useful fails a meeting that nothing has come of yet, and no other. One that says
-another content begins anew; so does a new one of a meeting that failed, since whoever puts it there wants it tried
-again. One that says the same content in other words changes the words alone.
+another content begins anew; so does a new one of a meeting that failed or that the media job has refused, since whoever
+puts it there wants it tried again. Otherwise one that says the same content in other words changes the words alone.
 
-Chunks are looked at by name and size. What is in them only the media job finds out: chunks that it has refused are not
-tried again until one of them is another object.
+Chunks are looked at by name and size. What is in them, and whether they can be read, only the media job finds out: what
+it has refused, for whatever reason, is not tried again until one of the chunks or `complete.json` is another object.
+Anything else would begin a job after each job.
 """
 
 from collections.abc import Callable
@@ -124,13 +125,13 @@ def _described(record: MeetingRecord, said: Said, complete: Complete) -> dict[st
 def _seen(begun: MeetingRecord, said: Said, seen: Seen) -> MeetingRecord:
     if seen.wrong:
         return begun.model_copy(update={**listed(seen.wrong), "tried": ""})
-    refused = begun.wrong and all(one.problem is ChunkProblem.HASH for one in begun.wrong)
-    if refused and begun.tried == seen.mark:
+    tried = f"{said.mark} {seen.mark}"
+    if begun.tried == tried:
         return begun
     update = {
         "status": MeetingStatus.PROCESSING,
         "stage": Stage.MEDIA,
-        "tried": seen.mark,
+        "tried": tried,
         "whole_at": timestamp(said.at if seen.at is None else max(said.at, seen.at)),
         **listed(()),
     }

@@ -91,7 +91,7 @@ class MeetingRecord(Message):
     said: str = ""
     """Which `complete.json` this is by."""
     tried: str = ""
-    """What the chunks were when the last execution was started: just the same come to the same."""
+    """What `complete.json` and the chunks were when the last execution was started: just the same come to the same."""
     whole_at: str | None = None
     """When the last of what is being worked on had arrived."""
     due: str | None = None

@@ -112,10 +112,13 @@ def said_mark(etag: str, at: datetime) -> str:
 
 
 def _mark(complete: Complete, there: "dict[str, ObjectTypeDef]") -> str:
-    """What tells these objects from others: an ETag is another one where bytes are."""
-    objects = [_etag(there.get(one.name)) for one in complete.chunks]
+    """What tells these objects from others: bytes by their ETags, and by when they came what was mended without them.
+
+    The same bytes have the same ETag, whether they lie in an archive or not.
+    """
+    objects = [_object_mark(there.get(one.name)) for one in complete.chunks]
     return hashlib.sha256(json.dumps(objects).encode()).hexdigest()[:MARK_DIGITS]
 
 
-def _etag(one: "ObjectTypeDef | None") -> str:
-    return "" if one is None else one["ETag"]
+def _object_mark(one: "ObjectTypeDef | None") -> str:
+    return "" if one is None else f"{one['ETag']}@{timestamp(one['LastModified'])}"

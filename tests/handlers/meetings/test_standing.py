@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -14,7 +15,7 @@ from handlers.common.items import stored
 from handlers.meetings.deciding import Said, Seen, decided
 from handlers.meetings.execution import Execution
 from handlers.meetings.media import ChunkProblem, WrongChunk
-from handlers.meetings.places import MeetingId, Recording
+from handlers.meetings.places import COMPLETE, MeetingId, Recording
 from handlers.meetings.recordings import MAX_CHUNKS, Complete
 from handlers.meetings.records import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.standing import PLACES, Word, about, again, failed, heard, listed, place, postponed
@@ -142,14 +143,17 @@ def test_every_place_that_a_record_can_have_is_known() -> None:
     assert set(PLACES) == {(one, None) for one in stages} | {(MeetingStatus.PROCESSING, one) for one in Stage}
 
 
-@pytest.mark.parametrize("problem", [ChunkProblem.MISSING, ChunkProblem.SIZE, ChunkProblem.UNREADABLE])
-def test_only_bytes_that_are_not_the_promised_ones_are_not_tried_again(problem: ChunkProblem) -> None:
-    """What the job missed, or could not read of `complete.json`, may be there by now without being another object."""
-    word = told(MeetingStatus.INCOMPLETE)
+@pytest.mark.parametrize("name", ["0.webm", COMPLETE])
+@pytest.mark.parametrize("problem", ChunkProblem)
+def test_the_very_same_objects_are_not_tried_again_whatever_the_job_says_of_them(
+    problem: ChunkProblem, name: str
+) -> None:
+    """Each beginning is a job that is paid for, and nothing would ever end the next ones."""
+    word = replace(told(MeetingStatus.INCOMPLETE), wrong=(WrongChunk(name=name, problem=problem),))
     lacking = heard(BEGUN, word, LATER)
     assert looked(FIRST)(lacking) == lacking
-    other = lacking.model_copy(update={"wrong": (WrongChunk(name="0.webm", problem=problem),)})
-    assert looked(FIRST)(other).status is MeetingStatus.PROCESSING
+    assert looked(FIRST, chunks="y")(lacking).status is MeetingStatus.PROCESSING
+    assert looked(FIRST, "2")(lacking).status is MeetingStatus.PROCESSING, "whoever says it again wants it tried again"
 
 
 def test_chunks_that_were_away_meanwhile_are_tried_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.meetings.media import MediaOutcome
+from handlers.meetings.media import ChunkProblem, MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.places import MeetingId, Recording
 from handlers.meetings.results import ResultMalformed, ResultMissing, Results
@@ -119,6 +119,32 @@ def test_corrupt_chunks_are_listed_and_waited_for(stage: Stage, recording: Recor
     assert stage.wrong() == {"1.webm": "hash"}
     assert stage.record().attempt == 2
     assert len(stage.workflows.statuses) == 1
+
+
+@pytest.mark.parametrize("problem", ChunkProblem)
+@pytest.mark.parametrize("name", ["1.webm", "complete.json"])
+def test_what_the_job_refuses_again_and_again_is_begun_once(
+    stage: Stage, recording: Recording, name: str, problem: str
+) -> None:
+    """An archived chunk has the promised bytes in each list, and none of them can be read."""
+    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": name, "problem": problem}])
+    for attempt in range(1, 4):
+        stage.passes(minutes=3)
+        stage.does("media", recording, attempt)
+        stage.arrives(name)
+    assert stage.stands() == ("incomplete",)
+    assert stage.wrong() == {name: problem}
+    assert len(stage.workflows.statuses) == 1
+
+
+def test_the_same_bytes_uploaded_so_that_they_can_be_read_are_tried_again(stage: Stage, recording: Recording) -> None:
+    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    stage.does("media", recording)
+    stage.passes(minutes=3)
+    stage.put(MEETING.chunk("1.webm"), b"b")
+    stage.arrives("1.webm")
+    assert stage.stands() == ("processing", "media")
+    assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
 
 
 def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, recording: Recording) -> None:
