@@ -235,6 +235,9 @@ class Meetings(pulumi.ComponentResource):
                     _metrics(),
                     *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
                 ],
+                # A busy model ends an invocation like any fault does, and the workflow asks again. What fails for good ends
+                # its meeting, which rings by itself.
+                errors_above=self._settings.alarms.throttles_above,
             ),
             self._child,
         )

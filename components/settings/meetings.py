@@ -273,7 +273,7 @@ class MeetingAlarmSettings(Settings):
     requests_measured: bool = False
     """Whether the dashboard has the bucket's latency: sixteen metrics, about $5 a month."""
     throttles_above: Annotated[int, Field(ge=0)] = 20
-    """Summaries that a busy model put off, in five minutes: the workflow asks again."""
+    """Summaries that a busy model put off, in five minutes: the workflow asks again. The function's errors ring above as many."""
 
 
 class MeetingsSettings(SubsystemSettings):

@@ -54,6 +54,7 @@ ALARMS: dict[str, tuple[Any, ...]] = {
     "workflow-executionstimedout-critical": ("AWS/States", "ExecutionsTimedOut", "Sum", 0, 300, OF_THE_WORKFLOW),
     "workflow-executionthrottled-warning": ("AWS/States", "ExecutionThrottled", "Sum", 0, 300, OF_THE_WORKFLOW),
     **{f"{one}-errors-critical": ("AWS/Lambda", "Errors", "Sum", 0, 300, alias(one)) for one in FUNCTIONS},
+    "bedrock-summarize-errors-critical": ("AWS/Lambda", "Errors", "Sum", 20, 300, alias("bedrock-summarize")),
     **{f"{one}-throttles-warning": ("AWS/Lambda", "Throttles", "Sum", 0, 300, alias(one)) for one in FUNCTIONS},
     **{
         f"{one}-critical": parked(one)
@@ -98,7 +99,10 @@ def test_the_subsystems_own_alarms_name_the_page_for_their_kind(name: str) -> No
 
 
 def test_each_threshold_is_a_setting_and_moves_no_other() -> None:
-    """No two numbers are the same: what takes another's is found."""
+    """No two numbers are the same: what takes another's is found.
+
+    What a busy model puts off is an error of the function's too, so one number says when either rings.
+    """
     settings = {
         "failedMeetingsAbove": 3,
         "processingMinutes": 2,
@@ -115,6 +119,7 @@ def test_each_threshold_is_a_setting_and_moves_no_other() -> None:
         "spot-interruptions-warning": 9,
         "uploads-waiting-warning": 240,
         "model-throttles-warning": 8,
+        "bedrock-summarize-errors-critical": 8,
         "api-client-errors-warning": 7,
         "api-server-errors-critical": 6,
         "api-slow-warning": 11,
