@@ -38,7 +38,7 @@ TRANSCRIBE_HOURS = 1 / 6
 """Assumed: Transcribe takes ten minutes for an hour."""
 AUDIO_GB_PER_HOUR = 0.06
 """Assumed: 16-kHz mono FLAC."""
-METRICS = 4
+METRICS = 5
 """Of the stack as a whole; each measured user adds one."""
 KEPT_MONTHS = 12
 """Assumed: months of videos when the cost is looked at; it keeps growing."""

@@ -28,8 +28,11 @@ def growth(before: Totals, now: Totals) -> dict[str, int]:
 
 
 def measures(grown: Mapping[str, int], most: int) -> list[Measure]:
-    """A number for each of those who grew most, and one for all others together."""
+    """A number for each of those who grew most, one for all others together, and one for the stack."""
     named = sorted(grown.keys() - {OTHERS}, key=lambda user: (-grown[user], user))[:most]
     told = {user: grown[user] for user in named}
     told[OTHERS] = sum(grown.values()) - sum(told.values())
-    return [Measure(STORAGE_GROWTH, value, "Bytes", user) for user, value in told.items()]
+    return [
+        Measure(STORAGE_GROWTH, sum(grown.values()), "Bytes"),
+        *(Measure(STORAGE_GROWTH, value, "Bytes", user) for user, value in told.items()),
+    ]

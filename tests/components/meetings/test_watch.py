@@ -11,10 +11,12 @@ from components.blocks.context import Subsystem
 from components.meetings.watch import MISSED
 from handlers.common.logging import ALLOWED
 from handlers.meetings import metrics, summary_faults
+from handlers.meetings.storage_totals import measures
 from local import ROOT
 from tests.components.meetings.deployment import PREFIX, TABLE, changed, complete, meetings
 from tests.components.subsystem import ACCOUNT, alarms
 from tests.engine import scope
+from tests.handlers.meetings.control_stage import Told
 
 NAMESPACE = f"polyphony-test/{Subsystem.MEETINGS}"
 FUNCTIONS = ("auth-exchange", "start", "steps", "bedrock-summarize", "sweep", "storage")
@@ -185,6 +187,27 @@ def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_funct
         *(f"{PREFIX}-{one}" for one in ("auth-exchange", "start", "steps", "bedrock-summarize")),
     ):
         assert f'"{name}"' in shown, name
+
+
+def test_the_growth_that_is_charted_is_one_that_is_told() -> None:
+    """CloudWatch adds nothing up over a dimension: a chart has what was told with just its dimensions."""
+    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    charted = [
+        (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
+        for widget in widgets
+        for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
+        if name == metrics.STORAGE_GROWTH
+    ]
+    told = Told()
+    client: Any = told
+    metrics.Metrics(client, "polyphony-test").put(measures({"A" * 32: 5}, 1))
+    assert charted
+    for one in charted:
+        assert one in [
+            (call["Namespace"], data["MetricName"], {one["Name"]: one["Value"] for one in data["Dimensions"]})
+            for call in told.calls
+            for data in call["MetricData"]
+        ]
 
 
 def test_the_dashboard_shows_what_traces_take_by_who_measures_it() -> None:

@@ -20,6 +20,7 @@ from handlers.meetings.unheard import PATIENCE, Unheard
 from handlers.meetings.uploads import Uploads
 from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage, staged
 
+STACK = "dev"
 EVE = "E" * 32
 DAY = date(2026, 1, 31)
 
@@ -43,7 +44,7 @@ class Counting:
         return StorageGrowth(
             self.stage.s3,
             BUCKET,
-            Metrics(client, "dev"),
+            Metrics(client, STACK),
             Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
             max_users=self.max_users,
             budget=self.budget,
@@ -53,9 +54,9 @@ class Counting:
         ).run()
 
     def told(self) -> dict[str, float]:
-        """The last numbers, by user."""
+        """The last numbers, by user, and by stack for all of them together."""
         return {
-            one["Dimensions"][1]["Value"]: one["Value"]
+            one["Dimensions"][-1]["Value"]: one["Value"]
             for one in self.stage.told.calls[-1]["MetricData"]
             if one["MetricName"] == STORAGE_GROWTH
         }
@@ -88,8 +89,8 @@ def test_a_first_count_tells_nothing_and_the_next_day_what_has_grown(counting: C
     assert stage.told.calls == []
     stage.passes(days=1)
     has(stage, ANN, 3, number=2)
-    assert counting.run() == Counted(objects=15, users=2, told=3)
-    assert counting.told() == {ANN: 15, BOB: 0, OTHERS: 0}
+    assert counting.run() == Counted(objects=15, users=2, told=4)
+    assert counting.told() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
 
 
 def test_what_was_deleted_is_less(counting: Counting) -> None:
@@ -141,8 +142,8 @@ def test_numbers_that_could_not_be_told_are_told_by_the_next_attempt(counting: C
     with pytest.raises(RuntimeError):
         counting.run()
     stage.told.failing = None
-    assert counting.run().told == 2
-    assert counting.told() == {ANN: 5, OTHERS: 0}
+    assert counting.run().told == 3
+    assert counting.told() == {ANN: 5, OTHERS: 0, STACK: 5}
 
 
 def test_those_who_grew_most_have_a_number_each_and_the_rest_one(counting: Counting) -> None:
@@ -153,7 +154,7 @@ def test_those_who_grew_most_have_a_number_each_and_the_rest_one(counting: Count
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):
         has(stage, user, size)
     counting.run()
-    assert counting.told() == {BOB: 15, OTHERS: 15}
+    assert counting.told() == {BOB: 15, OTHERS: 15, STACK: 30}
 
 
 @pytest.mark.parametrize("key", ["raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"])
@@ -163,7 +164,7 @@ def test_what_is_nobodys_is_counted_with_the_others(counting: Counting, key: str
     stage.passes(days=1)
     stage.put(key, b"12345")
     counting.run()
-    assert counting.told() == {OTHERS: 5}
+    assert counting.told() == {OTHERS: 5, STACK: 5}
 
 
 def test_a_count_that_does_not_end_is_given_up_and_leaves_nothing(counting: Counting) -> None:
@@ -350,6 +351,7 @@ USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0,
 def test_no_byte_is_left_out_and_no_number_is_told_twice(before: Any, now: Any, most: int) -> None:
     grown = growth(Totals(day=DAY - timedelta(days=1), bytes_of=before), Totals(day=DAY, bytes_of=now))
     told = measures(grown, most)
-    users = [one.user for one in told]
-    assert len(users) == len(set(users)) <= most + 1
-    assert sum(one.value for one in told) == sum(now.values()) - sum(before.values())
+    [whole] = [one for one in told if one.user is None]
+    users = [one for one in told if one.user is not None]
+    assert len(users) == len({one.user for one in users}) <= most + 1
+    assert whole.value == sum(one.value for one in users) == sum(now.values()) - sum(before.values())
