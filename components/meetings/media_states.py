@@ -23,11 +23,17 @@ SUBMIT: Final = "arn:aws:states:::batch:submitJob"
 BATCH: Final = "arn:aws:states:::aws-sdk:batch"
 JOB_NAME: Final = f"{{% 'media-' & {KNOWN_AS} %}}"
 REFUSED: Final = ("Batch.TooManyRequestsException", "Batch.ThrottlingException")
-"""What was too much, and so not done."""
-BUSY: Final = (*REFUSED, "Batch.ServerException", "Batch.BatchException", "Batch.SdkClientException")
+"""What was too much, and so not done. `Batch.AWSBatchException`, which is often that too, may have been done as well."""
+BUSY: Final = (
+    *REFUSED,
+    "Batch.ServerException",
+    "Batch.BatchException",
+    "Batch.SdkClientException",
+    "States.Timeout",
+)
 """What may be asked again whatever became of it, since asking does nothing."""
-SUBMISSIONS: Final = 3
-"""How often a job is submitted to a queue whose answers are lost."""
+SUBMISSIONS: Final = 6
+"""How often a job is submitted to a queue whose answers are lost, or do not say whether it was: before each, it is looked for."""
 NO_MACHINE: Final = "No spare machine in processing.capacityMinutes"
 TOO_LATE: Final = "Nobody waits for it any longer"
 SEEN: Final = """(

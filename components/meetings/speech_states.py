@@ -17,8 +17,12 @@ TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
 BUSY: Final = (
     "Transcribe.LimitExceededException",
     "Transcribe.InternalFailureException",
-    "Transcribe.ThrottlingException",
+    "Transcribe.SdkClientException",
+    "States.Timeout",
 )
+"""What may be asked again whatever became of it: a job is known by its name, and asking does nothing."""
+UNNAMED: Final = "Transcribe.TranscribeException"
+"""What Transcribe's API has no name for: a call that was throttled, and one that is denied."""
 PART: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 """Of a part, in the digits that its key has."""
 WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
@@ -43,7 +47,10 @@ def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str,
             },
             CALL_SECONDS,
             to="WaitForPart",
-            retries=[Retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600)],
+            retries=[
+                Retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600),
+                Retry([UNNAMED], attempts=6, first_seconds=5),
+            ],
             # It was begun already, by a try whose answer was lost.
             catches=[Catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
             assign=begun,
@@ -54,7 +61,7 @@ def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str,
             {"TranscriptionJobName": "{% $name %}"},
             CALL_SECONDS,
             to="PartDone",
-            retries=[Retry(BUSY, attempts=10, first_seconds=5)],
+            retries=[Retry([*BUSY, UNNAMED], attempts=10, first_seconds=5)],
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
                 "spent": "{% $spent + $pause %}",

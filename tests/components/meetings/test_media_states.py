@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.meetings.media_states import NO_MACHINE, TOO_LATE
+from components.meetings.media_states import NO_MACHINE, SUBMISSIONS, TOO_LATE
 from components.settings import MeetingsSettings
 from components.settings.polling import EVENTS_A_ROUND, EVENTS_BESIDE, MOST_EVENTS
 from tests.components.meetings.deployment import PREFIX, complete, meetings, states
@@ -209,7 +209,11 @@ def test_a_submission_whose_answer_is_lost_is_looked_for(lost: int, to: str) -> 
 
 
 def test_a_queue_that_takes_nothing_is_given_up() -> None:
-    for error, times in (("Batch.SdkClientException", 3), ("Batch.ClientException", 1)):
+    for error, times in (
+        ("Batch.SdkClientException", SUBMISSIONS),
+        ("Batch.AWSBatchException", SUBMISSIONS),
+        ("Batch.ClientException", 1),
+    ):
         batch = Batch(lambda _: DONE, refusing=error)
         walked = went(batch)
         assert (walked.to, walked.variables["error"]) == ("GiveMediaUp", error)
@@ -221,7 +225,9 @@ def test_a_job_whose_news_nobody_can_get_is_ended() -> None:
         state = states(complete())[name]
         assert caught(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
         [retry] = state["Retry"]
-        assert {"Batch.TooManyRequestsException", "Batch.ServerException"} <= set(retry["ErrorEquals"])
+        assert {"Batch.TooManyRequestsException", "Batch.ServerException", "States.Timeout"} <= set(
+            retry["ErrorEquals"]
+        )
     assert caught(states(complete())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
     assert caught(states(complete())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
 

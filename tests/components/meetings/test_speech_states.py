@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from components.settings.polling import rounds
+from local.drivers.fit import service_model
+from local.patches.casing import error_name, pascal
 from tests.components.meetings.deployment import BUCKET, changed, complete, meetings, states
 from tests.components.meetings.expressions import INPUT, RECORDING, caught, chosen, filled
 from tests.engine import Recorded
@@ -21,6 +23,12 @@ def parts(recorded: Recorded | None = None) -> dict[str, Any]:
     """The states for each part of the sound."""
     found: dict[str, Any] = states(recorded or complete())["Transcribe"]["ItemProcessor"]["States"]
     return found
+
+
+def attempts(name: str, error: str) -> int:
+    """How often a state is tried again after an error."""
+    found = [one for one in parts()[name]["Retry"] if error in one["ErrorEquals"]]
+    return found[0]["MaxAttempts"] if found else 0
 
 
 def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
@@ -105,7 +113,25 @@ def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
     assert parts(found)["StartPart"]["Arguments"]["Settings"]["MaxSpeakerLabels"] == 11
 
 
-def test_a_service_that_has_much_to_do_is_asked_again() -> None:
-    for name in ("StartPart", "AskForPart"):
-        [retry] = parts()[name]["Retry"]
-        assert {"Transcribe.LimitExceededException", "Transcribe.InternalFailureException"} <= set(retry["ErrorEquals"])
+@pytest.mark.parametrize("name", ["StartPart", "AskForPart"])
+@pytest.mark.parametrize(
+    "code", ["LimitExceededException", "InternalFailureException", "ThrottlingException", "ServiceUnavailable"]
+)
+def test_a_service_that_has_much_to_do_is_asked_again(name: str, code: str) -> None:
+    operation = pascal(parts()[name]["Resource"].rpartition(":")[2])
+    assert attempts(name, error_name(service_model("transcribe").operation_model(operation), code)) >= 5
+
+
+@pytest.mark.parametrize("name", ["StartPart", "AskForPart"])
+@pytest.mark.parametrize("error", ["Transcribe.SdkClientException", "States.Timeout"])
+def test_a_question_that_is_interrupted_is_asked_again(name: str, error: str) -> None:
+    """One whose answer was lost is found begun, by its name."""
+    assert attempts(name, error) >= 5
+
+
+def test_what_a_part_may_not_be_begun_for_is_known_within_minutes() -> None:
+    """A call that is denied has the name of one that is throttled."""
+    [retry] = [one for one in parts()["StartPart"]["Retry"] if "Transcribe.TranscribeException" in one["ErrorEquals"]]
+    pauses = [retry["IntervalSeconds"] * retry["BackoffRate"] ** at for at in range(retry["MaxAttempts"])]
+    assert sum(pauses) <= 600
+    assert attempts("StartPart", "Transcribe.BadRequestException") == 0
