@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Self
+from math import ceil
+from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -10,7 +11,7 @@ from components.settings.base import FunctionSettings, Settings, SubsystemSettin
 from components.settings.networks import BuiltNetwork, Cidr, Origin
 from components.settings.polling import EVENTS_A_ROUND, EVENTS_BESIDE, MOST_EVENTS, rounds
 from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
-from handlers.meetings.media_environment import AudioPartSeconds, MaxHours, PieceSeconds
+from handlers.meetings.media_environment import ENCODE_THREADS, AudioPartSeconds, MaxHours, PieceSeconds
 from handlers.meetings.storage_environment import MaxUsers
 from handlers.meetings.summary_environment import (
     SONNET,
@@ -87,6 +88,9 @@ FARGATE: Mapping[float, Sequence[int]] = {
 }
 """Processors → megabytes that go with them (Batch API reference, ResourceRequirement); it takes no other job."""
 
+ENCODE_HOURS: Final = 2
+"""Of a processor, for an hour of recording that must be encoded, at the most: assumed (docs/decisions/0061)."""
+
 
 class Size(Settings):
     """A machine of Fargate's."""
@@ -115,8 +119,8 @@ class ProcessingSettings(Settings):
     fargate: Size = Size.model_validate({"vcpus": 2, "memoryMb": 4096})
     attempts: Annotated[int, Field(ge=2, le=10)] = 3
     """How often an interrupted job is begun on spare machines; it goes on where it was."""
-    timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 240
-    """Of one attempt."""
+    timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 1_440
+    """Of one attempt. What has not ended by then is given up: the longest recording has to fit."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """How long a spare machine is waited for, each time that a job needs one, before one on demand is taken."""
     poll_seconds: PollSeconds = 30
@@ -156,6 +160,17 @@ class ProcessingSettings(Settings):
     def _one_fits(self) -> Self:
         if self.size.vcpus > self.max_vcpus:
             raise ValueError(f"maxVcpus is at least the vcpus of one job ({self.size.vcpus:g}), or none ever starts")
+        return self
+
+    @model_validator(mode="after")
+    def _the_longest_ends_in_time(self) -> Self:
+        least = ceil(self.max_hours * 60 * ENCODE_HOURS / min(self.size.vcpus, ENCODE_THREADS))
+        if self.timeout_minutes < least:
+            raise ValueError(
+                f"timeoutMinutes is at least {least:,}: to encode an hour of a recording may take a processor "
+                f"{ENCODE_HOURS} hours, and the longest has maxHours ({self.max_hours}). Raise it or the vcpus (of which "
+                f"{ENCODE_THREADS} are used), or lower maxHours"
+            )
         return self
 
 

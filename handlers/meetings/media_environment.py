@@ -22,6 +22,8 @@ AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
+ENCODE_THREADS: Final = 2
+"""Fargate shows two processors to a task of one."""
 
 
 class MediaDeployment(HandlerEnvironment):
@@ -36,8 +38,7 @@ class MediaDeployment(HandlerEnvironment):
     """What is encoded and kept at once: an interruption costs so much of the recording at most."""
     max_hours: MaxHours = 12
     """The longest recording."""
-    encode_threads: EncodeThreads = 2
-    """Fargate shows two processors to a task of one."""
+    encode_threads: EncodeThreads = ENCODE_THREADS
     scratch_folder: str = "/scratch"
     ffmpeg: str = "/usr/bin/ffmpeg"
 

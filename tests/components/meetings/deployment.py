@@ -36,10 +36,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "processing": {
         "spot": {"vcpus": 0.5, "memoryMb": 1024},
         "attempts": 7,
-        "timeoutMinutes": 30,
+        "timeoutMinutes": 490,
         "maxVcpus": 6,
         "pieceSeconds": 60,
-        "maxHours": 9,
+        "maxHours": 2,
         "diskGigabytes": 21,
     },
     "speech": {"partSeconds": 7_200, "atOnce": 8, "maxSpeakers": 11},

@@ -83,8 +83,8 @@ def test_a_lost_machine_is_a_reason_to_try_again_and_nothing_else_is() -> None:
 
 
 def test_an_attempt_ends_and_all_machines_together_are_so_many() -> None:
-    assert job(complete())["timeout"] == {"attemptDurationSeconds": 240 * 60}
-    assert job(changed())["timeout"] == {"attemptDurationSeconds": 30 * 60}
+    assert job(complete())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
+    assert job(changed())["timeout"] == {"attemptDurationSeconds": 490 * 60}
     for one in changed().all("batch.ComputeEnvironment"):
         assert one.inputs["computeResources"]["maxVcpus"] == 6
 
@@ -116,7 +116,7 @@ def test_the_job_is_told_of_its_deployment_and_whoever_submits_it_tells_the_rest
 
 
 def test_settings_reach_the_job() -> None:
-    expected = {"PIECE_SECONDS": "60", "MAX_HOURS": "9", "AUDIO_PART_SECONDS": "7200", "SCRATCH_MB": "16000"}
+    expected = {"PIECE_SECONDS": "60", "MAX_HOURS": "2", "AUDIO_PART_SECONDS": "7200", "SCRATCH_MB": "16000"}
     assert told(changed()) == {**told(complete()), **expected}
 
 

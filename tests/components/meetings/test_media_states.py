@@ -183,7 +183,7 @@ def test_on_demand_alone_no_spare_machine_is_asked_for() -> None:
     assert (went(batch, engine="fargate").to, queues(batch)) == ("ReadMedia", ["on-demand"])
 
 
-@pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 4.5), ("fargate", 8)])
+@pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5), ("fargate", 2 * 24)])
 def test_a_job_that_never_ends_is_ended(engine: str, hours: float) -> None:
     batch = Batch(lambda _: [(0, "STARTING", {})])
     walked = went(batch, engine=engine)

@@ -129,7 +129,10 @@ def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
         {},
         {"processing": {"engine": "fargate"}},
         {"processing": {"attempts": 5, "timeoutMinutes": 1_440, "capacityMinutes": 720}},
-        {"processing": {"maxHours": 24}, "speech": {"partSeconds": 7_200, "atOnce": 1}},
+        {
+            "processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}},
+            "speech": {"partSeconds": 7_200, "atOnce": 1},
+        },
     ],
 )
 def test_the_whole_ends_later_than_all_that_it_waits_for(changes: dict[str, Any]) -> None:

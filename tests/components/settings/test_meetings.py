@@ -22,12 +22,10 @@ RANGES: Ranges = {
     "exchange.burst": (1, 1_000, "an integer from 1 to 1000"),
     "exchange.wafRequests": (10, 2_000_000_000, "an integer from 10 to 2000000000 or nothing"),
     "processing.attempts": (2, 10, "an integer from 2 to 10"),
-    "processing.timeoutMinutes": (5, 1_440, "an integer from 5 to 1440"),
     "processing.capacityMinutes": (1, 720, "an integer from 1 to 720"),
     "processing.diskGigabytes": (21, 200, "an integer from 21 to 200"),
     "processing.maxVcpus": (1, 16, "an integer from 1 to 16"),
     "processing.pieceSeconds": (1, 3_600, "an integer from 1 to 3600"),
-    "processing.maxHours": (1, 24, "an integer from 1 to 24"),
     "speech.maxSpeakers": (2, 30, "an integer from 2 to 30"),
     "processing.pollSeconds": (5, 600, "an integer from 5 to 600"),
     "speech.pollSeconds": (5, 600, "an integer from 5 to 600"),
@@ -68,6 +66,8 @@ ABOVE_NOTHING: AboveNothing = {
 RULED: dict[str, tuple[str, int, str]] = {
     "exchange.credentialSeconds": ("exchange", 899, "an integer from 900 to 3600"),
     "exchange.renewBeforeSeconds": ("exchange", 59, "an integer from 60 to 1800"),
+    "processing.timeoutMinutes": ("processing", 1_441, "an integer from 5 to 1440"),
+    "processing.maxHours": ("processing", 25, "an integer from 1 to 24"),
     "models.answerSeconds": ("models", 9, "an integer from 10 to 600"),
     "models.partCharacters": ("models", 400_001, "an integer from 1000 to 400000"),
     "models.overlapCharacters": ("models", 20_001, "an integer from 0 to 20000"),
@@ -143,7 +143,7 @@ def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() ->
 )
 def test_a_machine_that_fargate_has_is_taken(vcpus: float, megabytes: int) -> None:
     size = {"vcpus": vcpus, "memoryMb": megabytes}
-    found = load(stack({"processing": {"spot": size, "maxVcpus": 16}}), "dev").meetings.processing.size
+    found = load(stack({"processing": {"spot": size, "maxVcpus": 16, "maxHours": 3}}), "dev").meetings.processing.size
     assert (found.vcpus, found.memory_mb) == (vcpus, megabytes)
 
 
@@ -167,6 +167,31 @@ def test_a_job_that_no_queue_has_room_for_would_wait_for_ever() -> None:
     [problem] = problems(stack({"processing": {"engine": "fargate", "maxVcpus": 1}}))
     assert "maxVcpus is at least the vcpus of one job (2)" in problem
     assert load(stack({"processing": {"maxVcpus": 1}}), "dev").meetings.processing.max_vcpus == 1
+
+
+@pytest.mark.parametrize(
+    ("processing", "least"),
+    [
+        ({}, 1_440),
+        ({"maxHours": 1}, 120),
+        ({"maxHours": 3, "spot": {"vcpus": 0.5, "memoryMb": 1024}}, 720),
+        ({"engine": "fargate"}, 720),
+        ({"engine": "fargate", "fargate": {"vcpus": 4, "memoryMb": 8192}}, 720),
+        ({"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, 1_440),
+    ],
+)
+def test_the_longest_recording_has_the_time_that_encoding_it_may_take(processing: dict[str, Any], least: int) -> None:
+    """An hour of large pictures takes a processor two; more than two processors are not used."""
+    fits = {**processing, "timeoutMinutes": least}
+    assert load(stack({"processing": fits}), "dev").meetings.processing.timeout_minutes == least
+    [problem] = problems(stack({"processing": {**processing, "timeoutMinutes": least - 1}}))
+    assert f"timeoutMinutes is at least {least:,}" in problem
+
+
+def test_the_longest_recording_fits_by_default_and_no_day_is_enough_for_two() -> None:
+    assert load(stack(), "dev").meetings.processing.max_hours == 12
+    [problem] = problems(stack({"processing": {"maxHours": 13}}))
+    assert "timeoutMinutes is at least 1,560" in problem
 
 
 @pytest.mark.parametrize(
