@@ -100,7 +100,8 @@ class MeetingsClient:
         """The meeting, once it is ready; asks every few seconds, seldomer the longer it takes.
 
         `content`, of an `Uploaded`, waits for that recording: what is known of an older one of the same meeting does not
-        count. Raises MeetingFailed, MeetingIncomplete (chunks are missing for more than a minute) or NotReadyInTime.
+        count, and a failure that is there already is told after a minute. Raises MeetingFailed, MeetingIncomplete (chunks
+        are missing for more than a minute) or NotReadyInTime.
         """
         return Waiting(self._find, self._clock, self._sleep).until_ready(meeting_id, content, timeout_seconds)
 

@@ -9,8 +9,8 @@ from handlers.meetings.records import MeetingRecord, MeetingStatus
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
 GROWTH = 1.5
-INCOMPLETE_SECONDS = 60.0
-"""How long a meeting may lack chunks: those that were just uploaded take a moment to be noticed."""
+NOTICED_SECONDS = 60.0
+"""How long it may take until what was just uploaded is noticed. Before, a meeting still lacks it, or has failed without it."""
 
 
 def pauses() -> Iterator[float]:
@@ -31,23 +31,31 @@ class Waiting:
 
     def until_ready(self, meeting_id: str, content: str | None, timeout_seconds: float) -> MeetingRecord:
         """The meeting; raises MeetingFailed, MeetingIncomplete or NotReadyInTime."""
-        ends = self.clock() + timedelta(seconds=timeout_seconds)
+        begun = self.clock()
+        ends = begun + timedelta(seconds=timeout_seconds)
         lacking_since: datetime | None = None
+        first = True
+        failed_before: int | None = None
         for pause in pauses():
             record = self.find(meeting_id)
             now = self.clock()
+            left = (ends - now).total_seconds()
             status = record.status if record is not None and content in {None, record.content} else None
             if record is not None and status is MeetingStatus.READY:
                 return record
             if record is not None and status is MeetingStatus.FAILED:
-                raise MeetingFailed(record)
+                if first and content is not None:
+                    failed_before = record.attempt  # it may have been uploaded again since
+                noticed = now - begun >= timedelta(seconds=NOTICED_SECONDS)
+                if record.attempt != failed_before or noticed or left <= 0:
+                    raise MeetingFailed(record)
+            first = False
             if record is not None and status is MeetingStatus.INCOMPLETE:
                 lacking_since = lacking_since or now
-                if now - lacking_since >= timedelta(seconds=INCOMPLETE_SECONDS):
+                if now - lacking_since >= timedelta(seconds=NOTICED_SECONDS):
                     raise MeetingIncomplete(record)
             else:
                 lacking_since = None
-            left = (ends - now).total_seconds()
             if left <= 0:
                 raise NotReadyInTime(meeting_id, record)
             self.sleep(min(pause, left))

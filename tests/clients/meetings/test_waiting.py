@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import MeetingFailed, MeetingIncomplete, NotReadyInTime
-from clients.meetings.waiting import INCOMPLETE_SECONDS, LONGEST_PAUSE_SECONDS, pauses
+from clients.meetings.waiting import LONGEST_PAUSE_SECONDS, NOTICED_SECONDS, pauses
 from handlers.common.users import user_id
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.backend import Backend
@@ -83,12 +83,60 @@ def test_what_is_known_of_an_older_recording_does_not_count(backend: Backend, ma
     assert backend.client().wait_until_ready(old.meeting_id, content=NEW) == new
 
 
+FAILED: dict[str, Any] = {"content": NEW, "status": MeetingStatus.FAILED, "reason": MeetingReason.MEDIA_FAILED}
+
+
+def test_a_failure_from_before_an_upload_is_not_told_of_it(backend: Backend, made: Made) -> None:
+    failed = made(**FAILED)
+    working = failed.model_copy(update={"status": MeetingStatus.PROCESSING, "reason": None, "attempt": 2})
+    ready = working.model_copy(update={"status": MeetingStatus.READY})
+
+    def goes_on() -> None:
+        if sum(backend.slept) >= NOTICED_SECONDS / 2:
+            backend.writes(working)
+        if sum(backend.slept) >= 3 * NOTICED_SECONDS:
+            backend.writes(ready)
+
+    backend.wakes = goes_on
+    assert backend.client().wait_until_ready(failed.meeting_id, content=NEW) == ready
+
+
+def test_a_failure_that_stays_for_a_minute_is_told_of_the_upload_too(backend: Backend, made: Made) -> None:
+    failed = made(**FAILED)
+    with pytest.raises(MeetingFailed, match="MEDIA_FAILED"):
+        backend.client().wait_until_ready(failed.meeting_id, content=NEW)
+    assert NOTICED_SECONDS <= sum(backend.slept) <= NOTICED_SECONDS + LONGEST_PAUSE_SECONDS
+
+
+def test_a_failure_of_the_next_attempt_is_told_at_once(backend: Backend, made: Made) -> None:
+    failed = made(**FAILED)
+    after(backend, 5, lambda: backend.writes(failed.model_copy(update={"attempt": 2})))
+    with pytest.raises(MeetingFailed):
+        backend.client().wait_until_ready(failed.meeting_id, content=NEW)
+    assert sum(backend.slept) < NOTICED_SECONDS / 2
+
+
+def test_a_failure_after_work_is_told_at_once(backend: Backend, made: Made) -> None:
+    working = made(content=NEW, status=MeetingStatus.PROCESSING, stage=Stage.MEDIA)
+    after(backend, 5, lambda: backend.writes(working.model_copy(update={**FAILED, "stage": None})))
+    with pytest.raises(MeetingFailed):
+        backend.client().wait_until_ready(working.meeting_id, content=NEW)
+    assert sum(backend.slept) < NOTICED_SECONDS / 2
+
+
+def test_a_failure_is_told_when_there_is_no_more_time(backend: Backend, made: Made) -> None:
+    failed = made(**FAILED)
+    with pytest.raises(MeetingFailed):
+        backend.client().wait_until_ready(failed.meeting_id, content=NEW, timeout_seconds=10)
+    assert sum(backend.slept) == 10
+
+
 def test_chunks_that_are_missing_for_a_minute_are_told(backend: Backend, made: Made) -> None:
     lacking = made(**LACKING)
     with pytest.raises(MeetingIncomplete, match=r"lacks 00001\.webm \(missing\)") as raised:
         backend.client().wait_until_ready(lacking.meeting_id)
     assert [one.name for one in raised.value.wrong] == ["00001.webm"]
-    assert INCOMPLETE_SECONDS <= sum(backend.slept) <= INCOMPLETE_SECONDS + LONGEST_PAUSE_SECONDS
+    assert NOTICED_SECONDS <= sum(backend.slept) <= NOTICED_SECONDS + LONGEST_PAUSE_SECONDS
 
 
 def test_chunks_that_arrive_meanwhile_are_none_that_are_missing(backend: Backend, made: Made) -> None:
@@ -97,9 +145,9 @@ def test_chunks_that_arrive_meanwhile_are_none_that_are_missing(backend: Backend
     ready = working.model_copy(update={"status": MeetingStatus.READY})
 
     def goes_on() -> None:
-        if sum(backend.slept) >= INCOMPLETE_SECONDS / 2:
+        if sum(backend.slept) >= NOTICED_SECONDS / 2:
             backend.writes(working)
-        if sum(backend.slept) >= 3 * INCOMPLETE_SECONDS:
+        if sum(backend.slept) >= 3 * NOTICED_SECONDS:
             backend.writes(ready)
 
     backend.wakes = goes_on
