@@ -9,10 +9,14 @@ import pytest
 
 from components.blocks.context import Subsystem
 from components.meetings.watch import MISSED
+from handlers.common.asking import NoAnswer
+from handlers.common.faults import PASSING, Fault
 from handlers.common.logging import ALLOWED
 from handlers.meetings import metrics, summary_faults
 from handlers.meetings.storage_totals import measures
 from local import ROOT
+from local.drivers.fit import service_model
+from local.patches.casing import error_name
 from tests.components.meetings.deployment import PREFIX, TABLE, changed, complete, meetings
 from tests.components.subsystem import ACCOUNT, alarms
 from tests.engine import scope
@@ -175,6 +179,21 @@ def test_the_errors_that_are_counted_are_those_that_the_summariser_has() -> None
     written = (ROOT / "handlers/meetings/summarizing.py").read_text(encoding="utf-8")
     assert '"summary_failed"' in written
     assert "error_type" in ALLOWED
+
+
+def test_the_page_explains_each_cause_that_a_models_refusal_has() -> None:
+    page = (ROOT / "docs/runbooks/models-refuse.md").read_text(encoding="utf-8")
+    unusable = {NoAnswer.UNUSABLE, Fault.CONFLICT}
+    causes = (set(Fault) - PASSING | set(NoAnswer)) - unusable
+    assert {one.value for one in causes if f"`{one.value}`" not in page} == set()
+
+
+@pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
+def test_the_page_names_a_denied_call_as_the_workflow_does(action: str) -> None:
+    page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
+    operation = service_model("transcribe").operation_model(action)
+    for code in ("AccessDeniedException", "BadRequestException"):
+        assert f"`{error_name(operation, code)}`" in page
 
 
 def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_functions() -> None:
