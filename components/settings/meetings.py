@@ -240,7 +240,7 @@ class RecordingSettings(Settings):
     raw_days: Days = 7
     """What clients upload; missing chunks are waited for as long, and two weeks at most."""
     audio_days: Days = 30
-    """The sound; it can be made again from the video."""
+    """The sound; it can be made again from the video, by hand."""
     versioned: bool = True
     """Whether what is overwritten or deleted can be had back for a while."""
     old_version_days: Days = 1
