@@ -3,7 +3,7 @@
 Each chunk is one PUT that S3 refuses unless the bytes have the promised SHA-256. What a bucket already has is not sent
 again: it has the right size and the MD5 of the file, which S3 lists as the object's ETag. (In a bucket encrypted with a
 KMS key an ETag is something else: there everything is sent again, and nothing wrong is kept.) An object that was stored
-without a SHA-256 is not ours, and is sent again too.
+without a SHA-256, or into an archive where nobody reads it, is not ours, and is sent again too.
 """
 
 import base64
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1024 * 1024
 SHA256: Final = "SHA256"
+STANDARD: Final = "STANDARD"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
 
 
@@ -40,8 +41,8 @@ class There:
 
     size: int
     etag: str
-    hashed: bool
-    """Whether S3 has compared it with a SHA-256 when it came, or does not say."""
+    ours: bool
+    """Whether it was stored as it is here: S3 has compared it with a SHA-256 when it came, or does not say, and it can be read."""
 
 
 class _Stopped(Exception):
@@ -134,7 +135,7 @@ class Upload:
         try:
             hashed = _hashed(path)
             chunk = _chunk(path, name, hashed)
-            if there is not None and there.hashed and (there.size, there.etag) == (hashed.size, hashed.md5):
+            if there is not None and there.ours and (there.size, there.etag) == (hashed.size, hashed.md5):
                 return _Done(chunk, sent=False)
             with path.open("rb") as content:
                 self._s3.put_object(
@@ -156,7 +157,8 @@ def chunk_name(number: int, path: Path) -> str:
 
 
 def _there(one: "ObjectTypeDef") -> There:
-    return There(one["Size"], one["ETag"].strip('"'), SHA256 in one.get("ChecksumAlgorithm", [SHA256]))
+    ours = SHA256 in one.get("ChecksumAlgorithm", [SHA256]) and one.get("StorageClass", STANDARD) == STANDARD
+    return There(one["Size"], one["ETag"].strip('"'), ours)
 
 
 def _hashed(path: Path) -> _Hashed:

@@ -155,7 +155,7 @@ def test_an_upload_done_twice_is_the_same_recording(backend: Backend, files: lis
     assert second == Uploaded(first.meeting_id, first.content, sent=0, kept=COUNT)
 
 
-@pytest.mark.parametrize("case", ["other bytes", "cut off", "without a hash", "in parts"])
+@pytest.mark.parametrize("case", ["other bytes", "cut off", "without a hash", "archived", "in parts"])
 def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
     client = backend.client()
     client.upload(MEETING, files)
@@ -168,6 +168,8 @@ def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, file
             backend.s3.put_object(**put, Body=good[:-1], ChecksumAlgorithm="SHA256")
         case "without a hash":
             backend.s3.put_object(**put, Body=good, ChecksumAlgorithm="CRC32")
+        case "archived":
+            backend.s3.put_object(**put, Body=good, ChecksumAlgorithm="SHA256", StorageClass="GLACIER")
         case "in parts":
             begun = backend.s3.create_multipart_upload(**put)["UploadId"]
             part = backend.s3.upload_part(**put, UploadId=begun, PartNumber=1, Body=good)["ETag"]
@@ -181,7 +183,7 @@ def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, file
 
 def test_where_s3_does_not_say_how_it_was_hashed_size_and_md5_decide() -> None:
     said: Any = {"Key": "k", "Size": 5, "ETag": '"abc"'}
-    assert module._there(said) == module.There(5, "abc", hashed=True)
+    assert module._there(said) == module.There(5, "abc", ours=True)
 
 
 def test_another_users_chunks_under_the_same_id_are_not_taken_for_ones_own(backend: Backend, files: list[Path]) -> None:
