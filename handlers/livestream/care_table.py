@@ -12,7 +12,7 @@ from handlers.common.items import plain
 from handlers.common.versioned import texts
 from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.records import CARE, CARE_INDEX, EPISODE, EpisodeRecord, episode_key, partition
-from handlers.livestream.tracks import RANKS, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import TrackKind, TrackReason, given_up
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -56,6 +56,8 @@ class CareTable:
 
     def give_up(self, seen: EpisodeRecord, kind: TrackKind, reason: TrackReason, at: str) -> bool:
         """Fails a track that stands where it was seen; whether it did."""
+        there = seen.track(kind)
+        failed = given_up(there, reason, at)
         names = ("state", "rank", "since", "reason", "updatedAt", "deletedAt", kind.value)
         return self._update(
             seen.owner,
@@ -67,14 +69,14 @@ class CareTable:
             {
                 **texts(
                     {
-                        ":failed": TrackState.FAILED,
+                        ":failed": failed.state,
                         ":at": at,
                         ":reason": reason,
-                        ":seen": seen.track(kind).state,
-                        ":since": seen.track(kind).since,
+                        ":seen": there.state,
+                        ":since": there.since,
                     }
                 ),
-                ":rank": {"N": str(RANKS[TrackState.FAILED])},
+                ":rank": {"N": str(failed.rank)},
             },
         )
 

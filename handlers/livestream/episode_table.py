@@ -16,7 +16,17 @@ from botocore.exceptions import ClientError
 from handlers.common.items import Item, plain, stored, typed
 from handlers.common.versioned import texts
 from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
-from handlers.livestream.tracks import RANKS, REPLACEABLE, Step, Track, TrackKind, TrackState, Upload, stands_at
+from handlers.livestream.tracks import (
+    RANKS,
+    REPLACEABLE,
+    UNDER_WAY,
+    Step,
+    Track,
+    TrackKind,
+    TrackState,
+    Upload,
+    stands_at,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -115,6 +125,8 @@ class EpisodeTable:
         further, waits for another upload, is about another version of it, or has no episode.
         """
         track = kind.value
+        # What was given up and goes on after all, no sweep looks at any more.
+        waited_for = cared_for(step.at) if step.state in UNDER_WAY else {}
         facts = {f"{track}.{name}": value for name, value in step.facts.items()}
         condition = f"#{track}.#upload.#uploadId = :upload AND #{track}.#rank < :reached"
         about: dict[str, object] = {":upload": step.upload_id, ":reached": RANKS[step.state]}
@@ -131,6 +143,7 @@ class EpisodeTable:
                     f"{track}.since": step.at,
                     f"{track}.reason": step.reason and step.reason.value,
                     "updatedAt": step.at,
+                    **waited_for,
                     **facts,
                 },
                 condition,

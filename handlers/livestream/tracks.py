@@ -2,8 +2,8 @@
 
 Each track is a state machine of its own that only moves on: what is heard again, late or about an upload that is no
 longer the track's changes nothing, and of two versions of its object the first alone counts. So events may come in any
-order, and repeated. A failure is no end: what a sweep gave up on and is done after all counts as done. It begins anew
-only with an upload that is asked for anew.
+order, and repeated. A failure is no end: what is done after all counts as done, and where a sweep only gave up, whatever
+is heard of the upload counts. Any other failed track begins anew only with an upload that is asked for anew.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,10 @@ RANKS: dict[TrackState, int] = {
 """A track moves from lower to higher: the table compares these."""
 REPLACEABLE = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """Where another upload may be asked for: what is there and whole, or being worked on, stays."""
-_UNDER_WAY = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
+UNDER_WAY = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
+"""Where somebody is working on it, or should be."""
+GIVEN_UP = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
+"""Why a sweep fails a track: it says nothing against the upload, only that nothing was heard of it for too long."""
 _ENDS = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
@@ -104,8 +107,8 @@ class Track(Message):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def rank(self) -> int:
-        """What the table compares."""
-        return RANKS[self.state]
+        """What the table compares: a track that was given up is below all that may yet be heard of its upload."""
+        return RANKS[TrackState.REQUESTED if self.reason in GIVEN_UP else self.state]
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class Step:
             raise ValueError("an upload is asked for, not heard of")
         if (self.state is TrackState.FAILED) != (self.reason is not None):
             raise ValueError("a failure has a reason, and nothing else has")
+        if self.reason in GIVEN_UP:
+            raise ValueError("an upload is given up by who looks after it, not heard of")
 
 
 def requested(track: Track, upload: Upload, at: str) -> Track:
@@ -135,10 +140,15 @@ def requested(track: Track, upload: Upload, at: str) -> Track:
 
 def heard(track: Track, step: Step) -> Track:
     """The track once something is heard of its upload; the same where that is old or about another upload."""
-    if not _about(track, step) or RANKS[step.state] <= RANKS[track.state]:
+    if not _about(track, step) or RANKS[step.state] <= track.rank:
         return track
     version_id = track.version_id or step.version_id
     return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload, version_id=version_id)
+
+
+def given_up(track: Track, reason: TrackReason, at: str) -> Track:
+    """The track once nobody waits for it any more."""
+    return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 
 def stands_at(track: Track, step: Step) -> bool:
@@ -151,7 +161,7 @@ def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     both = {video, transcript}
     if TrackState.FAILED in both:
         return EpisodeStatus.FAILED
-    if both & _UNDER_WAY:
+    if both & UNDER_WAY:
         return EpisodeStatus.PROCESSING
     if TrackState.REQUESTED in both:
         return EpisodeStatus.UPLOADING

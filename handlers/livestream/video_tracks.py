@@ -4,8 +4,8 @@ What an event says is a place to be at: a state of one upload. Places have an or
 it: a newer upload is above every state of an older one, and of two states of one upload, the later one. So events come
 out the same in whatever order they come and however often.
 
-The two ends have an order too: `chunked` is above `failed`. Chunks that are there are there, even if somebody had given
-up on them, or a repeated job of the same video failed.
+The two ends have an order too: `chunked` is above `failed`. Chunks that are there are there, even if a repeated job of
+the same video failed. Only a track that the sweep gave up is below all of these again, since that is no event's word.
 """
 
 from dataclasses import asdict, dataclass

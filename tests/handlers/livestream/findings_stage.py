@@ -5,6 +5,7 @@ from typing import Any
 
 from handlers.common.items import plain
 from handlers.common.moments import timestamp
+from handlers.livestream.care_table import CareTable
 from handlers.livestream.checking import Checked
 from handlers.livestream.findings import Claim, Clip, Verdict
 from handlers.livestream.findings_table import FindingsTable
@@ -49,11 +50,18 @@ class Broadcast:
         self.stage.table.request(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
 
     def request_another(self) -> str:
-        """Where the first was given up on."""
-        self.advance(TrackState.FAILED, TrackReason.TIMED_OUT)
+        """Where the first has failed."""
+        self.advance(TrackState.FAILED, TrackReason.ANALYSIS_FAILED)
         newer = self.stage.new_id()
         self.request(newer)
         return newer
+
+    def is_given_up(self) -> None:
+        """By the sweep, wherever it stands."""
+        table = CareTable(self.stage.dynamodb, TABLE)
+        seen = table.look(ANN, self.episode_id)
+        assert seen is not None
+        assert table.give_up(seen, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
         step = Step(self.upload_id, state, self.now, reason)

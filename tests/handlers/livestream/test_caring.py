@@ -18,7 +18,11 @@ from handlers.livestream.formats import ContentType
 from handlers.livestream.overdue import Limits
 from handlers.livestream.records import window_key
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState, Upload
+from handlers.livestream.video_events import ObjectCreated, UploadCompleted, Video, VideoKey, video_key
+from handlers.livestream.video_handler import EpisodeTracks
+from handlers.livestream.video_processing import VideoProcessing
 from tests.handlers.livestream.stage import ANN, BOB, BUCKET, TABLE, Stage
+from tests.handlers.livestream.video_stage import ROLE, Cloud
 
 HOUR = timedelta(hours=1)
 LIMITS = Limits(
@@ -183,6 +187,62 @@ def test_what_is_done_after_it_was_given_up_counts_as_done(caretaker: Caretaker)
     assert caretaker.sweep().timed_out == 1
     reaches(stage, episode, upload, TrackState.CHUNKED)
     assert track(stage, episode) == ("chunked", None)
+
+
+@pytest.mark.parametrize("state", [TrackState.UPLOADED, TrackState.CHUNKING])
+def test_what_goes_on_after_it_was_given_up_is_looked_after_as_before(caretaker: Caretaker, state: TrackState) -> None:
+    stage = caretaker.stage
+    episode, upload = requested(stage)
+    stage.passes(hours=5)
+    assert caretaker.sweep().never_uploaded == 1
+    caretaker.sweep()
+    assert not caretaker.waiting()
+    reaches(stage, episode, upload, state)
+    assert track(stage, episode) == (state.value, None)
+    stage.now += LIMITS.of[state] + timedelta(seconds=1)
+    assert caretaker.sweep().timed_out == 1
+    assert track(stage, episode) == ("failed", "TIMED_OUT")
+
+
+def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretaker: Caretaker) -> None:
+    stage, cloud = caretaker.stage, Cloud()
+    gateways: Any = cloud
+    processing = VideoProcessing(
+        EpisodeTracks(stage.table, lambda: stage.now),
+        gateways,
+        gateways,
+        gateways,
+        bucket=BUCKET,
+        role_arn=ROLE,
+        chunk_seconds=120,
+        log=stage.log,
+    )
+    episode, upload = requested(stage)
+    key = f"videos/{ANN}/{episode}/{upload}.mp4"
+    named = video_key(key)
+    assert isinstance(named, VideoKey)
+    one = Video(key, "v1", 100, named)
+    stage.passes(hours=5)
+    assert caretaker.sweep().never_uploaded == 1
+    processing.act(ObjectCreated(one))
+    assert cloud.announced == [one]
+    stage.passes(hours=2)
+    assert caretaker.sweep().timed_out == 1
+    processing.act(UploadCompleted(one))
+    assert len(cloud.jobs) == 1
+    assert track(stage, episode) == ("chunking", None)
+    processing.act(UploadCompleted(one))
+    assert len(cloud.jobs) == 1, "and not again"
+
+
+def test_a_sweep_does_not_dismiss_what_goes_on_while_it_looks(caretaker: Caretaker) -> None:
+    stage = caretaker.stage
+    episode, upload = requested(stage)
+    stage.passes(hours=5)
+    caretaker.sweep()
+    [due] = CareTable(stage.dynamodb, TABLE).due("9")
+    reaches(stage, episode, upload, TrackState.UPLOADED)
+    assert not CareTable(stage.dynamodb, TABLE).dismiss(due)
 
 
 def test_an_upload_may_be_asked_for_anew_and_is_looked_after_as_the_first(caretaker: Caretaker) -> None:

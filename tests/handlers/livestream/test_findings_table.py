@@ -280,6 +280,6 @@ def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
 
 
 def test_a_transcript_that_was_given_up_on_is_analyzed_after_all(broadcast: Broadcast) -> None:
-    broadcast.advance(TrackState.FAILED, TrackReason.TIMED_OUT)
+    broadcast.is_given_up()
     broadcast.findings.found(broadcast.windows(1)[0], FOUND)
     assert (broadcast.track["state"], broadcast.track.get("reason")) == ("analyzed", None)

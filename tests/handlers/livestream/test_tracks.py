@@ -9,12 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.items import plain
+from handlers.livestream.care_table import CareTable
 from handlers.livestream.episode_table import EpisodeStands
 from handlers.livestream.formats import ContentType
 from handlers.livestream.tracks import (
+    GIVEN_UP,
     RANKS,
     REPLACEABLE,
     STATES,
+    UNDER_WAY,
     EpisodeStatus,
     Step,
     Track,
@@ -22,12 +25,13 @@ from handlers.livestream.tracks import (
     TrackReason,
     TrackState,
     Upload,
+    given_up,
     heard,
     requested,
     stands_at,
     status,
 )
-from tests.handlers.livestream.stage import ANN, BOB, Stage
+from tests.handlers.livestream.stage import ANN, BOB, TABLE, Stage
 
 NONE = Track(state=TrackState.NONE, since="0")
 OLD, NEW = (Upload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
@@ -36,7 +40,7 @@ HEARD = [state for state in STATES[TrackKind.VIDEO] if RANKS[state] > RANKS[Trac
 
 
 def step(state: TrackState, upload: Upload = NEW, at: str = "2") -> Step:
-    reason = TrackReason.TIMED_OUT if state is TrackState.FAILED else None
+    reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
     return Step(upload.upload_id, state, at, reason)
 
 
@@ -46,7 +50,12 @@ def after(steps: Iterable[Step], track: Track = WAITING) -> Track:
     return track
 
 
+def of_version(track: Track, version_id: str | None) -> Track:
+    return track.model_copy(update={"version_id": version_id})
+
+
 STEPS = st.builds(step, st.sampled_from(HEARD), st.sampled_from([OLD, NEW]), st.sampled_from("2345"))
+WAITED_FOR = UNDER_WAY | {TrackState.REQUESTED}
 OF_VERSIONS = st.builds(
     lambda one, version: replace(one, version_id=version), STEPS, st.sampled_from(["v1", "v2", None])
 )
@@ -104,6 +113,25 @@ def test_what_is_done_after_all_is_done() -> None:
     assert heard(done, step(TrackState.FAILED)) == done
 
 
+@given(st.lists(OF_VERSIONS), st.sampled_from(sorted(GIVEN_UP)), OF_VERSIONS)
+def test_a_track_that_was_given_up_hears_what_its_upload_would_have_been_heard_with(
+    steps: list[Step], reason: TrackReason, late: Step
+) -> None:
+    track = after(steps)
+    expected = heard(of_version(WAITING, track.version_id), late)
+    moved = heard(given_up(track, reason, "5"), late)
+    if expected.state is TrackState.REQUESTED:
+        assert moved == given_up(track, reason, "5"), "it is about another upload or version"
+    else:
+        assert moved == expected
+
+
+@pytest.mark.parametrize("state", sorted(HEARD))
+def test_what_has_failed_by_itself_is_not_begun_again(state: TrackState) -> None:
+    failed = after([step(TrackState.FAILED)])
+    assert (heard(failed, step(state)) == failed) is (state is not TrackState.CHUNKED)
+
+
 @pytest.mark.parametrize("state", TrackState)
 def test_an_upload_is_asked_for_where_there_is_none_or_none_that_serves(state: TrackState) -> None:
     track = Track(state=state, since="0", upload=OLD)
@@ -125,6 +153,12 @@ def test_failures_alone_have_reasons() -> None:
         Step(NEW.upload_id, TrackState.FAILED, "2")
     with pytest.raises(ValueError, match="reason"):
         Step(NEW.upload_id, TrackState.CHUNKED, "2", TrackReason.EMPTY)
+
+
+@pytest.mark.parametrize("reason", sorted(GIVEN_UP))
+def test_nobody_hears_that_an_upload_was_given_up(reason: TrackReason) -> None:
+    with pytest.raises(ValueError, match="given up"):
+        Step(NEW.upload_id, TrackState.FAILED, "2", reason)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +188,8 @@ def test_every_pair_of_states_has_a_status_and_each_status_a_pair() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-@given(moves=st.lists(OF_VERSIONS | st.sampled_from([OLD, NEW]), min_size=1, max_size=6))
-def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Step | Upload]) -> None:
+@given(moves=st.lists(OF_VERSIONS | st.sampled_from([OLD, NEW, *sorted(GIVEN_UP)]), min_size=1, max_size=6))
+def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Step | Upload | TrackReason]) -> None:
     episode = stage.episode()
     track = stage.table.get(ANN, episode).video
     for move in moves:
@@ -166,6 +200,12 @@ def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Ste
                 stage.table.request(ANN, episode, TrackKind.VIDEO, move, "9")
             except EpisodeStands:
                 assert before.state not in REPLACEABLE
+        elif isinstance(move, TrackReason):
+            if before.state not in WAITED_FOR:
+                continue
+            track = given_up(before, move, "9")
+            seen = stage.table.get(ANN, episode)
+            assert CareTable(stage.dynamodb, TABLE).give_up(seen, TrackKind.VIDEO, move, "9")
         else:
             track = heard(before, move)
             assert stage.table.advance(ANN, episode, TrackKind.VIDEO, move) is stands_at(track, move)

@@ -131,6 +131,14 @@ def test_a_late_event_does_not_take_back_what_was_analyzed(landing: Landing) -> 
     assert (landing.queued(), landing.state) == ([], ("failed", "ANALYSIS_FAILED"))
 
 
+def test_a_transcript_that_was_given_up_is_queued_when_its_event_is_sent_back(landing: Landing) -> None:
+    event = landing.uploads(srt(CUES))
+    landing.broadcast.is_given_up()
+    assert landing.handle(event) == []
+    assert len(landing.queued()) == 22
+    assert landing.state == ("analyzing", None)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

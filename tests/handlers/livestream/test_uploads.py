@@ -308,7 +308,7 @@ def test_a_form_is_not_completed(stage: Stage) -> None:
 
 def test_what_has_failed_is_not_completed(stage: Stage) -> None:
     video = Parted(stage)
-    failure = Step(video.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.NEVER_UPLOADED)
+    failure = Step(video.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
     stage.table.advance(ANN, video.episode, TrackKind.VIDEO, failure)
     assert video.completes().refusal == (409, "UPLOAD_NOT_EXPECTED")
     assert not video.there
