@@ -18,6 +18,8 @@ MAX_TEXT = 100_000
 """Characters that an event takes in one piece."""
 WINDOW = "window"
 """The metadata that says which window an event is of."""
+HEARD, FOUND = "USER", "ASSISTANT"
+"""Who says what in an exchange: the window its words, and the agent what it found in them."""
 
 
 class MemoryClient(Protocol):
@@ -63,7 +65,7 @@ class AgentMemory:
 
     def record(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
         """Records an exchange, once however often it is told; raises ServiceFailed."""
-        turns = (("USER", asked), ("ASSISTANT", answered))
+        turns = ((HEARD, asked), (FOUND, answered))
         called(
             self._client.create_event,
             memoryId=self._memory_id,
@@ -84,5 +86,7 @@ def _when(event: MemoryEvent) -> tuple[str, str]:
 
 def _event(event: Mapping[str, Any]) -> MemoryEvent:
     turns = [one["conversational"] for one in event.get("payload", ()) if "conversational" in one]
+    # What was found first: a window's words alone may be more than the model is told of an event.
+    turns.sort(key=lambda one: one["role"] != FOUND)
     text = "\n".join(turn["content"].get("text", "") for turn in turns)
     return MemoryEvent(event["eventId"], text, event.get("metadata", {}).get(WINDOW, {}).get("stringValue"))

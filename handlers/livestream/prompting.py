@@ -21,6 +21,7 @@ from handlers.livestream.instructions import INSTRUCTIONS
 
 MAX_MEMORIES = 10
 MAX_MEMORY_CHARACTERS = 4_000
+"""Of what was found in a window, and then of what was said in it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import pytest
 
 from handlers.common.faults import Fault, ServiceFailed
 from handlers.livestream.memory import MAX_TEXT, RECALLED, AgentMemory
-from handlers.livestream.prompting import MemoryEvent
+from handlers.livestream.prompting import MemoryEvent, told
+from handlers.livestream.window_environment import WindowEnvironment
 from tests.handlers.clients import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -64,6 +65,25 @@ def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("create_event", {"event": event("0000000000004#01")}, expected)
         AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "asked", "answered")
+
+
+def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
+    kept: list[dict[str, Any]] = []
+
+    class Client:
+        def list_events(self, **_: Any) -> dict[str, Any]:
+            return {"events": kept}
+
+        def create_event(self, **request: Any) -> dict[str, Any]:
+            kept.append({"eventId": "0000000001#ab", **request})
+            return {}
+
+    memory = AgentMemory(Client(), MEMORY, lambda: NOW)
+    full = WindowEnvironment.model_fields["window_characters"].default
+    memory.record(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
+    [recalled] = told(memory.recall(ACTOR, SESSION), {WINDOW})
+    assert "The report has 410." in recalled.text
+    assert recalled.text.count("ferries") > 100, "and of the words as many as there is room for"
 
 
 def test_no_text_is_longer_than_an_event_takes() -> None:
