@@ -58,11 +58,11 @@ class Findings(Protocol):
         ...
 
     def found(self, window: WindowMessage, found: Checked) -> None:
-        """Keeps what was found, then that the window is done."""
+        """Keeps what was found and that the window is done, both or neither; raises ServiceFailed."""
         ...
 
     def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
-        """Keeps that the window is done, and that nothing came of it."""
+        """Keeps that the window is done, and that nothing came of it; raises ServiceFailed."""
         ...
 
 

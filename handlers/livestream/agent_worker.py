@@ -4,8 +4,8 @@ It decides in which order things are done and what a failure means. A window tha
 pass by itself is tried again while there is time, then the message goes back to its queue, and in the end to where a
 person sees it. An answer that cannot be used is asked for once more, and then the window is recorded as failed.
 
-The exchange is recorded before the findings are, which also say that the window is done: so none of it is ever left
-out, and what is done twice has the same ids. Nothing of a transcript, a question or an answer is in a log line or an
+The exchange is recorded before the findings are, and these in one write with that the window is done: so none of it is
+ever left out, and where a window is asked about again, the findings are of one answer. Nothing of a transcript, a question or an answer is in a log line or an
 exception.
 """
 
@@ -74,16 +74,17 @@ class AgentWorker:
     def handle(self, body: str, remaining_ms: int) -> Outcome:
         """One message; raises where it must come again, or is none."""
         message = _message(body)
-        patience = Patience(self._timing, self._timing.now() + remaining_ms / 1000 - FINISH_SECONDS)
+        ends = self._timing.now() + remaining_ms / 1000
+        patience, finishing = Patience(self._timing, ends - FINISH_SECONDS), Patience(self._timing, ends)
         if self._services.findings.done(message):
             self._log.info("window_already_done", session_hash=hashed(message.episode_id))
             return Outcome.ALREADY_DONE
         result = self._checked(message, patience)
         if isinstance(result, WindowFailure):
-            self._services.findings.failed(message, result)
+            finishing.call(partial(self._services.findings.failed, message, result))
             self._log.warning("window_failed", session_hash=hashed(message.episode_id), cause=result.value)
             return Outcome.FAILED
-        self._services.findings.found(message, result)
+        finishing.call(partial(self._services.findings.found, message, result))
         self._log.info(
             "window_checked",
             session_hash=hashed(message.episode_id),

@@ -1,17 +1,19 @@
 """Findings in livestream's table, and what became of each window of a transcript.
 
-What is there first stays, so that whatever is told twice is kept once. A window is done when its findings are there;
-the transcript is, when all of its windows are. Who writes the last of them moves the track, and so does who hears of a
+What is there first stays, so that whatever is told twice is kept once. A window's findings and that it is done are one
+write: a model that is asked again answers otherwise, and of two answers one counts. The transcript is done when all of
+its windows are. Who writes the last of them moves the track, and so does who hears of a
 window that is done already: whoever was to move it may have stopped in between.
 
 Each finding says which upload it is from. A transcript that was given up on may have left some, and its successor,
 which clients may upload, has them again under other ids, or does not say so any more: so they go when it comes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from handlers.common.faults import Fault, ServiceFailed
 from handlers.common.items import Item, stored
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
@@ -27,6 +29,7 @@ from handlers.livestream.windows import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import PutTypeDef
 
 FOUND = "found"
 """The outcome of a window that something came of, be it no finding at all; of any other it is why not."""
@@ -34,6 +37,10 @@ LONGEST = 2_000
 """Characters that the API shows of a text."""
 CONFIDENCE_DIGITS = 4
 """A table takes no number as small as a model may write."""
+TAKEN, LEFT_ALONE = "ConditionalCheckFailed", "None"
+"""What a transaction that was not made says of an item: it is there already; it was no reason."""
+PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""And what does not last."""
 
 
 class FindingsTable:
@@ -54,7 +61,7 @@ class FindingsTable:
         return not self._awaited(window)
 
     def found(self, window: WindowMessage, found: Checked) -> None:
-        """Keeps what was found, then that the window is done."""
+        """Keeps what was found, and with it that the window is done; raises ServiceFailed where that may pass."""
         if not self._awaited(window):
             return
         place = window.owner, window.episode_id
@@ -62,14 +69,7 @@ class FindingsTable:
             *((found_key(*place, Found.CLAIM, one.start_ms, one.claim_id), _claim(one)) for one in found.claims),
             *((found_key(*place, Found.CLIP, one.start_ms, one.clip_id), _clip(one)) for one in found.clips),
         ]
-        for key, values in items:
-            self._put(window, key, values)
-        if self._awaited(window):
-            self._end(window, FOUND)
-            return
-        # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
-        for key, _ in items:
-            self._client.delete_item(TableName=self._name, Key=texts(key))
+        self._end(window, FOUND, items)
 
     def failed(self, window: WindowMessage, failure: WindowFailure) -> None:
         """Keeps that a window is done, and that nothing came of it."""
@@ -105,20 +105,40 @@ class FindingsTable:
             return False
         return upload is not None and upload.upload_id == window.upload_id
 
-    def _end(self, window: WindowMessage, outcome: str) -> None:
-        self._put(window, _key(window, window.index), _Ended(outcome=outcome))
+    def _end(self, window: WindowMessage, outcome: str, findings: Sequence[tuple[Key, Message]] = ()) -> None:
+        items = [(_key(window, window.index), _Ended(outcome=outcome)), *findings]
+        if self._written([self._put(window, *item) for item in items]) and not self._awaited(window):
+            # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
+            for key, _ in items:
+                self._client.delete_item(TableName=self._name, Key=texts(key))
+            return
         self._complete(window)
 
-    def _put(self, window: WindowMessage, key: Key, values: Message) -> None:
+    def _written(self, puts: "list[PutTypeDef]") -> bool:
+        """Writes the window's end, which is the first, and its findings: all or none. Whether this was who ended it."""
+        while True:
+            try:
+                self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons = [one.get("Code", LEFT_ALONE) for one in error.response["CancellationReasons"]]
+                if reasons[0] == TAKEN:
+                    return False
+                left = [put for put, reason in zip(puts, reasons, strict=True) if reason != TAKEN]
+                if len(left) == len(puts):
+                    if PASSING.issuperset(set(reasons) - {LEFT_ALONE}):
+                        raise ServiceFailed(Fault.UNAVAILABLE) from None
+                    raise
+                puts = left  # another window has the same finding
+            else:
+                return True
+
+    def _put(self, window: WindowMessage, key: Key, values: Message) -> "PutTypeDef":
         content = {"uploadId": window.upload_id, **values.model_dump(mode="json", by_alias=True)}
-        try:
-            self._client.put_item(
-                TableName=self._name,
-                Item=stored({**key, "schemaVersion": SCHEMA_VERSION, **content}),
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return  # what is there first stays
+        return {
+            "TableName": self._name,
+            "Item": stored({**key, "schemaVersion": SCHEMA_VERSION, **content}),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
 
     def _complete(self, window: WindowMessage) -> None:
         """Moves the track to its end, if this was the last window."""

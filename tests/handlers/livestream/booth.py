@@ -109,17 +109,21 @@ class Ledger:
     clips: dict[str, Clip] = field(default_factory=dict)
     ended: dict[str, WindowFailure | None] = field(default_factory=dict)
     broken: bool = False
+    faults: list[Fault] = field(default_factory=list)
+    """Of the calls to come."""
 
     def done(self, window: WindowMessage) -> bool:
         return window.window_id in self.ended
 
     def found(self, window: WindowMessage, found: Checked) -> None:
+        if self.broken:
+            raise RuntimeError("canary")
+        if self.faults:
+            raise ServiceFailed(self.faults.pop(0))
         for one in found.claims:
             self.claims.setdefault(one.claim_id, one)
         for clip in found.clips:
             self.clips.setdefault(clip.clip_id, clip)
-        if self.broken:
-            raise RuntimeError("canary")
         self.ended.setdefault(window.window_id, None)
 
     def failed(self, window: WindowMessage, failure: WindowFailure) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from handlers.common.model_answers import Unread
 from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.agent_worker import NoMessage, Outcome
 from handlers.livestream.findings import Verdict
+from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.formats import ContentType
 from handlers.livestream.model_answer import Problem
 from handlers.livestream.prompting import MemoryEvent
+from handlers.livestream.records import EpisodeRecord
+from handlers.livestream.tracks import Track, TrackState, Upload
 from handlers.livestream.windows import WindowMessage, messages
 from tests.handlers.livestream.booth import (
     EPISODE,
@@ -29,6 +34,7 @@ from tests.handlers.livestream.booth import (
     lines,
     said,
 )
+from tests.handlers.livestream.stage import TABLE, Stage
 
 FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[RECALLED.event_id])
 LARGEST = claim("the largest fleet that ever was")
@@ -88,15 +94,48 @@ def test_a_window_that_is_done_is_not_done_again() -> None:
     assert len(booth.oracle.asked) == 1
 
 
-def test_a_window_that_broke_off_is_done_over_without_doubles() -> None:
-    booth = Booth(oracle=Oracle([said(FERRIES, clips=[CLIP])]))
-    booth.ledger.broken = True
-    with pytest.raises(RuntimeError):
-        handled(booth)
-    booth.ledger.broken = False
-    before = dict(booth.ledger.claims), dict(booth.ledger.clips), dict(booth.notebook.recorded)
+@pytest.mark.parametrize("calls", range(10))
+def test_a_window_that_broke_off_has_the_findings_of_one_answer(stage: Stage, calls: int) -> None:
+    """Wherever it broke off: the model answers otherwise when it is asked again."""
+    first = said(FERRIES, claim("last spring"), clips=[CLIP])
+    booth = Booth(oracle=Oracle([first, said(claim("600 ferries last spring"))]))
+    stage.table.create(waiting())
+    worker = booth.worker(findings=FindingsTable(stage.dynamodb, TABLE, lambda: stage.now))
+    left = iter([None] * calls)
+
+    def broken(**_: Any) -> None:
+        if next(left, RuntimeError) is RuntimeError:
+            raise RuntimeError("canary")
+
+    stage.dynamodb.meta.events.register("before-call.dynamodb", broken)
+    with suppress(RuntimeError):
+        worker.handle(bodies()[0], REMAINING_MS)
+    stage.dynamodb.meta.events.unregister("before-call.dynamodb", broken)
+    worker.handle(bodies()[0], REMAINING_MS)
+    quotes = {one["quote"] for one in stage.does("listClaims", episode_id=EPISODE, owner=None).body["claims"]}
+    assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
+
+
+def waiting() -> EpisodeRecord:
+    """The booth's episode, whose transcript was asked for."""
+    upload = Upload(upload_id="01HZXW3V9K8Q2M4N6P8R0T2V4Y", content_type=ContentType.SUBRIP, size=1)
+    return EpisodeRecord(
+        owner=OWNER,
+        episode_id=EPISODE,
+        title="A stream",
+        language="en",
+        video=Track(state=TrackState.NONE, since="1"),
+        transcript=Track(state=TrackState.REQUESTED, since="1", upload=upload),
+        created_at="1",
+        updated_at="1",
+    )
+
+
+def test_findings_that_cannot_be_kept_right_now_are_kept_a_little_later() -> None:
+    booth = Booth(oracle=Oracle([said(FERRIES)]))
+    booth.ledger.faults = [Fault.UNAVAILABLE, Fault.UNAVAILABLE]
     assert handled(booth) is Outcome.CHECKED
-    assert (booth.ledger.claims, booth.ledger.clips, booth.notebook.recorded) == before
+    assert (len(booth.ledger.claims), len(booth.oracle.asked), len(booth.waits)) == (1, 1, 2)
 
 
 def test_a_claim_in_two_overlapping_windows_is_one() -> None:
@@ -287,5 +326,5 @@ def test_tokens_of_every_answer_are_logged_and_nothing_that_was_said(capsys: pyt
     (checked,) = (one for one in logged if one["message"] == "window_checked")
     assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
     assert [one["error_type"] for one in logged if one["message"] == "window_returned"] == ["NoMessage", "RuntimeError"]
-    for secret in ("canary", "ferries", "410", KEY, EPISODE, RECALLED.event_id):
+    for secret in ("canary", "ferries", RECALLED.text, KEY, EPISODE, RECALLED.event_id):
         assert secret not in json.dumps(logged)

@@ -7,10 +7,12 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handlers.common.faults import ServiceFailed
 from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.batch_deletes import NotAllDeleted
 from handlers.livestream.checking import Checked
 from handlers.livestream.findings import Verdict
+from handlers.livestream.model_answer import MAX_CLAIMS, MAX_CLIPS
 from handlers.livestream.models import Claim, Clip
 from handlers.livestream.records import Found
 from handlers.livestream.tracks import TrackReason, TrackState
@@ -98,24 +100,63 @@ def test_a_window_is_done_once_it_is_told_so(broadcast: Broadcast) -> None:
     assert outcomes == {"found", "filtered"}
 
 
-def test_a_window_is_done_only_after_its_findings_are_there(
-    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_window_is_done_only_with_its_findings(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     [window] = broadcast.windows(1)
-    put = broadcast.stage.dynamodb.put_item
 
-    def failing(**asked: object) -> object:
-        if CLIP.clip_id in str(asked):
-            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "PutItem")
-        return put(**asked)
+    def failing(**_: object) -> object:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactWriteItems")
 
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.stage.dynamodb, "put_item", failing)
+        patched.setattr(broadcast.stage.dynamodb, "transact_write_items", failing)
         with pytest.raises(ClientError):
             broadcast.findings.found(window, FOUND)
-    assert not broadcast.findings.done(window)
+    assert (broadcast.findings.done(window), broadcast.kept) == (False, [])
     broadcast.findings.found(window, FOUND)
     assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "CLIP", "WINDOW"]
+
+
+def test_of_two_answers_about_one_window_the_first_alone_is_kept(broadcast: Broadcast) -> None:
+    one, _ = broadcast.windows(2)
+    broadcast.findings.found(one, Checked(claims=(CLAIM,)))
+    broadcast.findings.found(one, Checked(claims=(replace(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
+    assert [claim.claim_id for claim in claims(broadcast)] == [CLAIM.claim_id]
+    assert [one.split("#")[0] for one in broadcast.kept] == ["CLAIM", "WINDOW"]
+
+
+def test_as_many_findings_as_an_answer_may_have_are_kept_at_once(broadcast: Broadcast) -> None:
+    most = Checked(
+        claims=tuple(replace(CLAIM, claim_id=f"{at:032}") for at in range(MAX_CLAIMS)),
+        clips=tuple(replace(CLIP, clip_id=f"{at:032}") for at in range(MAX_CLIPS)),
+    )
+    [window] = broadcast.windows(1)
+    broadcast.findings.found(window, most)
+    assert len(broadcast.kept) == MAX_CLAIMS + MAX_CLIPS + 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "passes"),
+    [
+        (["None", "TransactionConflict", "None"], True),
+        (["ThrottlingError", "None", "TransactionConflict"], True),
+        (["None", "ValidationError", "None"], False),
+    ],
+)
+def test_what_clashes_or_is_too_much_right_now_may_be_tried_again(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, codes: list[str], *, passes: bool
+) -> None:
+    dynamodb = broadcast.stage.dynamodb
+
+    def cancelled(**_: object) -> object:
+        response = {
+            "Error": {"Code": "TransactionCanceledException", "Message": "canary"},
+            "CancellationReasons": [{"Code": code} for code in codes],
+        }
+        raise dynamodb.exceptions.TransactionCanceledException(response, "TransactWriteItems")
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", cancelled)
+    with pytest.raises(ServiceFailed if passes else ClientError):
+        broadcast.findings.found(broadcast.windows(1)[0], FOUND)
+    assert broadcast.kept == []
 
 
 def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
@@ -264,16 +305,15 @@ def test_a_table_that_is_busy_is_asked_again(broadcast: Broadcast, monkeypatch: 
 def test_a_window_that_another_upload_overtakes_takes_back_what_it_wrote(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = broadcast.stage.dynamodb.put_item
+    write = broadcast.stage.dynamodb.transact_write_items
 
     def overtaken(**asked: object) -> object:
-        if CLAIM.claim_id in str(asked):
-            # All of this between two calls of the late window: asked for, uploaded, and what was there is gone.
-            newer = broadcast.request_another()
-            broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
-        return put(**asked)
+        # All of this between two calls of the late window: asked for, uploaded, and what was there is gone.
+        newer = broadcast.request_another()
+        broadcast.findings.leave_from(ANN, broadcast.episode_id, newer)
+        return write(**asked)
 
-    monkeypatch.setattr(broadcast.stage.dynamodb, "put_item", overtaken)
+    monkeypatch.setattr(broadcast.stage.dynamodb, "transact_write_items", overtaken)
     broadcast.findings.found(broadcast.windows(1)[0], FOUND)
     assert broadcast.kept == []
     assert broadcast.track["state"] == "requested"
