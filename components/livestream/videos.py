@@ -109,6 +109,7 @@ class Videos(pulumi.ComponentResource):
                 grants=[
                     args.table.grant("UpdateItem"),
                     args.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
+                    args.bucket.grant_list(),
                     grant_events(scope),
                     grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
                     grant(

@@ -70,6 +70,7 @@ VIDEOS_DOCUMENTED: set[Permission] = {
 """What the document gives the functions for events and for MediaConvert, as far as cutting needs it."""
 VIDEOS_ADDED: dict[Permission, str] = {
     ("s3:GetObject", f"{OBJECTS}/chunks/*", None): "the playlist says how many chunks there are",
+    ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for a playlist that is gone, and it is tried for ever",
     **{
         (f"sqs:{action}", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-videos", None): "events come by a queue"
         for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
