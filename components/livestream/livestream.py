@@ -91,6 +91,7 @@ class Livestream(pulumi.ComponentResource):
 
     def _store(self) -> None:
         scope, settings = self._scope, self._settings
+        kept = settings.kept
         self.table = Table(
             "null-check",
             TableArgs(
@@ -108,13 +109,13 @@ class Livestream(pulumi.ComponentResource):
             BucketArgs(
                 scope=scope,
                 logical_name="TranscriptBucket",
-                versioned=settings.kept.versioned,
+                versioned=kept.versioned,
                 cors=Cors([settings.api.cors_origin], exposed=["ETag"]),
                 lifecycle=[
                     Lifecycle(
                         "expire-all",
-                        expire_days=settings.kept.object_days,
-                        old_version_days=settings.kept.object_days,
+                        expire_days=kept.object_days,
+                        old_version_days=kept.old_version_days if kept.versioned else None,
                     )
                 ],
                 event_bridge=True,

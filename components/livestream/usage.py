@@ -30,6 +30,8 @@ OUTPUT_TOKENS = 1_000
 """Assumed, both: a window's words, instructions and memories; and claims and clips."""
 HD_FACTOR = 2
 """A minute of HD (above 720 lines it would be more) counts as two, in AVC."""
+VIDEO_COPIES = 2
+"""Assumed: what a video is cut into is as large as it is."""
 PARTS_PER_VIDEO = 30
 """Assumed: a large video is uploaded in parts."""
 SWEEP_MILLISECONDS = 200
@@ -47,8 +49,10 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     episodes = load.episodes_per_day * DAYS
     requests = episodes * load.requests_per_episode
     writes = requests * WRITING_SHARE
-    uploaded_gb = load.video_gigabytes + load.transcript_megabytes / 1024
-    kept_gb = load.episodes_per_day * settings.kept.object_days * uploaded_gb * (2 if settings.kept.versioned else 1)
+    stored_gb = load.video_gigabytes * VIDEO_COPIES + load.transcript_megabytes / 1024
+    kept = settings.kept
+    kept_days = kept.object_days + (kept.old_version_days if kept.versioned else 0)
+    kept_gb = load.episodes_per_day * kept_days * stored_gb
     firewall = {"inspectedRequests": requests} if settings.api.waf_requests else {}
     checked = (
         {"livestream-authorizer": of_function(requests * CHECKED_SHARE, CHECK_MILLISECONDS)}

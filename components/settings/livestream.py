@@ -126,8 +126,10 @@ class KeptSettings(Settings):
     """How long things are kept."""
 
     object_days: Days = 7
-    """Objects of the bucket, old versions too."""
+    """Objects of the bucket."""
     versioned: bool = True
+    """Whether what is overwritten, deleted or too old can be had back for a while."""
+    old_version_days: Days = 1
     cursor_seconds: CursorSeconds = 3600
     """How long a list can be gone on with."""
     deleted_days: DeletedDays = 7

@@ -54,13 +54,17 @@ def test_the_table_is_the_documents() -> None:
     assert table["tags"]["Backup"] != "none"
 
 
-def test_the_bucket_forgets_everything_after_a_week_old_versions_too() -> None:
+def test_the_bucket_forgets_everything_after_a_week_and_a_day_later_for_good() -> None:
     rules = complete().one("s3.BucketLifecycleConfiguration").inputs["rules"]
     kept = next(one for one in rules if one["id"] == "expire-all")
     assert kept["expiration"] == {"days": 7}
-    assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 7}
+    assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
     assert changed().all("s3.BucketVersioning") == []
+    [kept] = [
+        one for one in changed().one("s3.BucketLifecycleConfiguration").inputs["rules"] if one["id"] == "expire-all"
+    ]
+    assert "noncurrentVersionExpiration" not in kept
 
 
 def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:

@@ -25,6 +25,7 @@ RANGES: Ranges = {
     "uploads.multipartMegabytes": (10, 5_000, "an integer from 10 to 5000"),
     "uploads.urlSeconds": (60, 3600, "an integer from 60 to 3600"),
     "kept.objectDays": DAYS,
+    "kept.oldVersionDays": DAYS,
     "kept.deletedDays": (1, 90, "an integer from 1 to 90"),
     "kept.eventDays": DAYS,
     "agent.memoryDays": (7, 365, "an integer from 7 to 365"),
