@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from components.blocks.grant import Grant, grant
 from components.blocks.scope import Scope
 
-PROFILES = ("us", "eu", "apac", "global")
+PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
 """What the ids of inference profiles begin with."""
 
 

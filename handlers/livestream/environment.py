@@ -9,7 +9,8 @@ from handlers.common.environment import HandlerEnvironment
 CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
-TranscriptMegabytes = Annotated[int, Field(ge=1, le=100)]
+TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
+"""No larger one is read: `cues.MAX_BYTES`."""
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 DeletedDays = Annotated[int, Field(ge=1, le=90)]
 

@@ -18,7 +18,7 @@ def test_a_model_is_one_of_this_region_alone() -> None:
     assert asked(MODEL) == {("bedrock:InvokeModel", f"arn:aws:bedrock:us-east-1::foundation-model/{MODEL}")}
 
 
-@pytest.mark.parametrize("profile", ["us", "eu", "apac"])
+@pytest.mark.parametrize("profile", ["us", "us-gov", "ca", "eu", "apac", "jp", "au"])
 def test_a_profile_needs_its_model_wherever_it_may_send_to(profile: str) -> None:
     assert {resource for _, resource in asked(f"{profile}.{MODEL}")} == {
         f"{HERE}:inference-profile/{profile}.{MODEL}",

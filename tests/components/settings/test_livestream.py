@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from components.settings import load
+from components.settings.conflicts import WINDOW_SECONDS
 from components.settings.livestream import LivestreamSettings
+from handlers.livestream.agent_worker import FINISH_SECONDS
+from handlers.livestream.api import MEGABYTE
+from handlers.livestream.asking import ANSWER_SECONDS
+from handlers.livestream.cues import MAX_BYTES
 from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
 from tests.components.settings.test_loader import config, problems
 from tests.engine import FOUNDATION
@@ -21,7 +26,7 @@ RANGES: Ranges = {
     "api.requestsPerDay": (1, None, "an integer of at least 1"),
     "api.wafRequests": (10, 2_000_000_000, "an integer from 10 to 2000000000 or nothing"),
     "uploads.maxVideoGigabytes": (1, 100, "an integer from 1 to 100"),
-    "uploads.maxTranscriptMegabytes": (1, 100, "an integer from 1 to 100"),
+    "uploads.maxTranscriptMegabytes": (1, 20, "an integer from 1 to 20"),
     "uploads.multipartMegabytes": (10, 5_000, "an integer from 10 to 5000"),
     "uploads.urlSeconds": (60, 3600, "an integer from 60 to 3600"),
     "kept.objectDays": DAYS,
@@ -53,6 +58,7 @@ RANGES: Ranges = {
             "reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
             "provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
         }.items()
+        if (function, name) != ("agentWorker", "timeoutSeconds")
     },
 }
 ABOVE_NOTHING: AboveNothing = {
@@ -63,7 +69,10 @@ ABOVE_NOTHING: AboveNothing = {
 }
 
 
-RULED = {f"agent.{name}" for name in ("windowCharacters", "overlapCharacters", "clipMinSeconds", "clipMaxSeconds")}
+RULED = {
+    *(f"agent.{name}" for name in ("windowCharacters", "overlapCharacters", "clipMinSeconds", "clipMaxSeconds")),
+    "agentWorker.timeoutSeconds",
+}
 """What depends on something else: it has a test below."""
 
 
@@ -111,6 +120,20 @@ def test_every_number_is_held_to_a_range() -> None:
 def test_what_the_agent_works_by_agrees_with_itself(agent: dict[str, Any], says: str) -> None:
     [problem] = problems(stack({"agent": agent}))
     assert says in problem
+
+
+def test_the_agent_has_time_for_an_answer_and_its_repair() -> None:
+    [problem] = problems(stack({"agentWorker": {"timeoutSeconds": 119}}))
+    assert problem.startswith("livestream.agentWorker.timeoutSeconds = 119: at least 120: an answer and its repair")
+    assert load(stack({"agentWorker": {"timeoutSeconds": 120}}), "dev").livestream.enabled
+    [problem] = problems(stack({"agentWorker": {"timeoutSeconds": 901}}))
+    assert "agentWorker.timeoutSeconds = 901: allowed is an integer from 1 to 900" in problem
+    assert 2 * ANSWER_SECONDS + FINISH_SECONDS < WINDOW_SECONDS, "and some, to read the transcript and to remember"
+
+
+def test_no_transcript_may_be_uploaded_that_nobody_reads() -> None:
+    largest = load(stack({"uploads": {"maxTranscriptMegabytes": 20}}), "dev").livestream.uploads
+    assert largest.max_transcript_megabytes * MEGABYTE <= MAX_BYTES
 
 
 def test_the_documents_numbers_are_what_runs_unless_somebody_says_otherwise() -> None:
