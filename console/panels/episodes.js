@@ -90,8 +90,10 @@ export function episodes({ visitor, settings }) {
       player.play().catch(() => {});
     };
     if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "Nothing is claimed in it." })];
+    // A transcript without times has estimated ones.
+    const when = (one) => `${one.timed ? "" : "about "}${clock(one.startMs)}`;
     const rows = claims.map((one) => el("li", { id: `claim-${one.claimId}`, class: "finding", tabindex: "-1" },
-      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: clock(one.startMs), "aria-label": `At ${clock(one.startMs)}` }), badge(one.verdict, VERDICTS[one.verdict]),
+      el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: when(one), "aria-label": `At ${when(one)}` }), badge(one.verdict, VERDICTS[one.verdict]),
         el("span", { class: "hint", text: `${Math.round(one.confidence * 100)} % sure${one.speaker ? ` · ${one.speaker}` : ""}` })),
       el("q", { text: one.quote }),
       one.explanation ? el("p", { text: one.explanation }) : null,
@@ -100,7 +102,7 @@ export function episodes({ visitor, settings }) {
       el("div", { class: "bar" }, el("button", { type: "button", class: "time", onclick: () => jump(one.startMs), text: `${clock(one.startMs)}–${clock(one.endMs)}` }), el("strong", { text: one.title })),
       one.reason ? el("p", { text: one.reason }) : null));
     const marks = [
-      ...claims.map((one) => ({ ...one, row: 0, kind: VERDICTS[one.verdict], label: `Claim at ${clock(one.startMs)}, ${one.verdict}: ${one.quote}`, to: `claim-${one.claimId}` })),
+      ...claims.map((one) => ({ ...one, row: 0, kind: VERDICTS[one.verdict], label: `Claim at ${when(one)}, ${one.verdict}: ${one.quote}`, to: `claim-${one.claimId}` })),
       ...clips.map((one) => ({ ...one, row: 1, kind: "clip", label: `Clip from ${clock(one.startMs)} to ${clock(one.endMs)}: ${one.title}`, to: `clip-${one.clipId}` })),
     ];
     const chosen = (mark) => {

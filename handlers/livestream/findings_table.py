@@ -189,6 +189,7 @@ def _claim(claim: findings.Claim) -> models.Claim:
         claim_id=claim.claim_id,
         start_ms=claim.start_ms,
         end_ms=claim.end_ms,
+        timed=claim.timed,
         quote=quote,
         # Of a statement of nothing but control characters nothing is left.
         text=claim.statement[:LONGEST] or quote,

@@ -203,6 +203,8 @@ class Claim(Message):
     claim_id: Name
     start_ms: Milliseconds
     end_ms: Milliseconds
+    timed: bool = True
+    """Whether the times were measured, or estimated from a transcript without any."""
     quote: Found
     """As it is said."""
     text: Found

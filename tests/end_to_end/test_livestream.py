@@ -141,7 +141,7 @@ def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
     }
     platform.client("dynamodb").put_item(TableName=livestream.table, Item={**key, **typed})
     answer = livestream.ask("GET", f"/episodes/{episode}/claims")
-    assert json.loads(answer.data) == {"claims": [claim]}
+    assert json.loads(answer.data) == {"claims": [{**claim, "timed": True}]}
 
 
 def test_our_events_replayed_change_nothing(platform: Platform, livestream: Livestream) -> None:

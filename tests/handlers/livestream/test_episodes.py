@@ -348,12 +348,13 @@ def test_a_page_that_is_cut_off_because_it_is_large_goes_on(stage: Stage) -> Non
 
 def test_a_claim_is_told_as_it_was_found(stage: Stage) -> None:
     episode = stage.episode()
-    stage.claim(episode, 7, verdict="supported", confidence=0.75, sources=["cue-12"], timed=True)
+    stage.claim(episode, 7, verdict="supported", confidence=0.75, sources=["cue-12"], timed=False, own="x")
     [claim] = stage.does("listClaims", episode_id=episode).body["claims"]
     assert claim == {
         "claimId": "claim-1",
         "startMs": 7,
         "endMs": 1007,
+        "timed": False,
         "quote": "It is so.",
         "text": "It is so",
         "verdict": "supported",

@@ -32,7 +32,7 @@ def claims(broadcast: Broadcast) -> list[Claim]:
 
 
 def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
-    later = replace(CLAIM, claim_id="e" * 32, start_ms=20_000, speaker=None, explanation="", sources=())
+    later = replace(CLAIM, claim_id="e" * 32, start_ms=20_000, timed=False, speaker=None, explanation="", sources=())
     [window] = broadcast.windows(1)
     broadcast.findings.found(window, Checked(claims=(later, CLAIM), clips=(CLIP,)))
     listed = broadcast.stage.does("listClaims", episode_id=broadcast.episode_id)
@@ -40,6 +40,7 @@ def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
         "claimId": CLAIM.claim_id,
         "startMs": 14_000,
         "endMs": 20_000,
+        "timed": True,
         "quote": "We ran 600 ferries",
         "text": "They ran 600 ferries.",
         "speaker": "Ann",
@@ -51,6 +52,7 @@ def test_clients_list_what_was_found(broadcast: Broadcast) -> None:
     one, two = (Claim.model_validate(each) for each in listed.body["claims"])
     assert one == Claim.model_validate(first)
     assert (two.claim_id, two.speaker, two.explanation, two.sources) == ("e" * 32, None, None, ())
+    assert [each["timed"] for each in listed.body["claims"]] == [True, False], "estimated times say so"
     [clip] = broadcast.stage.does("listClips", episode_id=broadcast.episode_id).body["clips"]
     assert Clip.model_validate(clip) == Clip(
         clip_id=CLIP.clip_id, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone."
