@@ -4,6 +4,8 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
+import math
+
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.livestream import Authorizer, LivestreamSettings
 
@@ -25,6 +27,8 @@ EVENT_BYTES = 1_000
 TRANSCRIPT_MILLISECONDS = 1_000
 WINDOW_MILLISECONDS = 20_000
 """Assumed, both: what reading a transcript takes, and a model's answer about a window."""
+CHARACTERS_PER_HOUR = 50_000
+"""Assumed: what is said in an hour."""
 INPUT_TOKENS = 7_000
 OUTPUT_TOKENS = 1_000
 """Assumed, both: a window's words, instructions and memories; and claims and clips."""
@@ -60,7 +64,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         else {}
     )
     minutes = episodes * load.video_minutes
-    windows = episodes * max(1.0, load.video_minutes * 60 / settings.agent.window_seconds)
+    windows = episodes * _windows(settings)
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
@@ -101,6 +105,14 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "storageGb": episodes * EPISODE_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }
+
+
+def _windows(settings: LivestreamSettings) -> int:
+    """Of one transcript: as many as its length makes, or its characters."""
+    minutes, agent = settings.load.video_minutes, settings.agent
+    by_time = minutes * 60 / agent.window_seconds
+    by_characters = minutes * CHARACTERS_PER_HOUR / 60 / agent.window_characters
+    return math.ceil(max(by_time, by_characters))
 
 
 def _tokens(model_id: str, windows: float) -> dict[str, float]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.measures import Usage
+from components.blocks.measures import DAYS, Usage
 from components.livestream import monthly_usage
 from components.settings import LivestreamSettings
 
@@ -13,6 +13,15 @@ LOAD = {"episodesPerDay": 4, "videoMinutes": 30, "videoGigabytes": 1, "transcrip
 
 def usage(**sections: Any) -> Usage:
     return monthly_usage(LivestreamSettings.model_validate({"load": LOAD, **sections}))
+
+
+def test_a_window_is_as_long_as_its_characters_or_its_seconds_allow() -> None:
+    def windows(**agent: Any) -> float:
+        return usage(agent=agent)["livestream-agent-windows"]["messages"] / (4 * DAYS)
+
+    assert windows() == 5, "25,000 characters of half an hour, at 6,000 each"
+    assert windows(windowCharacters=50_000) == 3, "and at ten minutes each"
+    assert windows(windowCharacters=50_000, windowSeconds=7_200) == 1
 
 
 def test_what_expired_is_stored_until_it_can_no_longer_be_had_back() -> None:
