@@ -149,14 +149,16 @@ def _in_parts(function: Function, episode_id: str) -> Iterator[Case]:
     asked = {"kind": "video", "contentType": "video/mp4", "bytes": VIDEO_BYTES}
     ready: Said = {}
     yield Case("requestUpload, parts", lambda: ready.update(function.ask("requestUpload", asked, episodeId=episode_id)))
+    where = {"episodeId": episode_id, "uploadId": ready["uploadId"]}
+    named = {"multipartId": ready["multipart"]["multipartId"]}
+    yield Case("signParts", lambda: function.ask("signParts", named, **where))
     multipart, left, parts = ready["multipart"], VIDEO_BYTES, []
     for part in multipart["parts"]:
         size = min(left, multipart["partBytes"])
         answer = send("PUT", part["url"], bytes(size))
         parts.append({"partNumber": part["partNumber"], "etag": answer.headers["etag"]})
         left -= size
-    body = {"multipartId": multipart["multipartId"], "parts": parts}
-    where = {"episodeId": episode_id, "uploadId": ready["uploadId"]}
+    body = {**named, "parts": parts}
     yield Case("completeUpload", lambda: function.ask("completeUpload", body, **where), often=False)
 
 

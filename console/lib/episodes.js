@@ -3,6 +3,10 @@
 import { ask, postForm, send } from "./http.js";
 
 const PAGE = 100;
+// What S3 answers to an address that no longer holds, by itself or as who signed it no longer may.
+const EXPIRED = ["AccessDenied", "ExpiredToken"];
+// The share of its time after which an address is not used any more: S3 may hang up in the middle of a part.
+const AGED = 0.5;
 
 export class Episodes {
   #settings;
@@ -39,14 +43,27 @@ export class Episodes {
       await postForm(ready.form, file, onProgress);
       return;
     }
+    const where = `/episodes/${id}/uploads/${ready.uploadId}`;
     const { multipartId, partBytes, parts } = ready.multipart;
+    // Addresses hold for a while, and a large file may take longer.
+    let [signed, since] = [parts, Date.now()];
+    const sign = async () => {
+      signed = (await this.#ask(`${where}/parts`, { method: "POST", body: { multipartId } })).multipart.parts;
+      since = Date.now();
+    };
     const sent = [];
-    for (const [place, part] of parts.entries()) {
+    for (const [place, { partNumber }] of parts.entries()) {
       const piece = file.slice(place * partBytes, (place + 1) * partBytes);
-      const header = await send("PUT", part.url, piece, { onProgress: (share) => onProgress((place + share) / parts.length) });
-      sent.push({ partNumber: part.partNumber, etag: header("ETag") });
+      const put = () => send("PUT", signed[place].url, piece, { onProgress: (share) => onProgress((place + share) / parts.length) });
+      if (Date.now() - since > AGED * ready.expiresSeconds * 1000) await sign();
+      const header = await put().catch(async (problem) => {
+        if (!EXPIRED.includes(problem.code)) throw problem;
+        await sign();
+        return put();
+      });
+      sent.push({ partNumber, etag: header("ETag") });
     }
-    await this.#ask(`/episodes/${id}/uploads/${ready.uploadId}`, { method: "POST", body: { multipartId, parts: sent } });
+    await this.#ask(where, { method: "POST", body: { multipartId, parts: sent } });
   }
 
   async #ask(path, request = {}) {

@@ -38,6 +38,7 @@ def acts(episodes: Episodes, uploads: Uploads) -> dict[str, Callable[[Call], Ans
         "updateEpisode": episodes.update,
         "deleteEpisode": episodes.delete,
         "requestUpload": uploads.request,
+        "signParts": uploads.sign,
         "completeUpload": uploads.complete,
         "listClaims": episodes.claims,
         "listClips": episodes.clips,

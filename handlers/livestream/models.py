@@ -141,7 +141,8 @@ class PartUrl(Message):
 class MultipartUpload(Message):
     """Where to PUT the file in parts of `partBytes`, the last being what is left; each answers with an ETag.
 
-    Then POST `multipartId` and the parts' numbers and ETags to the upload itself.
+    Then POST `multipartId` and the parts' numbers and ETags to the upload itself. Where addresses expire before, POST
+    `multipartId` to the upload's `parts`: what was sent stays.
     """
 
     multipart_id: str
@@ -176,10 +177,19 @@ class Part(Message):
     """As the answer to the part's PUT had it."""
 
 
+MultipartId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{1,1024}$")]
+
+
+class SignParts(Message):
+    """Asks for new addresses of an upload's parts: those that were told hold for a while, and parts may take longer."""
+
+    multipart_id: MultipartId
+
+
 class CompleteUpload(Message):
     """Puts the parts of an upload together."""
 
-    multipart_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{1,1024}$")]
+    multipart_id: MultipartId
     parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=MAX_PARTS)]
 
     @model_validator(mode="after")

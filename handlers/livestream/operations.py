@@ -11,6 +11,7 @@ from handlers.livestream.models import (
     EpisodePath,
     NewEpisode,
     PageQuery,
+    SignParts,
     UploadCompleted,
     UploadPath,
     UploadReady,
@@ -72,6 +73,15 @@ OPERATIONS: tuple[Operation, ...] = (
         body=UploadRequest,
         answer=UploadReady,
         statuses=(201,),
+    ),
+    Operation(
+        name="signParts",
+        method="POST",
+        path=f"{EPISODE}/uploads/{{uploadId}}/parts",
+        summary="Tells anew where to PUT the parts of an upload, while it is waited for.",
+        parameters=UploadPath,
+        body=SignParts,
+        answer=UploadReady,
     ),
     Operation(
         name="completeUpload",

@@ -71,7 +71,10 @@ class UploadBucket:
     def in_parts(self, place: Place, part_bytes: int, parts: int) -> MultipartUpload:
         """Begins an upload in parts, with an address for each."""
         begun = self._client.create_multipart_upload(Bucket=self._name, Key=place.key, ContentType=place.content_type)
-        multipart_id = begun["UploadId"]
+        return self.signed(place, begun["UploadId"], part_bytes, parts)
+
+    def signed(self, place: Place, multipart_id: str, part_bytes: int, parts: int) -> MultipartUpload:
+        """An upload in parts, with a new address for each; whether it was begun, S3 tells who uses them."""
         urls = (self._part_url(place.key, multipart_id, number) for number in range(1, parts + 1))
         return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(urls))
 

@@ -15,7 +15,16 @@ from handlers.livestream.codes import Code
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable
 from handlers.livestream.episodes import unknown
 from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
-from handlers.livestream.models import MAX_PARTS, CompleteUpload, UploadCompleted, UploadReady, UploadRequest
+from handlers.livestream.models import (
+    MAX_PARTS,
+    CompleteUpload,
+    MultipartUpload,
+    SignParts,
+    UploadCompleted,
+    UploadForm,
+    UploadReady,
+    UploadRequest,
+)
 from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.tracks import TrackKind, TrackState, Upload
 from handlers.livestream.upload_bucket import Completion, Place, UploadBucket
@@ -68,7 +77,7 @@ class Uploads:
         asked: UploadRequest = call.body
         self._check(asked)
         episode_id = call.parameters.episode_id
-        part_bytes, parts = self._parts(asked)
+        parts = self._parts(asked)
         upload = Upload(upload_id=self._new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
         try:
             self._table.request(call.owner, episode_id, asked.kind, upload, timestamp(self._clock()))
@@ -77,21 +86,25 @@ class Uploads:
         except EpisodeStands:
             raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
         place = _place(call.owner, episode_id, asked.kind, upload)
-        ready = UploadReady(
-            upload_id=upload.upload_id,
-            kind=asked.kind,
-            key=place.key,
-            max_bytes=place.size,
-            expires_seconds=self._bucket.url_seconds,
-            form=None if parts else self._bucket.form(place),
-            multipart=self._bucket.in_parts(place, part_bytes, parts) if parts else None,
-        )
-        return Answered(ready, 201)
+        if parts:
+            multipart = self._bucket.in_parts(place, _part_bytes(upload.size), parts)
+            return Answered(self._ready(asked.kind, upload, place, multipart=multipart), 201)
+        return Answered(self._ready(asked.kind, upload, place, form=self._bucket.form(place)), 201)
+
+    def sign(self, call: Call) -> Answered:
+        """Where to upload the parts of an upload to, for as long again."""
+        asked: SignParts = call.body
+        kind, upload, state = self._expected(call)
+        if state is not TrackState.REQUESTED:
+            raise _not_expected("This upload has come already.")
+        place = _place(call.owner, call.parameters.episode_id, kind, upload)
+        multipart = self._bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
+        return Answered(self._ready(kind, upload, place, multipart=multipart))
 
     def complete(self, call: Call) -> Answered:
         """What the parts of an upload make; the same when it is asked again."""
         asked: CompleteUpload = call.body
-        kind, upload = self._expected(call)
+        kind, upload, _ = self._expected(call)
         place = _place(call.owner, call.parameters.episode_id, kind, upload)
         if len(asked.parts) != upload.parts:
             raise _incomplete([FieldProblem("parts", f"there are {upload.parts} parts")])
@@ -124,16 +137,34 @@ class Uploads:
                 fields=[FieldProblem("bytes", f"at most {most}")],
             )
 
-    def _parts(self, asked: UploadRequest) -> tuple[int, int]:
-        """How large parts are, and how many; none of a form."""
+    def _ready(
+        self,
+        kind: TrackKind,
+        upload: Upload,
+        place: Place,
+        *,
+        form: UploadForm | None = None,
+        multipart: MultipartUpload | None = None,
+    ) -> UploadReady:
+        return UploadReady(
+            upload_id=upload.upload_id,
+            kind=kind,
+            key=place.key,
+            max_bytes=place.size,
+            expires_seconds=self._bucket.url_seconds,
+            form=form,
+            multipart=multipart,
+        )
+
+    def _parts(self, asked: UploadRequest) -> int:
+        """How many parts; none of a form."""
         size = asked.bytes
         if asked.kind is TrackKind.TRANSCRIPT or size <= self._limits.form_bytes:
-            return 0, 0
-        part_bytes = max(SMALLEST_PART, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
-        return part_bytes, -(-size // part_bytes)
+            return 0
+        return -(-size // _part_bytes(size))
 
-    def _expected(self, call: Call) -> tuple[TrackKind, Upload]:
-        """The upload in parts that a track waits for, or has got."""
+    def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
+        """The upload in parts that a track waits for, or has got, and where the track is."""
         try:
             episode = self._table.get(call.owner, call.parameters.episode_id)
         except EpisodeMissing:
@@ -145,8 +176,13 @@ class Uploads:
                     raise _not_expected("This upload is a form: it is complete when it is sent.")
                 if track.state is TrackState.FAILED:
                     raise _not_expected("This upload has failed. Ask for another.")
-                return kind, track.upload
+                return kind, track.upload, track.state
         raise HandlerError(Code.UPLOAD_UNKNOWN, "No track of this episode waits for such an upload.", 404)
+
+
+def _part_bytes(size: int) -> int:
+    """How large the parts of so many bytes are, but for the last."""
+    return max(SMALLEST_PART, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
 
 
 def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:

@@ -322,6 +322,61 @@ def test_items_of_the_table_become_plain_values(page: Visit) -> None:
     assert run(page, "items", "return it.plainItem(given);", item) == plain
 
 
+UPLOADING = """
+const [[asks, Sends], [puts, asked]] = [[window.fetch, window.XMLHttpRequest], [[], []]];
+const told = (signing) => ({
+  uploadId: "u",
+  expiresSeconds: given.expires,
+  multipart: { multipartId: "m", partBytes: 2, parts: [1, 2, 3].map((partNumber) => ({ partNumber, url: `${signing}/${partNumber}` })) },
+});
+window.fetch = async (url, { body }) => {
+  asked.push(new URL(url).pathname);
+  return new Response(JSON.stringify(told(asked.length)), { status: 200 });
+};
+window.XMLHttpRequest = class extends EventTarget {
+  upload = new EventTarget();
+  open(method, url) { this.url = url; }
+  getResponseHeader() { return this.url; }
+  send() {
+    puts.push(this.url);
+    this.status = given.refused.includes(this.url) ? 403 : 200;
+    this.responseText = this.status === 403 ? `<Error><Code>${given.code}</Code></Error>` : "";
+    this.dispatchEvent(new Event("load"));
+  }
+};
+try {
+  const api = new it.Episodes({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, null);
+  await api.upload("e", "video", new File(["12345"], "a.mp4"), "video/mp4", () => {}).catch((problem) => asked.push(problem.code));
+} finally {
+  [window.fetch, window.XMLHttpRequest] = [asks, Sends];
+}
+return [puts, asked.map((one) => one.replace("/api/episodes/e/uploads", ""))];
+"""
+
+
+def uploaded(page: Visit, code: str = "AccessDenied", expires: int = 3600, refused: tuple[str, ...] = ()) -> Any:
+    """Where the parts of a video went, and what the API was asked; an address is told by when it was signed."""
+    return run(page, "episodes", UPLOADING, {"code": code, "expires": expires, "refused": refused})
+
+
+def test_a_video_goes_in_parts(page: Visit) -> None:
+    assert uploaded(page) == [["1/1", "1/2", "1/3"], ["", "/u"]]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+def test_a_part_that_is_refused_goes_to_an_address_that_is_signed_anew(page: Visit, code: str) -> None:
+    assert uploaded(page, code, refused=("1/2",)) == [["1/1", "1/2", "2/2", "2/3"], ["", "/u/parts", "/u"]]
+    assert uploaded(page, code, refused=("1/1", "2/1")) == [["1/1", "2/1"], ["", "/u/parts", code]], "but not for ever"
+
+
+def test_what_else_is_wrong_with_a_part_is_told(page: Visit) -> None:
+    assert uploaded(page, "NoSuchUpload", refused=("1/1",)) == [["1/1"], ["", "NoSuchUpload"]]
+
+
+def test_an_address_that_is_old_is_not_used(page: Visit) -> None:
+    assert uploaded(page, expires=-1) == [["2/1", "3/2", "4/3"], ["", "/u/parts", "/u/parts", "/u/parts", "/u"]]
+
+
 def test_nothing_was_asked_of_anybody_else(page: Visit) -> None:
     """Last, because it is about all of them."""
     assert page.asked == {page.url.rstrip("/")}

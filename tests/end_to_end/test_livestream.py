@@ -88,6 +88,18 @@ def test_a_form_takes_what_was_promised_and_nothing_else(livestream: Livestream)
     assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
 
 
+def test_parts_may_go_to_addresses_that_were_signed_again(livestream: Livestream) -> None:
+    episode = livestream.create("on a slow line")["episodeId"]
+    asked = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
+    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", asked).body
+    named = {"multipartId": ready["multipart"]["multipartId"]}
+    again = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", named)
+    assert again.status == 200
+    assert len(again.body["multipart"]["parts"]) == len(ready["multipart"]["parts"])
+    first = again.body["multipart"]["parts"][0]
+    assert send("PUT", first["url"], b"x" * 100).headers["etag"]
+
+
 def test_parts_that_are_not_those_of_the_upload_make_nothing(livestream: Livestream) -> None:
     episode = livestream.create("in parts")["episodeId"]
     asked = {"kind": "video", "contentType": "video/mp4", "bytes": 11_000_000}

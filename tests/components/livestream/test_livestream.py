@@ -112,7 +112,7 @@ def test_the_api_is_called_api_and_every_operation_is_answered_by_the_alias() ->
     operations = [one for path in body(plain())["paths"].values() for one in path.values() if "operationId" in one]
     assert {one["operationId"] for one in operations} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
-        *("requestUpload", "completeUpload", "listClaims", "listClips"),
+        *("requestUpload", "signParts", "completeUpload", "listClaims", "listClips"),
     }
     uris = {one["x-amazon-apigateway-integration"]["uri"] for one in operations}
     alias = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-episodes:live"

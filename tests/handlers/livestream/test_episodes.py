@@ -174,6 +174,7 @@ def test_a_deleted_episode_is_gone_everywhere(stage: Stage) -> None:
         stage.does("updateEpisode", {"version": 1, "title": "B"}, episode_id=episode),
         stage.does("deleteEpisode", episode_id=episode),
         stage.does("requestUpload", upload, episode_id=episode),
+        stage.does("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=stage.new_id()),
         stage.does("completeUpload", completion, episode_id=episode, upload_id=stage.new_id()),
         stage.does("listClaims", episode_id=episode),
         stage.does("listClips", episode_id=episode),

@@ -135,7 +135,7 @@ def test_an_episode_that_is_kept_wrongly_is_not_sent(stage: Stage, capsys: pytes
 
 
 def test_every_operation_has_its_own_place_and_name() -> None:
-    assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS) == 9
+    assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS) == 10
     assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
 
 

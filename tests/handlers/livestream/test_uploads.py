@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
 from handlers.livestream.models import UploadRequest
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART
+from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART, _part_bytes
 from tests.handlers.livestream.stage import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -143,7 +143,7 @@ def of(kind: TrackKind, size: int) -> UploadRequest:
 
 @pytest.mark.parametrize("size", [MEBIBYTE + 1, SMALLEST_PART, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
 def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) -> None:
-    part_bytes, parts = stage.uploads._parts(of(TrackKind.VIDEO, size))
+    part_bytes, parts = _part_bytes(size), stage.uploads._parts(of(TrackKind.VIDEO, size))
     assert 1 <= parts <= 100
     assert part_bytes >= SMALLEST_PART
     assert (parts - 1) * part_bytes < size <= parts * part_bytes
@@ -151,8 +151,8 @@ def test_parts_are_few_and_large_and_make_up_the_whole(stage: Stage, size: int) 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 0), (MEBIBYTE, 0), (MEBIBYTE + 1, 1)])
 def test_only_what_is_larger_than_a_form_takes_goes_in_parts(stage: Stage, size: int, parts: int) -> None:
-    assert stage.uploads._parts(of(TrackKind.VIDEO, size))[1] == parts
-    assert stage.uploads._parts(of(TrackKind.TRANSCRIPT, size))[1] == 0, "a transcript is one form however long it is"
+    assert stage.uploads._parts(of(TrackKind.VIDEO, size)) == parts
+    assert stage.uploads._parts(of(TrackKind.TRANSCRIPT, size)) == 0, "a transcript is one form however long it is"
 
 
 class Parted:
@@ -182,6 +182,52 @@ class Parted:
     @property
     def there(self) -> bool:
         return bool(self.stage.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
+
+
+def test_an_upload_that_takes_longer_than_its_addresses_hold_gets_new_ones(stage: Stage) -> None:
+    episode = stage.episode()
+    ready = stage.does("requestUpload", VIDEO, episode_id=episode).body
+    multipart, before = ready["multipart"], stage.stored()
+    where = {"episode_id": episode, "upload_id": ready["uploadId"]}
+    with stage.counted() as calls:
+        answer = stage.does("signParts", {"multipartId": multipart["multipartId"]}, **where)
+    assert (answer.status, calls) == (200, ["GetItem"])
+    assert stage.stored() == before
+    assert len(stage.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, "and none is begun"
+    again = answer.body["multipart"]
+    assert {**answer.body, "multipart": None} == {**ready, "multipart": None}
+    assert {**again, "parts": None} == {**multipart, "parts": None}
+    for old, new in zip(multipart["parts"], again["parts"], strict=True):
+        assert new["partNumber"] == old["partNumber"]
+        old_url, new_url = urlsplit(old["url"]), urlsplit(new["url"])
+        assert (new_url.netloc, new_url.path) == (old_url.netloc, old_url.path)
+        assert parse_qs(new_url.query)["uploadId"] == [multipart["multipartId"]]
+        assert parse_qs(new_url.query)["X-Amz-Expires"] == [str(URL_SECONDS)]
+
+
+def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: Stage) -> None:
+    video = Parted(stage)
+    body = {"multipartId": video.multipart}
+
+    def signs(**other: Any) -> Said:
+        return stage.does("signParts", body, **{"episode_id": video.episode, "upload_id": video.upload, **other})
+
+    assert signs().status == 200
+    assert signs(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
+    assert signs(owner=BOB).refusal == (404, "EPISODE_UNKNOWN")
+    at = "2026-01-03T12:00:09.000Z"
+    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.UPLOADED, at))
+    assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
+    failure = Step(video.upload, TrackState.FAILED, at, TrackReason.CHUNKING_FAILED)
+    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, failure)
+    assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
+
+
+def test_a_form_has_no_parts_to_sign(stage: Stage) -> None:
+    episode = stage.episode()
+    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
+    answer = stage.does("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=upload)
+    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
 def test_parts_are_put_together(stage: Stage) -> None:
