@@ -181,7 +181,7 @@ def test_a_frontend_is_told_what_the_settings_say() -> None:
         ("Bucket", "landing", "forceDestroy", {"dev": True, "staging": False, "prod": False}),
         ("Vault", "vault", "forceDestroy", {"dev": True, "staging": False, "prod": False}),
         ("LogGroup", "builder", "retentionInDays", {"dev": 14, "staging": 30, "prod": 90}),
-        ("Budget", "budget", "limitAmount", {"dev": "60.00", "staging": "120.00", "prod": "500.00"}),
+        ("Budget", "budget", "limitAmount", {"dev": "75.00", "staging": "120.00", "prod": "500.00"}),
     ],
 )
 def test_stacks_differ_where_they_should(kind: str, name: str, key: str, expected: dict[str, Any]) -> None:

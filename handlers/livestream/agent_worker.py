@@ -5,8 +5,8 @@ pass by itself is tried again while there is time, then the message goes back to
 person sees it. An answer that cannot be used is asked for once more, and then the window is recorded as failed.
 
 The exchange is recorded before the findings are, and these in one write with that the window is done: so none of it is
-ever left out, and where a window is asked about again, the findings are of one answer. Nothing of a transcript, a question or an answer is in a log line or an
-exception.
+ever left out, and where a window is asked about again, the findings are of one answer. Nothing of a transcript, a
+question or an answer is in a log line or an exception.
 """
 
 import json
