@@ -12,6 +12,7 @@ const LOOK_MS = 15000; // after which one that is on its way is asked for: the m
 const SILENT_MS = 120000; // after which what is on its way is given up: a lost utterance is asked for sooner
 const LOOK_AGAIN_MS = 100;
 const TRIES = 5; // at an utterance that is refused for now
+const UNFINISHED = 64; // utterances at most that an opening message names
 const CONNECTIONS = 5; // tried in a row before a broken one is given up
 
 export class Dictation {
@@ -99,7 +100,7 @@ export class Dictation {
 
   async #opened() {
     const socket = await this.#connect((message) => this.#hear(message), () => this.#broken());
-    const before = this.#session ? { sessionId: this.#session } : {};
+    const before = this.#session ? { sessionId: this.#session, unfinished: this.#unfinished() } : {};
     let opened;
     try {
       opened = await socket.ask("open", { ...this.#spoken, ...before });
@@ -112,6 +113,12 @@ export class Dictation {
     this.#inFlight = opened.inFlight;
     socket.keepAlive(this.#pingSeconds, () => ({ sessionId: this.#session }), (pong) => this.#told(pong));
     this.#told(opened);
+  }
+
+  // What had no end as far as is known here; those that were sent come first.
+  #unfinished() {
+    const open = [...this.#utterances].filter(([, { state }]) => state === "waiting" || state === "sent");
+    return open.slice(0, UNFINISHED).map(([name]) => name);
   }
 
   // The session goes on over another connection; whatever had no answer is sent again, under its name.

@@ -148,16 +148,21 @@ class Processor:
         given_up = ending.end is End.REJECTED or (ending.end is End.BROKEN and work.attempts >= MOST_ATTEMPTS)
         lost = ending.end in {End.BROKEN, End.GONE} and not given_up
 
-        def end(flight: Flight) -> tuple[Flight, bool]:
-            ours = flight.holds(work.utterance, work.attempt)
-            if lost:
-                return flight.broke(work.utterance, work.attempt, ending.from_ms), ours
-            return flight.landed(work.utterance, work.attempt), ours
+        def end(flight: Flight) -> tuple[Flight, tuple[str, Again | None] | None]:
+            if not flight.holds(work.utterance, work.attempt):
+                return flight, None
+            unheard = delivery.unheard(flight.connection)
+            if not (lost or (unheard and not given_up and work.attempts < MOST_ATTEMPTS)):
+                return flight.landed(work.utterance, work.attempt), (flight.connection, None)
+            again = Again(utterance=work.utterance, from_ms=0 if unheard else ending.from_ms)
+            return flight.broke(work.utterance, work.attempt, again.from_ms), (flight.connection, again)
 
         # An attempt that was overtaken, and had nothing to show that would have told it so, says nothing either.
-        ours = ending.end is not End.OVERTAKEN and self._live.change(Flight, flight_key(work.session_id), end)
+        ours = None if ending.end is End.OVERTAKEN else self._live.change(Flight, flight_key(work.session_id), end)
         if ours and ending.end is not End.GONE:
-            self._tell(delivery, _last_word(work, counts, lost=lost, given_up=given_up, from_ms=ending.from_ms))
+            connection, again = ours
+            delivery.follow(connection)
+            self._tell(delivery, _last_word(work, counts, again, given_up=given_up))
         fallback = _fallback(work, counts)
         self._log.info(
             "utterance_ended",
@@ -187,7 +192,7 @@ class Processor:
             self._log.error("last_word_lost", error_type=type(error).__name__)
 
 
-def _last_word(work: Work, counts: Sequence[Counts], *, lost: bool, given_up: bool, from_ms: int) -> Message:
+def _last_word(work: Work, counts: Sequence[Counts], again: Again | None, *, given_up: bool) -> Message:
     if given_up:
         return Failed(
             code=Code.NOT_TRANSCRIBED,
@@ -195,8 +200,7 @@ def _last_word(work: Work, counts: Sequence[Counts], *, lost: bool, given_up: bo
             session_id=work.session_id,
             utterance=work.utterance,
         )
-    if lost:
-        again = Again(utterance=work.utterance, from_ms=from_ms)
+    if again is not None:
         return Resend(session_id=work.session_id, utterances=(again,))
     return Done(
         session_id=work.session_id,

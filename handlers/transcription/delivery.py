@@ -64,6 +64,8 @@ class Delivery:
         self._clock_ms = clock_ms
         self._log = log
         self._lines: dict[str, Line] = {}
+        # Words of an earlier attempt that still hold were told over this connection, or they would not hold.
+        self._told_over = {connection} if work.from_ms else set[str]()
         self._revisions = 0
         self.latencies_ms: list[int] = []
         """From a result's arrival to its caption's delivery."""
@@ -73,7 +75,7 @@ class Delivery:
     def show(self, caption: Caption, offset_ms: int) -> None:
         """Shows one caption; its times count from where its stream began in the utterance."""
         final = caption.kind is Kind.FINAL
-        if final:
+        if caption.kind is not Kind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
         if caption.kind is Kind.RETRACTED or not self._may_show(caption):
@@ -109,17 +111,27 @@ class Delivery:
 
     def tell(self, message: Message) -> None:
         """Sends a message to wherever the session's client is now."""
-        if self._connections.post(self._connection, message):
-            return
-        moved = self._live.read(Flight, flight_key(self._work.session_id)).connection
-        if moved == self._connection or not moved or not self._connections.post(moved, message):
-            raise ClientGone
-        self._connection = moved
+        if not self._connections.post(self._connection, message):
+            moved = self._live.read(Flight, flight_key(self._work.session_id)).connection
+            if moved == self._connection or not moved or not self._connections.post(moved, message):
+                raise ClientGone
+            self._connection = moved
+        if not isinstance(message, CaptionMessage) or message.final:
+            self._told_over.add(self._connection)
+
+    def follow(self, connection: str) -> None:
+        """The session's client is on this connection now, if on any: the one before may take messages that nobody reads."""
+        self._connection = connection or self._connection
+
+    def unheard(self, connection: str) -> bool:
+        """Whether anything but a partial was told over another connection than this one: it may have gone nowhere."""
+        return bool(self._told_over - {connection})
 
     def _check_attempt(self) -> None:
         flight = self._live.read(Flight, flight_key(self._work.session_id))
         if not flight.holds(self._work.utterance, self._work.attempt):
             raise Overtaken
+        self.follow(flight.connection)
 
     def _retract(self, utterance: str, result_id: str, revision: int) -> None:
         self.tell(

@@ -5,6 +5,7 @@ judged lost by the time in it: deletion by expiry may be days late. Every move i
 only if nobody else has in the meantime.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Self
 
@@ -84,6 +85,22 @@ class Flight(Live):
     def seen(self, connection: str, now_ms: int) -> Self:
         """Its client speaks, over this connection."""
         return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
+
+    def opened(self, connection: str, unfinished: Collection[str]) -> Self:
+        """Its client opens it over this connection, and has not heard how those utterances ended.
+
+        Whatever was told over another connection may have gone nowhere: what is done without its client knowing, or has
+        to be sent again anyhow, comes again from its beginning.
+        """
+        if connection == self.connection:
+            return self
+        unheard = tuple(one for one in self.done if one in unfinished)
+        broken = (
+            *(one.model_copy(update={"from_ms": 0}) for one in self.broken),
+            *(Broken(utterance=one, from_ms=0, attempts=1) for one in unheard),
+        )[-REMEMBERED:]
+        done = tuple(one for one in self.done if one not in unheard)
+        return self.model_copy(update={"done": done, "broken": broken})
 
     def silent(self, heard_ms: int, now_ms: int) -> bool:
         """Nothing was heard of its client since then, and nothing of it is in the air."""

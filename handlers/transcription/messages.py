@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Answer, ErrorMessage, Message, MessageId, Request
 from handlers.transcription.audio import SAMPLE_RATES, Encoding
+from handlers.transcription.flight import REMEMBERED
 from handlers.transcription.thresholds import SessionSettings
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - how a token is marked, no token
@@ -63,6 +64,9 @@ class Open(Spoken):
     """A session to go on with; without it a new one is made."""
     settings: SessionSettings = SessionSettings()
     """Thresholds of this session's own, each within its range."""
+    unfinished: Annotated[tuple[MessageId, ...], Field(max_length=REMEMBERED)] = ()
+    """Utterances of the session whose end was not heard. After another connection broke, `resend` of the answer has those
+    of which words may have been lost with it."""
 
 
 class Audio(Request):

@@ -98,7 +98,9 @@ class Routes:
             self._live.change(
                 Connection, connection_key(caller.connection), lambda one: (one.opened(session.session_id), None)
             )
-        flight = self._seen(session.session_id, caller.connection)
+        flight = self._seen(
+            session.session_id, caller, lambda flight: flight.opened(caller.connection, message.unfinished)
+        )
         return Opened(
             session_id=session.session_id,
             expires_at=_text(session.ends_at * 1000),
@@ -114,8 +116,7 @@ class Routes:
         now_ms = self._clock_ms()
 
         def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[str, ...], Flight]]:
-            _here(flight, caller)
-            swept, lost = flight.seen(caller.connection, now_ms).swept(now_ms)
+            swept, lost = _here(flight, caller).seen(caller.connection, now_ms).swept(now_ms)
             moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._limits.in_flight)
             return moved, (taken, lost, moved)
 
@@ -143,7 +144,7 @@ class Routes:
         if message.session_id is None:
             return Pong()
         session = self._own(caller.user, message.session_id)
-        flight = self._seen(session.session_id, caller.connection, caller)
+        flight = self._seen(session.session_id, caller, lambda flight: _here(flight, caller))
         return Pong(resend=_broken(flight), done=flight.done)
 
     def close(self, caller: Caller, message: Close) -> Answer:
@@ -163,8 +164,7 @@ class Routes:
         now_ms, seconds = self._clock_ms(), self._limits.direct_seconds
 
         def count(flight: Flight) -> tuple[Flight, bool]:
-            _here(flight, caller)
-            return flight.directed(now_ms, self._limits.in_flight, DIRECT_WITHIN_MS)
+            return _here(flight, caller).directed(now_ms, self._limits.in_flight, DIRECT_WITHIN_MS)
 
         if not self._limits.direct_enabled:
             raise HandlerError(Code.DIRECT_REFUSED, "This stack gives no addresses out.", 403)
@@ -176,14 +176,12 @@ class Routes:
         request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
         return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
 
-    def _seen(self, session_id: str, connection: str, caller: Caller | None = None) -> Flight:
+    def _seen(self, session_id: str, caller: Caller, checked: Callable[[Flight], Flight]) -> Flight:
         """The session's utterances, without those that are lost; its client is on this connection."""
         now_ms = self._clock_ms()
 
         def look(flight: Flight) -> tuple[Flight, tuple[Flight, tuple[str, ...]]]:
-            if caller is not None:
-                _here(flight, caller)
-            swept, lost = flight.seen(connection, now_ms).swept(now_ms)
+            swept, lost = checked(flight).seen(caller.connection, now_ms).swept(now_ms)
             return swept, (swept, lost)
 
         flight, lost = self._live.change(Flight, flight_key(session_id), look)
@@ -241,12 +239,13 @@ class Routes:
             raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
 
 
-def _here(flight: Flight, caller: Caller) -> None:
+def _here(flight: Flight, caller: Caller) -> Flight:
     """A session is used over the connection on which it was opened last: that is where it counts."""
     if flight.connection != caller.connection:
         raise HandlerError(
             Code.SESSION_ELSEWHERE, "This session is not open on this connection. Open it with its sessionId.", 409
         )
+    return flight
 
 
 def _broken(flight: Flight) -> tuple[Again, ...]:

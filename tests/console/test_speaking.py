@@ -35,6 +35,67 @@ def test_a_microphone_of_which_nothing_comes_is_let_go(page: Visit, how: str, wh
     assert run(page, "microphone", REFUSED, how) == [why, "ended", contexts]
 
 
+PLAYED = """
+const { Problem } = await import("/lib/problems.js");
+const [slow, interval] = [globalThis.setTimeout, globalThis.setInterval];
+globalThis.setTimeout = (act, ms, ...more) => slow(act, ms / 100, ...more);
+globalThis.setInterval = (act, ms, ...more) => interval(act, ms / 100, ...more);
+const [told, sent, heard, broken] = [[], [], [], []];
+async function until(what, holds) {
+  for (let one = 0; !holds() && one < 500; one += 1) await new Promise((resolve) => slow(resolve, 10));
+  if (!holds()) throw new Error(`not in time: ${what}, ${JSON.stringify({ told, sent })}`);
+}
+// A platform: `answers` has what it says to an action's message, or how it fails; `sent` has every message.
+function platform(answers) {
+  return async (onMessage, onClose) => {
+    const number = heard.push(onMessage);
+    const ask = async (action, content) => {
+      sent.push({ action, number, ...content });
+      return action === "open" ? { sessionId: "s", inFlight: 2, ...answers.open?.(number) } : answers[action]?.(content) ?? {};
+    };
+    const socket = { isOpen: true, keepAlive() {}, ask, close() { this.isOpen = false; onClose(); } };
+    broken.push(() => socket.close());
+    return socket;
+  };
+}
+const speaking = (connect) => new it.Dictation({
+  connect, spoken: {}, inFlight: 2, pingSeconds: 60, changed() {}, failed: (problem) => told.push(problem.message), over() {},
+});
+const of = (action) => sent.filter((one) => one.action === action);
+try {
+  %s
+} finally {
+  [globalThis.setTimeout, globalThis.setInterval] = [slow, interval];
+}
+"""
+"""A session whose platform is played, in a world that is a hundred times as fast."""
+
+
+UNHEARD = (
+    PLAYED
+    % """
+  const again = [{ utterance: "u2", fromMs: 0 }];
+  const dictation = speaking(platform({ open: (number) => (number > 1 ? { resend: again } : {}) }));
+  await dictation.open();
+  for (let one = 1; one <= 4; one += 1) dictation.say(new Uint8Array(1));
+  await until("two are sent", () => of("audio").length === 2);
+  heard[0]({ type: "done", utterance: "u1", sessionId: "s" });
+  await until("a third is sent", () => of("audio").length === 3);
+  broken[0]();
+  await until("one is sent again", () => of("audio").some((one) => one.number === 2));
+  await dictation.end();
+  return [of("open").map((one) => one.unfinished ?? null), of("audio").map((one) => [one.number, one.utterance])];
+"""
+)
+
+
+def test_a_session_that_goes_on_names_what_it_has_heard_no_end_of(page: Visit) -> None:
+    """Their words may have gone to the connection that broke, and the platform counts them as said."""
+    opened, sent = run(page, "dictation", UNHEARD)
+    assert opened == [None, ["u2", "u3", "u4"]]
+    assert sent == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
+
+
 BROKEN = """
 const { Problem } = await import("/lib/problems.js");
 const slow = globalThis.setTimeout;

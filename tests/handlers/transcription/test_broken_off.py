@@ -230,6 +230,102 @@ def test_a_client_that_came_back_on_another_connection_is_followed(
     assert len(booth.said("done", "c2")) == 1
 
 
+def over(connection: str, booth: Booth) -> None:
+    """The client opens its session over this connection, and nobody has noticed that the one before is dead."""
+    booth.live.change(
+        Flight, flight_key(SESSION), lambda flight: (flight.opened(connection, ()).seen(connection, 0), None)
+    )
+
+
+def moving_after(
+    kind: str, count: int, booth: Booth, monkeypatch: pytest.MonkeyPatch, *, onto: str = "c2", final: bool = True
+) -> None:
+    """The client comes back on another connection after so many messages of a kind."""
+    post, posted = booth.clients.post, 0
+
+    def moving(connection: str, message: Any) -> bool:
+        nonlocal posted
+        taken = post(connection, message)
+        posted += message.type == kind and getattr(message, "final", final) is final
+        if posted == count:
+            posted += 1
+            over(onto, booth)
+        return taken
+
+    monkeypatch.setattr(booth.clients, "post", moving)
+
+
+def test_a_client_that_came_back_is_followed_though_its_old_connection_still_takes_messages(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API Gateway may hear of a connection's end much later, and takes whatever is posted until then."""
+    moving_after("caption", 1, booth, monkeypatch, final=False)
+    steps = [partial(200, "Hel"), final(600, "Hello."), partial(700, "You", "r2", at_ms=700), (900, None)]
+    assert booth.hears(*steps) is End.DONE
+    assert booth.said("caption", "c1") == [("Hel", False)]
+    assert booth.said("caption", "c2") == [("Hello.", True), ("You", False), ("You", True)]
+    assert len(booth.said("done", "c2")) == 1
+
+
+def test_a_line_is_taken_away_where_its_reader_is(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    moving_after("caption", 1, booth, monkeypatch, final=False)
+    booth.hears(partial(300, "Hel"), final(600, ""), (900, None))
+    assert [one["resultId"] for one in booth.said("retract", "c2")] == ["r1"]
+
+
+def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utterance(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether they arrived; the words are claimed, and come again all the same."""
+    moving_after("caption", 1, booth, monkeypatch)
+    booth.hears(final(300, "One."), final(600, "Two.", "r2", at_ms=500), ENDED)
+    [told] = booth.said("resend", "c2")
+    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+    assert booth.said("done", "c1") + booth.said("done", "c2") == []
+    assert (booth.flight.done, booth.flight.broken[0].from_ms) == ((), 0)
+    booth.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
+    overdue_ms = booth.clock.now_ms + 20_000
+    booth.attempt = booth.live.change(
+        Flight, flight_key(SESSION), lambda flight: flight.offered("u1", overdue_ms, 8)
+    ).attempt
+    assert booth.call(attempts=2) is End.DONE
+    screen = Screen()
+    for message in booth.clients.inbox["c2"]:
+        screen.take(message)
+    assert screen.text() == ["One.", "Two."]
+    assert booth.flight.done == ("u1",)
+
+
+def test_an_utterance_that_broke_after_its_client_moved_is_sent_again_from_its_beginning(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving_after("caption", 1, booth, monkeypatch)
+    booth.hears(final(900, "One."), (2_300, FailureCode.DROPPED), seconds=2.4)
+    [told] = booth.said("resend", "c2")
+    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+
+
+def test_words_of_an_earlier_attempt_went_to_the_connection_before_too(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = booth.transcribe.open
+
+    def moving(*given: Any) -> Any:
+        over("c2", booth)
+        return opened(*given)
+
+    monkeypatch.setattr(booth.transcribe, "open", moving)
+    booth.hears(final(300, "Two."), (400, None), from_ms=700, attempts=2)
+    assert booth.said("resend", "c2")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+
+
+def test_the_last_attempt_ends_wherever_its_words_went(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    moving_after("caption", 1, booth, monkeypatch)
+    booth.hears(final(300, "One."), ENDED, attempts=3)
+    assert len(booth.said("done", "c2")) == 1
+    assert booth.flight.done == ("u1",)
+
+
 @pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
 def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
     dynamodb: Any, partials: bool, attempts: int

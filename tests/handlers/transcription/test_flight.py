@@ -94,7 +94,7 @@ def test_addresses_are_few_within_a_time() -> None:
 
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from(["offer", "begin", "land", "break", "back", "sweep"]),
+        st.sampled_from(["offer", "begin", "land", "break", "back", "move", "sweep"]),
         st.sampled_from("abcdef"),
         st.integers(0, 3),
     ),
@@ -128,6 +128,9 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
                 flight = flight.broke(utterance, attempt, now)
             case "back":
                 flight = flight.given_back(utterance, attempt)
+            case "move":
+                flight = flight.opened(f"c{now}", (utterance,))
+                done -= {utterance}
             case _:
                 flight, _ = flight.swept(now)
         running = {one: which for one, which in running.items() if flight.holds(one, which)}

@@ -315,6 +315,33 @@ def test_an_end_whose_message_was_lost_is_told_again(scene: Scene) -> None:
     assert (again["repeated"], again["done"]) == (True, True)
 
 
+def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was_told(scene: Scene) -> None:
+    """What was told over another connection may have gone nowhere: its words come again, or they are lost."""
+    session = scene.opens("c1")
+    for utterance in ("u1", "u2"):
+        scene.utters(session, utterance)
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1", 1).landed("u2", 2), None))
+    known = scene.says("open", "c1", sessionId=session, unfinished=["u2", "u3"])
+    assert (known["done"], known["resend"]) == (["u1", "u2"], [])
+    scene.connect("c2")
+    moved = scene.says("open", "c2", sessionId=session, unfinished=["u2", "u3"])
+    assert (moved["done"], moved["resend"]) == (["u1"], [{"utterance": "u2", "fromMs": 0}])
+    again = scene.utters(session, "u2", "c2")
+    assert (again["repeated"], again["done"]) == (False, False)
+    assert scene.handed[-1].attempts == 2
+
+
+def test_what_has_to_be_sent_again_holds_nowhere_once_its_client_has_moved(scene: Scene) -> None:
+    session = scene.opens("c1")
+    scene.utters(session, "u1")
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 700), None))
+    assert scene.says("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
+    scene.connect("c2")
+    assert scene.says("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
+    scene.utters(session, "u1", "c2")
+    assert scene.handed[-1].from_ms == 0
+
+
 def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = scene.opens("c1"), scene.opens("c2")
     scene.utters(first, connection="c1")
