@@ -173,8 +173,18 @@ export class Dictation {
       if (!known || known.state === "done") continue;
       this.captions.cut(one);
       known.state = "waiting";
+      if (one.waitMs) this.#rest(known, one.waitMs * (1 + Math.random()));
     }
     this.changed();
+  }
+
+  // It goes after a while; others need not wait for it.
+  #rest(known, ms) {
+    known.resting = true;
+    setTimeout(() => {
+      known.resting = false;
+      this.#pump();
+    }, ms);
   }
 
   #ended(name, state) {
@@ -194,7 +204,7 @@ export class Dictation {
 
   #next() {
     if (this.#closing || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
-    return [...this.#utterances].find(([, one]) => one.state === "waiting") ?? null;
+    return [...this.#utterances].find(([, one]) => one.state === "waiting" && !one.resting) ?? null;
   }
 
   async #send(name, one) {

@@ -45,7 +45,9 @@ RESERVE_MS = 3_000
 URL_SECONDS = 60
 
 MOST_ATTEMPTS = 3
-"""Of one utterance: then it is given up, and its client told so."""
+"""Of one utterance that had a stream: then it is given up, and its client told so."""
+WAIT_MS = 3_000
+"""Before an utterance comes again for which no stream was to be had: most that hold one are over by then."""
 RETRIED = "retried"
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Conversation]]
@@ -145,7 +147,7 @@ class Processor:
     def _finish(self, call: Call, transcribing: Transcribing, delivery: Delivery, ending: Ending) -> None:
         """Gives the place back, tells the client, then the metrics."""
         work, counts = call.work, [one.counts for one in transcribing.used]
-        given_up = ending.end is End.REJECTED or (ending.end is End.BROKEN and work.attempts >= MOST_ATTEMPTS)
+        given_up = _given_up(work, ending)
         lost = ending.end in {End.BROKEN, End.GONE} and not given_up
 
         def end(flight: Flight) -> tuple[Flight, tuple[str, Again | None] | None]:
@@ -154,15 +156,20 @@ class Processor:
             unheard = delivery.unheard(flight.connection)
             if not (lost or (unheard and not given_up and work.attempts < MOST_ATTEMPTS)):
                 return flight.landed(work.utterance, work.attempt), (flight.connection, None)
-            again = Again(utterance=work.utterance, from_ms=0 if unheard else ending.from_ms)
-            return flight.broke(work.utterance, work.attempt, again.from_ms), (flight.connection, again)
+            again = Again(
+                utterance=work.utterance,
+                from_ms=0 if unheard else ending.from_ms,
+                wait_ms=WAIT_MS if ending.throttled else None,
+            )
+            broke = flight.broke(work.utterance, work.attempt, again.from_ms, counted=not ending.throttled)
+            return broke, (flight.connection, again)
 
         # An attempt that was overtaken, and had nothing to show that would have told it so, says nothing either.
         ours = None if ending.end is End.OVERTAKEN else self._live.change(Flight, flight_key(work.session_id), end)
         if ours and ending.end is not End.GONE:
             connection, again = ours
             delivery.follow(connection)
-            self._tell(delivery, _last_word(work, counts, again, given_up=given_up))
+            self._tell(delivery, _last_word(work, counts, again, given_up))
         fallback = _fallback(work, counts)
         self._log.info(
             "utterance_ended",
@@ -192,11 +199,20 @@ class Processor:
             self._log.error("last_word_lost", error_type=type(error).__name__)
 
 
-def _last_word(work: Work, counts: Sequence[Counts], again: Again | None, *, given_up: bool) -> Message:
+def _given_up(work: Work, ending: Ending) -> str | None:
+    """Why the utterance is not to be sent again, if so."""
+    if ending.end is End.REJECTED:
+        return "Amazon Transcribe refuses this utterance. Sending it again would not help."
+    if ending.end is End.BROKEN and work.attempts >= MOST_ATTEMPTS and not ending.throttled:
+        return "This utterance failed three times and is given up."
+    return None
+
+
+def _last_word(work: Work, counts: Sequence[Counts], again: Again | None, given_up: str | None) -> Message:
     if given_up:
         return Failed(
             code=Code.NOT_TRANSCRIBED,
-            message="This utterance cannot be transcribed. Sending it again would not help.",
+            message=given_up,
             session_id=work.session_id,
             utterance=work.utterance,
         )

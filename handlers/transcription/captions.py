@@ -101,6 +101,11 @@ class Captions:
         """Whether no partials are shown any more."""
         return self._final_only
 
+    @property
+    def heard(self) -> bool:
+        """Whether anything came of the stream at all."""
+        return self._arrived > 0
+
     def take(self, result: Result, now_ms: int) -> list[Caption]:
         """What a result brings that arrives now, and what time has brought meanwhile."""
         now_ms = self._advance(now_ms)

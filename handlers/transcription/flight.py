@@ -48,7 +48,7 @@ class Broken(Live):
     utterance: str
     from_ms: int
     attempts: int
-    """How often it was tried."""
+    """How often it was tried, with a stream."""
 
 
 class Taken(Live):
@@ -156,13 +156,13 @@ class Flight(Live):
         broken = tuple(one for one in self.broken if one.utterance != utterance)
         return self.model_copy(update={"places": self._others(utterance), "done": done, "broken": broken})
 
-    def broke(self, utterance: str, attempt: int, from_ms: int) -> Self:
-        """The utterance has to be sent again; its captions hold up to `from_ms`."""
+    def broke(self, utterance: str, attempt: int, from_ms: int, *, counted: bool = True) -> Self:
+        """The utterance has to be sent again; its captions hold up to `from_ms`. Not `counted`: this was no attempt."""
         if not self.holds(utterance, attempt):
             return self
         before = next((one.attempts for one in self.broken if one.utterance == utterance), 0)
         others = tuple(one for one in self.broken if one.utterance != utterance)
-        broken = (*others, Broken(utterance=utterance, from_ms=from_ms, attempts=before + 1))[-REMEMBERED:]
+        broken = (*others, Broken(utterance=utterance, from_ms=from_ms, attempts=before + counted))[-REMEMBERED:]
         return self.model_copy(update={"places": self._others(utterance), "broken": broken})
 
     def given_back(self, utterance: str, attempt: int) -> Self:

@@ -110,6 +110,8 @@ class Again(Message):
     utterance: MessageId
     from_ms: int
     """Its final captions hold up to here; all its other lines go."""
+    wait_ms: int | None = None
+    """How long to wait before that, and up to twice as long, so that not all clients come at once."""
 
 
 class Opened(Answer):
@@ -207,7 +209,7 @@ class Done(Message):
 
 
 class Failed(Message):
-    """An utterance that cannot be transcribed: sending it again would not help."""
+    """An utterance that is given up: Amazon Transcribe refuses it, or it failed three times."""
 
     type: Literal["error"] = "error"
     code: str

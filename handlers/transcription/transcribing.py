@@ -3,7 +3,7 @@
 Amazon Transcribe works at the pace of speech however fast it is sent, so an utterance takes its own length, and a
 little more for the last words. There is one thread: it sends what is due, waits for results until the next thing is
 due, and never waits beyond the deadline. A stream that fails is tried once more, for finals only, if there is time for
-it.
+it, and unless there are no more streams.
 """
 
 from collections.abc import Callable, Iterable
@@ -81,6 +81,8 @@ class Ending:
     end: End
     from_ms: int = 0
     cause: str | None = None
+    throttled: bool = False
+    """There was no stream to be had: there may be a little later, and no sooner."""
 
 
 class Late(Exception):
@@ -132,7 +134,11 @@ class Transcribing:
     def _twice(self, *, finals_only: bool) -> Ending:
         """One stream, and if it fails and there is time, another for finals only."""
         first = self._once(finals_only=finals_only)
-        if first.end is not End.BROKEN or self._clock_ms() + self._length_ms() + TAIL_MS > self._deadline_ms:
+        if (
+            first.end is not End.BROKEN
+            or first.throttled
+            or self._clock_ms() + self._length_ms() + TAIL_MS > self._deadline_ms
+        ):
             return first
         again = self._once(finals_only=True)
         return replace(again, cause=again.cause or first.cause)
@@ -141,7 +147,9 @@ class Transcribing:
         try:
             return self._through(self._captions_of(finals_only))
         except StreamFailed as failure:
-            return self._given_up(End.REJECTED if failure.code is FailureCode.REJECTED else End.BROKEN, failure.code)
+            end = End.REJECTED if failure.code is FailureCode.REJECTED else End.BROKEN
+            throttled = failure.code is FailureCode.THROTTLED and not self.used[-1].heard
+            return replace(self._given_up(end, failure.code), throttled=throttled)
 
     def _given_up(self, end: End, cause: str) -> Ending:
         """What was shown of a stream that is gone, and will be said again, is taken back, as long as there is time.

@@ -1,4 +1,4 @@
-"""Transcription's flow: a sentence spoken into a live session, two utterances that overlap, a stream that is throttled.
+"""Transcription's flow: a sentence spoken into a live session, two utterances that overlap, a stream that breaks off.
 
 One piece of code for the demo and for the end-to-end test: it drives and measures, whoever runs it compares. The audio
 alone decides what is heard, faults included: the local Transcribe fails at words that say how.
@@ -13,7 +13,7 @@ SENTENCE = "hello world this is a live test of the stream we speak"
 FIRST = "we speak in tones ."
 SECOND = "we speak in tones . good day"
 """Begins with what the first says: the client cut its audio with some overlap."""
-THROTTLED = "throttled captions come back"
+DROPPED = "dropped captions come back"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Outcome:
 EXPECTED = {
     "live": ["Hello world this is a live test of the stream we speak."],
     "overlapping": ["We speak in tones.", "Good day."],
-    "fallen_back": ["Throttled captions come back."],
+    "fallen_back": ["Dropped captions come back."],
     "fallback": "stream_failed",
     "fallbacks_counted": 1,
     "lost": 0,
@@ -63,14 +63,14 @@ def play(captioning: Captioning, tell: Tell) -> Outcome:
     before = captioning.fallbacks()
     with Speaker(url) as speaker:
         speaker.open(encoding="pcm")
-        speaker.say("throttled", THROTTLED)
-        done = speaker.ended("throttled")
+        speaker.say("dropped", DROPPED)
+        done = speaker.ended("dropped")
         fallen_back = speaker.screen.text()
     after = eventually(
         lambda: now if (now := captioning.fallbacks()) > before else None,
         "the metric that the fallback's alarm watches",
     )
-    tell(f"Transcribe throttled in mid-stream: finals only, {fallen_back}; counted where an alarm looks")
+    tell(f"a stream of Transcribe's that broke off: finals only, {fallen_back}; counted where an alarm looks")
     lost = captioning.operate(kind="sweep")["lost"]
     tell(f"the sweep, which the schedule calls every minute: {lost} utterances lost on the way")
     return Outcome(live, growing, overlapping, fallen_back, done.get("fallback"), after - before, lost)

@@ -96,6 +96,39 @@ def test_a_session_that_goes_on_names_what_it_has_heard_no_end_of(page: Visit) -
     assert sent == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
 
 
+RESTING = (
+    PLAYED
+    % """
+  const dictation = speaking(platform({}));
+  await dictation.open();
+  for (let one = 1; one <= 3; one += 1) dictation.say(new Uint8Array(1));
+  await until("two are sent", () => of("audio").length === 2);
+  const [random, after] = [Math.random, globalThis.setTimeout];
+  const waits = [];
+  Math.random = () => 0.5;
+  globalThis.setTimeout = (act, ms, ...more) => { waits.push([ms, act]); };
+  const lost = (more) => heard[0]({ type: "resend", sessionId: "s", utterances: [{ utterance: "u1", fromMs: 0, ...more }] });
+  try {
+    lost({ waitMs: 3000 });
+    lost({});
+    const others = of("audio").map((one) => one.utterance);
+    waits.find(([ms]) => ms === 4500)[1]();
+    heard[0]({ type: "done", utterance: "u2", sessionId: "s" });
+    await until("it is sent again", () => of("audio").length === 4);
+    return [others, of("audio").at(-1).utterance];
+  } finally {
+    [Math.random, globalThis.setTimeout] = [random, after];
+    await dictation.end();
+  }
+"""
+)
+
+
+def test_an_utterance_for_which_there_is_no_stream_waits_and_lets_others_go_first(page: Visit) -> None:
+    """As long as it is told to and up to twice as long, whatever else asks for it meanwhile."""
+    assert run(page, "dictation", RESTING) == [["u1", "u2", "u3"], "u1"]
+
+
 BROKEN = """
 const { Problem } = await import("/lib/problems.js");
 const slow = globalThis.setTimeout;

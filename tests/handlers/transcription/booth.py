@@ -124,15 +124,16 @@ class Booth:
         self.take(utterance)
         return self.call(utterance, seconds, remaining_ms, **work)
 
-    def take(self, utterance: str) -> int:
-        """Gives the utterance its place, as the router does; which attempt it is."""
+    def take(self, utterance: str, connection: str = "c1") -> Taken:
+        """Gives the utterance its place, as the router does; what is known of earlier attempts at it."""
         overdue_ms = self.clock() + 20_000
 
         def offer(flight: Flight) -> tuple[Flight, Taken]:
-            return flight.seen("c1", self.clock()).offered(utterance, overdue_ms, 8)
+            return flight.seen(connection, self.clock()).offered(utterance, overdue_ms, 8)
 
-        self.attempt = self.live.change(Flight, flight_key(SESSION), offer).attempt
-        return self.attempt
+        taken = self.live.change(Flight, flight_key(SESSION), offer)
+        self.attempt = taken.attempt
+        return taken
 
     def call(self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any) -> End | None:
         """Calls the processor."""

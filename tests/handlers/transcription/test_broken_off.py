@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from handlers.transcription.audio_processor import WAIT_MS
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.thresholds import SessionSettings
@@ -22,7 +23,7 @@ def booth(dynamodb: Any) -> Booth:
     return made
 
 
-@pytest.mark.parametrize("failure", [FailureCode.THROTTLED, FailureCode.REFUSED, FailureCode.DROPPED])
+@pytest.mark.parametrize("failure", [FailureCode.REFUSED, FailureCode.INTERNAL, FailureCode.DROPPED])
 def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(booth: Booth, failure: FailureCode) -> None:
     booth.scripts.append(failure)
     booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
@@ -61,11 +62,41 @@ def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth
 
 
 def test_a_second_stream_that_fails_too_is_the_clients_to_send_again(booth: Booth) -> None:
-    booth.scripts.append(FailureCode.THROTTLED)
-    booth.scripts.append(FailureCode.THROTTLED)
+    booth.scripts.append(FailureCode.DROPPED)
+    booth.scripts.append(FailureCode.DROPPED)
     assert booth.hears() is End.BROKEN
-    assert len(booth.said("resend")) == 1
+    assert booth.said("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert booth.flight.places == ()
+
+
+def test_while_no_stream_is_to_be_had_clients_wait_and_no_attempt_counts(booth: Booth) -> None:
+    """The account's streams are free again in seconds; asking for more of them at once helps nobody."""
+    for number in range(1, 6):
+        booth.scripts.append(FailureCode.THROTTLED)
+        taken = booth.take("u1")
+        assert taken.attempts == 1
+        assert booth.call(attempts=taken.attempts) is End.BROKEN
+        assert len(booth.transcribe.requests) == number, "no second stream"
+    assert booth.said("error") == []
+    again = {"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}
+    assert [one["utterances"] for one in booth.said("resend")] == [[again]] * 5
+    assert len(booth.cloudwatch.calls) == 5, "and it rings all the time"
+    assert booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED) is End.DONE
+    assert booth.said() == [("Hel", False), ("Hello.", True)]
+
+
+def test_attempts_before_there_were_no_streams_count(booth: Booth) -> None:
+    booth.scripts += [FailureCode.DROPPED] * 2
+    booth.hears()
+    booth.scripts.append(FailureCode.THROTTLED)
+    booth.call(attempts=booth.take("u1").attempts)
+    assert booth.take("u1").attempts == 2
+
+
+def test_a_stream_that_is_throttled_after_it_was_heard_is_one_that_failed(booth: Booth) -> None:
+    booth.scripts.append([partial(200, "Hel"), (300, FailureCode.THROTTLED)])
+    booth.hears(final(700, "Hello."), (1_150, None))
+    assert booth.said() == [("Hel", False), ("Hello.", True)]
 
 
 def test_a_retried_utterance_shows_finals_only_from_where_its_captions_end(booth: Booth) -> None:
@@ -111,9 +142,10 @@ def test_what_was_final_before_a_rejection_stays(booth: Booth, monkeypatch: pyte
 
 def test_the_third_attempt_is_the_last(booth: Booth) -> None:
     for attempt in (1, 2, 3):
-        booth.scripts += [FailureCode.THROTTLED, FailureCode.THROTTLED]
+        booth.scripts += [FailureCode.DROPPED, FailureCode.DROPPED]
         booth.hears(attempts=attempt)
     assert [len(booth.said(kind)) for kind in ("resend", "error")] == [2, 1]
+    assert "three times" in booth.said("error")[0]["message"], "it is not said to be of no use"
     assert booth.flight.done == ("u1",)
 
 
@@ -284,11 +316,7 @@ def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utt
     assert booth.said("done", "c1") + booth.said("done", "c2") == []
     assert (booth.flight.done, booth.flight.broken[0].from_ms) == ((), 0)
     booth.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
-    overdue_ms = booth.clock.now_ms + 20_000
-    booth.attempt = booth.live.change(
-        Flight, flight_key(SESSION), lambda flight: flight.offered("u1", overdue_ms, 8)
-    ).attempt
-    assert booth.call(attempts=2) is End.DONE
+    assert booth.call(attempts=booth.take("u1", "c2").attempts) is End.DONE
     screen = Screen()
     for message in booth.clients.inbox["c2"]:
         screen.take(message)
@@ -331,7 +359,7 @@ def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
     dynamodb: Any, partials: bool, attempts: int
 ) -> None:
     """Otherwise nothing would ring while the flag is off, however long it fails."""
-    booth = Booth(dynamodb, [FailureCode.THROTTLED] * 2, settings=SessionSettings(partial_results_enabled=partials))
+    booth = Booth(dynamodb, [FailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials))
     booth.open()
     assert booth.hears(attempts=attempts) is End.BROKEN
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
