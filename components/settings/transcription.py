@@ -36,7 +36,7 @@ class CaptionSettings(Settings):
     """When a caption is shown. A session may choose its own values within the same ranges."""
 
     partial_results_enabled: bool = True
-    """Whether captions are shown before they are final."""
+    """Whether captions are shown before they are final; where they are not, no session can turn them on."""
     min_stability_threshold: Stability = 0.85
     """Share of a partial result's words that must be stable before it is shown at once."""
     max_buffer_timeout: BufferSeconds = 5.0

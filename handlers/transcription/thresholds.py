@@ -20,7 +20,10 @@ from handlers.transcription.environment import (
 
 
 class SessionSettings(BaseModel):
-    """What a client may ask for when it opens a session: camelCase outside; what is absent stays as deployed."""
+    """What a client may ask for when it opens a session: camelCase outside; what is absent stays as deployed.
+
+    Partials that the deployment has off stay off, whatever a session asks for.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -60,8 +63,10 @@ class Thresholds(BaseModel):
         return cls.model_validate(environment)
 
     def with_session(self, settings: SessionSettings) -> Self:
-        """The same, but for what a session asks for."""
-        return self.model_copy(update=settings.model_dump(exclude_none=True))
+        """The same, but for what a session asks for; it may turn partials off, never on."""
+        asked = self.model_copy(update=settings.model_dump(exclude_none=True))
+        shown = self.partial_results_enabled and asked.partial_results_enabled
+        return asked.model_copy(update={"partial_results_enabled": shown})
 
     @property
     def max_buffer_ms(self) -> int:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from handlers.transcription.environment import ProcessorEnvironment
 from handlers.transcription.thresholds import SessionSettings, Thresholds
-from tests.handlers.transcription.captioning import DEPLOYED
+from tests.handlers.transcription.captioning import DEPLOYED, thresholds
 
 ASKED = {
     "partialResultsEnabled": False,
@@ -54,6 +54,16 @@ def test_a_session_may_change_every_threshold() -> None:
         "dedup_cache_ttl": 0,
     }
     assert (changed.max_buffer_ms, changed.pause_ms, changed.orphan_ms, changed.dedup_ms) == (1500, 250, 20_000, 0)
+
+
+@pytest.mark.parametrize("session", [None, False, True])
+@pytest.mark.parametrize("deployed", [False, True])
+def test_partials_are_shown_where_the_deployment_has_them_and_the_session_does_not_refuse(
+    deployed: bool, session: bool | None
+) -> None:
+    """Whoever turns them off for all must not ask each client: it is the switch that runbooks turn."""
+    changed = thresholds(partial_results_enabled=deployed).with_session(asked(partialResultsEnabled=session))
+    assert changed.partial_results_enabled is (deployed and session is not False)
 
 
 @pytest.mark.parametrize("name", ASKED)
