@@ -82,6 +82,8 @@ class CaptionAlarmSettings(Settings):
     dropped_per_minute: Annotated[int, Field(ge=1)] = 100
     orphans: Annotated[int, Field(ge=1)] = 10
     fallbacks: Annotated[int, Field(ge=1)] = 1
+    given_up: Annotated[int, Field(ge=1)] = 10
+    """Utterances given up in five minutes: a few may be a client's own fault."""
     errors: Annotated[int, Field(ge=0)] = 5
     throttles: Annotated[int, Field(ge=0)] = 10
     memory_percent: Annotated[int, Field(ge=10, le=100)] = 90

@@ -10,7 +10,7 @@ from components.blocks.function import Function
 from components.blocks.logged import LoggedArgs, logged
 from components.blocks.scope import Scope
 from components.settings import TranscriptionSettings
-from handlers.transcription.environment import DROPPED, FALLBACK, LATENCY, NAMESPACE, ORPHANS
+from handlers.transcription.environment import DROPPED, FALLBACK, GIVEN_UP, LATENCY, NAMESPACE, ORPHANS
 
 RUNBOOK = "captions-degraded"
 
@@ -81,24 +81,57 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    lost = logged(
-        "lost-utterances",
-        LoggedArgs(args.scope, args.router.log_group, '{ $.message = "utterances_lost" }', "$.lost"),
-        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[args.router])),
-    )
-    alarm(
-        "lost-utterances",
-        AlarmArgs(
-            scope=args.scope,
-            metric=lost,
-            severity=Severity.WARNING,
-            threshold=1,
-            comparison=Comparison.AT_LEAST,
-            says="Utterances were lost on the way to the processor; their clients were told to send them again.",
-            runbook="utterances-lost",
+    for what, function, line, value, severity, threshold, says, runbook in (
+        (
+            "lost-utterances",
+            args.router,
+            "utterances_lost",
+            "$.lost",
+            Severity.WARNING,
+            1,
+            "Utterances were lost on the way to the processor; their clients were told to send them again.",
+            "utterances-lost",
         ),
-        opts,
-    )
+        (
+            "given-up",
+            processor,
+            GIVEN_UP,
+            "1",
+            Severity.CRITICAL,
+            limits.given_up,
+            "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
+            RUNBOOK,
+        ),
+        # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
+        (
+            "messages-failed",
+            args.router,
+            "message_failed",
+            "1",
+            Severity.CRITICAL,
+            1,
+            "The router fails at messages.",
+            "websocket-errors",
+        ),
+    ):
+        metric = logged(
+            what,
+            LoggedArgs(args.scope, function.log_group, f'{{ $.message = "{line}" }}', value),
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
+        )
+        alarm(
+            what,
+            AlarmArgs(
+                scope=args.scope,
+                metric=metric,
+                severity=severity,
+                threshold=threshold,
+                comparison=Comparison.AT_LEAST,
+                says=says,
+                runbook=runbook,
+            ),
+            opts,
+        )
 
 
 def caption_charts(processor: Function) -> list[Chart]:

@@ -25,7 +25,7 @@ from handlers.transcription.addresses import signer
 from handlers.transcription.audio import Utterance, utterance
 from handlers.transcription.captions import Captions, Counts
 from handlers.transcription.delivery import ClientGone, Delivery
-from handlers.transcription.environment import ProcessorEnvironment
+from handlers.transcription.environment import GIVEN_UP, ProcessorEnvironment
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
@@ -168,6 +168,11 @@ class Processor:
         ours = None if ending.end is End.OVERTAKEN else self._live.change(Flight, flight_key(work.session_id), end)
         if ours and ending.end is not End.GONE:
             connection, again = ours
+            if given_up:
+                # At a level that no setting leaves out: an alarm counts these.
+                self._log.error(
+                    GIVEN_UP, session_hash=hashed(work.session_id), outcome=ending.end, cause=ending.cause or ""
+                )
             delivery.follow(connection)
             self._tell(delivery, _last_word(work, counts, again, given_up))
         fallback = _fallback(work, counts)

@@ -1,7 +1,7 @@
 """What transcription's handlers read from their environment, and the names and ranges that a deployment shares with them.
 
 The ranges stand here because three places keep to them: a stack's settings, these environments, and what a client may
-ask for when it opens a session. Alarms look for the metrics' names, the live table has the index.
+ask for when it opens a session. Alarms look for names of metrics and of a line, the live table has the index.
 """
 
 from typing import Annotated, Literal
@@ -15,6 +15,8 @@ LATENCY = "PartialResultProcessingLatency"
 DROPPED = "PartialResultsDropped"
 ORPHANS = "OrphanedResultsFlushed"
 FALLBACK = "TranscribeFallbackTriggered"
+GIVEN_UP = "utterance_given_up"
+"""A line of the processor's log."""
 PROTOCOL = "polyphony.transcription.v1"
 """The subprotocol that a client offers and the platform chooses; a token is offered beside it, and never given back."""
 DUE_INDEX = "due"

@@ -34,6 +34,7 @@ RANGES: Ranges = {
     "alarms.droppedPerMinute": (1, None, "an integer of at least 1"),
     "alarms.orphans": (1, None, "an integer of at least 1"),
     "alarms.fallbacks": (1, None, "an integer of at least 1"),
+    "alarms.givenUp": (1, None, "an integer of at least 1"),
     "alarms.errors": (0, None, "an integer of at least 0"),
     "alarms.throttles": (0, None, "an integer of at least 0"),
     "alarms.memoryPercent": (10, 100, "an integer from 10 to 100"),

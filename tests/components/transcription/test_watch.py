@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from handlers.common.logging import EventLog
+from handlers.common.sockets import Talk
+from handlers.transcription.environment import GIVEN_UP
+from handlers.transcription.messages import REQUESTS
 from local import ROOT
 from operations.rollout import Plan
 from operations.target import Target
@@ -32,7 +35,9 @@ SIX = {
 """End of the name → namespace, metric, statistic, comparison, threshold, periods, seconds of one, dimensions."""
 BEYOND = {
     "audio-processor-memory-warning",
+    "given-up-critical",
     "lost-utterances-warning",
+    "messages-failed-critical",
     "router-errors-critical",
     "router-throttles-warning",
     "router-failed-critical",
@@ -103,6 +108,7 @@ def test_each_alarm_names_a_page_that_is_there(name: str) -> None:
         ("droppedPerMinute", "rate-limit-warning"),
         ("orphans", "orphans-warning"),
         ("fallbacks", "fallback-critical"),
+        ("givenUp", "given-up-critical"),
         ("errors", "audio-processor-errors-critical"),
         ("throttles", "audio-processor-throttles-warning"),
     ],
@@ -137,12 +143,35 @@ def test_memory_is_read_from_lambdas_own_report() -> None:
     assert (watched["namespace"], watched["metricName"]) == (made["namespace"], made["name"])
 
 
-def test_one_lost_utterance_rings() -> None:
-    one = plain()["lost-utterances-warning"]
-    assert (one["comparisonOperator"], one["threshold"], one["evaluationPeriods"]) == (AT_LEAST, 1, 1)
+@pytest.mark.parametrize(
+    ("name", "severity", "lines"),
+    [("lost-utterances", "warning", 1), ("given-up", "critical", 10), ("messages-failed", "critical", 1)],
+)
+def test_so_many_lines_in_five_minutes_ring(name: str, severity: str, lines: int) -> None:
+    one = plain()[f"{name}-{severity}"]
+    assert (one["comparisonOperator"], one["threshold"], one["evaluationPeriods"]) == (AT_LEAST, lines, 1)
     assert (one["statistic"], one["period"]) == ("Sum", 300)
-    made = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]
+    made = complete().one("cloudwatch.LogMetricFilter", name).inputs["metricTransformation"]
     assert (one["namespace"], one["metricName"]) == (made["namespace"], made["name"])
+
+
+def test_the_line_that_tells_of_an_utterance_given_up_is_the_one_that_is_counted() -> None:
+    one = complete().one("cloudwatch.LogMetricFilter", "given-up").inputs
+    assert one["logGroupName"] == f"/aws/lambda/{PROCESSOR}"
+    assert (one["pattern"], one["metricTransformation"]["value"]) == (f'{{ $.message = "{GIVEN_UP}" }}', "1")
+
+
+def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its client has an answer, so API Gateway and Lambda count no error."""
+    with own_logger():
+        talk = Talk(REQUESTS, EventLog("ERROR"))
+        talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
+    [line] = capsys.readouterr().out.splitlines()
+    one = complete().one("cloudwatch.LogMetricFilter", "messages-failed").inputs
+    assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-router"
+    assert one["pattern"] == f'{{ $.message = "{json.loads(line)["message"]}" }}'
 
 
 def test_the_line_that_tells_of_lost_utterances_is_the_one_that_is_counted(

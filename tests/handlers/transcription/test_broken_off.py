@@ -1,11 +1,13 @@
 """What fails, breaks off or goes away: tried again, sent again or let go, and each caption once in the end."""
 
+import json
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from handlers.transcription.audio_processor import WAIT_MS
+from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.thresholds import SessionSettings
@@ -128,6 +130,29 @@ def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> 
     assert len(booth.transcribe.requests) == 1
     assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "nobody is woken for a client's mistake"
     assert booth.flight.done == ("u1",)
+
+
+@pytest.mark.parametrize(
+    ("failure", "attempts", "lines"),
+    [
+        (FailureCode.REJECTED, 1, [("ERROR", "rejected", "rejected")]),
+        (FailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
+        (FailureCode.DROPPED, 2, []),
+        (FailureCode.THROTTLED, 3, []),
+    ],
+)
+def test_an_utterance_that_is_given_up_is_counted_where_an_alarm_looks(
+    booth: Booth,
+    capsys: pytest.CaptureFixture[str],
+    failure: FailureCode,
+    attempts: int,
+    lines: list[tuple[str, str, str]],
+) -> None:
+    """At the highest level: whatever a stack leaves out of its logs, these are there."""
+    booth.scripts += [failure] * 2
+    booth.hears(attempts=attempts)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["level"], one["outcome"], one["cause"]) for one in found if one["message"] == GIVEN_UP] == lines
 
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
