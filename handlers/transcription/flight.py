@@ -165,9 +165,12 @@ class Flight(Live):
         broken = (*others, Broken(utterance=utterance, from_ms=from_ms, attempts=before + counted))[-REMEMBERED:]
         return self.model_copy(update={"places": self._others(utterance), "broken": broken})
 
-    def given_back(self, utterance: str, attempt: int) -> Self:
-        """The attempt never began: as if the utterance had not been offered."""
-        return self.model_copy(update={"places": self._others(utterance)}) if self.holds(utterance, attempt) else self
+    def given_back(self, utterance: str, attempt: int) -> tuple[Self, bool]:
+        """As if the utterance had not been offered; false where the attempt was begun, or is over already."""
+        place = self._place(utterance, attempt)
+        if place is None or place.running:
+            return self, False
+        return self.model_copy(update={"places": self._others(utterance)}), True
 
     def directed(self, now_ms: int, most: int, within_ms: int) -> tuple[Self, bool]:
         """One address more, unless there were as many lately."""

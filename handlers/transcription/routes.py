@@ -234,8 +234,9 @@ class Routes:
         try:
             self._hand_over(work)
         except (ClientError, BotoCoreError):
-            # Whether it was taken is unknown; without its place a call that was taken does nothing.
-            self._live.change(Flight, key, lambda flight: (flight.given_back(message.utterance, taken.attempt), None))
+            # Whether it was taken is unknown; without its place a call that was taken, and has not begun, does nothing.
+            if not self._live.change(Flight, key, lambda flight: flight.given_back(message.utterance, taken.attempt)):
+                return
             raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
 
 

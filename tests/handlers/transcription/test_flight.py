@@ -74,10 +74,18 @@ def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
 
 
 def test_an_attempt_that_never_began_leaves_no_trace() -> None:
-    flight = taken(Flight(), "a").given_back("a", 1)
+    flight, gone = taken(Flight(), "a").given_back("a", 1)
+    assert gone
     assert (flight.places, flight.broken) == ((), ())
     _, how = flight.offered("a", 300, MOST)
     assert how.attempts == 1
+
+
+def test_an_attempt_that_began_keeps_its_place_whatever_its_caller_heard() -> None:
+    running, _ = taken(Flight(), "a").begun("a", 1, now_ms=50, overdue_ms=900)
+    assert running.given_back("a", 1) == (running, False)
+    done = running.landed("a", 1)
+    assert done.given_back("a", 1) == (done, False)
 
 
 def test_the_first_to_be_lost_decides_when_to_look() -> None:
@@ -127,7 +135,8 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
             case "break":
                 flight = flight.broke(utterance, attempt, now)
             case "back":
-                flight = flight.given_back(utterance, attempt)
+                flight, gone = flight.given_back(utterance, attempt)
+                assert not (gone and running.get(utterance) == attempt)
             case "move":
                 flight = flight.opened(f"c{now}", (utterance,))
                 done -= {utterance}

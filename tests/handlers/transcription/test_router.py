@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from handlers.transcription.counting import DETACHED_MS, IDLE_MS
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
 from handlers.transcription.router import SweepFailed
 from handlers.transcription.routes import DIRECT_WITHIN_MS, START_MS
+from handlers.transcription.work import Work
 from tests.handlers.transcription.conftest import LIVE, SESSIONS
 from tests.handlers.transcription.stage import LIMITS, Scene, silence
 
@@ -202,6 +203,28 @@ def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: 
     assert scene.utters(session, "u1")["code"] == "UNAVAILABLE"
     scene.refusing = None
     assert scene.utters(session, "u1")["type"] == "accepted"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_utterance_that_was_handed_over_is_accepted_though_the_answer_was_lost(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """Without its place the attempt would be silenced in mid-sentence, and another would say the same again."""
+
+    def handed_over(work: Work) -> None:
+        def begin(flight: Flight) -> tuple[Flight, None]:
+            now_ms = scene.clock.now_ms
+            begun, _ = flight.begun(work.utterance, work.attempt, now_ms, now_ms + 9_000)
+            return (begun.landed(work.utterance, work.attempt) if ended else begun), None
+
+        scene.live.change(Flight, flight_key(work.session_id), begin)
+        raise ReadTimeoutError(endpoint_url="https://somewhere")
+
+    monkeypatch.setattr(scene, "_hand_over", handed_over)
+    session = scene.opens()
+    assert scene.utters(session, "u1")["type"] == "accepted"
+    flight = scene.live.read(Flight, flight_key(session))
+    assert flight.done == ("u1",) if ended else flight.holds("u1", 1)
 
 
 def test_a_direct_address_is_for_an_open_session_of_ones_own(scene: Scene) -> None:
