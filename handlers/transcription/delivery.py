@@ -81,22 +81,29 @@ class Delivery:
         if caption.kind is Kind.RETRACTED or not self._may_show(caption):
             self.take_back(caption.result_id)
             return
-        self.tell(
-            CaptionMessage(
-                session_id=self._work.session_id,
-                utterance=self._work.utterance,
-                sequence=self._work.sequence,
-                result_id=caption.result_id,
-                revision=self._revisions,
-                text=caption.text,
-                final=final,
-                start_ms=caption.start_ms + offset_ms,
-                end_ms=caption.end_ms + offset_ms,
-                stability=caption.stability,
-                orphan=caption.orphan,
-            )
-        )
+        # Before it is told: a post that fails may have arrived.
         self._lines[caption.result_id] = Line(self._revisions, final)
+        message = CaptionMessage(
+            session_id=self._work.session_id,
+            utterance=self._work.utterance,
+            sequence=self._work.sequence,
+            result_id=caption.result_id,
+            revision=self._revisions,
+            text=caption.text,
+            final=final,
+            start_ms=caption.start_ms + offset_ms,
+            end_ms=caption.end_ms + offset_ms,
+            stability=caption.stability,
+            orphan=caption.orphan,
+        )
+        try:
+            self.tell(message)
+        except (ClientError, BotoCoreError) as error:
+            # A final must arrive, or its utterance is sent again; a partial has its final to come.
+            if final:
+                raise
+            self._log.warning("partial_not_posted", error_type=type(error).__name__)
+            return
         self.latencies_ms.append(max(0, self._clock_ms() - caption.received_ms))
 
     def lines(self, *, finals: bool) -> list[str]:

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.transcription.audio_processor import WAIT_MS
 from handlers.transcription.environment import GIVEN_UP
@@ -285,6 +286,54 @@ def test_a_client_that_came_back_on_another_connection_is_followed(
     assert booth.call() is End.DONE
     assert booth.said("caption", "c2") == [("Hello.", True)]
     assert len(booth.said("done", "c2")) == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection"),
+        ReadTimeoutError(endpoint_url="x"),
+    ],
+)
+def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """It may have arrived all the same: whatever takes its line away is told."""
+    post = booth.clients.post
+    failures = [failure]
+
+    def failing(connection: str, message: Any) -> bool:
+        if message.type == "caption" and failures:
+            raise failures.pop()
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", failing)
+    steps = [
+        partial(200, "Um"),
+        partial(400, "Hel", "r2", at_ms=300),
+        final(700, ""),
+        final(900, "Hello.", "r2", at_ms=300),
+    ]
+    assert booth.hears(*steps, ENDED) is End.DONE
+    assert booth.said() == [("Hel", False), ("Hello.", True)]
+    assert [one["resultId"] for one in booth.said("retract")] == ["r1"]
+    assert booth.cloudwatch.values["PartialResultProcessingLatency"] == 2, "of what was shown"
+
+
+def test_a_final_that_cannot_be_posted_is_sent_again_with_its_utterance(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = booth.clients.post
+
+    def failing(connection: str, message: Any) -> bool:
+        if message.type == "caption" and message.final:
+            raise ReadTimeoutError(endpoint_url="x")
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", failing)
+    with pytest.raises(ReadTimeoutError):
+        booth.hears(final(300, "Hello."), ENDED)
+    assert len(booth.said("resend")) == 1
 
 
 def over(connection: str, booth: Booth) -> None:
