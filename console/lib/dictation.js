@@ -5,8 +5,8 @@ import { base64 } from "./ids.js";
 import { Problem, answered } from "./problems.js";
 import { sleep } from "./words.js";
 
-const AGAIN = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "LATE", "BROKEN"]);
-const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED"]);
+const AGAIN = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
+const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // a connection without answers is dead, closed or not
 const PAUSE_MS = 1000;
 const LOOK_MS = 15000; // after which one that is on its way is asked for: the message of its end may be lost
 const SILENT_MS = 120000; // after which what is on its way is given up: a lost utterance is asked for sooner
@@ -189,7 +189,9 @@ export class Dictation {
 
   #ended(name, state) {
     const known = this.#utterances.get(name);
-    if (known && known.state !== "done") Object.assign(known, { state, audio: "" });
+    if (!known || known.state === "done") return;
+    known.state = state;
+    if (state === "done") known.audio = ""; // one that is given up here may be asked for yet
   }
 
   async #pump() {
@@ -234,9 +236,10 @@ export class Dictation {
   }
 
   #ping() {
-    this.#socket.ask("ping", { sessionId: this.#session }).then((pong) => {
+    const socket = this.#socket;
+    socket.ask("ping", { sessionId: this.#session }).then((pong) => {
       this.#told(pong);
       this.#pump();
-    }, () => {});
+    }, (problem) => { if (REOPEN.has(problem.code)) socket.close(); });
   }
 }

@@ -10,19 +10,15 @@ export class Socket {
   #asked = new Map();
   #count = 0;
   #pinging = null;
+  #over = false;
 
   // `onMessage` hears what nobody asked for, `onClose` that the connection broke.
   constructor(socket, { onMessage, onClose = () => {} }) {
     this.#socket = socket;
     this.onMessage = onMessage;
     socket.addEventListener("message", (event) => this.#take(JSON.parse(event.data)));
-    socket.addEventListener("close", () => {
-      clearInterval(this.#pinging);
-      const lost = new Problem("The connection broke.", { code: "BROKEN", todo: "Try again in a moment.", retryable: true });
-      for (const waiting of this.#asked.values()) waiting.reject(lost);
-      this.#asked.clear();
-      onClose();
-    });
+    this.onClose = onClose;
+    socket.addEventListener("close", () => this.#end());
   }
 
   // Why a handshake failed, browsers do not tell: `refused` is said then.
@@ -44,7 +40,7 @@ export class Socket {
   }
 
   get isOpen() {
-    return this.#socket.readyState === WebSocket.OPEN;
+    return !this.#over && this.#socket.readyState === WebSocket.OPEN;
   }
 
   // The answer to a message; raises a Problem where it is an error.
@@ -69,16 +65,30 @@ export class Socket {
     });
   }
 
-  // Says every so often that it is there; `content` and `heard` are of those pings.
+  // Says every so often that it is there; `content` and `heard` are of those pings. Without an answer it is not.
   keepAlive(seconds, content, heard = () => {}) {
-    this.#pinging = setInterval(() => this.ask("ping", content()).then(heard, () => {}), seconds * 1000);
+    const failed = (problem) => { if (problem.code === "LATE") this.close(); };
+    this.#pinging = setInterval(() => this.ask("ping", content()).then(heard, failed), seconds * 1000);
   }
 
+  // It is over at once, however long the browser waits for the other side to agree.
   close() {
     this.#socket.close();
+    this.#end();
+  }
+
+  #end() {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#pinging);
+    const lost = new Problem("The connection broke.", { code: "BROKEN", todo: "Try again in a moment.", retryable: true });
+    for (const waiting of this.#asked.values()) waiting.reject(lost);
+    this.#asked.clear();
+    this.onClose();
   }
 
   #take(message) {
+    if (this.#over) return;
     const waiting = message.id ? this.#asked.get(message.id) : undefined;
     if (!waiting) {
       this.onMessage(message);

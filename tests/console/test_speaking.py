@@ -71,9 +71,7 @@ try {
 """A session whose platform is played, in a world that is a hundred times as fast."""
 
 
-UNHEARD = (
-    PLAYED
-    % """
+UNHEARD = """
   const again = [{ utterance: "u2", fromMs: 0 }];
   const dictation = speaking(platform({ open: (number) => (number > 1 ? { resend: again } : {}) }));
   await dictation.open();
@@ -86,19 +84,72 @@ UNHEARD = (
   await dictation.end();
   return [of("open").map((one) => one.unfinished ?? null), of("audio").map((one) => [one.number, one.utterance])];
 """
-)
 
 
 def test_a_session_that_goes_on_names_what_it_has_heard_no_end_of(page: Visit) -> None:
     """Their words may have gone to the connection that broke, and the platform counts them as said."""
-    opened, sent = run(page, "dictation", UNHEARD)
+    opened, sent = run(page, "dictation", PLAYED % UNHEARD)
     assert opened == [None, ["u2", "u3", "u4"]]
     assert sent == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
 
 
-RESTING = (
-    PLAYED
-    % """
+REVIVED = """
+  let refusals = 5;
+  const refused = () => { if (refusals-- > 0) throw new Problem("not now", { code: "UNAVAILABLE" }); };
+  const dictation = speaking(platform({ audio: refused }));
+  await dictation.open();
+  dictation.say(new Uint8Array(9));
+  await until("it is given up", () => dictation.counts.failed === 1);
+  heard[0]({ type: "resend", sessionId: "s", utterances: [{ utterance: "u1", fromMs: 0 }] });
+  await until("it is sent again", () => of("audio").length === 6);
+  heard[0]({ type: "done", utterance: "u1", sessionId: "s" });
+  await dictation.end();
+  return [told, new Set(of("audio").map((one) => one.audio)).size, dictation.counts.done];
+"""
+
+
+def test_an_utterance_that_was_given_up_here_is_sent_whole_where_the_platform_asks_for_it(page: Visit) -> None:
+    assert run(page, "dictation", PLAYED % REVIVED) == [["not now"], 1, 1]
+
+
+DEAD = """
+  const { Socket } = await import("/lib/socket.js");
+  const answers = { open: { type: "opened", sessionId: "s", inFlight: 2 }, audio: { type: "accepted" }, ping: { type: "pong" } };
+  const connect = async (onMessage, onClose) => {
+    const number = heard.push(onMessage);
+    const listeners = {};
+    return new Socket({
+      readyState: WebSocket.OPEN,
+      addEventListener(what, act) { listeners[what] = act; },
+      close() { this.readyState = WebSocket.CLOSING; }, // and nobody says good-bye
+      send(text) {
+        const { id, action, ...content } = JSON.parse(text);
+        sent.push({ action, number, ...content });
+        if (number === 1 && action === given) return;
+        slow(() => listeners.message({ data: JSON.stringify({ id, ...answers[action] }) }), 1);
+      },
+    }, { onMessage, onClose });
+  };
+  const dictation = speaking(connect);
+  await dictation.open();
+  dictation.say(new Uint8Array(1));
+  await until("it is opened again", () => of("open").length === 2);
+  if (given === "audio") await until("it is sent again", () => of("audio").length === 2);
+  await dictation.end();
+  const opened = of("open").map((one) => [one.number, one.sessionId ?? "", one.unfinished ?? []]);
+  return [opened, of("audio").map((one) => one.number), dictation.counts.failed];
+"""
+
+
+@pytest.mark.parametrize(("silent", "sent"), [("audio", [1, 2]), ("ping", [1])])
+def test_a_connection_that_is_dead_but_not_closed_is_replaced(page: Visit, silent: str, sent: list[int]) -> None:
+    """Whatever goes into it has no answer; a browser may take minutes to notice, and to close it."""
+    opened, audio, failed = run(page, "dictation", PLAYED % DEAD, silent)
+    assert opened == [[1, "", []], [2, "s", ["u1"]]]
+    assert (audio, failed) == (sent, 0)
+
+
+RESTING = """
   const dictation = speaking(platform({}));
   await dictation.open();
   for (let one = 1; one <= 3; one += 1) dictation.say(new Uint8Array(1));
@@ -121,12 +172,11 @@ RESTING = (
     await dictation.end();
   }
 """
-)
 
 
 def test_an_utterance_for_which_there_is_no_stream_waits_and_lets_others_go_first(page: Visit) -> None:
     """As long as it is told to and up to twice as long, whatever else asks for it meanwhile."""
-    assert run(page, "dictation", RESTING) == [["u1", "u2", "u3"], "u1"]
+    assert run(page, "dictation", PLAYED % RESTING) == [["u1", "u2", "u3"], "u1"]
 
 
 BROKEN = """
