@@ -166,8 +166,8 @@ export class Dictation {
   }
 
   // What an answer tells of utterances that were lost, and of those whose end was.
-  #told({ resend = [], done = [] }) {
-    for (const one of done) this.#ended(one, "done");
+  #told({ resend = [], done = [], failed = [] }) {
+    for (const one of done) this.#ended(one, failed.includes(one) ? "failed" : "done");
     for (const one of resend) {
       const known = this.#utterances.get(one.utterance);
       if (!known || known.state === "done") continue;

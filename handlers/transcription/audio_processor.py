@@ -155,7 +155,8 @@ class Processor:
                 return flight, None
             unheard = delivery.unheard(flight.connection)
             if not (lost or (unheard and not given_up and work.attempts < MOST_ATTEMPTS)):
-                return flight.landed(work.utterance, work.attempt), (flight.connection, None)
+                landed = flight.landed(work.utterance, work.attempt, failed=given_up is not None)
+                return landed, (flight.connection, None)
             again = Again(
                 utterance=work.utterance,
                 from_ms=0 if unheard else ending.from_ms,

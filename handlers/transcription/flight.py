@@ -73,6 +73,8 @@ class Flight(Live):
     """How many attempts there were."""
     places: tuple[Place, ...] = ()
     done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    """Those of them that were given up."""
     broken: tuple[Broken, ...] = ()
     directs_ms: tuple[int, ...] = ()
     """When addresses for streaming past the rules were given out lately."""
@@ -99,8 +101,8 @@ class Flight(Live):
             *(one.model_copy(update={"from_ms": 0}) for one in self.broken),
             *(Broken(utterance=one, from_ms=0, attempts=1) for one in unheard),
         )[-REMEMBERED:]
-        done = tuple(one for one in self.done if one not in unheard)
-        return self.model_copy(update={"done": done, "broken": broken})
+        done, failed = (tuple(one for one in ends if one not in unheard) for ends in (self.done, self.failed))
+        return self.model_copy(update={"done": done, "failed": failed, "broken": broken})
 
     def silent(self, heard_ms: int, now_ms: int) -> bool:
         """Nothing was heard of its client since then, and nothing of it is in the air."""
@@ -148,13 +150,16 @@ class Flight(Live):
         """Whether an utterance has a place."""
         return any(one.utterance == utterance for one in self.places)
 
-    def landed(self, utterance: str, attempt: int) -> Self:
-        """The utterance is done, and will not be again; nothing changes where the attempt has lost its place."""
+    def landed(self, utterance: str, attempt: int, *, failed: bool = False) -> Self:
+        """The utterance is done, or given up, and will not be again; nothing changes where the attempt has lost its place."""
         if not self.holds(utterance, attempt):
             return self
         done = (*self.done, utterance)[-REMEMBERED:]
+        lost = tuple(one for one in (*self.failed, *[utterance] * failed) if one in done)
         broken = tuple(one for one in self.broken if one.utterance != utterance)
-        return self.model_copy(update={"places": self._others(utterance), "done": done, "broken": broken})
+        return self.model_copy(
+            update={"places": self._others(utterance), "done": done, "failed": lost, "broken": broken}
+        )
 
     def broke(self, utterance: str, attempt: int, from_ms: int, *, counted: bool = True) -> Self:
         """The utterance has to be sent again; its captions hold up to `from_ms`. Not `counted`: this was no attempt."""

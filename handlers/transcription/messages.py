@@ -125,6 +125,8 @@ class Opened(Answer):
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
     """Utterances whose end was reached, if its message did not arrive."""
+    failed: tuple[MessageId, ...] = ()
+    """Those of them that were given up."""
 
 
 class Accepted(Answer):
@@ -148,6 +150,8 @@ class Pong(Answer):
     resend: tuple[Again, ...] = ()
     done: tuple[MessageId, ...] = ()
     """Utterances of the session whose end was reached, the last ones."""
+    failed: tuple[MessageId, ...] = ()
+    """Those of them that were given up."""
 
 
 class Closed(Answer):

@@ -107,6 +107,7 @@ class Routes:
             in_flight=self._limits.in_flight,
             resend=_broken(flight),
             done=flight.done,
+            failed=flight.failed,
         )
 
     def audio(self, caller: Caller, message: Audio) -> Answer:
@@ -145,7 +146,7 @@ class Routes:
             return Pong()
         session = self._own(caller.user, message.session_id)
         flight = self._seen(session.session_id, caller, lambda flight: _here(flight, caller))
-        return Pong(resend=_broken(flight), done=flight.done)
+        return Pong(resend=_broken(flight), done=flight.done, failed=flight.failed)
 
     def close(self, caller: Caller, message: Close) -> Answer:
         """The end of a session; closing it again changes nothing. It counts until its last utterance is over."""

@@ -149,6 +149,22 @@ def test_a_connection_that_is_dead_but_not_closed_is_replaced(page: Visit, silen
     assert (audio, failed) == (sent, 0)
 
 
+GIVEN_UP = """
+  const dictation = speaking(platform({ open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) }));
+  await dictation.open();
+  for (let one = 1; one <= 2; one += 1) dictation.say(new Uint8Array(1));
+  await until("two are sent", () => of("audio").length === 2);
+  broken[0]();
+  await until("their ends are told", () => !dictation.isBusy);
+  await dictation.end();
+  return dictation.counts;
+"""
+
+
+def test_what_the_platform_gave_up_does_not_count_as_said(page: Visit) -> None:
+    assert run(page, "dictation", PLAYED % GIVEN_UP) == {"waiting": 0, "sent": 0, "done": 1, "failed": 1}
+
+
 RESTING = """
   const dictation = speaking(platform({}));
   await dictation.open();

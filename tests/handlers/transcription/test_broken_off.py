@@ -130,7 +130,7 @@ def test_what_transcribe_can_do_nothing_with_is_not_sent_again(booth: Booth) -> 
     assert (told["code"], told["utterance"]) == ("NOT_TRANSCRIBED", "u1")
     assert len(booth.transcribe.requests) == 1
     assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "nobody is woken for a client's mistake"
-    assert booth.flight.done == ("u1",)
+    assert booth.flight.done == booth.flight.failed == ("u1",)
 
 
 @pytest.mark.parametrize(

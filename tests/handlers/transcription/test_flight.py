@@ -131,7 +131,7 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
                 running |= {utterance: attempt} if mine else {}
             case "land":
                 done |= {utterance} if held else set()
-                flight = flight.landed(utterance, attempt)
+                flight = flight.landed(utterance, attempt, failed=bool(now % 2))
             case "break":
                 flight = flight.broke(utterance, attempt, now)
             case "back":
@@ -145,6 +145,7 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
         running = {one: which for one, which in running.items() if flight.holds(one, which)}
         assert len(flight.places) <= MOST
         assert len({one.utterance for one in flight.places}) == len(flight.places)
+        assert set(flight.failed) <= set(flight.done)
         assert not set(flight.done) & {one.utterance for one in flight.broken}
 
 
@@ -152,8 +153,8 @@ def test_what_is_remembered_is_bounded() -> None:
     flight = Flight()
     for number in range(REMEMBERED * 2):
         flight = taken(flight, f"done-{number}")
-        flight = flight.landed(f"done-{number}", flight.attempt)
+        flight = flight.landed(f"done-{number}", flight.attempt, failed=True)
         flight = taken(flight, f"broken-{number}")
         flight = flight.broke(f"broken-{number}", flight.attempt, 0)
-    assert len(flight.done) == len(flight.broken) == REMEMBERED
+    assert len(flight.done) == len(flight.failed) == len(flight.broken) == REMEMBERED
     assert len(flight.model_dump_json()) < 10_000, "an item of a few write units, never of many"

@@ -338,6 +338,23 @@ def test_an_end_whose_message_was_lost_is_told_again(scene: Scene) -> None:
     assert (again["repeated"], again["done"]) == (True, True)
 
 
+def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: Scene) -> None:
+    """The message that said so may be lost."""
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.utters(session, "u2")
+
+    def end(flight: Flight) -> tuple[Flight, None]:
+        return flight.landed("u1", 1, failed=True).landed("u2", 2), None
+
+    scene.live.change(Flight, flight_key(session), end)
+    for answer in (scene.says("ping", sessionId=session), scene.says("open", sessionId=session)):
+        assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
+    scene.connect("c2")
+    moved = scene.says("open", "c2", sessionId=session, unfinished=["u1"])
+    assert (moved["done"], moved["failed"], moved["resend"]) == (["u2"], [], [{"utterance": "u1", "fromMs": 0}])
+
+
 def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was_told(scene: Scene) -> None:
     """What was told over another connection may have gone nowhere: its words come again, or they are lost."""
     session = scene.opens("c1")
