@@ -121,7 +121,7 @@ def memory_of(stack: SmallStack) -> dict[str, Any]:
 def test_what_one_session_was_told_it_remembers_once_and_others_do_not(stack: SmallStack) -> None:
     for window in ("1", "2", "2"):
         said = ask(stack, "agent", session="s1", window=window, asked=f"Window {window}.")
-    assert said == ["Window 1.\nNoted.", "Window 2.\nNoted."]
+    assert said == ["Noted.\nWindow 1.", "Noted.\nWindow 2."], "what was found comes first"
     assert ask(stack, "reader", session="s1") == said
     assert ask(stack, "agent", session="s2") == []
 
