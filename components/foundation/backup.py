@@ -118,6 +118,8 @@ def backup_grants(scope: Scope) -> list[Grant]:
         grant("dynamodb", ["CreateBackup", "DescribeTable", "ListTagsOfResource", "StartAwsBackupJob"], tables),
         grant("dynamodb", ["DeleteBackup", "DescribeBackup"], [f"{table}/backup/*" for table in tables]),
         grant("backup", ["CopyIntoBackupVault", "DescribeBackupVault"], vault),
+        # A job that may not tag what it makes fails, and it takes the tables' tags over in any case.
+        grant("backup", ["TagResource"], context.arn("backup", "recovery-point:*")),
         grant("tag", ["GetResources"], "*"),
     ]
 

@@ -9,6 +9,7 @@ from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES, ROLE
 
 IDS_OF_AWS = frozenset(
     {
+        "backup:TagResource",
         "batch:CancelJob",
         "batch:TerminateJob",
         "ec2:CreateNetworkInterface",
@@ -18,7 +19,7 @@ IDS_OF_AWS = frozenset(
         "mediaconvert:GetJob",
     }
 )
-"""Actions on what AWS gives an id of its own when it is made: a job, a network interface."""
+"""Actions on what AWS gives an id of its own when it is made: a job, a network interface, a recovery point."""
 
 
 def _wildcard_actions(one: Judged) -> Iterator[str]:

@@ -108,6 +108,16 @@ def test_backing_up_and_restoring_are_two_roles(engine: Engine) -> None:
     assert "CreateBackup" not in restore.inputs["policy"]
 
 
+def test_a_backup_may_have_the_tags_of_its_plan_and_table(engine: Engine) -> None:
+    """AWS Backup fails a job whose role may not tag what it makes."""
+    recorded = foundation(engine)
+    [plan] = recorded.one("backup.Plan").inputs["rules"]
+    assert plan["recoveryPointTags"]
+    (make,) = [one for one in recorded.all("iam.RolePolicy") if one.name == "foundation-backup-backup-grants"]
+    tagging = [one for one in json.loads(make.inputs["policy"])["Statement"] if "backup:TagResource" in one["Action"]]
+    assert [one["Resource"] for one in tagging] == [["arn:aws:backup:us-east-1:123456789012:recovery-point:*"]]
+
+
 def test_a_failed_backup_is_told_to_people(engine: Engine) -> None:
     recorded = foundation(engine)
     pattern = json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"])
