@@ -30,7 +30,7 @@ class Kind(Enum):
     EVENT_RULE = ("event rule", 64)
     FIREWALL = ("firewall", 128)
     COMPUTE_ENVIRONMENT = ("compute environment", 102)
-    """Less than its limit: AWS adds 26 letters of its own."""
+    """Less than its limit: the provider adds 26 letters, so that a new one can be there before the old one goes."""
     FUNCTION = ("function", 64)
     GLUE_JOB = ("Glue job", 255)
     IDENTITY_POOL = ("identity pool", 128)
@@ -41,7 +41,8 @@ class Kind(Enum):
     QUEUE = ("queue", 80)
     REST_API = ("REST API", 255)
     ROLE = ("role", 64)
-    SECURITY_GROUP = ("security group", 255)
+    SECURITY_GROUP = ("security group", 228)
+    """The same: what uses a group is moved to the new one before the old one can go."""
     SECURITY_CONFIGURATION = ("security configuration", 255)
     SCHEDULE = ("schedule", 64)
     STATE_MACHINE = ("state machine", 80)

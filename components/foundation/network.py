@@ -71,11 +71,11 @@ class Network(pulumi.ComponentResource):
             "foundation-network-routes", vpc_id=made.id, tags=self._tags("private"), opts=self._child
         )
         subnets = []
-        for index, zone in enumerate(settings.zones):
+        for zone in settings.zones:
             subnet = ec2.Subnet(
                 f"foundation-network-private-{zone}",
                 vpc_id=made.id,
-                cidr_block=settings.subnet_cidr(index),
+                cidr_block=settings.subnet_cidr(zone),
                 availability_zone=f"{region}{zone}",
                 map_public_ip_on_launch=False,
                 tags=self._tags(f"private-{zone}"),
@@ -130,7 +130,7 @@ class Network(pulumi.ComponentResource):
     def _group(self, what: str, says: str) -> "ec2.SecurityGroup":
         return ec2.SecurityGroup(
             f"foundation-network-{what}-group",
-            name=f"{self._scope.context.stack_label}-{what}",
+            name_prefix=f"{self._scope.context.stack_label}-{what}-",
             description=says,
             vpc_id=self.vpc_id,
             revoke_rules_on_delete=True,

@@ -58,7 +58,7 @@ class JobNetwork(Block):
             )
         group = ec2.SecurityGroup(
             self.part("group"),
-            name=scope.name(Kind.SECURITY_GROUP, what),
+            name_prefix=f"{scope.name(Kind.SECURITY_GROUP, what)}-",
             description="Jobs: out by HTTPS, nothing in",
             vpc_id=network.id,
             revoke_rules_on_delete=True,
@@ -94,11 +94,11 @@ class JobNetwork(Block):
         self, network: ec2.Vpc, routes: ec2.RouteTable, settings: MeetingNetworkSettings
     ) -> Sequence[pulumi.Output[str]]:
         found = []
-        for index, zone in enumerate(settings.zones):
+        for zone in settings.zones:
             subnet = ec2.Subnet(
                 self.part(f"public-{zone}"),
                 vpc_id=network.id,
-                cidr_block=settings.subnet_cidr(index),
+                cidr_block=settings.subnet_cidr(zone),
                 availability_zone=f"{self.scope.context.region}{zone}",
                 map_public_ip_on_launch=False,  # a job asks for its address itself
                 tags=self._tags,

@@ -49,7 +49,7 @@ class BuiltNetwork(Settings):
             raise ValueError("zones names each zone once")
         return self
 
-    def subnet_cidr(self, index: int) -> str:
-        """The addresses of one subnet."""
+    def subnet_cidr(self, zone: str) -> str:
+        """The addresses of one subnet: the same whichever other zones there are, or none could come or go."""
         first, second, *_ = self.cidr.split(".")
-        return f"{first}.{second}.{index}.0/24"
+        return f"{first}.{second}.{ord(zone) - ord('a')}.0/24"

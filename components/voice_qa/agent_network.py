@@ -39,7 +39,7 @@ class AgentNetwork(Block):
         name = args.scope.name(Kind.SECURITY_GROUP, what)
         self.group = ec2.SecurityGroup(
             self.part("group"),
-            name=name,
+            name_prefix=f"{name}-",
             description="Query worker: out to the agent and by HTTPS, nothing in",
             vpc_id=settings.vpc_id,
             revoke_rules_on_delete=True,

@@ -1,10 +1,9 @@
 """Where jobs run, the queues that they wait in, and what they are."""
 
 import json
-import uuid
 from typing import Any
 
-from local.drivers.model import Call, Driver, Known, Made, answered, const, made
+from local.drivers.model import Call, Driver, Known, Made, answered, const, made, named
 from local.values import UNKNOWN
 
 ENVIRONMENT = {
@@ -20,12 +19,6 @@ QUEUE = {
     "schedulingPolicyArn": "schedulingPolicyArn",
 }
 TAG = Call("TagResource", {"resourceArn": "arn", "tags": "tags"})
-
-
-@made("name", "namePrefix")
-def named(name: str | None, prefix: str | None) -> Any:
-    """A name; after a prefix, with letters of the provider's own, so that two can be there at once."""
-    return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
 
 @made("containerProperties")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.drivers.model import Call, Driver, Known, Made, answered, made
+from local.drivers.model import Call, Driver, Known, Made, answered, made, named
 from local.values import UNKNOWN
 
 
@@ -228,7 +228,7 @@ DRIVERS = (
             Call(
                 "CreateSecurityGroup",
                 {
-                    "GroupName": "name",
+                    "GroupName": named,
                     "Description": "description",
                     "VpcId": "vpcId",
                     "TagSpecifications": _tagged("security-group"),

@@ -5,6 +5,7 @@ shapes, as botocore knows them, so a driver says only what differs. Every proper
 a reason why it has none: a driver that forgets one is an error, not a silently different resource.
 """
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +82,12 @@ def made(*uses: str) -> Callable[[Callable[..., Any]], Made]:
         return Made(value, uses)
 
     return wrap
+
+
+@made("name", "namePrefix")
+def named(name: str | None, prefix: str | None) -> Any:
+    """A name; after a prefix, with letters of the provider's own, so that two can be there at once."""
+    return name or f"{prefix}{uuid.uuid4().hex[:26]}"
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ def test_every_subnet_has_the_way_out_and_jobs_are_in_all_of_them() -> None:
 
 def test_zones_and_addresses_are_settings() -> None:
     found = changed().one("ec2.Subnet").inputs
-    assert (found["cidrBlock"], found["availabilityZone"]) == ("10.99.0.0/24", "us-east-1c")
+    assert (found["cidrBlock"], found["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 
 
 def test_the_definition_comes_after_its_roles_rights_and_its_log() -> None:

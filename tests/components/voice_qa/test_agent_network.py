@@ -48,7 +48,7 @@ def test_it_reaches_the_agents_port_and_the_internet_by_https_and_is_reached_by_
     assert reached == {("172.31.0.0/16", "tcp", 5000, 5000), ("0.0.0.0/0", "tcp", 443, 443)}
     assert {one.kind for one in recorded().graph if one.type.startswith("aws:vpc/")} == {"SecurityGroupEgressRule"}
     group = recorded().one("ec2.SecurityGroup").inputs
-    assert (group["name"], group["vpcId"]) == (f"{PREFIX}-agent-network", VPC)
+    assert (group["namePrefix"], group["vpcId"]) == (f"{PREFIX}-agent-network-", VPC)
     assert "ingress" not in group
 
 
