@@ -115,7 +115,8 @@ class Livestream(pulumi.ComponentResource):
                     Lifecycle(
                         "expire-all",
                         expire_days=kept.object_days,
-                        old_version_days=kept.old_version_days if kept.versioned else None,
+                        # Without versions too: a bucket that had them once only makes no more.
+                        old_version_days=kept.old_version_days,
                     )
                 ],
                 event_bridge=True,

@@ -99,7 +99,7 @@ class Meetings(pulumi.ComponentResource):
     def _store(self) -> None:
         scope, settings = self._scope, self._settings
         kept = settings.kept
-        old = kept.old_version_days if kept.versioned else None
+        old = kept.old_version_days  # without versions too: a bucket that had them once only makes no more
         self.table = Table(
             "meetings",
             TableArgs(

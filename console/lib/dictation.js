@@ -215,7 +215,7 @@ export class Dictation {
     try {
       const content = { sessionId: this.#session, utterance: name, sequence: one.sequence, audio: one.audio };
       const accepted = await this.#socket.ask("audio", content);
-      if (accepted.done) this.#ended(name, "done");
+      if (accepted.done) this.#ended(name, accepted.failed ? "failed" : "done");
       this.#told({ resend: accepted.resend });
     } catch (problem) {
       one.tries += problem.code === "BUSY" || problem.code === "BROKEN" ? 0 : 1;

@@ -139,6 +139,8 @@ class Accepted(Answer):
     """It was sent before."""
     done: bool = False
     """And nothing more of it comes."""
+    failed: bool = False
+    """It was given up."""
     resend: tuple[Again, ...] = ()
     """Others that were lost."""
 

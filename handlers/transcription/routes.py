@@ -137,6 +137,7 @@ class Routes:
             utterance=message.utterance,
             repeated=taken.standing is Standing.REPEATED,
             done=message.utterance in flight.done,
+            failed=message.utterance in flight.failed,
             resend=tuple(one for one in _broken(flight) if one.utterance != message.utterance),
         )
 

@@ -47,6 +47,7 @@ def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
         "utterance": "u1",
         "repeated": False,
         "done": False,
+        "failed": False,
         "resend": [],
     }
     [work] = scene.handed
@@ -350,6 +351,10 @@ def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: 
     scene.live.change(Flight, flight_key(session), end)
     for answer in (scene.says("ping", sessionId=session), scene.says("open", sessionId=session)):
         assert (answer["done"], answer["failed"]) == (["u1", "u2"], ["u1"])
+    assert [(one["done"], one["failed"]) for one in (scene.utters(session, "u1"), scene.utters(session, "u2"))] == [
+        (True, True),
+        (True, False),
+    ]
     scene.connect("c2")
     moved = scene.says("open", "c2", sessionId=session, unfinished=["u1"])
     assert (moved["done"], moved["failed"], moved["resend"]) == (["u2"], [], [{"utterance": "u1", "fromMs": 0}])
