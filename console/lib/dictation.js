@@ -90,6 +90,10 @@ export class Dictation {
     if (this.#closing) return;
     this.#closing = true;
     clearInterval(this.#looking);
+    await this.#hangUp();
+  }
+
+  async #hangUp() {
     try {
       if (this.#socket?.isOpen) await this.#socket.ask("close", { sessionId: this.#session });
     } catch {
@@ -111,6 +115,10 @@ export class Dictation {
     this.#socket = socket;
     this.#session = opened.sessionId;
     this.#inFlight = opened.inFlight;
+    if (this.#closing) { // while this connection was being made
+      await this.#hangUp();
+      return;
+    }
     socket.keepAlive(this.#pingSeconds, () => ({ sessionId: this.#session }), (pong) => this.#told(pong));
     this.#told(opened);
   }

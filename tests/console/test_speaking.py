@@ -40,7 +40,7 @@ const { Problem } = await import("/lib/problems.js");
 const [slow, interval] = [globalThis.setTimeout, globalThis.setInterval];
 globalThis.setTimeout = (act, ms, ...more) => slow(act, ms / 100, ...more);
 globalThis.setInterval = (act, ms, ...more) => interval(act, ms / 100, ...more);
-const [told, sent, heard, broken] = [[], [], [], []];
+const [told, sent, heard, broken, sockets] = [[], [], [], [], []];
 async function until(what, holds) {
   for (let one = 0; !holds() && one < 500; one += 1) await new Promise((resolve) => slow(resolve, 10));
   if (!holds()) throw new Error(`not in time: ${what}, ${JSON.stringify({ told, sent })}`);
@@ -54,6 +54,7 @@ function platform(answers) {
       return action === "open" ? { sessionId: "s", inFlight: 2, ...answers.open?.(number) } : answers[action]?.(content) ?? {};
     };
     const socket = { isOpen: true, keepAlive() {}, ask, close() { this.isOpen = false; onClose(); } };
+    sockets.push(socket);
     broken.push(() => socket.close());
     return socket;
   };
@@ -236,3 +237,16 @@ def test_what_was_said_is_lost_once_no_connection_comes_back_and_that_is_told(pa
     assert found["connections"] == 6, "the first one, and five tries to have it back"
     assert found["counts"] == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
     assert found["over"]
+
+
+ENDED = """
+  const dictation = speaking(platform({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
+  await dictation.open();
+  broken[0]();
+  await until("the session is ended over the second connection", () => of("close").some((one) => one.number === 2));
+  return sockets.map((one) => one.isOpen);
+"""
+
+
+def test_a_session_that_ends_while_it_is_reconnecting_leaves_no_connection_behind(page: Visit) -> None:
+    assert run(page, "dictation", PLAYED % ENDED) == [False, False]
