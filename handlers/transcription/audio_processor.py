@@ -162,7 +162,8 @@ class Processor:
                 from_ms=0 if unheard else ending.from_ms,
                 wait_ms=WAIT_MS if ending.throttled else None,
             )
-            broke = flight.broke(work.utterance, work.attempt, again.from_ms, counted=not ending.throttled)
+            rests_until_ms = self._clock_ms() + WAIT_MS if ending.throttled else 0
+            broke = flight.broke(work.utterance, work.attempt, again.from_ms, rests_until_ms)
             return broke, (flight.connection, again)
 
         # An attempt that was overtaken, and had nothing to show that would have told it so, says nothing either.

@@ -21,6 +21,7 @@ class Standing(StrEnum):
     TAKEN = "taken"
     REPEATED = "repeated"
     BUSY = "busy"
+    EARLY = "early"
 
 
 class Live(State):
@@ -49,6 +50,8 @@ class Broken(Live):
     from_ms: int
     attempts: int
     """How often it was tried, with a stream."""
+    rests_until_ms: int = 0
+    """There was no stream to be had: there may be one then, and no sooner."""
 
 
 class Taken(Live):
@@ -92,17 +95,19 @@ class Flight(Live):
         """Its client opens it over this connection, and has not heard how those utterances ended.
 
         Whatever was told over another connection may have gone nowhere: what is done without its client knowing, or has
-        to be sent again anyhow, comes again from its beginning.
+        to be sent again anyhow, comes again from its beginning. So does what nobody has begun to go on with.
         """
         if connection == self.connection:
             return self
+        told = {one.utterance for one in self.broken if one.from_ms}
+        places = tuple(one for one in self.places if one.running or one.utterance not in told)
         unheard = tuple(one for one in self.done if one in unfinished)
         broken = (
             *(one.model_copy(update={"from_ms": 0}) for one in self.broken),
             *(Broken(utterance=one, from_ms=0, attempts=1) for one in unheard),
         )[-REMEMBERED:]
         done, failed = (tuple(one for one in ends if one not in unheard) for ends in (self.done, self.failed))
-        return self.model_copy(update={"done": done, "failed": failed, "broken": broken})
+        return self.model_copy(update={"places": places, "done": done, "failed": failed, "broken": broken})
 
     def silent(self, heard_ms: int, now_ms: int) -> bool:
         """Nothing was heard of its client since then, and nothing of it is in the air."""
@@ -118,13 +123,15 @@ class Flight(Live):
             swept = swept.broke(one.utterance, one.attempt, 0)
         return swept, tuple(one.utterance for one in late)
 
-    def offered(self, utterance: str, overdue_ms: int, most: int) -> tuple[Self, Taken]:
+    def offered(self, utterance: str, overdue_ms: int, most: int, now_ms: int) -> tuple[Self, Taken]:
         """A place for an utterance, if there is one, and unless it has one or had one."""
         if utterance in self.done or self.on_its_way(utterance):
             return self, Taken(standing=Standing.REPEATED)
+        before = next((one for one in self.broken if one.utterance == utterance), None)
+        if before and before.rests_until_ms > now_ms:
+            return self, Taken(standing=Standing.EARLY)
         if len(self.places) >= most:
             return self, Taken(standing=Standing.BUSY)
-        before = next((one for one in self.broken if one.utterance == utterance), None)
         taken = Taken(
             standing=Standing.TAKEN,
             attempt=self.attempt + 1,
@@ -161,14 +168,19 @@ class Flight(Live):
             update={"places": self._others(utterance), "done": done, "failed": lost, "broken": broken}
         )
 
-    def broke(self, utterance: str, attempt: int, from_ms: int, *, counted: bool = True) -> Self:
-        """The utterance has to be sent again; its captions hold up to `from_ms`. Not `counted`: this was no attempt."""
+    def broke(self, utterance: str, attempt: int, from_ms: int, rests_until_ms: int = 0) -> Self:
+        """The utterance has to be sent again; its captions hold up to `from_ms`. One that rests had no attempt."""
         if not self.holds(utterance, attempt):
             return self
         before = next((one.attempts for one in self.broken if one.utterance == utterance), 0)
         others = tuple(one for one in self.broken if one.utterance != utterance)
-        broken = (*others, Broken(utterance=utterance, from_ms=from_ms, attempts=before + counted))[-REMEMBERED:]
-        return self.model_copy(update={"places": self._others(utterance), "broken": broken})
+        again = Broken(
+            utterance=utterance,
+            from_ms=from_ms,
+            attempts=before if rests_until_ms else before + 1,
+            rests_until_ms=rests_until_ms,
+        )
+        return self.model_copy(update={"places": self._others(utterance), "broken": (*others, again)[-REMEMBERED:]})
 
     def given_back(self, utterance: str, attempt: int) -> tuple[Self, bool]:
         """As if the utterance had not been offered; false where the attempt was begun, or is over already."""

@@ -105,7 +105,7 @@ class Routes:
             session_id=session.session_id,
             expires_at=_text(session.ends_at * 1000),
             in_flight=self._limits.in_flight,
-            resend=_broken(flight),
+            resend=self._broken(flight),
             done=flight.done,
             failed=flight.failed,
         )
@@ -118,7 +118,7 @@ class Routes:
 
         def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[str, ...], Flight]]:
             swept, lost = _here(flight, caller).seen(caller.connection, now_ms).swept(now_ms)
-            moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._limits.in_flight)
+            moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._limits.in_flight, now_ms)
             return moved, (taken, lost, moved)
 
         key = flight_key(session.session_id)
@@ -130,6 +130,8 @@ class Routes:
                 f"{self._limits.in_flight} utterances of this session are on their way. Wait for one to be done.",
                 429,
             )
+        if taken.standing is Standing.EARLY:
+            raise HandlerError(Code.BUSY, "There is no stream to be had for it yet. Send it again a little later.", 429)
         if taken.standing is Standing.TAKEN:
             self._send(message, taken, key)
         return Accepted(
@@ -138,7 +140,7 @@ class Routes:
             repeated=taken.standing is Standing.REPEATED,
             done=message.utterance in flight.done,
             failed=message.utterance in flight.failed,
-            resend=tuple(one for one in _broken(flight) if one.utterance != message.utterance),
+            resend=tuple(one for one in self._broken(flight) if one.utterance != message.utterance),
         )
 
     def ping(self, caller: Caller, message: Ping) -> Answer:
@@ -147,7 +149,7 @@ class Routes:
             return Pong()
         session = self._own(caller.user, message.session_id)
         flight = self._seen(session.session_id, caller, lambda flight: _here(flight, caller))
-        return Pong(resend=_broken(flight), done=flight.done, failed=flight.failed)
+        return Pong(resend=self._broken(flight), done=flight.done, failed=flight.failed)
 
     def close(self, caller: Caller, message: Close) -> Answer:
         """The end of a session; closing it again changes nothing. It counts until its last utterance is over."""
@@ -189,6 +191,19 @@ class Routes:
         flight, lost = self._live.change(Flight, flight_key(session_id), look)
         self._tell_lost(session_id, lost)
         return flight
+
+    def _broken(self, flight: Flight) -> tuple[Again, ...]:
+        """What has to be sent again, and from when on."""
+        now_ms = self._clock_ms()
+        return tuple(
+            Again(
+                utterance=one.utterance,
+                from_ms=one.from_ms,
+                wait_ms=one.rests_until_ms - now_ms if one.rests_until_ms > now_ms else None,
+            )
+            for one in flight.broken
+            if not flight.on_its_way(one.utterance)
+        )
 
     def _tell_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
         """Where an alarm counts them."""
@@ -249,11 +264,6 @@ def _here(flight: Flight, caller: Caller) -> Flight:
             Code.SESSION_ELSEWHERE, "This session is not open on this connection. Open it with its sessionId.", 409
         )
     return flight
-
-
-def _broken(flight: Flight) -> tuple[Again, ...]:
-    waiting = (one for one in flight.broken if not flight.on_its_way(one.utterance))
-    return tuple(Again(utterance=one.utterance, from_ms=one.from_ms) for one in waiting)
 
 
 def _checked(message: Audio, session: Session) -> None:

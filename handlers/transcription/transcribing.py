@@ -141,7 +141,7 @@ class Transcribing:
         ):
             return first
         again = self._once(finals_only=True)
-        return replace(again, cause=again.cause or first.cause)
+        return replace(again, cause=again.cause or first.cause, throttled=False)  # the first one was had
 
     def _once(self, *, finals_only: bool) -> Ending:
         try:

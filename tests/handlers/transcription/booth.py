@@ -129,7 +129,7 @@ class Booth:
         overdue_ms = self.clock() + 20_000
 
         def offer(flight: Flight) -> tuple[Flight, Taken]:
-            return flight.seen(connection, self.clock()).offered(utterance, overdue_ms, 8)
+            return flight.seen(connection, self.clock()).offered(utterance, overdue_ms, 8, self.clock())
 
         taken = self.live.change(Flight, flight_key(SESSION), offer)
         self.attempt = taken.attempt

@@ -80,6 +80,7 @@ def test_while_no_stream_is_to_be_had_clients_wait_and_no_attempt_counts(booth: 
         assert taken.attempts == 1
         assert booth.call(attempts=taken.attempts) is End.BROKEN
         assert len(booth.transcribe.requests) == number, "no second stream"
+        booth.clock.now_ms += WAIT_MS
     assert booth.said("error") == []
     again = {"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}
     assert [one["utterances"] for one in booth.said("resend")] == [[again]] * 5
@@ -93,6 +94,14 @@ def test_attempts_before_there_were_no_streams_count(booth: Booth) -> None:
     booth.hears()
     booth.scripts.append(FailureCode.THROTTLED)
     booth.call(attempts=booth.take("u1").attempts)
+    booth.clock.now_ms += WAIT_MS
+    assert booth.take("u1").attempts == 2
+
+
+def test_an_attempt_that_had_a_stream_counts_though_there_was_no_second_one(booth: Booth) -> None:
+    booth.scripts += [FailureCode.DROPPED, FailureCode.THROTTLED]
+    assert booth.hears() is End.BROKEN
+    assert booth.said("resend")[0]["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     assert booth.take("u1").attempts == 2
 
 
@@ -194,7 +203,9 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(
 
     def overtaken(*given: Any) -> Any:
         booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.broke("u1", 1, 0), None))
-        booth.live.change(Flight, flight_key(SESSION), lambda flight: (flight.offered("u1", START_MS * 2, 8)[0], None))
+        booth.live.change(
+            Flight, flight_key(SESSION), lambda flight: (flight.offered("u1", START_MS * 2, 8, 0)[0], None)
+        )
         return opened(*given)
 
     monkeypatch.setattr(booth.transcribe, "open", overtaken)

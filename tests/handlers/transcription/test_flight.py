@@ -7,13 +7,13 @@ MOST = 2
 
 
 def taken(flight: Flight, utterance: str, overdue_ms: int = 100) -> Flight:
-    moved, how = flight.offered(utterance, overdue_ms, MOST)
+    moved, how = flight.offered(utterance, overdue_ms, MOST, 0)
     assert how.standing is Standing.TAKEN
     return moved
 
 
 def standing(flight: Flight, utterance: str) -> Standing:
-    return flight.offered(utterance, 100, MOST)[1].standing
+    return flight.offered(utterance, 100, MOST, 0)[1].standing
 
 
 def test_there_are_only_so_many_places() -> None:
@@ -45,19 +45,19 @@ def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
     swept, lost = flight.swept(150)
     assert lost == ("a",)
     assert swept.swept(150)[1] == ()
-    _, how = swept.offered("a", 300, MOST)
+    _, how = swept.offered("a", 300, MOST, 200)
     assert (how.standing, how.attempts) == (Standing.TAKEN, 2)
 
 
 def test_a_broken_utterance_goes_on_where_its_captions_end() -> None:
     flight = taken(Flight(), "a").broke("a", 1, from_ms=700)
-    _, how = flight.offered("a", 300, MOST)
+    _, how = flight.offered("a", 300, MOST, 200)
     assert (how.from_ms, how.attempts) == (700, 2)
 
 
 def test_attempts_at_an_utterance_are_counted_until_it_is_done() -> None:
     flight = taken(taken(Flight(), "a").broke("a", 1, 0), "a").broke("a", 2, 0)
-    flight, how = flight.offered("a", 300, MOST)
+    flight, how = flight.offered("a", 300, MOST, 200)
     assert how.attempts == 3
     assert flight.landed("a", 3).broken == ()
 
@@ -77,7 +77,7 @@ def test_an_attempt_that_never_began_leaves_no_trace() -> None:
     flight, gone = taken(Flight(), "a").given_back("a", 1)
     assert gone
     assert (flight.places, flight.broken) == ((), ())
-    _, how = flight.offered("a", 300, MOST)
+    _, how = flight.offered("a", 300, MOST, 200)
     assert how.attempts == 1
 
 
@@ -123,7 +123,7 @@ def test_whatever_happens_places_are_bounded_and_one_attempt_at_a_time_holds(
         held = flight.holds(utterance, attempt)
         match move:
             case "offer":
-                flight, how = flight.offered(utterance, now + 20, MOST)
+                flight, how = flight.offered(utterance, now + 20, MOST, now)
                 assert not (how.standing is Standing.TAKEN and (utterance in running or utterance in done))
             case "begin":
                 flight, mine = flight.begun(utterance, attempt, now, now + 30)

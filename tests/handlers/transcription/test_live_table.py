@@ -21,7 +21,7 @@ def table(dynamodb: Any, clock: Clock) -> LiveTable:
 
 def offer(utterance: str, overdue_ms: int) -> Any:
     def move(flight: Flight) -> tuple[Flight, Taken]:
-        return flight.offered(utterance, overdue_ms, 8)
+        return flight.offered(utterance, overdue_ms, 8, 0)
 
     return move
 
@@ -39,7 +39,7 @@ def test_a_change_that_met_another_is_made_again_on_top_of_it(table: LiveTable) 
         if not met:
             table.change(Flight, "flight#a", offer("first", START_MS))
         met.append(flight)
-        return flight.offered("second", START_MS, 8)[0], None
+        return flight.offered("second", START_MS, 8, 0)[0], None
 
     table.change(Flight, "flight#a", late)
     assert [len(one.places) for one in met] == [0, 1]

@@ -360,6 +360,38 @@ def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: 
     assert (moved["done"], moved["failed"], moved["resend"]) == (["u2"], [], [{"utterance": "u1", "fromMs": 0}])
 
 
+def test_an_utterance_that_rests_is_not_taken_sooner_and_each_answer_says_when(scene: Scene) -> None:
+    """Whoever does not wait, as an older client, would ask for a stream as often as it is refused one."""
+    session = scene.opens()
+    scene.utters(session, "u1")
+    until = scene.clock() + 3_000
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 0, until), None))
+    scene.clock.now_ms += 1_000
+    rests = [{"utterance": "u1", "fromMs": 0, "waitMs": 2_000}]
+    assert scene.utters(session, "u2")["resend"] == rests
+    assert scene.says("ping", sessionId=session)["resend"] == scene.says("open", sessionId=session)["resend"] == rests
+    handed = len(scene.handed)
+    assert scene.utters(session, "u1")["code"] == "BUSY"
+    assert len(scene.handed) == handed
+    scene.clock.now_ms = until
+    assert scene.says("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
+    assert scene.utters(session, "u1")["type"] == "accepted"
+    assert scene.handed[-1].attempts == 1
+
+
+def test_what_nobody_has_begun_to_go_on_with_begins_anew_where_its_client_went(scene: Scene) -> None:
+    """Its first words were told over a connection that may have been dead."""
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 700), None))
+    scene.utters(session, "u1")
+    assert scene.handed[-1].from_ms == 700
+    scene.connect("c2")
+    moved = scene.says("open", "c2", sessionId=session, unfinished=["u1"])
+    assert moved["resend"] == [{"utterance": "u1", "fromMs": 0}]
+    assert scene.live.read(Flight, flight_key(session)).places == ()
+
+
 def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was_told(scene: Scene) -> None:
     """What was told over another connection may have gone nowhere: its words come again, or they are lost."""
     session = scene.opens("c1")
