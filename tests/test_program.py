@@ -196,6 +196,17 @@ def test_prod_logs_less_than_the_others(function: str) -> None:
     assert levels == {"dev": "DEBUG", "local": "DEBUG", "staging": "DEBUG", "prod": "INFO"}
 
 
+def test_no_stack_hears_what_is_anothers_where_they_share_an_account() -> None:
+    """They share the default bus too: a rule, and an archive, names something of its own stack's."""
+    heard: dict[str, list[str]] = {}
+    for stack in ("dev", "staging", "prod"):
+        for one in graph(stack).customs():
+            if one.kind in {"EventRule", "EventArchive"}:
+                heard.setdefault(str(one.inputs["eventPattern"]), []).append(f"{stack}: {one.name}")
+    assert len(heard) > 20
+    assert [stacks for stacks in heard.values() if len(stacks) > 1] == []
+
+
 def test_prod_can_be_restored_to_any_second() -> None:
     recovery = {s: inputs(s, "Table", "files")["pointInTimeRecovery"]["enabled"] for s in ("dev", "staging", "prod")}
     assert recovery == {"dev": False, "staging": True, "prod": True}

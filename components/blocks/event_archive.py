@@ -21,7 +21,7 @@ class EventArchiveArgs:
     scope: Scope
     logical_name: str
     source: str
-    """Whose events are kept: `polyphony.livestream`."""
+    """Whose events are kept: `polyphony-prod.livestream`."""
     days: int
 
 

@@ -12,11 +12,12 @@ from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue,
 from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
+from components.livestream.videos import event_source
 from components.settings import LivestreamSettings
 from handlers.common.environment import LONGEST_SWEEP_SECONDS
 from handlers.livestream.care_environment import CareEnvironment
 from handlers.livestream.episode_objects import PREFIXES
-from handlers.livestream.event_names import EPISODE_DELETED, SOURCE
+from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.prefixes import VIDEOS
 from handlers.livestream.records import CARE_INDEX
 
@@ -55,7 +56,7 @@ class Care(pulumi.ComponentResource):
             self._child,
         )
         self.function = self._function()
-        pattern = {"source": [SOURCE], "detail-type": [EPISODE_DELETED]}
+        pattern = {"source": [event_source(scope)], "detail-type": [EPISODE_DELETED]}
         EventRule(RULE, EventRuleArgs(scope, "EpisodeDeletions", pattern, target=self.deletions), self._child)
         Schedule(
             "care-sweep",

@@ -22,13 +22,12 @@ from components.blocks.stage_parts import Throttle
 from components.blocks.table import Index, Table, TableArgs
 from components.livestream.agent import Agent, AgentArgs
 from components.livestream.care import Care, CareArgs
-from components.livestream.videos import Videos, VideosArgs, grant_events
+from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
 from components.livestream.watch import WatchArgs, watch
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
 from handlers.livestream.authorizer_environment import AuthorizerEnvironment
 from handlers.livestream.environment import ApiEnvironment
-from handlers.livestream.event_names import SOURCE
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.records import CARE_INDEX, INDEX
@@ -72,7 +71,9 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
         EventArchive(
-            "events", EventArchiveArgs(args.scope, "EpisodeEvents", SOURCE, args.settings.kept.event_days), self._child
+            "events",
+            EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), args.settings.kept.event_days),
+            self._child,
         )
         watch(
             WatchArgs(args.scope, args.settings.alarms, self.episodes, self.agent.worker, self.care.function),
@@ -141,6 +142,7 @@ class Livestream(pulumi.ComponentResource):
                 values={
                     "table_name": self.table.name,
                     "bucket_name": self.bucket.name,
+                    "event_source": event_source(self._scope),
                     "encryption_key": self.key.name,
                     "origin": settings.api.cors_origin,
                     "cursor_seconds": settings.kept.cursor_seconds,

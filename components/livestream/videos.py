@@ -27,15 +27,20 @@ from handlers.livestream.video_environment import VideoEnvironment
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
-def rules(bucket: str) -> Mapping[str, Mapping[str, object]]:
-    """What each rule listens for. Jobs of others are on the same bus: ours name an episode."""
+def event_source(scope: Scope) -> str:
+    """Of what this stack's livestream tells the bus, on which another stack may be too."""
+    return f"{scope.context.stack_label}{SOURCE}"
+
+
+def rules(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
+    """What each rule listens for. Jobs of others are on the same bus: ours name the bucket."""
     return {
         "video-created": objects_created(bucket, VIDEOS),
-        "video-completed": {"source": [SOURCE], "detail-type": [UPLOAD_COMPLETED]},
+        "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},
         "video-jobs": {
             "source": [MEDIACONVERT],
             "detail-type": [JOB_STATE_CHANGE],
-            "detail": {"status": list(JOB_STATES), "userMetadata": {"episodeId": [{"exists": True}]}},
+            "detail": {"status": list(JOB_STATES), "userMetadata": {"bucket": [bucket]}},
         },
     }
 
@@ -65,7 +70,7 @@ class Videos(pulumi.ComponentResource):
                 logical_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
                 max_receive_count=settings.video.deliveries,
-                senders=[sender(scope, what) for what in rules(args.bucket.name)],
+                senders=[sender(scope, what) for what in rules(args.bucket.name, event_source(scope))],
             ),
             self._child,
         )
@@ -85,7 +90,7 @@ class Videos(pulumi.ComponentResource):
             self._child,
         )
         self.function = self._function(role)
-        for what, pattern in rules(args.bucket.name).items():
+        for what, pattern in rules(args.bucket.name, event_source(scope)).items():
             EventRule(what, EventRuleArgs(scope, "VideoEvents", pattern, target=self.queue), self._child)
         self.register_outputs({})
 
@@ -103,6 +108,7 @@ class Videos(pulumi.ComponentResource):
                 values={
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
+                    "event_source": event_source(scope),
                     "mediaconvert_role_arn": role.arn,
                     "chunk_seconds": settings.video.chunk_seconds,
                 },
@@ -128,6 +134,6 @@ class Videos(pulumi.ComponentResource):
 
 
 def grant_events(scope: Scope) -> Grant:
-    """Permission to tell the default bus, in the name of this project's livestream alone."""
+    """Permission to tell the default bus, in the name of this stack's livestream alone."""
     bus = scope.context.arn("events", "event-bus/default")
-    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": SOURCE}})
+    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": event_source(scope)}})

@@ -70,7 +70,7 @@ def _rest() -> Rest:
     episodes = Episodes(
         table,
         cursors,
-        Publisher(session.client("events", config=LIVE_CONFIG)),
+        Publisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
         clock=_now,
         new_id=_new_id,

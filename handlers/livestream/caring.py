@@ -21,7 +21,7 @@ from handlers.common.moments import timestamp
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream.care_table import CareTable, Due
 from handlers.livestream.episode_objects import EpisodeObjects
-from handlers.livestream.event_names import EPISODE_DELETED, SOURCE
+from handlers.livestream.event_names import EPISODE_DELETED, ours
 from handlers.livestream.forgetting import SessionMemory
 from handlers.livestream.models import EpisodeId
 from handlers.livestream.overdue import Limits, at_rest, overdue
@@ -116,7 +116,7 @@ class Care:
 
     def _deleted(self, body: str) -> Outcome:
         event = envelope(body)
-        if (event.source, event.detail_type) != (SOURCE, EPISODE_DELETED):
+        if not ours(event.source) or event.detail_type != EPISODE_DELETED:
             raise NotAnEvent("nobody asked for events of this kind")
         try:
             detail = DeletedDetail.model_validate(event.detail)

@@ -42,6 +42,7 @@ def request(bucket: str, video: Video, *, seconds: int, role_arn: str, queue: st
     job = token(bucket, video, seconds)
     named = video.named
     metadata = JobMetadata(
+        bucket=bucket,
         owner=named.owner,
         episode_id=named.episode_id,
         upload_id=named.upload_id,

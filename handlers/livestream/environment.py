@@ -20,6 +20,8 @@ class ApiEnvironment(HandlerEnvironment):
 
     table_name: str
     bucket_name: str
+    event_source: str
+    """Under which it tells the bus of what was deleted."""
     encryption_key: str
     """Name of the SecureString that cursors are encrypted with: never the key itself."""
     origin: str = "*"

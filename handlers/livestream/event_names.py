@@ -2,9 +2,14 @@
 
 from typing import Final
 
-SOURCE: Final = "polyphony.livestream"
-"""Of what livestream tells."""
+SOURCE: Final = ".livestream"
+"""How the source of what livestream tells ends: it begins with the stack's name, because stacks may share a bus."""
 EPISODE_DELETED: Final = "Episode Deleted"
 UPLOAD_COMPLETED: Final = "Video Upload Completed"
 MEDIACONVERT: Final = "aws.mediaconvert"
 JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
+
+
+def ours(source: str) -> bool:
+    """Whether a livestream tells it. Rules let in this stack's alone."""
+    return source.endswith(SOURCE)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.livestream.event_names import SOURCE
-
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -23,13 +21,14 @@ class NotPublished(Exception):
 class Publisher:
     """Publishes events."""
 
-    def __init__(self, client: "EventBridgeClient") -> None:
+    def __init__(self, client: "EventBridgeClient", source: str) -> None:
         self._client = client
+        self._source = source
 
     def __call__(self, detail_type: str, detail: Mapping[str, object]) -> None:
         """One event."""
         entry: PutEventsRequestEntryTypeDef = {
-            "Source": SOURCE,
+            "Source": self._source,
             "DetailType": detail_type,
             "Detail": json.dumps({"schemaVersion": 1, **detail}),
         }

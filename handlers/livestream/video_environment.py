@@ -14,5 +14,7 @@ class VideoEnvironment(HandlerEnvironment):
 
     table_name: str
     bucket_name: str
+    event_source: str
+    """Under which it tells the bus that a video is there."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120

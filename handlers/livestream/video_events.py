@@ -115,6 +115,8 @@ class CompletedDetail(Message):
 class JobMetadata(Message):
     """What a job of ours carries, and gives back with each of its events: strings, as MediaConvert takes no others."""
 
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
+    """Whose job it is: stacks may share an account."""
     owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
     episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
     upload_id: Annotated[str, Field(pattern=rf"^{ulid.PATTERN}$")]
@@ -147,7 +149,7 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
         match event.source, event.detail_type:
             case bus_events.S3, bus_events.OBJECT_CREATED:
                 return _created(event.detail, bucket)
-            case event_names.SOURCE, event_names.UPLOAD_COMPLETED:
+            case source, event_names.UPLOAD_COMPLETED if event_names.ours(source):
                 return _completed(event.detail)
             case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
                 return _changed(event.detail, bucket)
@@ -184,23 +186,26 @@ def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
         ours = JobMetadata.model_validate(detail.get("userMetadata") or {})
     except ValidationError:
         return None
+    if ours.bucket != bucket:
+        return None
+    about = ours.model_dump(exclude={"bucket"})
     match one.status:
         case "PROGRESSING" | "STATUS_UPDATE":
-            return JobChanged(**dict(ours), status="PROGRESSING")
+            return JobChanged(**about, status="PROGRESSING")
         case "COMPLETE":
-            return JobChanged(**dict(ours), status="COMPLETE", output=_output(one, ours, bucket))
+            return JobChanged(**about, status="COMPLETE", output=_output(one, ours))
         case "ERROR" | "CANCELED" as status:
-            return JobChanged(**dict(ours), status=status, error_code=one.error_code)
+            return JobChanged(**about, status=status, error_code=one.error_code)
         case _:  # INPUT_INFORMATION, NEW_WARNING, QUEUE_HOP, and what may come
             return None
 
 
-def _output(one: _Changed, ours: JobMetadata, bucket: str) -> Output:
+def _output(one: _Changed, ours: JobMetadata) -> Output:
     """Where the chunks of a complete job are: below the episode's own prefix, or it is not believed."""
     if len(one.groups) != 1 or len(one.groups[0].outputs) != 1:
         raise NotAnEvent("a job of ours has one group of one output")
     [output] = one.groups[0].outputs
     match = _PLAYLIST.fullmatch(output.playlists[0])
-    if match is None or (match[1], match[3], match[4]) != (bucket, ours.owner, ours.episode_id):
+    if match is None or (match[1], match[3], match[4]) != (ours.bucket, ours.owner, ours.episode_id):
         raise NotAnEvent("the chunks are not where a job of ours puts them")
-    return Output(match[0].removeprefix(f"s3://{bucket}/"), match[2], output.duration_ms)
+    return Output(match[0].removeprefix(f"s3://{ours.bucket}/"), match[2], output.duration_ms)

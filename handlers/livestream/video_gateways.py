@@ -49,8 +49,8 @@ class Jobs:
 class Bus:
     """Tells everybody who listens."""
 
-    def __init__(self, client: "EventBridgeClient") -> None:
-        self._publish = Publisher(client)
+    def __init__(self, client: "EventBridgeClient", source: str) -> None:
+        self._publish = Publisher(client, source)
 
     def upload_completed(self, video: Video) -> None:
         """A video is there, and can be cut; raises NotPublished."""

@@ -45,7 +45,7 @@ def processing(environment: VideoEnvironment, tracks: Tracks) -> VideoProcessing
     return VideoProcessing(
         tracks,
         Jobs(boto3.client("mediaconvert", config=CONFIG)),
-        Bus(boto3.client("events", config=CONFIG)),
+        Bus(boto3.client("events", config=CONFIG), environment.event_source),
         Playlists(boto3.client("s3", config=CONFIG), environment.bucket_name),
         bucket=environment.bucket_name,
         role_arn=environment.mediaconvert_role_arn,

@@ -9,7 +9,7 @@ from tests.components.subsystem import ACCOUNT, variables
 def test_deletions_are_heard_by_a_queue_that_parks_what_cannot_be_tidied_up() -> None:
     rule = complete().one("cloudwatch.EventRule", "episode-deleted").inputs
     assert json.loads(rule["eventPattern"]) == {
-        "source": ["polyphony.livestream"],
+        "source": ["polyphony-test.livestream"],
         "detail-type": ["Episode Deleted"],
     }
     target = complete().one("cloudwatch.EventTarget", "episode-deleted").inputs

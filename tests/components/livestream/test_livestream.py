@@ -24,6 +24,7 @@ from tests.engine import Recorded
 ENVIRONMENT = {
     "TABLE_NAME": TABLE,
     "BUCKET_NAME": BUCKET,
+    "EVENT_SOURCE": "polyphony-test.livestream",
     "ENCRYPTION_KEY": f"/{PREFIX}-cursors",
     "ORIGIN": "*",
     "CURSOR_SECONDS": "3600",

@@ -8,7 +8,7 @@ from tests.components.subsystem import ACCOUNT, Permission, permissions, roles
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
 LOGS = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{PREFIX}"
-OURS = '{"StringEquals": {"events:source": "polyphony.livestream"}}'
+OURS = '{"StringEquals": {"events:source": "polyphony-test.livestream"}}'
 
 
 def runs(function: str) -> set[Permission]:

@@ -28,13 +28,16 @@ def test_uploads_are_heard_and_what_media_convert_writes_is_not() -> None:
 
 
 def test_our_own_event_is_heard_by_its_name_to_the_letter() -> None:
-    assert pattern("video-completed") == {"source": ["polyphony.livestream"], "detail-type": ["Video Upload Completed"]}
+    assert pattern("video-completed") == {
+        "source": ["polyphony-test.livestream"],
+        "detail-type": ["Video Upload Completed"],
+    }
 
 
-def test_jobs_are_heard_that_name_an_episode() -> None:
+def test_jobs_are_heard_that_are_of_this_bucket() -> None:
     heard = pattern("video-jobs")
     assert (heard["source"], heard["detail-type"]) == (["aws.mediaconvert"], ["MediaConvert Job State Change"])
-    assert heard["detail"]["userMetadata"] == {"episodeId": [{"exists": True}]}
+    assert heard["detail"]["userMetadata"] == {"bucket": [BUCKET]}
     assert {"COMPLETE", "ERROR", "PROGRESSING"} <= set(heard["detail"]["status"])
 
 
@@ -71,6 +74,7 @@ def test_the_function_reads_what_is_listed_here() -> None:
     expected = {
         "TABLE_NAME": TABLE,
         "BUCKET_NAME": BUCKET,
+        "EVENT_SOURCE": "polyphony-test.livestream",
         "MEDIACONVERT_ROLE_ARN": ROLE,
         "CHUNK_SECONDS": "120",
         "LOG_LEVEL": "INFO",
@@ -91,6 +95,6 @@ def test_media_convert_alone_takes_its_role_and_for_this_account() -> None:
 
 def test_our_own_events_can_be_replayed_for_two_weeks() -> None:
     archive = complete().one("cloudwatch.EventArchive").inputs
-    assert json.loads(archive["eventPattern"]) == {"source": ["polyphony.livestream"]}
+    assert json.loads(archive["eventPattern"]) == {"source": ["polyphony-test.livestream"]}
     assert archive["retentionDays"] == 14
     assert changed().one("cloudwatch.EventArchive").inputs["retentionDays"] == 3

@@ -18,6 +18,7 @@ from tests.handlers.livestream.stage import BUCKET, PARAMETER, SECRET, TABLE, St
 VARIABLES = {
     "TABLE_NAME": TABLE,
     "BUCKET_NAME": BUCKET,
+    "EVENT_SOURCE": "polyphony-test.livestream",
     "ENCRYPTION_KEY": PARAMETER,
     "ORIGIN": "https://one.example",
     "URL_SECONDS": "61",
@@ -81,16 +82,26 @@ def test_an_environment_without_what_is_needed_is_refused(monkeypatch: pytest.Mo
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ValidationError) as raised:
         ApiEnvironment.read()
-    assert {one["loc"][0] for one in raised.value.errors()} == {"TABLE_NAME", "BUCKET_NAME", "ENCRYPTION_KEY"}
+    assert {one["loc"][0] for one in raised.value.errors()} == {
+        "TABLE_NAME",
+        "BUCKET_NAME",
+        "EVENT_SOURCE",
+        "ENCRYPTION_KEY",
+    }
 
 
 def test_the_origin_is_any_unless_told_otherwise() -> None:
-    assert ApiEnvironment(table_name="t", bucket_name="b", encryption_key="k").origin == "*"
+    assert ApiEnvironment(table_name="t", bucket_name="b", event_source="s", encryption_key="k").origin == "*"
 
 
 def test_limits_are_as_the_environment_says() -> None:
     environment = ApiEnvironment(
-        table_name="t", bucket_name="b", encryption_key="k", max_video_gigabytes=2, max_transcript_megabytes=3
+        table_name="t",
+        bucket_name="b",
+        event_source="s",
+        encryption_key="k",
+        max_video_gigabytes=2,
+        max_transcript_megabytes=3,
     )
     limits = api.limits(environment)
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
@@ -141,9 +152,9 @@ class Bus:
 
 def test_an_event_is_told_with_source_type_and_version() -> None:
     bus = Bus({"FailedEntryCount": 0})
-    Publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})  # type: ignore[arg-type]
+    Publisher(bus, "polyphony-test.livestream")("Episode Deleted", {"owner": "o", "episodeId": "e"})  # type: ignore[arg-type]
     [entry] = bus.entries
-    assert (entry["Source"], entry["DetailType"]) == ("polyphony.livestream", "Episode Deleted")
+    assert (entry["Source"], entry["DetailType"]) == ("polyphony-test.livestream", "Episode Deleted")
     assert json.loads(entry["Detail"]) == {"schemaVersion": 1, "owner": "o", "episodeId": "e"}
 
 
@@ -157,6 +168,6 @@ def test_an_event_is_told_with_source_type_and_version() -> None:
 )
 def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
     with pytest.raises(NotPublished) as raised:
-        Publisher(Bus(answer))("Episode Deleted", {})  # type: ignore[arg-type]
+        Publisher(Bus(answer), "polyphony-test.livestream")("Episode Deleted", {})  # type: ignore[arg-type]
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

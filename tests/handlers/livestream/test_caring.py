@@ -93,7 +93,7 @@ class Caretaker:
 
     def hears(self, detail: Mapping[str, object], **envelope: object) -> list[str]:
         """The messages that come again."""
-        event = {"source": "polyphony.livestream", "detail-type": "Episode Deleted", "detail": detail, **envelope}
+        event = {"source": "polyphony-test.livestream", "detail-type": "Episode Deleted", "detail": detail, **envelope}
         answer = self.care.handle([{"messageId": "m", "body": json.dumps(event)}])
         return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 

@@ -68,6 +68,7 @@ def test_a_key_is_not_encoded_and_keeps_its_case() -> None:
 
 def test_it_carries_whose_it_is_in_strings() -> None:
     assert request()["UserMetadata"] == {
+        "bucket": BUCKET,
         "owner": OWNER,
         "episodeId": EPISODE,
         "uploadId": UPLOAD,

@@ -155,6 +155,13 @@ def test_other_states_say_nothing(status: str) -> None:
     assert parsed(job(video(), status), BUCKET) is None
 
 
+@pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])
+def test_a_job_of_another_stack_in_this_account_is_its_own(status: str) -> None:
+    metadata = json.loads(job(video(), status))["detail"]["userMetadata"]
+    theirs = job(video(), status, userMetadata={**metadata, "bucket": "another-stacks"})
+    assert parsed(theirs, BUCKET) is None
+
+
 @pytest.mark.parametrize("metadata", [None, {}, {"owner": "me"}, {"owner": OWNER, "episodeId": EPISODE}])
 def test_other_peoples_jobs_are_nobodys_failure(metadata: Any) -> None:
     assert parsed(job(video(), "COMPLETE", userMetadata=metadata), BUCKET) is None
@@ -197,7 +204,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
         envelope("aws.s3", "Object Created", None),
         envelope("aws.s3", "Object Created", {}),
         envelope("somebody", "Video Upload Completed", {}),
-        envelope("polyphony.livestream", "video upload completed", {}),
+        envelope("polyphony-test.livestream", "video upload completed", {}),
         created(video(), object={"key": key(), "size": -1}),
         created(video(), object={"key": key()}),
         created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
@@ -209,7 +216,7 @@ def test_what_is_no_event_of_ours_is_refused(body: str) -> None:
     assert OWNER not in str(refused.value), "a refusal is logged somewhere sooner or later"
 
 
-@given(st.sampled_from(["aws.s3", "polyphony.livestream", "aws.mediaconvert"]), JSON, JSON)
+@given(st.sampled_from(["aws.s3", "polyphony-test.livestream", "aws.mediaconvert"]), JSON, JSON)
 def test_whatever_comes_is_an_event_or_is_refused(source: str, detail: Any, metadata: Any) -> None:
     kinds = ("Object Created", "Video Upload Completed", "MediaConvert Job State Change")
     for kind in kinds:

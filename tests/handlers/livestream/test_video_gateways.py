@@ -66,7 +66,7 @@ def test_what_is_announced_is_what_is_understood() -> None:
     asked: list[dict[str, Any]] = []
     client.meta.events.register("provide-client-params.*.*", lambda params, **_: asked.append(params))
     stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
-    Bus(client).upload_completed(video())
+    Bus(client, "polyphony-test.livestream").upload_completed(video())
     [entry] = asked[0]["Entries"]
     assert entry.keys() == {"Source", "DetailType", "Detail"}
     assert json.loads(entry["Detail"]).keys() == {
@@ -80,7 +80,7 @@ def test_an_event_that_the_bus_did_not_take_is_a_failure() -> None:
     client, stub = stubbed("events")
     stub.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]})
     with pytest.raises(NotPublished):
-        Bus(client).upload_completed(video())
+        Bus(client, "polyphony-test.livestream").upload_completed(video())
 
 
 def test_a_playlist_names_each_chunk_once() -> None:

@@ -13,7 +13,12 @@ from handlers.livestream.tracks import TrackState
 from handlers.livestream.video_environment import VideoEnvironment
 from tests.handlers.livestream.video_stage import BUCKET, ROLE, FakeTracks, created, job, playlist, video
 
-VARIABLES = {"TABLE_NAME": "table", "BUCKET_NAME": BUCKET, "MEDIACONVERT_ROLE_ARN": ROLE}
+VARIABLES = {
+    "TABLE_NAME": "table",
+    "BUCKET_NAME": BUCKET,
+    "EVENT_SOURCE": "polyphony-test.livestream",
+    "MEDIACONVERT_ROLE_ARN": ROLE,
+}
 
 
 @pytest.fixture(autouse=True)

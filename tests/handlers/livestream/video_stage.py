@@ -55,7 +55,7 @@ def created(one: Video | str, reason: str = "PutObject", **changed: Any) -> str:
 def completed(one: Video, **changed: Any) -> str:
     """Our own event."""
     detail = CompletedDetail.of(one).model_dump(by_alias=True)
-    return envelope("polyphony.livestream", "Video Upload Completed", {**detail, **changed})
+    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
 
 
 def playlist(one: Video) -> str:
