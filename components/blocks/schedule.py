@@ -66,6 +66,6 @@ class Schedule(Block):
                 ),
                 dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
             ),
-            opts=self.inside(args.target.live, *role.parts),
+            opts=self.inside(args.target.live, self.dead_letters.policy, *role.parts),
         )
         self.register_outputs({})

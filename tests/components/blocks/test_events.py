@@ -64,6 +64,8 @@ def test_a_schedule_calls_the_alias_with_a_role_for_that_alone(engine: Engine) -
     recorded = engine.run(
         lambda: Schedule("sweep", ScheduleArgs(scope(), "Sweep", "rate(5 minutes)", asynchronous(), {"kind": "sweep"}))
     )
+    before = {one.name for one in recorded.ancestors(recorded.one("scheduler.Schedule"))}
+    assert "ingestion-sweep-dlq-queue" in before, "or a first call that fails has nowhere to land"
     target = recorded.one("scheduler.Schedule").inputs["target"]
     assert (target["arn"], json.loads(target["input"])) == (LIVE, {"kind": "sweep"})
     assert target["roleArn"] == "arn:aws:iam::123456789012:role/polyphony-test-ingestion-sweep"
