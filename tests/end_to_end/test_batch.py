@@ -25,18 +25,16 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("batch")]
 PROGRAM = """
 import os, signal, subprocess, sys
 
-def stopped(*_):
-    os.write(1, b"stopping\\n")  # a print may have been interrupted
-    os._exit(int(sys.argv[2]))
-
 match sys.argv[1]:
     case "exit":
         print("canary-of-the-job", os.environ["AWS_BATCH_JOB_ATTEMPT"], flush=True)
         sys.exit(int(sys.argv[2]))
     case "wait":
-        signal.signal(signal.SIGTERM, stopped)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # or it could come just before it is waited for
         print("started", flush=True)
-        signal.pause()
+        signal.sigwait([signal.SIGTERM])
+        print("stopping", flush=True)
+        sys.exit(int(sys.argv[2]))
     case "write":
         import boto3
         version = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True).stdout.split()[0]

@@ -21,10 +21,6 @@ PROGRAM = """
 import json, os, signal, subprocess, sys, time
 from pathlib import Path
 
-def stopped(*_):
-    os.write(1, b"stopping\\n")  # a print may have been interrupted
-    os._exit(int(sys.argv[2]))
-
 match sys.argv[1]:
     case "exit":
         sys.exit(int(sys.argv[2]))
@@ -39,10 +35,11 @@ match sys.argv[1]:
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         print(subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)
     case "listen":
-        signal.signal(signal.SIGTERM, stopped)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # or it could come just before it is waited for
         print("ready", flush=True)
-        while True:
-            signal.pause()
+        signal.sigwait([signal.SIGTERM])
+        print("stopping", flush=True)
+        sys.exit(int(sys.argv[2]))
     case "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
