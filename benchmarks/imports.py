@@ -65,6 +65,7 @@ ENVIRONMENT = {
     "AGENTCORE_ENDPOINT": "http://127.0.0.1:5000",
     "TABLE_NAME": "episodes",
     "BUCKET_NAME": "transcripts",
+    "EVENT_SOURCE": "polyphony.livestream",
     "ENCRYPTION_KEY": "/polyphony/cursors",
     "ISSUER": "https://localhost/",
     "AUDIENCE": "polyphony",
