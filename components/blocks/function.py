@@ -4,13 +4,16 @@ alarms on errors and throttles, and a place where failed work lands.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Unpack
 
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
+from components.blocks.alarm import Metric
 from components.blocks.environment import variables
 from components.blocks.function_watch import FunctionWatchArgs, watch_function
 from components.blocks.grant import Grant, grant
+from components.blocks.logged import LoggedArgs, Reading, logged
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.role import Role, RoleArgs
@@ -141,6 +144,11 @@ class Function(Block):
     def role_arn(self) -> str:
         """Of the role that it runs with, for those who let it in by name."""
         return self._role.arn
+
+    def logged(self, what: str, pattern: str, opts: pulumi.ResourceOptions, **reading: Unpack[Reading]) -> Metric:
+        """A metric made of its log lines, after its log group."""
+        args = LoggedArgs(self.scope, self.log_group, pattern, **reading)
+        return logged(what, args, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self])))
 
     def grant_invoke(self) -> Grant:
         """Permission to call the alias, never the bare function."""

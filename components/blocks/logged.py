@@ -1,12 +1,21 @@
 """A metric made of log lines: no permission and no call of the function's own."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import pulumi
 from pulumi_aws import cloudwatch
 
 from components.blocks.alarm import Metric
 from components.blocks.scope import Scope
+
+
+class Reading(TypedDict, total=False):
+    """How lines make a number, where one each and their sum will not do."""
+
+    value: str
+    statistic: str
+    period_seconds: int
 
 
 @dataclass(frozen=True)

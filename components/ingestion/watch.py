@@ -6,7 +6,6 @@ import pulumi
 
 from components.blocks.alarm import AlarmArgs, Comparison, Metric, Severity, alarm
 from components.blocks.function import LIVE, Function
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.queue import Queue
 from components.blocks.scope import Scope
 from components.settings import IngestionSettings
@@ -14,6 +13,7 @@ from components.settings import IngestionSettings
 DURATION_SHARE = 0.8
 """Of a function's timeout: time to look before it is cut off."""
 
+SWEPT = '{ $.message = "sweep" }'
 SWEEPS_TRIED = 3
 
 
@@ -60,17 +60,8 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    oldest = logged(
-        "oldest-pending",
-        LoggedArgs(
-            scope,
-            args.sweeper.log_group,
-            '{ $.message = "sweep" }',
-            "$.oldest_pending_seconds",
-            statistic="Maximum",
-            period_seconds=900,
-        ),
-        _after(args.sweeper, opts),
+    oldest = args.sweeper.logged(
+        "oldest-pending", SWEPT, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     alarm(
         "oldest-pending",
@@ -84,18 +75,10 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    unsettled = logged(
-        "unsettled",
-        LoggedArgs(
-            scope,
-            args.sweeper.log_group,
-            '{ $.message = "sweep" }',
-            "$.failed",
-            # One sweep may meet a throttled call; what the next ones cannot end either stays.
-            statistic="Minimum",
-            period_seconds=SWEEPS_TRIED * settings.manifests.sweep_minutes * 60,
-        ),
-        _after(args.sweeper, opts),
+    # One sweep may meet a throttled call; what the next ones cannot end either stays.
+    tried = SWEEPS_TRIED * settings.manifests.sweep_minutes * 60
+    unsettled = args.sweeper.logged(
+        "unsettled", SWEPT, opts, value="$.failed", statistic="Minimum", period_seconds=tried
     )
     alarm(
         "unsettled",
@@ -109,11 +92,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    unwritten = logged(
-        "manifest-record",
-        LoggedArgs(scope, args.builder.log_group, '{ $.message = "manifest_record_failed" }'),
-        _after(args.builder, opts),
-    )
+    unwritten = args.builder.logged("manifest-record", '{ $.message = "manifest_record_failed" }', opts)
     alarm(
         "manifest-record",
         AlarmArgs(
@@ -127,8 +106,3 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-
-
-def _after(function: Function, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """A filter needs the log group, which the function's block makes."""
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function]))

@@ -14,7 +14,6 @@ from components.blocks.bucket import Bucket
 from components.blocks.dashboard import Chart
 from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
 from components.blocks.function import Function, FunctionArgs, QueueSource
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.model_grants import model_grants
 from components.blocks.queue import Queue, QueueArgs
 from components.blocks.scope import Scope
@@ -80,11 +79,8 @@ class Agent(pulumi.ComponentResource):
 
     def _tokens(self, name: str) -> Metric:
         """Of a kind of tokens: from the agent's own lines, one for each answer, whether it could be used or not."""
-        return logged(
-            name.replace("_", "-"),
-            LoggedArgs(self._args.scope, self.worker.log_group, '{ $.message = "model_answered" }', f"$.{name}"),
-            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.worker])),
-        )
+        answered = '{ $.message = "model_answered" }'
+        return self.worker.logged(name.replace("_", "-"), answered, self._child, value=f"$.{name}")
 
     def _starter(self) -> Function:
         args, agent = self._args, self._args.settings.agent

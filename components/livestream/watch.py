@@ -6,7 +6,6 @@ import pulumi
 
 from components.blocks.alarm import AlarmArgs, Severity, alarm
 from components.blocks.function import Function
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.rest_stage import RUNBOOK as REST
 from components.blocks.scope import Scope
 from components.settings.livestream import RestAlarmSettings
@@ -66,11 +65,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         "sweep-unfinished": _Watched(args.care, swept, "The sweep does not get through.", value="$.unfinished"),
     }
     for what, one in watched.items():
-        metric = logged(
-            what,
-            LoggedArgs(args.scope, one.function.log_group, one.pattern, one.value),
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[one.function])),
-        )
+        metric = one.function.logged(what, one.pattern, opts, value=one.value)
         alarm(
             what,
             AlarmArgs(

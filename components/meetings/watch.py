@@ -10,7 +10,6 @@ from components.blocks.bucket import EVERYTHING, Bucket
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart
 from components.blocks.function import Function
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.scope import Scope
@@ -66,14 +65,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     ) -> None:
         alarm(what, AlarmArgs(args.scope, metric, severity, above, says, runbook), opts)
 
-    def lines(what: str, function: Function, pattern: str, value: str = "1", period_seconds: int = 300) -> Metric:
-        return logged(
-            what,
-            LoggedArgs(args.scope, function.log_group, pattern, value, period_seconds=period_seconds),
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
-        )
-
-    failed = lines("meetings-failed", steps, '{ $.message = "meeting_failed" }')
+    failed = steps.logged("meetings-failed", '{ $.message = "meeting_failed" }', opts)
     ring(
         "meetings-failed",
         failed,
@@ -81,7 +73,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         "Meetings could not be processed.",
         severity=Severity.CRITICAL,
     )
-    media = lines("media-failed", steps, '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }')
+    media = steps.logged("media-failed", '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }', opts)
     ring("media-failed", media, 0, "The job could not put a recording together.", severity=Severity.CRITICAL)
     ring(
         "processing-late",
@@ -89,8 +81,8 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         settings.processing_minutes * 60,
         "Meetings take longer than they should from recording to summary.",
     )
-    interrupted = lines(
-        "spot-interruptions", steps, '{ $.message = "media_read" }', "$.interruptions", period_seconds=HOUR
+    interrupted = steps.logged(
+        "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
     )
     ring(
         "spot-interruptions",
@@ -105,13 +97,13 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         settings.queue_minutes * 60,
         "News of uploads waits.",
     )
-    busy = lines("model-throttles", summarize, '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }')
+    busy = summarize.logged("model-throttles", '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }', opts)
     ring("model-throttles", busy, settings.throttles_above, "A model puts summaries off.", runbook=MODELS)
     refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
-    errors = lines("model-errors", summarize, f'{{ $.message = "summary_failed" && ({refusals}) }}')
+    errors = summarize.logged("model-errors", f'{{ $.message = "summary_failed" && ({refusals}) }}', opts)
     ring("model-errors", errors, 0, "A model gives no summary.", runbook=MODELS)
     missed = " || ".join(f'$.message = "{one}"' for one in MISSED)
-    unheard = lines("recordings-unheard", args.functions["storage"], f"{{ {missed} }}")
+    unheard = args.functions["storage"].logged("recordings-unheard", f"{{ {missed} }}", opts)
     ring("recordings-unheard", unheard, 0, "Whole recordings lay there and nobody was told, or nobody looked.")
 
 

@@ -7,7 +7,6 @@ import pulumi
 from components.blocks.alarm import AlarmArgs, Comparison, Metric, Severity, alarm
 from components.blocks.dashboard import Chart
 from components.blocks.function import Function
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.scope import Scope
 from components.settings import TranscriptionSettings
 from handlers.transcription.environment import DROPPED, FALLBACK, GIVEN_UP, LATENCY, NAMESPACE, ORPHANS
@@ -81,49 +80,32 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    for what, function, line, value, severity, threshold, says, runbook in (
+    lost = args.router.logged("lost-utterances", '{ $.message = "utterances_lost" }', opts, value="$.lost")
+    given_up = processor.logged("given-up", f'{{ $.message = "{GIVEN_UP}" }}', opts)
+    # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
+    failed = args.router.logged("messages-failed", '{ $.message = "message_failed" }', opts)
+    for counted, severity, threshold, says, runbook in (
         (
-            "lost-utterances",
-            args.router,
-            "utterances_lost",
-            "$.lost",
+            lost,
             Severity.WARNING,
             1,
             "Utterances were lost on the way to the processor; their clients were told to send them again.",
             "utterances-lost",
         ),
         (
-            "given-up",
-            processor,
-            GIVEN_UP,
-            "1",
+            given_up,
             Severity.CRITICAL,
             limits.given_up,
             "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
             RUNBOOK,
         ),
-        # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
-        (
-            "messages-failed",
-            args.router,
-            "message_failed",
-            "1",
-            Severity.CRITICAL,
-            1,
-            "The router fails at messages.",
-            "websocket-errors",
-        ),
+        (failed, Severity.CRITICAL, 1, "The router fails at messages.", "websocket-errors"),
     ):
-        metric = logged(
-            what,
-            LoggedArgs(args.scope, function.log_group, f'{{ $.message = "{line}" }}', value),
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
-        )
         alarm(
-            what,
+            counted.name,
             AlarmArgs(
                 scope=args.scope,
-                metric=metric,
+                metric=counted,
                 severity=severity,
                 threshold=threshold,
                 comparison=Comparison.AT_LEAST,

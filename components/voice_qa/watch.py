@@ -6,7 +6,6 @@ import pulumi
 
 from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
 from components.blocks.function import LIVE, Function
-from components.blocks.logged import LoggedArgs, logged
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.websocket_api import WebSocketApi
@@ -46,18 +45,18 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         longest = seconds * 1000 * limits.duration_percent / 100
         _ring(args, f"{what}-duration", _duration(function), longest, opts, RUNBOOK)
     ended = '$.message = "query_ended"'
-    latency = _lines(args, "answer-milliseconds", args.worker, f"{{ {ended} }}", opts, "$.milliseconds", "p95")
+    latency = args.worker.logged("answer-milliseconds", f"{{ {ended} }}", opts, value="$.milliseconds", statistic="p95")
     _ring(args, "answer-latency", latency, limits.answer_seconds * 1000, opts, RUNBOOK)
     failed = f'{{ {ended} && $.outcome = "failed" && ({THE_AGENTS}) }}'
-    failures = _lines(args, "answers-failed", args.worker, failed, opts)
+    failures = args.worker.logged("answers-failed", failed, opts)
     _ring(args, "answers-failed", failures, limits.failed_answers_above, opts, RUNBOOK)
-    unheard = _lines(args, "answers-unheard", args.worker, '{ $.message = "piece_not_posted" }', opts)
+    unheard = args.worker.logged("answers-unheard", '{ $.message = "piece_not_posted" }', opts)
     _ring(args, "answers-unheard", unheard, limits.failed_posts_above, opts, RUNBOOK, Severity.CRITICAL)
     # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
     ours = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "worker_not_called"))
-    messages = _lines(args, "messages-failed", args.handler, f"{{ {ours} }}", opts)
+    messages = args.handler.logged("messages-failed", f"{{ {ours} }}", opts)
     _ring(args, "messages-failed", messages, 0, opts, SOCKETS, Severity.CRITICAL)
-    missed = _lines(args, "lectures-missed", args.validator, '{ $.message = "lecture_sweep" }', opts, value="$.missing")
+    missed = args.validator.logged("lectures-missed", '{ $.message = "lecture_sweep" }', opts, value="$.missing")
     _ring(args, "lectures-missed", missed, 0, opts, MISSED)
     concurrency = limits.account_concurrency * limits.concurrency_percent / 100
     _ring(
@@ -111,22 +110,6 @@ def _ring(
             runbook=runbook,
         ),
         opts,
-    )
-
-
-def _lines(
-    args: WatchArgs,
-    what: str,
-    function: Function,
-    pattern: str,
-    opts: pulumi.ResourceOptions,
-    value: str = "1",
-    statistic: str = "Sum",
-) -> Metric:
-    return logged(
-        what,
-        LoggedArgs(args.scope, function.log_group, pattern, value, statistic),
-        pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[function])),
     )
 
 
