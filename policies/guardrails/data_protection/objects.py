@@ -1,10 +1,9 @@
 """Buckets: encrypted, private, TLS only, owned by us, logged, versioned where people put their originals."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 from guardrails.buckets import of_bucket
-from guardrails.iam import statements
+from guardrails.iam import Statement, statements
 from guardrails.record import (
     ALWAYS,
     ONLY_IN_PROD,
@@ -30,8 +29,6 @@ BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictP
 ANY_BUCKET = frozenset({BUCKET})
 ONLY_ACTIONS = frozenset({"sns:Publish"})
 """What covers a service whose policies know no wildcard."""
-PLAIN_HTTP = frozenset(json.dumps({"bool": {"aws:securetransport": value}}) for value in (False, "false", ["false"]))
-"""The one condition, in all ways to write it: a second one would let through what it does not meet."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 
 
@@ -60,9 +57,16 @@ def refuses_plain_http(policy: Judged) -> bool:
         and any(value == "*" for _, value in statement.principals)
         and any(action == "*" or action.endswith(":*") or action in ONLY_ACTIONS for action in statement.actions)
         and _whole(statement.resources)
-        and json.dumps(statement.conditions).lower() in PLAIN_HTTP
+        and _without_tls_alone(statement)
         for statement in statements(policy.props.get("policy"))
     )
+
+
+def _without_tls_alone(statement: Statement) -> bool:
+    """Whether the one condition is that there is no TLS: a second one would let through what it does not meet."""
+    asked = [(operator.lower(), key.lower()) for operator, keys in statement.conditions.items() for key in keys]
+    values = [value.lower() for value in statement.values("aws:SecureTransport")]
+    return asked == [("bool", "aws:securetransport")] and values == ["false"]
 
 
 def _whole(resources: Sequence[str]) -> bool:
