@@ -83,12 +83,8 @@ def test_what_is_known_of_an_older_recording_does_not_count(backend: Backend, ma
     assert backend.client().wait_until_ready(old.meeting_id, content=NEW) == new
 
 
-FAILED: dict[str, Any] = {"content": NEW, "status": MeetingStatus.FAILED, "reason": MeetingReason.MEDIA_FAILED}
-
-
-def test_a_failure_from_before_an_upload_is_not_told_of_it(backend: Backend, made: Made) -> None:
-    failed = made(**FAILED)
-    working = failed.model_copy(update={"status": MeetingStatus.PROCESSING, "reason": None, "attempt": 2})
+def noticed(backend: Backend, working: MeetingRecord) -> MeetingRecord:
+    """What was uploaded is noticed in half of the time that it may take, and ready long after; as it is then."""
     ready = working.model_copy(update={"status": MeetingStatus.READY})
 
     def goes_on() -> None:
@@ -98,6 +94,16 @@ def test_a_failure_from_before_an_upload_is_not_told_of_it(backend: Backend, mad
             backend.writes(ready)
 
     backend.wakes = goes_on
+    return ready
+
+
+FAILED: dict[str, Any] = {"content": NEW, "status": MeetingStatus.FAILED, "reason": MeetingReason.MEDIA_FAILED}
+
+
+def test_a_failure_from_before_an_upload_is_not_told_of_it(backend: Backend, made: Made) -> None:
+    failed = made(**FAILED)
+    working = failed.model_copy(update={"status": MeetingStatus.PROCESSING, "reason": None, "attempt": 2})
+    ready = noticed(backend, working)
     assert backend.client().wait_until_ready(failed.meeting_id, content=NEW) == ready
 
 
@@ -142,15 +148,7 @@ def test_chunks_that_are_missing_for_a_minute_are_told(backend: Backend, made: M
 def test_chunks_that_arrive_meanwhile_are_none_that_are_missing(backend: Backend, made: Made) -> None:
     lacking = made(**LACKING)
     working = lacking.model_copy(update={"status": MeetingStatus.PROCESSING, "wrong": ()})
-    ready = working.model_copy(update={"status": MeetingStatus.READY})
-
-    def goes_on() -> None:
-        if sum(backend.slept) >= NOTICED_SECONDS / 2:
-            backend.writes(working)
-        if sum(backend.slept) >= 3 * NOTICED_SECONDS:
-            backend.writes(ready)
-
-    backend.wakes = goes_on
+    ready = noticed(backend, working)
     assert backend.client().wait_until_ready(lacking.meeting_id) == ready
 
 

@@ -68,6 +68,17 @@ def test_a_lecture_is_asked_by_voice_and_in_writing(visitor: Visit, page: Page, 
     pictured(visitor, "lectures")
 
 
+def is_answered(visitor: Visit, lecture: Path) -> None:
+    """A lecture is uploaded, asked about in writing, and answers."""
+    visitor.open("lectures")
+    visitor.page.get_by_label("Choose a lecture").set_input_files(lecture)
+    expect(visitor.page.locator("#lectures-player")).to_be_visible()
+    visitor.page.get_by_label("Or write it").fill("tones captions")
+    visitor.page.get_by_label("Or write it").press("Enter")
+    expect(answer(visitor.page).get_by_text("Answered")).to_be_visible()
+    expect(answer(visitor.page).locator(".answer")).to_have_text(ANSWER)
+
+
 def unavailable_once(page: Page, url: str) -> list[dict[str, Any]]:
     """Answers the first question as a stack does that cannot take it; gives all that were asked."""
     asked: list[dict[str, Any]] = []
@@ -96,13 +107,7 @@ def test_a_question_that_could_not_be_taken_is_asked_again_under_its_name(
 ) -> None:
     with visit(started, url) as other:
         asked = unavailable_once(other.page, platform.outputs["frontend"]["voiceQa"]["url"])
-        other.open("lectures")
-        other.page.get_by_label("Choose a lecture").set_input_files(lecture)
-        expect(other.page.locator("#lectures-player")).to_be_visible()
-        other.page.get_by_label("Or write it").fill("tones captions")
-        other.page.get_by_label("Or write it").press("Enter")
-        expect(answer(other.page).get_by_text("Answered")).to_be_visible()
-        expect(answer(other.page).locator(".answer")).to_have_text(ANSWER)
+        is_answered(other, lecture)
     assert len(asked) > 1
     assert len({one["queryId"] for one in asked}) == 1
 
@@ -112,12 +117,6 @@ def test_an_answer_goes_on_after_the_connection_broke(
 ) -> None:
     with visit(started, url) as other:
         sent = broken_once(other.page, platform.outputs["frontend"]["voiceQa"]["url"], '"number":2')
-        other.open("lectures")
-        other.page.get_by_label("Choose a lecture").set_input_files(lecture)
-        expect(other.page.locator("#lectures-player")).to_be_visible()
-        other.page.get_by_label("Or write it").fill("tones captions")
-        other.page.get_by_label("Or write it").press("Enter")
-        expect(answer(other.page).get_by_text("Answered")).to_be_visible()
-        expect(answer(other.page).locator(".answer")).to_have_text(ANSWER)
+        is_answered(other, lecture)
     assert len(sent) == 2
     assert '"resumeFrom":2' in sent[1]

@@ -16,8 +16,9 @@ from handlers.transcription.metrics import Metrics
 from handlers.transcription.sessions import Session, Sessions, Status
 from handlers.transcription.thresholds import SessionSettings, Thresholds
 from handlers.transcription.transcribing import End
-from tests.handlers.transcription.conftest import LIVE, SESSIONS
 from tests.handlers.transcription.stage import (
+    LIVE,
+    SESSIONS,
     START_MS,
     Calling,
     Clients,

@@ -1,4 +1,4 @@
-"""The tables as moto plays them."""
+"""The tables as moto plays them, and a router on them."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -9,9 +9,8 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
+from tests.handlers.transcription.stage import LIVE, SESSIONS, Scene
 from tests.tables import Index, create_table
-
-LIVE, SESSIONS = "live", "sessions"
 
 
 @cache
@@ -29,3 +28,9 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         create_table(client, LIVE, "pk", indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")}, numbers={"due_ms"})
         create_table(client, SESSIONS, "session_id")
         yield client
+
+
+@pytest.fixture
+def scene(dynamodb: Any) -> Scene:
+    """A router, and who speaks to it."""
+    return Scene(dynamodb)

@@ -20,8 +20,8 @@ from handlers.transcription.signing import StreamRequest
 from handlers.transcription.transcribe import FailureCode, StreamFailed
 from handlers.transcription.websocket import CLOSE_SECONDS, SEND_SECONDS
 from handlers.transcription.work import Work
-from tests.handlers.transcription.conftest import LIVE, SESSIONS
 
+LIVE, SESSIONS = "live", "sessions"
 START_MS = 1_760_000_000_000
 LIMITS = Limits(in_flight=2, sessions=2, session_seconds=3600, languages=("en-US", "de-DE"), direct_seconds=300)
 

@@ -14,7 +14,7 @@ from handlers.transcription.live_table import Claim
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribing import End
 from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial
-from tests.handlers.transcription.conftest import LIVE
+from tests.handlers.transcription.stage import LIVE
 
 
 @pytest.fixture

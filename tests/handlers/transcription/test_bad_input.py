@@ -18,11 +18,6 @@ from tests.handlers.transcription.stage import LIMITS, Scene, silence
 NEVER = "0" * 26
 
 
-@pytest.fixture
-def scene(dynamodb: Any) -> Scene:
-    return Scene(dynamodb)
-
-
 def bobs(scene: Scene) -> str:
     """Another user's session, over `c2`."""
     scene.connect("c2", "polyphony.transcription.v1", "user.bob")

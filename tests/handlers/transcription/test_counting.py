@@ -11,11 +11,6 @@ from handlers.transcription.live import Connection, Quota
 from tests.handlers.transcription.stage import LIMITS, Scene
 
 
-@pytest.fixture
-def scene(dynamodb: Any) -> Scene:
-    return Scene(dynamodb)
-
-
 def silent(scene: Scene, connection: str = "c1") -> list[str]:
     """As many sessions as may be, of which nothing was heard for long, on a connection that is there."""
     scene.connect(connection)

@@ -12,8 +12,7 @@ from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End
 from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial, recorded
-from tests.handlers.transcription.conftest import LIVE
-from tests.handlers.transcription.stage import START_MS, Pace, Step, transcript
+from tests.handlers.transcription.stage import LIVE, START_MS, Pace, Step, transcript
 
 
 @pytest.fixture

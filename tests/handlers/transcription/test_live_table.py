@@ -5,8 +5,7 @@ import pytest
 from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live_table import Claim, LiveTable
-from tests.handlers.transcription.conftest import LIVE
-from tests.handlers.transcription.stage import START_MS, Clock
+from tests.handlers.transcription.stage import LIVE, START_MS, Clock
 
 
 @pytest.fixture
