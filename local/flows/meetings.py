@@ -86,13 +86,14 @@ class Meetings:
 def recorded(path: Path, said: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
     """A chunk of a recording: sentences, each in a voice, before moving pictures."""
     samples = b"".join(tones.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said)
-    film = ("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5")
+    # As long as the sound, and so said: with `-shortest`, pictures are now and then made for seconds longer.
+    film = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
     encoders = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k")
     subprocess.run(
         [
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"),
             *("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"),
-            *((*film, "-shortest", *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")),
+            *((*film, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")),
             str(path),
         ],
         input=samples,

@@ -45,12 +45,13 @@ COLOURS = "c0=0x14233f:c1=0x0b7f81:c2=0xf2a35a:c3=0x5348d8:nb_colors=4:seed=7"
 
 def filmed(path: Path, size: str, grain: int, sound: bytes) -> Path:
     """Colours that drift behind a sound, as browsers can play it; grain makes it large."""
-    pictures = f"gradients=size={size}:rate=8:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
+    lasts = len(sound) / 2 / SAMPLE_RATE
+    pictures = f"gradients=size={size}:rate=8:duration={lasts}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
     subprocess.run(  # noqa: S603 - ours
         [
             *(imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y"),
             *("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0", "-f", "lavfi", "-i", pictures),
-            *("-shortest", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p"),
+            *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p"),
             *("-c:a", "aac", "-b:a", "96k", str(path)),
         ],
         input=sound,
