@@ -83,7 +83,8 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     lost = args.router.logged("lost-utterances", '{ $.message = "utterances_lost" }', opts, value="$.lost")
     given_up = processor.logged("given-up", f'{{ $.message = "{GIVEN_UP}" }}', opts)
     # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
-    failed = args.router.logged("messages-failed", '{ $.message = "message_failed" }', opts)
+    ours = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "processor_not_called"))
+    failed = args.router.logged("messages-failed", f"{{ {ours} }}", opts)
     for counted, severity, threshold, says, runbook in (
         (
             lost,
@@ -99,7 +100,13 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
             "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
             RUNBOOK,
         ),
-        (failed, Severity.CRITICAL, 1, "The router fails at messages.", "websocket-errors"),
+        (
+            failed,
+            Severity.CRITICAL,
+            1,
+            "The router fails at messages, or cannot call the processor.",
+            "websocket-errors",
+        ),
     ):
         alarm(
             counted.name,

@@ -250,10 +250,12 @@ class Routes:
         )
         try:
             self._hand_over(work)
-        except (ClientError, BotoCoreError):
+        except (ClientError, BotoCoreError) as error:
             # Whether it was taken is unknown; without its place a call that was taken, and has not begun, does nothing.
             if not self._live.change(Flight, key, lambda flight: flight.given_back(message.utterance, taken.attempt)):
                 return
+            # At a level that no setting leaves out: an alarm counts these.
+            self._log.error("processor_not_called", error_type=type(error).__name__)
             raise HandlerError(Code.UNAVAILABLE, "The utterance could not be taken. Send it again.", 503) from None
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
 from handlers.common.sockets import Talk
@@ -15,6 +16,7 @@ from operations.rollout import Plan
 from operations.target import Target
 from tests.components.transcription.deployment import PREFIX, complete, transcription
 from tests.engine import Recorded, scope
+from tests.handlers.transcription.stage import Scene, tables
 from tests.loggers import own_logger
 
 PROCESSOR = f"{PREFIX}-audio-processor"
@@ -169,9 +171,31 @@ def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_le
         talk = Talk(REQUESTS, EventLog("ERROR"))
         talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
-    one = complete().one("cloudwatch.LogMetricFilter", "messages-failed").inputs
-    assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-router"
-    assert one["pattern"] == f'{{ $.message = "{json.loads(line)["message"]}" }}'
+    assert counted("messages-failed", json.loads(line)["message"])
+
+
+def test_an_utterance_that_the_processor_could_not_be_called_with_rings_and_a_clients_mistake_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its client is told, and sends it again; but where no call comes through, there are no captions for anybody."""
+    with own_logger(), tables(monkeypatch) as dynamodb:
+        scene = Scene(dynamodb, level="ERROR")
+        session = scene.opens()
+        scene.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert scene.utters(session)["code"] == "UNAVAILABLE"
+        assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert counted("messages-failed", line["message"])
+    assert line["error_type"] == "ClientError"
+    assert complete().one("cloudwatch.LogMetricFilter", "messages-failed").inputs["logGroupName"] == (
+        f"/aws/lambda/{PREFIX}-router"
+    )
+
+
+def counted(name: str, message: str) -> bool:
+    """Whether a filter takes lines of this name."""
+    pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
+    return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
 
 
 def test_the_line_that_tells_of_lost_utterances_is_the_one_that_is_counted(

@@ -1,12 +1,16 @@
-"""What a test of transcription stands on: a clock, clients that listen, a Transcribe that follows a script, a router."""
+"""What a test of transcription stands on: tables, a clock, clients that listen, a Transcribe that follows a script, a router."""
 
 import base64
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
 
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
@@ -20,10 +24,29 @@ from handlers.transcription.signing import StreamRequest
 from handlers.transcription.transcribe import FailureCode, StreamFailed
 from handlers.transcription.websocket import CLOSE_SECONDS, SEND_SECONDS
 from handlers.transcription.work import Work
+from tests.credentials import credentials
+from tests.tables import Index, create_table
 
 LIVE, SESSIONS = "live", "sessions"
 START_MS = 1_760_000_000_000
 LIMITS = Limits(in_flight=2, sessions=2, session_seconds=3600, languages=("en-US", "de-DE"), direct_seconds=300)
+
+
+@cache
+def _client() -> Any:
+    """Made once: most of a test's time would be its."""
+    return boto3.client("dynamodb")
+
+
+@contextmanager
+def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Both tables as moto plays them, empty."""
+    credentials(monkeypatch)
+    with mock_aws():
+        client = _client()
+        create_table(client, LIVE, "pk", indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")}, numbers={"due_ms"})
+        create_table(client, SESSIONS, "session_id")
+        yield client
 
 
 @dataclass
@@ -201,6 +224,7 @@ class Scene:
     refusing: Exception | None = None
     gate: Gate = field(default_factory=lambda: Gate(None))
     limits: Limits = LIMITS
+    level: str = "DEBUG"
 
     def __post_init__(self) -> None:
         self.live = LiveTable(self.dynamodb, LIVE, self.clock)
@@ -209,7 +233,7 @@ class Scene:
     @cached_property
     def router(self) -> Router:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
-        log = EventLog("DEBUG")
+        log = EventLog(self.level)
         routes = Routes(
             self.sessions,
             self.live,
