@@ -132,7 +132,7 @@ def caption_charts(processor: Function) -> list[Chart]:
 
 
 def latency_chart(processor: Function) -> Chart:
-    """From a result's arrival to its caption's delivery."""
+    """From when a caption's words could have been heard to its delivery."""
     return Chart("milliseconds to a caption", [_of(processor, LATENCY, one, 60) for one in ("p50", "p95", "Maximum")])
 
 

@@ -75,7 +75,7 @@ class Counts:
     fallback: str | None = None
     """Why partials were given up."""
     failed: bool = False
-    """Whether the stream failed, be there partials to give up or not."""
+    """Whether the stream failed, or could not be shown in time, be there partials to give up or not."""
 
 
 class Captions:

@@ -67,8 +67,11 @@ class Delivery:
         # Words of an earlier attempt that still hold were told over this connection, or they would not hold.
         self._told_over = {connection} if work.from_ms else set[str]()
         self._revisions = 0
+        accepted_ms = clock_ms() if work.accepted_ms is None else work.accepted_ms
+        # An attempt goes on where captions hold; up to there nothing is streamed again.
+        self._streamed_from_ms = accepted_ms - work.from_ms
         self.latencies_ms: list[int] = []
-        """From a result's arrival to its caption's delivery."""
+        """From when a caption's words could have been heard, streamed at the pace of speech at once, to its delivery."""
         self.repeated = 0
         """Captions that another utterance has shown."""
 
@@ -104,7 +107,8 @@ class Delivery:
                 raise
             self._log.warning("partial_not_posted", error_type=type(error).__name__)
             return
-        self.latencies_ms.append(max(0, self._clock_ms() - caption.received_ms))
+        # Whoever took the utterance in has another clock, and it may be a little ahead.
+        self.latencies_ms.append(max(0, self._clock_ms() - self._streamed_from_ms - message.end_ms))
 
     def lines(self, *, finals: bool) -> list[str]:
         """The results whose lines the reader has: those that are no finals, or all."""

@@ -133,7 +133,7 @@ class Routes:
         if taken.standing is Standing.EARLY:
             raise HandlerError(Code.BUSY, "There is no stream to be had for it yet. Send it again a little later.", 429)
         if taken.standing is Standing.TAKEN:
-            self._send(message, taken, key)
+            self._send(message, taken, key, now_ms)
         return Accepted(
             session_id=session.session_id,
             utterance=message.utterance,
@@ -238,7 +238,7 @@ class Routes:
             raise HandlerError(Code.SESSION_CLOSED, "This session is closed. Open another one.", 409)
         return session
 
-    def _send(self, message: Audio, taken: Taken, key: str) -> None:
+    def _send(self, message: Audio, taken: Taken, key: str, accepted_ms: int) -> None:
         work = Work(
             session_id=message.session_id,
             utterance=message.utterance,
@@ -246,6 +246,7 @@ class Routes:
             sequence=message.sequence,
             from_ms=taken.from_ms,
             attempts=taken.attempts,
+            accepted_ms=accepted_ms,
             audio=message.audio,
         )
         try:

@@ -119,6 +119,7 @@ class Transcribing:
         try:
             return self._twice(finals_only=finals_only)
         except Late:
+            self.used[-1].counts.failed = True
             return Ending(End.BROKEN, self.held_ms, Cause.LATE)
         except ClientGone:
             return Ending(End.GONE, self.held_ms)

@@ -23,5 +23,7 @@ class Work(BaseModel):
     """How far its captions hold since an earlier attempt."""
     attempts: Annotated[int, Field(ge=1)] = 1
     """Which attempt at this utterance it is. After the first, none takes a risk: finals only."""
+    accepted_ms: int | None = None
+    """When this attempt was taken in: its captions' lateness counts from there. Routers of before do not say."""
     audio: str
     """Base64."""

@@ -9,6 +9,7 @@ import pytest
 from handlers.common.logging import EventLog
 from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.audio_processor import OpenStream, Processor
+from handlers.transcription.environment import LATENCY
 from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live import flight_key
 from handlers.transcription.live_table import LiveTable
@@ -51,6 +52,13 @@ class CloudWatch:
         data = [one for call in self.calls for one in call["MetricData"]]
         return {one["MetricName"]: one.get("Value", sum(one.get("Counts", []))) for one in data}
 
+    @property
+    def latencies_ms(self) -> list[float]:
+        """How late captions were, in the order of lateness."""
+        data = [one for call in self.calls for one in call["MetricData"] if one["MetricName"] == LATENCY]
+        counted = [pair for one in data for pair in zip(one["Values"], one["Counts"], strict=True)]
+        return [value for value, times in counted for _ in range(int(times))]
+
 
 @dataclass
 class Booth:
@@ -63,6 +71,8 @@ class Booth:
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
     attempt: int = 1
+    accepted_ms: int = START_MS
+    """When the utterance got its place."""
     pace: Pace = field(default_factory=Pace)
     """Of everybody that the processor talks to."""
     open_stream: OpenStream | None = None
@@ -133,7 +143,7 @@ class Booth:
             return flight.seen(connection, self.clock()).offered(utterance, overdue_ms, 8, self.clock())
 
         taken = self.live.change(Flight, flight_key(SESSION), offer)
-        self.attempt = taken.attempt
+        self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
     def call(self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any) -> End | None:
@@ -142,6 +152,7 @@ class Booth:
             "session_id": SESSION,
             "utterance": utterance,
             "attempt": self.attempt,
+            "accepted_ms": self.accepted_ms,
             "sequence": 1,
             "audio": silence(seconds),
             **work,

@@ -1,0 +1,106 @@
+"""How late captions are said to be: an alarm must hear of all that keeps them, and of nothing that is only speech."""
+
+from typing import Any
+
+import pytest
+
+from handlers.transcription.environment import FALLBACK
+from handlers.transcription.thresholds import SessionSettings
+from handlers.transcription.transcribe import FailureCode
+from handlers.transcription.transcribing import End
+from tests.handlers.transcription.booth import ENDED, Booth, final, partial
+from tests.handlers.transcription.stage import Pace, Scene
+
+
+@pytest.fixture
+def booth(dynamodb: Any) -> Booth:
+    made = Booth(dynamodb)
+    made.open()
+    return made
+
+
+def latencies(booth: Booth) -> list[float]:
+    return booth.cloudwatch.latencies_ms
+
+
+def test_the_router_says_when_it_took_an_utterance_in(scene: Scene) -> None:
+    session = scene.opens()
+    scene.clock.now_ms += 700
+    scene.utters(session)
+    assert [one.accepted_ms for one in scene.handed] == [scene.clock.now_ms]
+
+
+def test_a_caption_that_comes_as_its_words_are_streamed_is_not_late_however_long_they_are(booth: Booth) -> None:
+    booth.hears(
+        partial(2_050, "Some words of it.", at_ms=1_600),
+        final(2_300, "Some words of it.", at_ms=1_850),
+        (2_500, None),
+        seconds=2.4,
+    )
+    assert latencies(booth) == [50, 50]
+
+
+@pytest.mark.parametrize("waited_ms", [0, 400, 19_000])
+def test_what_an_utterance_waited_for_its_processor_is_counted(booth: Booth, waited_ms: int) -> None:
+    """In Lambda's queue, or for a cold start: no invocation knows of it by itself."""
+    booth.scripts.append([final(1_100, "Hello.", at_ms=900), ENDED])
+    booth.take("u1")
+    booth.clock.now_ms += waited_ms
+    assert booth.call() is End.DONE
+    assert latencies(booth) == [waited_ms + 100]
+
+
+def test_opening_a_stream_is_counted(dynamodb: Any) -> None:
+    booth = Booth(dynamodb, pace=Pace(opening_ms=(900,)))
+    booth.open()
+    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED)
+    assert latencies(booth) == [1_000]
+
+
+def test_what_a_result_waited_while_another_was_posted_is_counted(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = booth.clients.post
+
+    def slow(connection: str, message: Any) -> bool:
+        booth.clock.now_ms += 400 if message.type == "caption" else 0
+        return post(connection, message)
+
+    monkeypatch.setattr(booth.clients, "post", slow)
+    finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(3)]
+    booth.hears(*finals, ENDED)
+    assert latencies(booth) == [400, 800, 1_200]
+
+
+def test_a_stream_that_failed_before_is_counted(booth: Booth) -> None:
+    booth.scripts += [[(400, FailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
+    booth.hears()
+    assert latencies(booth) == [500]
+
+
+def test_an_utterance_that_is_sent_again_counts_from_then_on_and_from_where_its_captions_hold(booth: Booth) -> None:
+    booth.hears(final(250, "Two.", at_ms=100), (350, None), from_ms=700, attempts=2)
+    assert latencies(booth) == [50], "the 700 ms before were not streamed again"
+
+
+def test_a_router_whose_clock_is_ahead_makes_nothing_negative(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=booth.clock() + 60_000)
+    assert latencies(booth) == [0]
+
+
+def test_a_router_of_before_says_nothing_and_the_invocation_itself_is_counted(booth: Booth) -> None:
+    """Both functions are rolled out and back each for itself."""
+    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=None)
+    assert latencies(booth) == [100]
+
+
+@pytest.mark.parametrize("partials", [True, False])
+def test_calls_so_slow_that_an_utterance_comes_again_ring_as_a_stream_that_failed_does(
+    dynamodb: Any, partials: bool
+) -> None:
+    settings = SessionSettings(partial_results_enabled=partials)
+    booth = Booth(dynamodb, settings=settings, pace=Pace(calling_ms=200))
+    booth.open()
+    finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(9)]
+    assert booth.hears(*finals, ENDED) is End.BROKEN
+    assert booth.cloudwatch.values[FALLBACK] == 1
