@@ -25,7 +25,7 @@ class SpeechSettings(Settings):
     utterances_per_day: Annotated[int, Field(ge=1)] = 1_000
     """Utterances that are spoken a day: each is one invocation and one stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
-    """Their average length."""
+    """Their average length. Amazon Transcribe bills a stream for 15 seconds at least: shorter ones make nothing cheaper."""
     captions_per_utterance: Annotated[float, Field(gt=0)] = 12
     """Partial and final captions that one utterance becomes."""
     session_minutes: Annotated[float, Field(gt=0)] = 30

@@ -12,6 +12,8 @@ UTTERANCE_OVERHEAD_SECONDS = 1
 ROUTED_MILLISECONDS = 60
 """Assumed: what the router takes for one message."""
 PING_MINUTES = 5
+BILLED_SECONDS = 15
+"""What Amazon Transcribe bills of a stream at least: three times the longest utterance."""
 MESSAGES_PER_UTTERANCE = 3
 """The utterance in pieces of 32 KB (one as Opus, up to four as samples), its acceptance, and that it is done."""
 ROUTER_READS = 3
@@ -56,7 +58,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
             "invocations": utterances,
             "milliseconds": (load.utterance_seconds + UTTERANCE_OVERHEAD_SECONDS) * 1000,
             "logGb": utterances * PROCESSOR_LOG_BYTES / GB,
-            "transcribeStreamingMinutes": speech_minutes,
+            "transcribeStreamingMinutes": utterances * max(load.utterance_seconds, BILLED_SECONDS) / 60,
             "customMetrics": METRICS,
             "metricRequests": utterances,
         },

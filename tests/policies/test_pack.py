@@ -89,7 +89,7 @@ def test_a_budget_of_one_dollar_fails_and_names_the_three_dearest() -> None:
     assert "above the budget of $1.00" in finding.message
     dearest = finding.message.partition("dearest are ")[2].partition(". ")[0]
     assert len(dearest.split(", ")) == 3
-    assert dearest.startswith("ingestion-spark $")
+    assert dearest.startswith("transcription-audio-processor $")
 
 
 def test_what_can_be_mended_is_mended_and_shown_before_and_after() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from components.blocks.measures import Usage
 from components.settings import TranscriptionSettings
 from components.transcription import monthly_usage
+from guardrails.pricing.documents.transcription import STREAMING
 from guardrails.pricing.estimate import CostReport, estimate
 from local.cost import priced
 from tests.components.transcription.deployment import plain
@@ -30,7 +31,22 @@ def test_each_utterance_is_one_call_one_stream_and_one_put_of_metrics() -> None:
     processor = usage()["transcription-audio-processor"]
     assert processor["invocations"] == 1_000 * MONTH
     assert processor["metricRequests"] == processor["invocations"]
-    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * MONTH * 2.5 / 60)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.5, 5])
+def test_a_stream_is_billed_a_quarter_of_a_minute_however_short_its_utterance(seconds: float) -> None:
+    processor = usage(utteranceSeconds=seconds)["transcription-audio-processor"]
+    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * MONTH / 4)
+
+
+def test_the_same_speech_in_shorter_utterances_costs_more_to_transcribe() -> None:
+    long, short = cost(utterancesPerDay=500, utteranceSeconds=5), cost(utterancesPerDay=1_000, utteranceSeconds=2.5)
+    assert short.by("service")["Amazon Transcribe"] == pytest.approx(2 * long.by("service")["Amazon Transcribe"])
+
+
+def test_by_default_as_much_is_streamed_as_at_the_documents_usage() -> None:
+    processor = monthly_usage(TranscriptionSettings())["transcription-audio-processor"]
+    assert dict(STREAMING) == {"transcribe_streaming_minute": processor["transcribeStreamingMinutes"]}
 
 
 def test_twice_the_utterances_are_twice_the_calls_minutes_and_captions() -> None:
@@ -52,9 +68,8 @@ def test_twice_the_utterances_are_twice_the_calls_minutes_and_captions() -> None
         assert twice[name][measure] == pytest.approx(2 * once[name][measure]), f"{measure} of {name}"
 
 
-def test_longer_utterances_are_more_minutes_in_as_many_calls() -> None:
+def test_longer_utterances_are_more_time_in_as_many_calls() -> None:
     short, long = (usage(utteranceSeconds=seconds)["transcription-audio-processor"] for seconds in (2, 4))
-    assert long["transcribeStreamingMinutes"] == pytest.approx(2 * short["transcribeStreamingMinutes"])
     assert long["invocations"] == short["invocations"]
     assert long["milliseconds"] == short["milliseconds"] + 2_000
 

@@ -6,7 +6,9 @@ CALLS = 1_000 * DAYS
 SECONDS = 5
 GIGABYTES = 512 / 1024
 GB_SECONDS = CALLS * SECONDS * GIGABYTES
-STREAMED_MINUTES = CALLS * SECONDS / 60
+BILLED_SECONDS = 15
+"""What Amazon Transcribe bills of a stream at least."""
+STREAMED_MINUTES = CALLS * max(SECONDS, BILLED_SECONDS) / 60
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", CALLS))
 LOG_GB = assumed("transcription_log_gb")
@@ -48,8 +50,8 @@ DOCUMENT = Document(
     remarks=(
         "Two of its six alarms are on metrics that Lambda makes for nothing: four custom metrics, $1.20, would do.",
         (
-            f"It leaves out Transcribe itself: {STREAMED_MINUTES:,.0f} streamed minutes a month cost "
-            "more than everything it lists."
+            f"It leaves out Transcribe itself: {STREAMED_MINUTES:,.0f} streamed minutes a month, at the "
+            f"{BILLED_SECONDS} seconds that a stream is billed at least, cost more than everything it lists."
         ),
     ),
 )

@@ -34,7 +34,7 @@ PRICES = {
 
 MEASURES = {
     "transcribeMinutes": "minutes that Amazon Transcribe works on as batch jobs",
-    "transcribeStreamingMinutes": "minutes that are streamed to Amazon Transcribe",
+    "transcribeStreamingMinutes": "minutes that are streamed to Amazon Transcribe; a stream is billed for 15 seconds at least",
     "mediaConvertMinutes": "normalised minutes that MediaConvert puts out",
     "sonnetInputTokens": "tokens given to Claude Sonnet by a us. profile, cached ones left out",
     "sonnetOutputTokens": "tokens that Claude Sonnet answers by a us. profile",
