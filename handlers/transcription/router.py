@@ -5,6 +5,7 @@ Each message is parsed before anything looks at it, and gets exactly one answer.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.common import users
 from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.errors import HandlerError, http_error
@@ -99,7 +101,7 @@ class Router:
             case "open":
                 asked = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
                 message = Open.model_validate({**asked, "action": "open"})
-                answer = self._routes.open(Caller(str(event["user"]), ""), message)
+                answer = self._routes.open(Caller(_user(event), ""), message)
                 return answer.model_dump(mode="json", by_alias=True)
             case _:
                 raise ValueError("kind must be sweep or open")
@@ -134,6 +136,14 @@ class Router:
             # The next ping tells it too.
             self._log.warning("resend_not_told", error_type=type(error).__name__)
         return len(lost)
+
+
+def _user(event: Mapping[str, Any]) -> str:
+    """For whom an operator opens a session: nobody ever connects under another kind of name."""
+    user = event.get("user")
+    if not isinstance(user, str) or re.fullmatch(users.PATTERN, user) is None:
+        raise ValueError("user must be the platform's own name for somebody: docs/transcription.md says how to get it")
+    return user
 
 
 @cache

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from handlers.common.users import user_id
 from handlers.transcription.live import flight_key
 from handlers.transcription.transcribe import Stream
 from local.flows.sound import encoded
@@ -261,8 +262,14 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
     assert speaker.screen.text() == ["Good day."]
 
 
-def test_an_operator_opens_a_session_for_somebody(captioning: Captioning) -> None:
-    assert captioning.operate(kind="open", user="OPERATED", session={"encoding": "flac"})["type"] == "opened"
+def test_an_operator_opens_a_session_that_somebody_speaks_in(captioning: Captioning, url: str) -> None:
+    asked = {"encoding": "flac", "sampleRate": SAMPLE_RATE}
+    session = captioning.operate(kind="open", user=user_id("none", "operated"), session=asked)["sessionId"]
+    with Speaker(url, user="operated") as speaker:
+        speaker.open(sessionId=session, encoding="flac")
+        speaker.say("u1", "good day")
+        assert speaker.ended("u1")["type"] == "done"
+        assert speaker.screen.text() == ["Good day."]
 
 
 def test_no_word_and_no_token_is_in_any_log_or_table(platform: Platform, url: str) -> None:

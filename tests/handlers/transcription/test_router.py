@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
+from handlers.common.users import user_id
 from handlers.transcription.counting import DETACHED_MS, IDLE_MS
 from handlers.transcription.flight import Flight
 from handlers.transcription.live import flight_key
@@ -16,6 +17,8 @@ from handlers.transcription.routes import DIRECT_WITHIN_MS, START_MS
 from handlers.transcription.work import Work
 from tests.handlers.transcription.stage import LIMITS, LIVE, SESSIONS, Scene, silence
 
+ANN = user_id("none", "ann")
+"""Who connects as `user.ann`."""
 ODD = base64.b64encode(bytes(16_001)).decode()
 
 
@@ -403,18 +406,33 @@ def test_each_session_has_a_secret_of_its_own(scene: Scene) -> None:
     assert all(len(bytes.fromhex(one)) == 32 for one in secrets)
 
 
-def test_an_operator_opens_a_session_for_somebody(scene: Scene) -> None:
-    answer = scene.router.handle({"kind": "open", "user": "ANN", "session": {"language": "de-DE"}}, scene.clock.now_ms)
-    found = scene.sessions.find(answer["sessionId"])
+def test_an_operator_opens_a_session_for_somebody_who_goes_on_with_it(scene: Scene) -> None:
+    session = operated(scene, ANN, language="de-DE")["sessionId"]
+    found = scene.sessions.find(session)
     assert found is not None
-    assert (found.owner, found.language) == ("ANN", "de-DE")
+    assert found.language == "de-DE"
+    scene.connect()
+    assert scene.says("open", sessionId=session)["sessionId"] == session
+    assert scene.utters(session)["type"] == "accepted"
+
+
+@pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])
+def test_a_session_for_nobody_who_could_ever_connect_is_refused(scene: Scene, user: Any) -> None:
+    """It would be opened, and its user would hear that there is no such session."""
+    with pytest.raises(ValueError, match=r"^user must be .*docs/transcription\.md"):
+        operated(scene, user)
+    assert scene.dynamodb.scan(TableName=SESSIONS)["Items"] == []
 
 
 def test_an_operator_does_not_take_a_session_away(scene: Scene) -> None:
     session = scene.opens()
-    event = {"kind": "open", "user": "ANN", "session": {"sessionId": session}}
-    assert scene.router.handle(event, scene.clock.now_ms)["sessionId"] != session
+    assert operated(scene, ANN, sessionId=session)["sessionId"] != session
     assert scene.live.read(Flight, flight_key(session)).connection == "c1"
+
+
+def operated(scene: Scene, user: Any, **session: Any) -> dict[str, Any]:
+    """A session that an operator opens."""
+    return scene.router.handle({"kind": "open", "user": user, "session": session}, scene.clock.now_ms)
 
 
 def test_no_word_of_audio_or_token_is_stored_or_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
