@@ -5,6 +5,7 @@ import json
 import re
 import textwrap
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from components.blocks import rest_stage, websocket_stage
 from local import ROOT, stack_files
 from local.pages import documented
 from operations.__main__ import _parser
@@ -184,3 +186,28 @@ def test_items_are_copied_as_the_page_shows_and_what_was_written_since_stays(
         client.put_item(TableName="notes", Item=item("2", "newer"))
         exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
         assert sorted(client.scan(TableName="notes")["Items"], key=str) == [item("1", "restored"), item("2", "newer")]
+
+
+# Access logs
+
+
+@pytest.mark.parametrize(
+    ("page", "log", "found"),
+    [
+        ("websocket-errors", websocket_stage.ACCESS_LOG, ["400", "403", "429", "500", "504"]),
+        ("rest-api-errors", rest_stage.ACCESS_LOG, ["500", "504"]),
+    ],
+)
+def test_what_is_searched_for_in_an_access_log_is_found(page: str, log: dict[str, str], found: list[str]) -> None:
+    """Its values are text, statuses too; a number in a pattern is compared with numbers alone."""
+    [pattern] = re.findall(
+        r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*) \}'", (FOLDER / f"{page}.md").read_text()
+    )
+    lines = [{**log, "status": status} for status in ("200", "400", "403", "429", "500", "504")]
+    assert [line["status"] for line in lines if any(takes(one, line) for one in pattern.split(" || "))] == found
+
+
+def takes(comparison: str, line: dict[str, str]) -> bool:
+    """Whether a comparison of CloudWatch's pattern language holds for a line of text values."""
+    compared = re.fullmatch(r'\$\.(\w+) = "([\w*]+)"', comparison)
+    return compared is not None and fnmatchcase(line[compared[1]], compared[2])
