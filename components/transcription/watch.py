@@ -75,7 +75,7 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
             severity=Severity.CRITICAL,
             threshold=limits.fallbacks,
             comparison=Comparison.AT_LEAST,
-            says="Captions come only when they are final: Amazon Transcribe fails, or marks nothing as stable.",
+            says="Captions come only when they are final: Amazon Transcribe fails or marks nothing as stable, or we show too slowly.",
             runbook=RUNBOOK,
         ),
         opts,
