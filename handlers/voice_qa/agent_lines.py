@@ -13,7 +13,8 @@ Back, with status 200, one object a line, each line ended by a line feed:
 - `error` {`code`, `retryable`}: there will be none; `code` is rejected, throttled, unavailable or failed
 
 Other types and other fields are passed over, so that agents may say more than we know. Lines of server-sent events are
-accepted too: `data: ` before the object, and everything else that those may hold between them.
+accepted too: `data: ` before the object, and everything else that those may hold between them. So is `error` as a text
+in an object without a type: the runtime's own server ends an answer with it whose agent raised.
 
 It decides what a line means and how much an answer may hold. When lines come, and when no more do, is left to
 `agent_answer`. Nothing that the peer sent is in an exception.
@@ -127,8 +128,12 @@ class Reader:
         if not line or line.startswith(_EVENT_FIELDS):
             return None
         message = _json(line.removeprefix(_DATA))
-        kind = message.get("type") if isinstance(message, dict) else None
-        if not isinstance(message, dict) or not isinstance(kind, str):
+        if not isinstance(message, dict):
+            _malformed()
+        if "type" not in message and isinstance(message.get("error"), str):
+            raise AgentFailed(AgentCode.FAILED)
+        kind = message.get("type")
+        if not isinstance(kind, str):
             _malformed()
         read = self._kinds.get(kind)
         return None if read is None else read(message)

@@ -104,6 +104,8 @@ def test_what_holds_nothing_is_no_piece() -> None:
         b"{}\n",
         b'{"type": 1}\n',
         b'{"type": ["text"]}\n',
+        b'{"error": 1}\n',
+        b'{"type": 1, "error": "failed"}\n',
         b'{"type": "text"}\n',
         b'{"type": "text", "text": 1}\n',
         b'{"type": "text", "text": "\\ud800"}\n',
@@ -169,6 +171,18 @@ def test_an_agent_may_say_itself_that_it_fails(message: dict[str, Any], expected
     with pytest.raises(AgentFailed) as failed:
         list(reader.feed(line({"type": "error", **message})))
     assert (failed.value.code, failed.value.retryable) == (expected, retryable)
+
+
+RAISED = {"error": f"Throttled: {CANARY}", "error_type": "EventError", "message": "An error occurred during streaming"}
+"""What the server of Bedrock AgentCore's own library ends an answer with, whose agent raised."""
+
+
+def test_an_agent_that_raises_in_the_runtimes_own_server_fails() -> None:
+    reader = Reader(DURATION_MS)
+    assert list(reader.feed(b"data: " + line(text("so far")) + b"\n")) == [TextPiece("so far")]
+    with pytest.raises(AgentFailed) as failed:
+        list(reader.feed(b"data: " + line(RAISED) + b"\n"))
+    assert (failed.value.code, failed.value.retryable) == (AgentCode.FAILED, True)
 
 
 def padded(length: int) -> bytes:
@@ -247,7 +261,8 @@ def test_no_bytes_at_all_break_it_in_another_way_than_ours(lines: list[bytes]) -
 
 
 def test_no_words_of_the_peer_are_in_a_failure() -> None:
-    for data in (CANARY.encode(), line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY})):
+    said = (line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY}), line(RAISED))
+    for data in (CANARY.encode(), *said):
         with pytest.raises(AgentFailed) as failed:
             list(Reader(DURATION_MS).feed(data + b"\n"))
         assert CANARY not in repr(failed.value)
