@@ -1,8 +1,9 @@
 """How long an MP4 file's sound plays: boxes down to its first track with sound, wherever the file keeps them.
 
 Not mutagen's part: it walks through all boxes of a file, of which one written in fragments, as browsers' recorders do,
-has thousands. Such a file often has no duration in front; then the last fragment of the track is looked for from the
-file's end, and gives it. Edit lists are not applied: they hide an encoder's first milliseconds.
+has thousands. Such a file often has no duration in front, or that of its first fragment; so the last fragment of the
+track is looked for from the file's end, and the longer counts. Edit lists are not applied: they hide an encoder's first
+milliseconds.
 
 A file is cut off where a box ends behind it, unless that is a fragment's: there the recording was stopped.
 """
@@ -52,8 +53,10 @@ def read(file: RangedFile) -> AudioFile:
     if not track.timescale:
         raise BadFile(Problem.UNREADABLE)
     duration = track.duration
-    if fragmented and not duration:
-        duration = _end(file, track)
+    if fragmented:
+        duration = max(duration, _end(file, track))
+        if not duration:
+            raise BadFile(Problem.NO_DURATION)
     return AudioFile(AudioFormat.MP4, track.codec, round(duration * 1000 / track.timescale))
 
 
@@ -154,7 +157,7 @@ def _sample_duration(file: RangedFile, movie: Box, track: int) -> int:
 
 
 def _end(file: RangedFile, track: Track) -> int:
-    """When the last sample of the track's last fragment ends."""
+    """When the last sample of the track's last fragment ends; 0 where none is found."""
     for place in file.backwards(b"moof"):
         try:
             fragment = next(_boxes(file, place - 4, file.size), None) if place >= 4 else None
@@ -165,7 +168,7 @@ def _end(file: RangedFile, track: Track) -> int:
             continue  # bytes of sound that happen to look like a fragment
         if any(ends):
             return max(ends)
-    raise BadFile(Problem.NO_DURATION)
+    return 0
 
 
 def _run_end(file: RangedFile, fragment: Box, track: Track) -> int:

@@ -12,6 +12,8 @@ from tests.handlers.transcription.recordings import recording
 
 SECONDS = 12.345
 FRAGMENTED = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
+FIRST_IN_FRONT = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
+"""The first fragment lies with the tracks, which tell its length as theirs."""
 LIVE = ("-live", "1")
 
 

@@ -53,9 +53,9 @@ def samples(count: int, *fields: int, flags: int = 0) -> bytes:
     return full(b"trun", count, *fields, flags=flags)
 
 
-def played(*fragments: bytes, sample_duration: int = 0) -> int:
+def played(*fragments: bytes, sample_duration: int = 0, in_front: int = 0) -> int:
     moov = movie(
-        track(PICTURES, b"vide", 0), track(SOUND, b"soun", 0), fragmented=True, sample_duration=sample_duration
+        track(PICTURES, b"vide", 0), track(SOUND, b"soun", in_front), fragmented=True, sample_duration=sample_duration
     )
     return read(ranged(moov + b"".join(fragments))).duration_ms
 
@@ -132,6 +132,15 @@ def test_without_fragments_of_sound_there_is_no_duration() -> None:
         with pytest.raises(BadFile) as refused:
             played(*fragments)
         assert refused.value.problem is Problem.NO_DURATION
+
+
+@pytest.mark.parametrize(("in_front", "length"), [(1000, 4010), (9000, 9000)])
+def test_what_a_fragmented_movie_says_in_front_may_be_its_first_fragment_alone(in_front: int, length: int) -> None:
+    assert played(fragment(run_of(SOUND, 4000, samples(1))), sample_duration=10, in_front=in_front) == length
+
+
+def test_a_fragmented_movie_keeps_what_it_says_in_front_where_no_fragment_is_found() -> None:
+    assert played(in_front=1000) == 1000
 
 
 def test_a_duration_that_is_all_ones_is_unknown() -> None:

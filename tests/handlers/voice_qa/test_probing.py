@@ -14,6 +14,7 @@ from handlers.voice_qa.probing import probe
 from handlers.voice_qa.ranged import BLOCK, Bounds, RangedFile
 from tests.handlers.transcription.recordings import heard_ms, looped, recording
 from tests.handlers.voice_qa.lecture_recordings import (
+    FIRST_IN_FRONT,
     FRAGMENTED,
     LIVE,
     PICTURES,
@@ -42,6 +43,7 @@ KINDS = {
 SEEDS = [
     *((kind, (), False) for kind in KINDS),
     ("mp4", FRAGMENTED, True),
+    ("mp4", FIRST_IN_FRONT, False),
     ("mp4", ("-movflags", "+faststart"), False),
     ("webm", LIVE, True),
     ("wav", (), True),
@@ -75,6 +77,10 @@ def test_a_recording_is_known_by_its_content(kind: str) -> None:
 )
 def test_what_was_written_without_going_back_has_its_length_too(kind: str, options: tuple[str, ...]) -> None:
     assert probe(ranged(spoken(kind, *options, piped=True))).duration_ms == pytest.approx(SECONDS * 1000, abs=60)
+
+
+def test_fragments_count_beside_the_one_whose_length_is_told_in_front() -> None:
+    assert probe(ranged(spoken("mp4", *FIRST_IN_FRONT))).duration_ms == pytest.approx(SECONDS * 1000, abs=60)
 
 
 def test_flac_that_does_not_tell_its_length_is_refused() -> None:
