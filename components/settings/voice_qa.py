@@ -231,6 +231,9 @@ class WorkerSettings(FunctionSettings):
 
     timeout_seconds: Annotated[int, Field(ge=60, le=900)] = 900
     """How long one question may take."""
+    reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
+    """The most questions answered at once, set aside for this function: others wait, five minutes at most. With none the guests,
+    who are anybody at all, may take every invocation of the account. Lambda refuses it where fewer than 100 were left."""
 
 
 class VoiceQaSettings(SubsystemSettings):

@@ -56,9 +56,10 @@ RANGES: Ranges = {
         for name, allowed in {
             "memoryMb": (128, 10_240, "an integer from 128 to 10240"),
             "reservedConcurrency": (1, 1_000, "an integer from 1 to 1000 or nothing"),
-            "provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
         }.items()
     },
+    "socketHandler.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
+    "validator.provisionedConcurrency": (0, 100, "an integer from 0 to 100"),
 }
 ABOVE_NOTHING: AboveNothing = {
     "load.answerSeconds": (None, "a number above 0"),
@@ -68,7 +69,7 @@ ABOVE_NOTHING: AboveNothing = {
     "load.lectureMegabytes": (None, "a number above 0"),
     "alarms.answerSeconds": (None, "a number above 0"),
 }
-RULED = {"queryWorker.timeoutSeconds"}
+RULED = {"queryWorker.timeoutSeconds", "queryWorker.provisionedConcurrency"}
 """What depends on something else: it has a test below."""
 
 
@@ -282,6 +283,17 @@ def test_a_worker_has_a_minute_to_a_quarter_of_an_hour(seconds: int) -> None:
     outside = 59 if seconds == 60 else 901
     [problem] = problems(stack({**short, "queryWorker": {"timeoutSeconds": outside}}))
     assert problem == f"voiceQa.queryWorker.timeoutSeconds = {outside}: allowed is an integer from 60 to 900"
+
+
+def test_a_worker_keeps_no_more_places_warm_than_it_has() -> None:
+    within = load(at("queryWorker.provisionedConcurrency", 50), "dev").voice_qa.query_worker
+    assert (within.reserved_concurrency, within.provisioned_concurrency) == (50, 50)
+    assert problems(at("queryWorker.provisionedConcurrency", 51)) == [
+        "voiceQa.queryWorker = {…}: provisionedConcurrency is at most reservedConcurrency"
+    ]
+    for most, warm in ((100, 100), (None, 100)):
+        given = {"queryWorker": {"reservedConcurrency": most, "provisionedConcurrency": warm}}
+        assert load(stack(given), "dev").voice_qa.query_worker.provisioned_concurrency == warm
 
 
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])

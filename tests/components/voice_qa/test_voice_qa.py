@@ -204,6 +204,14 @@ def test_its_size_and_concurrency_are_settings(function: str) -> None:
     assert sized.one("lambda.Alias", names[function]).inputs["functionVersion"] == given["liveVersion"]
 
 
+def test_answers_take_so_many_of_the_accounts_places_and_no_more() -> None:
+    made = [one.inputs for one in complete().all("lambda.Function")]
+    most = {one["name"]: one["reservedConcurrentExecutions"] for one in made if "reservedConcurrentExecutions" in one}
+    assert most == {f"{PREFIX}-query-worker": 50}
+    shared = voice_qa(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
+    assert shared.get("reservedConcurrentExecutions") is None
+
+
 def test_one_environment_of_the_handlers_is_warm_unless_told() -> None:
     warm = complete().one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (warm["functionName"], warm["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
