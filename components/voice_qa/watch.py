@@ -16,8 +16,9 @@ RUNBOOK = "answers-late"
 LIMITS = "limits-near"
 MISSED = "lectures-missed"
 SOCKETS = "websocket-errors"
-THE_AGENTS = " || ".join(f'$.cause = "{one}"' for one in AgentCode)
-"""Why an answer fails on the agent's side; other causes are a guest's own, as audio that is not there."""
+THE_AGENTS = " || ".join(f'$.cause = "{one}"' for one in AgentCode if one is not AgentCode.REJECTED)
+"""Why an answer fails on the agent's side; other causes are a guest's own, as audio that is not there, or that nobody can
+understand."""
 
 
 @dataclass(frozen=True)

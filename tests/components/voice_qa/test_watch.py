@@ -230,7 +230,7 @@ def matching(name: str, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in written if eval(compared, {"line": line})]  # noqa: S307 - the program's own pattern
 
 
-@pytest.mark.parametrize("code", list(AgentCode))
+@pytest.mark.parametrize("code", [one for one in AgentCode if one is not AgentCode.REJECTED])
 def test_an_answer_that_the_agent_failed_to_give_is_counted(
     desk: Desk, code: AgentCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,6 +250,17 @@ def test_what_a_guest_did_wrong_is_no_failure_of_the_agent(desk: Desk, capsys: p
     written = lines(capsys)
     ended = [one["cause"] for one in written if one["message"] == "query_ended"]
     assert ended == ["AUDIO_MISSING", ""]
+    assert matching("answers-failed", written) == []
+
+
+def test_a_question_that_the_agent_can_do_nothing_with_is_the_guests(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.asks()
+    desk.answers_with(AgentFailed(AgentCode.REJECTED))
+    desk.call()
+    written = lines(capsys)
+    assert [one["cause"] for one in written if one["message"] == "query_ended"] == ["rejected"]
     assert matching("answers-failed", written) == []
 
 
