@@ -33,11 +33,10 @@ POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MEGABYTE, GIGABYTE = 1_000_000, 1_000_000_000
 LISTENING_SECONDS = 300
 """A question that nobody began to answer by then is parked: whoever asked has gone, or asked again."""
-LONGEST_SWEEP_SECONDS = 120
 OLD_VERSION_DAYS = 1
 """Of questions and answers: what expires in a versioned bucket becomes an old version, and nobody is to have it back."""
-FINISH_SECONDS = 30
-"""What a sweep leaves its function to end in."""
+FINISH_PERCENT = 60
+"""Of its function's time a sweep leaves so much to end in: a page of lectures that nobody announced takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,9 @@ class VoiceQa(pulumi.ComponentResource):
                     "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
                     "lecture_formats": ",".join(settings.lectures.formats),
                     "sweep_hours": settings.lectures.sweep_hours,
-                    "sweep_seconds": settings.validator.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                    "sweep_seconds": settings.validator.seconds_to_work(
+                        settings.validator.timeout_seconds * FINISH_PERCENT // 100
+                    ),
                 },
                 grants=[
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.environment import HandlerEnvironment
+from handlers.common.environment import HandlerEnvironment, SweepSeconds
 
 FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
 _ONE = f"({'|'.join(FORMATS)})"
@@ -15,7 +15,6 @@ MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_ONE}(,{_ONE})*$")]
 """Separated by commas."""
 SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-SweepSeconds = Annotated[int, Field(ge=1, le=240)]
 
 
 class ValidatorEnvironment(HandlerEnvironment):

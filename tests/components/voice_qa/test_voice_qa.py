@@ -147,7 +147,7 @@ def test_each_functions_own_model_reads_its_environment_back() -> None:
                 "LECTURE_MAX_SECONDS": "601",
                 "LECTURE_FORMATS": "wav,mp3",
                 "SWEEP_HOURS": "24",
-                "SWEEP_SECONDS": "70",
+                "SWEEP_SECONDS": "40",
             },
         ),
     ],
@@ -202,6 +202,13 @@ def test_its_size_and_concurrency_are_settings(function: str) -> None:
         given["reservedConcurrency"],
     )
     assert sized.one("lambda.Alias", names[function]).inputs["functionVersion"] == given["liveVersion"]
+
+
+@pytest.mark.parametrize(("seconds", "sweep"), [(1, "1"), (300, "120"), (900, "360")])
+def test_a_sweep_has_the_longer_the_longer_the_validator_has(seconds: int, sweep: str) -> None:
+    given = variables(voice_qa(validator={"timeoutSeconds": seconds}), "validate-lecture")
+    assert given["SWEEP_SECONDS"] == sweep
+    assert ValidatorEnvironment.model_validate(given).sweep_seconds == int(sweep)
 
 
 def test_answers_take_so_many_of_the_accounts_places_and_no_more() -> None:

@@ -30,7 +30,7 @@ def test_what_is_written_is_what_is_read() -> None:
         {"LECTURE_MAX_SECONDS": "43201"},
         {"LECTURE_MAX_BYTES": "1000"},
         {"SWEEP_HOURS": "0"},
-        {"SWEEP_SECONDS": "300"},
+        {"SWEEP_SECONDS": "841"},
     ],
 )
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, str]) -> None:
