@@ -80,6 +80,7 @@ class ConversationSettings(Settings):
     """What one identity may use, and how long it is kept."""
 
     days: Days = 7
+    """How long a conversation is kept from its first turn on, and a question."""
     queries_at_once: Annotated[int, Field(ge=1, le=10)] = 2
     queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60
     lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20

@@ -2,6 +2,9 @@
 
 A guest may write these items himself. So what is read is parsed strictly, turns that are none are passed over, and the
 number of turns counts for nothing but the condition of an update. What the agent is told is bounded, whatever is there.
+
+A conversation ends so many days after it began, also one that goes on: nobody's words are kept for longer. What is said
+then begins a new one, whether DynamoDB has taken the old one away or not.
 """
 
 import re
@@ -16,7 +19,7 @@ from handlers.common.moments import timestamp
 from handlers.common.versioned import ATTEMPTS, TooManyWriters, texts
 from handlers.voice_qa.agent import Turn
 from handlers.voice_qa.protocol import QueryId
-from handlers.voice_qa.records import DAY_SECONDS, Key
+from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -29,7 +32,7 @@ MAX_QUESTION, MAX_ANSWER = 50_000, 250_000
 """Bytes of one turn: the newest always has room."""
 TOLD_TURNS, TOLD_CHARACTERS = 10, 2_000
 """What an agent is told: turns, and of each question and each answer."""
-_COUNT = re.compile(r"[0-9]{1,12}")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _ABSENT: Mapping[str, Any] = {}
 
 
@@ -84,7 +87,7 @@ class Conversations:
     """Conversations in the subsystem's table: read and written with GetItem and UpdateItem alone."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, kept_days: int, clock_ms: Callable[[], int]) -> None:
-        """`kept_days` after its last turn a conversation goes."""
+        """`kept_days` after its first turn a conversation goes."""
         self._client = client
         self._table = table
         self._kept_days = kept_days
@@ -105,16 +108,23 @@ class Conversations:
         raise TooManyWriters
 
     def _item(self, key: Key) -> Mapping[str, Any]:
-        return self._client.get_item(TableName=self._table, Key=texts(key), ConsistentRead=True).get("Item", {})
+        """What is there; of a conversation whose time is over its count alone, which the next write is held to."""
+        item = self._client.get_item(TableName=self._table, Key=texts(key), ConsistentRead=True).get("Item", {})
+        until = _number(item, TTL_ATTRIBUTE)
+        if until is None or until > self._clock_ms() // 1000:
+            return item
+        return {name: value for name, value in item.items() if name == "totalTurns"}
 
     def _write(self, key: Key, before: Mapping[str, Any], turns: tuple[KeptTurn, ...]) -> bool:
         """False where somebody else wrote meanwhile."""
         seen = before.get("totalTurns")
+        latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
+        until = _number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
             ":conversation": {"L": [{"M": texts(one.model_dump(by_alias=True))} for one in turns]},
             ":total": {"N": str(_total(before) + 1)},
-            ":now": {"S": self._now()},
-            ":expires": {"N": str(self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS)},
+            ":created": before.get("createdAt", {"S": self._now()}),
+            ":expires": {"N": str(latest if until is None else min(until, latest))},
             **({} if seen is None else {":seen": seen}),
         }
         try:
@@ -122,7 +132,7 @@ class Conversations:
                 TableName=self._table,
                 Key=texts(key),
                 UpdateExpression="SET conversation = :conversation, totalTurns = :total, expiresAt = :expires,"
-                " createdAt = if_not_exists(createdAt, :now)",
+                " createdAt = :created",
                 ConditionExpression="attribute_not_exists(totalTurns)" if seen is None else "totalTurns = :seen",
                 ExpressionAttributeValues=values,
             )
@@ -146,8 +156,14 @@ def _turn(value: Mapping[str, Any]) -> KeptTurn | None:
 
 def _total(item: Mapping[str, Any]) -> int:
     """Turns so far; as many as there are where the item does not say it."""
-    count = item.get("totalTurns", _ABSENT).get("N", "")
-    return int(count) if _COUNT.fullmatch(count) else len(turns_of(item))
+    count = _number(item, "totalTurns")
+    return len(turns_of(item)) if count is None else count
+
+
+def _number(item: Mapping[str, Any], name: str) -> int | None:
+    """A number of an item, whoever wrote it: nothing where it is no plain one."""
+    text = item.get(name, _ABSENT).get("N", "")
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _cut(text: str, most: int) -> str:

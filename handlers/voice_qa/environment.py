@@ -16,7 +16,7 @@ class StoreEnvironment(HandlerEnvironment):
     s3_bucket: str
     dynamodb_table: str
     session_days: Annotated[int, Field(ge=1, le=365)] = 7
-    """Days that a session, and what belongs to it, is kept after its last turn."""
+    """Days that a question is kept, and a conversation from its first turn on."""
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
     """Of a spoken question."""
 

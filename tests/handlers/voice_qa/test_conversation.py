@@ -126,14 +126,52 @@ def test_an_item_has_the_form_that_guests_read(kept: Conversations, stage: Stage
     }
 
 
-def test_a_conversation_stays_as_old_as_it_is_and_is_kept_from_its_last_turn(stage: Stage) -> None:
+def test_a_conversation_goes_so_long_after_its_first_turn_however_long_it_goes_on(stage: Stage) -> None:
+    clock = Clock()
+    kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
+    for number in range(4):
+        kept.append(KEY, f"query-{number:04}", "Q", "A")
+        clock.now_ms += 6 * 3_600_000 - 1_000
+    assert len(kept.turns(KEY)) == 4
+    assert item(stage)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
+    assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 86_400)}
+
+
+def test_what_is_said_when_its_time_is_over_begins_a_new_conversation(stage: Stage) -> None:
     clock = Clock()
     kept = Conversations(stage.dynamodb, TABLE, kept_days=1, clock_ms=clock)
     kept.append(KEY, "query-0001", "Q", "A")
-    clock.now_ms += 5_000
+    clock.now_ms += 86_400_000
+    assert kept.turns(KEY) == (), "DynamoDB may leave it there for days"
     kept.append(KEY, "query-0002", "Q", "A")
-    assert item(stage)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
-    assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 5 + 86_400)}
+    assert ids(kept.turns(KEY)) == ["query-0002"]
+    assert item(stage)["createdAt"] == {"S": "2025-10-10T08:53:20.000Z"}
+    assert item(stage)["expiresAt"] == {"N": str(START_MS // 1000 + 2 * 86_400)}
+
+
+LATEST = START_MS // 1000 + 7 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        ({"N": str(START_MS // 1000 + 60)}, START_MS // 1000 + 60),
+        ({"N": str(LATEST + 1)}, LATEST),
+        ({"N": "9" * 12}, LATEST),
+        ({"N": "9" * 30}, LATEST),
+        ({"N": "-5"}, LATEST),
+        ({"S": "never"}, LATEST),
+        ({"NULL": True}, LATEST),
+    ],
+)
+def test_no_guest_makes_a_conversation_stay(
+    kept: Conversations, stage: Stage, theirs: dict[str, Any], expected: int
+) -> None:
+    written = {"conversation": {"L": [GOOD]}, "totalTurns": {"N": "1"}, "expiresAt": theirs}
+    stage.dynamodb.put_item(TableName=TABLE, Item=TYPED | written)
+    kept.append(KEY, "query-0002", "Q", "A")
+    assert item(stage)["expiresAt"] == {"N": str(expected)}
+    assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
 
 
 def test_turns_count_on_where_old_ones_go(kept: Conversations, stage: Stage) -> None:
@@ -184,12 +222,14 @@ def test_what_a_guest_wrote_as_the_count_does_no_harm(
     assert ids(kept.turns(KEY)) == ["query-0001", "query-0002"]
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(("there", "over"), [(True, False), (True, True), (False, False)])
 def test_of_two_writers_both_are_kept(
-    kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch, *, there: bool
+    kept: Conversations, stage: Stage, monkeypatch: pytest.MonkeyPatch, *, there: bool, over: bool
 ) -> None:
     if there:
         kept.append(KEY, "query-0000", "Q", "A")
+    if over:
+        stage.dynamodb.put_item(TableName=TABLE, Item=item(stage) | {"expiresAt": {"N": str(START_MS // 1000)}})
     cut_in = [1, 2]
     grown = conversation.appended
 
@@ -200,9 +240,9 @@ def test_of_two_writers_both_are_kept(
 
     monkeypatch.setattr(conversation, "appended", meanwhile)
     kept.append(KEY, "query-0003", "Q", "A")
-    expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there else set())
+    expected = {"query-0001", "query-0002", "query-0003"} | ({"query-0000"} if there and not over else set())
     assert set(ids(kept.turns(KEY))) == expected
-    assert item(stage)["totalTurns"] == {"N": str(len(expected))}
+    assert item(stage)["totalTurns"] == {"N": str(3 + there)}, "it counts on, or a write could not be told from another"
 
 
 def test_an_item_that_changes_all_the_time_is_given_up(
