@@ -36,8 +36,11 @@ class Plan:
 def plan(columns: Columns, seen: Shape) -> Plan:
     """What a run's columns and everything seen in its files ask for."""
     nothing = Shape()
-    fields = tuple((name, kind, exact(kind, seen.names.get(name, nothing))) for name, kind in columns.fields)
+    # Records of too many names are not described, and a name of which nothing is known is not one that was never seen.
     described = bool(seen.names) or not seen.kinds
+    fields = tuple(
+        (name, kind, described and exact(kind, seen.names.get(name, nothing))) for name, kind in columns.fields
+    )
     return Plan(fields, all_named=described and seen.names.keys() <= {name for name, _ in columns.fields})
 
 

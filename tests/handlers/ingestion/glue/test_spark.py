@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from components.blocks.archive import zipped
+from handlers.ingestion.glue.shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT, spark
 from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, Lake
@@ -214,6 +215,22 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
     assert (second["id"], second["at"], second["price"], second["geo"]) == (None, None, None, {"x": 2})
     assert json.loads(second["_unknown"]) == json.loads(lines[1])
     assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
+
+
+def test_a_given_schema_holds_beside_records_of_more_names_than_are_told_apart(lake: Lake) -> None:
+    lines = [b'{"id":1.5,"geo":{"x":1,"y":2},"tags":["a",1]}', b'{"id":"seven"}', b'{"id":2,"geo":{"x":3}}']
+    wide = [json.dumps({"id": 9, **{f"k{number}": 1 for number in range(MAX_NAMES + 1)}}).encode()]
+    files = [lake.land(f"incoming/wide/{number}", body(some)) for number, some in enumerate((lines, wide))]
+    lake.confirm("wide", files)
+    ddl = "id BIGINT, geo STRUCT<x: BIGINT>, tags ARRAY<STRING>"
+    assert not lake.run("wide", "r", schema_ddl=ddl).error
+    found = sorted(lake.rows("wide"), key=lambda row: (row["_source_key"], int(row["_source_line"])))
+    first, second, third, fourth = found
+    assert (first["id"], first["geo"], first["tags"]) == (None, {"x": 1}, ["a", "1"])
+    assert json.loads(first["_unknown"]) == {"id": 1.5, "geo": {"x": 1, "y": 2}}
+    assert (second["id"], json.loads(second["_unknown"])) == (None, {"id": "seven"})
+    assert (third["id"], third["geo"], third["_unknown"]) == (2, {"x": 3}, None)
+    assert (fourth["id"], len(json.loads(fourth["_unknown"]))) == (9, MAX_NAMES + 1)
 
 
 def test_a_large_file_becomes_several_parquet_files_of_about_the_target(lake: Lake) -> None:
