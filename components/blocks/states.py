@@ -30,6 +30,12 @@ class Retry:
     rate: float = 2.0
     longest_seconds: int = 300
 
+    @property
+    def pauses_seconds(self) -> int:
+        """All pauses together, at most; jitter makes them half as long, on average."""
+        pauses = (self.first_seconds * self.rate**number for number in range(self.attempts))
+        return int(sum(min(pause, self.longest_seconds) for pause in pauses))
+
     def definition(self) -> dict[str, Any]:
         return {
             "ErrorEquals": list(self.errors),

@@ -21,6 +21,17 @@ NOT_TAKEN = [
     "Glue.ThrottlingException",
 ]
 """Glue did not take the start; a throttled one comes under the first name. Should it run after all, it is overtaken."""
+AGAIN = [
+    # Other runs have all the places: wait for one, after a great drop for most of a day. Who has waited long looks
+    # seldom, or all that wait would ask Glue for more starts than it takes.
+    Retry(NO_PLACE, attempts=100, first_seconds=30, longest_seconds=1800),
+    # The more often a run looks for a place, the more often it is throttled.
+    Retry(NOT_TAKEN, attempts=20, first_seconds=30, longest_seconds=600),
+    # A run that failed once may have met a bad worker; it replaces its own output.
+    Retry(["States.TaskFailed"], attempts=1, first_seconds=60),
+]
+BESIDE_SECONDS = 2 * 3600
+"""For the steps around the run, and what is asked again of them."""
 CAUSE = {"cause": "{% $states.errorOutput.Error %}"}
 """The error's name alone: a cause can repeat data."""
 
@@ -31,8 +42,9 @@ def start() -> str:
 
 
 def longest_seconds(settings: SparkSettings) -> int:
-    """The workflow's own limit: two runs with their waiting, and the steps around them."""
-    return 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60 + 8 * 3600
+    """The workflow's own limit: two runs with their waiting, all pauses between, and the steps around them."""
+    runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
+    return runs + sum(one.pauses_seconds for one in AGAIN) + BESIDE_SECONDS
 
 
 def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
@@ -68,13 +80,7 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             },
             (settings.timeout_minutes + QUEUEING_MINUTES) * 60,
             to="MarkProcessed",
-            retries=[
-                # Other runs have all the places: wait for one, for hours if need be.
-                Retry(NO_PLACE, attempts=40, first_seconds=30, longest_seconds=600),
-                Retry(NOT_TAKEN, attempts=8, first_seconds=30, longest_seconds=600),
-                # A run that failed once may have met a bad worker; it replaces its own output.
-                Retry(["States.TaskFailed"], attempts=1, first_seconds=60),
-            ],
+            retries=AGAIN,
             catches=[failed],
         ),
         "MarkProcessed": call(

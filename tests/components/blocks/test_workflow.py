@@ -78,6 +78,11 @@ def test_a_retry_grows_up_to_a_limit() -> None:
     }
 
 
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
+def test_the_pauses_of_a_retry_add_up_to_a_limit(attempts: int, seconds: int) -> None:
+    assert Retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9).pauses_seconds == seconds
+
+
 def workflow(engine: Engine) -> Recorded:
     def program() -> None:
         made = Workflow(

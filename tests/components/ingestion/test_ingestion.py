@@ -130,6 +130,22 @@ def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
 
 
+def pauses(retry: dict[str, Any]) -> float:
+    """All of them together, at most."""
+    first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry["MaxDelaySeconds"]
+    together: float = sum(min(first * rate**number, most) for number in range(retry["MaxAttempts"]))
+    return together
+
+
+@pytest.mark.parametrize("changes", [{}, {"timeoutMinutes": 480}])
+def test_a_run_waits_for_its_place_most_of_a_day_and_the_workflow_longer_than_for_all(changes: dict[str, Any]) -> None:
+    definition = json.loads(ingestion(spark=changes).one("sfn.StateMachine").inputs["definition"])
+    run = definition["States"]["Run"]
+    assert pauses(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses, as a rule"
+    waits = 2 * run["TimeoutSeconds"] + sum(pauses(retry) for retry in run["Retry"])
+    assert waits + 3600 < definition["TimeoutSeconds"], "or its own last steps are cut off"
+
+
 def test_the_name_of_an_error_is_kept_and_never_its_text() -> None:
     text = plain().one("sfn.StateMachine").inputs["definition"]
     assert "errorOutput.Error" in text
