@@ -112,6 +112,12 @@ def test_a_page_calls_only_commands_that_exist(page: Path) -> None:
     assert set(COMMANDS.findall(page.read_text())) <= set(commands.choices)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_function_is_called_once_however_long_it_takes(page: Path) -> None:
+    calls = re.findall(r"aws lambda invoke .*", page.read_text())
+    assert [one for one in calls if "--cli-read-timeout 0" not in one] == [], "after a minute the CLI calls again"
+
+
 # Failed work
 
 
