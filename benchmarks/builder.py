@@ -140,6 +140,7 @@ def measured(batch: int, workers: int) -> dict[str, float]:
         clock=clock,
         new_id=lambda: ulid(clock(), next(numbers)),
         files_per_manifest=200,
+        manifest_bytes=10 * 1024**3,
     )
     builder = Builder(table, Admission.of(SUFFIXES, 5 * 1024**3), maker, parallel=parallel, log=log, clock=clock)
     now = datetime.now(UTC).isoformat()

@@ -72,7 +72,7 @@ class Load:
     @property
     def manifests(self) -> float:
         """Manifests a second."""
-        return self.files / self.settings.manifests.files
+        return self.files / self.settings.files_a_run
 
     @property
     def runs(self) -> float:
@@ -83,7 +83,7 @@ class Load:
     def day_runs(self) -> float:
         """The same as the mean of a whole day."""
         load = scaled(self.settings, self.factor).load
-        return load.files_per_day / self.settings.manifests.files / DAY * load.run_minutes * 60
+        return load.files_per_day / self.settings.files_a_run / DAY * load.run_minutes * 60
 
     @property
     def dpus(self) -> float:

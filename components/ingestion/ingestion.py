@@ -246,6 +246,7 @@ class Ingestion(pulumi.ComponentResource):
                 "states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}"
             ),
             "files_per_manifest": settings.manifests.files,
+            "manifest_bytes": int(settings.manifests.gigabytes * GIGABYTE),
             "open_shards": settings.manifests.open_shards,
             "allowed_suffixes": ",".join(settings.intake.allowed_suffixes),
             "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),

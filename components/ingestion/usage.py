@@ -36,7 +36,7 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
     files = settings.load.files_per_day * DAYS
     gigabytes = files * settings.load.file_megabytes / 1024
-    runs = files / settings.manifests.files
+    runs = files / settings.files_a_run
     return {**_intake(settings, files, gigabytes), **_runs(settings, files, runs), **_lake(gigabytes, runs)}
 
 

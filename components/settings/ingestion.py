@@ -63,6 +63,9 @@ class ManifestSettings(Settings):
 
     files: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Files of one manifest."""
+    gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
+    """Their size together, as they arrived; a larger file has a manifest of its own. A run has to get through what is in them,
+    unpacked, within `spark.timeoutMinutes`."""
     open_shards: Annotated[int, Field(ge=1, le=16)] = 2
     """Partitions of the index of files that are not in a run yet."""
     flush_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
@@ -147,3 +150,9 @@ class IngestionSettings(SubsystemSettings):
     """The function that looks after what was left."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """The function behind the workflow's steps."""
+
+    @property
+    def files_a_run(self) -> float:
+        """Files of the load that make a manifest full, by their number or by their size."""
+        by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
+        return min(self.manifests.files, max(1.0, by_size))

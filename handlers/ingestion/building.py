@@ -6,7 +6,7 @@ which the sweeper looks into once no builder can be alive behind them.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from enum import Enum
+from itertools import accumulate
 
 from handlers.common.executions import Started
 from handlers.common.logging import EventLog
@@ -19,18 +19,6 @@ from handlers.ingestion.manifest import Manifest
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.records import RecordId
 from handlers.ingestion.workflow import Execution, Workflow
-
-
-class Made(Enum):
-    """What became of one attempt."""
-
-    STARTED = "started"
-    TOO_FEW = "too few"
-    """Not enough files wait, or others took them."""
-    ELSEWHERE = "elsewhere"
-    """Somebody else is building, or the index is behind."""
-    NOT_STARTED = "not started"
-    """Refused, or nobody knows."""
 
 
 class ManifestMaker:
@@ -48,6 +36,7 @@ class ManifestMaker:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         files_per_manifest: int,
+        manifest_bytes: int,
     ) -> None:
         self._table = table
         self._records = records
@@ -58,40 +47,56 @@ class ManifestMaker:
         self._clock = clock
         self._new_id = new_id
         self._size = files_per_manifest
+        self._bytes = manifest_bytes
 
     def build_full(self, tried: set[RecordId], most: int) -> int:
         """Makes full manifests while there are files for one; how many."""
         for count in range(most):
             waiting = self._table.pending(self._size, tried)
-            if len(waiting) < self._size or self._make(waiting, self._size, tried) is not Made.STARTED:
+            if len(waiting) < self._size or not self._make(waiting, self._size, tried):
                 return count
         return most
 
-    def flush(self, tried: set[RecordId], older_than: timedelta) -> int:
-        """Makes one manifest of whatever waits, if the oldest of it has waited too long; how many files it got."""
-        waiting = self._table.pending(self._size, tried)
-        if not waiting or waiting[0].since > timestamp(self._clock() - older_than):
-            return 0
-        return len(waiting) if self._make(waiting, 1, tried) is Made.STARTED else 0
+    def flush(self, tried: set[RecordId], older_than: timedelta, most: int) -> int:
+        """Makes manifests of whatever waits while the oldest of it has waited too long; how many files they got."""
+        late, files = timestamp(self._clock() - older_than), 0
+        for _ in range(most):
+            waiting = self._table.pending(self._size, tried)
+            if not waiting or waiting[0].since > late or not (made := self._make(waiting, 1, tried)):
+                break
+            files += made
+        return files
 
-    def _make(self, waiting: Sequence[OpenFile], least: int, tried: set[RecordId]) -> Made:
+    def _make(self, waiting: Sequence[OpenFile], least: int, tried: set[RecordId]) -> int:
+        """Makes one manifest; how many files it got, none where nothing was started for certain."""
         manifest_id = self._new_id()
         oldest, *others = waiting
         tried.add(oldest.id)
         # The oldest first and alone: of several builders that see the same files, all but one stop here.
         gate = self._table.claim(oldest.id, manifest_id)
         if gate is None:
-            return Made.ELSEWHERE
+            return 0  # or the index is behind
         claimed = [gate, *self._claim(others, manifest_id, tried)]
         if len(claimed) < least:
             more = self._table.pending(least - len(claimed), tried)
             claimed += self._claim(more, manifest_id, tried)
         if len(claimed) < least:
             self._release(claimed, manifest_id)
-            return Made.TOO_FEW
-        return self._submit(manifest_id, claimed)
+            return 0
+        room = self._room(claimed)
+        if left := claimed[room:]:
+            # For the next manifest, which may be made by this very call.
+            self._release(left, manifest_id)
+            tried.difference_update(one.id for one in left)
+        return room if self._submit(manifest_id, claimed[:room]) else 0
 
-    def _submit(self, manifest_id: str, claimed: Sequence[FileRecord]) -> Made:
+    def _room(self, claimed: Sequence[FileRecord]) -> int:
+        """How many of the files, oldest first, one run is given: all that fit, and one at least."""
+        sizes = accumulate(one.listed.size for one in claimed)
+        return max(1, sum(size <= self._bytes for size in sizes))
+
+    def _submit(self, manifest_id: str, claimed: Sequence[FileRecord]) -> bool:
+        """Lists, starts and records a manifest; false where it was refused, or nobody knows."""
         manifest = Manifest(
             manifest_id=manifest_id, created_at=self._clock(), files=tuple(one.listed for one in claimed)
         )
@@ -100,20 +105,20 @@ class ManifestMaker:
         except Exception as error:  # noqa: BLE001 - nothing was started yet, so the files go back at once
             self._log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             self._release(claimed, manifest_id)
-            return Made.NOT_STARTED
+            return False
         execution = self._workflow.execution(manifest.execution_name)
         started = self._workflow.start(execution)
         if started is Started.REFUSED:
             self._log.error("manifest_start_refused", manifest_id=manifest_id, files=len(claimed))
             self._release(claimed, manifest_id)
-            return Made.NOT_STARTED
+            return False
         if started is Started.UNKNOWN:
             # It may be running: the claims stay until the sweeper has asked.
             self._log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
-            return Made.NOT_STARTED
+            return False
         self._note(execution, claimed)
         self._log.info("manifest_started", manifest_id=manifest_id, files=len(claimed))
-        return Made.STARTED
+        return True
 
     def _note(self, execution: Execution, claimed: Sequence[FileRecord]) -> None:
         """The record, then the files: a file is never `manifested` without a record that somebody looks after."""

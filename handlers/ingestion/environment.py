@@ -27,6 +27,8 @@ class BuilderEnvironment(TableEnvironment):
     lake_bucket: str | None = None
     state_machine_arn: str | None = None
     files_per_manifest: Annotated[int, Field(ge=1)] = 200
+    manifest_bytes: Annotated[int, Field(ge=1)] = 10 * 1024**3
+    """Size of a manifest's files together; a larger file has a manifest of its own."""
     allowed_suffixes: str = SUFFIXES
     """Endings of keys that are taken in, separated by commas, in any case; empty allows all."""
     max_file_bytes: Annotated[int, Field(ge=1)] = 5 * 1024**3

@@ -121,6 +121,7 @@ def _builder() -> Builder:
             clock=_now,
             new_id=lambda: ulid(_now(), secrets.randbits(RANDOM_BITS)),
             files_per_manifest=environment.files_per_manifest,
+            manifest_bytes=environment.manifest_bytes,
         )
     admission = Admission.of(environment.allowed_suffixes, environment.max_file_bytes)
     return Builder(table, admission, maker, parallel=parallel, log=log, clock=_now)

@@ -94,7 +94,7 @@ class Sweeper:
         # Before anything is built, so that the alarm on it hears of files which building does not help.
         tried: set[RecordId] = set()
         manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
-        files = self._maker.flush(tried, timedelta() if flush_all else self._ages.flush)
+        files = self._maker.flush(tried, timedelta() if flush_all else self._ages.flush, MANIFESTS_A_SWEEP)
         swept = Swept(int(seconds), manifests, files, released, resolved, settled, failed + more_failed)
         self._log.info("sweep", **asdict(swept))
         return swept
@@ -177,6 +177,7 @@ def _made() -> tuple[Sweeper, Reconciler]:
         clock=_now,
         new_id=lambda: ulid(_now(), secrets.randbits(RANDOM_BITS)),
         files_per_manifest=environment.files_per_manifest,
+        manifest_bytes=environment.manifest_bytes,
     )
     sweeper = Sweeper(
         table,

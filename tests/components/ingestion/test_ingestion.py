@@ -101,6 +101,7 @@ def test_the_functions_know_what_they_need() -> None:
     builder = environment("manifest-builder")
     assert builder["STATE_MACHINE_ARN"] == MACHINE
     assert builder["FILES_PER_MANIFEST"] == "200"
+    assert builder["MANIFEST_BYTES"] == str(10 * 1024**3)
     assert builder["MAX_FILE_BYTES"] == str(5 * 1024**3)
     sweeper = environment("sweeper")
     assert (sweeper["CLAIM_SECONDS"], sweeper["FLUSH_SECONDS"]) == ("900", "3600")
@@ -318,3 +319,9 @@ def test_usage_follows_from_the_load() -> None:
     assert usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))
     doubled = monthly_usage(settings(load={"filesPerDay": 16_000}))
     assert doubled["ingestion-spark"]["runs"] == 2 * usage["ingestion-spark"]["runs"]
+
+
+@pytest.mark.parametrize(("megabytes", "files_a_run"), [(51.2, 200), (1024, 10), (20 * 1024, 1)])
+def test_a_load_of_larger_files_has_more_runs(megabytes: float, files_a_run: int) -> None:
+    usage = monthly_usage(settings(load={"fileMegabytes": megabytes}))
+    assert usage["ingestion-spark"]["runs"] == pytest.approx(8_000 * 30 / files_a_run)

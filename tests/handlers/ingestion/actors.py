@@ -62,6 +62,7 @@ class World:
     def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
         self.cloud = cloud
         self.numbers = count(1)
+        self.manifest_bytes = 10**9
         self.log = EventLog(level)
         self.runs: list[tuple[str, frozenset[str]]] = []
         """Manifest and files of each run that got to its end."""
@@ -96,6 +97,7 @@ class World:
             clock=self.cloud.clock,
             new_id=self.new_id,
             files_per_manifest=SIZE,
+            manifest_bytes=self.manifest_bytes,
         )
 
     def builder(self, gate: Gate = open_gate) -> Builder:

@@ -71,6 +71,27 @@ def test_a_builder_killed_at_any_call_loses_nothing_and_doubles_nothing(start: s
         assert not [item for item in one.cloud.files().values() if item["status"]["S"] == "failed"]
 
 
+@pytest.mark.parametrize("start", STARTS)
+def test_a_builder_killed_while_it_gives_back_what_has_no_room_loses_nothing(start: str) -> None:
+    def before() -> World:
+        one = world()
+        one.manifest_bytes = 7  # two files of three bytes
+        one.cloud.next_starts.extend([start] if start else [])
+        return one
+
+    counted = Axe()
+    before().builder(counted).handle(announced(*NAMES))
+    for at in range(1, counted.passed + 1):
+        one = before()
+        with pytest.raises(Killed):
+            one.builder(Axe(at)).handle(announced(*NAMES))
+        check_always(one)
+        one.builder().handle(announced(*NAMES))
+        one.settle_down()
+        check_settled(one, set(NAMES))
+        assert all(len(files) <= 2 for _, files in one.runs)
+
+
 def test_it_is_tried_at_every_call() -> None:
     """4 files tracked, 2 queries, 3 claims, list, start, record, 3 noted, 2 queries; before and after each."""
     assert BUILDER_POINTS == 2 * (4 + 2 + 3 + 1 + 1 + 1 + 3 + 2)

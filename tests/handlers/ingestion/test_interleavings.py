@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from operations.redrive import redrive
 from tests.handlers.ingestion.actors import World, announced, check_always, check_settled
@@ -37,6 +44,11 @@ class Interleaving(RuleBasedStateMachine):
         self.names: list[str] = []
         self.undelivered: list[list[str]] = []
         self.actors: list[Actor] = []
+
+    @initialize(size=st.sampled_from([10**9, 7, 3]))
+    def a_run_is_given_so_much(self, size: int) -> None:
+        """All that a manifest may hold, two files of three bytes, or one."""
+        self.world.manifest_bytes = size
 
     def few(self, what: str) -> bool:
         return sum(one.what == what for one in self.actors) < MOST_ALIVE

@@ -28,7 +28,15 @@ ARRIVED = "2026-01-03T11:59:58.000Z"
 ID = ulid(NOW, 1)
 
 
-def built(aws: Aws, *, stepfunctions: Any = None, dynamodb: Any = None, size: int = 3, workers: int = 1) -> Builder:
+def built(
+    aws: Aws,
+    *,
+    stepfunctions: Any = None,
+    dynamodb: Any = None,
+    size: int = 3,
+    most_bytes: int = 10**9,
+    workers: int = 1,
+) -> Builder:
     where = (dynamodb or aws.dynamodb, aws.table, 400, lambda: NOW)
     numbers = iter(range(1, 100))
     shared: dict[str, Any] = {"parallel": Parallel(workers), "log": EventLog("DEBUG"), "clock": lambda: NOW}
@@ -39,6 +47,7 @@ def built(aws: Aws, *, stepfunctions: Any = None, dynamodb: Any = None, size: in
         Workflow(stepfunctions or aws.stepfunctions, aws.state_machine_arn),
         new_id=lambda: ulid(NOW, next(numbers)),
         files_per_manifest=size,
+        manifest_bytes=most_bytes,
         **shared,
     )
     return Builder(
@@ -175,6 +184,40 @@ def test_a_backlog_is_built_manifest_by_manifest_with_many_calls_at_once(aws: Aw
     built(aws, workers=8).handle(arrivals(*(str(number) for number in range(7))))
     assert len(aws.executions()) == 2
     assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken"),
+    [
+        ([4, 4, 3], 2),
+        ([4, 4, 2], 3),
+        ([11, 1, 1], 1),  # larger than a run is given, and nobody else's
+        ([1, 11, 1], 1),
+    ],
+)
+def test_a_manifest_is_no_larger_than_a_run_is_given_and_the_others_wait_in_their_place(
+    aws: Aws, sizes: list[int], taken: int
+) -> None:
+    names = [chr(ord("a") + number) for number in range(len(sizes))]
+    builder = built(aws, size=9, most_bytes=10)
+    for name, size in zip(names, sizes, strict=True):
+        builder.take_in([message(body(arrival(f"incoming/{name}.ndjson", size=size)))])
+    places = aws.records()
+    built(aws, size=3, most_bytes=10).build()
+    kept = _listed(aws)
+    assert len(kept) == taken
+    found = aws.records()
+    for name in names:
+        key = f"incoming/{name}.ndjson#v1"
+        if name in kept:
+            assert found[key]["status"]["S"] == "manifested"
+        else:
+            assert found[key] == places[key]
+
+
+def test_what_one_manifest_has_no_room_for_goes_into_the_next_of_the_same_call(aws: Aws) -> None:
+    built(aws, most_bytes=6).handle(arrivals(*(str(number) for number in range(7))))
+    assert sorted(aws.statuses().values()) == ["manifested"] * 6 + ["pending"] + ["running"] * 3
 
 
 class Starting:

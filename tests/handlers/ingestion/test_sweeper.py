@@ -124,6 +124,22 @@ def test_leftovers_are_flushed_once_the_oldest_has_waited_long_enough(world: Wor
     assert statuses(world) == ["manifested", "manifested"]
 
 
+def test_leftovers_too_large_for_one_run_are_flushed_in_several(world: World) -> None:
+    world.manifest_bytes = 3
+    world.builder().handle(announced("a", "b"))
+    world.cloud.passes(3600)
+    assert (world.sweeper().sweep().files, len(world.cloud.executions)) == (2, 2)
+    assert statuses(world) == ["manifested", "manifested"]
+
+
+def test_a_younger_file_for_which_there_is_no_room_does_not_go_along(world: World) -> None:
+    world.manifest_bytes = 3
+    world.builder().handle(announced("a"))
+    world.cloud.passes(3600)
+    world.builder().handle(announced("b"))
+    assert (world.sweeper().sweep().files, statuses(world)) == (1, ["manifested", "pending"])
+
+
 def test_full_manifests_that_builders_left_are_built_at_once(world: World) -> None:
     world.cloud.next_starts.extend(["refused"] * 3)
     for batch in (("a", "b", "c"), ("d", "e", "f"), ("g",)):
