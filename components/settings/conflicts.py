@@ -1,5 +1,6 @@
 """What no single section of a stack file can tell: settings that its environment, or another section, does not allow."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,11 @@ from components.settings.voice_qa import Mode, Uploads
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings
 
+FILE_MB_SECONDS = 5
+"""What each file of a manifest takes of a function that moves it, times the memory in MB that its processor comes with: twice
+what was measured."""
+ONE_PROCESSOR_MB = 1769
+"""More memory brings another processor, and one process uses one."""
 LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 ANSWER_MARGIN_SECONDS = 30
@@ -66,6 +72,20 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
                 f"ingestion.{name}.timeoutSeconds",
                 str(function.timeout_seconds),
                 f"below manifests.claimMinutes ({claim_seconds} s): a claim must outlive whoever made it",
+            )
+    files = stack.ingestion.manifests.files
+    for name, function in (
+        ("builder", stack.ingestion.builder),
+        ("sweeper", stack.ingestion.sweeper),
+        ("steps", stack.ingestion.steps),
+    ):
+        needed = math.ceil(files * FILE_MB_SECONDS / min(function.memory_mb, ONE_PROCESSOR_MB))
+        if function.timeout_seconds < needed:
+            yield Problem(
+                f"ingestion.{name}.timeoutSeconds",
+                str(function.timeout_seconds),
+                f"at least {needed} with manifests.files {files} and {function.memory_mb} MB: a manifest is claimed, "
+                "confirmed and settled in one call",
             )
     intake = stack.ingestion.intake
     if intake.batch_size > 10 and intake.batch_window_seconds < 1:

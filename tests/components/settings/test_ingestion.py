@@ -1,4 +1,4 @@
-"""Ingestion's settings: who may drop files from a browser."""
+"""Ingestion's settings: who may drop files from a browser, and what a manifest asks of the functions that make it."""
 
 from typing import Any
 
@@ -34,3 +34,19 @@ def test_no_page_is_the_default() -> None:
 def test_what_is_no_origin_is_refused(origin: str) -> None:
     [problem] = problems(stack(origin))
     assert problem.startswith("ingestion.intake.corsOrigin = ")
+
+
+@pytest.mark.parametrize("name", ["builder", "sweeper", "steps"])
+@pytest.mark.parametrize(
+    ("files", "megabytes", "seconds"),
+    [(200, 512, 2), (10_000, 128, 391), (10_000, 512, 98), (10_000, 1769, 29), (10_000, 10_240, 29)],
+)
+def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
+    def stack_of(timeout: int) -> dict[str, str]:
+        enough = {one: {"timeoutSeconds": 899} for one in ("builder", "sweeper", "steps")}
+        own = {"timeoutSeconds": timeout, "memoryMb": megabytes}
+        return config(ingestion={"manifests": {"files": files}, **enough, name: own})
+
+    [problem] = problems(stack_of(seconds - 1))
+    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: at least {seconds} ")
+    assert load(stack_of(seconds), "dev").ingestion.manifests.files == files
