@@ -111,6 +111,7 @@ class Videos(pulumi.ComponentResource):
                     "event_source": event_source(scope),
                     "mediaconvert_role_arn": role.arn,
                     "chunk_seconds": settings.video.chunk_seconds,
+                    "max_hours": settings.video.max_hours,
                 },
                 grants=[
                     args.table.grant("UpdateItem"),

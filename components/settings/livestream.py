@@ -17,7 +17,7 @@ from handlers.livestream.environment import (
     UrlSeconds,
     VideoGigabytes,
 )
-from handlers.livestream.video_environment import ChunkSeconds
+from handlers.livestream.video_environment import ChunkSeconds, MaxHours
 from handlers.livestream.window_environment import OverlapCharacters, WindowCharacters, WindowSeconds
 
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
@@ -85,6 +85,9 @@ class VideoSettings(Settings):
 
     chunk_seconds: ChunkSeconds = 120
     """How long a chunk is."""
+    max_hours: MaxHours | None = 11
+    """How long a video may be: MediaConvert is paid by the minute, and takes no clip of 12 hours. None cuts everything to
+    its end, whatever it costs."""
     deliveries: Annotated[int, Field(ge=1, le=100)] = 20
     """How often an event is delivered, some minutes apart, before it is parked: MediaConvert may be busy for long."""
 

@@ -6,6 +6,10 @@ where it begins.
 
 The same version of the same object, cut to the same length, is the same job: the same token, under which MediaConvert
 keeps repeats of a minute apart, and the same place for its chunks, so that a repeat after that writes the same again.
+
+MediaConvert is paid by the minute, and a still picture plays for a day in a megabyte or two. So a job ends at a time that
+is counted from the video's first frame, whatever the container says of itself: no length that somebody wrote there is
+believed.
 """
 
 import hashlib
@@ -25,6 +29,10 @@ QUALITY = 7
 AUDIO_BITRATE = 96_000
 AUDIO_RATE = 48_000
 STATUS_UPDATES = "SECONDS_60"
+EXTRA_MINUTES = 30
+"""How much longer than it may be a video is cut: by that, one that was cut off is told from one that is just short
+enough, also where its frames are counted as a few more or less a second than they are. With it, the longest clip stays
+below the 12 hours that MediaConvert takes."""
 
 
 def token(bucket: str, video: Video, seconds: int) -> str:
@@ -37,8 +45,16 @@ def prefix(video: Video, job: str) -> str:
     return f"{CHUNKS}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
 
 
-def request(bucket: str, video: Video, *, seconds: int, role_arn: str, queue: str | None = None) -> dict[str, Any]:
-    """What CreateJob is asked."""
+def request(
+    bucket: str,
+    video: Video,
+    *,
+    seconds: int,
+    role_arn: str,
+    max_hours: int | None = None,
+    queue: str | None = None,
+) -> dict[str, Any]:
+    """What CreateJob is asked; without `max_hours` a video is cut to its end."""
     job = token(bucket, video, seconds)
     named = video.named
     metadata = JobMetadata(
@@ -48,25 +64,30 @@ def request(bucket: str, video: Video, *, seconds: int, role_arn: str, queue: st
         upload_id=named.upload_id,
         version_id=video.version_id,
         chunk_seconds=seconds,
+        max_hours=max_hours,
     )
+    carried = metadata.model_dump(by_alias=True, exclude_none=True)
     return {
         "ClientRequestToken": job,
         "Role": role_arn,
         **({} if queue is None else {"Queue": queue}),
         "StatusUpdateInterval": STATUS_UPDATES,
-        "UserMetadata": {name: str(value) for name, value in metadata.model_dump(by_alias=True).items()},
+        "UserMetadata": {name: str(value) for name, value in carried.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
-            "Inputs": [_input(f"s3://{bucket}/{video.key}")],
+            "Inputs": [_input(f"s3://{bucket}/{video.key}", max_hours)],
             "OutputGroups": [_group(f"s3://{bucket}/{prefix(video, job)}", seconds)],
         },
     }
 
 
-def _input(uri: str) -> dict[str, Any]:
+def _input(uri: str, max_hours: int | None) -> dict[str, Any]:
+    # Of a clip with an end alone, everything up to there is taken; most videos end before.
+    clips = [] if max_hours is None else [{"EndTimecode": f"{max_hours:02}:{EXTRA_MINUTES}:00:00"}]
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",
+        **({"InputClippings": clips} if clips else {}),
         "VideoSelector": {"Rotate": "AUTO"},
         "AudioSelectors": {AUDIO: {"DefaultSelection": "DEFAULT"}},
     }

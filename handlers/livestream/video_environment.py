@@ -7,6 +7,8 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
+MaxHours = Annotated[int, Field(ge=1, le=11)]
+"""MediaConvert takes clips of less than 12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):
@@ -18,3 +20,5 @@ class VideoEnvironment(HandlerEnvironment):
     """Under which it tells the bus that a video is there."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120
+    max_hours: MaxHours | None = None
+    """How long a video may be."""

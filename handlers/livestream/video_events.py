@@ -20,6 +20,7 @@ from handlers.livestream import event_names
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
 from handlers.livestream.upload_keys import EPISODE, OWNER, UploadKey, upload_key
 
+HOUR_MS = 3_600_000
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Suffixes, in lower case, of what MediaConvert reads."""
 _PLAYLIST = re.compile(rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8")
@@ -79,9 +80,16 @@ class JobChanged:
     version_id: str
     chunk_seconds: int
     status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
+    max_hours: int | None = None
     error_code: int | None = None
     output: Output | None = None
     """Of a job that is complete."""
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether there is more of the video than it may have: its job ends behind that, and says so by its length."""
+        longest = self.max_hours
+        return longest is not None and self.output is not None and self.output.duration_ms > longest * HOUR_MS
 
 
 VideoEvent = ObjectCreated | UploadCompleted | JobChanged
@@ -122,6 +130,8 @@ class JobMetadata(Message):
     upload_id: Annotated[str, Field(pattern=rf"^{ulid.PATTERN}$")]
     version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
+    max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
+    """How long the video may be: the setting may have changed since."""
 
 
 class _OutputDetail(Parsed):

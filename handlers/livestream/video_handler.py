@@ -50,6 +50,7 @@ def processing(environment: VideoEnvironment, tracks: Tracks) -> VideoProcessing
         bucket=environment.bucket_name,
         role_arn=environment.mediaconvert_role_arn,
         chunk_seconds=environment.chunk_seconds,
+        max_hours=environment.max_hours,
         log=EventLog(environment.log_level),
     )
 

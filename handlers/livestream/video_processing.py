@@ -47,8 +47,10 @@ class VideoProcessing:
         bucket: str,
         role_arn: str,
         chunk_seconds: int,
+        max_hours: int | None,
         log: EventLog,
     ) -> None:
+        """`max_hours`: how long a video may be; none for any length."""
         self._tracks = tracks
         self._jobs = jobs
         self._bus = bus
@@ -56,6 +58,7 @@ class VideoProcessing:
         self._bucket = bucket
         self._role_arn = role_arn
         self._chunk_seconds = chunk_seconds
+        self._max_hours = max_hours
         self._log = log
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
@@ -92,7 +95,13 @@ class VideoProcessing:
     def _completed(self, event: UploadCompleted) -> Outcome:
         if not self._moved(event, _of(event, TrackState.UPLOADED)):
             return Outcome.UNCHANGED
-        job = chunking.request(self._bucket, event.video, seconds=self._chunk_seconds, role_arn=self._role_arn)
+        job = chunking.request(
+            self._bucket,
+            event.video,
+            seconds=self._chunk_seconds,
+            role_arn=self._role_arn,
+            max_hours=self._max_hours,
+        )
         try:
             self._jobs.create(job)
         except JobRefused:
@@ -107,6 +116,9 @@ class VideoProcessing:
         match event.status:
             case "PROGRESSING":
                 move = VideoMoved(*about, TrackState.CHUNKING)
+            case "COMPLETE" if event.cut_off:
+                # What there is of it stays until it expires: half a video would pass for a whole one.
+                move = VideoMoved(*about, TrackState.FAILED, TrackReason.TOO_LARGE)
             case "COMPLETE":
                 chunks = self._chunks(event, event.output)
                 if chunks is None:

@@ -75,6 +75,8 @@ class Cutter:
             raise NoPictures
         playlist = folder / "playlist.m3u8"
         command = [
+            # The frame at a clip's end is part of it.
+            *(("-t", f"{job.end_seconds}.001") if job.end_seconds is not None else ()),
             *("-i", str(source)),
             *(_pictures(job.video, job.seconds) if job.video is not None else ("-vn",)),
             *(_sound(job.audio) if job.audio is not None else ("-an",)),

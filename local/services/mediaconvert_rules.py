@@ -17,6 +17,8 @@ AAC_BITRATES = frozenset(
 MAX_TOKEN = 64
 DEFAULT_SEGMENT_SECONDS = 10
 """MediaConvert's, where a job says nothing."""
+CLIP_SECONDS = 12 * 3600
+"""Clips are shorter: https://docs.aws.amazon.com/mediaconvert/latest/ug/setting-up-an-assembly-workflow-job.html"""
 NOT_HERE = "the local MediaConvert cannot do this"
 
 
@@ -53,6 +55,8 @@ class Cut:
     seconds: int
     video: Video | None
     audio: Audio | None
+    end_seconds: int | None = None
+    """Of the one clip, counted from the first frame; what ends before ends there."""
 
     @property
     def input_uri(self) -> str:
@@ -98,7 +102,30 @@ def cut(job: Mapping[str, Any]) -> Cut:
         seconds=hls.get("SegmentLength", DEFAULT_SEGMENT_SECONDS),
         video=video,
         audio=audio,
+        end_seconds=_end(source),
     )
+
+
+def _end(source: Mapping[str, Any]) -> int | None:
+    here = "/settings/inputs/0/inputClippings"
+    if not source.get("InputClippings"):
+        return None
+    clip = _only(source["InputClippings"], here)
+    if not clip:
+        raise BadRequest(f"{here}/0: startTimecode or endTimecode must be given")
+    if source.get("TimecodeSource", "EMBEDDED") != "ZEROBASED":
+        raise BadRequest(f"{here}: {NOT_HERE}: it counts from zero only")
+    if "StartTimecode" in clip:
+        raise BadRequest(f"{here}/0/startTimecode: {NOT_HERE}: its clips begin with the input")
+    hours, minutes, seconds, frame = (
+        int(one) for one in clip["EndTimecode"].replace(";", ":").partition("@")[0].split(":")
+    )
+    if frame:
+        raise BadRequest(f"{here}/0/endTimecode: {NOT_HERE}: its clips end with a whole second")
+    end = hours * 3600 + minutes * 60 + seconds
+    if end >= CLIP_SECONDS:
+        raise BadRequest(f"{here}/0/endTimecode: a clip is shorter than {CLIP_SECONDS // 3600} hours")
+    return end
 
 
 def _only(found: Any, path: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "guardrailId": "abc123",
         "guardrailVersion": "2",
     },
-    "video": {"chunkSeconds": 12, "deliveries": 10},
+    "video": {"chunkSeconds": 12, "deliveries": 10, "maxHours": 4},
     "stuck": {"sweepMinutes": 13, "uploadedMinutes": 31},
     "care": {"timeoutSeconds": 100},
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete
+from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
 from tests.components.subsystem import ACCOUNT, variables
 from tests.engine import Recorded
 
@@ -77,11 +77,14 @@ def test_the_function_reads_what_is_listed_here() -> None:
         "EVENT_SOURCE": "polyphony-test.livestream",
         "MEDIACONVERT_ROLE_ARN": ROLE,
         "CHUNK_SECONDS": "120",
+        "MAX_HOURS": "11",
         "LOG_LEVEL": "INFO",
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
     assert variables(complete(), "video-chunks") == expected
-    assert variables(changed(), "video-chunks")["CHUNK_SECONDS"] == "12"
+    told = variables(changed(), "video-chunks")
+    assert (told["CHUNK_SECONDS"], told["MAX_HOURS"]) == ("12", "4")
+    assert "MAX_HOURS" not in variables(livestream(video={"maxHours": None}), "video-chunks")
 
 
 def test_media_convert_alone_takes_its_role_and_for_this_account() -> None:

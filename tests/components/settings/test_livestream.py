@@ -38,6 +38,7 @@ RANGES: Ranges = {
     "agent.maxOutputTokens": (256, 32_000, "an integer from 256 to 32000"),
     "agent.atOnce": (2, 100, "an integer from 2 to 100"),
     "video.chunkSeconds": (1, 3_600, "an integer from 1 to 3600"),
+    "video.maxHours": (1, 11, "an integer from 1 to 11 or nothing"),
     "video.deliveries": (1, 100, "an integer from 1 to 100"),
     "kept.cursorSeconds": (60, 86_400, "an integer from 60 to 86400"),
     "alarms.clientErrorsAbove": (0, None, "an integer of at least 0"),

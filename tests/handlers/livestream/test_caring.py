@@ -215,6 +215,7 @@ def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretake
         bucket=BUCKET,
         role_arn=ROLE,
         chunk_seconds=120,
+        max_hours=11,
         log=stage.log,
     )
     episode, upload = requested(stage)

@@ -22,7 +22,7 @@ def request(**changed: Any) -> dict[str, Any]:
 
 def test_mediaconvert_takes_the_job() -> None:
     client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
-    for job in (request(), request(queue="Default")):
+    for job in (request(), request(queue="Default"), request(max_hours=11)):
         with Stubber(client) as stub:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
@@ -30,8 +30,8 @@ def test_mediaconvert_takes_the_job() -> None:
 
 def test_every_value_is_one_that_the_model_lists() -> None:
     """botocore checks types and names only."""
-    wire = model.written("CreateJobRequest", request())
-    assert model.read("CreateJobRequest", wire) == request()
+    for job in (request(), request(max_hours=1), request(max_hours=11)):
+        assert model.read("CreateJobRequest", model.written("CreateJobRequest", job)) == job
 
 
 def test_it_is_cut_exactly_into_segments_of_their_own() -> None:
@@ -61,6 +61,19 @@ def test_it_reads_the_upload_and_writes_below_the_episode() -> None:
     assert (wanted.base, wanted.modifier) == (UPLOAD, "_chunk")
 
 
+@pytest.mark.parametrize("hours", [1, 7, 11])
+def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) -> None:
+    """By more than that, a video is known that was cut off; MediaConvert takes no clip of 12 hours."""
+    end = cut(request(max_hours=hours)).end_seconds
+    assert end is not None
+    assert hours * 3600 < end < 12 * 3600
+
+
+def test_without_a_longest_a_video_is_cut_to_its_end() -> None:
+    assert cut(request()).end_seconds is None
+    assert "InputClippings" not in request()["Settings"]["Inputs"][0]
+
+
 def test_a_key_is_not_encoded_and_keeps_its_case() -> None:
     job = chunking.request(BUCKET, video(suffix=".MP4"), seconds=120, role_arn=ROLE)
     assert job["Settings"]["Inputs"][0]["FileInput"].endswith(f"/{UPLOAD}.MP4")
@@ -75,6 +88,7 @@ def test_it_carries_whose_it_is_in_strings() -> None:
         "versionId": "v1",
         "chunkSeconds": "120",
     }
+    assert request(max_hours=7)["UserMetadata"] == {**request()["UserMetadata"], "maxHours": "7"}
 
 
 def test_it_names_a_queue_only_where_there_is_one_to_name() -> None:

@@ -12,6 +12,7 @@ from handlers.livestream.tracks import RANKS, TrackReason, TrackState
 from handlers.livestream.video_tracks import Chunks, VideoMoved
 from tests.handlers.livestream.video_stage import (
     BUCKET,
+    HOURS,
     NEWER,
     OLDER,
     ORDER,
@@ -71,6 +72,42 @@ def test_the_length_of_chunks_is_the_jobs_own(stage: Stage) -> None:
     stage.handle(job(video(), "COMPLETE", userMetadata={**metadata, "chunkSeconds": "60"}))
     assert stage.tracks.at is not None
     assert stage.tracks.at.chunks == Chunks(WHERE, 3, 60, 250_041)
+
+
+def ended(duration_ms: int, **metadata: str) -> str:
+    """A job that has cut so much."""
+    detail = json.loads(job(video(), "COMPLETE"))["detail"]
+    detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
+    about = {**detail["userMetadata"], **metadata}
+    return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=about)
+
+
+def test_a_job_ends_however_long_a_video_plays(stage: Stage) -> None:
+    """A still picture plays for a day in a megabyte, and MediaConvert is paid by the minute."""
+    stage.handle(completed(video()))
+    [asked] = stage.cloud.jobs
+    [clip] = asked["Settings"]["Inputs"][0]["InputClippings"]
+    assert clip.keys() == {"EndTimecode"}
+
+
+def test_a_video_that_was_cut_off_does_not_pass_for_a_whole_one(stage: Stage) -> None:
+    stage.handle(ended(HOURS * 3_600_000))
+    assert stage.tracks.at is not None
+    assert stage.tracks.at.state is TrackState.CHUNKED
+    longer = Stage()
+    longer.handle(ended(HOURS * 3_600_000 + 1))
+    assert longer.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.FAILED, TrackReason.TOO_LARGE)
+
+
+def test_what_is_too_long_is_the_jobs_own(stage: Stage) -> None:
+    """The setting may have changed since the job was made, and jobs of before have none."""
+    stage.handle(ended(5_400_000, maxHours="1"))
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.FAILED, TrackReason.TOO_LARGE)
+    before = json.loads(ended(100 * 3_600_000))
+    del before["detail"]["userMetadata"]["maxHours"]
+    stage.handle(json.dumps(before))
+    assert stage.tracks.at is not None
+    assert stage.tracks.at.state is TrackState.CHUNKED
 
 
 def test_a_failed_job_says_why_by_number_alone(stage: Stage) -> None:

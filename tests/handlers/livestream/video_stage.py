@@ -15,7 +15,7 @@ from handlers.livestream.video_processing import VideoProcessing
 from handlers.livestream.video_tracks import VideoMoved
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
-SECONDS = 120
+SECONDS, HOURS = 120, 11
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
@@ -66,7 +66,7 @@ def playlist(one: Video) -> str:
 
 def job(one: Video, status: str, **changed: Any) -> str:
     """MediaConvert's event of a job of ours."""
-    metadata = chunking.request(BUCKET, one, seconds=SECONDS, role_arn=ROLE)["UserMetadata"]
+    metadata = chunking.request(BUCKET, one, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
     output = {"outputFilePaths": [playlist(one)], "durationInMs": 250_041}
     told: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
@@ -140,8 +140,8 @@ class Stage:
     def processing(self) -> VideoProcessing:
         gateways: Any = self.cloud
         log = EventLog("DEBUG")
-        about = {"bucket": BUCKET, "role_arn": ROLE}
-        return VideoProcessing(self.tracks, gateways, gateways, gateways, **about, chunk_seconds=SECONDS, log=log)
+        about: dict[str, Any] = {"bucket": BUCKET, "role_arn": ROLE, "chunk_seconds": SECONDS, "max_hours": HOURS}
+        return VideoProcessing(self.tracks, gateways, gateways, gateways, **about, log=log)
 
     def handle(self, *bodies: str) -> list[int]:
         """One batch; which of them go back."""

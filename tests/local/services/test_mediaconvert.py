@@ -32,6 +32,7 @@ from tests.local.services.mediaconvert_serving import (
 from tests.local.services.threads import PATIENCE
 
 pytestmark = pytest.mark.media
+CLIPS = "Settings/Inputs/0/InputClippings"
 
 
 @pytest.fixture
@@ -73,6 +74,21 @@ def test_a_video_is_cut_into_chunks_of_the_length_asked_for(service: Served) -> 
     for segment in service.segments():
         assert sorted(streams(segment)) == ["Audio", "Video"]
         assert key_frame_first(segment)
+
+
+def test_a_clip_ends_with_the_frame_at_its_end(service: Served) -> None:
+    request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
+    service.client.create_job(**changed(request, CLIPS, [{"EndTimecode": "00:00:03:00"}]))
+    last = service.account.until_done()[-1]
+    assert last["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] == pytest.approx(3200, abs=50)
+    assert [len(times(one)) for one in service.segments()] == [10, 6], "5 pictures a second, and the one at 3 seconds"
+
+
+def test_a_clip_that_ends_behind_its_input_is_all_of_it(service: Served) -> None:
+    request = job(service.upload(recorded("mp4", 3, PICTURES, SOUND)))
+    service.client.create_job(**changed(request, CLIPS, [{"EndTimecode": "11:30:00:00"}]))
+    assert service.account.until_done()[-1]["status"] == "COMPLETE"
+    assert [len(times(one)) for one in service.segments()] == [10, 5]
 
 
 def test_two_minutes_are_two_minutes(service: Served) -> None:
@@ -253,6 +269,12 @@ AAC = f"{OUTPUT}/AudioDescriptions/0/CodecSettings/AacSettings"
         ("Settings/Inputs/0/FileInput", "https://example.com/a.mp4"),
         ("Settings/Inputs/0/FileInput", "/etc/passwd"),
         ("Settings/Inputs/0/AudioSelectors", {}),
+        (CLIPS, [{}]),
+        (CLIPS, [{"EndTimecode": "12:00:00:00"}]),
+        (CLIPS, [{"EndTimecode": "3 hours"}]),
+        (CLIPS, [{"EndTimecode": "00:00:03:04"}]),
+        (CLIPS, [{"StartTimecode": "00:00:01:00", "EndTimecode": "00:00:03:00"}]),
+        (CLIPS, [{"EndTimecode": "00:00:01:00"}, {"EndTimecode": "00:00:03:00"}]),
         (f"{GROUP}/Outputs", []),
         (f"{OUTPUT}/ContainerSettings/Container", "MP4"),
         (f"{OUTPUT}/VideoDescription/Width", 1281),
@@ -271,6 +293,13 @@ def test_a_job_that_breaks_a_rule_is_a_bad_request(service: Served, path: str, v
     request = job(service.upload(b""))
     assert refusal(service, changed(request, path, value))[:2] == ("BadRequestException", 400)
     assert service.account.events.empty()
+
+
+def test_a_clip_is_counted_from_zero_here(service: Served) -> None:
+    request = changed(job(service.upload(b"")), CLIPS, [{"EndTimecode": "00:00:03:00"}])
+    for source in (None, "EMBEDDED"):
+        refused = refusal(service, changed(request, "Settings/Inputs/0/TimecodeSource", source))
+        assert refused[:2] == ("BadRequestException", 400)
 
 
 @pytest.mark.parametrize(
