@@ -16,8 +16,6 @@ class WindowFailure(StrEnum):
 
     TRANSCRIPT_GONE = "transcript_gone"
     TRANSCRIPT_UNREADABLE = "transcript_unreadable"
-    OTHER_WINDOWS = "other_windows"
-    """The transcript is cut otherwise now than when the message was written."""
     UNUSABLE_ANSWER = "unusable_answer"
     GUARDRAIL = "guardrail"
     """The guardrail stopped it."""

@@ -47,12 +47,20 @@ class NoMessage(Exception):
     """Something in the queue that names no window: it belongs where a person sees it."""
 
 
+class OtherWindows(Exception):
+    """A transcript is cut otherwise here than where its message was written.
+
+    Nothing is wrong with it: whoever is deployed again as before, or sets the sizes of before, can work on the window.
+    """
+
+
 class AgentWorker:
     """Works on windows."""
 
     def __init__(
         self, services: Services, sizes: Sizes, asking: Asking, log: EventLog, timing: Timing | None = None
     ) -> None:
+        """`sizes` are for messages that have none."""
         self._services = services
         self._sizes = sizes
         self._asking = asking
@@ -125,8 +133,10 @@ class AgentWorker:
             transcript = read(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
-        cut = windows(transcript.cues, self._sizes)
-        return (transcript, cut[message.index]) if len(cut) == message.count else WindowFailure.OTHER_WINDOWS
+        cut = windows(transcript.cues, self._sizes if message.cut is None else message.cut.sizes)
+        if len(cut) != message.count:
+            raise OtherWindows
+        return transcript, cut[message.index]
 
     def _count(self, message: WindowMessage, usage: Usage) -> None:
         """What an answer cost, whether it can be used or not: a metric is made of this line."""

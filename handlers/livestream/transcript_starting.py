@@ -102,7 +102,8 @@ class TranscriptStarting:
             self._log.warning("transcript_refused", cause=bad.problem)
             self._moved(event, TrackState.FAILED, REASONS.get(bad.problem, TrackReason.UNREADABLE))
             return Outcome.BAD
-        self._queue.send(messages(named.owner, named.episode_id, event.key, event.version_id, count))
+        about = named.owner, named.episode_id, event.key, event.version_id
+        self._queue.send(messages(*about, count, self._sizes))
         self._moved(event, TrackState.ANALYZING, windows=count)
         self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
         return Outcome.QUEUED

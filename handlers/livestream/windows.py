@@ -1,20 +1,37 @@
 """One window of a transcript as it goes through the queue. Pure.
 
-The message names a window and says nothing of it: whoever works on it reads the transcript again, and cuts it again.
+The message names a window and says nothing of it: whoever works on it reads the transcript again, and cuts it again, to
+the sizes that the message has. By those of today, windows of before would be others: some cues would be in two cores, and
+some in none.
 """
 
 import hashlib
+from dataclasses import asdict
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from handlers.common.messages import Message
+from handlers.common.windows import Sizes
 from handlers.livestream.models import EpisodeId
 from handlers.livestream.prefixes import TRANSCRIPTS
 
 MAX_WINDOWS = 1_000
 """Of a transcript. Each is a call of the model, in a queue that all episodes share: a day's speech stays below this."""
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
+
+
+class Cut(Message):
+    """The sizes by which a transcript was cut."""
+
+    characters: Annotated[int, Field(ge=1)]
+    milliseconds: Annotated[int, Field(ge=1)]
+    overlap_characters: Annotated[int, Field(ge=1)]
+
+    @property
+    def sizes(self) -> Sizes:
+        """For whoever cuts it again."""
+        return Sizes(self.characters, self.milliseconds, self.overlap_characters)
 
 
 class WindowMessage(Message):
@@ -27,6 +44,8 @@ class WindowMessage(Message):
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
+    cut: Cut | None = None
+    """None in messages of before they had it."""
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -57,9 +76,10 @@ class WindowMessage(Message):
 
 
 def messages(
-    owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int
+    owner: str, episode_id: str, transcript_key: str, transcript_version: str, count: int, sizes: Sizes
 ) -> tuple[WindowMessage, ...]:
-    """What the queue gets for a transcript of so many windows."""
+    """What the queue gets for a transcript of so many windows, which were cut to these sizes."""
+    cut = Cut(**asdict(sizes))
     return tuple(
         WindowMessage(
             owner=owner,
@@ -68,6 +88,7 @@ def messages(
             transcript_version=transcript_version,
             index=index,
             count=count,
+            cut=cut,
         )
         for index in range(count)
     )

@@ -140,6 +140,8 @@ class Booth:
     ledger: Ledger = field(default_factory=Ledger)
     at: float = 1_000.0
     waits: list[float] = field(default_factory=list)
+    sizes: Sizes = SIZES
+    """The worker's own."""
 
     def worker(self, **changed: Any) -> AgentWorker:
         services = Services(
@@ -152,12 +154,13 @@ class Booth:
             }
         )
         asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
-        return AgentWorker(services, SIZES, asking, EventLog("DEBUG"), Timing(lambda: self.at, self._wait, lambda: 1.0))
+        timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
+        return AgentWorker(services, self.sizes, asking, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.at += seconds
 
 
-def bodies(version: str = "v1", count: int = 2) -> list[str]:
-    return [one.model_dump_json(by_alias=True) for one in messages(OWNER, EPISODE, KEY, version, count)]
+def bodies(version: str = "v1", count: int = 2, sizes: Sizes = SIZES) -> list[str]:
+    return [one.model_dump_json(by_alias=True) for one in messages(OWNER, EPISODE, KEY, version, count, sizes)]

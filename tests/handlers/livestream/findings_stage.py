@@ -5,6 +5,7 @@ from typing import Any
 
 from handlers.common.items import plain
 from handlers.common.moments import timestamp
+from handlers.common.windows import Sizes
 from handlers.livestream.care_table import CareTable
 from handlers.livestream.checking import Checked
 from handlers.livestream.findings import Claim, Clip, Verdict
@@ -28,6 +29,8 @@ CLAIM = Claim(
     sources=("cue-32", "0000001731#ab12"),
 )
 CLIP = Clip(clip_id="d" * 32, start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone.")
+SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
+"""What transcripts are cut to."""
 FOUND = Checked(claims=(CLAIM,), clips=(CLIP,))
 
 
@@ -80,7 +83,7 @@ class Broadcast:
         return FindingsTable(self.stage.dynamodb, TABLE, lambda: self.stage.now)
 
     def windows(self, count: int, version: str = "v1") -> tuple[WindowMessage, ...]:
-        return messages(ANN, self.episode_id, self.key, version, count)
+        return messages(ANN, self.episode_id, self.key, version, count, SIZES)
 
     @property
     def track(self) -> dict[str, Any]:

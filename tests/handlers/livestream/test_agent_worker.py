@@ -9,8 +9,9 @@ import pytest
 
 from handlers.common.faults import Fault, ServiceFailed
 from handlers.common.model_answers import Unread
+from handlers.common.windows import Sizes
 from handlers.livestream.agent_services import WindowFailure
-from handlers.livestream.agent_worker import NoMessage, Outcome
+from handlers.livestream.agent_worker import NoMessage, OtherWindows, Outcome
 from handlers.livestream.findings import Verdict
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.formats import ContentType
@@ -25,6 +26,7 @@ from tests.handlers.livestream.booth import (
     OWNER,
     RECALLED,
     REMAINING_MS,
+    SIZES,
     Booth,
     Notebook,
     Oracle,
@@ -171,7 +173,7 @@ def test_what_this_very_window_gave_before_is_not_remembered_of_it() -> None:
 
 
 def test_what_an_earlier_upload_of_the_same_words_gave_is_no_source() -> None:
-    given_up = messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2)
+    given_up = messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", one.window_id) for at, one in enumerate(given_up)]
     founded = claim("We ran 600 ferries", verdict="supported", sources=[one.event_id for one in recalled])
     booth = Booth(oracle=Oracle([said(founded)]), notebook=Notebook(recalled))
@@ -240,7 +242,6 @@ def test_what_would_be_stopped_again_is_not_asked_again(stop: str, expected: Win
         ({}, WindowFailure.TRANSCRIPT_GONE),
         ({(KEY, "v2"): b"Hi there."}, WindowFailure.TRANSCRIPT_GONE),
         ({(KEY, "v1"): b"\xff\xfe"}, WindowFailure.TRANSCRIPT_UNREADABLE),
-        ({(KEY, "v1"): b"One window only."}, WindowFailure.OTHER_WINDOWS),
     ],
 )
 def test_a_window_that_is_not_there_is_recorded_as_failed(
@@ -250,6 +251,35 @@ def test_a_window_that_is_not_there_is_recorded_as_failed(
     assert handled(booth) is Outcome.FAILED
     assert failure(booth) is expected
     assert not booth.oracle.asked
+
+
+@pytest.mark.parametrize("own", [Sizes(120, 60_000, 10), Sizes(60, 1_000, 10), Sizes(60, 60_000, 60)])
+def test_a_window_that_is_queued_is_the_same_whatever_the_sizes_are_by_now(own: Sizes) -> None:
+    before, after = Booth(), Booth(sizes=own)
+    for booth in (before, after):
+        assert [handled(booth, one) for one in bodies()] == [Outcome.CHECKED] * 2
+    assert [lines(one) for one in after.oracle.asked] == [lines(one) for one in before.oracle.asked]
+
+
+def without_sizes(body: str) -> str:
+    return json.dumps({name: value for name, value in json.loads(body).items() if name != "cut"})
+
+
+def test_a_window_of_before_messages_had_sizes_is_cut_to_the_workers_own() -> None:
+    booth = Booth()
+    assert handled(booth, without_sizes(bodies()[0])) is Outcome.CHECKED
+
+
+def test_a_window_that_is_cut_otherwise_here_is_no_failure_of_the_transcripts() -> None:
+    """It comes again, and whoever has mended the deployment has it worked on."""
+    booth = Booth(sizes=Sizes(1_000, 60_000, 10))
+    message = without_sizes(bodies()[0])
+    with pytest.raises(OtherWindows):
+        handled(booth, message)
+    assert not booth.ledger.ended
+    assert not booth.oracle.asked
+    booth.sizes = SIZES
+    assert handled(booth, message) is Outcome.CHECKED
 
 
 def test_throttling_is_waited_out() -> None:

@@ -22,15 +22,14 @@ from handlers.livestream.transcript_starting import TranscriptStarting
 from handlers.livestream.window_queue import NotQueued, WindowQueue
 from handlers.livestream.windows import WindowMessage
 from tests.handlers.clients import stubbed
-from tests.handlers.livestream.findings_stage import CLAIM, Broadcast
+from tests.handlers.livestream.findings_stage import CLAIM, SIZES, Broadcast
 from tests.handlers.livestream.stage import ANN, BUCKET, TABLE, Stage
 from tests.handlers.livestream.video_stage import envelope
 from tests.handlers.livestream.written import srt
 from tests.loggers import own_logger
 
 CUES = tuple(Cue(at * 1000, at * 1000 + 900, f"Ferry number {at} of canary sails.") for at in range(23))
-SIZES = Sizes(characters=40, milliseconds=60_000, overlap_characters=10)
-"""A window has one cue in its core, and the next as its overlap: of 23 cues there are 22."""
+"""Cut to these sizes, a window has one cue in its core, and the next as its overlap: of 23 cues there are 22."""
 
 
 @dataclass

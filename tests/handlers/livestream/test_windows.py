@@ -4,10 +4,12 @@ import pytest
 from pydantic import ValidationError
 
 from components.settings.livestream import AgentSettings
+from handlers.common.windows import Sizes
 from handlers.livestream.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.windows import MAX_WINDOWS, WindowMessage, messages
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
+SIZES = Sizes(characters=6_000, milliseconds=600_000, overlap_characters=600)
 KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
 
 
@@ -30,17 +32,20 @@ def test_a_windows_name_is_the_same_each_time_and_no_others() -> None:
 
 
 def test_a_window_knows_the_names_of_its_transcripts_other_windows() -> None:
-    made = messages(OWNER, EPISODE, KEY, "v1", 3)
+    made = messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
     assert made[1].others == {made[0].window_id, made[2].window_id}
-    assert messages(OWNER, EPISODE, KEY, "v1", 1)[0].others == frozenset()
+    assert messages(OWNER, EPISODE, KEY, "v1", 1, SIZES)[0].others == frozenset()
 
 
 def test_there_is_a_message_a_window_which_the_queue_gives_back_as_it_was() -> None:
-    made = messages(OWNER, EPISODE, KEY, "v1", 3)
+    made = messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
     assert [one.index for one in made] == [0, 1, 2]
     written = made[1].model_dump_json(by_alias=True)
     assert '"schemaVersion":1' in written
-    assert WindowMessage.model_validate_json(written) == made[1]
+    read = WindowMessage.model_validate_json(written)
+    assert read == made[1]
+    assert read.cut is not None
+    assert read.cut.sizes == SIZES
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,8 @@ def test_there_is_a_message_a_window_which_the_queue_gives_back_as_it_was() -> N
         {"transcriptKey": "videos/everybody/x"},
         {"transcriptKey": KEY.replace(EPISODE, "0" * 26)},
         {"transcriptVersion": ""},
+        {"cut": {"characters": 0, "milliseconds": 1, "overlapCharacters": 1}},
+        {"cut": {"characters": 1}},
     ],
 )
 def test_a_message_that_does_not_hold_together_is_refused(changed: dict[str, object]) -> None:

@@ -297,7 +297,7 @@ class Scene:
         )
         timing = Timing(lambda: 0.0, self.waits.append, lambda: 1.0)
         worker = AgentWorker(services, sizes, asking, EventLog("INFO"), timing)
-        for message in messages(OWNER, EPISODE, KEY, "v1", count):
+        for message in messages(OWNER, EPISODE, KEY, "v1", count, sizes):
             self.outcomes.append(worker.handle(message.model_dump_json(by_alias=True), 120_000))
 
     @property
