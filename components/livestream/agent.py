@@ -127,6 +127,7 @@ class Agent(pulumi.ComponentResource):
                     "guardrail_id": agent.guardrail_id,
                     "guardrail_version": agent.guardrail_version,
                     "max_output_tokens": agent.max_output_tokens,
+                    "answer_seconds": agent.answer_seconds,
                     "clip_min_seconds": agent.clip_min_seconds,
                     "clip_max_seconds": agent.clip_max_seconds,
                     **_sizes(agent),

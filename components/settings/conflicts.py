@@ -22,8 +22,8 @@ LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 ANSWER_MARGIN_SECONDS = 30
 SUMMARY_MARGIN_SECONDS = 60
-WINDOW_SECONDS = 120
-"""What the agent needs for a window at least: two answers of 50 seconds, 8 to keep what it found, and to read before."""
+WINDOW_MARGIN_SECONDS = 20
+"""What the agent needs for a window beside two answers: 8 to keep what it found, and to read before."""
 ALARM_READS = "an alarm reads lines of level INFO"
 METRICS_ARE_MADE = "metrics are made of lines of level INFO"
 
@@ -166,11 +166,12 @@ def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
         )
     if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
         yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
-    if settings.agent_worker.timeout_seconds < WINDOW_SECONDS:
+    answers = 2 * settings.agent.answer_seconds + WINDOW_MARGIN_SECONDS
+    if settings.agent_worker.timeout_seconds < answers:
         yield Problem(
             "livestream.agentWorker.timeoutSeconds",
             str(settings.agent_worker.timeout_seconds),
-            f"at least {WINDOW_SECONDS}: an answer and its repair, and what is read and kept",
+            f"at least {answers}: an answer and its repair, agent.answerSeconds each, and what is read and kept",
         )
     yield from _quiet("livestream", settings, METRICS_ARE_MADE)
 

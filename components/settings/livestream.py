@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Origin
-from handlers.livestream.agent_environment import ClipMaxSeconds, ClipMinSeconds, OutputTokens
+from handlers.livestream.agent_environment import AnswerSeconds, ClipMaxSeconds, ClipMinSeconds, OutputTokens
 from handlers.livestream.care_environment import LimitMinutes
 from handlers.livestream.environment import (
     CursorSeconds,
@@ -25,6 +25,9 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
 Days = Annotated[int, Field(ge=1, le=365)]
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096)]
 Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+
+TOKENS_A_SECOND = 60
+"""What a model of middling speed writes: a longer answer would not be there in time, and is paid for."""
 
 
 class EpisodeSettings(Settings):
@@ -109,6 +112,8 @@ class AgentSettings(Settings):
     overlap_characters: OverlapCharacters = 600
     """The longest claim that is certain to stand whole in one window."""
     max_output_tokens: OutputTokens = 3_000
+    answer_seconds: AnswerSeconds = 50
+    """How long an answer may take. What takes longer is asked for once more, and paid for each time."""
     clip_min_seconds: ClipMinSeconds = 10
     clip_max_seconds: ClipMaxSeconds = 90
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
@@ -122,6 +127,11 @@ class AgentSettings(Settings):
             raise ValueError("overlapCharacters is at most half of windowCharacters")
         if self.clip_min_seconds > self.clip_max_seconds:
             raise ValueError("clipMinSeconds is at most clipMaxSeconds")
+        most = self.answer_seconds * TOKENS_A_SECOND
+        if self.max_output_tokens > most:
+            raise ValueError(
+                f"maxOutputTokens is at most {most:,}: in answerSeconds ({self.answer_seconds}) a model writes no more"
+            )
         return self
 
 

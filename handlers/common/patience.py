@@ -2,6 +2,8 @@
 
 A pause grows with each attempt and has a random length, so that those who were throttled together do not come back
 together. No attempt begins that could not end in time.
+
+What took too long is tried once more and then given back, however much time is left: it was done all the same, and paid for.
 """
 
 import math
@@ -15,6 +17,7 @@ from handlers.common.faults import Fault, ServiceFailed
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0
+MOST_LATE = 2
 T = TypeVar("T")
 
 
@@ -36,7 +39,7 @@ class Patience:
 
     def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
         """What the operation gives, which takes so many seconds at most; raises ServiceFailed."""
-        attempt = 0
+        attempt = late = 0
         if self.timing.now() + seconds > self.deadline:
             raise ServiceFailed(Fault.TIMED_OUT)
         while True:
@@ -44,7 +47,8 @@ class Patience:
                 return operation()
             except ServiceFailed as error:
                 pause = self._pause(attempt)
-                if not error.passes or self.timing.now() + pause + seconds > self.deadline:
+                late += error.fault is Fault.TIMED_OUT
+                if not error.passes or late == MOST_LATE or self.timing.now() + pause + seconds > self.deadline:
                     raise
             self.timing.wait(pause)
             attempt += 1

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from handlers.livestream.window_environment import WindowEnvironment
 
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
+AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
 ClipMinSeconds = Annotated[int, Field(ge=1, le=600)]
 ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
 
@@ -20,6 +21,8 @@ class AgentEnvironment(WindowEnvironment):
     guardrail_id: str | None = None
     guardrail_version: Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")] | None = None
     max_output_tokens: OutputTokens = 3_000
+    answer_seconds: AnswerSeconds = 50
+    """How long an answer may take."""
     clip_min_seconds: ClipMinSeconds = 10
     clip_max_seconds: ClipMaxSeconds = 90
 

@@ -15,7 +15,6 @@ from handlers.common.logging import EventLog
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.agent_services import Services
 from handlers.livestream.agent_worker import AgentWorker
-from handlers.livestream.asking import ANSWER_SECONDS
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.memory import AgentMemory
 from handlers.livestream.prompting import Asking
@@ -37,7 +36,7 @@ def worker(environment: AgentEnvironment) -> AgentWorker:
     """On clients of this container's."""
     # boto3 has types for these two, but the project does not install them for three calls.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
-    bedrock: Any = boto3.client("bedrock-runtime", config=config(ANSWER_SECONDS))
+    bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
     services = Services(
         transcripts=TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, _now),
@@ -55,6 +54,7 @@ def asking(environment: AgentEnvironment) -> Asking:
         clip_min_ms=environment.clip_min_seconds * 1000,
         clip_max_ms=environment.clip_max_seconds * 1000,
         guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
+        answer_seconds=environment.answer_seconds,
     )
 
 

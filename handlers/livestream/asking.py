@@ -14,9 +14,6 @@ from handlers.livestream.cues import Cue
 from handlers.livestream.model_answer import Answer, Problem, parse
 from handlers.livestream.prompting import Asking, MemoryEvent, request
 
-ANSWER_SECONDS = 50
-"""Until an answer is there."""
-
 
 @dataclass(frozen=True)
 class Question:
@@ -38,5 +35,6 @@ def ask(model: Model, question: Question, patience: Patience, spent: Callable[[U
     def read(text: str, last: bool) -> Answer:
         return parse(text, question.window_id, patient=last)
 
-    answer = asking.ask(model, asking.Question(asked, read, Problem.CUT_OFF), patience, ANSWER_SECONDS, spent)
+    wanted, seconds = asking.Question(asked, read, Problem.CUT_OFF), question.asking.answer_seconds
+    answer = asking.ask(model, wanted, patience, seconds, spent)
     return WindowFailure(answer.value) if isinstance(answer, NoAnswer) else answer

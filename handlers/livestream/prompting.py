@@ -42,6 +42,8 @@ class Asking:
     clip_min_ms: int
     clip_max_ms: int
     guardrail: Guardrail | None = None
+    answer_seconds: int = 50
+    """How long an answer may take."""
 
 
 def told(events: Sequence[MemoryEvent], others: Collection[str]) -> tuple[MemoryEvent, ...]:

@@ -34,6 +34,8 @@ CHANGES: dict[str, dict[str, Any]] = {
         "overlapCharacters": 200,
         "guardrailId": "abc123",
         "guardrailVersion": "2",
+        "answerSeconds": 49,
+        "maxOutputTokens": 2_900,
     },
     "video": {"chunkSeconds": 12, "deliveries": 10, "maxHours": 4},
     "stuck": {"sweepMinutes": 13, "uploadedMinutes": 31},

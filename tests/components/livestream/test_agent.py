@@ -90,3 +90,9 @@ def test_a_guardrail_is_granted_where_there_is_one() -> None:
     assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
     read = variables(changed(), "livestream-agent-function")
     assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
+
+
+def test_the_worker_is_told_how_long_an_answer_may_be_and_take() -> None:
+    plain, other = (variables(one, "livestream-agent-function") for one in (complete(), changed()))
+    assert (plain["MAX_OUTPUT_TOKENS"], plain["ANSWER_SECONDS"]) == ("3000", "50")
+    assert (other["MAX_OUTPUT_TOKENS"], other["ANSWER_SECONDS"]) == ("2900", "49")

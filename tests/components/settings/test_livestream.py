@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from components.settings import load
-from components.settings.conflicts import WINDOW_SECONDS
+from components.settings.conflicts import WINDOW_MARGIN_SECONDS
 from components.settings.livestream import LivestreamSettings
 from handlers.livestream.agent_worker import FINISH_SECONDS
 from handlers.livestream.api import MEGABYTE
-from handlers.livestream.asking import ANSWER_SECONDS
 from handlers.livestream.cues import MAX_BYTES
 from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
 from tests.components.settings.test_loader import config, problems
@@ -35,7 +34,6 @@ RANGES: Ranges = {
     "kept.eventDays": DAYS,
     "agent.memoryDays": (7, 365, "an integer from 7 to 365"),
     "agent.windowSeconds": (30, 7_200, "an integer from 30 to 7200"),
-    "agent.maxOutputTokens": (256, 32_000, "an integer from 256 to 32000"),
     "agent.atOnce": (2, 100, "an integer from 2 to 100"),
     "video.chunkSeconds": (1, 3_600, "an integer from 1 to 3600"),
     "video.maxHours": (1, 11, "an integer from 1 to 11 or nothing"),
@@ -72,6 +70,7 @@ ABOVE_NOTHING: AboveNothing = {
 
 RULED = {
     *(f"agent.{name}" for name in ("windowCharacters", "overlapCharacters", "clipMinSeconds", "clipMaxSeconds")),
+    *(f"agent.{name}" for name in ("maxOutputTokens", "answerSeconds")),
     "agentWorker.timeoutSeconds",
 }
 """What depends on something else: it has a test below."""
@@ -115,6 +114,11 @@ def test_every_number_is_held_to_a_range() -> None:
         ({"clipMinSeconds": 0}, "agent.clipMinSeconds = 0: allowed is an integer from 1 to 600"),
         ({"clipMaxSeconds": 4}, "agent.clipMaxSeconds = 4: allowed is an integer from 5 to 1800"),
         ({"clipMinSeconds": 91}, "clipMinSeconds is at most clipMaxSeconds"),
+        ({"maxOutputTokens": 255}, "agent.maxOutputTokens = 255: allowed is an integer from 256 to 32000"),
+        ({"maxOutputTokens": 32_001}, "agent.maxOutputTokens = 32001: allowed is an integer from 256 to 32000"),
+        ({"maxOutputTokens": 3_001}, "maxOutputTokens is at most 3,000: in answerSeconds (50) a model writes no more"),
+        ({"answerSeconds": 9}, "agent.answerSeconds = 9: allowed is an integer from 10 to 440"),
+        ({"answerSeconds": 441}, "agent.answerSeconds = 441: allowed is an integer from 10 to 440"),
         ({"guardrailId": "abc"}, "guardrailId and guardrailVersion go together"),
     ],
 )
@@ -129,7 +133,11 @@ def test_the_agent_has_time_for_an_answer_and_its_repair() -> None:
     assert load(stack({"agentWorker": {"timeoutSeconds": 120}}), "dev").livestream.enabled
     [problem] = problems(stack({"agentWorker": {"timeoutSeconds": 901}}))
     assert "agentWorker.timeoutSeconds = 901: allowed is an integer from 1 to 900" in problem
-    assert 2 * ANSWER_SECONDS + FINISH_SECONDS < WINDOW_SECONDS, "and some, to read the transcript and to remember"
+    assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS, "and some, to read the transcript and to remember"
+    [problem] = problems(stack({"agent": {"answerSeconds": 440}, "agentWorker": {"timeoutSeconds": 899}}))
+    assert "timeoutSeconds = 899: at least 900: an answer and its repair, agent.answerSeconds each" in problem
+    slow = {"agent": {"answerSeconds": 440, "maxOutputTokens": 26_400}, "agentWorker": {"timeoutSeconds": 900}}
+    assert load(stack(slow), "dev").livestream.agent.max_output_tokens == 26_400
 
 
 def test_no_transcript_may_be_uploaded_that_nobody_reads() -> None:

@@ -56,6 +56,15 @@ def test_what_does_not_pass_is_not_tried_again(fault: Fault) -> None:
     assert clock.waits == []
 
 
+def test_what_took_too_long_is_tried_once_more_however_much_time_is_left() -> None:
+    """It is paid for each time."""
+    clock = Clock()
+    assert tried(clock, failing(1, Fault.TIMED_OUT), 1_000) == "done"
+    with pytest.raises(ServiceFailed) as caught:
+        tried(clock, [*failing(2, Fault.TIMED_OUT), *failing(1)], 1_000)
+    assert caught.value.fault is Fault.TIMED_OUT
+
+
 def test_no_attempt_begins_that_could_not_end_in_time() -> None:
     clock = Clock()
     with pytest.raises(ServiceFailed) as caught:

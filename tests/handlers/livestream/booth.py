@@ -142,6 +142,7 @@ class Booth:
     waits: list[float] = field(default_factory=list)
     sizes: Sizes = SIZES
     """The worker's own."""
+    answer_seconds: int = 50
 
     def worker(self, **changed: Any) -> AgentWorker:
         services = Services(
@@ -153,7 +154,7 @@ class Booth:
                 **changed,
             }
         )
-        asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+        asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds)
         timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
         return AgentWorker(services, self.sizes, asking, EventLog("DEBUG"), timing)
 

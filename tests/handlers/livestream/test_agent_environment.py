@@ -34,6 +34,7 @@ def test_without_a_guardrail_there_is_no_variable_of_its() -> None:
         {"WINDOW_CHARACTERS": "1000", "OVERLAP_CHARACTERS": "501"},
         {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"},
         {"MAX_OUTPUT_TOKENS": "10"},
+        {"ANSWER_SECONDS": "9"},
     ],
 )
 def test_what_cannot_be_meant_is_refused(changed: dict[str, str]) -> None:

@@ -298,6 +298,22 @@ def test_what_does_not_pass_in_time_goes_back_to_the_queue() -> None:
     assert not booth.notebook.recorded
 
 
+def test_an_answer_that_takes_too_long_is_asked_for_once_more_a_delivery() -> None:
+    """However long a delivery is: each is paid for, and thrown away."""
+    booth = Booth(oracle=Oracle([Fault.TIMED_OUT]))
+    with pytest.raises(ServiceFailed):
+        handled(booth, remaining_ms=900_000)
+    assert len(booth.oracle.asked) == 2
+
+
+def test_an_answer_has_the_time_that_the_setting_gives_it() -> None:
+    slow = Booth(answer_seconds=112)
+    with pytest.raises(ServiceFailed):
+        handled(slow, remaining_ms=119_000)
+    assert not slow.oracle.asked
+    assert handled(Booth(answer_seconds=110), remaining_ms=119_000) is Outcome.CHECKED
+
+
 def test_with_too_little_time_left_the_model_is_not_asked() -> None:
     booth = Booth()
     with pytest.raises(ServiceFailed):

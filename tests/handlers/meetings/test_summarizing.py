@@ -178,7 +178,7 @@ def test_in_the_end_single_items_that_are_none_are_passed_over(stage: Stage, ask
     assert stage.summarize(asked).action_items == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNAVAILABLE, Fault.TIMED_OUT])
+@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNAVAILABLE])
 def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
     stage: Stage, asked: SummaryRequest, fault: Fault
 ) -> None:
@@ -189,6 +189,16 @@ def test_a_busy_model_is_waited_for_and_then_left_to_the_workflow(
     other = Stage(sonnet=Oracle([fault]))
     assert cause(other, other.transcribed(MEETING), ModelBusy) == fault.value
     assert 30 < sum(other.waits) < REMAINING_MS / 1000 / 3, "waiting in the workflow costs nothing"
+
+
+def test_an_answer_that_takes_too_long_is_asked_for_once_more_and_then_left_to_the_workflow(
+    stage: Stage, asked: SummaryRequest
+) -> None:
+    stage.sonnet = Oracle([Fault.TIMED_OUT])
+    assert cause(stage, asked, ModelBusy) == "timed_out"
+    assert len(stage.sonnet.asked) == 2, "each is paid for"
+    stage.sonnet = Oracle([Fault.TIMED_OUT, answering([REPORT])])
+    assert stage.summarize(asked).made
 
 
 @pytest.mark.parametrize(
