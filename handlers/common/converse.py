@@ -3,9 +3,13 @@
 It decides what every request looks like: the fixed part first with a cache point behind it, material as JSON on lines
 of its own, so that nothing which somebody said can end the line it stands in, and an answer that is text. When to ask
 again is left to `patience`, what to do with an answer that cannot be used to `asking`.
+
+Any model can be set, and Bedrock refuses a cache point to those that keep nothing. So whoever writes a request says what is
+worth keeping, and the points go with it where its model is one of those that do.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,6 +24,12 @@ Block = dict[str, Any]
 """A piece of a turn."""
 CACHE_POINT: Block = {"cachePoint": {"type": "default"}}
 """What stands before it may be kept for some minutes, and costs less when it is read again."""
+_KEEPING = re.compile(
+    r"(?:^|[./])(?:anthropic\.claude-(?:3-5-haiku|3-7|[a-z]+-\d)|amazon\.nova-(?:micro|lite|pro|premier)-)"
+)
+"""Models that keep what stands before a cache point, by their ids or those of their profiles: of Claude's, 3.5 Haiku, 3.7 and
+whatever came after, which has its number behind its name.
+https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models"""
 
 
 def config(answer_seconds: int) -> Config:
@@ -91,10 +101,12 @@ class BedrockModel:
         """`model_id` may be an inference profile's."""
         self._client = client
         self._model_id = model_id
+        self._keeps = _KEEPING.search(model_id) is not None
 
     def converse(self, request: Request) -> Reply:
         """Asks once; raises ServiceFailed."""
-        answer = called(self._client.converse, modelId=self._model_id, **request)
+        asked = request if self._keeps else _unkept(request)
+        answer = called(self._client.converse, modelId=self._model_id, **asked)
         # A model that thinks aloud has other blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
@@ -123,6 +135,19 @@ def request(instructions: str, content: Sequence[Block], manner: Manner) -> Requ
             "guardrailVersion": manner.guardrail.version,
         }
     return asked
+
+
+def _unkept(request: Request) -> Request:
+    """The same without cache points."""
+    return {
+        **request,
+        "system": _without_points(request["system"]),
+        "messages": [{**turn, "content": _without_points(turn["content"])} for turn in request["messages"]],
+    }
+
+
+def _without_points(blocks: Sequence[Block]) -> list[Block]:
+    return [block for block in blocks if block != CACHE_POINT]
 
 
 def lines(objects: Iterable[Mapping[str, Any]]) -> Block:

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 from local.services import bare_http as wire
 from local.services.bedrock_access import Guard, Wish
 from local.services.bedrock_answers import Prompt, prompt_of
-from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, tokens
+from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, taken, tokens
 from local.services.bedrock_faults import Fault, Script, script_of, spoiled
 from local.services.bedrock_material import material
 from local.services.bedrock_meetings import Meeting, meeting_of
@@ -29,6 +29,7 @@ from local.services.bedrock_requests import Invalid, converse_request
 
 MAX_TOKENS = 4096
 """Of an answer, where the request does not say it."""
+NOT_KEPT = "You invoked an unsupported model or your request did not allow prompt caching."
 BLOCKED = "Sorry, the model cannot answer this question."
 _CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
@@ -94,6 +95,8 @@ class _Service:
         if self.guard is not None:
             _check(self.guard, authorization, self.guard.model_wishes(model))
         asked = converse_request(model, body)
+        if not taken(model, asked):
+            raise _Error("AccessDeniedException", HTTPStatus.FORBIDDEN, NOT_KEPT)
         if self.guard is not None:
             _check(self.guard, authorization, self.guard.guardrail_wish(asked))
         lines = material(asked)

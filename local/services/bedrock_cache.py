@@ -1,12 +1,13 @@
 """What the local model keeps of prompts: each prefix that ends at a cache point, for five minutes after its last use.
 
-A prefix is what stands before the point, in the order tools, system, messages, for one model. One that is too short is
+Models that keep none refuse a cache point, as on Bedrock. A prefix is what stands before the point, in the order tools, system, messages, for one model. One that is too short is
 not kept, without a word, as on Bedrock.
 """
 
 import hashlib
 import json
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,11 +16,18 @@ KEPT_SECONDS = 300.0
 LEAST_TOKENS = 1024
 REMEMBERED = 10_000
 CHARACTERS_PER_TOKEN = 4
+_KEEPING = re.compile(r"anthropic\.claude-(3-5-haiku|3-7|[a-z]+-\d)|amazon\.nova-(micro|lite|pro|premier)-")
+"""Of https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models"""
 
 
 def tokens(text: str) -> int:
     """About as many as a model would count."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def taken(model: str, asked: Mapping[str, Any]) -> bool:
+    """Whether a model takes the cache points of a request, if it has any."""
+    return _KEEPING.search(model) is not None or not any("cachePoint" in block for _, block in _blocks(asked))
 
 
 class PrefixCache:

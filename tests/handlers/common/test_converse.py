@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from handlers.common.converse import BedrockModel, Guardrail, Manner, Reply, Usage, config, lines, request
+from handlers.common.converse import (
+    CACHE_POINT,
+    BedrockModel,
+    Guardrail,
+    Manner,
+    Reply,
+    Request,
+    Usage,
+    config,
+    lines,
+    request,
+)
 from handlers.common.faults import Fault, ServiceFailed
 from tests.handlers.clients import stubbed
 from tests.handlers.converse_shape import valid
@@ -34,6 +45,59 @@ def test_the_model_is_asked_with_its_name_and_the_guardrail() -> None:
         )
         found = BedrockModel(client, PROFILE).converse(asked)
     assert found == Reply("{}", Usage(7, 5, 1_100, 3), "end_turn")
+
+
+POINTED = request("Be brief.", [lines([{"said": "Hi"}]), CACHE_POINT, lines([{"task": "sum up"}])], Manner(300))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        PROFILE,
+        "anthropic.claude-3-5-haiku-20241022-v1:0",
+        "eu.anthropic.claude-3-7-sonnet-20250219-v1:0",
+        "anthropic.claude-opus-4-1-20250805-v1:0",
+        "global.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "us.amazon.nova-pro-v1:0",
+        f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{PROFILE}",
+    ],
+)
+def test_a_model_that_keeps_what_it_read_is_asked_with_the_cache_points(model: str) -> None:
+    assert sent(model) == POINTED
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "meta.llama3-3-70b-instruct-v1:0",
+        "us.deepseek.r1-v1:0",
+        "mistral.mistral-large-2407-v1:0",
+        "anthropic.claude-3-haiku-20240307-v1:0",
+        "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+        "anthropic.claude-instant-v1",
+        "anthropic.claude-v2:1",
+    ],
+)
+def test_a_model_that_keeps_nothing_is_asked_without_them(model: str) -> None:
+    """Bedrock would refuse every question."""
+    assert sent(model) == {
+        **POINTED,
+        "system": [{"text": "Be brief."}],
+        "messages": [{"role": "user", "content": [POINTED["messages"][0]["content"][at] for at in (0, 2)]}],
+    }
+
+
+def sent(model: str) -> Request:
+    """What Bedrock gets of it."""
+    asked: list[Request] = []
+
+    class Client:
+        def converse(self, **request: Any) -> dict[str, Any]:
+            asked.append({name: value for name, value in request.items() if name != "modelId"})
+            return response([{"text": "{}"}], USAGE)
+
+    BedrockModel(Client(), model).converse(POINTED)
+    return asked[0]
 
 
 def test_thoughts_are_no_part_of_the_answer_and_an_answer_may_be_empty() -> None:

@@ -173,7 +173,18 @@ def test_the_fixed_part_is_written_once_and_then_read_until_it_is_too_old() -> N
         assert 0 < second.input_tokens < 200
         own.clock[0] += 301
         assert model.converse(asked("Another.")).usage.cache_read_tokens == 0
-        assert BedrockModel(own.client, "another.model").converse(asked("Another.")).usage.cache_read_tokens == 0
+        other = MODEL.replace("sonnet", "haiku")
+        assert BedrockModel(own.client, other).converse(asked("Another.")).usage.cache_read_tokens == 0
+
+
+def test_a_model_that_keeps_nothing_refuses_a_cache_point_and_is_asked_without(shared: Hall) -> None:
+    llama = "us.meta.llama3-3-70b-instruct-v1:0"
+    with pytest.raises(ClientError, match="did not allow prompt caching") as refused:
+        shared.client.converse(modelId=llama, **asked("One."))
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+    usage = BedrockModel(shared.client, llama).converse(asked("One.")).usage
+    assert usage.input_tokens > 1_024
+    assert (usage.cache_read_tokens, usage.cache_write_tokens) == (0, 0)
 
 
 def test_a_prefix_that_is_too_short_is_not_kept(shared: Hall) -> None:
