@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Origin
@@ -16,6 +16,7 @@ from handlers.livestream.environment import (
     TranscriptMegabytes,
     UrlSeconds,
     VideoGigabytes,
+    secret_lines,
 )
 from handlers.livestream.video_environment import ChunkSeconds, MaxHours
 from handlers.livestream.window_environment import OverlapCharacters, WindowCharacters, WindowSeconds
@@ -23,8 +24,15 @@ from handlers.livestream.window_environment import OverlapCharacters, WindowChar
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Days = Annotated[int, Field(ge=1, le=365)]
-EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096)]
 Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
+
+
+def _each_line_seals(secret: SecretStr) -> SecretStr:
+    secret_lines(secret.get_secret_value())
+    return secret
+
+
+EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), AfterValidator(_each_line_seals)]
 
 TOKENS_A_SECOND = 60
 """What a model of middling speed writes: a longer answer would not be there in time, and is paid for."""
@@ -181,7 +189,8 @@ class LivestreamSettings(SubsystemSettings):
     """Episodes of livestreams, and what is claimed in them."""
 
     encryption_key: EncryptionKey | None = None
-    """What cursors are encrypted with; required where the subsystem is on."""
+    """What cursors are encrypted with; required where the subsystem is on. Of several lines the first seals, and those below
+    it open what they sealed before."""
     load: EpisodeSettings = EpisodeSettings()
     api: RestSettings = RestSettings()
     uploads: UploadSettings = UploadSettings()

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from handlers.common.errors import HandlerError
 from handlers.livestream.codes import Code
+from handlers.livestream.environment import secret_lines
 
 NONCE_BYTES = 12
-SHORTEST_SECRET = 16
 _EXPIRY_BYTES = 8
 _PURPOSE = b"polyphony.livestream.cursor"
 
@@ -92,10 +92,7 @@ class Cursors:
 
     def _known(self) -> tuple[_Key, ...]:
         if not self._keys:
-            lines = [line.strip() for line in self._secret().splitlines() if line.strip()]
-            if not lines or any(len(line) < SHORTEST_SECRET for line in lines):
-                raise ValueError("the secret for cursors is too short")
-            self._keys = tuple(_Key(line.encode()) for line in lines)
+            self._keys = tuple(_Key(line.encode()) for line in secret_lines(self._secret()))
         return self._keys
 
 

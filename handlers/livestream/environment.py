@@ -13,6 +13,19 @@ TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
 """No larger one is read: `cues.MAX_BYTES`."""
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 DeletedDays = Annotated[int, Field(ge=1, le=90)]
+SHORTEST_SECRET = 16
+"""Characters of one that cursors are sealed with."""
+
+
+def secret_lines(secret: str) -> list[str]:
+    """The secrets that a text has, one a line, the newest first; raises ValueError where one is too short, or there is none.
+
+    Here, because the settings hold the text to the same: a line too short would be found by the first list that goes on.
+    """
+    lines = [line.strip() for line in secret.splitlines() if line.strip()]
+    if not lines or any(len(line) < SHORTEST_SECRET for line in lines):
+        raise ValueError(f"one of its lines is too short: each needs at least {SHORTEST_SECRET} characters")
+    return lines
 
 
 class ApiEnvironment(HandlerEnvironment):

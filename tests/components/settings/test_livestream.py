@@ -10,6 +10,7 @@ from components.settings.livestream import LivestreamSettings
 from handlers.livestream.agent_worker import FINISH_SECONDS
 from handlers.livestream.api import MEGABYTE
 from handlers.livestream.cues import MAX_BYTES
+from handlers.livestream.environment import secret_lines
 from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
 from tests.components.settings.test_loader import config, problems
 from tests.engine import FOUNDATION
@@ -168,6 +169,25 @@ def test_the_key_is_a_secret_that_must_be_there_where_the_subsystem_is_on() -> N
         "livestream.encryptionKey: the secret given is not usable: it needs 32 to 4096 characters, was given 12"
     )
     assert load(stack({"enabled": False, "encryptionKey": None}, "prod"), "prod").livestream.enabled is False
+
+
+@pytest.mark.parametrize("key", [f"canary-new\n{KEY}", f"{KEY}\ncanary-old\n", " \n" * 32])
+def test_each_line_of_the_key_is_long_enough_to_seal_with(key: str) -> None:
+    """Where one is too short, every list that goes on would fail."""
+    with pytest.raises(ValueError, match="characters"):
+        secret_lines(key)
+    [problem] = problems(stack({"encryptionKey": key}))
+    assert problem == (
+        "livestream.encryptionKey: the secret given is not usable: "
+        "one of its lines is too short: each needs at least 16 characters"
+    )
+
+
+def test_a_key_may_have_the_ones_before_it_below() -> None:
+    both = f"{'n' * 16}\n{'o' * 16}\n"
+    key = load(stack({"encryptionKey": both}), "dev").livestream.encryption_key
+    assert key is not None
+    assert secret_lines(key.get_secret_value()) == ["n" * 16, "o" * 16]
 
 
 def test_the_key_is_in_no_text_made_of_the_settings() -> None:
