@@ -53,15 +53,18 @@ GLUE_JOB: Final = "aws:glue/job:Job"
 ACCESS_KEY: Final = "aws:iam/accessKey:AccessKey"
 GROUP_POLICY: Final = "aws:iam/groupPolicy:GroupPolicy"
 GROUP_POLICY_ATTACHMENT: Final = "aws:iam/groupPolicyAttachment:GroupPolicyAttachment"
+GROUP_POLICY_ATTACHMENTS: Final = "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive"
 LOGIN_PROFILE: Final = "aws:iam/userLoginProfile:UserLoginProfile"
 MANAGED_POLICY: Final = "aws:iam/policy:Policy"
 POLICY_ATTACHMENT: Final = "aws:iam/policyAttachment:PolicyAttachment"
 ROLE: Final = "aws:iam/role:Role"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
 ROLE_POLICY_ATTACHMENT: Final = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ROLE_POLICY_ATTACHMENTS: Final = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
 USER: Final = "aws:iam/user:User"
 USER_POLICY: Final = "aws:iam/userPolicy:UserPolicy"
 USER_POLICY_ATTACHMENT: Final = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+USER_POLICY_ATTACHMENTS: Final = "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive"
 
 KEY: Final = "aws:kms/key:Key"
 KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
@@ -95,8 +98,8 @@ PARAMETER: Final = "aws:ssm/parameter:Parameter"
 WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
 WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 
-IDENTITY_POLICIES: Final = frozenset({ROLE_POLICY, MANAGED_POLICY, USER_POLICY, GROUP_POLICY})
-"""Documents that say what somebody may do."""
+IDENTITY_POLICIES: Final = frozenset({GROUP_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, USER_POLICY})
+"""What says what somebody may do; a role by its inline policies."""
 RESOURCE_POLICIES: Final = frozenset(
     {
         AGENTCORE_POLICY,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from guardrails import actions
-from guardrails.iam import could_meet, statements
+from guardrails.iam import could_meet
+from guardrails.least_privilege.rights import granted, said
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
-from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES, ROLE
+from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES
 
 IDS_OF_AWS = frozenset(
     {
@@ -23,14 +24,14 @@ IDS_OF_AWS = frozenset(
 
 
 def _wildcard_actions(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         for action in statement.actions:
             if "*" in action and statement.allows:
                 yield f"It allows {action}."
 
 
 def _star_resources(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         if not statement.allows or "*" not in statement.resources:
             continue
         for action in statement.actions:
@@ -39,7 +40,7 @@ def _star_resources(one: Judged) -> Iterator[str]:
 
 
 def _nameless_resources(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         if not statement.allows or set(statement.actions) <= IDS_OF_AWS:
             continue
         for resource in statement.resources:
@@ -58,14 +59,14 @@ def _names_something(arn: str) -> bool:
 
 
 def _misspelt_actions(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         for action in statement.actions:
             if "*" not in action and not actions.exists(action):
                 yield f"{action} is no action of AWS, so it allows nothing."
 
 
 def _unfit_resources(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         for action in statement.actions:
             known = actions.patterns(action) if "*" not in action else ()
             for resource in statement.resources if known else ():
@@ -74,8 +75,7 @@ def _unfit_resources(one: Judged) -> Iterator[str]:
 
 
 def _negations(one: Judged) -> Iterator[str]:
-    document = one.props.get("assumeRolePolicy") if one.type == ROLE else one.props.get("policy")
-    for statement in statements(document) if document else ():
+    for statement in said(one):
         for element in statement.not_elements:
             yield f"It uses {element}, which covers whatever AWS adds tomorrow."
 
@@ -141,7 +141,7 @@ POLICIES = (
         levels=ALWAYS,
         description="No policy document uses NotAction, NotResource or NotPrincipal.",
         remedy="Say what is allowed; refuse by a Deny with a condition.",
-        types=IDENTITY_POLICIES | RESOURCE_POLICIES | {ROLE},
+        types=IDENTITY_POLICIES | RESOURCE_POLICIES,
         check=_negations,
     ),
 )

@@ -6,11 +6,10 @@ Vulnerable"), as far as they end in another role's rights.
 
 from collections.abc import Iterator
 
-from pulumi_policy.proxy import UnknownValueError
-
-from guardrails.iam import matches, statements
+from guardrails.iam import matches
+from guardrails.least_privilege.rights import rights
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, Severity, Stack
-from guardrails.types import ROLE, ROLE_POLICY
+from guardrails.types import ROLE
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("iam:AddUserToGroup",),
@@ -47,29 +46,8 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def documents_of(role: Judged, stack: Stack) -> Iterator[Judged]:
-    """The documents of a role that are known. One that waits for an id is judged by itself, and again after `up`."""
-    for one in stack.of(ROLE_POLICY):
-        if role in one.references.get("role", ()) or (not one.references.get("role") and _names(one, role)):
-            try:
-                one.props.get("policy")
-            except UnknownValueError:
-                continue
-            yield one
-
-
-def _names(one: Judged, role: Judged) -> bool:
-    return bool(one.props.get("role") == role.props.get("name", role.name))
-
-
 def _escalation(role: Judged, stack: Stack) -> Iterator[str]:
-    allowed = [
-        action
-        for document in documents_of(role, stack)
-        for statement in statements(document.props.get("policy"))
-        if statement.allows
-        for action in statement.actions
-    ]
+    allowed = [action for statement in rights(role, stack) if statement.allows for action in statement.actions]
     for combination in COMBINATIONS:
         if all(any(matches(needed, action) for action in allowed) for needed in combination):
             yield f"It may {' and '.join(combination)}: by that it can take on rights that it was not given."

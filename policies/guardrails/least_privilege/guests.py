@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.iam import Statement, listed, matches, statements
-from guardrails.least_privilege.escalation import documents_of
+from guardrails.least_privilege.rights import rights
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
 
@@ -35,8 +35,8 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
 
 
 def _allowed(role: Judged, stack: Stack) -> Iterator[Statement]:
-    for document in documents_of(role, stack) if _is_guest(role, stack) else ():
-        yield from (one for one in statements(document.props.get("policy")) if one.allows)
+    if _is_guest(role, stack):
+        yield from (one for one in rights(role, stack) if one.allows)
 
 
 def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:

@@ -2,40 +2,29 @@
 
 from collections.abc import Iterator
 
-from guardrails.iam import statements
+from guardrails.least_privilege.rights import ATTACHMENTS, attached, granted
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import (
     ACCESS_KEY,
     FUNCTION,
-    GROUP_POLICY_ATTACHMENT,
     IDENTITY_POLICIES,
     LOGIN_PROFILE,
-    POLICY_ATTACHMENT,
     ROLE,
-    ROLE_POLICY_ATTACHMENT,
     USER,
-    USER_POLICY_ATTACHMENT,
 )
 
 OF_AWS = ":iam::aws:policy/"
 BROAD = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "ReadOnlyAccess", "SystemAdministrator")
-ATTACHMENTS = frozenset({GROUP_POLICY_ATTACHMENT, POLICY_ATTACHMENT, ROLE_POLICY_ATTACHMENT, USER_POLICY_ATTACHMENT})
-
-
-def _managed(one: Judged) -> list[str]:
-    if one.type == ROLE:
-        return [str(arn) for arn in one.props.get("managedPolicyArns") or ()]
-    return [str(one.props.get("policyArn"))]
 
 
 def _broad_policies(one: Judged) -> Iterator[str]:
-    for arn in _managed(one):
+    for arn in attached(one):
         if OF_AWS in arn and any(word in arn for word in BROAD):
             yield f"It has {arn.rpartition('/')[2]}, which reaches far beyond this program."
 
 
 def _managed_policies(one: Judged) -> Iterator[str]:
-    for arn in _managed(one):
+    for arn in attached(one):
         if OF_AWS in arn and not any(word in arn for word in BROAD):
             yield f"It has {arn.rpartition('/')[2]}, which AWS widens without asking."
 
@@ -59,7 +48,7 @@ def _role_of(function: Judged) -> str:
 
 
 def _metrics_anywhere(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         writes = statement.allows and statement.does("cloudwatch:PutMetricData")
         if writes and not statement.narrowed_by("cloudwatch:namespace"):
             yield "It may write cloudwatch metrics into every namespace, AWS' own included."

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.iam import Statement, statements
+from guardrails.iam import Statement
+from guardrails.least_privilege.rights import granted
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import IDENTITY_POLICIES
 
@@ -10,11 +11,7 @@ MEDIA_CONVERT = "mediaconvert.amazonaws.com"
 
 
 def _passing(one: Judged) -> list[Statement]:
-    return [
-        statement
-        for statement in statements(one.props.get("policy"))
-        if statement.allows and statement.does("iam:PassRole")
-    ]
+    return [statement for statement in granted(one) if statement.allows and statement.does("iam:PassRole")]
 
 
 def _loose_passing(one: Judged) -> Iterator[str]:
@@ -35,7 +32,7 @@ def _passing_to_anybody(one: Judged) -> Iterator[str]:
 
 
 def _loose_assuming(one: Judged) -> Iterator[str]:
-    for statement in statements(one.props.get("policy")):
+    for statement in granted(one):
         if not statement.allows or not statement.does("sts:AssumeRole"):
             continue
         for resource in statement.resources:
@@ -44,10 +41,7 @@ def _loose_assuming(one: Judged) -> Iterator[str]:
 
 
 def _media_convert_without_role(one: Judged) -> Iterator[str]:
-    creates = any(
-        statement.allows and statement.does("mediaconvert:CreateJob")
-        for statement in statements(one.props.get("policy"))
-    )
+    creates = any(statement.allows and statement.does("mediaconvert:CreateJob") for statement in granted(one))
     if creates and not any(MEDIA_CONVERT in statement.values("iam:PassedToService") for statement in _passing(one)):
         yield f"It creates MediaConvert jobs, but may not pass a role to {MEDIA_CONVERT}: every job would be refused."
 

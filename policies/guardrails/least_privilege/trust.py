@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from guardrails.iam import Statement, statements
+from guardrails.least_privilege.rights import said
 from guardrails.least_privilege.trust_table import SENDS
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import IDENTITY_POLICIES, ROLE
@@ -75,8 +76,7 @@ def _whoever(one: Judged) -> Iterator[str]:
 
 
 def _session_tags(one: Judged) -> Iterator[str]:
-    document = one.props.get("assumeRolePolicy") if one.type == ROLE else one.props.get("policy")
-    for statement in statements(document):
+    for statement in said(one):
         if not statement.allows or not statement.does("sts:TagSession"):
             continue
         compared = {key.lower() for keys in statement.conditions.values() for key in keys}
@@ -133,7 +133,7 @@ POLICIES = (
         levels=ALWAYS,
         description="sts:TagSession is limited to the tags that it is meant for, on both sides.",
         remedy="Add a condition on aws:TagKeys (ForAllValues) or on aws:RequestTag/<tag>.",
-        types=IDENTITY_POLICIES | {ROLE},
+        types=IDENTITY_POLICIES,
         check=_session_tags,
     ),
 )
