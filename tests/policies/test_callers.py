@@ -60,3 +60,70 @@ def test_an_api_that_does_not_say_it_or_says_next_to_nothing_is_open(tags: dict[
 
 def test_spaces_are_no_reason() -> None:
     assert found("api-asks-who-calls", api({"CallersCheckedBy": f"nobody{' ' * 20}"}))
+
+
+ANY = "x-amazon-apigateway-any-method"
+PROXY = {"x-amazon-apigateway-integration": {"type": "aws_proxy"}}
+SAYS_WHO = {"CallersCheckedBy": "the token in the body"}
+
+
+@pytest.mark.parametrize(
+    ("operations", "says"),
+    [
+        ({ANY: PROXY}, "ANY /x asks"),
+        ({"post": {"security": [{}]}}, "POST /x asks"),
+        ({"post": {"security": [{"jwt": []}, {}]}}, "POST /x asks"),
+        ({"post": {"security": []}}, "POST /x asks"),
+        ({"post": PROXY}, "POST /x asks"),
+    ],
+)
+@pytest.mark.parametrize("kind", [t.REST_API, t.SOCKET_API])
+def test_an_operation_that_anybody_may_call_is_open_whatever_the_document_says_for_all(
+    kind: str, operations: dict[str, object], says: str
+) -> None:
+    document = {"security": [{"jwt": []}], "paths": {"/x": operations}}
+    [(message, undecided)] = found("api-asks-who-calls", Thing(kind, {"body": json.dumps(document)}))
+    assert says in message
+    assert not undecided
+
+
+def test_an_operation_for_any_method_that_asks_is_closed() -> None:
+    document = {"paths": {"/x": {ANY: {**PROXY, "security": [{"jwt": []}]}}}}
+    assert found("api-asks-who-calls", Thing(t.REST_API, {"body": json.dumps(document)})) == []
+
+
+def routed(key: str, protocol: str = "HTTP", tags: dict[str, str] | None = None, **route: str) -> list[Thing]:
+    return [
+        Thing(t.SOCKET_API, {"name": "h", "protocolType": protocol, "tags": tags or {}}, "api"),
+        Thing(t.SOCKET_ROUTE, {"apiId": UNKNOWN, "routeKey": key, **route}, "route", refers={"apiId": ["api"]}),
+    ]
+
+
+@pytest.mark.parametrize("key", ["POST /admin", "ANY /{proxy+}", "$default"])
+def test_each_route_of_an_http_api_asks_who_calls(key: str) -> None:
+    [(message, undecided)] = found("api-asks-who-calls", *routed(key))
+    assert f"{key} asks for no authorization" in message
+    assert not undecided
+    assert found("api-asks-who-calls", *routed(key, authorizationType="JWT")) == []
+    assert found("api-asks-who-calls", *routed(key, tags=SAYS_WHO)) == []
+
+
+@pytest.mark.parametrize(("protocol", "key"), [("HTTP", "OPTIONS /admin"), ("WEBSOCKET", "$default")])
+def test_what_a_browser_asks_before_and_what_comes_after_the_connection_ask_for_nothing(
+    protocol: str, key: str
+) -> None:
+    assert found("api-asks-who-calls", *routed(key, protocol)) == []
+
+
+def test_a_route_whose_api_is_elsewhere_is_known_by_its_method() -> None:
+    [(message, _)] = found("api-asks-who-calls", Thing(t.SOCKET_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"}))
+    assert "GET /admin asks for no authorization" in message
+
+
+@pytest.mark.parametrize("target", [LIVE.format("f"), UNKNOWN])
+def test_an_api_that_brings_a_route_to_its_target_lets_everybody_call_it(target: str) -> None:
+    props = {"name": "h", "protocolType": "HTTP", "target": target}
+    [(message, undecided)] = found("api-asks-who-calls", Thing(t.SOCKET_API, props))
+    assert "Everybody may call its target" in message
+    assert not undecided
+    assert found("api-asks-who-calls", Thing(t.SOCKET_API, {**props, "tags": SAYS_WHO})) == []

@@ -1,8 +1,10 @@
 """What shows data to others: browsers of any origin, logs that hold bodies, calls that nobody has to sign."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.names import section
 from guardrails.record import (
@@ -27,7 +29,8 @@ from guardrails.types import (
     WORKFLOW,
 )
 
-VERBS = frozenset({"get", "put", "post", "delete", "patch", "head"})
+ANY = "x-amazon-apigateway-any-method"
+VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
 CHECKED_BY, SHORTEST = "CallersCheckedBy", 15
 """The tag of an API that asks for nothing itself: of a WebSocket API because a browser can set no header, of a REST API that
 exchanges tokens. It says what checks callers instead, in that many characters at least."""
@@ -75,11 +78,31 @@ def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
         if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
             yield f"{one.props.get('httpMethod')} asks for no authorization."
     elif one.type == SOCKET_ROUTE:
-        unasked = one.props.get("routeKey") == "$connect" and one.props.get("authorizationType", "NONE") == "NONE"
-        if unasked and not any(_checks_itself(api) for api in one.references.get("apiId", ())):
-            yield f"Everybody may $connect: its authorizationType is NONE, and no tag {CHECKED_BY} says what checks callers."
-    else:
+        yield from _open_route(one)
+    elif not _checks_itself(one):
+        if _is_made_quickly(one):
+            yield "Everybody may call its target: the route that comes with it asks for no authorization."
         yield from _open_operations(one)
+
+
+def _open_route(route: Judged) -> Iterator[str]:
+    """A WebSocket's callers are asked when they connect, an HTTP API's by each route but a browser's own question."""
+    key, apis = str(route.props.get("routeKey")), route.references.get("apiId", ())
+    if route.props.get("authorizationType", "NONE") != "NONE" or any(map(_checks_itself, apis)):
+        return
+    of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
+    if key == "$connect":
+        yield f"Everybody may $connect: its authorizationType is NONE, and no tag {CHECKED_BY} says what checks callers."
+    elif of_http and not key.startswith("OPTIONS "):
+        yield f"{key} asks for no authorization."
+
+
+def _is_made_quickly(api: Judged) -> bool:
+    """Whether an API brings a route to a target of its own."""
+    try:
+        return bool(api.props.get("target"))
+    except UnknownValueError:
+        return True
 
 
 def _checks_itself(api: Judged) -> bool:
@@ -91,15 +114,24 @@ def _unauthorized(one: Judged) -> bool:
 
 
 def _open_operations(one: Judged) -> Iterator[str]:
-    """Operations of an OpenAPI document without security, those aside that refuse whatever comes (`{proxy+}`, ANY)."""
-    if _checks_itself(one):
-        return
+    """Operations of an OpenAPI document without security: API Gateway reads none that is for the whole document."""
     body = one.props.get("body")
     document = json.loads(body) if body else {}
     for path, operations in document.get("paths", {}).items():
         for verb, operation in operations.items():
-            if verb in VERBS and not operation.get("security", document.get("security")):
-                yield f"{verb.upper()} {path} asks for no authorization."
+            if verb in VERBS and not _is_secured(operation) and not (verb == ANY and _refuses(operation)):
+                yield f"{'ANY' if verb == ANY else verb.upper()} {path} asks for no authorization."
+
+
+def _is_secured(operation: Mapping[str, Any]) -> bool:
+    """Whether each of the ways to call an operation asks for something: `{}` is a way that asks for nothing."""
+    ways = list(operation.get("security") or ())
+    return ways != [] and all(ways)
+
+
+def _refuses(operation: Mapping[str, Any]) -> bool:
+    """Whether nothing stands behind an operation: it answers by itself whatever comes."""
+    return bool(operation.get("x-amazon-apigateway-integration", {}).get("type") == "mock")
 
 
 POLICIES = (
@@ -148,10 +180,10 @@ POLICIES = (
         group=Group.DATA_PROTECTION,
         severity=Severity.CRITICAL,
         levels=OUTSIDE_DEV,
-        description="Outside dev and local, every method and every connection is authorized.",
+        description="Outside dev and local, every method, route and connection is authorized.",
         remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
         frameworks=("AWS FSBP APIGateway.8",),
-        types=frozenset({REST_API, REST_METHOD, SOCKET_ROUTE}),
+        types=frozenset({REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE}),
         check=_open_method,
     ),
 )
