@@ -101,6 +101,7 @@ def of(action: str, **changes: Any) -> Callable[[Messages], None]:
 
 
 KEYS, OWN = "dynamodb:LeadingKeys", "${cognito-identity.amazonaws.com:sub}"
+PREFIX = {"s3:prefix": f"{OWN}/*"}
 NOT_NULL = {"Null": {KEYS: "false"}}
 AUDIO = "arn:aws:s3:::polyphony-test-ingestion-audio-123456789012"
 
@@ -128,6 +129,24 @@ FAULTS: Mapping[str, tuple[str, Callable[[Messages], None]]] = {
         "guests-own-objects-only",
         added(Action="s3:ListBucket", Resource=AUDIO, Condition={"StringLike": {"s3:prefix": [f"{OWN}/*", "*"]}}),
     ),
+    "objects by a prefix that they have not": (
+        "guests-own-objects-only",
+        added(Action="s3:GetObject", Resource=f"{AUDIO}/*", Condition={"ForAllValues:StringLike": PREFIX}),
+    ),
+    "objects by a prefix": ("guests-own-objects-only", added(Action="s3:GetObject", Resource=f"{AUDIO}/*", Condition={"StringLike": PREFIX})),
+    "objects if a prefix is given": (
+        "guests-own-objects-only",
+        added(Action="s3:GetObject", Resource=f"{AUDIO}/*", Condition={"StringLikeIfExists": PREFIX}),
+    ),
+    "listing all but the own": ("guests-own-objects-only", added(Action="s3:ListBucket", Resource=AUDIO, Condition={"StringNotLike": PREFIX})),
+    "listing without a prefix": (
+        "guests-own-objects-only",
+        added(Action="s3:ListBucket", Resource=AUDIO, Condition={"StringLikeIfExists": PREFIX}),
+    ),
+    "listing and reading": (
+        "guests-own-objects-only",
+        added(Action=["s3:ListBucket", "s3:GetObject"], Resource=f"{AUDIO}*", Condition={"StringLike": PREFIX}),
+    ),
     "no Null": ("guests-own-items-only", of("dynamodb:GetItem", Condition={"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}})),
     "Null the other way": ("guests-own-items-only", of("dynamodb:GetItem", **keys(f"{OWN}#*", Null={KEYS: "true"}))),
     "no condition": ("guests-own-items-only", of("dynamodb:GetItem", Condition={})),
@@ -146,6 +165,12 @@ def test_each_way_to_let_guests_reach_more_is_found_before_anything_exists(
     broken(preview)
     at = POOL if policy.startswith("cognito-") else ROLE
     assert [(one.name, one.undecided) for one in found_in(preview, policy)] == [(at, False)]
+
+
+def test_guests_may_list_what_is_their_own(preview: Messages) -> None:
+    added(Action="s3:ListBucket", Resource=AUDIO, Condition={"StringLike": {"S3:Prefix": [f"{OWN}/*"]}})(preview)
+    added(Action="s3:ListBucketVersions", Resource=AUDIO, Condition={"StringEquals": {"s3:prefix": f"{OWN}/"}})(preview)
+    assert found_in(preview, "guests-own-objects-only") == []
 
 
 def test_a_services_name_in_capitals_is_the_same_service(preview: Messages) -> None:

@@ -11,6 +11,8 @@ from guardrails.types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
+DEMANDING = ("StringEquals", "StringLike")
+"""What a request without the key, or with another value, never meets."""
 SERVICES = ("dynamodb", "execute-api", "s3")
 """What a page calls by itself. Cognito's own list for guests is longer, but has no Bedrock, Step Functions or EventBridge:
 https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""
@@ -61,9 +63,17 @@ def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
 def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
     for statement in _granted(role, stack, "s3"):
         for resource in statement.resources:
-            prefixes = statement.values("s3:prefix")
-            if not _is_own(resource) and not (prefixes and all(map(_is_own, prefixes))):
+            if not _is_own(resource) and not _lists_own(statement):
                 yield f"Guests may {', '.join(statement.actions)} on {resource}, which is other guests' too."
+
+
+def _lists_own(statement: Statement) -> bool:
+    """Whether it only lists, and only below the guest's identity: no other request has a prefix to be compared."""
+    return all(action.lower().startswith("s3:listbucket") for action in statement.actions) and any(
+        name.lower() == "s3:prefix" and all(_is_own(str(value)) for value in listed(given))
+        for operator in DEMANDING
+        for name, given in statement.conditions.get(operator, {}).items()
+    )
 
 
 def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
