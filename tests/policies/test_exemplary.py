@@ -157,3 +157,52 @@ def test_what_one_resource_does_not_know_yet_hides_no_fault_of_another() -> None
     stack = of_things([Thing(t.FUNCTION, {"name": UNKNOWN}, "late"), Thing(t.FUNCTION, {"name": "bare"}, "bare")])
     found = ask([policies(where)["function-errors-watched"]], stack, where)
     assert {(one.name, one.undecided) for one in found} == {("bare", False), ("", True)}
+
+
+def named(arn: str) -> bool:
+    where = surroundings("prod")
+    thing = Thing(t.ROLE_POLICY, {"policy": document(allow("s3:GetObject", arn))})
+    return ask([policies(where)["iam-resource-is-named"]], of_things([thing]), where) == []
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:s3:::*/queries/*",
+        f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/*/object/queries/*",
+        "arn:aws:dynamodb:*:*:table/*/index/*",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:*-??????",
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:*:live",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*:log-stream:*",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/*",
+        f"arn:aws:execute-api:{REGION}:{ACCOUNT}:*/*/POST/@connections/*",
+        f"arn:aws:states:{REGION}:{ACCOUNT}:execution:*:x*",
+        f"arn:aws:apigateway:{REGION}::/restapis/*/stages/live",
+        f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/*/*",
+        f"arn:aws:sns:{REGION}:{ACCOUNT}:*:subscription",
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
+    ],
+)
+def test_a_literal_word_that_is_no_name_does_not_name_a_resource(arn: str) -> None:
+    assert not named(arn)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:s3:::b/*",
+        f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/b/object/*",
+        "arn:aws:dynamodb:*:*:table/t/index/*",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:s-??????",
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:*-prod-?:live",
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/x:*",
+        f"arn:aws:execute-api:{REGION}:{ACCOUNT}:a1/*/POST/@connections/*",
+        f"arn:aws:states:{REGION}:{ACCOUNT}:execution:m:*",
+        f"arn:aws:apigateway:{REGION}::/restapis/a1/stages/*",
+        f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/w/*",
+        f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/g",
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:q",
+    ],
+)
+def test_a_name_where_names_are_is_one_whatever_follows(arn: str) -> None:
+    assert named(arn)

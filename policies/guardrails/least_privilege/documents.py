@@ -21,6 +21,10 @@ IDS_OF_AWS = frozenset(
     }
 )
 """Actions on what AWS gives an id of its own when it is made: a job, a network interface, a recovery point."""
+WITHOUT_KIND = frozenset({"codecommit", "execute-api", "sns", "sqs"})
+"""Services whose ARNs begin with a name, as those of buckets do, which alone have no region; all others' with a kind."""
+BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional": 1}
+"""Kinds whose name is not the next word: so many others stand between."""
 
 
 def _wildcard_actions(one: Judged) -> Iterator[str]:
@@ -49,13 +53,16 @@ def _nameless_resources(one: Judged) -> Iterator[str]:
 
 
 def _names_something(arn: str) -> bool:
-    """Whether an ARN says which resource: more than a kind and a wildcard."""
+    """Whether an ARN says which resource: more than kinds and wildcards."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return False
-    words = parts[5].replace(":", "/").split("/")
-    names = words if len(words) == 1 or parts[2] == "s3" else words[1:]  # else the first word is the kind
-    return any(word.strip("*?") for word in names)
+    service, region = parts[2:4]
+    words = [word for word in parts[5].replace(":", "/").split("/") if word]
+    if len(words) > 1 and service not in WITHOUT_KIND and not (service == "s3" and not region):
+        kind, *words = words
+        words = words[min(BEFORE_NAME.get(kind, 0), len(words) - 1) :]
+    return any(letter.isalnum() for letter in "".join(words[:1]))
 
 
 def _misspelt_actions(one: Judged) -> Iterator[str]:
