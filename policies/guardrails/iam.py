@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+DEMANDING = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
+"""Operators that a request without the key, or with another text or ARN, never meets."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 
 
@@ -45,10 +47,14 @@ class Statement:
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in listed(given))
             for operator, keys in self.conditions.items()
-            if "Not" not in operator and operator != "Null" and not operator.endswith("IfExists")
+            if operator.removeprefix("ForAnyValue:").removeprefix("ForAllValues:") in DEMANDING
             if not operator.startswith("ForAllValues:") or self._demands(key)
             for name, given in keys.items()
         )
+
+    def pinned_by(self, key: str) -> bool:
+        """Whether a condition compares a key with whole values: part of an id is also part of strangers'."""
+        return self.narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.values(key))
 
     def _demands(self, key: str) -> bool:
         """Whether a request without a key is turned away: it meets all comparisons of all of its values."""

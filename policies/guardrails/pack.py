@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from itertools import chain
@@ -20,7 +20,17 @@ import pulumi_policy as sdk
 from guardrails import actions, catalogue
 from guardrails.analyzer import Whole, ask_less
 from guardrails.decoding import decode_once
-from guardrails.record import Finding, Judged, Policy, RelationPolicy, ResourcePolicy, Stack, StackPolicy
+from guardrails.record import (
+    MALFORMED,
+    Finding,
+    Judged,
+    Policy,
+    RelationPolicy,
+    ResourcePolicy,
+    Stack,
+    StackPolicy,
+    unreadable,
+)
 from guardrails.surroundings import Surroundings, Unusable, read
 from guardrails.types import PLATFORM
 
@@ -93,8 +103,11 @@ def _resource_check(
     def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
         if not record.judges(args.resource_type) or surroundings.waived(record.name, args.name):
             return
-        for message in record.check(_judged(args, record)):
-            report(f"{message} {record.remedy}", None)
+        try:
+            for message in record.check(_judged(args, record)):
+                report(f"{message} {record.remedy}", None)
+        except MALFORMED as error:
+            report(f"{unreadable(error)} {record.remedy}", None)
 
     return validate
 
@@ -136,11 +149,19 @@ def _stack_check(
         stack = Stack(_WHOLE(args.resources), record.limits_with(args.get_config()))
         names = {one.urn: one.name for one in stack.resources}
         whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the stack as a whole
-        for finding in check(stack):
+        for finding in _readable(check(stack)):
             if not surroundings.waived(record.name, names.get(finding.urn, whole)):
                 report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)
 
     return validate
+
+
+def _readable(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, the last of them that no more can be read."""
+    try:
+        yield from findings
+    except MALFORMED as error:
+        yield Finding(unreadable(error))
 
 
 def _judged(args: sdk.ResourceValidationArgs, record: Policy) -> Judged:

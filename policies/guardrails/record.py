@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -14,6 +14,15 @@ Props = Mapping[str, Any]
 
 Limits = Mapping[str, float]
 """A policy's thresholds by name, as the pack's configuration or else the record says."""
+
+
+MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What a document raises that is not as its service wants it."""
+
+
+def unreadable(error: Exception) -> str:
+    """The finding about what no check can read: it would end the pack, and with it the whole preview."""
+    return f"It holds what cannot be read ({type(error).__name__}: {error})."
 
 
 class Level(StrEnum):
@@ -183,6 +192,8 @@ class RelationPolicy(Policy):
             except UnknownValueError as error:
                 unknown = unknown or error
                 continue
+            except MALFORMED as error:
+                messages = [unreadable(error)]
             yield from (Finding(message, one.urn) for message in messages)
         if unknown is not None:
             raise unknown

@@ -30,6 +30,7 @@ COMPOSITE_ALARM: Final = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 DASHBOARD: Final = "aws:cloudwatch/dashboard:Dashboard"
 EVENT_ARCHIVE: Final = "aws:cloudwatch/eventArchive:EventArchive"
 EVENT_BUS_POLICY: Final = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
+EVENT_BUS_PERMISSION: Final = "aws:cloudwatch/eventPermission:EventPermission"
 EVENT_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
 METRIC_FILTER: Final = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
@@ -42,12 +43,14 @@ REPOSITORY: Final = "aws:ecr/repository:Repository"
 REPOSITORY_LIFECYCLE: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 REPOSITORY_POLICY: Final = "aws:ecr/repositoryPolicy:RepositoryPolicy"
 ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
+DEFAULT_SECURITY_GROUP: Final = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 ELASTIC_IP: Final = "aws:ec2/eip:Eip"
 NAT_GATEWAY: Final = "aws:ec2/natGateway:NatGateway"
 SECURITY_GROUP: Final = "aws:ec2/securityGroup:SecurityGroup"
 SECURITY_GROUP_RULE: Final = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 TASK_DEFINITION: Final = "aws:ecs/taskDefinition:TaskDefinition"
+CATALOG_POLICY: Final = "aws:glue/resourcePolicy:ResourcePolicy"
 GLUE_JOB: Final = "aws:glue/job:Job"
 
 ACCESS_KEY: Final = "aws:iam/accessKey:AccessKey"
@@ -67,7 +70,9 @@ USER_POLICY_ATTACHMENT: Final = "aws:iam/userPolicyAttachment:UserPolicyAttachme
 USER_POLICY_ATTACHMENTS: Final = "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive"
 
 KEY: Final = "aws:kms/key:Key"
+KEY_EXTERNAL: Final = "aws:kms/externalKey:ExternalKey"
 KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
+KEY_REPLICA: Final = "aws:kms/replicaKey:ReplicaKey"
 FUNCTION: Final = "aws:lambda/function:Function"
 FUNCTION_ALIAS: Final = "aws:lambda/alias:Alias"
 FUNCTION_ASYNC: Final = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
@@ -75,6 +80,8 @@ FUNCTION_PERMISSION: Final = "aws:lambda/permission:Permission"
 FUNCTION_PROVISIONED: Final = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 FUNCTION_SOURCE: Final = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
+LAYER_PERMISSION: Final = "aws:lambda/layerVersionPermission:LayerVersionPermission"
+ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 BUCKET_CORS: Final = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
 BUCKET_ENCRYPTION: Final = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
@@ -86,6 +93,7 @@ BUCKET_OWNERSHIP: Final = "aws:s3/bucketOwnershipControls:BucketOwnershipControl
 BUCKET_POLICY: Final = "aws:s3/bucketPolicy:BucketPolicy"
 BUCKET_PUBLIC_ACCESS: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 BUCKET_VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
+BUCKET_V2: Final = "aws:s3/bucketV2:BucketV2"
 SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
 SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type, no secret
 SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type, no secret
@@ -98,25 +106,36 @@ PARAMETER: Final = "aws:ssm/parameter:Parameter"
 WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
 WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 
+BUCKETS: Final = frozenset({BUCKET, BUCKET_V2})
+"""Buckets, those of the deprecated name too."""
 IDENTITY_POLICIES: Final = frozenset({GROUP_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, USER_POLICY})
 """What says what somebody may do; a role by its inline policies."""
 RESOURCE_POLICIES: Final = frozenset(
     {
+        ACCESS_POINT,
         AGENTCORE_POLICY,
         BACKUP_VAULT_POLICY,
+        *BUCKETS,
         BUCKET_POLICY,
+        CATALOG_POLICY,
+        EVENT_BUS_PERMISSION,
         EVENT_BUS_POLICY,
         KEY,
+        KEY_EXTERNAL,
         KEY_POLICY,
+        KEY_REPLICA,
+        LAYER_PERMISSION,
         QUEUE,
         QUEUE_POLICY,
         REPOSITORY_POLICY,
         REST_API,
         REST_POLICY,
+        SECRET,
         SECRET_POLICY,
         TABLE_POLICY,
         TOPIC,
         TOPIC_POLICY,
     }
 )
-"""What says who may do something with one resource: all hold the document as `policy`, some only if it is inline."""
+"""What says who may do something with one resource: a document as `policy`, which some hold only if it is inline, or a
+permission for one principal."""

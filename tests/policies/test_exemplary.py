@@ -26,6 +26,15 @@ def test_right_resources_of_services_to_come_pass_every_policy_and_leave_none_un
     assert {name for _, name in undecided} == {"guest"}, "the trust of guests names the pool, whose id AWS invents"
 
 
+TLS_ONLY = document(
+    {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+)
 FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
     ("iam-no-wildcard-action", t.ROLE_POLICY, {"policy": document(allow("*", "*"))}, "It allows *."),
     ("iam-no-negation", t.ROLE, {"assumeRolePolicy": document({"Effect": "Allow", "NotPrincipal": {"AWS": "x"}})}, "NotPrincipal"),
@@ -50,6 +59,22 @@ FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
     ("resource-policy-not-public", t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", condition={"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}, Principal="*"))}, "everybody"),
     ("resource-policy-not-public", t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}, Principal="*"))}, "everybody"),
     ("resource-policy-not-public", t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}, Principal="*"))}, "everybody"),
+    *(("resource-policy-not-public", kind, {"policy": document(allow("x:Get", "*", Principal="*"))}, "everybody") for kind in (t.ACCESS_POINT, t.BUCKET, t.BUCKET_V2, t.CATALOG_POLICY, t.KEY_EXTERNAL, t.KEY_REPLICA, t.SECRET)),
+    *(("resource-policy-not-public", t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", condition=condition, Principal="*"))}, "everybody") for condition in (
+        {"StringLike": {"aws:PrincipalOrgID": "o-*"}},
+        {"StringLike": {"aws:SourceVpc": "vpc-*"}},
+        {"StringLike": {"aws:SourceAccount": "1*"}},
+        {"NumericGreaterThan": {"aws:SourceAccount": "1"}},
+    )),
+    ("resource-policy-not-public", t.LAYER_PERMISSION, {"principal": "*", "action": "lambda:GetLayerVersion"}, "everybody lambda:GetLayerVersion"),
+    ("resource-policy-not-public", t.EVENT_BUS_PERMISSION, {"principal": "*", "statementId": "x"}, "everybody events:PutEvents"),
+    ("resource-policy-not-public", t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", Principal=["*"]))}, "cannot be read"),
+    ("resource-policy-not-public", t.QUEUE_POLICY, {"policy": "{"}, "cannot be read"),
+    ("queue-tls-only", t.QUEUE, {"name": "q", "policy": "[]"}, "cannot be read"),
+    ("queue-tls-only", t.QUEUE, {"name": "q", "policy": document(allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"))}, "does not refuse"),
+    ("resource-policy-source-account", t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", condition={"StringLike": {"aws:SourceAccount": "1*"}}, Principal={"Service": "s3.amazonaws.com"}))}, "whichever account"),
+    ("iam-trust-names-source", t.ROLE, {"assumeRolePolicy": service("states.amazonaws.com", {"StringLike": {"aws:SourceAccount": "*2"}, "ArnLike": {"aws:SourceArn": "arn:aws:states:*"}})}, "aws:SourceAccount is not compared"),
+    ("key-keeps-its-account", t.KEY_REPLICA, {"policy": document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))}, "account's root"),
     ("resource-policy-source-account", t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", condition={"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}, Principal={"Service": "s3.amazonaws.com"}))}, "whichever account"),
     ("resource-policy-source-account", t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", condition={"ArnNotLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"}}, Principal={"Service": "events.amazonaws.com"}))}, "whichever account"),
     ("iam-trust-federated-conditioned", t.ROLE, {"assumeRolePolicy": trust({"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"}, {"StringEquals": {"token.example.com:aud": "x"}, "StringLike": {"token.example.com:sub": "repo:*"}})}, "whoever's that is"),
@@ -62,6 +87,11 @@ FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
     ("no-secret-in-environment", t.TASK_DEFINITION, {"containerDefinitions": json.dumps([{"environment": [{"name": "URL", "value": "postgres://u:p@h/d"}]}])}, "a URL with a password"),
     ("api-asks-who-calls", t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"}, "POST asks for no authorization"),
     ("cors-origin-named", t.FUNCTION, {"name": "f", "environment": {"variables": {"ORIGIN": "*"}}}, "origin *"),
+    *(("cors-origin-named", kind, {"corsRules": [{"allowedOrigins": ["*"]}]}, "origin *") for kind in (t.BUCKET, t.BUCKET_V2)),
+    ("bucket-public-access-blocked", t.BUCKET_V2, {"bucket": "b"}, "blockPublicAcls"),
+    ("bucket-never-emptied", t.BUCKET_V2, {"bucket": "b", "forceDestroy": True}, "forceDestroy"),
+    *(("no-always-on-service", kind, {}, "used or not") for kind in ("aws:alb/loadBalancer:LoadBalancer", "aws:elb/loadBalancer:LoadBalancer", "aws:ec2/spotInstanceRequest:SpotInstanceRequest")),
+    ("network-not-open", t.DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]}, "port 22"),
     ("cors-origin-named", t.SOCKET_API, {"corsConfiguration": {"allowOrigins": ["https://*"]}}, "https://*"),
     ("api-traces-no-bodies", t.SOCKET_STAGE, {"defaultRouteSettings": {"dataTraceEnabled": True}}, "dataTraceEnabled"),
     ("network-not-open", t.INGRESS_RULE, {"cidrIpv6": "::/0"}, "::/0"),
@@ -82,6 +112,10 @@ def test_every_way_to_be_wrong_is_found(policy: str, kind: str, props: Mapping[s
 
 
 RIGHT: list[tuple[str, str, Mapping[str, Any]]] = [
+    ("queue-tls-only", t.QUEUE, {"name": "q", "policy": TLS_ONLY}),
+    ("resource-policy-not-public", t.LAYER_PERMISSION, {"principal": "*", "action": "lambda:GetLayerVersion", "organizationId": "o-1"}),
+    ("resource-policy-not-public", t.LAYER_PERMISSION, {"principal": ACCOUNT, "action": "lambda:GetLayerVersion"}),
+    ("resource-policy-not-public", t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}}),
     ("no-secret-in-environment", t.FUNCTION, {"name": "f", "environment": {"variables": {"TOKEN_AUDIENCE": "polyphony", "MAX_TOKENS": "900", "API_KEY": "arn:aws:ssm:x"}}}),
     ("iam-resource-is-named", t.ROLE_POLICY, {"policy": document(allow("dynamodb:Query", f"{TABLE_ARN}/index/*"), allow("glue:GetTable", f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"))}),
     ("iam-trust-names-source", t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"))}),
@@ -206,3 +240,32 @@ def test_a_literal_word_that_is_no_name_does_not_name_a_resource(arn: str) -> No
 )
 def test_a_name_where_names_are_is_one_whatever_follows(arn: str) -> None:
     assert named(arn)
+
+
+def test_a_queue_whose_policy_is_not_known_yet_waits_only_if_one_was_given() -> None:
+    where = surroundings("prod")
+    role, given = (
+        Thing(t.ROLE, {}, "role"),
+        Thing(t.QUEUE, {"name": "q", "policy": UNKNOWN}, "given", {"policy": ["role"]}),
+    )
+    answered = Thing(t.QUEUE, {"name": "q", "policy": UNKNOWN}, "answered")
+    found = ask([policies(where)["queue-tls-only"]], of_things([role, given, answered]), where)
+    assert [(one.name, one.undecided) for one in found] == [("answered", False), ("", True)]
+
+
+def test_what_cannot_be_read_is_found_where_it_stands_and_hides_nothing_else() -> None:
+    where = surroundings("prod")
+    broken = Thing(t.QUEUE_POLICY, {"policy": document({"Effect": "Allow", "Principal": ["*"]})}, "broken")
+    public = Thing(t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", Principal="*"))}, "public")
+    found = ask([policies(where)["resource-policy-not-public"]], of_things([broken, public]), where)
+    assert [one.name for one in found] == ["broken", "public"]
+
+
+def test_an_estimate_that_cannot_be_made_is_said_of_the_stack() -> None:
+    where = surroundings("prod")
+    stack = [
+        Thing(t.PLATFORM, {"usage": {}, "budget": 1}, "platform"),
+        Thing(t.BATCH_JOB, {"containerProperties": "{"}),
+    ]
+    [found] = ask([policies(where)["cost-estimate"]], of_things(stack), where)
+    assert "cannot be read" in found.message

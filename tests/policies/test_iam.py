@@ -35,6 +35,9 @@ def test_a_document_may_be_given_as_a_structure() -> None:
         ({"StringNotEquals": {"aws:SourceAccount": "1"}}, False),
         ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, False),
         ({"Null": {"aws:SourceAccount": "false"}}, False),
+        ({"NumericGreaterThan": {"aws:SourceAccount": "1"}}, False),
+        ({"stringnotequals": {"aws:SourceAccount": "1"}}, False),
+        ({"ArnLike": {"aws:SourceAccount": "1*"}}, True),
         ({"StringLike": {"aws:SourceAccount": ["1", "*"]}}, False),
         ({"ForAnyValue:StringEquals": {"aws:SourceAccount": "1"}}, True),
         ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}}, False),
@@ -46,6 +49,22 @@ def test_a_document_may_be_given_as_a_structure() -> None:
 def test_only_a_comparison_with_more_than_a_wildcard_narrows(condition: dict[str, object], narrowed: bool) -> None:
     [one] = statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
     assert one.narrowed_by("aws:SourceAccount") is narrowed
+
+
+@pytest.mark.parametrize(
+    ("condition", "pinned"),
+    [
+        ({"StringEquals": {"aws:SourceAccount": ["1", "2"]}}, True),
+        ({"StringLike": {"aws:sourceAccount": "1"}}, True),
+        ({"StringLike": {"aws:SourceAccount": "1*"}}, False),
+        ({"StringLike": {"aws:SourceAccount": ["1", "?2"]}}, False),
+        ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, False),
+        ({}, False),
+    ],
+)
+def test_only_whole_values_pin(condition: dict[str, object], pinned: bool) -> None:
+    [one] = statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
+    assert one.pinned_by("aws:SourceAccount") is pinned
 
 
 def test_actions_match_as_iam_matches_them() -> None:

@@ -38,12 +38,15 @@ ALWAYS_ON = (
 """Modules of services that are paid by the hour whether they are used or not."""
 ALWAYS_ON_TYPES = frozenset(
     {
+        "aws:alb/loadBalancer:LoadBalancer",
         "aws:ec2/fleet:Fleet",
         "aws:ec2/instance:Instance",
         "aws:ec2/launchTemplate:LaunchTemplate",
         "aws:ec2/spotFleetRequest:SpotFleetRequest",
+        "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
         "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",
         "aws:ecs/service:Service",
+        "aws:elb/loadBalancer:LoadBalancer",
         "aws:lb/loadBalancer:LoadBalancer",
         *(f"aws:{module}/" for module in ALWAYS_ON),
     }

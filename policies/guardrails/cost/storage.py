@@ -15,9 +15,9 @@ from guardrails.record import (
     Stack,
 )
 from guardrails.types import (
-    BUCKET,
     BUCKET_LIFECYCLE,
     BUCKET_VERSIONING,
+    BUCKETS,
     MEMORY,
     REPOSITORY,
     REPOSITORY_LIFECYCLE,
@@ -99,7 +99,7 @@ POLICIES = (
         description="Every bucket has a lifecycle rule that expires or moves objects.",
         remedy="Give the bucket block a Lifecycle.",
         frameworks=("AWS FSBP S3.13",),
-        types=frozenset({BUCKET}),
+        types=BUCKETS,
         check=_kept_for_ever,
     ),
     ResourcePolicy(
@@ -120,7 +120,7 @@ POLICIES = (
         levels=NOT_IN_DEV,
         description="A versioned bucket expires old versions.",
         remedy="Add noncurrentVersionExpiration (old_version_days of the bucket block's Lifecycle).",
-        types=frozenset({BUCKET}),
+        types=BUCKETS,
         check=_old_versions_kept,
     ),
     ResourcePolicy(

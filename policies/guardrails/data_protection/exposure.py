@@ -19,6 +19,7 @@ from guardrails.record import (
 )
 from guardrails.types import (
     BUCKET_CORS,
+    BUCKETS,
     FUNCTION,
     REST_API,
     REST_METHOD,
@@ -45,7 +46,7 @@ def _any_origin(one: Judged) -> Iterator[str]:
 
 def _origins(one: Judged) -> Iterator[Any]:
     match one.type:
-        case t if t == BUCKET_CORS:
+        case t if t == BUCKET_CORS or t in BUCKETS:
             for rule in one.props.get("corsRules") or ():
                 yield from rule.get("allowedOrigins") or ()
         case t if t == SOCKET_API:
@@ -142,7 +143,7 @@ POLICIES = (
         levels=ONLY_IN_PROD,
         description="In prod, only pages of named origins may use buckets and APIs from a browser.",
         remedy="The setting takes one origin, as https://console.example.com.",
-        types=frozenset({BUCKET_CORS, FUNCTION, SOCKET_API}),
+        types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
         check=_any_origin,
     ),
     ResourcePolicy(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from guardrails.iam import statements
 from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, ResourcePolicy, Severity
-from guardrails.types import KEY, KEY_POLICY
+from guardrails.types import KEY, KEY_POLICY, KEY_REPLICA
 
 ANY_KEY = frozenset({KEY})
 
@@ -52,7 +52,7 @@ POLICIES = (
         levels=ALWAYS,
         description="A key's policy lets its own account manage it.",
         remedy="Add a statement that allows arn:aws:iam::<account>:root kms:*.",
-        types=ANY_KEY | {KEY_POLICY},
+        types=ANY_KEY | {KEY_POLICY, KEY_REPLICA},
         check=_locked_out,
     ),
     ResourcePolicy(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
-from guardrails.types import INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
+from guardrails.types import DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
 
 WORLD = frozenset({"0.0.0.0/0", "::/0"})
 RANGES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
@@ -20,7 +20,7 @@ def _open_inwards(one: Judged) -> Iterator[str]:
 
 
 def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:
-    if one.type == SECURITY_GROUP:
+    if one.type in {DEFAULT_SECURITY_GROUP, SECURITY_GROUP}:
         yield from one.props.get("ingress") or ()
     elif one.type == INGRESS_RULE or one.props.get("type") == "ingress":
         yield one.props
@@ -35,7 +35,7 @@ POLICIES = (
         description="No security group lets the whole internet in.",
         remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
         frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
-        types=frozenset({INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE}),
+        types=frozenset({DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE}),
         check=_open_inwards,
     ),
 )

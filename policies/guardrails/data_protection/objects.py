@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from pulumi_policy.proxy import UnknownValueError
+
 from guardrails.buckets import of_bucket
 from guardrails.iam import Statement, statements
 from guardrails.record import (
@@ -15,7 +17,6 @@ from guardrails.record import (
     Stack,
 )
 from guardrails.types import (
-    BUCKET,
     BUCKET_ENCRYPTION,
     BUCKET_LOGGING,
     BUCKET_NOTIFICATION,
@@ -23,10 +24,10 @@ from guardrails.types import (
     BUCKET_POLICY,
     BUCKET_PUBLIC_ACCESS,
     BUCKET_VERSIONING,
+    BUCKETS,
 )
 
 BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-ANY_BUCKET = frozenset({BUCKET})
 ONLY_ACTIONS = frozenset({"sns:Publish"})
 """What covers a service whose policies know no wildcard."""
 LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
@@ -46,8 +47,18 @@ def _open(bucket: Judged, stack: Stack) -> Iterator[str]:
 
 
 def _plain_http(bucket: Judged, stack: Stack) -> Iterator[str]:
-    if not any(refuses_plain_http(one) for one in of_bucket(bucket, stack, BUCKET_POLICY)):
+    if not any(refuses_plain_http(one) for one in (*of_bucket(bucket, stack, BUCKET_POLICY), *inline(bucket))):
         yield "Its policy does not refuse plain HTTP."
+
+
+def inline(one: Judged) -> list[Judged]:
+    """A resource that holds its policy itself. A provider answers one that was not given with what is not known."""
+    try:
+        return [one] if one.props.get("policy") else []
+    except UnknownValueError:
+        if one.references.get("policy"):
+            raise
+        return []
 
 
 def refuses_plain_http(policy: Judged) -> bool:
@@ -126,7 +137,7 @@ POLICIES = (
         description="Every bucket says how its objects are encrypted at rest.",
         remedy="Use the bucket block, which encrypts.",
         frameworks=("AWS Well-Architected SEC08-BP02",),
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_unencrypted,
     ),
     RelationPolicy(
@@ -137,7 +148,7 @@ POLICIES = (
         description="Every bucket blocks public access, in all four ways.",
         remedy="Use the bucket block, which blocks it.",
         frameworks=("AWS FSBP S3.8", "CIS AWS 3.0 2.1.4"),
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_open,
     ),
     RelationPolicy(
@@ -148,7 +159,7 @@ POLICIES = (
         description="Every bucket refuses plain HTTP.",
         remedy="Deny s3:* on the bucket and its objects where aws:SecureTransport is false, and nothing else.",
         frameworks=("AWS FSBP S3.5", "CIS AWS 3.0 2.1.1"),
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_plain_http,
     ),
     RelationPolicy(
@@ -159,7 +170,7 @@ POLICIES = (
         description="Whatever is put into a bucket belongs to its owner; access control lists are off.",
         remedy="Set objectOwnership BucketOwnerEnforced.",
         frameworks=("AWS FSBP S3.12",),
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_foreign_objects,
     ),
     RelationPolicy(
@@ -170,7 +181,7 @@ POLICIES = (
         description="Every bucket but the audit bucket logs who accesses it, in every environment.",
         remedy="Leave access_logged on in the bucket block.",
         frameworks=("AWS FSBP S3.9",),
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_unlogged,
     ),
     ResourcePolicy(
@@ -191,7 +202,7 @@ POLICIES = (
         description="A bucket in which originals arrive keeps their versions.",
         remedy="Set versioned in the bucket block, with old_version_days.",
         frameworks=("AWS Security Hub S3.14",),
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_unversioned_originals,
     ),
     ResourcePolicy(
@@ -201,7 +212,7 @@ POLICIES = (
         levels=ONLY_IN_PROD,
         description="No deployment deletes objects with their bucket in prod.",
         remedy="Set foundation.data.deletionProtection.",
-        types=ANY_BUCKET,
+        types=BUCKETS,
         check=_emptied,
     ),
 )

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.iam import Statement, listed, matches, statements
+from guardrails.iam import DEMANDING, Statement, listed, matches, statements
 from guardrails.least_privilege.rights import rights
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
-DEMANDING = ("StringEquals", "StringLike")
-"""What a request without the key, or with another value, never meets."""
 SERVICES = ("dynamodb", "execute-api", "s3")
 """What a page calls by itself. Cognito's own list for guests is longer, but has no Bedrock, Step Functions or EventBridge:
 https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""

@@ -1,12 +1,21 @@
 """Policies of buckets, queues, topics, keys and functions: who may come in from outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.iam import Statement, statements
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
-from guardrails.types import FUNCTION_PERMISSION, FUNCTION_URL, RESOURCE_POLICIES, REST_API, SOCKET_API
+from guardrails.types import (
+    EVENT_BUS_PERMISSION,
+    FUNCTION_PERMISSION,
+    FUNCTION_URL,
+    LAYER_PERMISSION,
+    RESOURCE_POLICIES,
+    REST_API,
+    SOCKET_API,
+)
 
 CALLERS = (
     "aws:PrincipalAccount",
@@ -27,8 +36,24 @@ ENCRYPTION_CONTEXT = "kms:EncryptionContext:"
 
 
 def _given(one: Judged) -> list[Statement]:
-    document = one.props.get("policy")
-    return [statement for statement in statements(document) if statement.allows] if document else []
+    return [statement for statement in statements(_document(one)) if statement.allows]
+
+
+def _document(one: Judged) -> str | Mapping[str, Any] | None:
+    """The document of a resource; a permission says the same in properties of its own."""
+    if one.type not in {EVENT_BUS_PERMISSION, LAYER_PERMISSION}:
+        return one.props.get("policy")
+    principal, condition = one.props.get("principal"), one.props.get("condition")
+    conditions = {condition.get("type"): {condition.get("key"): condition.get("value")}} if condition else {}
+    if one.has("organizationId"):
+        conditions = {"StringEquals": {"aws:PrincipalOrgID": one.props.get("organizationId")}}
+    statement = {
+        "Effect": "Allow",
+        "Principal": principal if principal == "*" else {"AWS": principal},
+        "Action": one.props.get("action", "events:PutEvents"),
+        "Condition": conditions,
+    }
+    return {"Statement": [statement]}
 
 
 def _public(one: Judged) -> Iterator[str]:
@@ -39,7 +64,7 @@ def _public(one: Judged) -> Iterator[str]:
 
 
 def _says_who(statement: Statement) -> bool:
-    return any(statement.narrowed_by(key) for key in CALLERS) or any(
+    return any(statement.pinned_by(key) for key in CALLERS) or any(
         statement.narrowed_by(key) and all(_account(arn) or _bucket(arn) for arn in statement.values(key))
         for key in CALLERS_BY_ARN
     )
@@ -53,7 +78,7 @@ def _ownerless(one: Judged) -> Iterator[str]:
 
 
 def _says_whose(statement: Statement) -> bool:
-    if any(statement.narrowed_by(key) for key in OWNERS):
+    if any(statement.pinned_by(key) for key in OWNERS):
         return True
     if statement.narrowed_by("aws:SourceArn") and all(map(_account, statement.values("aws:SourceArn"))):
         return True
@@ -117,7 +142,7 @@ POLICIES = (
         group=Group.LEAST_PRIVILEGE,
         severity=Severity.CRITICAL,
         levels=ALWAYS,
-        description="No bucket, queue, topic, key, repository or API allows everybody anything.",
+        description="No bucket, queue, topic, key, secret, repository or API allows everybody anything.",
         remedy="Name the principal, or compare who calls (aws:SourceAccount, aws:PrincipalArn).",
         frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
         types=RESOURCE_POLICIES,
@@ -128,7 +153,7 @@ POLICIES = (
         group=Group.LEAST_PRIVILEGE,
         severity=Severity.HIGH,
         levels=ALWAYS,
-        description="A service that is let in acts for this account only.",
+        description="A service that is let in says for which account it acts.",
         remedy="Add StringEquals aws:SourceAccount.",
         frameworks=("AWS Well-Architected SEC03-BP07",),
         types=RESOURCE_POLICIES,
@@ -149,7 +174,7 @@ POLICIES = (
         group=Group.LEAST_PRIVILEGE,
         severity=Severity.CRITICAL,
         levels=ALWAYS,
-        description="A service may call a function for one resource of this account only.",
+        description="A service may call a function for a named resource of one account only.",
         remedy="Give sourceArn, and sourceAccount where the ARN has no account (a bucket's has none).",
         frameworks=("AWS FSBP Lambda.1",),
         types=frozenset({FUNCTION_PERMISSION}),

@@ -30,7 +30,7 @@ def _source_unnamed(one: Judged) -> Iterator[str]:
         if sends is None:
             yield f"It trusts {service}, of which nobody has looked up what it sends."
         elif sends.required:
-            if sends.account and not statement.narrowed_by(ACCOUNT):
+            if sends.account and not statement.pinned_by(ACCOUNT):
                 yield f"It trusts {service} for whatever account asks: {ACCOUNT} is not compared."
             if sends.arn and not statement.narrowed_by(ARN):
                 yield f"It trusts {service} for whatever resource asks: {ARN} is not compared."
