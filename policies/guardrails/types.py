@@ -81,6 +81,7 @@ FUNCTION_PROVISIONED: Final = "aws:lambda/provisionedConcurrencyConfig:Provision
 FUNCTION_SOURCE: Final = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FUNCTION_URL: Final = "aws:lambda/functionUrl:FunctionUrl"
 LAYER_PERMISSION: Final = "aws:lambda/layerVersionPermission:LayerVersionPermission"
+MEDIA_QUEUE: Final = "aws:mediaconvert/queue:Queue"
 ACCESS_POINT: Final = "aws:s3/accessPoint:AccessPoint"
 BUCKET: Final = "aws:s3/bucket:Bucket"
 BUCKET_CORS: Final = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"

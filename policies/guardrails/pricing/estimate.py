@@ -1,8 +1,8 @@
 """The monthly cost of a stack: pure, from its resources and the usage that the platform publishes.
 
-A line is quantity times price. Free tiers are left out
-unless asked for. A billable type without a rule is listed as unpriced, a
-resource whose usage is not published as a gap, usage that nothing reads as a problem: none of them is ever zero.
+A line is quantity times price. Free tiers are left out unless asked for. A billable type without a rule is listed as
+unpriced, a resource whose usage is not published or that has what the book has no price of as a gap, usage that
+nothing reads as a problem: none of them is ever zero.
 """
 
 from collections import defaultdict
@@ -15,6 +15,8 @@ from guardrails.pricing.rules import FREE, RULES
 
 __all__ = ["CostReport", "Line", "Priced", "estimate"]
 
+COMPONENTS = ("polyphony:", "pulumi:")
+"""What no provider makes: whatever any other package makes may cost."""
 Usage = Mapping[str, Mapping[str, float]]
 """Pulumi name of a block → measure → amount a month."""
 
@@ -39,7 +41,7 @@ class CostReport:
     unpriced: tuple[str, ...] = ()
     """Resources of billable types that no rule knows."""
     gaps: tuple[str, ...] = ()
-    """Resources whose usage is not published."""
+    """Resources whose usage is not published, or that have what the book has no price of."""
     problems: tuple[str, ...] = ()
     """Usage that no rule reads."""
 
@@ -64,7 +66,7 @@ def estimate(resources: Iterable[Priced], usage: Usage, *, free_tiers: bool = Fa
     """What the resources cost a month at this usage; with free tiers, as if the account ran nothing else."""
     blocks: dict[str, list[Priced]] = defaultdict(list)
     for one in resources:
-        if one.type.startswith("aws:"):
+        if not one.type.startswith(COMPONENTS):
             blocks[one.block].append(one)
     lines: list[Line] = []
     unpriced: list[str] = []
@@ -107,6 +109,8 @@ def _gap(one: Priced, usage: Mapping[str, float]) -> Iterator[str]:
     missing = [measure for measure in rule.needs if measure not in list(usage)]
     if missing and not rule.needless(one):
         yield f"{one.name} has no usage published ({', '.join(missing)} of {one.block})"
+    if unpriced := rule.unpriced(one):
+        yield f"{one.name} has {unpriced}, which has no price here"
 
 
 def _problems(blocks: Mapping[str, list[Priced]], usage: Usage) -> Iterator[str]:

@@ -64,11 +64,18 @@ class Rule:
     """Measures that count where they are published."""
     needless: Callable[[Priced], bool] = field(default=lambda _: False)
     """Whether a resource is used by accident only, so that no usage of it is asked for."""
+    unpriced: Callable[[Priced], str] = field(default=lambda _: "")
+    """What of a resource costs without a price in the book, in words; mostly nothing."""
 
     @property
     def measures(self) -> Measures:
         """All that it reads."""
         return {**self.needs, **self.also}
+
+
+def free_but(unpriced: Callable[[Priced], str]) -> Rule:
+    """A type that costs nothing, but for what has no price in the book."""
+    return Rule(lambda _: iter(()), unpriced=unpriced)
 
 
 def of_hours(price: str) -> Rule:

@@ -20,8 +20,14 @@ def test_a_billable_type_without_a_rule_is_unpriced_and_never_zero() -> None:
     assert found.total == 0
 
 
+@pytest.mark.parametrize("kind", ["aws-native:ec2:Instance", "confluentcloud:index/kafkaCluster:KafkaCluster"])
+def test_what_another_provider_makes_is_unpriced(kind: str) -> None:
+    assert estimate([Priced(kind, "other", "a-other", "a", {})], {}).unpriced == (f"other ({kind})",)
+
+
 def test_a_component_is_no_position_of_the_bill() -> None:
-    assert estimate([Priced("polyphony:blocks:Table", "a-files", "a", "a", {})], {}).unpriced == ()
+    parts = ("polyphony:blocks:Table", "pulumi:pulumi:Stack", "pulumi:providers:aws")
+    assert estimate([Priced(kind, "a-files", "a", "a", {}) for kind in parts], {}).unpriced == ()
 
 
 def test_missing_usage_is_a_gap_that_names_block_and_measures() -> None:

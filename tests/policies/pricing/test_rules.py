@@ -122,6 +122,23 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, float], float]] = [
         {"spotHours": 0, "onDemandHours": 100},
         100 * (0.04048 + 2 * 0.004445),
     ),
+    (
+        "a Batch job with a larger disk",
+        t.BATCH_JOB,
+        {"containerProperties": json.dumps({"ephemeralStorage": {"sizeInGiB": 40}})},
+        {"spotHours": 100, "onDemandHours": 10},
+        110 * 20 * 0.000111,
+    ),
+    (
+        "a function with a larger disk",
+        t.FUNCTION,
+        {**ARM, "ephemeralStorage": {"size": 1536}},
+        CALLS,
+        0.20 + 100_000 * (0.0000133334 + 0.0000000309),
+    ),
+    ("a REST stage", t.REST_STAGE, {}, {}, 0),
+    ("where Batch jobs run", t.BATCH_ENVIRONMENT, {"computeResources": {"type": "FARGATE", "maxVcpus": 8}}, {}, 0),
+    ("a queue of MediaConvert", t.MEDIA_QUEUE, {"pricingPlan": "ON_DEMAND"}, {}, 0),
     ("a log group", t.LOG_GROUP, {"retentionInDays": 90}, {"logGb": 10}, 5.0 + 0.9),
     ("a log group that keeps all", t.LOG_GROUP, {}, {"logGb": 1}, 0.50 + 0.03 * 3650 / 30),
     ("an alarm", t.ALARM, {"period": 300}, {}, 0.10),
@@ -180,6 +197,7 @@ def test_it_costs(what: str, kind: str, props: Mapping[str, Any], usage: Mapping
     found = report(kind, props, usage)
     assert found.total == pytest.approx(usd, abs=1e-9), what
     assert found.problems == ()
+    assert not any("no price" in gap for gap in found.gaps)
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
@@ -193,6 +211,19 @@ def test_a_warm_function_is_paid_by_the_hour_and_runs_for_less(architecture: str
     )
     assert f"lambda_provisioned_running_gb_second_{kind}" in by_price
     assert f"lambda_gb_second_{kind}" not in by_price
+
+
+@pytest.mark.parametrize(
+    ("kind", "props", "has"),
+    [
+        (t.REST_STAGE, {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"}, "a cache cluster of 0.5 GB"),
+        (t.BATCH_ENVIRONMENT, {"computeResources": {"type": "EC2", "minVcpus": 16}}, "machines of 16 vCPUs"),
+        (t.MEDIA_QUEUE, {"pricingPlan": "RESERVED"}, "slots that are reserved"),
+    ],
+)
+def test_what_costs_and_has_no_price_is_a_gap_by_its_name(kind: str, props: Mapping[str, Any], has: str) -> None:
+    [gap] = report(kind, props, {}).gaps
+    assert gap.startswith(f"thing has {has}")
 
 
 def test_every_rule_is_tried() -> None:

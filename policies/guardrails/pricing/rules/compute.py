@@ -2,7 +2,7 @@
 
 import json
 
-from guardrails.pricing.rule import SECONDS, Bill, Quantities, Rule
+from guardrails.pricing.rule import SECONDS, Bill, Priced, Quantities, Rule, free_but
 from guardrails.pricing.rules.called import MEASURES, called
 from guardrails.types import (
     FUNCTION,
@@ -10,12 +10,15 @@ from guardrails.types import (
     REST_API,
     REST_METHOD,
     REST_METHOD_SETTINGS,
+    REST_STAGE,
     SOCKET_API,
     SOCKET_ROUTE,
     SOCKET_STAGE,
 )
 
 DEFAULT_MB = 128
+FREE_DISK_MB = 512
+"""What every call has of `/tmp`; more is paid while it runs."""
 METRICS_OF_A_ROUTE = 5
 """Messages (or connections), client errors, execution errors, integration errors, latency; paid for once one has data."""
 METRICS_OF_A_METHOD = 5
@@ -40,6 +43,8 @@ def _function(bill: Bill) -> Quantities:
     running = "provisioned_running_" if bill.sibling(FUNCTION_PROVISIONED) else ""
     yield "lambda_request", invocations
     yield f"lambda_{running}gb_second_{_processor(bill)}", invocations * bill.of("milliseconds") / 1000 * gigabytes
+    disk = float((bill.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
+    yield "lambda_disk_gb_second", invocations * bill.of("milliseconds") / 1000 * (disk - FREE_DISK_MB) / 1024
     if (bill.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
         yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (bill.of("cachedVersions") or 1)
         yield "lambda_snapstart_restore_gb", gigabytes * bill.of("coldStarts")
@@ -53,6 +58,11 @@ def _provisioned(bill: Bill) -> Quantities:
 
 def _rest_api(bill: Bill) -> Quantities:
     yield "rest_request", bill.of("requests")
+
+
+def _cache(stage: Priced) -> str:
+    size = stage.props.get("cacheClusterSize", "?")
+    return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 
 
 def _method_settings(bill: Bill) -> Quantities:
@@ -91,6 +101,7 @@ RULES = {
     FUNCTION_PROVISIONED: Rule(_provisioned),
     REST_API: Rule(_rest_api, needs={"requests": "requests"}),
     REST_METHOD_SETTINGS: Rule(_method_settings),
+    REST_STAGE: free_but(_cache),
     SOCKET_API: Rule(
         _socket_api,
         needs={

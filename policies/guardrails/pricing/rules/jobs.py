@@ -1,15 +1,17 @@
-"""Workflows, Glue jobs and Batch jobs."""
+"""Workflows, Glue jobs, Batch jobs and what they run on."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from guardrails.pricing.rule import Bill, Quantities, Rule
+from guardrails.pricing.rule import Bill, Priced, Quantities, Rule, free_but
 from guardrails.pricing.rules.called import MEASURES, called
-from guardrails.types import BATCH_JOB, GLUE_JOB, WORKFLOW
+from guardrails.types import BATCH_ENVIRONMENT, BATCH_JOB, GLUE_JOB, MEDIA_QUEUE, WORKFLOW
 
 DPU = {"Standard": 1, "G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 DEFAULT_WORKERS = 10
+FREE_DISK_GB = 20
+"""What every Fargate task has; more is paid as long as it runs, on spare capacity as on demand."""
 
 
 def _workflow(bill: Bill) -> Quantities:
@@ -33,13 +35,24 @@ def _batch(bill: Bill) -> Quantities:
     container: Mapping[str, Any] = json.loads(bill.props.get("containerProperties") or "{}")
     size = {each["type"]: float(each["value"]) for each in container.get("resourceRequirements", [])}
     platform = container.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
+    disk = max(0, float(container.get("ephemeralStorage", {}).get("sizeInGiB", FREE_DISK_GB)) - FREE_DISK_GB)
     processor = "arm64" if platform == "ARM64" else "x86"
     for kind, hours in (("fargate_spot", bill.of("spotHours")), ("fargate", bill.of("onDemandHours"))):
         yield f"{kind}_vcpu_hour_{processor}", hours * size.get("VCPU", 0)
         yield f"{kind}_gb_hour_{processor}", hours * size.get("MEMORY", 0) / 1024
+        yield "fargate_disk_gb_hour", hours * disk
         if container.get("networkConfiguration", {}).get("assignPublicIp") == "ENABLED":
             yield "public_address_hour", hours
     yield from called(bill)
+
+
+def _machines(environment: Priced) -> str:
+    number = float((environment.props.get("computeResources") or {}).get("minVcpus") or 0)
+    return f"machines of {number:g} vCPUs that always run" if number else ""
+
+
+def _slots(queue: Priced) -> str:
+    return "slots that are reserved for a year" if queue.props.get("pricingPlan") == "RESERVED" else ""
 
 
 RULES = {
@@ -62,4 +75,6 @@ RULES = {
         needs={"spotHours": "hours that jobs run on spare capacity, all together"},
         also={**MEASURES, "onDemandHours": "hours that jobs run on demand, all together"},
     ),
+    BATCH_ENVIRONMENT: free_but(_machines),
+    MEDIA_QUEUE: free_but(_slots),
 }
