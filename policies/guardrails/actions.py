@@ -34,8 +34,12 @@ def exists(action: str) -> bool:
 
 
 def patterns(action: str) -> tuple[str, ...]:
-    """The resources that an action can be limited to, as patterns; none where it has no resource level."""
-    return tuple(re.sub(r"\$\{[^}]+\}", "*", one) for one in formats(action) if one != "*")
+    """The resources that an action can be limited to, as patterns; none where it has no resource level.
+
+    The first is the one that a message shows: a bucket or an object before the access points to it.
+    """
+    found = (re.sub(r"\$\{[^}]+\}", "*", one) for one in formats(action) if one != "*")
+    return tuple(sorted(found, key=lambda one: ":accesspoint/" in one))
 
 
 def has_resource_level(action: str) -> bool:

@@ -21,7 +21,8 @@ the stack as a whole), reason and the last day. Each is reported in every run; o
 that exists, is a violation itself.
 
 **Limits** are the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`, with
-the policy's name, then the limit's, as in `{"function-memory-ceiling": {"megabytes": 3008}}`.
+the policy's name, then the limit's, as in `{"function-memory-ceiling": {"megabytes": 3008}}`. `make preview` and the
+workflows judge by the defaults, so a resource that needs more needs an exception.
 
 A policy that needs a value which only a deployment can tell says that it cannot be known; it is judged again after
 `up`. Names and ARNs here are computed from names, so that this is rare.

@@ -97,6 +97,7 @@ FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
     ("network-not-open", t.INGRESS_RULE, {"cidrIpv6": "::/0"}, "::/0"),
     ("network-not-open", t.SECURITY_GROUP_RULE, {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 443}, "port 443"),
     ("api-logs-owned", t.SOCKET_STAGE, {"apiId": "a", "name": "live"}, "/aws/apigateway/"),
+    ("queue-has-dead-letters", t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"})}, "is itself"),
     ("batch-retries-reclaims", t.BATCH_JOB, {"retryStrategy": {"attempts": 1}}, "tried once"),
     ("glue-worker-ceiling", t.GLUE_JOB, {"command": {"name": "glueetl"}, "workerType": "G.8X", "numberOfWorkers": 2}, "G.8X"),
     ("runtime-supported", t.FUNCTION, {"name": "f", "runtime": "ruby3.2"}, "ruby3.2 nobody has looked up"),

@@ -112,6 +112,10 @@ def test_these_have_one(action: str) -> None:
     assert actions.has_resource_level(action)
 
 
+def test_the_first_resource_of_an_action_on_objects_is_an_object() -> None:
+    assert actions.patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
+
+
 def test_head_object_is_no_action() -> None:
     assert not actions.exists("s3:HeadObject")
     assert not actions.exists("nosuch:Thing")

@@ -38,7 +38,7 @@ POLICIES = (
         severity=Severity.LOW,
         levels=NOT_IN_DEV,
         description="The number of alarms stays within what was agreed.",
-        remedy="Watch fewer symptoms by more telling metrics, or raise the limit.",
+        remedy="Watch fewer symptoms by more telling metrics, or ask for an exception.",
         limits=(Limit("alarms", 200, "The most alarms of a stack."),),
         check=_alarms,
     ),

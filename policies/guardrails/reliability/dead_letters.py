@@ -51,7 +51,10 @@ def _parks_in(queue: Judged) -> set[str]:
 
 
 def _dropped(queue: Judged, stack: Stack) -> Iterator[str]:
-    if not _parks_in(queue) and queue.props.get("name") not in parked_in(stack):
+    name, parks_in = queue.props.get("name"), _parks_in(queue)
+    if name in parks_in:
+        yield "Its dead-letter queue is itself: a message that fails again and again never leaves it."
+    elif not parks_in and name not in parked_in(stack):
         yield "It has no dead-letter queue: a message that fails again and again is dropped in the end."
 
 

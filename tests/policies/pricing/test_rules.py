@@ -272,7 +272,10 @@ def test_a_price_says_its_unit_its_source_at_aws_its_month_and_how_sure_it_is(on
         ("rate(1 day)", 730 / 24),
         ("cron(0 3 * * ? *)", 730 / 24),
         ("cron(0/15 * * * ? *)", 4 * 730),
-        ("cron(0 8-17 ? * MON-FRI *)", 10 * 730 / 24 / 7),
+        ("cron(0 8 ? * MON-FRI *)", 730 / 24 * 5 / 7),
+        ("cron(0 8-17 ? * 2-6 *)", 10 * 730 / 24 * 5 / 7),
+        ("cron(0 22-1 ? * FRI-MON,wed *)", 4 * 730 / 24 * 5 / 7),
+        ("cron(0 8 1-15 * ? *)", 730 / 24 / 2),
         ("at(2026-11-20T12:00:00)", 0),
     ],
 )

@@ -10,6 +10,7 @@ REQUESTS_A_MESSAGE = 2
 POLLERS = 5
 """Long polls that Lambda keeps open at every queue that feeds a function (developer guide, SQS scaling)."""
 POLL_SECONDS = 20
+WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
 DAYS = HOURS / 24
 
@@ -55,10 +56,17 @@ def _values(field: str, all_of: int) -> float:
         return all_of
     if step := re.fullmatch(r"[^/]+/(\d+)", field):
         return all_of / int(step[1])
-    return sum(
-        abs(int(part.split("-")[1]) - int(part.split("-")[0])) + 1 if re.fullmatch(r"\d+-\d+", part) else 1
-        for part in field.split(",")
-    )
+    return sum(_span(part, all_of) for part in field.split(","))
+
+
+def _span(part: str, all_of: int) -> int:
+    """How many values a part of a field takes: one, or a range, which may run past the end."""
+    for number, name in enumerate(WEEKDAYS, 1):
+        part = part.upper().replace(name, str(number))
+    if not (ends := re.fullmatch(r"(\d+)-(\d+)", part)):
+        return 1
+    first, last = int(ends[1]), int(ends[2])
+    return last - first + 1 + (all_of if last < first else 0)
 
 
 def _memory(bill: Bill) -> Quantities:
