@@ -126,3 +126,13 @@ def test_what_is_attached_to_another_is_not_this_ones() -> None:
         t.ROLE_POLICY_ATTACHMENT, {"role": ["other"], "policyArn": ["ours"]}, role=UNKNOWN, policyArn=UNKNOWN
     )
     assert found("iam-no-escalation", [role(), other, policy(ESCALATION), to_other]) == [("other", False)]
+
+
+def test_what_was_read_back_before_a_policy_was_mended_counts_no_more() -> None:
+    read_back = role(inlinePolicies=[{"name": "grants", "policy": ESCALATION}])
+    mended = Thing(t.ROLE_POLICY, {"role": "r", "name": "grants", "policy": document(allow("dynamodb:GetItem"))}, "p")
+    late = Thing(t.ROLE_POLICY, {"role": "r", "name": UNKNOWN, "policy": UNKNOWN}, "late")
+    assert found("iam-no-escalation", [read_back, mended, late]) == []
+    assert found("iam-no-escalation", [read_back, late]) == [("role", False)]
+    nameless = role(inlinePolicies=[{"policy": ESCALATION}])
+    assert found("iam-no-escalation", [nameless, late]) == [("role", False)]
