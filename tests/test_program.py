@@ -25,6 +25,7 @@ UNTAGGED = {
     "Selection", "TopicPolicy", "TopicSubscription",
 }  # fmt: skip
 PROVISIONED = "ProvisionedConcurrencyConfig"
+GUIDE = ROOT / "docs" / "deploying.md"
 UNNAMED = {"RolePolicy", "Alias", "CatalogTable", "Stage", "AgentcoreMemoryStrategy"}
 """Types whose names need be nobody else's: those of one role, function, database, API or memory."""
 LATE = {
@@ -186,6 +187,37 @@ def test_a_frontend_is_told_what_the_settings_say() -> None:
 )
 def test_stacks_differ_where_they_should(kind: str, name: str, key: str, expected: dict[str, Any]) -> None:
     assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
+
+
+def test_what_holds_data_cannot_be_taken_away_where_data_is_protected() -> None:
+    """Pulumi refuses before anything is gone; a destruction that AWS ends would have taken the rest by then."""
+    holding = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
+    for stack, expected in {"local": False, "dev": False, "staging": True, "prod": True}.items():
+        found = {one.name: one.request.protect for one in graph(stack).customs() if one.kind in holding}
+        assert len(found) > 12
+        assert found == dict.fromkeys(found, expected), stack
+        others = [one.name for one in graph(stack).customs() if one.kind not in holding and one.request.protect]
+        assert others == [], "what a deployment brings back may be replaced"
+
+
+def test_the_vault_and_its_copies_outlive_all_stacks_but_those_that_clean_up() -> None:
+    for stack, stays in {"local": False, "dev": False, "staging": True, "prod": True}.items():
+        (vault,) = [one for one in graph(stack).customs() if one.kind == "Vault"]
+        assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (stays, not stays)
+
+
+def test_the_guide_takes_the_vault_in_where_the_program_has_it() -> None:
+    (vault,) = [one for one in graph("prod").customs() if one.kind == "Vault"]
+    [taken] = re.findall(r"pulumi import -s prod (\S+) (\S+) (\S+) ", GUIDE.read_text())
+    assert taken == (vault.type, vault.name, vault.inputs["name"])
+    assert re.findall(r"--parent 'backup=(.*)'", GUIDE.read_text()) == [vault.parent]
+
+
+def test_taking_protection_back_leaves_the_vault_where_it_is() -> None:
+    found = recorded(changed("prod", "foundation", data={"deletionProtection": False})).graph
+    assert [one.name for one in found.customs() if one.request.protect] == []
+    (vault,) = [one for one in found.customs() if one.kind == "Vault"]
+    assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (True, False)
 
 
 @pytest.mark.parametrize(

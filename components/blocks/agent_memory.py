@@ -86,7 +86,7 @@ class AgentMemory(Block):
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             event_expiry_duration=args.days,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.inside(holds_data=True),
         )
         self.memory_id = memory.id
         before: list[pulumi.Resource] = []

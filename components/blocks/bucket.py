@@ -93,7 +93,7 @@ class Bucket(Block):
             bucket=self.name,
             force_destroy=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.inside(holds_data=True),
         )
         self.bucket = bucket
         self._make_private(bucket, args)

@@ -56,7 +56,7 @@ class IdentityPool(Block):
             allow_unauthenticated_identities=True,
             allow_classic_flow=False,
             tags=scope.tags(args.logical_name),
-            opts=self.inside(),
+            opts=self.inside(holds_data=True),
         )
         self.pool_id = pool.id
         role = Role(

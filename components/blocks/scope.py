@@ -58,8 +58,16 @@ class Block(pulumi.ComponentResource):
         """The Pulumi name of one part."""
         return f"{self.label}-{part}"
 
-    def inside(self, *after: pulumi.Resource, ignore: Sequence[str] = ()) -> pulumi.ResourceOptions:
-        """Options of a part: a child of this block, made after what the scope and the block itself wait for."""
+    def inside(
+        self, *after: pulumi.Resource, ignore: Sequence[str] = (), holds_data: bool = False
+    ) -> pulumi.ResourceOptions:
+        """Options of a part: a child of this block, made after what the scope and the block itself wait for.
+
+        What holds data is never taken away nor replaced while the stack protects it: Pulumi refuses before it begins.
+        """
         return pulumi.ResourceOptions(
-            parent=self, depends_on=[*self.scope.after, *after], ignore_changes=list(ignore) or None
+            parent=self,
+            depends_on=[*self.scope.after, *after],
+            ignore_changes=list(ignore) or None,
+            protect=holds_data and self.scope.foundation.data.deletion_protection,
         )

@@ -89,7 +89,7 @@ class Table(Block):
                 else None
             ),
             tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
-            opts=self.inside(),
+            opts=self.inside(holds_data=True),
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 

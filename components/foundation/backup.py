@@ -31,9 +31,16 @@ class Backup(pulumi.ComponentResource):
         vault = backup.Vault(
             "foundation-backup-vault",
             name=self.vault_name,
-            force_destroy=not scope.foundation.data.deletion_protection,
+            force_destroy=not scope.foundation.backup.outlives_stack,
             tags=scope.tags(self.vault_name),
-            opts=self._child,
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                pulumi.ResourceOptions(
+                    protect=scope.foundation.data.deletion_protection,
+                    # With its copies in it, AWS would not let it go, and a destruction would end there.
+                    retain_on_delete=scope.foundation.backup.outlives_stack,
+                ),
+            ),
         )
         role = self._role("backup", backup_grants(scope))
         restore_role = self._role("restore", restore_grants(scope))

@@ -48,7 +48,7 @@ class DataSettings(Settings):
     """How stored data is protected against people."""
 
     deletion_protection: bool = True
-    """Tables refuse deletion, buckets with objects are never emptied, the backup vault outlives the stack."""
+    """Tables refuse deletion, buckets with objects are never emptied, and Pulumi refuses to take away what holds data."""
     point_in_time_recovery: bool = True
     """Tables can be restored to any second of the last 35 days."""
 
@@ -77,6 +77,8 @@ class BackupSettings(Settings):
     """The hour at which the daily backup starts."""
     retention_days: Annotated[int, Field(ge=1, le=3653)] = 35
     """How long a backup is kept."""
+    outlives_stack: bool = True
+    """Whether the vault stays with its copies when the stack is destroyed; if not, they are deleted with it."""
     region_settings_owned: bool = False
     """Whether this stack opts the account's region in to backing DynamoDB up; one stack of a region should."""
 

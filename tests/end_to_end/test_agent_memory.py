@@ -15,7 +15,7 @@ from local import ROOT
 from local.changes import Action
 from local.iam.evaluator import Verdict
 from tests.end_to_end.small_stack import SmallStack, small_stack
-from tests.engine import scope
+from tests.engine import foundation_settings, scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("memory")]
 
@@ -65,7 +65,7 @@ class Remembering(HandlerEnvironment):
 
 def body(days: int = 90, strategies: Sequence[Strategy] = (SUMMARIES, FACTS)) -> Callable[[], object]:
     """A memory, and functions that may use it, and a model, to different degrees."""
-    own = scope(layers=[])
+    own = scope(layers=[], foundation=foundation_settings(data={"deletionProtection": False}))
 
     def models(*arns: str) -> Grant:
         return grant("bedrock", ["InvokeModel"], list(arns))
