@@ -1,7 +1,8 @@
-"""Who is told when money is spent: a monthly budget and, where this stack owns it, an anomaly monitor.
+"""Who is told when money is spent: a monthly budget and, where this stack owns or names one, an anomaly monitor.
 
 Both look at the cost-allocation tag `CostCenter`, which therefore must be this stack's own. (AWS counts a tag only
-after it has been activated for cost allocation in the billing console, once an account.)
+after it has been activated for cost allocation in the billing console, once an account or, in an organisation, by its
+management account, which alone may make a monitor by tag. A monitor that is named looks at what it was made for.)
 """
 
 import json
@@ -23,8 +24,11 @@ class Spend(pulumi.ComponentResource):
         self._scope = scope
         self._opts = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
         self._budget()
-        if scope.foundation.spend.anomaly_monitor_owned:
-            self._anomalies()
+        spend = scope.foundation.spend
+        if spend.anomaly_monitor_arn is not None:
+            self._anomalies(spend.anomaly_monitor_arn)
+        elif spend.anomaly_monitor_owned:
+            self._anomalies(self._monitor().arn)
         self.register_outputs({})
 
     def _budget(self) -> None:
@@ -58,10 +62,10 @@ class Spend(pulumi.ComponentResource):
             opts=self._opts,
         )
 
-    def _anomalies(self) -> None:
-        scope, spend = self._scope, self._scope.foundation.spend
+    def _monitor(self) -> costexplorer.AnomalyMonitor:
+        scope = self._scope
         name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
-        monitor = costexplorer.AnomalyMonitor(
+        return costexplorer.AnomalyMonitor(
             "foundation-spend-anomaly-monitor",
             name=name,
             monitor_type="CUSTOM",
@@ -69,11 +73,15 @@ class Spend(pulumi.ComponentResource):
             tags=scope.tags(name),
             opts=self._opts,
         )
+
+    def _anomalies(self, monitor: pulumi.Input[str]) -> None:
+        scope, spend = self._scope, self._scope.foundation.spend
+        name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
         costexplorer.AnomalySubscription(
             "foundation-spend-anomaly-subscription",
             name=name,
             frequency="IMMEDIATE",  # the only one that a topic may have
-            monitor_arn_lists=[monitor.arn],
+            monitor_arn_lists=[monitor],
             subscribers=[costexplorer.AnomalySubscriptionSubscriberArgs(type="SNS", address=scope.alerts_topic)],
             threshold_expression=costexplorer.AnomalySubscriptionThresholdExpressionArgs(
                 dimension=costexplorer.AnomalySubscriptionThresholdExpressionDimensionArgs(

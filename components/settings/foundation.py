@@ -15,6 +15,7 @@ Email = Annotated[
 ]
 TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,256}$")]
 Percent = Annotated[int, Field(ge=1, le=1000)]
+MonitorArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:ce::\d{12}:anomalymonitor/[A-Za-z0-9-]+$")]
 
 RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -65,7 +66,11 @@ class SpendSettings(Settings):
     anomaly_threshold: Annotated[float, Field(gt=0, le=100_000)] = 10
     """US dollars that a cost anomaly must reach before it is reported."""
     anomaly_monitor_owned: bool = True
-    """Whether this stack creates the anomaly monitor; an account allows few, so several stacks may share one."""
+    """Whether this stack creates an anomaly monitor where none is named; an account allows few, so several stacks may
+    share one."""
+    anomaly_monitor_arn: MonitorArn | None = None
+    """A monitor that is already there and tells this stack, which then creates none. Members of an organisation may
+    create none by tag."""
 
 
 class BackupSettings(Settings):

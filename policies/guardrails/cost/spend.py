@@ -115,7 +115,7 @@ POLICIES = (
         severity=Severity.MEDIUM,
         levels=ONLY_IN_PROD,
         description="Cost anomalies are told to somebody.",
-        remedy="Set foundation.spend.anomalyMonitorOwned in one stack of the account.",
+        remedy="Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn.",
         frameworks=("AWS Well-Architected COST03-BP05",),
         check=_anomalies_are_told,
     ),

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
 from components.blocks.context import Subsystem
 from components.foundation import Foundation
 from components.settings import LogLevel
@@ -79,6 +82,24 @@ def test_a_stack_that_does_not_own_the_monitor_makes_none(engine: Engine) -> Non
     recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyMonitorOwned": False})
     assert recorded.all("costexplorer.AnomalyMonitor") == recorded.all("costexplorer.AnomalySubscription") == []
     assert recorded.one("budgets.Budget").inputs["timeUnit"] == "MONTHLY"
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_a_monitor_that_is_already_there_tells_this_stack_and_none_is_made(engine: Engine, owned: bool) -> None:
+    """An organisation's member may make none by tag."""
+    monitor = "arn:aws:ce::123456789012:anomalymonitor/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+    spend = {"monthlyBudget": 100, "anomalyMonitorArn": monitor, "anomalyMonitorOwned": owned}
+    recorded = foundation(engine, spend=spend)
+    assert recorded.all("costexplorer.AnomalyMonitor") == []
+    subscription = recorded.one("costexplorer.AnomalySubscription").inputs
+    assert (subscription["monitorArnLists"], subscription["frequency"]) == ([monitor], "IMMEDIATE")
+    assert subscription["subscribers"] == [{"type": "SNS", "address": TOPIC}]
+
+
+@pytest.mark.parametrize("wrong", ["services", "arn:aws:ce::123456789012:anomalysubscription/0f3c1a5e", ""])
+def test_a_monitor_is_named_by_its_arn(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="anomalyMonitorArn"):
+        foundation_settings(spend={"monthlyBudget": 100, "anomalyMonitorArn": wrong})
 
 
 def test_backups_are_daily_and_expire(engine: Engine) -> None:
