@@ -1,6 +1,8 @@
 """What documents lead to is there: files, headings, commands, workflows."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -106,7 +108,28 @@ def test_a_secret_is_set_without_being_typed(page: str) -> None:
     text = (ROOT / page).read_text()
     set_by = [line for line in text.splitlines() if "pulumi config set" in line and "--secret" in line]
     assert set_by
-    assert all(line.startswith("openssl rand -base64 48 | ") for line in set_by)
+    piped = ("openssl rand -base64 48 | ", "store() {")
+    assert all(line.startswith(piped) for line in set_by)
+    assert all("| store " in line for line in text.splitlines() if re.search(r"\bstore\b(?!\(\))", line))
+
+
+def test_a_secret_is_exchanged_as_the_guide_says(tmp_path: Path) -> None:
+    """Its own lines, with a CLI that keeps what it is given in a file."""
+    guide = (ROOT / "docs" / "deploying.md").read_text()
+    [lines] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "store()" in block]
+    (tmp_path / "pulumi").write_text(
+        '#!/bin/sh\ncase "$1 $2" in\n"config get") cat kept; echo ;;\n'
+        '"config set") value=$(cat); printf %s "$value" > kept ;;\n'
+        "*) cat kept >> deployed; printf '\\n--\\n' >> deployed ;;\nesac\n"
+    )
+    (tmp_path / "pulumi").chmod(0o755)
+    (tmp_path / "kept").write_text("old")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-e"], input=lines, text=True, check=True, cwd=tmp_path, env={"PATH": path})  # noqa: S607
+    first, second, third, _ = ((tmp_path / "deployed").read_text()).split("\n--\n")
+    old, new = first.splitlines()
+    assert (old, len(new) >= 32) == ("old", True)
+    assert (second, third) == (f"{new}\nold", new)
 
 
 def test_the_guide_to_deploying_names_what_the_bootstrap_gives() -> None:

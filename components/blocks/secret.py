@@ -22,12 +22,15 @@ class SecretArgs:
 class Secret(Block):
     """A parameter that is stored encrypted, with the key that the service owns for the account."""
 
+    version: pulumi.Output[str]
+    """A new one with each value. What is given it is deployed anew when the secret is, and reads it anew."""
+
     def __init__(self, what: str, args: SecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("Secret", what, args.scope, opts)
         own = args.scope.name(Kind.PARAMETER, what)
         self.name = f"/{own}"
         self.arn = args.scope.context.arn("ssm", f"parameter/{own}")
-        self.parameter = ssm.Parameter(
+        parameter = ssm.Parameter(
             self.part("parameter"),
             name=self.name,
             type="SecureString",
@@ -36,6 +39,7 @@ class Secret(Block):
             tags=args.scope.tags(args.logical_name),
             opts=self.inside(),
         )
+        self.version = parameter.version.apply(str)
         self.register_outputs({"name": self.name})
 
     def grant_read(self) -> Grant:

@@ -144,6 +144,7 @@ class Livestream(pulumi.ComponentResource):
                     "bucket_name": self.bucket.name,
                     "event_source": event_source(self._scope),
                     "encryption_key": self.key.name,
+                    "encryption_key_version": self.key.version,
                     "origin": settings.api.cors_origin,
                     "cursor_seconds": settings.kept.cursor_seconds,
                     "url_seconds": settings.uploads.url_seconds,

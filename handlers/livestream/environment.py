@@ -37,6 +37,8 @@ class ApiEnvironment(HandlerEnvironment):
     """Under which it tells the bus of what was deleted."""
     encryption_key: str
     """Name of the SecureString that cursors are encrypted with: never the key itself."""
+    encryption_key_version: str | None = None
+    """Which version of it was deployed. Nobody reads it: with a new one callers get containers that read the key anew."""
     origin: str = "*"
     """Whose pages may read the answers."""
     cursor_seconds: CursorSeconds = 3600

@@ -13,7 +13,7 @@ class SecretUnavailable(Exception):
 
 
 class Secret:
-    """One SecureString. It is read again only by a new container, so whoever changes it rolls the function out."""
+    """One SecureString. It is read again only by a new container: who changes it by a deployment gets new ones."""
 
     def __init__(self, client: "SSMClient", name: str) -> None:
         self._client = client

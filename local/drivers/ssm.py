@@ -1,6 +1,6 @@
 """Parameters; a secret one is a SecureString, and its value is in no file."""
 
-from local.drivers.model import Call, Driver, Known, Made, const
+from local.drivers.model import Call, Driver, Known, Made, answered, const
 from local.preview_provider import ACCOUNT, REGION
 
 
@@ -28,6 +28,7 @@ DRIVERS = (
         ),
         delete=(Call("DeleteParameter", {"Name": "name"}),),
         id="name",
-        outputs={"arn": Made(_arn, ("name",))},
+        outputs={"arn": Made(_arn, ("name",)), "version": answered("PutParameter", "Version")},
+        renewed=("version",),
     ),
 )

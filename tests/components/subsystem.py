@@ -22,13 +22,17 @@ Permission = tuple[str, str, str | None]
 
 
 class Versions(Provider):
-    """Knows the version that Lambda publishes, and the id of an identity pool, too."""
+    """Knows the versions of functions and secrets, and the id of an identity pool, too."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         made, outputs = super().make(resource)
         if resource.kind == "IdentityPool":
             return POOL, outputs
-        more = {"Function": {"version": "7"}, "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"}}
+        more: dict[str, Props] = {
+            "Function": {"version": "7"},
+            "Parameter": {"version": 3},
+            "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"},
+        }
         return made, {**outputs, **more.get(resource.kind, {})}
 
 

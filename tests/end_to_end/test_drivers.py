@@ -10,6 +10,7 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
+from components.blocks.secret import Secret, SecretArgs
 from local import program, stack_files
 from local.changes import Action
 from local.drivers import RECORDED_ONLY
@@ -18,6 +19,7 @@ from local.progress import Silent
 from local.stack_files import StackConfig
 from local.state import State
 from tests.end_to_end.conftest import Platform
+from tests.engine import scope
 from tests.whole import recorded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -197,6 +199,25 @@ def test_a_secret_parameter_is_made_changed_and_removed(workshop: Workshop, tmp_
     workshop.up(lambda: None)
     with pytest.raises(ClientError, match="ParameterNotFound"):
         read()
+
+
+def test_what_is_given_a_secrets_version_follows_its_value(workshop: Workshop) -> None:
+    def body(value: str) -> Callable[[], object]:
+        def program() -> None:
+            secret = Secret("key", SecretArgs(scope(), "Key", value))
+            aws.ssm.Parameter("follower", name="/workshop/follower", type="String", value=secret.version)
+
+        return program
+
+    def following() -> str:
+        return str(workshop.client("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
+
+    workshop.up(body("canary-one"))
+    assert following() == "1"
+    assert set(workshop.up(body("canary-one")).values()) == {Action.SAME}
+    assert set(workshop.up(body("canary-two")).values()) == {Action.UPDATE}
+    assert following() == "2"
+    workshop.up(lambda: None)
 
 
 def test_a_key_rotates(workshop: Workshop) -> None:
