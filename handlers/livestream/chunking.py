@@ -4,8 +4,9 @@ One HLS group, because a group of MP4 files cannot be cut; and HLS rather than C
 pictures in one file: each chunk can be looked at by itself. `EXACT` gives every chunk its full length, with a key frame
 where it begins.
 
-The same version of the same object, cut to the same length, is the same job: the same token, under which MediaConvert
-keeps repeats of a minute apart, and the same place for its chunks, so that a repeat after that writes the same again.
+The same version of the same object, cut to the same length and the same end, is the same job: the same token, under which
+MediaConvert keeps repeats of a minute apart, and the same place for its chunks, so that a repeat after that writes the same
+again.
 
 MediaConvert is paid by the minute, and a still picture plays for a day in a megabyte or two. So a job ends at a time that
 is counted from the video's first frame, whatever the container says of itself: no length that somebody wrote there is
@@ -16,7 +17,7 @@ import hashlib
 from typing import Any
 
 from handlers.livestream.prefixes import CHUNKS
-from handlers.livestream.video_events import JobMetadata, Video
+from handlers.livestream.video_events import JobMetadata, StoredVideo
 
 AUDIO = "Audio Selector 1"
 MODIFIER = "_chunk"
@@ -35,19 +36,20 @@ enough, also where its frames are counted as a few more or less a second than th
 below the 12 hours that MediaConvert takes."""
 
 
-def token(bucket: str, video: Video, seconds: int) -> str:
-    """The name of the one job that cuts this version of this object to this length: 64 characters, no more may be."""
-    return hashlib.sha256("\n".join((bucket, video.key, video.version_id, str(seconds))).encode()).hexdigest()
+def token(bucket: str, video: StoredVideo, seconds: int, max_hours: int | None) -> str:
+    """The name of the one job that cuts this version of this object in this way: 64 characters, no more may be."""
+    named = (bucket, video.key, video.version_id, str(seconds), str(max_hours))
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 
-def prefix(video: Video, job: str) -> str:
+def prefix(video: StoredVideo, job: str) -> str:
     """Of the keys of a job's chunks."""
     return f"{CHUNKS}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
 
 
 def request(
     bucket: str,
-    video: Video,
+    video: StoredVideo,
     *,
     seconds: int,
     role_arn: str,
@@ -55,13 +57,14 @@ def request(
     queue: str | None = None,
 ) -> dict[str, Any]:
     """What CreateJob is asked; without `max_hours` a video is cut to its end."""
-    job = token(bucket, video, seconds)
+    job = token(bucket, video, seconds, max_hours)
     named = video.named
     metadata = JobMetadata(
         bucket=bucket,
         owner=named.owner,
         episode_id=named.episode_id,
         upload_id=named.upload_id,
+        key=video.key,
         version_id=video.version_id,
         chunk_seconds=seconds,
         max_hours=max_hours,
@@ -82,7 +85,8 @@ def request(
 
 
 def _input(uri: str, max_hours: int | None) -> dict[str, Any]:
-    # Of a clip with an end alone, everything up to there is taken; most videos end before.
+    # Of a clip with an end alone, everything up to there is taken; most videos end before. Should MediaConvert not take
+    # that, it says so, and the video is known to be short enough: `JobChanged.shorter`.
     clips = [] if max_hours is None else [{"EndTimecode": f"{max_hours:02}:{EXTRA_MINUTES}:00:00"}]
     return {
         "FileInput": uri,

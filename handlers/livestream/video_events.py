@@ -21,6 +21,8 @@ from handlers.livestream.prefixes import CHUNKS, VIDEOS
 from handlers.livestream.upload_keys import EPISODE, OWNER, UploadKey, upload_key
 
 HOUR_MS = 3_600_000
+NO_SUCH_CLIP = 1060
+"""MediaConvert's number for a clip whose times its input has not."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Suffixes, in lower case, of what MediaConvert reads."""
 _PLAYLIST = re.compile(rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER})/({EPISODE})/[A-Za-z0-9_-]+/)[A-Za-z0-9_-]+\.m3u8")
@@ -37,13 +39,19 @@ class VideoKey(UploadKey):
 
 
 @dataclass(frozen=True)
-class Video:
+class StoredVideo:
     """One version of an uploaded video."""
 
     key: str
     version_id: str
-    size: int
     named: VideoKey
+
+
+@dataclass(frozen=True)
+class Video(StoredVideo):
+    """One that has just come."""
+
+    size: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ class JobChanged:
     version_id: str
     chunk_seconds: int
     status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
+    key: str | None = None
     max_hours: int | None = None
     error_code: int | None = None
     output: Output | None = None
@@ -90,6 +99,20 @@ class JobChanged:
         """Whether there is more of the video than it may have: its job ends behind that, and says so by its length."""
         longest = self.max_hours
         return longest is not None and self.output is not None and self.output.duration_ms > longest * HOUR_MS
+
+    @property
+    def shorter(self) -> StoredVideo | None:
+        """The video, where MediaConvert did not take the end of its clip, because the video ends before."""
+        if self.error_code != NO_SUCH_CLIP or self.max_hours is None or self.key is None:
+            return None
+        named = video_key(self.key)
+        if named is None or (named.owner, named.episode_id, named.upload_id) != (
+            self.owner,
+            self.episode_id,
+            self.upload_id,
+        ):
+            return None
+        return StoredVideo(self.key, self.version_id, named)
 
 
 VideoEvent = ObjectCreated | UploadCompleted | JobChanged
@@ -130,6 +153,8 @@ class JobMetadata(Message):
     upload_id: Annotated[str, Field(pattern=rf"^{ulid.PATTERN}$")]
     version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
+    key: Annotated[str, Field(max_length=256)] | None = None
+    """The video's. None in jobs of before they had it."""
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
     """How long the video may be: the setting may have changed since."""
 
@@ -177,7 +202,7 @@ def video_key(key: str) -> VideoKey | None:
 def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
     one = created(detail, bucket)
     named = video_key(one.key)
-    return None if named is None else ObjectCreated(Video(one.key, one.version_id, one.size, named))
+    return None if named is None else ObjectCreated(Video(one.key, one.version_id, named, one.size))
 
 
 def _completed(detail: dict[str, Any]) -> UploadCompleted:
@@ -187,7 +212,7 @@ def _completed(detail: dict[str, Any]) -> UploadCompleted:
         raise NotAnEvent("the key is not a video's")
     if (named.owner, named.episode_id, named.upload_id) != (one.owner, one.episode_id, one.upload_id):
         raise NotAnEvent("the key is another upload's")
-    return UploadCompleted(Video(one.key, one.version_id, one.size, named))
+    return UploadCompleted(Video(one.key, one.version_id, named, one.size))
 
 
 def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:

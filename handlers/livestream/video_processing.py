@@ -13,7 +13,15 @@ from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
 from handlers.livestream import chunking
 from handlers.livestream.tracks import TrackReason, TrackState
-from handlers.livestream.video_events import JobChanged, ObjectCreated, Output, UploadCompleted, VideoEvent, parsed
+from handlers.livestream.video_events import (
+    JobChanged,
+    ObjectCreated,
+    Output,
+    StoredVideo,
+    UploadCompleted,
+    VideoEvent,
+    parsed,
+)
 from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists
 from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved
 
@@ -85,33 +93,35 @@ class VideoProcessing:
 
     def _created(self, event: ObjectCreated) -> Outcome:
         if not event.video.named.supported:
-            failed = _of(event, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-            return Outcome.UNSUPPORTED if self._moved(event, failed) else Outcome.UNCHANGED
-        if not self._moved(event, _of(event, TrackState.UPLOADED)):
+            moved = self._moved(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+            return Outcome.UNSUPPORTED if moved else Outcome.UNCHANGED
+        if not self._moved(event.video, TrackState.UPLOADED):
             return Outcome.UNCHANGED
         self._bus.upload_completed(event.video)
         return Outcome.ANNOUNCED
 
     def _completed(self, event: UploadCompleted) -> Outcome:
-        if not self._moved(event, _of(event, TrackState.UPLOADED)):
+        if not self._moved(event.video, TrackState.UPLOADED):
             return Outcome.UNCHANGED
+        return self._submitted(event.video, self._max_hours)
+
+    def _submitted(self, video: StoredVideo, max_hours: int | None) -> Outcome:
         job = chunking.request(
-            self._bucket,
-            event.video,
-            seconds=self._chunk_seconds,
-            role_arn=self._role_arn,
-            max_hours=self._max_hours,
+            self._bucket, video, seconds=self._chunk_seconds, role_arn=self._role_arn, max_hours=max_hours
         )
         try:
             self._jobs.create(job)
         except JobRefused:
             self._log.error("video_job_refused", code=TrackReason.CHUNKING_FAILED)
-            self._moved(event, _of(event, TrackState.FAILED, TrackReason.CHUNKING_FAILED))
+            self._moved(video, TrackState.FAILED, TrackReason.CHUNKING_FAILED)
             return Outcome.REFUSED
-        self._moved(event, _of(event, TrackState.CHUNKING))
+        self._moved(video, TrackState.CHUNKING)
         return Outcome.SUBMITTED
 
     def _changed(self, event: JobChanged) -> Outcome:
+        if (video := event.shorter) is not None:
+            # It ends before its clip would have: so it is short enough, and is cut to its own end.
+            return self._submitted(video, None) if self._moved(video, TrackState.CHUNKING) else Outcome.UNCHANGED
         about = (event.upload_id, event.version_id)
         match event.status:
             case "PROGRESSING":
@@ -136,10 +146,7 @@ class VideoProcessing:
             return None
         return Chunks(output.prefix, count, event.chunk_seconds, output.duration_ms)
 
-    def _moved(self, event: ObjectCreated | UploadCompleted, to: VideoMoved) -> bool:
-        named = event.video.named
+    def _moved(self, video: StoredVideo, state: TrackState, problem: TrackReason | None = None) -> bool:
+        named = video.named
+        to = VideoMoved(named.upload_id, video.version_id, state, problem)
         return self._tracks.move(named.owner, named.episode_id, "video", to)
-
-
-def _of(event: ObjectCreated | UploadCompleted, state: TrackState, problem: TrackReason | None = None) -> VideoMoved:
-    return VideoMoved(event.video.named.upload_id, event.video.version_id, state, problem)

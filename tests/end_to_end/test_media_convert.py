@@ -87,7 +87,7 @@ class Site:
         version = self.clients("s3").put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
         named = video_key(key)
         assert named is not None
-        return Video(key, version, len(data), named)
+        return Video(key, version, named, len(data))
 
     def heard(self) -> Iterator[str]:
         """Events on the bus, as they come."""

@@ -222,7 +222,7 @@ def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretake
     key = f"videos/{ANN}/{episode}/{upload}.mp4"
     named = video_key(key)
     assert isinstance(named, VideoKey)
-    one = Video(key, "v1", 100, named)
+    one = Video(key, "v1", named, 100)
     stage.passes(hours=5)
     assert caretaker.sweep().never_uploaded == 1
     processing.act(ObjectCreated(one))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handlers.livestream import chunking
 from local.services import mediaconvert_model as model
 from local.services.mediaconvert_rules import cut
-from tests.handlers.livestream.video_stage import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, video
+from tests.handlers.livestream.video_stage import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
@@ -85,6 +85,7 @@ def test_it_carries_whose_it_is_in_strings() -> None:
         "owner": OWNER,
         "episodeId": EPISODE,
         "uploadId": UPLOAD,
+        "key": key(),
         "versionId": "v1",
         "chunkSeconds": "120",
     }
@@ -102,17 +103,18 @@ def test_the_same_version_is_the_same_job() -> None:
 
 
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
-def test_another_version_length_key_or_bucket_is_another_job(one: str, two: str, short: int, long: int) -> None:
+def test_another_version_length_end_key_or_bucket_is_another_job(one: str, two: str, short: int, long: int) -> None:
     tokens = {
-        chunking.token(bucket, video(upload, version=version), seconds)
+        chunking.token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
         for version in (one, two)
         for seconds in (short, long)
+        for hours in (None, 11)
     }
-    assert len(tokens) == 4 * len({one, two}) * len({short, long})
+    assert len(tokens) == 8 * len({one, two}) * len({short, long})
 
 
 @pytest.mark.parametrize("seconds", [1, 120, 3600])
 def test_no_rule_listens_where_the_job_writes(seconds: int) -> None:
-    assert chunking.prefix(video(), chunking.token(BUCKET, video(), seconds)).startswith("chunks/")
+    assert chunking.prefix(video(), chunking.token(BUCKET, video(), seconds, 11)).startswith("chunks/")

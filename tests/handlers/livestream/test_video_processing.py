@@ -110,6 +110,57 @@ def test_what_is_too_long_is_the_jobs_own(stage: Stage) -> None:
     assert stage.tracks.at.state is TrackState.CHUNKED
 
 
+NO_SUCH_CLIP = job(video(suffix=".MP4"), "ERROR", errorCode=1060)
+"""Whether MediaConvert takes a clip that ends behind its input is not written anywhere."""
+
+
+def test_a_video_that_ends_before_its_clip_is_cut_to_its_own_end(stage: Stage) -> None:
+    one = video(suffix=".MP4")
+    assert stage.handle(completed(one), NO_SUCH_CLIP) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.CHUNKING)
+    clipped, whole = stage.cloud.jobs
+    assert "InputClippings" in clipped["Settings"]["Inputs"][0]
+    assert whole["Settings"]["Inputs"][0] == {
+        name: value for name, value in clipped["Settings"]["Inputs"][0].items() if name != "InputClippings"
+    }
+    assert len(stage.tokens) == 2, "under the token of the first job there would be no second"
+    assert "maxHours" not in whole["UserMetadata"]
+    ended = {"userMetadata": whole["UserMetadata"]}
+    stage.handle(job(one, "ERROR", errorCode=1060, **ended))
+    assert stage.tracks.at.state is TrackState.FAILED, "a job without a clip cannot lack it"
+
+
+def test_the_failure_of_a_clip_is_acted_on_once_and_never_after_the_video_has_come(stage: Stage) -> None:
+    one = video(suffix=".MP4")
+    assert stage.handle(completed(one), NO_SUCH_CLIP, NO_SUCH_CLIP) == []
+    assert len(stage.tokens) == 2, "a repeat is the same job"
+    stage.handle(job(one, "COMPLETE"))
+    asked = len(stage.cloud.jobs)
+    stage.handle(NO_SUCH_CLIP)
+    assert stage.tracks.at is not None
+    assert (stage.tracks.at.state, len(stage.cloud.jobs)) == (TrackState.CHUNKED, asked)
+
+
+def test_a_second_job_that_cannot_be_had_now_is_asked_for_again(stage: Stage) -> None:
+    stage.handle(completed(video(suffix=".MP4")))
+    stage.cloud.failures.append(THROTTLED)
+    assert stage.handle(NO_SUCH_CLIP) == [0]
+    assert stage.handle(NO_SUCH_CLIP) == []
+    assert len(stage.tokens) == 2
+
+
+@pytest.mark.parametrize(
+    "changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"key": None}, {"maxHours": None}]
+)
+def test_a_clip_that_no_job_of_ours_can_have_lacked_is_a_failure(stage: Stage, changed: dict[str, str | None]) -> None:
+    told = json.loads(NO_SUCH_CLIP)
+    metadata = {**told["detail"]["userMetadata"], **changed}
+    told["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
+    stage.handle(json.dumps(told))
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.FAILED, TrackReason.CHUNKING_FAILED, 1060)
+    assert stage.cloud.jobs == []
+
+
 def test_a_failed_job_says_why_by_number_alone(stage: Stage) -> None:
     stage.handle(job(video(), "ERROR"))
     assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.FAILED, TrackReason.CHUNKING_FAILED, 1010)

@@ -34,7 +34,7 @@ def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> Vi
     """One version of an upload."""
     named = video_key(key(upload, suffix))
     assert isinstance(named, VideoKey)
-    return Video(key(upload, suffix), version, 1000, named)
+    return Video(key(upload, suffix), version, named, 1000)
 
 
 def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
@@ -60,7 +60,7 @@ def completed(one: Video, **changed: Any) -> str:
 
 def playlist(one: Video) -> str:
     """Where the playlist of a video's chunks is."""
-    prefix = chunking.prefix(one, chunking.token(BUCKET, one, SECONDS))
+    prefix = chunking.prefix(one, chunking.token(BUCKET, one, SECONDS, HOURS))
     return f"s3://{BUCKET}/{prefix}{one.named.upload_id}{chunking.MODIFIER}.m3u8"
 
 

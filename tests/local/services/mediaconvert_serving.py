@@ -155,7 +155,7 @@ class Served:
         self.account.objects[BUCKET, key] = data
         named = video_key(key)
         assert named is not None
-        return Video(key, "v1", len(data), named)
+        return Video(key, "v1", named, len(data))
 
     def cut(self, data: bytes, seconds: int = 2, suffix: str = ".mp4") -> list[dict[str, Any]]:
         """Uploads and cuts; the details of the events."""
