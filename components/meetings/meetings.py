@@ -64,7 +64,7 @@ class Meetings(pulumi.ComponentResource):
         )
         watched = WatchArgs(
             scope=args.scope,
-            settings=args.settings.alarms,
+            settings=args.settings,
             table=self.table,
             bucket=self.bucket,
             uploads=self.uploads,
@@ -93,6 +93,7 @@ class Meetings(pulumi.ComponentResource):
             "start": self.start,
             "steps": self.steps,
             "summarize": self.summarize,
+            "sweep": self.care.sweep,
             "storage": self.care.storage,
         }
 

@@ -15,7 +15,7 @@ from components.blocks.rest_api import RestApi
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.workflow import Workflow
-from components.settings.meetings import MeetingAlarmSettings
+from components.settings import MeetingsSettings
 from handlers.meetings.metrics import (
     FFMPEG_RATIO,
     INPUT_TOKENS,
@@ -25,6 +25,7 @@ from handlers.meetings.metrics import (
     STACK,
     STORAGE_GROWTH,
 )
+from handlers.meetings.records import MeetingReason
 
 RUNBOOK = "meetings-late"
 SPOT = "spot-interruptions"
@@ -33,6 +34,8 @@ REFUSALS = ("ModelRefused", "SummaryUnusable")
 """What ends a summary for good on the model's side; `ModelBusy` is tried again by the workflow."""
 MISSED = ("recording_unheard", "recording_unattended", "recordings_unchecked")
 """What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
+SWEPT = '{ $.message = "meeting_sweep" }'
+SWEEPS_TRIED = 3
 HOUR = 3600
 
 
@@ -41,7 +44,7 @@ class WatchArgs:
     """What is watched."""
 
     scope: Scope
-    settings: MeetingAlarmSettings
+    settings: MeetingsSettings
     table: Table
     bucket: Bucket
     uploads: Queue
@@ -52,8 +55,8 @@ class WatchArgs:
 
 def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     """Registers the meetings' own alarms."""
-    settings = args.settings
-    steps, summarize = args.functions["steps"], args.functions["summarize"]
+    settings = args.settings.alarms
+    steps, summarize, sweep = (args.functions[one] for one in ("steps", "summarize", "sweep"))
 
     def ring(
         what: str,
@@ -75,6 +78,23 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
     )
     media = steps.logged("media-failed", '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }', opts)
     ring("media-failed", media, 0, "The job could not put a recording together.", severity=Severity.CRITICAL)
+    # Chunks that never come are the user's to send, and nothing is broken.
+    given_up = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
+    ring(
+        "meetings-given-up",
+        sweep.logged("meetings-given-up", given_up, opts),
+        settings.failed_meetings_above,
+        "Meetings whose executions ended without a word were given up.",
+        severity=Severity.CRITICAL,
+    )
+    # One sweep may meet a throttled call, or more than it has time for; what the next ones do not get done either stays.
+    for what, value, says in (
+        ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
+        ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
+    ):
+        tried = SWEEPS_TRIED * args.settings.care.sweep_minutes * 60
+        swept = sweep.logged(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=tried)
+        ring(what, swept, 0, says)
     ring(
         "processing-late",
         _measure(args, PROCESSING_DURATION, "p95"),

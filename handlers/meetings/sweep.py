@@ -166,7 +166,9 @@ class Sweep:
     def _failed(self, record: MeetingRecord, reason: MeetingReason, found: Found) -> Found:
         if not self._table.write(record, failed(record, reason, self._clock())):
             return Found.NOT_DUE
-        self._log.error("meeting_given_up", code=reason, key_hash=known_as(record.meeting))
+        # What never came is the user's; what ended without a word, or came to nothing, is ours.
+        say = self._log.info if found is Found.NEVER_COMPLETE else self._log.error
+        say("meeting_given_up", code=reason, key_hash=known_as(record.meeting))
         return found
 
     def _postponed(self, record: MeetingRecord, until: datetime) -> Found:

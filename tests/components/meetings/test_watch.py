@@ -40,6 +40,9 @@ def parked(queue: str) -> tuple[Any, ...]:
 OWN: dict[str, tuple[Any, ...]] = {
     "meetings-failed-critical": (NAMESPACE, "meetings-failed", "Sum", 0, 300, {}),
     "media-failed-critical": (NAMESPACE, "media-failed", "Sum", 0, 300, {}),
+    "meetings-given-up-critical": (NAMESPACE, "meetings-given-up", "Sum", 0, 300, {}),
+    "meetings-unattended-warning": (NAMESPACE, "meetings-unattended", "Minimum", 0, 2700, {}),
+    "sweep-unfinished-warning": (NAMESPACE, "sweep-unfinished", "Minimum", 0, 2700, {}),
     "processing-late-warning": (
         metrics.NAMESPACE, metrics.PROCESSING_DURATION, "p95", 10_800, 300, {metrics.STACK: "polyphony-test"},
     ),
@@ -121,6 +124,7 @@ def test_each_threshold_is_a_setting_and_moves_no_other() -> None:
     }
     moved = {
         "meetings-failed-critical": 3,
+        "meetings-given-up-critical": 3,
         "processing-late-warning": 120,
         "spot-interruptions-warning": 9,
         "uploads-waiting-warning": 240,
@@ -140,6 +144,14 @@ def test_each_threshold_is_a_setting_and_moves_no_other() -> None:
     [
         ("meetings-failed", "steps", '{ $.message = "meeting_failed" }', "1"),
         ("media-failed", "steps", '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }', "1"),
+        (
+            "meetings-given-up",
+            "sweep",
+            '{ $.message = "meeting_given_up" && $.code != "NEVER_COMPLETE" }',
+            "1",
+        ),
+        ("meetings-unattended", "sweep", '{ $.message = "meeting_sweep" }', "$.failed"),
+        ("sweep-unfinished", "sweep", '{ $.message = "meeting_sweep" }', "$.unfinished"),
         ("spot-interruptions", "steps", '{ $.message = "media_read" }', "$.interruptions"),
         (
             "model-throttles",
@@ -166,6 +178,15 @@ def test_lines_that_mean_trouble_are_counted(name: str, function: str, pattern: 
     assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-{function}"
     assert (one["pattern"], one["metricTransformation"]["value"]) == (pattern, value)
     assert (one["metricTransformation"]["namespace"], one["metricTransformation"]["name"]) == (NAMESPACE, name)
+
+
+@pytest.mark.parametrize("name", ["meetings-unattended", "sweep-unfinished"])
+@pytest.mark.parametrize("minutes", [2, 15, 60])
+def test_what_no_sweep_gets_done_rings_and_what_only_one_did_not_does_not(name: str, minutes: int) -> None:
+    one = alarms(meetings(care={"sweepMinutes": minutes}), Subsystem.MEETINGS)[f"{name}-warning"]
+    assert one["statistic"] == "Minimum"
+    assert one["period"] >= 2 * minutes * 60, "the least of several sweeps"
+    assert one["period"] % 60 == 0
 
 
 def test_the_lines_of_the_daily_look_are_those_that_it_writes() -> None:
@@ -203,7 +224,7 @@ def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_funct
         *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),
         *(metrics.STORAGE_GROWTH, metrics.FFMPEG_RATIO),
         *("FirstByteLatency", "SuccessfulRequestLatency", TABLE, f"{PREFIX}-uploads"),
-        *(f"{PREFIX}-{one}" for one in ("auth-exchange", "start", "steps", "bedrock-summarize")),
+        *(f"{PREFIX}-{one}" for one in FUNCTIONS),
     ):
         assert f'"{name}"' in shown, name
 

@@ -1,5 +1,6 @@
 """No meeting waits for ever: what was lost is found, started, marked as it ended, or given up."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -251,6 +252,22 @@ def test_one_meetings_trouble_does_not_stop_the_others(
     for secret in (CANARY, ANN, MEETING.meeting_id):
         assert secret not in said
     assert stage.sweeps().started == 1
+
+
+def test_what_is_given_up_is_an_error_where_it_is_not_the_users(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking(stage)
+    stage.passes(days=7, minutes=1)
+    stage.whole(b"a", meeting=MeetingId(BOB, MEETING.meeting_id))
+    stage.workflows.ends("ABORTED")
+    stage.passes(minutes=61)
+    assert (stage.sweeps().never_complete, stage.sweeps()) == (1, NOTHING)
+    lines = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    given_up = {one["code"]: one["level"] for one in lines if one["message"] == "meeting_given_up"}
+    assert given_up == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
+    swept = [one for one in lines if one["message"] == "meeting_sweep"]
+    assert [(one["failed"], one["unfinished"]) for one in swept] == [(0, 0), (0, 0)], "what alarms read"
 
 
 def test_a_meeting_is_asked_for_before_it_is_given_up() -> None:
