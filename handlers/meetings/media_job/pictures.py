@@ -80,7 +80,7 @@ class VideoMaker:
             *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
         )
         away = abs(Prober(self._ffmpeg).facts(name).duration - self._plan.duration)
-        if away > TOLERANCE + _SECOND // self._plan.rate:
+        if away > TOLERANCE + self._picture:
             raise Refused
 
     def _seen(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -110,7 +110,7 @@ class VideoMaker:
             return "-filter_complex", black, "-map", "[black]"
         fitted = ",".join(
             (
-                f"fps={self._plan.rate}:start_time=0",
+                *self._standing,
                 "scale=iw*sar:ih",
                 f"scale={width}:{height}:{FITTED}",
                 f"pad={width}:{height}:-1:-1",
@@ -123,8 +123,26 @@ class VideoMaker:
         if others or first.duration == self._plan.chunks[first.chunk].duration:
             names = [self._names[one.chunk] for one in piece.spans]
             return *threads, *LIST, "-i", self._list("seen", names, [one.duration for one in piece.spans]), *drawn
-        place = ("-ss", f"{first.begin / _SECOND:.6f}", "-t", seconds)
+        place = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
         return *threads, *CHUNK, *place, "-i", self._names[first.chunk], *drawn
+
+    @property
+    def _picture(self) -> int:
+        """How long one is, in microseconds: what the last is taken for, where nothing says how long it stands."""
+        last = self._plan.chunks[-1].pictures
+        return max(_SECOND // self._plan.rate, last.end // last.count if last and last.count else 0)
+
+    @property
+    def _standing(self) -> tuple[str, ...]:
+        """Each picture stands until the next one: the last for as long as anybody asks, the first before it begins too.
+
+        Of a span, what is read begins with a picture that can be decoded by itself: the one that stands when the span
+        begins is found from there, and what came before it is left out.
+        """
+        rate = self._plan.rate
+        # Moments are rounded as `fps` would by itself, which then loses a last picture that is rounded to its own end.
+        rounded = ("settb=AVTB", f"setpts=PTS+{_SECOND // (2 * rate)}", f"fps={rate}:round=down:eof_action=pass")
+        return *rounded, "tpad=stop=-1:stop_mode=clone", f"fps={rate}:start_time=0"
 
     def _list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
         """Writes a list; gives its name."""

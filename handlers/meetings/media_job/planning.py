@@ -16,7 +16,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Final
 
-from handlers.meetings.media_job.facts import ChunkFacts, Facts, Form
+from handlers.meetings.media_job.facts import Facts, Form
 
 COPIED_PICTURES: Final = frozenset({"h264", "hevc", "vp9", "av1"})
 COPIED_SOUND: Final = frozenset({"aac", "mp3", "opus"})
@@ -230,11 +230,4 @@ class Plan:
             count = ceil(one.duration / self._limits.piece)
             bounds = [one.duration * step // count for step in range(count + 1)]
             for begin, end in pairwise(bounds):
-                yield Span(number, begin, end), _form(one, begin), count == 1
-
-
-def _form(chunk: ChunkFacts, begin: int) -> Form | None:
-    """None where the pictures have ended before."""
-    if chunk.pictures is None or chunk.pictures.end <= begin:
-        return None
-    return chunk.pictures.form
+                yield Span(number, begin, end), one.pictures.form if one.pictures else None, count == 1

@@ -18,7 +18,7 @@ from handlers.meetings.media_job.shelf import Shelf
 from handlers.meetings.media_job.sound import SoundMaker, Undecodable
 from handlers.meetings.places import Recording
 
-EDITION: Final = 1
+EDITION: Final = 2
 """Of how things are made: raised when that changes, so that nothing is put together of old and new."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 MADE: Final = "made"

@@ -53,6 +53,21 @@ def spoken(seconds: float = 1, *options: str, suffix: str = "m4a", every: float 
     return made(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
 
 
+def slides(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: float = 0) -> bytes:
+    """A shared screen, as a browser records it: a picture only where it turns white or back, in tenths of a second.
+
+    It has sound where it says how long it lasts. Else nothing says how long the last picture stands.
+    """
+    shown = [0, *moments]
+    kept, white = ("+".join(f"eq(n,{round(10 * one)})" for one in some) for some in (shown, shown[1::2]))
+    card = f"color=black:s=64x48:r=10:d={shown[-1] + 1},drawbox=color=white:t=fill:enable='{white}'"
+    sound = ("-f", "lavfi", "-i", f"{BEEP.format(every=9999)}:d={lasts}", "-c:a", "libopus") if lasts else ()
+    # What is interleaved, if only with nothing, has no rate that a file could name.
+    changing = ("-vf", f"select='{kept}',interleave=1", "-fps_mode", "passthrough")
+    told = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(offset))
+    return made("webm", "-f", "lavfi", "-i", card, *sound, *changing, *told)
+
+
 @cache
 def filmed_in_chunks(count: int) -> tuple[bytes, ...]:
     """Chunks of a second each, every one a file by itself, as a recorder makes them one after the other."""

@@ -1,0 +1,68 @@
+"""Recordings whose pictures change seldom: each stands until the next one comes, or until the recording ends."""
+
+import pytest
+
+from handlers.meetings.media import MediaOutcome
+from handlers.meetings.media_job.planning import Limits
+from tests.handlers.meetings.media_job import films
+from tests.handlers.meetings.media_job.stage import SECOND, Stage
+
+pytestmark = pytest.mark.media
+
+SELDOM = (0.8, 5.3, 9.3, 10.8, 13.4, 15.9, 19.3, 22.6, 24.2, 27.8)
+"""No rate can be guessed from them."""
+AT_ONCE = 0.55
+"""Half of a second, in which what is encoded has one picture at least; and what it is rounded by."""
+
+
+def turns(stage: Stage) -> list[float]:
+    return films.flashes(stage.body(stage.recording.video), stage.folder)
+
+
+def lasts(stage: Stage) -> float:
+    """How long the video's pictures are, in seconds."""
+    path = stage.folder / "lasting"
+    path.write_bytes(stage.body(stage.recording.video))
+    frames = ("-map", "0:v:0", "-vf", "fps=10:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
+    return len(films.ffmpeg("-i", str(path), *frames)) / 10
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_silent_screen_is_put_together_though_nothing_says_when_it_ends(stage: Stage, codec: str, count: int) -> None:
+    stage.upload(*[films.slides(*SELDOM, codec=codec)] * count)
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.NO_AUDIO, codec == "libvpx-vp9")
+    each = result.duration_ms / 1000 / count
+    assert each == pytest.approx(27.8 * 11 / 10, abs=0.1), "the last picture is as long as the others"
+    expected = [one + number * each for number in range(count) for one in SELDOM]
+    assert turns(stage) == pytest.approx(expected, abs=0.05 if result.copied else AT_ONCE)
+    if not result.copied:
+        assert lasts(stage) == pytest.approx(result.duration_ms / 1000, abs=AT_ONCE)
+
+
+@pytest.mark.parametrize("offset", [0, 7])
+@pytest.mark.parametrize("moments", [(1, 17), (1, 17, 18), (3.3,), (16.7, 27.4)])
+def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
+    stage: Stage, moments: tuple[float, ...], offset: float
+) -> None:
+    """Most of the pieces have no picture of their own."""
+    stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+    stage.upload(films.slides(*moments, lasts=30, offset=offset))
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
+    assert len(stage.keys(f"{stage.recording.work}pieces/")) == 7
+    assert turns(stage) == pytest.approx(list(moments), abs=AT_ONCE)
+    assert lasts(stage) == pytest.approx(result.duration_ms / 1000, abs=AT_ONCE)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "mpeg4"), ("mkv", "mpeg4"), ("webm", "libvpx")])
+def test_the_last_picture_stands_while_sound_goes_on(stage: Stage, suffix: str, codec: str) -> None:
+    stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
+    card = "color=black:s=64x48:r=10:d=2,drawbox=color=white:t=fill:enable='gte(t,1)'"
+    sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{films.BEEP.format(every=9)}:d=12")
+    sound = "libopus" if suffix == "webm" else "aac"
+    stage.upload(films.made(suffix, *sources, "-c:v", codec, "-c:a", sound))
+    assert not stage.run().copied
+    assert turns(stage) == pytest.approx([1], abs=AT_ONCE)
+    assert lasts(stage) == pytest.approx(12, abs=AT_ONCE)
