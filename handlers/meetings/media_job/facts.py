@@ -22,7 +22,7 @@ class Form(Message):
     codec: str
     time_base: str
     parameters: str
-    """What its decoder must know, as a checksum, and sizes or rates."""
+    """What its decoder must know, as a checksum, and sizes or rates; how pictures are turned to be seen."""
 
 
 class Pictures(Message):
@@ -30,6 +30,7 @@ class Pictures(Message):
 
     form: Form
     width: Count
+    """As they are seen."""
     height: Count
     count: Count
     end: Microseconds

@@ -22,8 +22,8 @@ BROKEN_OFF: Final = ("partial file", "File ended prematurely")
 LEAST: Final = 40_000
 """Microseconds of a chunk that is one picture of no length."""
 MONO: Final = ("mono", "1 channels")
-_MAPPED = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)")
-"""A whole line: a title that says the same stands behind its name. Chapters by the hundred are said before it and after."""
+_MAPPED = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)| *displaymatrix: rotation of (-?\d+\.\d+) degrees")
+"""Whole lines: a title that says the same stands behind its name. Chapters by the hundred are said before them and after."""
 _HEADER = re.compile(rb"#(\w+) (\d+): *(.*)")
 _NOWHERE: Final = -(2**62)
 """Moments before this are none at all."""
@@ -82,7 +82,22 @@ class Prober:
         told = running.told()
         if any(one in told for one in BROKEN_OFF):
             raise Refused
-        return _facts(tracks, {int(one[2]): int(one[1]) for one in running.picked()})
+        return _facts(tracks, *_mapped(running.picked()))
+
+
+def _mapped(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:
+    """Which stream each track is, and by how many degrees its pictures are to be turned to be seen as they were filmed.
+
+    That is said of all streams that there are, and once it is said which are read, of those.
+    """
+    streams: dict[int, int] = {}
+    turned = 0.0
+    for one in lines:
+        if one[3] is None:
+            streams[int(one[2])] = int(one[1])
+        elif streams:
+            turned = turned or float(one[3]) or 0.0
+    return streams, turned
 
 
 def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
@@ -101,7 +116,7 @@ def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
     return tracks
 
 
-def _facts(tracks: dict[int, _Track], streams: dict[int, int]) -> ChunkFacts:
+def _facts(tracks: dict[int, _Track], streams: dict[int, int], turned: float) -> ChunkFacts:
     pictures: Pictures | None = None
     sound: Sound | None = None
     for number, track in tracks.items():
@@ -113,14 +128,16 @@ def _facts(tracks: dict[int, _Track], streams: dict[int, int]) -> ChunkFacts:
         parameters = [
             said.get(one, "") for one in ("extradata", "dimensions", "sar", "sample_rate", "channel_layout_name")
         ]
+        seen = said["media_type"] == "video"
         form = Form(
             stream=streams[number],
             codec=said["codec_id"],
             time_base=said["tb"],
-            parameters=" ".join(parameters),
+            parameters=" ".join([*parameters, f"{turned:g}"] if seen else parameters),
         )
-        if said["media_type"] == "video":
-            width, height = (int(one) for one in said["dimensions"].split("x"))
+        if seen:
+            sides = [int(one) for one in said["dimensions"].split("x")]
+            width, height = reversed(sides) if abs(abs(turned) - 90) < 1 else sides
             pictures = Pictures(
                 form=form, width=width, height=height, count=track.count, end=track.ends, bytes=track.bytes
             )

@@ -48,6 +48,15 @@ def silent(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = C
     return made(suffix, "-f", "lavfi", "-i", card, *(options or H264), "-t", str(seconds))
 
 
+@cache
+def turned(degrees: int, seconds: float = 1) -> bytes:
+    """Pictures whose left half is white, by a phone that is held so."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "held.mp4")
+        path.write_bytes(filmed(seconds, card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
+        return made("mp4", "-display_rotation", str(degrees), "-i", str(path), "-c", "copy")
+
+
 def spoken(seconds: float = 1, *options: str, suffix: str = "m4a", every: float = 9) -> bytes:
     """A beep alone."""
     return made(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
@@ -99,6 +108,15 @@ def flashes(file: bytes, folder: Path) -> list[float]:
     frames = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
     seen = [one > 127 for one in ffmpeg("-i", str(path), *frames)]
     return [place / 50 for place in range(1, len(seen)) if seen[place] != seen[place - 1]]
+
+
+def corners(file: bytes, folder: Path, at: float) -> str:
+    """What is white of a picture of nine fields, row by row."""
+    path = folder / "cornered"
+    path.write_bytes(file)
+    fields = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
+    seen = "".join("x" if one > 140 else "." for one in ffmpeg("-ss", str(at), "-i", str(path), *fields))
+    return " ".join(seen[row : row + 3] for row in (0, 3, 6))
 
 
 def described(file: bytes, folder: Path) -> str:

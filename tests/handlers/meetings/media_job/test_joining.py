@@ -178,6 +178,27 @@ def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(stage: Sta
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 2000)
 
 
+@pytest.mark.parametrize("degrees", [90, -90, 180])
+def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(stage: Stage, degrees: int) -> None:
+    stage.upload(films.turned(degrees), films.turned(degrees), films.turned(0), films.turned(degrees))
+    result = stage.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
+    video = stage.body(stage.recording.video)
+    assert "48x64" in about(stage, stage.recording.video) or degrees == 180
+    turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
+    level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
+    seen = [films.corners(video, stage.folder, one + 0.5) for one in range(4)]
+    assert seen == [turned, turned, level, turned]
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(stage: Stage, degrees: int) -> None:
+    stage.upload(*[films.turned(degrees)] * 2)
+    assert stage.run().copied
+    seen = films.corners(stage.body(stage.recording.video), stage.folder, 1.5)
+    assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
+
+
 def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
     stage.upload(films.spoken(2, "-c:a", "libopus", suffix="webm"), films.spoken(1, "-c:a", "libopus", suffix="webm"))
     result = stage.run()
