@@ -33,6 +33,8 @@ class Pictures(Message):
     """As they are seen."""
     height: Count
     count: Count
+    fastest: Count
+    """How many begin in the second in which most do."""
     end: Microseconds
     """When the last one ends."""
     bytes: Count

@@ -185,9 +185,10 @@ class Plan:
 
     @cached_property
     def rate(self) -> int:
-        """Pictures a second, of what is encoded: as many as the fastest chunk has."""
-        most = max((one.pictures.count * _SECOND / one.duration for one in self.chunks if one.pictures), default=1.0)
-        return max(1, min(MAX_RATE, ceil(most - 0.05)))
+        """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
+        seen = [(one.pictures, one.duration) for one in self.chunks if one.pictures]
+        most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
+        return max(1, min(MAX_RATE, ceil(most)))
 
     @cached_property
     def size(self) -> tuple[int, int]:

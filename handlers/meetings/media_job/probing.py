@@ -42,11 +42,18 @@ class _Track:
     lasts: int = 0
     end: int = 0
     count: int = 0
+    fastest: int = 0
     bytes: int = 0
+    _second: int = 0
+    _in_second: int = 0
 
-    def packet(self, moment: int, duration: int, size: int) -> None:
+    def packet(self, decoded: int, moment: int, duration: int, size: int) -> None:
         self.count += 1
         self.bytes += size
+        # They come in the order in which they are decoded, which is as fast as they are seen.
+        second = decoded * self.base.numerator // self.base.denominator
+        self._second, self._in_second = second, self._in_second + 1 if second == self._second else 1
+        self.fastest = max(self.fastest, self._in_second)
         if moment < _NOWHERE:
             return
         if self.first is None or moment < self.first:
@@ -112,7 +119,7 @@ def _gathered(lines: Iterable[bytes]) -> dict[int, _Track]:
                     track.base = Fraction(value)
             continue
         parts = line.split(b",", 5)
-        tracks[int(parts[0])].packet(int(parts[2]), int(parts[3]), int(parts[4]))
+        tracks[int(parts[0])].packet(*(int(one) for one in parts[1:5]))
     return tracks
 
 
@@ -139,7 +146,13 @@ def _facts(tracks: dict[int, _Track], streams: dict[int, int], turned: float) ->
             sides = [int(one) for one in said["dimensions"].split("x")]
             width, height = reversed(sides) if abs(abs(turned) - 90) < 1 else sides
             pictures = Pictures(
-                form=form, width=width, height=height, count=track.count, end=track.ends, bytes=track.bytes
+                form=form,
+                width=width,
+                height=height,
+                count=track.count,
+                fastest=track.fastest,
+                end=track.ends,
+                bytes=track.bytes,
             )
         else:
             channels = 1 if said.get("channel_layout_name") in MONO else 2

@@ -1,5 +1,6 @@
 """Whatever chunks there are: parts and pieces cover them without gap, in order, and within what was allowed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +17,9 @@ def form(codec: str, parameters: str = "", stream: int = 0) -> Form:
 
 
 def pictures(
-    codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30
+    codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30, fastest: int = 1
 ) -> Pictures:
-    return Pictures(form=form(codec), width=width, height=height, count=count, end=end, bytes=10_000)
+    return Pictures(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
 
 
 SOUND = Sound(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
@@ -34,6 +35,7 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
         width=draw(st.integers(1, 9000)),
         height=draw(st.integers(1, 9000)),
         count=draw(st.integers(1, 10**6)),
+        fastest=draw(st.integers(1, 10**6)),
     )
     return ChunkFacts(duration=duration, pictures=seen if shown else None, sound=draw(st.sampled_from([None, SOUND])))
 
@@ -118,12 +120,23 @@ def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
         ChunkFacts(duration=SECOND, sound=SOUND),
         ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
         ChunkFacts(
-            duration=SECOND, pictures=Pictures(form=form("h264", "x"), width=1, height=1, count=1, end=1, bytes=1)
+            duration=SECOND,
+            pictures=Pictures(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
         ),
     ):
         assert not plan_of(one, other).copies_pictures
         assert not plan_of(other, one).copies_pictures
     assert not Plan(Facts(chunks=(one,), uncopiable=True), LIMITS).copies_pictures
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "fastest", "rate"),
+    [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
+)
+def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
+    slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
+    seen = pictures(count=count, fastest=fastest)
+    assert plan_of(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).rate == rate
 
 
 def test_sound_is_copied_only_from_a_single_chunk() -> None:

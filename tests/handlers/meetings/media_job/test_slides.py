@@ -66,3 +66,16 @@ def test_the_last_picture_stands_while_sound_goes_on(stage: Stage, suffix: str, 
     assert not stage.run().copied
     assert turns(stage) == pytest.approx([1], abs=AT_ONCE)
     assert lasts(stage) == pytest.approx(12, abs=AT_ONCE)
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libvpx", "webm"), ("mpeg4", "mp4")])
+def test_a_film_that_is_shown_among_slides_moves(stage: Stage, codec: str, suffix: str) -> None:
+    """For three seconds of thirty; for the others there is a picture each five seconds."""
+    kept = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
+    source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20:d=30")
+    stage.upload(films.made(suffix, *source, *kept, "-c:v", codec))
+    assert not stage.run().copied
+    path = stage.folder / "moving"
+    path.write_bytes(stage.body(stage.recording.video))
+    seen = films.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
+    assert len({one.split(b",")[-1] for one in seen if one.startswith(b"0,")}) > 45, "of 60"
