@@ -1,8 +1,9 @@
 """Runs the media job: `python -m handlers.meetings.media_job`, with what it is about in its environment.
 
-Ends with 0 whatever came of the recording: that is said in its `result.json`. Anything else is a failure: 1 is worth
-trying again, 2 is an environment that names no recording or deployment, 143 is the end that a machine asks for when it
-is needed elsewhere. Why it failed goes to standard error, in words of ours alone: no key, name or content.
+Ends with 0 whatever came of the recording: that is said in its `result.json`. Anything else is a failure: 1 ends its
+meeting, and who uploads it again has it gone on with; 2 is an environment that names no recording or deployment; 143 is
+the end that a machine asks for when it is needed elsewhere. Memory that runs short kills ffmpeg, which is a 1 as well.
+Why it failed goes to standard error, in words of ours alone: no key, name or content.
 """
 
 import os

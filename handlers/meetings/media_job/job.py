@@ -2,8 +2,8 @@
 
 What can be known before something is paid for is asked before: whether it is the recording that was meant, whether all
 chunks are there, whether it fits, whether each is what it says and can be read. A recording that cannot be worked on is
-an outcome, said in `result.json` like any other. What is raised here is a failure: the job is then tried again, and
-goes on.
+an outcome, said in `result.json` like any other. What is raised here is a failure, of the meeting too; a job that is
+begun for it again goes on.
 """
 
 import time

@@ -168,8 +168,10 @@ def test_a_failure_is_1_and_says_why_in_our_own_words(program: Program, others: 
         assert secret not in out + err
 
 
-def test_an_ffmpeg_that_dies_is_a_failure(program: Program) -> None:
+def test_an_ffmpeg_that_dies_is_a_failure_which_the_page_explains(program: Program) -> None:
     program.stage.upload(films.spoken(1))
     program.stage.counted.write_text("#!/bin/sh\nkill -KILL $$\n")
     assert program.run()[::2] == (1, "media job: ffmpeg: it was killed\n")
+    page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
+    assert "`ffmpeg: it was killed` is memory" in page
     assert program.stage.keys(program.stage.recording.media_result) == []
