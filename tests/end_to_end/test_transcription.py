@@ -20,8 +20,8 @@ from tests.local.services.listening import finals, rest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v1"
-UNENDED = "endless world"
-"""Takes all of the time that it is given: on a busy machine, others are sent before it is done."""
+UNENDED = " ".join(["endless", *["world"] * 7])
+"""Takes all of the time that it is given, and is long: on a busy machine too, others are sent before it is done."""
 
 
 @pytest.fixture
