@@ -64,15 +64,15 @@ export const unreached = (url) =>
     todo: "Is the stack up, and do its settings name this page's origin (corsOrigin, origins)? Then try again.",
   });
 
-// Shows a problem where it happened; nothing takes it away.
+// Shows a problem where it happened; nothing takes it away. Of a mistake only its name: what it says may repeat what is secret.
 export function show(node, problem) {
   node.hidden = !problem;
   node.replaceChildren();
   if (!problem) return;
   const known = problem instanceof Problem;
-  if (!known) console.error(problem);
+  if (!known) console.error(problem.name);
   const first = document.createElement("strong");
-  first.textContent = known ? problem.message : `This page made a mistake: ${problem.message}`;
+  first.textContent = known ? problem.message : `This page made a mistake (${problem.name}).`;
   const second = document.createElement("span");
   second.textContent = known ? problem.todo : "Reload it. If it happens again, report it with what you did.";
   node.append(first, " ", second);

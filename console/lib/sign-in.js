@@ -3,6 +3,7 @@
 import { pasted } from "./aws.js";
 import { byId } from "./dom.js";
 import { show } from "./problems.js";
+import { tokenOf } from "./visitor.js";
 
 export function signIn(stack, visitor) {
   const dialog = byId("sign-in");
@@ -31,7 +32,7 @@ export function signIn(stack, visitor) {
     try {
       const given = stack.local
         ? { name: name.value.trim() }
-        : { token: token.value.trim(), apiKey: key.value.trim(), credentials: credentials.value.trim() && pasted(credentials.value) };
+        : { token: tokenOf(token.value), apiKey: key.value.trim(), credentials: credentials.value.trim() && pasted(credentials.value) };
       visitor.become(given);
       dialog.close();
     } catch (problem) {

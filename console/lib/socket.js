@@ -24,16 +24,24 @@ export class Socket {
   // Why a handshake failed, browsers do not tell: `refused` is said then.
   static open(url, { protocols = [], refused, ...heard }) {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, protocols);
+      let socket;
+      try {
+        socket = new WebSocket(url, protocols);
+      } catch { // what a browser says of it repeats what was offered, a token among it
+        reject(new Problem("This browser does not open such a connection.", { todo: refused }));
+        return;
+      }
       const late = setTimeout(() => socket.close(), CONNECT_MS);
       const fail = () => {
         clearTimeout(late);
         reject(new Problem(`${new URL(url).host} did not take the connection.`, { code: "REFUSED", todo: refused }));
       };
-      socket.addEventListener("close", fail, { once: true });
+      // Of one that the page's policy forbids, Chromium tells no close.
+      const ends = ["close", "error"];
+      for (const one of ends) socket.addEventListener(one, fail);
       socket.addEventListener("open", () => {
         clearTimeout(late);
-        socket.removeEventListener("close", fail);
+        for (const one of ends) socket.removeEventListener(one, fail);
         resolve(new Socket(socket, heard));
       }, { once: true });
     });

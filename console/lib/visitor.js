@@ -80,6 +80,14 @@ export class Visitor extends EventTarget {
   }
 }
 
+// A token as people copy it, from a header too. It is offered as a subprotocol, whose letters these are: of others a browser complains
+// by repeating all of it.
+export function tokenOf(text) {
+  const token = text.trim().replace(/^Bearer\s+/i, "");
+  if (/^[A-Za-z0-9._~-]*$/.test(token)) return token;
+  throw new Problem("This is no token: one has letters, digits and . _ ~ - only.", { todo: "Paste the token that the identity provider gave, and nothing else." });
+}
+
 // For showing a name only: whether a token is good, the backend says.
 function claimsOf(token) {
   try {

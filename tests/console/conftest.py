@@ -1,20 +1,30 @@
-"""What tests of the console's modules act on."""
+"""What tests of the console's modules and panels act on."""
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from local import console
 from tests.browser import Visit, browser, visit
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    """The page of a console without a platform: its modules are there all the same."""
-    with (
-        console.serving(tmp_path_factory.mktemp("nothing")) as url,
-        browser() as started,
-        visit(started, url) as made,
-    ):
+def started() -> Iterator[Browser]:
+    with browser() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A console without a platform."""
+    with console.serving(tmp_path_factory.mktemp("nothing")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def page(started: Browser, url: str) -> Iterator[Visit]:
+    """Its page: the modules are there all the same."""
+    with visit(started, url) as made:
         made.open()
         yield made

@@ -1,0 +1,99 @@
+"""A stack on AWS that is played to the console's page: its output, and what its hosts answer."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from components.outputs import Frontend
+from tests.browser import PATIENCE_MS, Visit, visit
+
+FRONTEND: Final = Frontend.model_validate(
+    {
+        "schemaVersion": 1,
+        "environment": "dev",
+        "region": "eu-west-1",
+        "transcription": {
+            "url": "wss://transcription.example.com/live",
+            "protocol": "polyphony.transcription.v1",
+            "pingSeconds": 60,
+            "inFlight": 2,
+            "sessionHours": 4,
+            "languages": ["en-US"],
+            "routes": [],
+        },
+        "voiceQa": {
+            "url": "wss://voice-qa.example.com/live",
+            "identityPoolId": "eu-west-1:pool",
+            "pingSeconds": 60,
+            "lectureUploads": "guests",
+            "maxQueryBytes": 1_000_000,
+            "lectureFormats": ["wav"],
+            "routes": [],
+        },
+        "livestream": {
+            "apiUrl": "https://livestream.example.com/live",
+            "authorizer": "jwt",
+            "maxVideoGigabytes": 5,
+            "maxTranscriptMegabytes": 5,
+            "routes": [],
+        },
+        "meetings": {
+            "apiUrl": "https://meetings.example.com/live",
+            "bucket": "recordings",
+            "table": "meetings",
+            "index": "by-date",
+            "credentialSeconds": 3600,
+            "rawDays": 7,
+            "routes": [],
+        },
+    }
+)
+CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"} | {
+    "Access-Control-Allow-Methods": "*",
+    "Access-Control-Expose-Headers": "ETag",
+}
+Answer = dict[str, Any] | int
+"""What a request is answered with: a document, or a status without one."""
+
+
+@contextmanager
+def played(
+    started: Browser, url: str, panel: str, *, plays: Callable[[Page], None] = lambda _: None
+) -> Iterator[Visit]:
+    """A visitor at a panel of this stack; its hosts are not those that the page's server names."""
+    with visit(started, url, bypass_csp=True) as made:
+        made.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.exported()))
+        plays(made.page)
+        made.open(panel)
+        yield made
+
+
+def answers(page: Page, host: str, answer: Callable[[Request], Answer | None]) -> None:
+    """A host that answers so, and to any page; where it gives nothing, the request is left to the test."""
+
+    def fulfil(route: Route) -> None:
+        said = {} if route.request.method == "OPTIONS" else answer(route.request)
+        if isinstance(said, int):
+            route.fulfill(status=said, headers=CORS)
+        elif said is not None:
+            route.fulfill(json=said, headers=CORS)
+
+    page.route(f"https://{host}/**", fulfil)
+
+
+def token(name: str, number: int = 0) -> str:
+    """One of the identity provider's tokens for somebody."""
+    claims = {"iss": "https://login.example.com", "sub": name, "name": name, "jti": number}
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
+
+
+def becomes(page: Page, pasted: str, name: str) -> None:
+    """Somebody signs in with a token."""
+    page.locator("#who").click()
+    page.get_by_label("Token of the identity provider").fill(pasted)
+    page.get_by_label("Token of the identity provider").press("Enter")
+    expect(page.locator("#who")).to_have_text(name, timeout=PATIENCE_MS)
