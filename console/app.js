@@ -1,6 +1,6 @@
 // The page as a whole: which stack it is of, which backend is shown, and who the visitor is.
 
-import { byId, el } from "./lib/dom.js";
+import { byId, clear, el } from "./lib/dom.js";
 import { show } from "./lib/problems.js";
 import { load } from "./lib/stack.js";
 import { signIn } from "./lib/sign-in.js";
@@ -26,6 +26,7 @@ async function start() {
   const visitor = new Visitor(stack);
   byId("stack").append(stack.frontend.environment, el("span", { class: "region", text: ` · ${stack.region}` }));
   signIn(stack, visitor);
+  visitor.addEventListener("another", () => clear(byId("spoken")));
   const shown = {};
   for (const [subsystem, [panel, run, title]] of Object.entries(PANELS)) {
     const settings = stack.frontend[subsystem];

@@ -44,7 +44,7 @@ export class Dictation {
 
   async open() {
     await this.#opened();
-    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    if (!this.#closing) this.#looking = setInterval(() => this.#look(), LOOK_MS);
   }
 
   // One utterance, encoded. What is said when all is over is lost, and counts so.

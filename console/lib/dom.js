@@ -25,6 +25,13 @@ export function bring(node) {
   if (top < 0 || top > innerHeight / 2) node.scrollIntoView({ block: "start" });
 }
 
+// Takes out of a player what it plays.
+export function silence(player) {
+  player.hidden = true;
+  player.removeAttribute("src");
+  player.load();
+}
+
 // A word on a coloured ground; what it means is said by the word alone.
 export const badge = (text, kind = "plain") => el("span", { class: `badge ${kind}`, text });
 

@@ -36,9 +36,12 @@ export class Episodes {
     return found;
   }
 
-  // Uploads a track: a small one as a form, a large one in parts, as the API says.
+  // Uploads a track: a small one as a form, a large one in parts, as the API says. It ends where somebody else signs in.
   async upload(id, kind, file, contentType, onProgress) {
-    const ready = await this.#ask(`/episodes/${id}/uploads`, { method: "POST", body: { kind, contentType, bytes: file.size } });
+    const stays = this.#visitor.staying("the track was whole", "Whoever uploads it signs in at the top and chooses the file again.");
+    const post = (path, body) => this.#ask(path, { method: "POST", body }, stays);
+    const ready = await post(`/episodes/${id}/uploads`, { kind, contentType, bytes: file.size });
+    stays();
     if (ready.form) {
       await postForm(ready.form, file, onProgress);
       return;
@@ -48,13 +51,14 @@ export class Episodes {
     // Addresses hold for a while, and a large file may take longer.
     let [signed, since] = [parts, Date.now()];
     const sign = async () => {
-      signed = (await this.#ask(`${where}/parts`, { method: "POST", body: { multipartId } })).multipart.parts;
+      signed = (await post(`${where}/parts`, { multipartId })).multipart.parts;
       since = Date.now();
     };
     const sent = [];
     for (const [place, { partNumber }] of parts.entries()) {
       const piece = file.slice(place * partBytes, (place + 1) * partBytes);
       const put = () => send("PUT", signed[place].url, piece, { onProgress: (share) => onProgress((place + share) / parts.length) });
+      stays();
       if (Date.now() - since > AGED * ready.expiresSeconds * 1000) await sign();
       const header = await put().catch(async (problem) => {
         if (!EXPIRED.includes(problem.code)) throw problem;
@@ -63,14 +67,15 @@ export class Episodes {
       });
       sent.push({ partNumber, etag: header("ETag") });
     }
-    await this.#ask(where, { method: "POST", body: { multipartId, parts: sent } });
+    await post(where, { multipartId, parts: sent });
   }
 
-  async #ask(path, request = {}) {
+  async #ask(path, request = {}, stays = () => {}) {
     const { apiUrl, authorizer } = this.#settings;
     const headers = {};
     if (authorizer === "jwt") headers.Authorization = `Bearer ${await this.#visitor.token()}`;
     if (authorizer === "apiKey") headers["x-api-key"] = this.#visitor.apiKey;
+    stays(); // a token may have been waited for
     return ask(`${apiUrl}${path}`, { ...request, headers });
   }
 }

@@ -5,11 +5,13 @@ import { ask } from "./http.js";
 import { base64, hex, sha256, ulid } from "./ids.js";
 import { getItem, query, texts } from "./items.js";
 import { Problem } from "./problems.js";
+import { left } from "./visitor.js";
 
 const SESSION_NAME = "console";
 const MAX_CHUNK = 1024 ** 3; // bytes: its hash is made of all of it at once
 const PAGE = 50;
 const WATCH_SECONDS = 3600;
+const WHOLE = ["the recording was whole", "Whoever recorded it signs in at the top and uploads the files again."];
 
 export class Meetings {
   #stack;
@@ -38,9 +40,9 @@ export class Meetings {
   // Uploads chunks in their order, then says that the recording is whole; gives the meeting's id. S3 refuses what has another
   // hash than promised. Of an upload that broke off, the same files of the same visitor go on after the last chunk that arrived.
   async upload(said, files, onProgress) {
-    const { visits } = this.#visitor;
+    const stays = this.#visitor.staying(...WHOLE);
     const { user } = await this.access();
-    if (visits !== this.#visitor.visits) throw changed();
+    stays();
     const those = JSON.stringify([user, ...files.map((file) => [file.name, file.size, file.lastModified])]);
     if (this.#begun?.those !== those) this.#begun = { those, meetingId: ulid(), chunks: [] };
     const { meetingId, chunks } = this.#begun;
@@ -103,14 +105,11 @@ export class Meetings {
   // All of a recording is one user's: a chunk below somebody else's prefix would be his to hear.
   async #put(user, meetingId, name, data, hash, onProgress) {
     const { credentials, bucketName, prefixes, ...access } = await this.access();
-    if (access.user !== user) throw changed();
+    if (access.user !== user) throw left(...WHOLE);
     const headers = { "x-amz-checksum-sha256": base64(hash), "x-amz-sdk-checksum-algorithm": "SHA256" };
     await putObject(this.#stack, credentials, bucketName, `${prefixes.raw}${meetingId}/${name}`, data, { headers, onProgress });
   }
 }
-
-const changed = () =>
-  new Problem("Somebody else has signed in before the recording was whole.", { todo: "Whoever recorded it signs in at the top and uploads the files again." });
 
 // Whether a meeting has this participant and this tag, in whatever case; empty asks for nothing.
 export function matches(record, { participant = "", tag = "" }) {

@@ -10,7 +10,9 @@ export class Visitor extends EventTarget {
   #ends = 0;
   #keys = null;
   #apiKey = "";
-  visits = 0; // how often somebody else has come, or the same with something else: what is asked in one is answered in that one
+  #user = ""; // whom the token is of
+  visits = 0; // how often somebody else has come, or the same with something else: what is exchanged in one is used in that one
+  users = 0; // how often somebody else has come: what is asked by one is answered to that one, and what he began is his alone
 
   constructor(stack) {
     super();
@@ -57,14 +59,35 @@ export class Visitor extends EventTarget {
     throw new Problem("This needs credentials of AWS, and there are none.", { todo: "Sign in at the top." });
   }
 
-  // Somebody else, or the same with something else. What is not given stays.
+  // Somebody else, or the same with something else. What is not given stays. Before `change`, `another` says that it is somebody else;
+  // whoever signs in where nobody was is not.
   become({ name, token, apiKey, credentials }) {
-    if (name !== undefined && name !== this.name) [this.name, this.#token] = [name, ""];
-    if (token) this.#take(token);
+    let another = Boolean(apiKey && this.#apiKey && apiKey !== this.#apiKey);
+    if (name !== undefined && name !== this.name) {
+      [this.name, this.#token] = [name, ""];
+      another = true;
+    }
+    if (token) {
+      const before = this.#user;
+      this.#take(token);
+      another ||= Boolean(before && before !== this.#user);
+    }
     if (apiKey) this.#apiKey = apiKey;
     if (credentials) this.#keys = credentials;
     this.visits += 1;
+    if (another) {
+      this.users += 1;
+      this.dispatchEvent(new Event("another"));
+    }
     this.dispatchEvent(new Event("change"));
+  }
+
+  // A check that whoever is here now still is, under whatever token.
+  staying(before, todo) {
+    const { users } = this;
+    return () => {
+      if (users !== this.users) throw left(before, todo);
+    };
   }
 
   // What the header shows.
@@ -76,9 +99,14 @@ export class Visitor extends EventTarget {
     this.#token = token;
     const claims = claimsOf(token);
     this.#ends = (claims.exp ?? 0) * 1000;
-    if (!this.#stack.local) this.name = String(claims.name ?? claims.email ?? claims.sub ?? "");
+    if (this.#stack.local) return;
+    this.name = String(claims.name ?? claims.email ?? claims.sub ?? "");
+    this.#user = claims.sub === undefined ? token : JSON.stringify([claims.iss, claims.sub]);
   }
 }
+
+// Why what one began ends with him.
+export const left = (before, todo) => new Problem(`Somebody else has signed in before ${before}.`, { todo });
 
 // A token as people copy it, from a header too. It is offered as a subprotocol, whose letters these are: of others a browser complains
 // by repeating all of it.
@@ -88,7 +116,7 @@ export function tokenOf(text) {
   throw new Problem("This is no token: one has letters, digits and . _ ~ - only.", { todo: "Paste the token that the identity provider gave, and nothing else." });
 }
 
-// For showing a name only: whether a token is good, the backend says.
+// For showing a name and telling users apart on this page: whether a token is good, the backend says.
 function claimsOf(token) {
   try {
     const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

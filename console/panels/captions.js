@@ -16,9 +16,11 @@ export function captions({ stack, visitor, settings }) {
   for (const one of settings.languages) language.append(el("option", { value: one, text: nameOf(one) }));
   let session = null;
   let microphone = null;
+  let shown = null; // the dictation whose captions stand here
 
-  async function connect(onMessage, onClose) {
+  async function connect(stays, onMessage, onClose) {
     const token = await visitor.tokenIfAny();
+    stays();
     const protocols = [settings.protocol, ...(token ? [`bearer.${token}`] : []), ...(stack.local ? [`user.${visitor.name}`] : [])];
     const refused = token ? "Is the token one of this stack's provider, and still good? Sign in at the top." : "Sign in at the top.";
     return Socket.open(settings.url, { protocols, refused, onMessage, onClose });
@@ -31,16 +33,19 @@ export function captions({ stack, visitor, settings }) {
     clear(screen, el("p", { class: "hint", text: "Connecting." }));
     byId("captions-state").textContent = "";
     const told = new Set();
+    const stays = visitor.staying("the session was open", "Start again.");
     const made = new Dictation({
-      connect,
+      connect: (...heard) => connect(stays, ...heard),
       spoken: { language: language.value, encoding: "ogg-opus", sampleRate: RATE },
       inFlight: settings.inFlight,
       pingSeconds: settings.pingSeconds,
-      changed: () => draw(made, told),
-      failed: (failure) => show(problem, failure),
+      changed: () => { if (shown === made) draw(made, told); },
+      failed: (failure) => { if (shown === made) show(problem, failure); },
       over: () => { if (session === made && microphone) stop().catch((failure) => show(problem, failure)); },
     });
+    shown = made;
     await made.open();
+    stays();
     clear(screen, el("p", { class: "hint", text: "Listening." }));
     return made;
   }
@@ -120,6 +125,16 @@ export function captions({ stack, visitor, settings }) {
     language.disabled = now;
   }
 
+  // What one says is not captioned for another: his session ends, and what stands of it goes.
+  visitor.addEventListener("another", () => {
+    const was = shown;
+    shown = null;
+    was?.end();
+    if (microphone?.finish) stop().catch((failure) => show(problem, failure));
+    byId("captions-state").textContent = "";
+    show(problem, null);
+    clear(screen, el("p", { class: "hint", text: "Captions stand here." }));
+  });
   speak.addEventListener("click", () => attempt(problem, () => (session ? stop() : start()), speak));
   file.addEventListener("change", async () => {
     const [chosen] = file.files;
@@ -132,7 +147,7 @@ export function captions({ stack, visitor, settings }) {
       hearing.feed(samples);
       await hearing.finish();
       await made.finish();
-      if (!made.captions.lines.length) clear(screen, el("p", { class: "hint", text: "Nothing was heard in it." }));
+      if (shown === made && !made.captions.lines.length) clear(screen, el("p", { class: "hint", text: "Nothing was heard in it." }));
     });
     file.disabled = speak.disabled = false;
     file.value = "";

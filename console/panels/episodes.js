@@ -1,9 +1,9 @@
 // Livestream: an episode gets a transcript and a video; what is claimed in it comes as a timeline.
 
-import { badge, bring, byId, clear, el, progress, say, steps } from "../lib/dom.js";
+import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
 import { Episodes, contentType } from "../lib/episodes.js";
 import { ulid } from "../lib/ids.js";
-import { attempt } from "../lib/problems.js";
+import { attempt, show } from "../lib/problems.js";
 import { timeline } from "../lib/timeline.js";
 import { clock, day, list, pauses, size, sleep } from "../lib/words.js";
 
@@ -22,7 +22,13 @@ export function episodes({ visitor, settings }) {
 
   // A list may be a moment behind what was just read of an episode itself.
   async function refresh(read) {
-    const found = (await api.list()).map((one) => (one.episodeId === read?.episodeId ? read : one));
+    const { users } = visitor;
+    const listed = await api.list();
+    if (users !== visitor.users) return; // it is of whoever was here before
+    choices(listed.map((one) => (one.episodeId === read?.episodeId ? read : one)));
+  }
+
+  function choices(found) {
     byId("episodes-none").hidden = found.length > 0;
     clear(byId("episodes-list"), ...found.map((one) => el("li", {}, el("button", { type: "button", class: "choice", "aria-current": one.episodeId === shown?.episodeId ? "true" : null, onclick: () => attempt(problem, () => open(one.episodeId)) },
       el("span", { class: "name", text: one.title }), el("span", { class: "hint", text: day(one.createdAt) }), badge(one.status, STATUSES[one.status])))));
@@ -41,7 +47,8 @@ export function episodes({ visitor, settings }) {
       if (standing !== before) {
         if (before) say(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
         before = standing;
-        await draw(episode);
+        await draw(episode, mine);
+        if (shown !== mine) return;
         if (!looked) bring(byId("episodes-one"));
         looked = true;
         refresh(episode).catch(() => {});
@@ -52,7 +59,7 @@ export function episodes({ visitor, settings }) {
     }
   }
 
-  async function draw(episode) {
+  async function draw(episode, mine) {
     byId("episodes-empty").hidden = true;
     byId("episodes-new").open = false;
     byId("episodes-one").hidden = false;
@@ -76,6 +83,7 @@ export function episodes({ visitor, settings }) {
     }
     const ready = episode.transcript.state === "analyzed";
     const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.findings(episode.episodeId, kind))) : [[], []];
+    if (shown !== mine) return;
     // Drawn again, the same list would take the focus from whoever is in it.
     const found = JSON.stringify([episode.episodeId, ready, claims, clips]);
     if (found === drawn) return;
@@ -119,8 +127,10 @@ export function episodes({ visitor, settings }) {
   byId("episodes-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const [title, speakers, language] = ["title", "speakers", "language"].map((one) => byId(`episodes-${one}`).value.trim());
+    const { users } = visitor;
     attempt(problem, async () => {
       const made = await api.create({ title, language, speakers: list(speakers), clientToken: ulid() });
+      if (users !== visitor.users) return;
       byId("episodes-title").value = byId("episodes-speakers").value = "";
       await open(made.episodeId);
     }, event.submitter);
@@ -131,11 +141,13 @@ export function episodes({ visitor, settings }) {
       const [file] = input.files;
       if (!file || !shown) return;
       const { episodeId } = shown;
+      const { users } = visitor;
       const { bar, to } = progress(`${file.name}, uploaded`);
       const place = byId(`episodes-${kind}-progress`);
       clear(place, bar);
       attempt(problem, async () => {
         await api.upload(episodeId, kind, file, contentType(file), to);
+        if (users !== visitor.users) return;
         if (kind === "video") video.set(episodeId, URL.createObjectURL(file));
         if (shown?.episodeId === episodeId) await open(episodeId);
       }, input).then(() => {
@@ -145,5 +157,22 @@ export function episodes({ visitor, settings }) {
     });
   }
   byId("episodes-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
+  // Another visitor's episodes are not this one's to see; the same one's stay, under a new token.
+  visitor.addEventListener("another", () => {
+    [shown, drawn] = [null, ""];
+    for (const url of video.values()) URL.revokeObjectURL(url);
+    video.clear();
+    silence(player);
+    delete player.dataset.of;
+    byId("episodes-name").textContent = "";
+    byId("episodes-one").hidden = true;
+    byId("episodes-empty").hidden = false;
+    clear(byId("episodes-findings"));
+    show(problem, null);
+    choices([]);
+  });
+  visitor.addEventListener("change", () => {
+    if (!byId("panel-episodes").hidden) attempt(problem, () => refresh());
+  });
   return () => attempt(problem, () => refresh());
 }

@@ -1,6 +1,6 @@
 // Meetings: a recording is uploaded with the visitor's own credentials; what came of it is read with them.
 
-import { badge, bring, byId, clear, el, progress, say, steps } from "../lib/dom.js";
+import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
 import { Meetings, matches } from "../lib/meetings.js";
 import { Problem, attempt, show } from "../lib/problems.js";
 import { clock, day, list, pauses, sleep } from "../lib/words.js";
@@ -29,9 +29,9 @@ export function meetings({ stack, visitor }) {
 
   // The index may be a moment behind what was just `read` of a meeting itself.
   async function refresh({ older = false, read = null } = {}) {
-    const { visits } = visitor;
+    const { users } = visitor;
     const page = await api.newest(older ? after : undefined);
-    if (visits !== visitor.visits) return; // it is of whoever was here before
+    if (users !== visitor.users) return; // it is of whoever was here before
     records = older ? [...records, ...page.items] : page.items;
     records = records.map((one) => (one.meetingId === read?.meetingId ? read : one));
     after = page.after;
@@ -93,8 +93,7 @@ export function meetings({ stack, visitor }) {
     clear(byId("meetings-status"), badge(record.status, STATUSES[record.status]));
     const place = record.status === "ready" ? STAGES.length : Math.max(0, STAGES.indexOf(record.stage ?? "uploaded"));
     clear(byId("meetings-steps"), record.status === "failed" ? null : steps(STAGES, place));
-    player.hidden = true;
-    player.removeAttribute("src");
+    silence(player);
     const told = [];
     if (record.reason) told.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? MACHINERY} (${record.reason})` }));
     if (record.status === "incomplete") {
@@ -138,11 +137,11 @@ export function meetings({ stack, visitor }) {
     const files = [...byId("meetings-files").files];
     const bars = files.map((one) => progress(`${one.name}, uploaded`));
     clear(byId("meetings-progress"), ...bars.map((one) => one.bar));
-    const { visits } = visitor;
+    const { users } = visitor;
     attempt(problem, async () => {
       const said = { title, startedAt: new Date(started).toISOString(), participants: list(participants), tags: list(tags) };
       const meetingId = await api.upload(said, files, (place, share) => bars[place].to(share));
-      if (visits !== visitor.visits) return;
+      if (users !== visitor.users) return;
       event.target.reset();
       byId("meetings-started").value = local(new Date());
       await open(meetingId, title);
@@ -152,13 +151,18 @@ export function meetings({ stack, visitor }) {
   byId("meetings-filter").addEventListener("submit", (event) => event.preventDefault());
   byId("meetings-again").addEventListener("click", (event) => attempt(problem, () => refresh(), event.target));
   byId("meetings-more").addEventListener("click", (event) => attempt(problem, () => refresh({ older: true }), event.target));
-  // Another visitor's meetings are not this one's to see.
-  visitor.addEventListener("change", () => {
+  // Another visitor's meetings are not this one's to see; the same one's stay, under a new token.
+  visitor.addEventListener("another", () => {
     [records, after, shown] = [[], undefined, null];
+    silence(player);
+    byId("meetings-name").textContent = "";
     byId("meetings-one").hidden = true;
     byId("meetings-empty").hidden = false;
+    clear(byId("meetings-made"));
     show(problem, null);
     choices();
+  });
+  visitor.addEventListener("change", () => {
     if (!byId("panel-meetings").hidden) attempt(problem, () => refresh());
   });
   return () => attempt(problem, () => refresh());

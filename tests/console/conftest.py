@@ -6,12 +6,13 @@ import pytest
 from playwright.sync_api import Browser
 
 from local import console
-from tests.browser import Visit, browser, visit
+from tests.browser import Visit, browser, spoken, visit
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[Browser]:
-    with browser() as made:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Its microphone hears words."""
+    with browser(spoken(tmp_path_factory.mktemp("microphone") / "heard.wav", "tones and captions .")) as made:
         yield made
 
 

@@ -72,14 +72,14 @@ def played(
         yield made
 
 
-def answers(page: Page, host: str, answer: Callable[[Request], Answer | None]) -> None:
-    """A host that answers so, and to any page; where it gives nothing, the request is left to the test."""
+def answers(page: Page, host: str, answer: Callable[[Request], Answer]) -> None:
+    """A host that answers so, and to any page."""
 
     def fulfil(route: Route) -> None:
         said = {} if route.request.method == "OPTIONS" else answer(route.request)
         if isinstance(said, int):
             route.fulfill(status=said, headers=CORS)
-        elif said is not None:
+        else:
             route.fulfill(json=said, headers=CORS)
 
     page.route(f"https://{host}/**", fulfil)

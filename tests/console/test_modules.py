@@ -345,7 +345,8 @@ window.XMLHttpRequest = class extends EventTarget {
   }
 };
 try {
-  const api = new it.Episodes({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, null);
+  const { Visitor } = await import("/lib/visitor.js");
+  const api = new it.Episodes({ apiUrl: "http://127.0.0.1/api", authorizer: "none" }, new Visitor({ local: null }));
   await api.upload("e", "video", new File(["12345"], "a.mp4"), "video/mp4", () => {}).catch((problem) => asked.push(problem.code));
 } finally {
   [window.fetch, window.XMLHttpRequest] = [asks, Sends];

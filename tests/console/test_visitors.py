@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser import Visit
 from tests.console.modules import run
+from tests.console.played import token
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 PLAYED = """
@@ -103,3 +104,50 @@ def test_an_answer_that_comes_after_somebody_else_has_signed_in_is_not_his(page:
     return [first, (await before).user, (await meetings.access()).user, visitor.name];
     """
     assert played(page, "meetings", script) == ["bob"] * 4
+
+
+BECOMING = """
+const visitor = new it.Visitor({ local: null });
+let others = 0;
+visitor.addEventListener("another", () => { others += 1; });
+return given.map((one) => {
+  visitor.become(one);
+  return others;
+});
+"""
+
+
+def test_a_token_of_another_user_or_another_key_is_somebody_else(page: Visit) -> None:
+    """Whoever comes where nobody was is not, nor is the same one with a new token."""
+    given: list[dict[str, str]] = [
+        {"token": token("ann")},
+        {"apiKey": "k1"},
+        {"token": token("ann", 2)},
+        {"token": token("bob")},
+        {"apiKey": "k1"},
+        {"apiKey": "k2"},
+        {"token": "opaque-1"},
+        {"token": "opaque-2"},
+    ]
+    assert run(page, "visitor", BECOMING, given) == [0, 0, 0, 1, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "puts", "end"),
+    [("bob", 2, "Somebody else has signed in before the track was whole."), ("ann", 3, "whole")],
+)
+def test_a_video_goes_on_under_a_new_token_and_ends_where_somebody_else_signs_in(
+    page: Visit, name: str, puts: int, end: str
+) -> None:
+    script = f"""
+    const parts = [1, 2, 3].map((partNumber) => ({{ partNumber, url: `${{host}}/raw/ann/v/${{partNumber}}` }}));
+    const ready = {{ uploadId: "u", expiresSeconds: 3600, multipart: {{ multipartId: "m", partBytes: 2, parts }} }};
+    const exchange = globalThis.fetch;
+    globalThis.fetch = async (url, asked) => (url.includes("/episodes") ? new Response(JSON.stringify(ready)) : exchange(url, asked));
+    afterPut = (count) => count === 2 && visitor.become({{ name: "{name}" }});
+    const api = new it.Episodes({{ apiUrl: host, authorizer: "jwt" }}, visitor);
+    const video = new File(["12345"], "a.mp4");
+    const told = await api.upload("e", "video", video, "video/mp4", () => {{}}).then(() => "whole", (problem) => problem.message);
+    return [puts.length, told];
+    """
+    assert played(page, "episodes", script) == [puts, end]

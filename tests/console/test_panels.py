@@ -1,0 +1,198 @@
+"""The panels, of a stack that is played: whom they show what, and what they do when something is lost. In a browser."""
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
+
+from tests.browser import Visit
+from tests.console.played import Answer, answers, becomes, played, token
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+MOMENT = "2026-11-01T10:00:00.000Z"
+
+
+def user(request: Request) -> str:
+    """Whose token a request carries."""
+    part = request.headers["authorization"].split(".")[1]
+    name: str = json.loads(base64.urlsafe_b64decode(part + "=="))["name"]
+    return name
+
+
+def episode(title: str, status: str = "ready") -> dict[str, Any]:
+    tracks = {"transcript": {"state": "analyzed"}, "video": {"state": "none"}}
+    return {"episodeId": "e1", "title": title, "status": status, "createdAt": MOMENT, **tracks}
+
+
+def anns(request: Request) -> Answer:
+    """Ann has an episode, and nobody else."""
+    name, path = user(request), request.url.partition("/live/")[2].partition("?")[0]
+    if path == "episodes":
+        return {"episodes": [episode("Ann's plan")] if name == "ann" else []}
+    claim = {"claimId": "c", "startMs": 0, "endMs": 9, "timed": True, "verdict": "refuted", "confidence": 1}
+    found = {"claims": {"claims": [{**claim, "quote": "words of ann"}]}, "clips": {"clips": []}}
+    return found.get(path.rpartition("/")[2], episode("Ann's plan"))
+
+
+def opened(page: Page, title: str) -> None:
+    page.get_by_role("button", name=title).click()
+    expect(page.get_by_role("article", name=title)).to_be_visible()
+
+
+def test_an_episode_is_not_shown_to_somebody_else(started: Browser, url: str) -> None:
+    with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", anns)) as other:
+        page = other.page
+        becomes(page, token("ann"), "ann")
+        opened(page, "Ann's plan")
+        expect(page.get_by_text("words of ann").first).to_be_visible()
+        becomes(page, token("ann", 2), "ann")
+        expect(page.get_by_role("article", name="Ann's plan")).to_be_visible()
+        becomes(page, token("bob"), "bob")
+        expect(page.get_by_text("None yet.").locator("visible=true")).to_be_visible()
+        assert re.search("plan|words of ann", page.locator("body").inner_html()) is None
+
+
+def test_a_list_of_episodes_that_comes_late_is_not_shown_to_somebody_else(started: Browser, url: str) -> None:
+    held: list[Route] = []
+
+    def plays(page: Page) -> None:
+        answers(page, "livestream.example.com", anns)
+        page.route(
+            "**/episodes?*", lambda route: route.fallback() if held or not is_anns(route) else held.append(route)
+        )
+
+    def is_anns(route: Route) -> bool:
+        return route.request.method == "GET" and user(route.request) == "ann"
+
+    with played(started, url, "episodes", plays=plays) as other:
+        page = other.page
+        with page.expect_request(lambda request: request.method == "GET" and "episodes?" in request.url):
+            becomes(page, token("ann"), "ann")
+        with page.expect_response(lambda response: response.request.method == "GET" and "episodes?" in response.url):
+            becomes(page, token("bob"), "bob")
+        with page.expect_response(lambda response: response.request == held[0].request) as late:
+            held[0].fallback()
+        late.value.finished()
+        expect(page.locator("#episodes-again")).to_be_enabled()
+        assert page.locator("#episodes-list li").count() == 0
+
+
+SESSION = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "expiresAt": "", "inFlight": 2}
+
+
+def captioned(page: Page) -> list[str]:
+    """Captions of whatever is said; gives what connections are told to do."""
+    told: list[str] = []
+
+    def platform_says(socket: WebSocketRoute) -> None:
+        def answered(message: str | bytes) -> None:
+            asked = json.loads(message)
+            told.append(asked["action"])
+            kind = {"open": "opened", "audio": "accepted", "close": "closed", "ping": "pong"}[asked["action"]]
+            socket.send(json.dumps({"type": kind, "id": asked["id"], **SESSION}))
+            if kind == "accepted":
+                line = {"utterance": asked["utterance"], "sequence": asked["sequence"], "resultId": "r", "revision": 1}
+                line |= {"startMs": 0, "endMs": 9, "text": "words of ann", "final": True}
+                socket.send(json.dumps({"type": "caption", **line, **SESSION}))
+
+        socket.on_message(answered)
+
+    page.route_web_socket(re.compile("^wss://transcription"), platform_says)
+    return told
+
+
+LISTENING = """
+const asked = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (what) => (window.heard = await asked(what));
+"""
+ENDED = "window.heard.getTracks().every((one) => one.readyState === 'ended')"
+
+
+def test_captions_end_where_somebody_else_signs_in(started: Browser, url: str) -> None:
+    with played(started, url, "captions", plays=lambda page: page.add_init_script(LISTENING)) as other:
+        page, speak = other.page, other.page.locator("#captions-speak")
+        told = captioned(page)
+        becomes(page, token("ann"), "ann")
+        speak.click()
+        expect(page.locator("#captions-screen").get_by_text("words of ann").first).to_be_visible()
+        becomes(page, token("ann", 2), "ann")
+        expect(speak).to_have_attribute("aria-pressed", "true")
+        assert "close" not in told
+        becomes(page, token("bob"), "bob")
+        expect(speak).to_have_attribute("aria-pressed", "false")
+        page.wait_for_function(ENDED)
+        assert "close" in told
+        assert "words of ann" not in page.locator("body").inner_html()
+
+
+def exchanged(request: Request) -> Answer:
+    """Credentials to whosever token it is."""
+    part = json.loads(request.post_data or "")["token"].split(".")[1]
+    name = json.loads(base64.urlsafe_b64decode(part + "=="))["name"]
+    keys = {
+        "accessKeyId": "AKIA",
+        "secretAccessKey": "s",
+        "sessionToken": "t",
+        "renewAfter": "2100-01-01T00:00:00.000Z",
+    }
+    return {"user": name, **keys, "bucketName": "recordings", "tableName": "t", "prefixes": {"raw": f"raw/{name}/"}}
+
+
+def item(title: str, status: str = "processing") -> dict[str, Any]:
+    texts = {"meetingId": "m", "title": title, "startedAt": MOMENT, "status": status, "stage": "transcription"}
+    return {**{name: {"S": one} for name, one in texts.items()}, "participants": {"L": []}, "tags": {"L": []}}
+
+
+class Recordings:
+    """The meetings backend."""
+
+    def __init__(self, *failing: int) -> None:
+        self.puts: list[str] = []
+        self.looks = 0
+        self._failing = list(failing)
+        """What the next looks at a meeting are answered with."""
+
+    def plays(self, page: Page) -> None:
+        answers(page, "meetings.example.com", exchanged)
+        answers(page, "dynamodb.eu-west-1.amazonaws.com", self._table)
+        answers(page, "recordings.s3.eu-west-1.amazonaws.com", self._bucket)
+
+    def _bucket(self, request: Request) -> Answer:
+        self.puts.append(request.url.rpartition("/")[2])
+        return 200
+
+    def _table(self, request: Request) -> Answer:
+        if not request.headers["x-amz-target"].endswith("GetItem"):
+            return {"Items": []}
+        self.looks += 1
+        return self._failing.pop(0) if self._failing else {"Item": item("Weekly")}
+
+
+def uploading(visitor: Visit, title: str) -> None:
+    page = visitor.page
+    page.get_by_label("Title").locator("visible=true").fill(title)
+    page.get_by_label("Recording: one file").set_input_files({"name": "a.webm", "mimeType": "", "buffer": b"a"})
+    page.get_by_role("button", name="Upload").press("Enter")
+
+
+def test_an_upload_goes_on_and_is_shown_under_a_new_token_of_the_same_visitor(started: Browser, url: str) -> None:
+    recordings = Recordings()
+    held: list[Route] = []
+    with played(started, url, "meetings", plays=recordings.plays) as other:
+        page = other.page
+        is_first = re.compile(r"/00000\.webm$")
+        page.route(is_first, lambda one: one.fallback() if one.request.method == "OPTIONS" else held.append(one))
+        becomes(page, token("ann"), "ann")
+        with page.expect_request(lambda request: request.method == "PUT"):
+            uploading(other, "Weekly")
+        becomes(page, token("ann", 2), "ann")
+        held[0].fallback()
+        expect(page.get_by_role("article", name="Weekly")).to_be_visible()
+        expect(page.locator("#meetings-status")).to_have_text("processing")
+        becomes(page, token("ann", 3), "ann")
+        expect(page.get_by_role("article", name="Weekly")).to_be_visible()
+        assert page.locator("#meetings-title").input_value() == ""
+        assert recordings.puts == ["00000.webm", "complete.json"]
