@@ -7,6 +7,7 @@ import { sleep } from "./words.js";
 
 const AGAIN = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
 const REOPEN = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // a connection without answers is dead, closed or not
+const OVER = new Set(["SESSION_CLOSED", "SESSION_UNKNOWN"]); // another session takes the place of this one
 const PAUSE_MS = 1000;
 const LOOK_MS = 15000; // after which one that is on its way is asked for: the message of its end may be lost
 const SILENT_MS = 120000; // after which what is on its way is given up: a lost utterance is asked for sooner
@@ -14,6 +15,7 @@ const LOOK_AGAIN_MS = 100;
 const TRIES = 5; // at an utterance that is refused for now
 const UNFINISHED = 64; // utterances at most that an opening message names
 const CONNECTIONS = 5; // tried in a row before a broken one is given up
+const SESSIONS = 5; // opened in a row of which none takes anything
 
 export class Dictation {
   #connect;
@@ -21,7 +23,9 @@ export class Dictation {
   #inFlight;
   #pingSeconds;
   #socket = null;
-  #session = "";
+  #session = ""; // none while another takes its place
+  #sessions = new Set(); // all there were: what one has accepted has its end there
+  #fruitless = 0; // sessions in a row that were over before they took anything
   #utterances = new Map();
   #count = 0;
   #pumping = false;
@@ -95,7 +99,7 @@ export class Dictation {
 
   async #hangUp() {
     try {
-      if (this.#socket?.isOpen) await this.#socket.ask("close", { sessionId: this.#session });
+      if (this.#session && this.#socket?.isOpen) await this.#socket.ask("close", { sessionId: this.#session });
     } catch {
       // It ends by itself a little later.
     }
@@ -104,23 +108,62 @@ export class Dictation {
 
   async #opened() {
     const socket = await this.#connect((message) => this.#hear(message), () => this.#broken());
+    try {
+      const opened = await this.#begun(socket);
+      this.#socket = socket;
+      if (this.#closing) { // while this connection was being made
+        await this.#hangUp();
+        return;
+      }
+      socket.keepAlive(this.#pingSeconds, () => (this.#session ? { sessionId: this.#session } : {}), (pong) => this.#told(pong));
+      this.#told(opened);
+      this.#saidAgain();
+    } catch (problem) {
+      socket.close();
+      throw problem;
+    }
+  }
+
+  // The session over a connection; where there is none, or it is over, another one.
+  async #begun(socket) {
     const before = this.#session ? { sessionId: this.#session, unfinished: this.#unfinished() } : {};
     let opened;
     try {
       opened = await socket.ask("open", { ...this.#spoken, ...before });
     } catch (problem) {
-      socket.close();
-      throw problem;
+      if (!this.#session || !OVER.has(problem.code)) throw problem;
+      this.#session = "";
+      return this.#begun(socket);
     }
-    this.#socket = socket;
     this.#session = opened.sessionId;
+    this.#sessions.add(opened.sessionId);
     this.#inFlight = opened.inFlight;
-    if (this.#closing) { // while this connection was being made
-      await this.#hangUp();
+    return opened;
+  }
+
+  // A session is over while its connection is not: another one takes its place there, where what was accepted still comes.
+  async #renew(session, problem) {
+    if (session !== this.#session || this.#closing) return;
+    this.#session = "";
+    this.#fruitless += 1;
+    if (this.#fruitless > SESSIONS) {
+      this.#giveUp(problem);
       return;
     }
-    socket.keepAlive(this.#pingSeconds, () => ({ sessionId: this.#session }), (pong) => this.#told(pong));
-    this.#told(opened);
+    const socket = this.#socket;
+    try {
+      this.#told(await this.#begun(socket));
+    } catch {
+      socket.close(); // which makes another connection
+    }
+  }
+
+  // What had no end in a session that is over is said again in this one.
+  #saidAgain() {
+    if (!this.#session) return;
+    for (const one of this.#utterances.values()) {
+      if (one.state === "sent" && one.session !== this.#session) one.state = "waiting";
+    }
   }
 
   // What had no end as far as is known here; those that were sent come first.
@@ -131,7 +174,7 @@ export class Dictation {
 
   // The session goes on over another connection; whatever had no answer is sent again, under its name.
   #broken() {
-    if (this.#closing || !this.#session) return;
+    if (this.#closing || !this.#sessions.size) return;
     this.#reconnecting ??= this.#reconnect().finally(() => { this.#reconnecting = null; });
   }
 
@@ -148,10 +191,11 @@ export class Dictation {
     }
   }
 
-  // There is no connection any more: what had no end is lost.
+  // There is no connection any more, or no session takes anything: what had no end is lost.
   #giveUp(problem) {
     this.#closing = true;
     clearInterval(this.#looking);
+    this.#socket?.close();
     for (const [name, { state }] of this.#utterances) if (state !== "done") this.#ended(name, "failed");
     this.changed();
     this.failed(problem);
@@ -159,13 +203,20 @@ export class Dictation {
   }
 
   #hear(message) {
-    if (message.sessionId && this.#session && message.sessionId !== this.#session) return;
+    if (!this.#isOurs(message, message.utterance)) return;
     if (message.type === "caption" || message.type === "retract") this.captions.take(message);
     else if (message.type === "done") this.#ended(message.utterance, "done");
-    else if (message.type === "resend") this.#told({ resend: message.utterances });
+    else if (message.type === "resend") this.#told({ resend: message.utterances.filter((one) => this.#isOurs(message, one.utterance)) });
     else if (message.type === "error") this.#refused(message);
     this.changed();
     this.#pump();
+  }
+
+  // Whether a message is of a session of this dictation, and of the one in which the utterance was sent last.
+  #isOurs({ sessionId }, name) {
+    if (!sessionId || !this.#sessions.size) return true;
+    const known = this.#utterances.get(name);
+    return known?.session ? known.session === sessionId : this.#sessions.has(sessionId);
   }
 
   #refused(message) {
@@ -213,24 +264,28 @@ export class Dictation {
   }
 
   #next() {
-    if (this.#closing || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
+    if (this.#closing || !this.#session || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
     return [...this.#utterances].find(([, one]) => one.state === "waiting" && !one.resting) ?? null;
   }
 
   async #send(name, one) {
     one.state = "sent";
+    if (one.session !== this.#session) this.captions.cut({ utterance: name, fromMs: 0 }); // another session begins it anew
+    one.session = this.#session;
     this.changed();
     try {
-      const content = { sessionId: this.#session, utterance: name, sequence: one.sequence, audio: one.audio };
+      const content = { sessionId: one.session, utterance: name, sequence: one.sequence, audio: one.audio };
       const accepted = await this.#socket.ask("audio", content);
+      this.#fruitless = 0;
       if (accepted.done) this.#ended(name, accepted.failed ? "failed" : "done");
       this.#told({ resend: accepted.resend });
     } catch (problem) {
-      one.tries += problem.code === "BUSY" || problem.code === "BROKEN" ? 0 : 1;
+      one.tries += problem.code === "BUSY" || problem.code === "BROKEN" || OVER.has(problem.code) ? 0 : 1;
       if (REOPEN.has(problem.code)) this.#socket.close();
-      if (one.tries < TRIES && (AGAIN.has(problem.code) || REOPEN.has(problem.code))) {
+      if (one.tries < TRIES && (AGAIN.has(problem.code) || REOPEN.has(problem.code) || OVER.has(problem.code))) {
         if (one.state === "sent") one.state = "waiting";
         await sleep(PAUSE_MS);
+        if (OVER.has(problem.code)) await this.#renew(one.session, problem);
       } else {
         this.#ended(name, "failed");
         this.failed(problem);
@@ -240,14 +295,19 @@ export class Dictation {
   }
 
   #look() {
-    if (this.isBusy && this.#socket?.isOpen) this.#ping();
+    this.#saidAgain();
+    if (this.isBusy && this.#session && this.#socket?.isOpen) this.#ping();
   }
 
   #ping() {
-    const socket = this.#socket;
-    socket.ask("ping", { sessionId: this.#session }).then((pong) => {
+    const [socket, session] = [this.#socket, this.#session];
+    socket.ask("ping", { sessionId: session }).then((pong) => {
       this.#told(pong);
       this.#pump();
-    }, (problem) => { if (REOPEN.has(problem.code)) socket.close(); });
+    }, async (problem) => {
+      if (REOPEN.has(problem.code)) socket.close();
+      if (OVER.has(problem.code)) await this.#renew(session, problem);
+      this.#pump();
+    });
   }
 }

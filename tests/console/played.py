@@ -62,7 +62,7 @@ Answer = dict[str, Any] | int
 
 @contextmanager
 def played(
-    started: Browser, url: str, panel: str, *, plays: Callable[[Page], None] = lambda _: None
+    started: Browser, url: str, panel: str, *, plays: Callable[[Page], object] = lambda _: None
 ) -> Iterator[Visit]:
     """A visitor at a panel of this stack; its hosts are not those that the page's server names."""
     with visit(started, url, bypass_csp=True) as made:

@@ -33,7 +33,7 @@ def anns(request: Request) -> Answer:
     if path == "episodes":
         return {"episodes": [episode("Ann's plan")] if name == "ann" else []}
     claim = {"claimId": "c", "startMs": 0, "endMs": 9, "timed": True, "verdict": "refuted", "confidence": 1}
-    found = {"claims": {"claims": [{**claim, "quote": "words of ann"}]}, "clips": {"clips": []}}
+    found: dict[str, Answer] = {"claims": {"claims": [{**claim, "quote": "words of ann"}]}, "clips": {"clips": []}}
     return found.get(path.rpartition("/")[2], episode("Ann's plan"))
 
 

@@ -51,7 +51,7 @@ function platform(answers) {
     const number = heard.push(onMessage);
     const ask = async (action, content) => {
       sent.push({ action, number, ...content });
-      return action === "open" ? { sessionId: "s", inFlight: 2, ...answers.open?.(number) } : answers[action]?.(content) ?? {};
+      return action === "open" ? { sessionId: "s", inFlight: 2, ...answers.open?.(number, content) } : answers[action]?.(content) ?? {};
     };
     const socket = { isOpen: true, keepAlive() {}, ask, close() { this.isOpen = false; onClose(); } };
     sockets.push(socket);
@@ -194,6 +194,87 @@ RESTING = """
 def test_an_utterance_for_which_there_is_no_stream_waits_and_lets_others_go_first(page: Visit) -> None:
     """As long as it is told to and up to twice as long, whatever else asks for it meanwhile."""
     assert run(page, "dictation", PLAYED % RESTING) == [["u1", "u2", "u3"], "u1"]
+
+
+RENEWED = """
+  const over = () => { throw new Problem("over", { code: given.code }); };
+  let closed = false;
+  const open = (number, { sessionId }) => (sessionId ? over() : { sessionId: `s${of("open").length}` });
+  const dictation = speaking(platform({ open, audio: ({ sessionId }) => (closed && sessionId === "s1" ? over() : {}) }));
+  const caption = (sessionId, text) => heard[0]({ type: "caption", utterance: "u2", sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
+  await dictation.open();
+  for (let one = 1; one <= 2; one += 1) dictation.say(new Uint8Array(1));
+  await until("two are sent", () => of("audio").length === 2);
+  closed = true;
+  heard[0]({ type: "done", utterance: "u1", sessionId: "s1" });
+  caption("s1", "first");
+  %s
+  await dictation.end();
+  return { opened: of("open").map((one) => [one.number, one.sessionId ?? ""]), said: of("audio").map((one) => `${one.sessionId} ${one.utterance}`),
+           lines: dictation.captions.lines.map((one) => one.text), counts: dictation.counts, told };
+"""
+CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
+
+
+@CODES
+def test_what_is_said_after_a_session_ended_goes_into_another_and_its_last_words_still_come(
+    page: Visit, code: str
+) -> None:
+    late = """
+    dictation.say(new Uint8Array(1));
+    await until("it is taken", () => of("audio").length === 4);
+    caption("s1", "last");
+    heard[0]({ type: "done", utterance: "u2", sessionId: "s1" });
+    heard[0]({ type: "done", utterance: "u3", sessionId: "s2" });
+    """
+    found = run(page, "dictation", PLAYED % (RENEWED % late), {"code": code})
+    assert found["opened"] == [[1, ""], [1, ""]]
+    assert found["said"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
+    assert found["lines"] == ["last"]
+    assert found["counts"] == {"waiting": 0, "sent": 0, "done": 3, "failed": 0}
+    assert found["told"] == []
+
+
+def test_what_has_no_end_in_a_session_that_is_over_is_said_again_in_another(page: Visit) -> None:
+    """From its beginning: of what the first one said of it nothing stays, nor comes after."""
+    lost = """
+    dictation.say(new Uint8Array(1));
+    await until("it is said again", () => of("audio").length === 5);
+    caption("s1", "late");
+    heard[0]({ type: "done", utterance: "u2", sessionId: "s1" });
+    caption("s2", "again");
+    """
+    found = run(page, "dictation", PLAYED % (RENEWED % lost), {"code": "SESSION_CLOSED"})
+    assert found["said"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3", "s2 u2"]
+    assert found["lines"] == ["again"]
+    assert found["counts"] == {"waiting": 0, "sent": 2, "done": 1, "failed": 0}
+
+
+@CODES
+def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(page: Visit, code: str) -> None:
+    broke = """
+    broken[0]();
+    dictation.say(new Uint8Array(1));
+    await until("all is said again", () => of("audio").length === 4);
+    """
+    found = run(page, "dictation", PLAYED % (RENEWED % broke), {"code": code})
+    assert found["opened"] == [[1, ""], [2, "s1"], [2, ""]]
+    assert found["said"] == ["s1 u1", "s1 u2", "s3 u2", "s3 u3"]
+    assert found["lines"] == []
+
+
+FRUITLESS = """
+  const over = () => { throw new Problem("over", { code: "SESSION_CLOSED" }); };
+  const dictation = speaking(platform({ open: () => ({ sessionId: `s${of("open").length}` }), audio: over }));
+  await dictation.open();
+  dictation.say(new Uint8Array(1));
+  await until("it is given up", () => dictation.isOver);
+  return [of("open").length, dictation.counts.failed, told, sockets.map((one) => one.isOpen)];
+"""
+
+
+def test_sessions_that_take_nothing_are_not_opened_for_ever(page: Visit) -> None:
+    assert run(page, "dictation", PLAYED % FRUITLESS) == [6, 1, ["over"], [False]]
 
 
 BROKEN = """
