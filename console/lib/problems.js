@@ -1,7 +1,7 @@
 // What went wrong, in words: what was given or happened, and what to do.
 
 export class Problem extends Error {
-  // `code` is the backend's word for it, where it has one; `todo` is what helps.
+  // `code` is the backend's word for it, where it has one; `todo` is what helps; `retryable`, whether it passes by itself.
   constructor(message, { code = "", todo = "", retryable = false } = {}) {
     super(message);
     this.code = code;
@@ -36,6 +36,9 @@ const TODO = {
   VERSION_CONFLICT: "Somebody changed it meanwhile. Look at it again, then change it.",
 };
 
+// What AWS says, as a mistake of the caller's, where too much is asked at once.
+const THROTTLED = new Set(["ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException"]);
+
 // An answer of ours or of AWS' that is no good one.
 export function refusal(status, text, headers = undefined) {
   const said = parsed(text);
@@ -46,7 +49,8 @@ export function refusal(status, text, headers = undefined) {
   const request = said.requestId ?? headers?.get("x-amzn-requestid") ?? "";
   const todo = TODO[code] ?? (status === 401 || status === 403 ? TODO.UNAUTHORIZED : status >= 500 ? TODO.UNAVAILABLE : "");
   const full = `${message}${told ? ` (${told})` : ""}`;
-  return new Problem(`${code}: ${full}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo });
+  const retryable = status >= 500 || status === 429 || THROTTLED.has(code);
+  return new Problem(`${code}: ${full}`, { code, todo: request ? `${todo} Request ${request}.`.trim() : todo, retryable });
 }
 
 // A stack's own errors, which pass: asked again under the same name, nothing happens twice.
@@ -62,6 +66,7 @@ export const unreached = (url) =>
   new Problem(`No answer from ${new URL(url, location.href).host}.`, {
     code: "UNREACHABLE",
     todo: "Is the stack up, and do its settings name this page's origin (corsOrigin, origins)? Then try again.",
+    retryable: true,
   });
 
 // Shows a problem where it happened; nothing takes it away. Of a mistake only its name: what it says may repeat what is secret.
@@ -78,9 +83,11 @@ export function show(node, problem) {
   node.append(first, " ", second);
 }
 
-// Runs what a visitor asked for; what goes wrong is shown in `node`, what went wrong before goes.
+// Runs what a visitor asked for; what goes wrong is shown in `node`, what went wrong before goes. Meanwhile its button cannot be used,
+// and loses the keyboard, which it has back unless the visitor has gone elsewhere.
 export async function attempt(node, work, button = null) {
   show(node, null);
+  const focused = button !== null && document.activeElement === button;
   if (button) button.disabled = true;
   try {
     return await work();
@@ -89,6 +96,7 @@ export async function attempt(node, work, button = null) {
     return undefined;
   } finally {
     if (button) button.disabled = false;
+    if (focused && document.activeElement === document.body) button.focus({ preventScroll: true });
   }
 }
 

@@ -139,7 +139,7 @@ export function captions({ stack, visitor, settings }) {
   file.addEventListener("change", async () => {
     const [chosen] = file.files;
     if (!chosen) return;
-    file.disabled = speak.disabled = true;
+    speak.disabled = true;
     await attempt(problem, async () => {
       const { samples, sampleRate } = await samplesOf(chosen);
       const made = await begin();
@@ -148,8 +148,8 @@ export function captions({ stack, visitor, settings }) {
       await hearing.finish();
       await made.finish();
       if (shown === made && !made.captions.lines.length) clear(screen, el("p", { class: "hint", text: "Nothing was heard in it." }));
-    });
-    file.disabled = speak.disabled = false;
+    }, file);
+    speak.disabled = false;
     file.value = "";
   });
 }

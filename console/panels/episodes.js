@@ -5,7 +5,8 @@ import { Episodes, contentType } from "../lib/episodes.js";
 import { ulid } from "../lib/ids.js";
 import { attempt, show } from "../lib/problems.js";
 import { timeline } from "../lib/timeline.js";
-import { clock, day, list, pauses, size, sleep } from "../lib/words.js";
+import { watch } from "../lib/watch.js";
+import { clock, day, list, size } from "../lib/words.js";
 
 const STATES = { transcript: ["requested", "uploaded", "analyzing", "analyzed"], video: ["requested", "uploaded", "chunking", "chunked"] };
 const VERDICTS = { supported: "good", refuted: "bad", misleading: "warn", unverified: "plain" };
@@ -40,23 +41,21 @@ export function episodes({ visitor, settings }) {
     shown = mine;
     let before = "";
     let looked = false;
-    for (const pause of pauses()) {
+    await watch(problem, () => shown === mine, async () => {
       const episode = await api.get(id);
-      if (shown !== mine) return;
+      if (shown !== mine) return true;
       const standing = [episode.status, episode.transcript.state, episode.video.state].join(" ");
       if (standing !== before) {
+        await draw(episode, mine);
+        if (shown !== mine) return true;
         if (before) say(`${episode.title}: transcript ${episode.transcript.state}, video ${episode.video.state}`);
         before = standing;
-        await draw(episode, mine);
-        if (shown !== mine) return;
         if (!looked) bring(byId("episodes-one"));
         looked = true;
         refresh(episode).catch(() => {});
       }
-      if (!["uploading", "processing"].includes(episode.status)) return;
-      await sleep(pause);
-      if (shown !== mine) return;
-    }
+      return !["uploading", "processing"].includes(episode.status);
+    });
   }
 
   async function draw(episode, mine) {
@@ -130,10 +129,10 @@ export function episodes({ visitor, settings }) {
     const { users } = visitor;
     attempt(problem, async () => {
       const made = await api.create({ title, language, speakers: list(speakers), clientToken: ulid() });
-      if (users !== visitor.users) return;
+      if (users !== visitor.users) return null;
       byId("episodes-title").value = byId("episodes-speakers").value = "";
-      await open(made.episodeId);
-    }, event.submitter);
+      return made.episodeId;
+    }, event.submitter).then((episodeId) => episodeId && attempt(problem, () => open(episodeId)));
   });
   for (const kind of ["transcript", "video"]) {
     const input = byId(`episodes-${kind}-file`);
@@ -147,12 +146,13 @@ export function episodes({ visitor, settings }) {
       clear(place, bar);
       attempt(problem, async () => {
         await api.upload(episodeId, kind, file, contentType(file), to);
-        if (users !== visitor.users) return;
+        if (users !== visitor.users) return false;
         if (kind === "video") video.set(episodeId, URL.createObjectURL(file));
-        if (shown?.episodeId === episodeId) await open(episodeId);
-      }, input).then(() => {
+        return shown?.episodeId === episodeId;
+      }, input).then((isShown) => {
         clear(place);
         input.value = "";
+        if (isShown) attempt(problem, () => open(episodeId));
       });
     });
   }

@@ -3,7 +3,8 @@
 import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
 import { Meetings, matches } from "../lib/meetings.js";
 import { Problem, attempt, show } from "../lib/problems.js";
-import { clock, day, list, pauses, sleep } from "../lib/words.js";
+import { watch } from "../lib/watch.js";
+import { clock, day, list } from "../lib/words.js";
 
 const STAGES = ["uploaded", "media", "transcription", "summary", "ready"];
 const STATUSES = { incomplete: "warn", processing: "now", ready: "good", failed: "bad" };
@@ -60,29 +61,27 @@ export function meetings({ stack, visitor }) {
       bring(byId("meetings-one"));
       looked = true;
     }
-    for (const pause of pauses()) {
+    await watch(problem, () => shown === mine, async () => {
       const record = await api.find(meetingId);
-      if (shown !== mine) return;
-      const standing = record ? [record.status, record.stage, record.wrongCount].join(" ") : "";
-      if (record && standing !== before) {
-        before = standing;
+      if (shown !== mine) return true;
+      if (!record) {
+        if (Date.now() - began <= UNSEEN_MS) return false;
+        throw new Problem("Uploaded, and not in the table after two minutes.", { todo: "Look again later: a sweep finds it. An operator can look for why (runbook meetings-late)." });
+      }
+      const standing = [record.status, record.stage, record.wrongCount].join(" ");
+      if (standing !== before) {
         draw(record);
         if (!looked) bring(byId("meetings-one"));
         looked = true;
         refresh({ read: record }).catch(() => {});
         if (record.status === "ready") {
-          say(`${record.title} is ready.`);
           await read(record, mine);
-          return;
+          if (shown === mine) say(`${record.title} is ready.`);
         }
-        if (record.status === "failed") return;
+        before = standing;
       }
-      if (!record && Date.now() - began > UNSEEN_MS) {
-        throw new Problem("Uploaded, and not in the table after two minutes.", { todo: "Look again later: a sweep finds it. An operator can look for why (runbook meetings-late)." });
-      }
-      await sleep(pause);
-      if (shown !== mine) return;
-    }
+      return record.status === "ready" || record.status === "failed";
+    });
   }
 
   function draw(record) {
@@ -141,11 +140,14 @@ export function meetings({ stack, visitor }) {
     attempt(problem, async () => {
       const said = { title, startedAt: new Date(started).toISOString(), participants: list(participants), tags: list(tags) };
       const meetingId = await api.upload(said, files, (place, share) => bars[place].to(share));
-      if (users !== visitor.users) return;
+      if (users !== visitor.users) return null;
       event.target.reset();
       byId("meetings-started").value = local(new Date());
-      await open(meetingId, title);
-    }, event.submitter).then(() => clear(byId("meetings-progress")));
+      return meetingId;
+    }, event.submitter).then((meetingId) => {
+      clear(byId("meetings-progress"));
+      if (meetingId) attempt(problem, () => open(meetingId, title));
+    });
   });
   byId("meetings-filter").addEventListener("input", choices);
   byId("meetings-filter").addEventListener("submit", (event) => event.preventDefault());

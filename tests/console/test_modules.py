@@ -279,6 +279,20 @@ def test_a_refusal_says_what_happened_and_what_to_do(page: Visit, text: str, cod
 
 
 @pytest.mark.parametrize(
+    ("status", "text", "retryable"),
+    [
+        (503, "", True),
+        (429, "", True),
+        (400, '{"__type": "com.amazonaws.dynamodb#ThrottlingException"}', True),
+        (400, '{"__type": "com.amazonaws.dynamodb#ValidationException"}', False),
+        (403, "", False),
+    ],
+)
+def test_a_refusal_says_whether_it_passes(page: Visit, status: int, text: str, *, retryable: bool) -> None:
+    assert run(page, "problems", "return it.refusal(...given).retryable;", [status, text]) is retryable
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"export AWS_ACCESS_KEY_ID={KEY}\nexport AWS_SECRET_ACCESS_KEY={SECRET}\nexport AWS_SESSION_TOKEN={TOKEN}",

@@ -149,11 +149,10 @@ def item(title: str, status: str = "processing") -> dict[str, Any]:
 class Recordings:
     """The meetings backend."""
 
-    def __init__(self, *failing: int) -> None:
+    def __init__(self) -> None:
         self.puts: list[str] = []
-        self.looks = 0
-        self._failing = list(failing)
-        """What the next looks at a meeting are answered with."""
+        self.looked: Answer = {"Item": item("Weekly")}
+        """What a look at a meeting gives."""
 
     def plays(self, page: Page) -> None:
         answers(page, "meetings.example.com", exchanged)
@@ -165,10 +164,7 @@ class Recordings:
         return 200
 
     def _table(self, request: Request) -> Answer:
-        if not request.headers["x-amz-target"].endswith("GetItem"):
-            return {"Items": []}
-        self.looks += 1
-        return self._failing.pop(0) if self._failing else {"Item": item("Weekly")}
+        return self.looked if request.headers["x-amz-target"].endswith("GetItem") else {"Items": []}
 
 
 def uploading(visitor: Visit, title: str) -> None:
@@ -196,3 +192,60 @@ def test_an_upload_goes_on_and_is_shown_under_a_new_token_of_the_same_visitor(st
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
         assert page.locator("#meetings-title").input_value() == ""
         assert recordings.puts == ["00000.webm", "complete.json"]
+
+
+def test_another_recording_can_be_uploaded_while_one_is_looked_after(started: Browser, url: str) -> None:
+    recordings = Recordings()
+    with played(started, url, "meetings", plays=recordings.plays) as other:
+        becomes(other.page, token("ann"), "ann")
+        for number in (1, 2):
+            uploading(other, f"Weekly {number}")
+            expect(other.page.locator("#meetings-status")).to_have_text("processing")
+            expect(other.page.locator("#meetings-title")).to_have_value("")
+            expect(other.page.locator("#meetings-one")).to_be_focused()
+            other.page.locator("#meetings-new > summary").click()
+        assert recordings.puts == ["00000.webm", "complete.json"] * 2
+
+
+def test_a_meeting_is_looked_after_though_a_look_fails(started: Browser, url: str) -> None:
+    recordings = Recordings()
+    recordings.looked = 503
+    with played(started, url, "meetings", plays=recordings.plays) as other:
+        becomes(other.page, token("ann"), "ann")
+        uploading(other, "Weekly")
+        expect(other.page.locator("#meetings-problem")).to_contain_text("HTTP 503")
+        recordings.looked = {"Item": item("Weekly", "failed")}
+        expect(other.page.locator("#meetings-status")).to_have_text("failed")
+        expect(other.page.locator("#meetings-problem")).to_be_hidden()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: str, status: int) -> None:
+    looked: list[Answer] = [episode("Plan", "processing")]
+
+    def answer(request: Request) -> Answer:
+        if request.url.endswith("/episodes/e1"):
+            return looked[-1]
+        return {"episodes": [episode("Plan")], "claims": [], "clips": []}
+
+    with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", answer)) as other:
+        becomes(other.page, token("ann"), "ann")
+        opened(other.page, "Plan")
+        looked.append(status)
+        expect(other.page.locator("#episodes-problem")).to_contain_text(f"HTTP {status}")
+        looked.append(episode("Plan"))
+        expect(other.page.locator("#episodes-status")).to_have_text("ready")
+        expect(other.page.locator("#episodes-problem")).to_be_hidden()
+
+
+def test_a_button_has_the_keyboard_back_when_its_work_is_done(started: Browser, url: str) -> None:
+    with played(started, url, "captions") as other:
+        captioned(other.page)
+        becomes(other.page, token("ann"), "ann")
+        speak = other.page.locator("#captions-speak")
+        speak.focus()
+        for pressed in ("true", "false"):
+            other.page.keyboard.press("Enter")
+            expect(speak).to_have_attribute("aria-pressed", pressed)
+            expect(speak).to_be_enabled()
+            expect(speak).to_be_focused()
