@@ -26,7 +26,9 @@ export function lectures({ stack, settings }) {
   const guest = new Guest(stack, settings.identityPoolId);
   const voice = new Voice((failure) => show(problem, failure));
   const asked = new Map();
+  const sounds = new Map(); // lectures that were uploaded here, for the player
   let socket = null;
+  let connecting = null;
   let recording = null;
   let conversation = null;
 
@@ -37,9 +39,14 @@ export function lectures({ stack, settings }) {
     ? `${settings.lectureFormats.join(", ")}; at least ten seconds long.`
     : "On this stack an operator uploads lectures.";
 
-  // The one connection, made when it is needed and again when it broke.
+  // The one connection, made when it is needed and again when it broke, whoever needs it.
   async function connected() {
     if (socket?.isOpen) return socket;
+    connecting ??= connect().finally(() => { connecting = null; });
+    return connecting;
+  }
+
+  async function connect() {
     const url = await signedUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
     const onClose = () => { for (const one of asked.values()) one.resume(); };
     socket = await Socket.open(url, { refused: "Is this machine's clock right? Then try again.", onMessage: (message) => asked.get(message.queryId)?.hear(message), onClose });
@@ -65,10 +72,17 @@ export function lectures({ stack, settings }) {
     clear(byId("lectures-progress"));
     id.value = ready.lectureId;
     conversation = null;
-    if (player.src) URL.revokeObjectURL(player.src);
-    player.src = URL.createObjectURL(file);
-    player.hidden = false;
+    sounds.set(ready.lectureId, URL.createObjectURL(file));
+    play(ready.lectureId);
     state.textContent = `${file.name} is uploaded. Ask it something.`;
+  }
+
+  // Into the player, unless it is there.
+  function play(lectureId) {
+    player.hidden = false;
+    if (player.dataset.of === lectureId) return;
+    player.src = sounds.get(lectureId);
+    player.dataset.of = lectureId;
   }
 
   // Asks, and goes on asking under the same name until the answer is whole.
@@ -79,10 +93,11 @@ export function lectures({ stack, settings }) {
     }
     const queryId = ulid();
     const answer = new Answer();
-    const view = card(content.text);
+    const view = card(content.text, lectureId);
     byId("lectures-answers").prepend(view.node);
     byId("lectures-none").hidden = true;
     let heardFiles = 0;
+    let isAccepted = false;
     let wake = () => {};
     asked.set(queryId, {
       hear: (message) => {
@@ -106,9 +121,12 @@ export function lectures({ stack, settings }) {
         try {
           const accepted = await asking({ queryId, lectureId, ...content, attempt: answer.attempt, resumeFrom: answer.next });
           conversation = accepted.sessionId;
+          isAccepted = true;
           if (!answer.isWhole) await woken;
         } catch (failure) {
-          if (!failure.retryable || one >= TRIES) throw failure;
+          // What a handshake fails for, browsers do not tell: where one was good before, it is the network.
+          const passes = failure.retryable || (isAccepted && failure.code === "REFUSED");
+          if (!passes || one >= TRIES) throw failure;
           await sleep(500 * one);
         }
         if (answer.end?.type === "error") {
@@ -145,7 +163,7 @@ export function lectures({ stack, settings }) {
     throw new Problem("The lecture is not ready.", { todo: "Ask again in a moment." });
   }
 
-  function card(written) {
+  function card(written, lectureId) {
     const [said, text, cited, status] = [el("p", { class: "asked" }), el("p", { class: "answer" }), el("ul", { class: "cited", "aria-label": "Places in the lecture" }), badge("Asking", "now")];
     said.textContent = written ?? "";
     const node = el("article", { class: "card" }, el("div", { class: "bar" }, el("h2", { text: "Answer" }), status), said, text, cited);
@@ -157,7 +175,7 @@ export function lectures({ stack, settings }) {
         text.textContent = answer.text;
         set("Answering", "now");
         // Not anew for every word: somebody may be about to choose one.
-        if (cited.childElementCount !== answer.citations.length) clear(cited, ...answer.citations.map(citation));
+        if (cited.childElementCount !== answer.citations.length) clear(cited, ...answer.citations.map((one) => citation(one, lectureId)));
       },
       whole: (answer) => {
         set("Answered", "good");
@@ -173,13 +191,14 @@ export function lectures({ stack, settings }) {
     };
   }
 
-  function citation(one) {
+  function citation(one, lectureId) {
     const jump = () => {
+      play(lectureId);
       player.currentTime = one.startMs / 1000;
       player.play().catch(() => {});
       player.focus();
     };
-    const here = !player.hidden;
+    const here = sounds.has(lectureId);
     const time = el("span", { class: "time", text: clock(one.startMs) });
     const words = el("q", { text: one.quote });
     return el("li", {}, here ? el("button", { type: "button", class: "jump", onclick: jump, "aria-label": `Play the lecture from ${clock(one.startMs)}: ${one.quote}` }, time, words) : el("span", { class: "jump" }, time, words));
