@@ -9,6 +9,8 @@ import { left } from "./visitor.js";
 
 const SESSION_NAME = "console";
 const MAX_CHUNK = 1024 ** 3; // bytes: its hash is made of all of it at once
+const LIMITS = { title: 200, participants: 100, tags: 50 }; // characters
+const MOST = { participants: 100, tags: 50 };
 const PAGE = 50;
 const WATCH_SECONDS = 3600;
 const WHOLE = ["the recording was whole", "Whoever recorded it signs in at the top and uploads the files again."];
@@ -40,6 +42,7 @@ export class Meetings {
   // Uploads chunks in their order, then says that the recording is whole; gives the meeting's id. S3 refuses what has another
   // hash than promised. Of an upload that broke off, the same files of the same visitor go on after the last chunk that arrived.
   async upload(said, files, onProgress) {
+    checked(said);
     const stays = this.#visitor.staying(...WHOLE);
     const { user } = await this.access();
     stays();
@@ -110,6 +113,21 @@ export class Meetings {
     await putObject(this.#stack, credentials, bucketName, `${prefixes.raw}${meetingId}/${name}`, data, { headers, onProgress });
   }
 }
+
+// Refuses before anything is uploaded what would be refused when all of it is.
+export function checked(said) {
+  for (const [name, longest] of Object.entries(LIMITS)) {
+    const given = [said[name] ?? []].flat();
+    const wrong = given.find((one) => !one.trim() || [...one.trim()].length > longest);
+    if (wrong !== undefined) throw new Problem(`${name}: ${wrong.trim() ? `"${wrong}" is too long` : "there is none"}.`, { todo: `Give 1 to ${longest} characters.` });
+    if (given.length > MOST[name]) throw new Problem(`${name}: there are ${given.length}.`, { todo: `Give ${MOST[name]} at the most.` });
+  }
+}
+
+// The chunks of a recording in their order, which is that of their names: 2 before 10. Pickers have orders of their own.
+export const ordered = (files) => [...files].sort((one, other) => ORDER.compare(one.name, other.name));
+
+const ORDER = new Intl.Collator("en", { numeric: true });
 
 // Whether a meeting has this participant and this tag, in whatever case; empty asks for nothing.
 export function matches(record, { participant = "", tag = "" }) {

@@ -1,7 +1,7 @@
 // Meetings: a recording is uploaded with the visitor's own credentials; what came of it is read with them.
 
 import { badge, bring, byId, clear, el, progress, say, silence, steps } from "../lib/dom.js";
-import { Meetings, matches } from "../lib/meetings.js";
+import { Meetings, matches, ordered } from "../lib/meetings.js";
 import { Problem, attempt, show } from "../lib/problems.js";
 import { watch } from "../lib/watch.js";
 import { clock, day, list } from "../lib/words.js";
@@ -133,7 +133,7 @@ export function meetings({ stack, visitor }) {
   byId("meetings-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const [title, started, participants, tags] = ["title", "started", "participants", "tags"].map((one) => byId(`meetings-${one}`).value.trim());
-    const files = [...byId("meetings-files").files];
+    const files = ordered(byId("meetings-files").files);
     const bars = files.map((one) => progress(`${one.name}, uploaded`));
     clear(byId("meetings-progress"), ...bars.map((one) => one.bar));
     const { users } = visitor;

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from pydantic import ValidationError
 
 from handlers.common import ulid
+from handlers.meetings.recordings import Complete
 from handlers.transcription import ogg
 from local.flows.transcription import Screen
 from local.services.tones import Recogniser, Word, silence, speech
@@ -334,6 +337,47 @@ def test_items_of_the_table_become_plain_values(page: Visit) -> None:
     }
     plain = {"a": "text", "b": 12.5, "c": True, "d": None, "e": ["x", {"y": 1}], "f": ["p", "q"]}
     assert run(page, "items", "return it.plainItem(given);", item) == plain
+
+
+SAID = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
+
+
+@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("title", lambda over: "t" * (200 + over)),
+        ("title", lambda over: " " if over else " t "),
+        ("participants", lambda over: ["\N{MUSICAL SYMBOL G CLEF}" * (100 + over)]),
+        ("participants", lambda over: ["p"] * (100 + over)),
+        ("tags", lambda over: ["t" * (50 + over)]),
+        ("tags", lambda over: ["t"] * (50 + over)),
+    ],
+)
+def test_a_recording_that_would_be_refused_when_it_is_whole_is_not_begun(
+    page: Visit, name: str, given: Callable[[int], Any], over: int
+) -> None:
+    said = {**SAID, name: given(over)}
+    chunks = [{"name": "00000.webm", "bytes": 1, "sha256": "0" * 64}]
+    whole = {"schemaVersion": 1, "startedAt": "2026-01-31T12:00:00.000Z", "chunks": chunks, **said}
+    script = (
+        "try { it.checked(given); return []; } catch (problem) { return [problem.constructor.name, problem.message]; }"
+    )
+    told = run(page, "meetings", script, said)
+    if over:
+        assert told[0] == "Problem"
+        assert told[1].startswith(f"{name}: ")
+        with pytest.raises(ValidationError):
+            Complete.model_validate(whole)
+    else:
+        assert told == []
+        Complete.model_validate(whole)
+
+
+def test_chunks_go_in_the_order_of_their_names(page: Visit) -> None:
+    script = "return it.ordered(given.map((name) => new File(['a'], name))).map((one) => one.name);"
+    names = ["part 10.webm", "part 2.webm", "part 1.webm"]
+    assert run(page, "meetings", script, names) == names[::-1]
 
 
 UPLOADING = """
