@@ -140,8 +140,10 @@ export function captions({ stack, visitor, settings }) {
     const [chosen] = file.files;
     if (!chosen) return;
     speak.disabled = true;
+    const stays = visitor.staying("the recording was decoded", "Choose it again.");
     await attempt(problem, async () => {
       const { samples, sampleRate } = await samplesOf(chosen);
+      stays();
       const made = await begin();
       const hearing = spoken(new Cutter(sampleRate), sampleRate, made);
       hearing.feed(samples);

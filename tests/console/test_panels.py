@@ -3,12 +3,13 @@
 import base64
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
 
-from tests.browser import Visit
+from tests.browser import Visit, spoken
 from tests.console.played import Answer, answers, becomes, played, token
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -126,6 +127,28 @@ def test_captions_end_where_somebody_else_signs_in(started: Browser, url: str) -
         page.wait_for_function(ENDED)
         assert "close" in told
         assert "words of ann" not in page.locator("body").inner_html()
+
+
+DECODING = """
+const decode = OfflineAudioContext.prototype.decodeAudioData;
+const allowed = new Promise((resolve) => { window.allow = resolve; });
+OfflineAudioContext.prototype.decodeAudioData = async function (data) {
+  await allowed;
+  return decode.call(this, data);
+};
+"""
+
+
+def test_a_recording_of_one_is_not_captioned_as_another(started: Browser, url: str, tmp_path: Path) -> None:
+    with played(started, url, "captions", plays=lambda page: page.add_init_script(DECODING)) as other:
+        page = other.page
+        told = captioned(page)
+        becomes(page, token("ann"), "ann")
+        page.get_by_label("Choose a file").set_input_files(spoken(tmp_path / "said.wav", "hello ."))
+        becomes(page, token("bob"), "bob")
+        page.evaluate("window.allow()")
+        expect(page.locator("#captions-problem")).to_contain_text("Somebody else has signed in")
+        assert told == []
 
 
 def exchanged(request: Request) -> Answer:
