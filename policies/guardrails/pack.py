@@ -23,6 +23,7 @@ from guardrails.decoding import decode_once
 from guardrails.record import (
     MALFORMED,
     Finding,
+    Given,
     Judged,
     Policy,
     RelationPolicy,
@@ -52,7 +53,8 @@ def start() -> None:
     decode_once()
     ask_less(concerned(records))
     threading.Thread(target=actions.read, daemon=True).start()  # while the program still runs
-    sdk.PolicyPack(name=NAME, policies=[built(record, surroundings) for record in records])
+    given: dict[str, frozenset[str]] = {}
+    sdk.PolicyPack(name=NAME, policies=[built(record, surroundings, given) for record in records])
 
 
 def concerned(records: Iterable[Policy]) -> Callable[[str, str], bool]:
@@ -61,8 +63,11 @@ def concerned(records: Iterable[Policy]) -> Callable[[str, str], bool]:
     return lambda policy, kind: policy in judges and judges[policy](kind)
 
 
-def built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
-    """One policy as the SDK has it."""
+def built(record: Policy, surroundings: Surroundings, given: dict[str, frozenset[str]]) -> sdk.Policy:
+    """One policy as the SDK has it. Those of single resources note what each is given, for those of the whole stack.
+
+    An engine asks about each resource first, by what the program gives, and then about all, by what a provider answered.
+    """
     common: dict[str, Any] = {
         "name": record.name,
         "description": record.description,
@@ -76,13 +81,15 @@ def built(record: Policy, surroundings: Surroundings) -> sdk.Policy:
         case ResourcePolicy():
             return sdk.ResourceValidationPolicy(
                 **common,
-                validate=_resource_check(record, surroundings),
+                validate=_resource_check(record, surroundings, given),
                 remediate=_remedy(record, surroundings) if record.remediate else None,
             )
         case RelationPolicy():
-            return sdk.StackValidationPolicy(**common, validate=_stack_check(record, record.findings, surroundings))
+            return sdk.StackValidationPolicy(
+                **common, validate=_stack_check(record, record.findings, surroundings, given)
+            )
         case StackPolicy():
-            return sdk.StackValidationPolicy(**common, validate=_stack_check(record, record.check, surroundings))
+            return sdk.StackValidationPolicy(**common, validate=_stack_check(record, record.check, surroundings, given))
     raise TypeError(f"{record.name} is no kind of policy that the pack knows")
 
 
@@ -98,9 +105,11 @@ def _schema(record: Policy) -> sdk.PolicyConfigSchema | None:
 
 
 def _resource_check(
-    record: ResourcePolicy, surroundings: Surroundings
+    record: ResourcePolicy, surroundings: Surroundings, given: dict[str, frozenset[str]]
 ) -> Callable[[sdk.ResourceValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
+        if args.urn not in given:
+            given[args.urn] = frozenset(list(args.props))
         if not record.judges(args.resource_type) or surroundings.waived(record.name, args.name):
             return
         try:
@@ -143,10 +152,10 @@ def _merge(into: Any, changes: Mapping[str, Any]) -> None:
 
 
 def _stack_check(
-    record: Policy, check: Callable[[Stack], Iterable[Finding]], surroundings: Surroundings
+    record: Policy, check: Callable[[Stack], Iterable[Finding]], surroundings: Surroundings, given: Given
 ) -> Callable[[sdk.StackValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-        stack = Stack(_WHOLE(args.resources), record.limits_with(args.get_config()))
+        stack = Stack(_WHOLE(args.resources), record.limits_with(args.get_config()), given)
         names = {one.urn: one.name for one in stack.resources}
         whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the stack as a whole
         for finding in _readable(check(stack)):

@@ -110,12 +110,21 @@ class Judged:
         return subsystem(self.name)
 
 
+Given = Mapping[str, frozenset[str]]
+"""The URN of a resource → the properties that the program gives it, as far as that was seen."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """Everything that is judged together."""
 
     resources: tuple[Judged, ...]
     limits: Limits = field(default_factory=dict)
+    given: Given = field(default_factory=dict)
+
+    def gives(self, one: Judged, key: str) -> bool:
+        """Whether the program itself gives a property: a provider also answers with what stands beside a resource."""
+        return key in self.given.get(one.urn, {key})
 
     def of(self, *types: str) -> list[Judged]:
         """The resources of some types."""

@@ -276,9 +276,10 @@ def policies(where: Surroundings) -> dict[str, Policy]:
     return {one.name: one for one in catalogue.policies(where)}
 
 
-def analyzer(records: Iterable[Policy], where: Surroundings) -> Any:
-    """The SDK's analyzer over some policies."""
-    built = [pack.built(one, where) for one in records]
+def analyzer(records: Iterable[Policy], where: Surroundings, given: Mapping[str, frozenset[str]] | None = None) -> Any:
+    """The SDK's analyzer over some policies, which know what resources are given, also where none asks for it."""
+    noted = dict(given or {})
+    built = [pack.built(one, where, noted) for one in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
@@ -309,7 +310,8 @@ def ask(
     records: Iterable[Policy], stack: Messages, where: Surroundings, config: Mapping[str, Any] | None = None
 ) -> list[Found]:
     """All answers to a stack."""
-    asked = analyzer(records, where)
+    given = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
+    asked = analyzer(records, where, given)
     if config:
         asked.Configure(_configuration(config), None)
     answers: list[Found] = []

@@ -128,11 +128,14 @@ def test_what_is_attached_to_another_is_not_this_ones() -> None:
     assert found("iam-no-escalation", [role(), other, policy(ESCALATION), to_other]) == [("other", False)]
 
 
-def test_what_was_read_back_before_a_policy_was_mended_counts_no_more() -> None:
-    read_back = role(inlinePolicies=[{"name": "grants", "policy": ESCALATION}])
+def test_what_was_read_back_before_a_policy_was_mended_or_taken_away_counts_no_more() -> None:
     mended = Thing(t.ROLE_POLICY, {"role": "r", "name": "grants", "policy": document(allow("dynamodb:GetItem"))}, "p")
-    late = Thing(t.ROLE_POLICY, {"role": "r", "name": UNKNOWN, "policy": UNKNOWN}, "late")
-    assert found("iam-no-escalation", [read_back, mended, late]) == []
-    assert found("iam-no-escalation", [read_back, late]) == [("role", False)]
-    nameless = role(inlinePolicies=[{"policy": ESCALATION}])
-    assert found("iam-no-escalation", [nameless, late]) == [("role", False)]
+    other = [Thing(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours")]
+    given = role(inlinePolicies=[{"name": "grants", "policy": ESCALATION}], managedPolicyArns=[OURS])
+    escalates = policies(WHERE)["iam-no-escalation"]
+    for beside in ([mended], []):
+        stack = of_things([given, *beside, *other])
+        assert {one.name for one in ask([escalates], stack, WHERE)} == {"role"}
+        for key in ("inlinePolicies", "managedPolicyArns"):
+            del stack.inputs["role"].properties.fields[key]
+        assert ask([escalates], stack, WHERE) == [], "both are only what the provider answered"

@@ -117,7 +117,11 @@ def _unauthorized(one: Judged) -> bool:
 def _open_operations(one: Judged) -> Iterator[str]:
     """Operations of an OpenAPI document without security: API Gateway reads none that is for the whole document."""
     body = one.props.get("body")
-    document = json.loads(body) if body else {}
+    try:
+        document = json.loads(body) if body else {}
+    except json.JSONDecodeError:
+        yield "Its document cannot be judged: give it as JSON."
+        return
     for path, operations in document.get("paths", {}).items():
         for verb, operation in operations.items():
             if verb in VERBS and not _is_secured(operation) and not (verb == ANY and _refuses(operation)):

@@ -12,7 +12,7 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
 
 def _plain_http(one: Judged, stack: Stack) -> Iterator[str]:
     """Its policy is found by the ARN that the document names: the queue's URL and the topic's ARN come later."""
-    mine = [policy for policy in (*stack.of(POLICY_TYPES[one.type]), *inline(one)) if _is_about(policy, one)]
+    mine = [policy for policy in (*stack.of(POLICY_TYPES[one.type]), *inline(one, stack)) if _is_about(policy, one)]
     if not any(refuses_plain_http(policy) for policy in mine):
         yield "Its policy does not refuse plain HTTP." if mine else "It has no policy, so plain HTTP is not refused."
 

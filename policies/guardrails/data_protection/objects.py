@@ -47,12 +47,18 @@ def _open(bucket: Judged, stack: Stack) -> Iterator[str]:
 
 
 def _plain_http(bucket: Judged, stack: Stack) -> Iterator[str]:
-    if not any(refuses_plain_http(one) for one in (*of_bucket(bucket, stack, BUCKET_POLICY), *inline(bucket))):
+    if not any(refuses_plain_http(one) for one in (*of_bucket(bucket, stack, BUCKET_POLICY), *inline(bucket, stack))):
         yield "Its policy does not refuse plain HTTP."
 
 
-def inline(one: Judged) -> list[Judged]:
-    """A resource that holds its policy itself. A provider answers one that was not given with what is not known."""
+def inline(one: Judged, stack: Stack) -> list[Judged]:
+    """A resource that holds its policy itself.
+
+    A provider answers one that was not given with what is not known, and later with the one that stands beside it, as
+    that was before this deployment.
+    """
+    if not stack.gives(one, "policy"):
+        return []
     try:
         return [one] if one.props.get("policy") else []
     except UnknownValueError:

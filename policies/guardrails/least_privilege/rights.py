@@ -61,28 +61,23 @@ def attached(one: Judged) -> list[str]:
 def rights(role: Judged, stack: Stack) -> Iterator[Statement]:
     """All that a role is known to be given. What waits for an id is judged by itself, and again after `up`.
 
-    A provider reads the policies that stand beside a role back into it, as they were before this deployment.
+    A provider reads the policies that stand beside a role back into it, as they were before this deployment: they are
+    none of its own.
     """
+    own = [role] if stack.gives(role, "inlinePolicies") else []
     beside = [one for one in stack.of(ROLE_POLICY) if _is_for(one, "role", role)]
-    names = {name for one in beside if (name := _known_name(one))}
-    for one in (role, *beside, *_managed(role, stack)):
+    for one in (*own, *beside, *_managed(role, stack)):
         with suppress(UnknownValueError):
             for holder in _holders(one):
                 with suppress(UnknownValueError):
-                    if one is not role or holder.get("name") not in names:
-                        yield from statements(holder.get("policy"))
+                    yield from statements(holder.get("policy"))
 
 
 def _managed(role: Judged, stack: Stack) -> Iterator[Judged]:
-    named = [role, *(one for kind, key in TO_ROLES.items() for one in stack.of(kind) if _is_for(one, key, role))]
+    named = [one for kind, key in TO_ROLES.items() for one in stack.of(kind) if _is_for(one, key, role)]
+    if stack.gives(role, "managedPolicyArns"):
+        named.append(role)
     yield from (policy for policy in stack.of(MANAGED_POLICY) if any(_attaches(one, policy) for one in named))
-
-
-def _known_name(one: Judged) -> str | None:
-    try:
-        return one.props.get("name")
-    except UnknownValueError:
-        return None
 
 
 def _is_for(one: Judged, key: str, role: Judged) -> bool:
