@@ -36,9 +36,9 @@ enough, also where its frames are counted as a few more or less a second than th
 below the 12 hours that MediaConvert takes."""
 
 
-def token(bucket: str, video: StoredVideo, seconds: int, max_hours: int | None) -> str:
+def token(bucket: str, video: StoredVideo, seconds: int, clip_hours: int | None) -> str:
     """The name of the one job that cuts this version of this object in this way: 64 characters, no more may be."""
-    named = (bucket, video.key, video.version_id, str(seconds), str(max_hours))
+    named = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 
@@ -54,10 +54,12 @@ def request(
     seconds: int,
     role_arn: str,
     max_hours: int | None = None,
+    to_its_end: bool = False,
     queue: str | None = None,
 ) -> dict[str, Any]:
-    """What CreateJob is asked; without `max_hours` a video is cut to its end."""
-    job = token(bucket, video, seconds, max_hours)
+    """What CreateJob is asked; without `max_hours`, and where it is asked for, a video is cut to its end."""
+    clip_hours = None if to_its_end else max_hours
+    job = token(bucket, video, seconds, clip_hours)
     named = video.named
     metadata = JobMetadata(
         bucket=bucket,
@@ -68,6 +70,7 @@ def request(
         version_id=video.version_id,
         chunk_seconds=seconds,
         max_hours=max_hours,
+        to_its_end=to_its_end or None,
     )
     carried = metadata.model_dump(by_alias=True, exclude_none=True)
     return {
@@ -78,16 +81,16 @@ def request(
         "UserMetadata": {name: str(value) for name, value in carried.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
-            "Inputs": [_input(f"s3://{bucket}/{video.key}", max_hours)],
+            "Inputs": [_input(f"s3://{bucket}/{video.key}", clip_hours)],
             "OutputGroups": [_group(f"s3://{bucket}/{prefix(video, job)}", seconds)],
         },
     }
 
 
-def _input(uri: str, max_hours: int | None) -> dict[str, Any]:
+def _input(uri: str, clip_hours: int | None) -> dict[str, Any]:
     # Of a clip with an end alone, everything up to there is taken; most videos end before. Should MediaConvert not take
-    # that, it says so, and the video is known to be short enough: `JobChanged.shorter`.
-    clips = [] if max_hours is None else [{"EndTimecode": f"{max_hours:02}:{EXTRA_MINUTES}:00:00"}]
+    # that, it says so, and the video is known to end before: `JobChanged.shorter`.
+    clips = [] if clip_hours is None else [{"EndTimecode": f"{clip_hours:02}:{EXTRA_MINUTES}:00:00"}]
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",

@@ -90,6 +90,7 @@ class JobChanged:
     status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
     key: str | None = None
     max_hours: int | None = None
+    to_its_end: bool | None = None
     error_code: int | None = None
     output: Output | None = None
     """Of a job that is complete."""
@@ -103,7 +104,7 @@ class JobChanged:
     @property
     def shorter(self) -> StoredVideo | None:
         """The video, where MediaConvert did not take the end of its clip, because the video ends before."""
-        if self.error_code != NO_SUCH_CLIP or self.max_hours is None or self.key is None:
+        if self.error_code != NO_SUCH_CLIP or self.to_its_end or self.max_hours is None or self.key is None:
             return None
         named = video_key(self.key)
         if named is None or (named.owner, named.episode_id, named.upload_id) != (
@@ -157,6 +158,8 @@ class JobMetadata(Message):
     """The video's. None in jobs of before they had it."""
     max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
     """How long the video may be: the setting may have changed since."""
+    to_its_end: bool | None = None
+    """Whether it has no clip, although the video may be only so long."""
 
 
 class _OutputDetail(Parsed):

@@ -103,11 +103,16 @@ class VideoProcessing:
     def _completed(self, event: UploadCompleted) -> Outcome:
         if not self._moved(event.video, TrackState.UPLOADED):
             return Outcome.UNCHANGED
-        return self._submitted(event.video, self._max_hours)
+        return self._submitted(event.video)
 
-    def _submitted(self, video: StoredVideo, max_hours: int | None) -> Outcome:
+    def _submitted(self, video: StoredVideo, *, to_its_end: bool = False) -> Outcome:
         job = chunking.request(
-            self._bucket, video, seconds=self._chunk_seconds, role_arn=self._role_arn, max_hours=max_hours
+            self._bucket,
+            video,
+            seconds=self._chunk_seconds,
+            role_arn=self._role_arn,
+            max_hours=self._max_hours,
+            to_its_end=to_its_end,
         )
         try:
             self._jobs.create(job)
@@ -120,8 +125,10 @@ class VideoProcessing:
 
     def _changed(self, event: JobChanged) -> Outcome:
         if (video := event.shorter) is not None:
-            # It ends before its clip would have: so it is short enough, and is cut to its own end.
-            return self._submitted(video, None) if self._moved(video, TrackState.CHUNKING) else Outcome.UNCHANGED
+            # It ends before its clip would have, and is cut to its own end.
+            if not self._moved(video, TrackState.CHUNKING):
+                return Outcome.UNCHANGED
+            return self._submitted(video, to_its_end=True)
         about = (event.upload_id, event.version_id)
         match event.status:
             case "PROGRESSING":

@@ -124,10 +124,19 @@ def test_a_video_that_ends_before_its_clip_is_cut_to_its_own_end(stage: Stage) -
         name: value for name, value in clipped["Settings"]["Inputs"][0].items() if name != "InputClippings"
     }
     assert len(stage.tokens) == 2, "under the token of the first job there would be no second"
-    assert "maxHours" not in whole["UserMetadata"]
-    ended = {"userMetadata": whole["UserMetadata"]}
-    stage.handle(job(one, "ERROR", errorCode=1060, **ended))
+    about = {"userMetadata": whole["UserMetadata"]}
+    stage.handle(job(one, "ERROR", errorCode=1060, **about))
     assert stage.tracks.at.state is TrackState.FAILED, "a job without a clip cannot lack it"
+    assert len(stage.cloud.jobs) == 2
+
+
+def test_a_video_that_is_cut_to_its_own_end_may_be_no_longer_either(stage: Stage) -> None:
+    one = video(suffix=".MP4")
+    stage.handle(completed(one), NO_SUCH_CLIP)
+    about = {"userMetadata": stage.cloud.jobs[1]["UserMetadata"]}
+    output = {"outputFilePaths": [playlist(one)], "durationInMs": HOURS * 3_600_000 + 1}
+    stage.handle(job(one, "COMPLETE", outputGroupDetails=[{"outputDetails": [output]}], **about))
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.FAILED, TrackReason.TOO_LARGE)
 
 
 def test_the_failure_of_a_clip_is_acted_on_once_and_never_after_the_video_has_come(stage: Stage) -> None:
