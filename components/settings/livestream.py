@@ -1,5 +1,6 @@
 """Settings of the livestream backend: the load, the API, uploads, what is kept, the function behind the API."""
 
+import math
 from enum import StrEnum
 from typing import Annotated
 
@@ -137,8 +138,10 @@ class AgentSettings(Settings):
             raise ValueError("clipMinSeconds is at most clipMaxSeconds")
         most = self.answer_seconds * TOKENS_A_SECOND
         if self.max_output_tokens > most:
+            needed = math.ceil(self.max_output_tokens / TOKENS_A_SECOND)
             raise ValueError(
-                f"maxOutputTokens is at most {most:,}: in answerSeconds ({self.answer_seconds}) a model writes no more"
+                f"maxOutputTokens is at most {most:,}: in answerSeconds ({self.answer_seconds}) a model writes no more. "
+                f"{self.max_output_tokens:,} need answerSeconds {needed}, and agentWorker.timeoutSeconds twice that and 20"
             )
         return self
 

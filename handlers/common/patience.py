@@ -3,7 +3,8 @@
 A pause grows with each attempt and has a random length, so that those who were throttled together do not come back
 together. No attempt begins that could not end in time.
 
-What took too long is tried once more and then given back, however much time is left: it was done all the same, and paid for.
+An operation that says how long it takes, and takes longer, is tried once more and then given back, however much time is left:
+it was done all the same, and paid for.
 """
 
 import math
@@ -47,7 +48,7 @@ class Patience:
                 return operation()
             except ServiceFailed as error:
                 pause = self._pause(attempt)
-                late += error.fault is Fault.TIMED_OUT
+                late += seconds > 0 and error.fault is Fault.TIMED_OUT
                 if not error.passes or late == MOST_LATE or self.timing.now() + pause + seconds > self.deadline:
                     raise
             self.timing.wait(pause)
