@@ -137,7 +137,8 @@ class VideoMaker:
         """Each picture stands until the next one: the last for as long as anybody asks, the first before it begins too.
 
         Of a span, what is read begins with a picture that can be decoded by itself: the one that stands when the span
-        begins is found from there, and what came before it is left out.
+        begins is found from there, and what came before it is left out. Transport streams have no index: of those ffmpeg
+        begins with the next such picture.
         """
         rate = self._plan.rate
         # Moments are rounded as `fps` would by itself, which then loses a last picture that is rounded to its own end.
