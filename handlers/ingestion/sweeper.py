@@ -36,6 +36,8 @@ from handlers.ingestion.workflow import Execution, Workflow
 
 MANIFESTS_A_SWEEP = 50
 """Bounds one invocation; the next one goes on."""
+ASKING = timedelta(minutes=1)
+"""How long a sweep asks after executions: thousands may wait for a place, and files wait for what comes after."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ class Sweeper:
     def _settle_runs(self) -> tuple[int, int]:
         """Manifests that should have ended: their executions are asked."""
         settled = failed = 0
+        until = self._clock() + ASKING
         for manifest_id, arn in self._records.running(self._clock() - self._ages.claim):
+            if self._clock() > until:  # the oldest came first: who began later is asked after when those have ended
+                break
             try:
                 execution = Execution.of(arn)
                 status = self._workflow.status(execution)

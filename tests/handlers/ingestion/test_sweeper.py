@@ -65,6 +65,24 @@ def test_claims_of_a_running_execution_get_their_record_and_are_left_to_its_conf
     assert statuses(world) == ["processed"] * 3
 
 
+def test_executions_by_the_hundred_do_not_keep_files_waiting(world: World) -> None:
+    for number in range(15):
+        world.builder().handle(announced(*(f"{number}{letter}" for letter in "abc")))
+    world.builder().handle(announced("late"))
+    world.cloud.passes(3601)
+    asked: list[str] = []
+
+    def slow(point: str) -> None:
+        if point == "before DescribeExecution":
+            asked.append(point)
+            world.cloud.passes(10)
+
+    swept = world.sweeper(slow).sweep()
+    assert len(asked) == 7, "for a minute"
+    assert (swept.failed, swept.files) == (0, 1)
+    assert len(world.cloud.executions) == 16
+
+
 def test_claims_of_an_execution_that_died_before_it_confirmed_are_parked_as_failed(world: World) -> None:
     world.cloud.next_starts.append("lost after")
     world.builder().handle(announced("a", "b", "c"))
