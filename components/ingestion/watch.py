@@ -6,6 +6,7 @@ import pulumi
 
 from components.blocks.alarm import AlarmArgs, Comparison, Metric, Severity, alarm
 from components.blocks.function import LIVE, Function
+from components.blocks.logged import sweep_after_sweep
 from components.blocks.queue import Queue
 from components.blocks.scope import Scope
 from components.settings import IngestionSettings
@@ -14,7 +15,6 @@ DURATION_SHARE = 0.8
 """Of a function's timeout: time to look before it is cut off."""
 
 SWEPT = '{ $.message = "sweep" }'
-SWEEPS_TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,8 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    # One sweep may meet a throttled call; what the next ones cannot end either stays.
-    tried = SWEEPS_TRIED * settings.manifests.sweep_minutes * 60
     unsettled = args.sweeper.logged(
-        "unsettled", SWEPT, opts, value="$.failed", statistic="Minimum", period_seconds=tried
+        "unsettled", SWEPT, opts, **sweep_after_sweep("$.failed", settings.manifests.sweep_minutes)
     )
     alarm(
         "unsettled",

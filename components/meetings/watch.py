@@ -10,6 +10,7 @@ from components.blocks.bucket import EVERYTHING, Bucket
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart
 from components.blocks.function import Function
+from components.blocks.logged import sweep_after_sweep
 from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.scope import Scope
@@ -35,7 +36,6 @@ REFUSALS = ("ModelRefused", "SummaryUnusable")
 MISSED = ("recording_unheard", "recording_unattended", "recordings_unchecked")
 """What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
 SWEPT = '{ $.message = "meeting_sweep" }'
-SWEEPS_TRIED = 3
 HOUR = 3600
 
 
@@ -87,14 +87,13 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         "Meetings whose executions ended without a word were given up.",
         severity=Severity.CRITICAL,
     )
-    # One sweep may meet a throttled call, or more than it has time for; what the next ones do not get done either stays.
     for what, value, says in (
         ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
         ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
     ):
-        tried = SWEEPS_TRIED * args.settings.care.sweep_minutes * 60
-        swept = sweep.logged(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=tried)
-        ring(what, swept, 0, says)
+        ring(
+            what, sweep.logged(what, SWEPT, opts, **sweep_after_sweep(value, args.settings.care.sweep_minutes)), 0, says
+        )
     ring(
         "processing-late",
         _measure(args, PROCESSING_DURATION, "p95"),
