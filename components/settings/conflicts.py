@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from components.settings.base import Environment, LogLevel, SubsystemSettings
 from components.settings.foundation import Auth
-from components.settings.livestream import Authorizer
+from components.settings.livestream import Authorizer, window_seconds
 from components.settings.problems import Problem, secret_command
 from components.settings.voice_qa import Mode, Uploads
 
@@ -22,8 +22,6 @@ LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 ANSWER_MARGIN_SECONDS = 30
 SUMMARY_MARGIN_SECONDS = 60
-WINDOW_MARGIN_SECONDS = 20
-"""What the agent needs for a window beside two answers: 8 to keep what it found, and to read before."""
 ALARM_READS = "an alarm reads lines of level INFO"
 METRICS_ARE_MADE = "metrics are made of lines of level INFO"
 
@@ -166,7 +164,7 @@ def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
         )
     if api.authorizer is Authorizer.JWT and stack.foundation.identity.auth is Auth.NONE:
         yield Problem("livestream.api.authorizer", '"jwt"', "`none` or `apiKey` beside foundation.identity.auth `none`")
-    answers = 2 * settings.agent.answer_seconds + WINDOW_MARGIN_SECONDS
+    answers = window_seconds(settings.agent.answer_seconds)
     if settings.agent_worker.timeout_seconds < answers:
         yield Problem(
             "livestream.agentWorker.timeoutSeconds",

@@ -38,6 +38,14 @@ EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), Afte
 TOKENS_A_SECOND = 60
 """What a model of middling speed writes: a longer answer would not be there in time, and is paid for."""
 
+WINDOW_MARGIN_SECONDS = 20
+"""What the agent needs for a window beside two answers: 8 to keep what it found, and to read before."""
+
+
+def window_seconds(answer_seconds: int) -> int:
+    """What the agent needs for a window at least."""
+    return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
+
 
 class EpisodeSettings(Settings):
     """The load that cost follows from."""
@@ -141,7 +149,7 @@ class AgentSettings(Settings):
             needed = math.ceil(self.max_output_tokens / TOKENS_A_SECOND)
             raise ValueError(
                 f"maxOutputTokens is at most {most:,}: in answerSeconds ({self.answer_seconds}) a model writes no more. "
-                f"{self.max_output_tokens:,} need answerSeconds {needed}, and agentWorker.timeoutSeconds twice that and 20"
+                f"{self.max_output_tokens:,} need answerSeconds {needed}, and agentWorker.timeoutSeconds {window_seconds(needed)}"
             )
         return self
 

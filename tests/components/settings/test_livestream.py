@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings import load
-from components.settings.conflicts import WINDOW_MARGIN_SECONDS
-from components.settings.livestream import LivestreamSettings
+from components.settings.livestream import WINDOW_MARGIN_SECONDS, LivestreamSettings
 from handlers.livestream.agent_worker import FINISH_SECONDS
 from handlers.livestream.api import MEGABYTE
 from handlers.livestream.cues import MAX_BYTES
