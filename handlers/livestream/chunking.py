@@ -10,7 +10,7 @@ again.
 
 MediaConvert is paid by the minute, and a still picture plays for a day in a megabyte or two. So a job ends at a time that
 is counted from the video's first frame, whatever the container says of itself: no length that somebody wrote there is
-believed.
+believed. Only where MediaConvert finds no such time in a video is it cut to its own end.
 """
 
 import hashlib

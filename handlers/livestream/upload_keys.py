@@ -23,6 +23,10 @@ class UploadKey:
     suffix: str
     """In lower case; empty where there is none."""
 
+    def is_of(self, owner: str, episode_id: str, upload_id: str) -> bool:
+        """Whether it is the key of an upload that somebody else names."""
+        return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
+
 
 def upload_key(prefix: str, key: str) -> UploadKey | None:
     """What a key below a prefix says; none where it is not of an upload's form."""

@@ -107,11 +107,7 @@ class JobChanged:
         if self.error_code != NO_SUCH_CLIP or self.to_its_end or self.max_hours is None or self.key is None:
             return None
         named = video_key(self.key)
-        if named is None or (named.owner, named.episode_id, named.upload_id) != (
-            self.owner,
-            self.episode_id,
-            self.upload_id,
-        ):
+        if named is None or not named.is_of(self.owner, self.episode_id, self.upload_id):
             return None
         return StoredVideo(self.key, self.version_id, named)
 
@@ -213,7 +209,7 @@ def _completed(detail: dict[str, Any]) -> UploadCompleted:
     named = video_key(one.key)
     if named is None or not named.supported:
         raise NotAnEvent("the key is not a video's")
-    if (named.owner, named.episode_id, named.upload_id) != (one.owner, one.episode_id, one.upload_id):
+    if not named.is_of(one.owner, one.episode_id, one.upload_id):
         raise NotAnEvent("the key is another upload's")
     return UploadCompleted(Video(one.key, one.version_id, named, one.size))
 
