@@ -146,6 +146,16 @@ class Booth:
         self.attempt, self.accepted_ms = taken.attempt, self.clock()
         return taken
 
+    def shows_slowly(self, monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
+        """Each caption takes so long to be posted."""
+        post = self.clients.post
+
+        def slow(connection: str, message: Any) -> bool:
+            self.clock.now_ms += milliseconds if message.type == "caption" else 0
+            return post(connection, message)
+
+        monkeypatch.setattr(self.clients, "post", slow)
+
     def call(self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **work: Any) -> End | None:
         """Calls the processor."""
         event = {

@@ -41,13 +41,7 @@ def test_less_time_than_the_utterance_needs_is_enough_to_say_so(booth: Booth) ->
 def test_captions_that_cannot_be_shown_in_time_are_sent_again_with_the_utterance(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = booth.clients.post
-
-    def slow(connection: str, message: Any) -> bool:
-        booth.clock.now_ms += 900 if message.type == "caption" else 0
-        return post(connection, message)
-
-    monkeypatch.setattr(booth.clients, "post", slow)
+    booth.shows_slowly(monkeypatch, 900)
     finals = [final(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
     assert booth.hears(*finals, ENDED) is End.BROKEN
     assert booth.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_WORDS_MS + 900

@@ -60,13 +60,7 @@ def test_opening_a_stream_is_counted(dynamodb: Any) -> None:
 def test_what_a_result_waited_while_another_was_posted_is_counted(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = booth.clients.post
-
-    def slow(connection: str, message: Any) -> bool:
-        booth.clock.now_ms += 400 if message.type == "caption" else 0
-        return post(connection, message)
-
-    monkeypatch.setattr(booth.clients, "post", slow)
+    booth.shows_slowly(monkeypatch, 400)
     finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(3)]
     booth.hears(*finals, ENDED)
     assert latencies(booth) == [400, 800, 1_200]
