@@ -99,5 +99,5 @@ def _attaches(one: Judged, policy: Judged) -> bool:
         return True
     try:
         return any(arn.rpartition("/")[2] == policy.props.get("name", policy.name) for arn in attached(one))
-    except UnknownValueError:  # the provider answers a role that attaches none with what is not known
+    except UnknownValueError:  # it names another one, which is judged where it is known
         return False
