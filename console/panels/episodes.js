@@ -41,7 +41,7 @@ export function episodes({ visitor, settings }) {
     shown = mine;
     let before = "";
     let looked = false;
-    await watch(problem, () => shown === mine, async () => {
+    await watch(visitor, problem, () => shown === mine, async () => {
       const episode = await api.get(id);
       if (shown !== mine) return true;
       const standing = [episode.status, episode.transcript.state, episode.video.state].join(" ");

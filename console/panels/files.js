@@ -3,8 +3,9 @@
 import { putObject } from "../lib/aws.js";
 import { badge, byId, clear, el, progress, say, steps } from "../lib/dom.js";
 import { getItem } from "../lib/items.js";
-import { Problem, attempt, show } from "../lib/problems.js";
-import { pauses, size, sleep } from "../lib/words.js";
+import { Problem, attempt } from "../lib/problems.js";
+import { watch } from "../lib/watch.js";
+import { size } from "../lib/words.js";
 
 const STATES = ["pending", "claimed", "manifested", "processed"];
 const ENDS = new Set(["processed", "rejected", "superseded", "failed"]);
@@ -36,11 +37,12 @@ export function files({ stack, visitor, settings }) {
   async function take(chosen) {
     const waiting = [...chosen];
     if (!waiting.length) return;
+    const { users } = visitor;
     await attempt(problem, async () => {
       visitor.credentials; // rather one word about it than one a file
       byId("files-note").hidden = false;
       await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-        for (let file = waiting.shift(); file; file = waiting.shift()) await follow(file);
+        for (let file = waiting.shift(); file && users === visitor.users; file = waiting.shift()) await follow(file);
       }));
     });
   }
@@ -53,7 +55,7 @@ export function files({ stack, visitor, settings }) {
       el("li", { class: "card" }, el("div", { class: "bar" }, el("strong", { class: "name", text: file.name }), el("span", { class: "hint", text: size(file.size) })), state, trouble),
     );
     const version = await attempt(trouble, () => upload(file, to));
-    if (version) watch(file, version, state, trouble);
+    if (version) attempt(trouble, () => lookAfter(file, version, state, trouble));
     else state.remove();
   }
 
@@ -71,28 +73,23 @@ export function files({ stack, visitor, settings }) {
   }
 
   // Looks until the file is at an end; not in the way of other files.
-  async function watch(file, version, state, trouble) {
+  async function lookAfter(file, version, state, trouble) {
     clear(state, el("p", { class: "hint", text: "Uploaded. Nobody has noticed yet." }));
+    const { users } = visitor;
     let last = "";
-    for (const pause of pauses()) {
-      await sleep(pause);
-      try {
-        const record = await found(version);
-        show(trouble, null);
-        if (!record && Date.now() - version.begun > UNNOTICED_MS) {
-          show(trouble, new Problem("Uploaded, and not in the table after a minute.", { todo: "It is not lost: a sweep finds it every night. An operator can look for why." }));
-        }
-        if (record && record.status !== last) {
-          last = record.status;
-          draw(state, record);
-          say(`${file.name}: ${record.status}`);
-        }
-        if (record && ENDS.has(record.status)) return;
-      } catch (failure) {
-        show(trouble, failure);
-        if (!(failure instanceof Problem)) return;
+    await watch(visitor, trouble, () => users === visitor.users, async () => {
+      const record = await found(version);
+      if (!record) {
+        if (Date.now() - version.begun <= UNNOTICED_MS) return false;
+        throw new Problem("Uploaded, and not in the table after a minute.", { todo: "It is not lost: a sweep finds it every night. An operator can look for why.", retryable: true });
       }
-    }
+      if (record.status !== last) {
+        last = record.status;
+        draw(state, record);
+        say(`${file.name}: ${record.status}`);
+      }
+      return ENDS.has(record.status);
+    });
   }
 
   // The table's partition is the day of the arrival, which may be the next one by now.
@@ -117,6 +114,8 @@ export function files({ stack, visitor, settings }) {
     });
   }
   drop.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  // What another visitor dropped is not this one's to see.
+  visitor.addEventListener("another", () => clear(byId("files-list")));
   byId("files-note").textContent = "Files wait until there are enough of them for a run, or for an hour.";
 }
 

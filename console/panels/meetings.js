@@ -61,7 +61,7 @@ export function meetings({ stack, visitor }) {
       bring(byId("meetings-one"));
       looked = true;
     }
-    await watch(problem, () => shown === mine, async () => {
+    await watch(visitor, problem, () => shown === mine, async () => {
       const record = await api.find(meetingId);
       if (shown !== mine) return true;
       if (!record) {

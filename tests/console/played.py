@@ -16,6 +16,13 @@ FRONTEND: Final = Frontend.model_validate(
         "schemaVersion": 1,
         "environment": "dev",
         "region": "eu-west-1",
+        "ingestion": {
+            "bucket": "landing",
+            "prefix": "incoming/",
+            "table": "files",
+            "suffixes": [".ndjson"],
+            "maxFileBytes": 1_000_000,
+        },
         "transcription": {
             "url": "wss://transcription.example.com/live",
             "protocol": "polyphony.transcription.v1",
@@ -91,9 +98,9 @@ def token(name: str, number: int = 0) -> str:
     return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
 
 
-def becomes(page: Page, pasted: str, name: str) -> None:
-    """Somebody signs in with a token."""
+def becomes(page: Page, pasted: str, name: str, *, field: str = "Token of the identity provider") -> None:
+    """Somebody signs in with a token, or with what another field of the form takes."""
     page.locator("#who").click()
-    page.get_by_label("Token of the identity provider").fill(pasted)
-    page.get_by_label("Token of the identity provider").press("Enter")
+    page.get_by_label(field).fill(pasted)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
     expect(page.locator("#who")).to_have_text(name, timeout=PATIENCE_MS)

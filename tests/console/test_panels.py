@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
 
 from tests.browser import Visit, spoken
+from tests.console.modules import run
 from tests.console.played import Answer, answers, becomes, played, token
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -259,6 +260,50 @@ def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: s
         looked.append(episode("Plan"))
         expect(other.page.locator("#episodes-status")).to_have_text("ready")
         expect(other.page.locator("#episodes-problem")).to_be_hidden()
+
+
+def test_an_episode_is_looked_after_under_a_new_token_where_one_has_ended(started: Browser, url: str) -> None:
+    looked: list[Answer] = [episode("Plan", "processing")]
+
+    def answer(request: Request) -> Answer:
+        if request.url.endswith("/episodes/e1"):
+            return looked[-1]
+        return {"episodes": [episode("Plan")], "claims": [], "clips": []}
+
+    with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", answer)) as other:
+        becomes(other.page, token("ann"), "ann")
+        opened(other.page, "Plan")
+        looked.append(401)
+        expect(other.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
+        looked.append(episode("Plan"))
+        becomes(other.page, token("ann", 2), "ann")
+        expect(other.page.locator("#episodes-status")).to_have_text("ready")
+        expect(other.page.locator("#episodes-problem")).to_be_hidden()
+
+
+def test_what_may_not_be_looked_at_is_not_asked_for_again_by_itself(page: Visit) -> None:
+    script = """
+    const { Problem } = await import("/lib/problems.js");
+    const [visitor, node] = [Object.assign(new EventTarget(), { visits: 0 }), document.createElement("p")];
+    const moments = async () => { for (let one = 0; one < 20; one += 1) await null; };
+    let looks = 0;
+    let wanted = true;
+    const changes = () => { visitor.visits += 1; visitor.dispatchEvent(new Event("change")); };
+    const told = [];
+    const ended = it.watch(visitor, node, () => wanted, async () => {
+      looks += 1;
+      if (looks === 2) changes(); // while it looks
+      throw new Problem("No.");
+    });
+    for (const change of [() => {}, changes, () => { wanted = false; changes(); }]) {
+      change();
+      await moments();
+      told.push(looks);
+    }
+    await ended;
+    return told;
+    """
+    assert run(page, "watch", script) == [1, 3, 3]
 
 
 def test_a_button_has_the_keyboard_back_when_its_work_is_done(started: Browser, url: str) -> None:

@@ -1,0 +1,95 @@
+"""Files that a visitor drops, of a stack that is played: followed through every state, for whoever dropped them."""
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.console.played import CORS, answers, becomes, played, token
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+KEYS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
+
+
+class Landing:
+    """The ingestion backend: its bucket, and its table's record of whatever is dropped."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        """None is there yet."""
+        self.asked_with: set[str] = set()
+        self.ended: set[str] = set()
+        """Keys that hold no more."""
+
+    def plays(self, page: Page) -> None:
+        page.route("https://landing.s3.eu-west-1.amazonaws.com/**", self._put)
+        page.route("https://dynamodb.eu-west-1.amazonaws.com/**", self._look)
+        answers(page, "livestream.example.com", lambda _: {"episodes": []})
+
+    def _put(self, route: Route) -> None:
+        exposed = {"x-amz-version-id": "v1", "Access-Control-Expose-Headers": "x-amz-version-id"}
+        route.fulfill(status=200, headers={**CORS, "Access-Control-Allow-Headers": "*, authorization", **exposed})
+
+    def _look(self, route: Route) -> None:
+        headers = {**CORS, "Access-Control-Allow-Headers": "*, authorization"}
+        if route.request.method == "OPTIONS":
+            route.fulfill(status=200, headers=headers)
+            return
+        key = route.request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+        self.asked_with.add(key)
+        assert json.loads(route.request.post_data or "")["TableName"] == "files"
+        if key in self.ended:
+            said = {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The token has ended."}
+            route.fulfill(status=400, headers=headers, json=said)
+        else:
+            route.fulfill(headers=headers, json={"Item": {"status": {"S": self.status}}} if self.status else {})
+
+
+def dropped(page: Page, name: str = "a.ndjson") -> Locator:
+    """What is shown of a file that was just chosen."""
+    page.get_by_label("Choose files").set_input_files({"name": name, "mimeType": "", "buffer": b"{}\n"})
+    return page.get_by_role("list", name="Files of this visit").locator(".card", has_text=name)
+
+
+def test_a_file_is_followed_until_its_rows_are_in_the_lake(started: Browser, url: str) -> None:
+    landing = Landing()
+    with played(started, url, "files", plays=landing.plays) as other:
+        becomes(other.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        card = dropped(other.page)
+        expect(card).to_contain_text("Nobody has noticed yet.")
+        for state in ("pending", "claimed", "manifested"):
+            landing.status = state
+            expect(card.locator(".now")).to_contain_text(state)
+        landing.status = "processed"
+        expect(card).to_contain_text("Its rows are in the lake.")
+        expect(card.locator(".now")).to_have_count(0)
+        expect(card.locator(".done")).to_have_count(4)
+
+
+def test_a_file_is_followed_with_new_keys_where_the_others_have_ended(started: Browser, url: str) -> None:
+    landing = Landing()
+    with played(started, url, "files", plays=landing.plays) as other:
+        becomes(other.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        landing.ended = {"AKIA1"}
+        card = dropped(other.page)
+        expect(card.get_by_role("alert")).to_contain_text("Sign in again, at the top.")
+        landing.status = "processed"
+        becomes(other.page, KEYS.format(2), "Signed in", field="AWS credentials")
+        expect(card).to_contain_text("Its rows are in the lake.")
+        expect(card.get_by_role("alert")).to_be_hidden()
+    assert landing.asked_with == {"AKIA1", "AKIA2"}
+
+
+def test_what_one_dropped_is_not_shown_to_somebody_else(started: Browser, url: str) -> None:
+    landing = Landing()
+    with played(started, url, "files", plays=landing.plays) as other:
+        becomes(other.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        becomes(other.page, token("ann"), "ann")
+        landing.status = "pending"
+        card = dropped(other.page, "of ann.ndjson")
+        expect(card.locator(".now")).to_contain_text("pending")
+        becomes(other.page, token("ann", 2), "ann")
+        expect(card).to_be_visible()
+        becomes(other.page, token("bob"), "bob")
+        expect(card).to_have_count(0)
+        assert "of ann" not in other.page.locator("body").inner_html()
