@@ -13,6 +13,8 @@ from local.drivers.model import Known
 from local.graph import Graph, Resource
 from local.values import UNKNOWN, shown
 
+FORGOTTEN = "has no place in its driver"
+
 
 class Refusal(NamedTuple):
     """One value that AWS would refuse."""
@@ -47,7 +49,7 @@ def refusals(graph: Graph) -> list[Refusal]:
 def _refused(resource: Resource) -> Iterator[Refusal]:
     driver = DRIVERS.get(resource.type) or RECORDED_ONLY[resource.type]
     if isinstance(driver, Driver) and (forgotten := driver.forgotten(resource.inputs)):
-        yield Refusal(resource.urn, ", ".join(forgotten), "", "has no place in its driver")
+        yield Refusal(resource.urn, ", ".join(forgotten), "", FORGOTTEN)
     yield from _of_calls(driver, resource)
 
 

@@ -23,7 +23,7 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/logGroup:LogGroup",
         service="logs",
-        create=(Call("CreateLogGroup", {"logGroupName": "name", "tags": "tags"}), RETENTION),
+        create=(Call("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}), RETENTION),
         update=(RETENTION, Call("TagResource", {"resourceArn": "arn", "tags": "tags"})),
         delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",

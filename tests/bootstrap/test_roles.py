@@ -6,11 +6,13 @@ Other repositories, other environments, other stacks, data, and every way to mor
 
 import inspect
 import re
+from functools import cache
 from typing import Any
 
 import pulumi_aws
 import pytest
 
+from local.checks import FORGOTTEN, refusals
 from local.engine import ALL_DRIVERS
 from local.graph import Graph
 from local.iam.conditions import holds, lowered
@@ -107,10 +109,21 @@ def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
 
 
 def test_so_is_every_grant_that_only_a_setting_brings() -> None:
-    graph = documented.graph_of(with_all_options("prod"))
+    graph = of_all_options()
     granted = {action for _, statement in statements(graph) for action in listed(statement["Action"])}
     assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
     assert beyond_the_boundary("prod", graph) == set()
+
+
+def test_what_only_a_setting_gives_is_known_to_the_drivers_too() -> None:
+    graph = of_all_options()
+    assert {one.inputs.get("kmsKeyId") for one in graph.customs() if one.type.endswith(":LogGroup")} == {None, KEY}
+    assert [str(one) for one in refusals(graph) if one.rule == FORGOTTEN] == []
+
+
+@cache
+def of_all_options() -> Graph:
+    return documented.graph_of(with_all_options("prod"))
 
 
 def with_all_options(stack: str) -> StackConfig:
