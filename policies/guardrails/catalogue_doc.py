@@ -18,7 +18,7 @@ the resource by itself and shows it before and after. Local is judged as dev.
 
 **Exceptions** are settings of a stack: `polyphony:exceptions` lists policy, resource (the Pulumi name; `platform` for
 the stack as a whole), reason and the last day. Each is reported in every run; one that has expired, or names nothing
-that exists, is a violation itself.
+that exists, is a violation itself. From the policies about exceptions there are none.
 
 **Limits** are the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`, with
 the policy's name, then the limit's, as in `{"function-memory-ceiling": {"megabytes": 3008}}`. `make preview` and the

@@ -1,7 +1,7 @@
 """From records to the SDK's policies, and the pack itself.
 
 A resource that an exception covers is skipped here, once for all policies. The exceptions in force are reported in
-every run by policies of their own, because a policy has one level for all resources.
+every run by policies of their own, because a policy has one level for all resources. From those nothing is excepted.
 """
 
 import gc
@@ -24,6 +24,7 @@ from guardrails.record import (
     MALFORMED,
     Finding,
     Given,
+    Group,
     Judged,
     Policy,
     RelationPolicy,
@@ -158,8 +159,9 @@ def _stack_check(
         stack = Stack(_WHOLE(args.resources), record.limits_with(args.get_config()), given)
         names = {one.urn: one.name for one in stack.resources}
         whole = next((one.name for one in stack.of(PLATFORM)), "")  # what an exception names for the stack as a whole
+        excusable = record.group is not Group.EXCEPTIONS
         for finding in _readable(check(stack)):
-            if not surroundings.waived(record.name, names.get(finding.urn, whole)):
+            if not (excusable and surroundings.waived(record.name, names.get(finding.urn, whole))):
                 report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)
 
     return validate

@@ -142,6 +142,9 @@ def test_an_expired_exception_is_a_violation_and_one_in_force_is_reported() -> N
         {"policy": policy, "resource": "ingestion-files-table", "reason": "until the move is over", "expires": day}
         for policy, day in (("table-backed-up", "2020-01-01"), ("table-few-indexes", "2999-01-01"))
     ]
+    # Nor can one excuse what is wrong with the others.
+    rules = ("exceptions-in-order", "exceptions-in-force", "published-settings-agree")
+    exceptions += [{**exceptions[1], "policy": policy, "resource": "platform"} for policy in rules]
     values = {**config.values, "polyphony:exceptions": json.dumps(exceptions)}
     judgements, _ = judged(StackConfig(config.project, "prod", values), graph("prod"))
     found = {(one.policy, one.level) for one in judgements}
