@@ -1,7 +1,9 @@
 """Which settings belong to a function: permissions, sources, aliases and asynchronous settings name it."""
 
 from guardrails.record import Judged, Stack
-from guardrails.types import FUNCTION_PERMISSION
+from guardrails.types import FUNCTION_PERMISSION, SCHEDULE
+
+SCHEDULER = "scheduler.amazonaws.com"
 
 
 def concerns(one: Judged, function: Judged) -> bool:
@@ -13,5 +15,14 @@ def concerns(one: Judged, function: Judged) -> bool:
 
 
 def callers(function: Judged, stack: Stack) -> set[str]:
-    """The services that may call a function."""
-    return {str(one.props.get("principal")) for one in stack.of(FUNCTION_PERMISSION) if concerns(one, function)}
+    """The services that may call a function: the Scheduler does so by a role of its own."""
+    found = {str(one.props.get("principal")) for one in stack.of(FUNCTION_PERMISSION) if concerns(one, function)}
+    if any(_calls(one, function) for one in stack.of(SCHEDULE)):
+        found.add(SCHEDULER)
+    return found
+
+
+def _calls(schedule: Judged, function: Judged) -> bool:
+    return function in schedule.references.get("target", ()) or function.props.get("name") in str(
+        schedule.at("target", "arn")
+    ).split(":")

@@ -42,6 +42,36 @@ def test_a_workflow_that_is_not_known_yet_may_call_it() -> None:
     assert {undecided for _, undecided in found("function-timeout-ceiling", function(900), late)} == {True}
 
 
+def schedule(target: str) -> Thing:
+    return Thing(t.SCHEDULE, {"target": {"arn": target}}, "nightly")
+
+
+def test_who_is_called_by_a_schedule_says_where_failed_calls_land() -> None:
+    """The Scheduler calls by a role: no permission names it."""
+    live = "arn:aws:lambda:eu-west-1:123456789012:function:summarise:live"
+    [(message, undecided)] = found("async-failure-lands", function(60), schedule(live))
+    assert "scheduler.amazonaws.com calls it without waiting" in message
+    assert not undecided
+    assert found("async-failure-lands", function(60), schedule(live.replace("summarise", "other"))) == []
+
+
+@pytest.mark.parametrize(
+    ("comparison", "threshold", "rings"),
+    [
+        ("GreaterThanThreshold", 0, True),
+        ("GreaterThanThreshold", 1, False),
+        ("GreaterThanOrEqualToThreshold", 1, True),
+        ("GreaterThanOrEqualToThreshold", 2, False),
+        ("LessThanThreshold", 0, False),
+    ],
+)
+def test_dead_letters_are_watched_where_the_first_of_them_rings(comparison: str, threshold: int, rings: bool) -> None:
+    watched = {"metricName": "ApproximateNumberOfMessagesVisible", "dimensions": {"QueueName": "q-dlq"}}
+    alarm = Thing(t.ALARM, {**watched, "comparisonOperator": comparison, "threshold": threshold}, "alarm")
+    messages = found("dead-letters-watched", Thing(t.QUEUE, {"name": "q-dlq"}, "queue"), alarm)
+    assert (messages == []) is rings
+
+
 def api(tags: dict[str, str]) -> Thing:
     body = {"openapi": "3.0.1", "paths": {"/exchange": {"post": {"operationId": "exchange"}}}}
     return Thing(t.REST_API, {"body": json.dumps(body), "tags": tags}, "api")

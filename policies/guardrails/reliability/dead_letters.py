@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.functions import callers, concerns
+from guardrails.functions import SCHEDULER, callers, concerns
 from guardrails.reasons import REASON, reason_missing
 from guardrails.record import ALWAYS, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, QUEUE, SCHEDULE
 
 FOURTEEN_DAYS = 1_209_600
-ASYNCHRONOUS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
+ASYNCHRONOUS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", SCHEDULER, "sns.amazonaws.com"})
 """Services that do not wait for a function's answer."""
 SUFFIX = "-dlq"
 
@@ -74,8 +74,17 @@ def _watches(alarm: Judged, queue: str) -> bool:
     return (
         alarm.props.get("metricName") == "ApproximateNumberOfMessagesVisible"
         and alarm.at("dimensions", "QueueName") == queue
-        and float(alarm.props.get("threshold", 0)) <= 1
+        and _rings_at_one(str(alarm.props.get("comparisonOperator")), float(alarm.props.get("threshold", 0)))
     )
+
+
+def _rings_at_one(comparison: str, threshold: float) -> bool:
+    match comparison:
+        case "GreaterThanThreshold":
+            return 0 <= threshold < 1
+        case "GreaterThanOrEqualToThreshold":
+            return 0 < threshold <= 1
+    return False
 
 
 def _impatient(one: Judged) -> Iterator[str]:

@@ -113,6 +113,7 @@ SPECS = (
                 t.ALARM,
                 {
                     "metricName": "ApproximateNumberOfMessagesVisible",
+                    "comparisonOperator": "GreaterThanThreshold",
                     "threshold": 0,
                     "dimensions": {"QueueName": "q-dlq"},
                 },
