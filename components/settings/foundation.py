@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, StringConstraints, model_validator
+from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.base import Settings
 from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
@@ -30,6 +30,13 @@ class AlertSettings(Settings):
     """Addresses that every alarm, budget and anomaly alert is sent to; each confirms by a link that AWS sends."""
     runbooks: Annotated[str, StringConstraints(min_length=1)] = "docs/runbooks"
     """Where the runbooks are; an alarm's description names its page below it."""
+
+    @field_validator("emails")
+    @classmethod
+    def _once(cls, emails: tuple[str, ...]) -> tuple[str, ...]:
+        if repeated := sorted({one for one in emails if emails.count(one) > 1}):
+            raise ValueError(f"{', '.join(repeated)} is given more than once: an address is subscribed once")
+        return emails
 
 
 class LogSettings(Settings):

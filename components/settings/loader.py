@@ -6,13 +6,16 @@ secret stays one, so it makes no difference how the CLI marked the key.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from components.settings.conflicts import conflicts
-from components.settings.problems import Problem, SettingsError, dotted, problems_of
+from components.settings.problems import Location, Problem, SettingsError, dotted, own_words, problems_of
 from components.settings.stack import StackSettings
 
 PROJECT = "polyphony"
@@ -28,7 +31,7 @@ def load(config: Mapping[str, str], stack: str) -> StackSettings:
         unreadable = {problem.key for problem in problems}
         details = [one for one in error.errors(include_url=False) if str(one["loc"][0]) not in unreadable]
         problems += problems_of(details, StackSettings, stack)
-        problems += _conflicts_of_what_is_valid(values, stack)
+        problems += _hidden_by_what_is_wrong(values, stack)
     else:
         problems += conflicts(settings, stack)
     if problems or settings is None:
@@ -55,24 +58,27 @@ def _structured(config: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem
     return values, problems
 
 
-def _conflicts_of_what_is_valid(values: Mapping[str, Any], stack: str) -> Iterator[Problem]:
-    """The conflicts between sections, found even when some field elsewhere is wrong.
+def _hidden_by_what_is_wrong(values: Mapping[str, Any], stack: str) -> Iterator[Problem]:
+    """What fields and sections say against each other, found even when some field is wrong.
 
-    Pydantic runs no rule across fields when one field fails. So that a reader sees all problems at once, wrong
-    fields are dropped (their defaults stand in) and the rules run on what remains, if anything usable does. What a
-    rule says of a default that stands in is nothing that the reader wrote.
+    Pydantic runs no rule across fields when one field fails, and none after one that failed. So that a reader sees
+    all problems at once, wrong fields are dropped (their defaults stand in) and the rules run on what remains, if
+    anything usable does. What a rule says of a default that stands in is nothing that the reader wrote.
     """
     pruned: Any = values
     dropped: set[str] = set()
-    for _ in range(20):  # each round drops what failed; a file has few levels
+    for _ in range(20):  # each round drops what failed; a group has few rules, and a file few levels
         try:
             found = conflicts(StackSettings.model_validate(pruned), stack)
             yield from (one for one in found if not _within(one.key, dropped))
         except ValidationError as error:
-            locations = [one["loc"] for one in error.errors(include_url=False) if one["type"] != "missing"]
-            if not locations:
+            details = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
+            if not details:
                 return
-            for location in locations:
+            if dropped:
+                rules = [one for one in details if one["type"] == "value_error" and not _named(dropped, own_words(one))]
+                yield from problems_of(rules, StackSettings, stack)
+            for location in chain.from_iterable(map(_wrong, details)):
                 dropped.add(dotted(location))
                 pruned = _without(pruned, location)
         else:
@@ -82,6 +88,19 @@ def _conflicts_of_what_is_valid(values: Mapping[str, Any], stack: str) -> Iterat
 def _within(key: str, groups: Collection[str]) -> bool:
     """Whether a key is one of these, or below one."""
     return any(key == group or key.startswith((f"{group}.", f"{group}[")) for group in groups)
+
+
+def _wrong(error: ErrorDetails) -> list[Location]:
+    """What is wrong by an error: of a group, where a rule of ours names fields of it, those."""
+    location, given = error["loc"], error["input"]
+    if error["type"] == "value_error" and isinstance(given, Mapping):
+        return [(*location, field) for field in _named(given, own_words(error))] or [location]
+    return [location]
+
+
+def _named(keys: Collection[str], message: str) -> list[str]:
+    """Those of which a message speaks by their last name."""
+    return [key for key in keys if re.search(rf"\b{re.escape(key.rpartition('.')[2])}\b", message)]
 
 
 def _without(value: Any, location: tuple[int | str, ...]) -> Any:

@@ -104,7 +104,7 @@ def _missing(location: Location, model: type[BaseModel], stack: str) -> str:
 def _secret_wrong(error: ErrorDetails, model: type[BaseModel]) -> str:
     """What is wrong with a secret. Its length may be told, never itself; pydantic's words would count "items"."""
     if error["type"] == "value_error":
-        return _own_words(error)
+        return own_words(error)
     if error["type"] not in {"too_short", "too_long"}:
         return error["msg"]
     limits = _limits(_schema_at(model, error["loc"]) or {})
@@ -131,12 +131,12 @@ def _given(value: object) -> str:
 
 def _allowed(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
-        return _own_words(error)
+        return own_words(error)
     schema = _schema_at(model, error["loc"])
     return f"allowed is {_describe(schema)}" if schema else error["msg"]
 
 
-def _own_words(error: ErrorDetails) -> str:
+def own_words(error: ErrorDetails) -> str:
     """What a validator of ours says."""
     return str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
 

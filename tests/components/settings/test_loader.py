@@ -186,6 +186,37 @@ def test_conflicts_between_sections_are_found_beside_wrong_fields() -> None:
     assert [line.split(" ")[0] for line in found] == ["foundation.identity.auth", "ingestion.builder.memoryMb"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"memoryDays": "x", "clipMinSeconds": 80, "clipMaxSeconds": 20, "guardrailId": "abc"},
+            ["agent: guardrailId and", "agent: clipMinSeconds is at most", "agent.memoryDays"],
+        ),
+        (
+            {"overlapCharacters": 5000, "clipMinSeconds": 80, "clipMaxSeconds": 20, "guardrailId": "abc"},
+            ["agent: guardrailId and", "agent: clipMinSeconds is at most", "agent: overlapCharacters is at most"],
+        ),
+        ({"clipMinSeconds": "x", "clipMaxSeconds": 5}, ["agent.clipMinSeconds"]),
+    ],
+)
+def test_rules_of_a_group_are_told_beside_each_other_and_beside_wrong_fields(
+    wrong: dict[str, Any], said: list[str]
+) -> None:
+    """Not what one says of a default that stands in for a wrong field."""
+    found = [one for one in problems(config(livestream={"agent": wrong})) if one.startswith("livestream.agent")]
+    words = [one.removeprefix("livestream.").replace("agent = {…}", "agent") for one in found]
+    assert len(words) == len(said)
+    assert all(any(word.startswith(one) for word in words) for one in said)
+
+
+def test_an_address_is_subscribed_once() -> None:
+    twice = {"alerts": {"emails": ["a@example.com", "b@example.com", "a@example.com"]}}
+    [problem] = problems(config({**FOUNDATION, **twice}))
+    assert "foundation.alerts.emails" in problem
+    assert "a@example.com is given more than once" in problem
+
+
 def test_nobody_to_tell_is_refused_where_others_depend_on_it() -> None:
     oidc = {"issuer": "https://login.example.com/", "audience": "us"}
     silent = {**FOUNDATION, "alerts": {}, "identity": oidc}
