@@ -29,8 +29,9 @@ class Kind(Enum):
     EVENT_ARCHIVE = ("event archive", 48)
     EVENT_RULE = ("event rule", 64)
     FIREWALL = ("firewall", 128)
-    COMPUTE_ENVIRONMENT = ("compute environment", 102)
-    """Less than its limit: the provider adds 26 letters, so that a new one can be there before the old one goes."""
+    COMPUTE_ENVIRONMENT = ("compute environment", 101)
+    """Less than its limit: a hyphen and 26 letters of the provider's come behind it, so that a new one can be there before
+    the old one goes."""
     FUNCTION = ("function", 64)
     GLUE_JOB = ("Glue job", 255)
     IDENTITY_POOL = ("identity pool", 128)

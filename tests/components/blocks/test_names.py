@@ -31,6 +31,12 @@ def test_two_things_never_get_one_name_by_shortening(kind: Kind, one: list[str],
         assert physical_name(kind, one) != physical_name(kind, two)
 
 
+@pytest.mark.parametrize(("kind", "most"), [(Kind.COMPUTE_ENVIRONMENT, 128), (Kind.SECURITY_GROUP, 255)])
+def test_what_the_provider_adds_to_a_prefix_has_room(kind: Kind, most: int) -> None:
+    """A hyphen of ours, and 26 letters of its own."""
+    assert len(physical_name(kind, ["x" * 300])) + 1 + 26 <= most
+
+
 def test_a_short_name_is_left_as_it_is() -> None:
     assert physical_name(Kind.QUEUE, ["polyphony", "dev", "ingestion", "intake"]) == "polyphony-dev-ingestion-intake"
 
