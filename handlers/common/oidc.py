@@ -13,7 +13,6 @@ Loads cryptography: only the function that verifies tokens imports this file.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -54,19 +53,6 @@ class InvalidToken(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Whom a token is about."""
-
-    user: str
-    """The project's own name for the caller: see `users`."""
-    issuer: str
-    subject: str = field(repr=False)
-    """The provider's name for the caller: personal, so it is in no text made of this."""
-    expires_at: datetime
-    """As the token says, without leeway."""
-
-
 class KeySource(Protocol):
     """Where keys come from: a `KeySet`."""
 
@@ -77,8 +63,8 @@ class KeySource(Protocol):
 class Verifies(Protocol):
     """Whoever can tell whom a token is about."""
 
-    def verify(self, token: str) -> Caller:
-        """The caller; raises InvalidToken."""
+    def verify(self, token: str) -> str:
+        """The project's own name for the caller, see `users`; raises InvalidToken. The provider's is personal."""
         ...
 
 
@@ -99,10 +85,10 @@ class Verifier:
         self._clock = clock
         self._leeway = timedelta(seconds=leeway_seconds)
 
-    def verify(self, token: str) -> Caller:
-        """The caller whom a token names; raises InvalidToken."""
+    def verify(self, token: str) -> str:
+        """The user whom a token names; raises InvalidToken."""
         try:
-            return self._caller(self._claims(token))
+            return self._user(self._claims(token))
         except (jwt.PyJWTError, UnknownKey, KeysUnavailable) as error:
             reason = _reason(error)
         # Raised out here, where it has no cause: PyJWT's own errors quote the token.
@@ -135,18 +121,17 @@ class Verifier:
             },
         )
 
-    def _caller(self, claims: dict[str, Any]) -> Caller:
-        """The caller, if it is the time for it."""
+    def _user(self, claims: dict[str, Any]) -> str:
+        """The user, if it is the time for it."""
         now = self._clock()
-        expires_at = _moment(claims["exp"])
-        if now - self._leeway >= expires_at:  # this way round: `exp` may be the last moment that there is
+        if now - self._leeway >= _moment(claims["exp"]):  # this way round: `exp` may be the last moment that there is
             raise InvalidToken(Reason.EXPIRED)
         if any(_moment(claims[name]) > now + self._leeway for name in ("nbf", "iat") if name in claims):
             raise InvalidToken(Reason.NOT_YET_VALID)
         subject: str = claims["sub"]
         if not (0 < len(subject) <= MAX_SUBJECT_LENGTH and subject.isascii() and subject.isprintable()):
             raise InvalidToken(Reason.MALFORMED)
-        return Caller(user_id(self._issuer, subject), self._issuer, subject, expires_at)
+        return user_id(self._issuer, subject)
 
 
 def _moment(claim: object) -> datetime:

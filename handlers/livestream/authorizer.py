@@ -39,13 +39,13 @@ class Authorizer:
         if not header.lower().startswith(SCHEME):
             return self._refused(stage, Reason.MALFORMED)
         try:
-            caller = self._verifier.verify(header[len(SCHEME) :].strip())
+            user = self._verifier.verify(header[len(SCHEME) :].strip())
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
                 raise ProviderAway from None
             return self._refused(stage, error.reason)
-        return {**_policy("Allow", stage, caller.user), "context": {"user": caller.user}}
+        return {**_policy("Allow", stage, user), "context": {"user": user}}
 
     def _refused(self, stage: str, reason: Reason) -> Policy:
         self._log.info("caller_refused", cause=reason)

@@ -73,7 +73,7 @@ class Exchange:
 
     def _user(self, token: str) -> str:
         try:
-            return self._verifier.verify(token).user
+            return self._verifier.verify(token)
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")

@@ -35,7 +35,7 @@ class Gate:
         if token is None:
             raise HandlerError(Code.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>.", 401)
         try:
-            return self._verifier.verify(token).user
+            return self._verifier.verify(token)
         except InvalidToken as error:
             if error.reason is Reason.KEYS_UNAVAILABLE:
                 raise HandlerError(Code.UNAVAILABLE, "The identity provider does not answer. Try again.", 503) from None
