@@ -14,6 +14,13 @@ TRACED_SHARE = 0.05
 """X-Ray's own rule: one request a second, and a twentieth of what comes besides."""
 
 
+def tokens(model_id: str, given: float, answered: float) -> dict[str, float]:
+    """What a model reads and writes, by its family and kind of profile; one of an unknown family counts as the dearer."""
+    family = "haiku" if "haiku" in model_id else "sonnet"
+    kind = "Global" if model_id.startswith("global.") else ""
+    return {f"{family}{kind}InputTokens": given, f"{family}{kind}OutputTokens": answered}
+
+
 def of_function(calls: float, milliseconds: float, **more: float) -> dict[str, float]:
     """What a function is used for: so many calls of so long each, and what else it calls."""
     return {

@@ -6,7 +6,7 @@ are constants here, each marked as assumed.
 
 import math
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from components.settings.livestream import Authorizer, LivestreamSettings
 
 REQUEST_MILLISECONDS = 40
@@ -76,7 +76,11 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         "livestream-transcript-windows": of_function(episodes, TRANSCRIPT_MILLISECONDS),
         "livestream-transcript-events": {"messages": episodes, "batches": episodes},
         "livestream-agent-windows": {"messages": windows, "batches": windows},
-        "livestream-agent": of_function(windows, WINDOW_MILLISECONDS, **_tokens(settings.agent.model_id, windows)),
+        "livestream-agent": of_function(
+            windows,
+            WINDOW_MILLISECONDS,
+            **tokens(settings.agent.model_id, windows * INPUT_TOKENS, windows * OUTPUT_TOKENS),
+        ),
         "livestream-memory": {
             "memoryEvents": windows,
             "memoryRecords": windows * settings.agent.memory_days / DAYS,
@@ -113,13 +117,3 @@ def _windows(settings: LivestreamSettings) -> int:
     by_time = minutes * 60 / agent.window_seconds
     by_characters = minutes * CHARACTERS_PER_HOUR / 60 / agent.window_characters
     return math.ceil(max(by_time, by_characters))
-
-
-def _tokens(model_id: str, windows: float) -> dict[str, float]:
-    """What a window costs in tokens, by the model's family and kind of profile."""
-    family = "sonnet" if "sonnet" in model_id else "haiku"
-    kind = "Global" if model_id.startswith("global.") else ""
-    return {
-        f"{family}{kind}InputTokens": windows * INPUT_TOKENS,
-        f"{family}{kind}OutputTokens": windows * OUTPUT_TOKENS,
-    }

@@ -4,7 +4,7 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
+from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from components.settings import MeetingsSettings
 from components.settings.meetings import Engine
 from components.settings.polling import rounds
@@ -120,11 +120,6 @@ def _rounds(settings: MeetingsSettings) -> float:
 
 def _tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
     """Two questions about the same transcript, each of its own model."""
-    found: dict[str, float] = {}
-    for model in (settings.models.summary, settings.models.action_items):
-        family = "haiku" if "haiku" in model else "sonnet"
-        kind = "Global" if model.startswith("global.") else ""
-        for what, amount in (("Input", hours * INPUT_TOKENS_PER_HOUR), ("Output", meetings * OUTPUT_TOKENS)):
-            measure = f"{family}{kind}{what}Tokens"
-            found[measure] = found.get(measure, 0) + amount
-    return found
+    models = (settings.models.summary, settings.models.action_items)
+    each = [tokens(one, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS) for one in models]
+    return {measure: sum(one.get(measure, 0) for one in each) for one in each for measure in one}

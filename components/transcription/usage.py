@@ -11,7 +11,6 @@ UTTERANCE_OVERHEAD_SECONDS = 1
 """Assumed: what an invocation takes beyond its utterance's own length; it is bounded by 2."""
 ROUTED_MILLISECONDS = 60
 """Assumed: what the router takes for one message."""
-PING_MINUTES = 5
 BILLED_SECONDS = 15
 """What Amazon Transcribe bills of a stream at least: three times the longest utterance."""
 MESSAGES_PER_UTTERANCE = 3
@@ -45,7 +44,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
     captions = utterances * load.captions_per_utterance
     sessions = max(1.0, speech_minutes / load.session_minutes)
     connected_minutes = sessions * load.session_minutes
-    pings = connected_minutes / PING_MINUTES
+    pings = connected_minutes * 60 / settings.sessions.ping_seconds
     routed = utterances + pings + 4 * sessions  # connect, open, close, disconnect
     sweeps = DAYS * 24 * 60
     return {

@@ -15,9 +15,7 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 class Fields(TypedDict, total=False):
     """Everything that a log line may carry besides its event name."""
 
-    accepted: int
     action_items: int
-    already_tracked: int
     bad_clips: int
     bytes_read: int
     bytes_written: int
@@ -26,7 +24,6 @@ class Fields(TypedDict, total=False):
     cause: str
     checked: int
     claims: int
-    claims_released: int
     clips: int
     code: str
     dropped: int
@@ -40,7 +37,6 @@ class Fields(TypedDict, total=False):
     files: int
     finals: int
     first_piece_milliseconds: int
-    foreign: int
     ignored: int
     input_tokens: int
     interruptions: int
@@ -62,7 +58,6 @@ class Fields(TypedDict, total=False):
     partials: int
     parts: int
     pieces: int
-    processed: int
     ready: int
     records: int
     rejected: int
@@ -73,7 +68,6 @@ class Fields(TypedDict, total=False):
     session_hash: str
     settled: int
     started: int
-    superseded: int
     task: str
     tidied: int
     timed_out: int
