@@ -2,8 +2,9 @@
 
 Not mutagen's part: it walks through all boxes of a file, of which one written in fragments, as browsers' recorders do,
 has thousands. Such a file often has no duration in front, or that of its first fragment; so the last fragment of the
-track is looked for from the file's end, and the longer counts. Edit lists are not applied: they hide an encoder's first
-milliseconds.
+track is looked for from the file's end, and the longer counts. Where fragments are too long for that, those are gone
+through that follow the last one that the file's index names, or the tracks. Where there are fragments and the last is
+not found, the length is unknown. Edit lists are not applied: they hide an encoder's first milliseconds.
 
 A file is cut off where a box ends behind it, unless that is a fragment's: there the recording was stopped.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handlers.voice_qa.audio_files import AudioFile, AudioFormat, BadFile, Problem
-from handlers.voice_qa.ranged import RangedFile
+from handlers.voice_qa.ranged import RangedFile, TooMuch
 
 MOST_BOXES = 256
 """In one box, or side by side in a file before it is clear what kind it is."""
@@ -54,7 +55,7 @@ def read(file: RangedFile) -> AudioFile:
         raise BadFile(Problem.UNREADABLE)
     duration = track.duration
     if fragmented:
-        duration = max(duration, _end(file, track))
+        duration = max(duration, _end(file, movie, track))
         if not duration:
             raise BadFile(Problem.NO_DURATION)
     return AudioFile(AudioFormat.MP4, track.codec, round(duration * 1000 / track.timescale))
@@ -156,32 +157,69 @@ def _sample_duration(file: RangedFile, movie: Box, track: int) -> int:
     return 0
 
 
-def _end(file: RangedFile, track: Track) -> int:
-    """When the last sample of the track's last fragment ends; 0 where none is found."""
+def _end(file: RangedFile, movie: Box, track: Track) -> int:
+    """When the last sample of the track's last fragment ends; 0 where there is no fragment."""
     for place in file.backwards(b"moof"):
         try:
             fragment = next(_boxes(file, place - 4, file.size), None) if place >= 4 else None
-            if fragment is None:
-                continue
-            ends = [_run_end(file, one, track) for one in _boxes(file, fragment.begin, fragment.end)]
+            end = _fragment_end(file, fragment, track) if fragment else 0
         except BadFile:
             continue  # bytes of sound that happen to look like a fragment
-        if any(ends):
-            return max(ends)
-    return 0
+        if end:
+            return end
+    return _end_far_off(file, movie, track)
 
 
-def _run_end(file: RangedFile, fragment: Box, track: Track) -> int:
-    """When the samples of one track in a fragment end; 0 where they are another's."""
-    header = _inner(file, fragment, b"tfhd") if fragment.kind == b"traf" else None
-    time = _inner(file, fragment, b"tfdt") if header else None
+def _end_far_off(file: RangedFile, movie: Box, track: Track) -> int:
+    """The same, where the last fragment begins farther from the end than is searched."""
+    fragments, end = False, 0
+    try:
+        for box in _boxes(file, _indexed(file, track) or movie.end, file.size, cut=True):
+            if box.kind == b"moof" and box.end <= file.size:
+                fragments, end = True, max(end, _fragment_end(file, box, track))
+    except (BadFile, TooMuch):
+        raise BadFile(Problem.NO_DURATION) from None
+    if fragments and not end:
+        raise BadFile(Problem.NO_DURATION)
+    return end
+
+
+def _indexed(file: RangedFile, track: Track) -> int | None:
+    """Where a fragment of the track begins, as near the end as the index behind all boxes knows one; none without it.
+
+    What it says is a hint: an index may be wrong, or older than the last fragments.
+    """
+    try:
+        place = file.size - int.from_bytes(file.at(file.size - 4, 4), "big")
+        index = next(_boxes(file, place, file.size), None) if place > 0 else None
+        for box in _boxes(file, index.begin, index.end) if index and index.kind == b"mfra" else ():
+            count = _field(file, box, 12, 4) if box.kind == b"tfra" and _field(file, box, 4, 4) == track.id else 0
+            if count:
+                width, lengths = 8 if _wide(file, box) else 4, _field(file, box, 8, 4)
+                entry = 2 * width + sum((lengths >> shift & 3) + 1 for shift in (0, 2, 4))
+                found = _field(file, box, 16 + entry * (count - 1) + width, width)
+                return found if file.at(found + 4, 4) == b"moof" else None
+    except BadFile:
+        return None
+    return None
+
+
+def _fragment_end(file: RangedFile, fragment: Box, track: Track) -> int:
+    """When the samples of one track in a fragment end; 0 where it has none of them."""
+    return max((_run_end(file, one, track) for one in _boxes(file, fragment.begin, fragment.end)), default=0)
+
+
+def _run_end(file: RangedFile, part: Box, track: Track) -> int:
+    """When the samples of one track in a part of a fragment end; 0 where they are another's."""
+    header = _inner(file, part, b"tfhd") if part.kind == b"traf" else None
+    time = _inner(file, part, b"tfdt") if header else None
     if header is None or time is None or _field(file, header, 4, 4) != track.id:
         return 0
     flags, each = _flags(file, header), track.sample_duration
     if flags & HAS_DURATION:
         each = _field(file, header, 8 + 8 * bool(flags & HAS_BASE_OFFSET) + 4 * bool(flags & HAS_DESCRIPTION), 4)
     begin = _field(file, time, 4, 8 if _wide(file, time) else 4)
-    runs = [one for one in _boxes(file, fragment.begin, fragment.end) if one.kind == b"trun"]
+    runs = [one for one in _boxes(file, part.begin, part.end) if one.kind == b"trun"]
     return begin + sum(_run(file, run, each) for run in runs)
 
 

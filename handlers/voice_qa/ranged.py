@@ -15,7 +15,8 @@ from dataclasses import dataclass
 BLOCK = 64 * 1024
 """A request takes about as long for one byte as for this many."""
 TAIL = 4 * 1024 * 1024
-"""How far from its end a file is searched: longer than any cluster or fragment that a recorder writes at once."""
+"""How far from its end a file is searched: longer than any cluster or fragment that a recorder writes at once. What an
+encoder writes may be longer."""
 
 Fetch = Callable[[int, int], bytes]
 """Gives the bytes of an object from a place on, so many, all of them within the object."""
