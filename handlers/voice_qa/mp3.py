@@ -1,7 +1,8 @@
 """How long an MP3 file plays. Its frames are read by mutagen, tags in front of them are stepped over unread.
 
 Where an encoder left its table of contents (Xing, Info, VBRI), the length is exact, and a file that is shorter than
-the table says is cut off. Without one, the length is the file's size by the rate of its first frame: right for a
+the table says is cut off; one that goes on with more frames behind what it says is several files joined, of which it
+counts the first, and is refused. Without one, the length is the file's size by the rate of its first frame: right for a
 constant rate, an estimate for any other.
 """
 
@@ -15,6 +16,10 @@ from handlers.voice_qa.ranged import RangedFile
 TAG = struct.Struct(">3s3B4B")
 MOST_TAGS = 8
 FOOTER = 0x10
+OLD_TAG_BYTES = 128
+LONGEST_FRAME = 1441
+SYNC_BYTES = 0xE0
+LAYER_BITS, LAYER_3 = 0x06, 0x02
 CONTENTS = struct.Struct(">4sI")
 HAS_FRAMES, HAS_BYTES = 1, 2
 SLACK = 0.98
@@ -36,14 +41,34 @@ def behind_tags(file: RangedFile) -> int:
     return place
 
 
+def begins_a_frame(head: bytes) -> bool:
+    """Whether a frame of MP3 begins here; AAC's look nearly so."""
+    return (
+        head[:1] == b"\xff" and len(head) > 1 and head[1] & SYNC_BYTES == SYNC_BYTES and head[1] & LAYER_BITS == LAYER_3
+    )
+
+
 def read(file: RangedFile, start: int) -> AudioFile:
     """What the frames from `start` on say; any exception of mutagen's means that they say nothing."""
     info = MPEGInfo(file, start)
     if info.sketchy or info.layer != 3:
         raise BadFile(Problem.UNREADABLE)
-    if file.size - info.frame_offset < SLACK * _promised_bytes(file, info.frame_offset):
+    promised = _promised_bytes(file, info.frame_offset)
+    if file.size - info.frame_offset < SLACK * promised:
         raise BadFile(Problem.TRUNCATED)
+    if promised and _goes_on(file, info.frame_offset + promised):
+        raise BadFile(Problem.UNREADABLE)
     return AudioFile(AudioFormat.MP3, "mp3", round(info.length * 1000))
+
+
+def _goes_on(file: RangedFile, end: int) -> bool:
+    """Whether another file follows, perhaps behind the first one's tag.
+
+    A single frame is none: some tables do not count their own.
+    """
+    behind = end + (OLD_TAG_BYTES if file.at(end, 3) == b"TAG" else 0)
+    follows = file.at(behind, 4)
+    return file.size - behind > LONGEST_FRAME and (follows[:3] == b"ID3" or begins_a_frame(follows))
 
 
 def _promised_bytes(file: RangedFile, frame: int) -> int:

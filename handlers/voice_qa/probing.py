@@ -10,8 +10,6 @@ from handlers.voice_qa.ranged import RangedFile
 
 MOST_MS = 10**10
 """About four months: what claims to be longer is wrong, and would be wrong wherever it is shown."""
-SYNC_BYTES = 0xE0
-LAYER_BITS, LAYER_3 = 0x06, 0x02
 
 
 def probe(file: RangedFile) -> AudioFile:
@@ -45,13 +43,6 @@ def _read(file: RangedFile) -> AudioFile:
     inner = file.at(start, 4)
     if inner == b"fLaC":
         return flac.read(file, start)
-    if start or _begins_a_frame(inner):
+    if start or mp3.begins_a_frame(inner):
         return mp3.read(file, start)
     raise BadFile(Problem.UNKNOWN_FORMAT)
-
-
-def _begins_a_frame(head: bytes) -> bool:
-    """Whether a frame of MP3 begins here; AAC's look nearly so."""
-    return (
-        head[:1] == b"\xff" and len(head) > 1 and head[1] & SYNC_BYTES == SYNC_BYTES and head[1] & LAYER_BITS == LAYER_3
-    )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.audio_files import AudioFile, AudioFormat, BadFile, Problem
 from handlers.voice_qa.probing import probe
-from handlers.voice_qa.ranged import BLOCK, Bounds, RangedFile
+from handlers.voice_qa.ranged import BLOCK, TAIL, Bounds, RangedFile
 from tests.handlers.transcription.recordings import heard_ms, looped, recording
 from tests.handlers.voice_qa.lecture_recordings import (
     FIRST_IN_FRONT,
@@ -83,6 +83,15 @@ def test_fragments_count_beside_the_one_whose_length_is_told_in_front() -> None:
     assert probe(ranged(spoken("mp4", *FIRST_IN_FRONT))).duration_ms == pytest.approx(SECONDS * 1000, abs=60)
 
 
+@pytest.mark.parametrize("flags", ["frag_keyframe", "frag_keyframe+empty_moov", "frag_keyframe+delay_moov"])
+def test_the_last_fragment_counts_however_long_it_is(flags: str) -> None:
+    """As a video's are: what is as large in little time is noise of a high rate."""
+    noise, fragments = "anoisesrc=r=192000:a=0.9:d=23.5", ("-movflags", flags, "-frag_duration", "8000000")
+    audio = encoded("mp4", "-c:a", "alac", "-sample_fmt", "s32p", *fragments, sources=(noise,))
+    assert audio.rindex(b"moof") < len(audio) - TAIL
+    assert probe(ranged(audio)).duration_ms == pytest.approx(23_500, abs=60)
+
+
 def test_flac_that_does_not_tell_its_length_is_refused() -> None:
     assert problem(spoken("flac", piped=True)) is Problem.NO_DURATION
 
@@ -135,6 +144,18 @@ def test_other_formats_are_not_known(suffix: str, options: tuple[str, ...]) -> N
 def test_half_of_a_recording_is_noticed(kind: str) -> None:
     audio = spoken(kind)
     assert problem(audio[: len(audio) // 2]) is Problem.TRUNCATED
+
+
+@pytest.mark.parametrize("second", [("-metadata", "title=x"), ("-id3v2_version", "0")])
+@pytest.mark.parametrize("first", [(), ("-write_id3v1", "1")])
+def test_an_mp3_with_another_behind_it_is_refused(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    """Its table of contents tells of the first alone."""
+    assert problem(spoken("mp3", *first) + spoken("mp3", *second)) is Problem.UNREADABLE
+
+
+@pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125), b"APETAGEX" + bytes(100_000), bytes(100_000)])
+def test_tags_behind_an_mp3_are_no_part_of_it(behind: bytes) -> None:
+    assert probe(ranged(spoken("mp3") + behind)) == probe(ranged(spoken("mp3")))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("webm", LIVE), ("mp4", FRAGMENTED), ("mp3-bare", ())])
