@@ -9,6 +9,7 @@ from pydantic import Field, HttpUrl, StringConstraints, model_validator
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Cidr, Origin, SubnetId, VpcId, Zone, private_network
 from components.settings.sockets import GATEWAY_SECONDS, SocketSettings, Stage
+from handlers.voice_qa.environment import endpoint_parts
 from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
@@ -139,7 +140,7 @@ class AgentSettings(Settings):
 
     mode: Mode = Mode.HTTP
     endpoint: HttpUrl | None = None
-    """Where it is, in mode `http`; local stacks bring one."""
+    """Where it is, in mode `http`, without a query or a user; local stacks bring one."""
     network: AgentNetworkSettings | None = None
     """The network it is in, in mode `http`, where its address is a private one."""
     runtime_arn: (
@@ -150,6 +151,7 @@ class AgentSettings(Settings):
     qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
     connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
     first_byte_seconds: Annotated[float, Field(ge=1, le=60)] = 10
+    """How long it may be silent at first, all attempts to ask it included: at most `answerSeconds`."""
     silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
     answer_seconds: Annotated[float, Field(ge=10, le=840)] = 600
 
@@ -157,6 +159,21 @@ class AgentSettings(Settings):
     def _the_runtime_is_named(self) -> "AgentSettings":
         if self.mode is Mode.BEDROCK and self.runtime_arn is None:
             raise ValueError("with mode bedrock, runtimeArn must be given")
+        return self
+
+    @model_validator(mode="after")
+    def _an_answer_begins_before_it_has_to_be_over(self) -> "AgentSettings":
+        if self.first_byte_seconds > self.answer_seconds:
+            raise ValueError(
+                f"firstByteSeconds ({self.first_byte_seconds:g}) must be at most "
+                f"answerSeconds ({self.answer_seconds:g}): it is a part of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_worker_can_call_the_endpoint(self) -> "AgentSettings":
+        if self.endpoint is not None:
+            endpoint_parts(str(self.endpoint))
         return self
 
     @model_validator(mode="after")

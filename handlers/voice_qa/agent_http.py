@@ -1,22 +1,21 @@
 """An agent that is an HTTP service, in a private network or behind TLS.
 
-It decides where a question goes and what the service's refusals mean. The service's address is the deployment's, so it
-is checked once and never changed by an answer.
+It decides where a question goes and what the service's refusals mean. The service's address is the deployment's: checked
+in its settings and once more here, and never changed by an answer.
 """
 
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
-from urllib.parse import urlsplit
 
 from handlers.voice_qa.agent import AgentCode, Question
 from handlers.voice_qa.agent_answer import Limits, StreamedAnswer
 from handlers.voice_qa.agent_attempts import Timing, Verdict, begun, verdict_of
 from handlers.voice_qa.agent_connection import Request
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
+from handlers.voice_qa.environment import endpoint_parts
 
 PATH = "/answer"
 _PORTS = {"http": 80, "https": 443}
@@ -54,15 +53,9 @@ class Address:
     @classmethod
     def of(cls, endpoint: str, tls: ssl.SSLContext | None = None) -> Self:
         """The address that an endpoint names; raises ValueError. `tls` is used instead of what is usual."""
-        parts = urlsplit(endpoint)
-        if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-            raise ValueError("an agent's endpoint is http:// or https:// with a host, and no user")
-        if parts.query or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
-            raise ValueError("an agent's endpoint ends with its path")
-        if parts.scheme == "http" and _public(parts.hostname):
-            raise ValueError("an agent at a public address is asked by https:// only")
+        parts = endpoint_parts(endpoint)
         context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
-        return cls(parts.hostname, parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
+        return cls(parts.hostname or "", parts.port or _PORTS[parts.scheme], context, parts.path.rstrip("/"))
 
 
 class HttpAgent:
@@ -93,11 +86,3 @@ class _Caller:
 
     def verdict(self, status: int) -> Verdict:
         return verdict_of(status, _VERDICTS)
-
-
-def _public(host: str) -> bool:
-    """Whether this is an address of the internet; where a name leads to is the operator's business."""
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False

@@ -1,6 +1,8 @@
-"""What voice Q&A's socket handler and query worker read from their environment."""
+"""What voice Q&A's socket handler and query worker read from their environment, and what settings share with them."""
 
+from ipaddress import ip_address
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field
 
@@ -8,6 +10,26 @@ from handlers.common.environment import HandlerEnvironment
 
 QUERIES, RESPONSES, LECTURES = "queries/", "responses/", "lectures/"
 """Where audio is: questions and answers go after days, lectures stay."""
+
+
+def endpoint_parts(endpoint: str) -> SplitResult:
+    """Where an agent is that answers over HTTP; raises ValueError where it could not be asked."""
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError("an agent's endpoint is http:// or https:// with a host, and no user")
+    if parts.query or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise ValueError("an agent's endpoint ends with its path")
+    if parts.scheme == "http" and _public(parts.hostname):
+        raise ValueError("an agent at a public address is asked by https:// only")
+    return parts
+
+
+def _public(host: str) -> bool:
+    """Whether this is an address of the internet; where a name leads to is the operator's business."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 class StoreEnvironment(HandlerEnvironment):

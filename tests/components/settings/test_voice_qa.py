@@ -1,11 +1,13 @@
 """Voice Q&A's settings: the document's numbers by default, ranges that hold at their edges, and what a stack forbids."""
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from components.settings import VoiceQaSettings, load
+from handlers.voice_qa.agent_http import Address
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
 from handlers.voice_qa.lecture_environment import FORMATS, ValidatorEnvironment
 from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
@@ -205,6 +207,37 @@ def test_a_name_and_a_public_address_have_one(endpoint: str) -> None:
 def test_the_agent_speaks_http(endpoint: str) -> None:
     [problem] = problems(stack({"agentcore": {"endpoint": endpoint}}, "local"))
     assert problem.startswith(f'voiceQa.agentcore.endpoint = "{endpoint}": ')
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [
+        ("http://54.1.2.3:5000", "an agent at a public address is asked by https:// only"),
+        ("http://[2600::1]", "an agent at a public address is asked by https:// only"),
+        ("https://agent.example.com/?t=a", "an agent's endpoint ends with its path"),
+        ("https://agent.example.com/x#f", "an agent's endpoint ends with its path"),
+        ("https://canary:canary@agent.example.com", "with a host, and no user"),
+    ],
+)
+@pytest.mark.parametrize("environment", ["local", "dev"])
+def test_an_endpoint_that_the_worker_could_not_call_is_refused_before_anybody_asks(
+    endpoint: str, told: str, environment: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        Address.of(endpoint)
+    [problem] = problems(stack({"agentcore": {"endpoint": endpoint}}, environment))
+    assert problem.startswith("voiceQa.agentcore = {…}: ")
+    assert told in problem
+    assert "canary" not in problem
+
+
+def test_an_answer_begins_before_it_has_to_be_over() -> None:
+    even = stack({"agentcore": {"endpoint": ENDPOINT, "firstByteSeconds": 20, "answerSeconds": 20}})
+    assert load(even, "dev").voice_qa.agentcore.first_byte_seconds == 20
+    late = stack({"agentcore": {"endpoint": ENDPOINT, "firstByteSeconds": 60, "answerSeconds": 30}})
+    assert problems(late) == [
+        "voiceQa.agentcore = {…}: firstByteSeconds (60) must be at most answerSeconds (30): it is a part of them"
+    ]
 
 
 def test_an_agent_that_is_nowhere_to_be_found_is_told_where_there_must_be_one() -> None:
