@@ -75,7 +75,6 @@ class Asking:
     def ask(self, caller: Caller, message: Query) -> QueryAccepted:
         """A question, perhaps asked before."""
         _check(caller, message)
-        self._check_lecture(message.lecture_id)
         now_ms = self._clock_ms()
         new = Question(
             lecture_id=message.lecture_id,
@@ -89,6 +88,9 @@ class Asking:
 
         def ask(known: Question) -> tuple[Question, tuple[Question, bool, bool]]:
             moved, worker_needed = known.asked(new, now_ms)
+            if moved.status is Status.ACCEPTED and known.status is not Status.ACCEPTED:
+                # An answer that was begun is heard to its end, whatever became of its lecture since.
+                self._check_lecture(message.lecture_id)
             if worker_needed:
                 # Refused, the question stays as it is. Counting one question again counts it once.
                 self._count(caller.identity, message.query_id, now_ms)

@@ -122,6 +122,34 @@ def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[
     _assert_nothing_happened(scene)
 
 
+@pytest.mark.parametrize(
+    "known",
+    [
+        Question(status=Status.ACCEPTED),
+        Question(status=Status.RUNNING, running_until_ms=START_MS + 1),
+        Question(status=Status.ANSWERED, pieces=4),
+    ],
+)
+def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lecture(
+    scene: Scene, known: Question
+) -> None:
+    scene.puts(known.model_copy(update={"session": ULID, "place": Place(connection="c0", times=1)}))
+    scene.lecture(status="rejected", reason="The file is empty.")
+    assert scene.asks(resumeFrom=2)["type"] == "queryAccepted"
+    assert scene.question().place == Place(connection="c1", resume_from=2, times=2)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [Question(status=Status.RUNNING, running_until_ms=START_MS), Question(status=Status.FAILED, retryable=True)],
+)
+def test_an_answer_that_would_begin_anew_needs_a_ready_lecture(scene: Scene, known: Question) -> None:
+    scene.puts(known)
+    scene.lecture(status="rejected", reason="The file is empty.")
+    assert scene.asks()["code"] == "LECTURE_REJECTED"
+    assert (scene.question(), scene.called, scene.allowance().asked_ms) == (known, [], ())
+
+
 def test_a_lecture_that_nobody_knows_is_unknown(scene: Scene) -> None:
     assert scene.asks(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
     _assert_nothing_happened(scene)
