@@ -85,7 +85,7 @@ VOICE_QA: Sequence[Message] = (
         query_id=QUESTION,
         attempt=1,
         pieces=4,
-        audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.ogg",
+        audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.1.ogg",
     ),
     protocol.QueryFailed(
         code=protocol.Code.AUDIO_MISSING,

@@ -115,7 +115,7 @@ class Answering:
             attempt,
             question.place,
             connections=self._connections,
-            look=item.place,
+            look=lambda: item.place(attempt),
             clock_ms=self._clock_ms,
             pause=self._pause,
             log=self._log,
@@ -123,11 +123,11 @@ class Answering:
         )
 
     def _replay(self, item: QuestionItem, question: Question) -> Outcome:
+        attempt = question.attempt
         try:
-            messages = self._answers.kept(item.identity, item.query_id)
+            messages = self._answers.kept(item.identity, item.query_id, attempt)
         except NotKept:
             return self._forget(item, question)
-        attempt = messages[0].attempt if messages else question.attempt
         forwarder = self._forwarder(item, question, attempt, messages)
         forwarder.end(question.place, self._answered(item, attempt, messages))
         item.end_allowance()
@@ -158,10 +158,10 @@ class Answering:
         except AgentFailed as error:
             failed = Unanswerable(Code.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable)
             return self._fail(job, failed, cause=error.code)
-        messages = tuple(job.forwarder.messages)
-        self._answers.keep(item.identity, item.query_id, messages)
+        attempt, messages = job.question.attempt, tuple(job.forwarder.messages)
+        self._answers.keep(item.identity, item.query_id, attempt, messages)
         self._remember(job)
-        answered = self._answered(item, job.question.attempt, messages)
+        answered = self._answered(item, attempt, messages)
         spoken = answered.audio_url is not None
         ended = self._end(job, lambda now: now.answered(len(messages), has_audio=spoken), answered)
         return self._ended(job, Outcome.ANSWERED if ended else Outcome.OVERTAKEN)
@@ -186,7 +186,7 @@ class Answering:
             self._log.warning("turn_lost", error_type=type(error).__name__)
 
     def _answered(self, item: QuestionItem, attempt: int, messages: tuple[Piece, ...]) -> Answered:
-        url = self._answers.audio_url(item.identity, item.query_id, messages)
+        url = self._answers.audio_url(item.identity, item.query_id, attempt, messages)
         return Answered(query_id=item.query_id, attempt=attempt, pieces=len(messages), audio_url=url)
 
     def _fail(self, job: Job, error: Unanswerable, *, cause: str) -> Outcome:

@@ -1,8 +1,9 @@
 """Answers that are whole, kept in the audio bucket: as they were sent, and the spoken part as one file.
 
-`responses/<identity>/<queryId>.jsonl` has one message a line; `responses/<identity>/<queryId>.ogg` or `.mp3` has the
-pieces' audio joined. What is read back is held to the form that it was written in, and to a length, before it is said
-again. When answers go is the bucket's business.
+`responses/<identity>/<queryId>.<attempt>.jsonl` has one message a line; the same name with `.ogg` or `.mp3` has the
+pieces' audio joined. Each attempt has names of its own: whoever was taken for lost may keep its answer last, and the
+question's record says which one was given. What is read back is held to the form that it was written in, and to a
+length, before it is said again. When answers go is the bucket's business.
 """
 
 import base64
@@ -42,37 +43,37 @@ class Answers:
         self._client = client
         self._bucket = bucket
 
-    def keep(self, identity: str, query_id: str, messages: Sequence[Piece]) -> None:
-        """Keeps an answer; one of the same name is written over."""
+    def keep(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
+        """Keeps an answer."""
         spoken = _spoken(messages)
         if spoken:
             kind = AudioFormat(spoken[0].format)
             self._put(
-                _key(identity, query_id, EXTENSIONS[kind]),
+                _key(identity, query_id, attempt, EXTENSIONS[kind]),
                 b"".join(base64.b64decode(one.audio) for one in spoken),
                 CONTENT_TYPES[kind],
             )
         lines = "".join(f"{one.model_dump_json(by_alias=True, exclude_none=True)}\n" for one in messages)
-        self._put(_key(identity, query_id, "jsonl"), lines.encode(), "application/jsonl")
+        self._put(_key(identity, query_id, attempt, "jsonl"), lines.encode(), "application/jsonl")
 
-    def kept(self, identity: str, query_id: str) -> tuple[Piece, ...]:
+    def kept(self, identity: str, query_id: str, attempt: int) -> tuple[Piece, ...]:
         """An answer as it was sent; raises NotKept."""
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=_key(identity, query_id, "jsonl"))
+            answer = self._client.get_object(Bucket=self._bucket, Key=_key(identity, query_id, attempt, "jsonl"))
         except ClientError as error:
             if error.response["Error"]["Code"] == GONE:
                 raise NotKept from None
             raise
         with answer["Body"] as body:
             data = body.read(MAX_BYTES + 1)
-        return _parsed(query_id, data)
+        return _parsed(query_id, attempt, data)
 
-    def audio_url(self, identity: str, query_id: str, messages: Sequence[Piece]) -> str | None:
+    def audio_url(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
         """Where the spoken answer can be fetched for an hour; none where nothing was spoken."""
         spoken = _spoken(messages)
         if not spoken:
             return None
-        key = _key(identity, query_id, EXTENSIONS[AudioFormat(spoken[0].format)])
+        key = _key(identity, query_id, attempt, EXTENSIONS[AudioFormat(spoken[0].format)])
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=URL_SECONDS
         )
@@ -81,15 +82,15 @@ class Answers:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
 
 
-def _key(identity: str, query_id: str, extension: str) -> str:
-    return f"{RESPONSES}{identity}/{query_id}.{extension}"
+def _key(identity: str, query_id: str, attempt: int, extension: str) -> str:
+    return f"{RESPONSES}{identity}/{query_id}.{attempt}.{extension}"
 
 
 def _spoken(messages: Sequence[Piece]) -> list[AudioPiece]:
     return [one for one in messages if isinstance(one, AudioPiece)]
 
 
-def _parsed(query_id: str, data: bytes) -> tuple[Piece, ...]:
+def _parsed(query_id: str, attempt: int, data: bytes) -> tuple[Piece, ...]:
     lines = data.splitlines()
     if len(data) > MAX_BYTES or len(lines) > MAX_PIECES:
         raise NotKept
@@ -98,7 +99,7 @@ def _parsed(query_id: str, data: bytes) -> tuple[Piece, ...]:
         formats = {AudioFormat(one.format) for one in _spoken(pieces)}
     except (ValidationError, ValueError):
         raise NotKept from None
-    in_order = all(one.number == place and one.query_id == query_id for place, one in enumerate(pieces))
-    if not in_order or len(formats) > 1 or len({one.attempt for one in pieces}) > 1:
+    told = [(one.query_id, one.attempt, one.number) for one in pieces]
+    if told != [(query_id, attempt, number) for number in range(len(pieces))] or len(formats) > 1:
         raise NotKept
     return pieces

@@ -27,9 +27,10 @@ class QuestionItem:
 
         return self._items.change(Question, self._key, begin)
 
-    def place(self) -> Place:
-        """Who listens now."""
-        return self._items.read(Question, self._key).place
+    def place(self, attempt: int) -> Place:
+        """Who listens now; nobody where another has begun meanwhile."""
+        now = self._items.read(Question, self._key)
+        return now.place if _works(now, attempt) else Place()
 
     def give_back(self, attempt: int) -> None:
         """Nothing became of an attempt, by a mistake of ours: the next call may begin."""

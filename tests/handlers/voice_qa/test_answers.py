@@ -15,7 +15,7 @@ from handlers.voice_qa.protocol import AudioPiece, CitationPiece, Piece, TextPie
 from tests.handlers.voice_qa.lecture_stage import BUCKET, Stage
 
 WHO, QUERY = "us-east-1:guest", "query-number-1"
-NAME = f"responses/{WHO}/{QUERY}"
+NAME = f"responses/{WHO}/{QUERY}.1"
 LINE: dict[str, Any] = {"type": "text", "queryId": QUERY, "attempt": 1, "number": 0, "text": "a"}
 
 
@@ -59,8 +59,8 @@ def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[
                 made.append(CitationPiece(query_id=QUERY, attempt=1, number=number, start_ms=0, end_ms=1, quote=value))
             case _:
                 made.append(audio(number, value))
-    answers.keep(WHO, QUERY, made)
-    assert answers.kept(WHO, QUERY) == tuple(made)
+    answers.keep(WHO, QUERY, 1, made)
+    assert answers.kept(WHO, QUERY, 1) == tuple(made)
 
 
 @pytest.mark.parametrize(
@@ -70,29 +70,29 @@ def test_the_spoken_answer_is_one_file(
     answers: Answers, stage: Stage, kind: str, extension: str, content_type: str
 ) -> None:
     pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
-    answers.keep(WHO, QUERY, pieces)
+    answers.keep(WHO, QUERY, 1, pieces)
     found = stage.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
     assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
-    url = answers.audio_url(WHO, QUERY, pieces)
+    url = answers.audio_url(WHO, QUERY, 1, pieces)
     assert url is not None
-    assert f"{QUERY}.{extension}" in url
+    assert f"{QUERY}.1.{extension}" in url
 
 
 def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
-    answers.keep(WHO, QUERY, pieces)
+    answers.keep(WHO, QUERY, 1, pieces)
     assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
-    assert answers.audio_url(WHO, QUERY, pieces) is None
+    assert answers.audio_url(WHO, QUERY, 1, pieces) is None
 
 
 def test_what_is_not_there_is_not_kept(answers: Answers) -> None:
     with pytest.raises(NotKept):
-        answers.kept(WHO, QUERY)
+        answers.kept(WHO, QUERY, 1)
 
 
 def test_a_bucket_that_does_not_answer_is_another_matter(stage: Stage) -> None:
     with pytest.raises(ClientError):
-        Answers(stage.s3, "no-such-bucket").kept(WHO, QUERY)
+        Answers(stage.s3, "no-such-bucket").kept(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,7 @@ def test_a_bucket_that_does_not_answer_is_another_matter(stage: Stage) -> None:
         [LINE | {"number": 1}],
         [LINE, LINE],
         [LINE | {"queryId": "another-query"}],
+        [LINE | {"attempt": 2}],
         [LINE | {"text": 1}],
         [LINE | {"type": "audio", "audio": "QQ==", "format": "exe"}],
         [
@@ -116,7 +117,7 @@ def test_a_bucket_that_does_not_answer_is_another_matter(stage: Stage) -> None:
 def test_what_is_no_answer_is_not_kept(answers: Answers, stage: Stage, lines: list[object]) -> None:
     put(stage, *lines)
     with pytest.raises(NotKept) as raised:
-        answers.kept(WHO, QUERY)
+        answers.kept(WHO, QUERY, 1)
     assert str(raised.value) == ""
 
 
@@ -128,4 +129,4 @@ def test_more_than_an_answer_can_hold_is_none(
     monkeypatch.setattr(module, limit, value)
     put(stage, LINE, LINE | {"number": 1})
     with pytest.raises(NotKept):
-        answers.kept(WHO, QUERY)
+        answers.kept(WHO, QUERY, 1)

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, b
     desk.asks()
     desk.answers_with(HELLO)
     desk.call()
-    key = f"responses/{IDENTITY}/{QUERY}.jsonl"
+    key = f"responses/{IDENTITY}/{QUERY}.1.jsonl"
     if body is None:
         desk.s3.delete_object(Bucket=BUCKET, Key=key)
     else:
@@ -140,7 +141,7 @@ def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
     assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     [answered] = desk.said("answered")
     assert (answered["attempt"], answered["pieces"]) == (2, 2)
-    assert {one.attempt for one in desk.answers.kept(IDENTITY, QUERY)} == {2}
+    assert {one.attempt for one in desk.answers.kept(IDENTITY, QUERY, 2)} == {2}
 
 
 def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: Desk) -> None:
@@ -161,18 +162,25 @@ def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: 
     assert [desk.said("answered", one)[0]["attempt"] for one in ("c2", "c3", "c4")] == [2, 2, 2]
 
 
-def test_the_attempt_of_an_answer_is_the_one_that_was_kept(desk: Desk) -> None:
-    """A call that was taken for lost may keep its answer last."""
-
+def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later(desk: Desk) -> None:
     def overtaken() -> None:
         desk.clock.now_ms += REMAINING_MS
-        desk.answers_with(WORLD)
+        desk.answers_with(WORLD, SOUND)
         desk.call()
 
     desk.asks()
-    desk.answers_with(HELLO, overtaken, HELLO)
+    desk.answers_with(HELLO, overtaken, HELLO, SOUND, HELLO)
     assert desk.call() is Outcome.OVERTAKEN
-    desk.asks("c2", resume_from=1, attempt=2)
+    assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
+    desk.asks("c2", resume_from=1, attempt=1)
     desk.call()
-    assert desk.clients.pieces("c2") == [(1, 0), (1, 1)]
-    assert desk.said("answered", "c2")[0]["attempt"] == 1
+    desk.asks("c3", resume_from=1, attempt=2)
+    desk.call()
+    assert (desk.clients.pieces("c2"), desk.clients.pieces("c3")) == ([(2, 0), (2, 1)], [(2, 1)])
+    first, *later = [desk.said("answered", one)[0] for one in ("c1", "c2", "c3")]
+    assert (first["attempt"], first["pieces"]) == (2, 2)
+    for one in later:
+        assert {**one, "audioUrl": ""} == {**first, "audioUrl": ""}
+        assert urlsplit(one["audioUrl"]).path == urlsplit(first["audioUrl"]).path
+    key = unquote(urlsplit(first["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
+    assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio

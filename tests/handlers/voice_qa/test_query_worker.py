@@ -100,7 +100,7 @@ def test_a_spoken_answer_can_be_fetched_as_one_file(desk: Desk) -> None:
     desk.answers_with(SOUND, SOUND)
     desk.call()
     [answered] = desk.said("answered")
-    key = f"responses/{IDENTITY}/{QUERY}.ogg"
+    key = f"responses/{IDENTITY}/{QUERY}.1.ogg"
     assert unquote(urlsplit(answered["audioUrl"]).path).endswith(key)
     assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio * 2
     assert desk.question.has_audio
