@@ -90,7 +90,7 @@ class ConversationSettings(Settings):
     """Whether its own credentials may put objects and items of its own: of any number, and objects of any size, because such calls
     pass nothing of ours. Without it a guest uploads by forms alone, as the console does."""
     url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
-    """How long an address for uploading or downloading can be used."""
+    """How long a client can use an address for uploading or downloading; the agent's have a limit of their own."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
     """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
 

@@ -224,6 +224,7 @@ class VoiceQa(pulumi.ComponentResource):
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
                     "max_query_bytes": int(settings.audio.max_query_megabytes * MEGABYTE),
+                    "url_seconds": settings.sessions.url_seconds,
                     "agentcore_endpoint": str(agent.endpoint) if agent.mode is Mode.HTTP and agent.endpoint else None,
                     "agentcore_runtime_arn": agent.runtime_arn if agent.mode is Mode.BEDROCK else None,
                     "agentcore_qualifier": agent.qualifier,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of a kept answer: more than the agent's own limits let one grow to."""
-URL_SECONDS = 3600
 EXTENSIONS = {AudioFormat.OGG_OPUS: "ogg", AudioFormat.MP3: "mp3"}
 CONTENT_TYPES = {AudioFormat.OGG_OPUS: "audio/ogg", AudioFormat.MP3: "audio/mpeg"}
 GONE = "NoSuchKey"
@@ -39,9 +38,11 @@ class NotKept(Exception):
 class Answers:
     """Whole answers."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
+    def __init__(self, client: "S3Client", bucket: str, *, url_seconds: int) -> None:
+        """Addresses hold for `url_seconds`."""
         self._client = client
         self._bucket = bucket
+        self._url_seconds = url_seconds
 
     def keep(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> None:
         """Keeps an answer."""
@@ -69,13 +70,13 @@ class Answers:
         return _parsed(query_id, attempt, data)
 
     def audio_url(self, identity: str, query_id: str, attempt: int, messages: Sequence[Piece]) -> str | None:
-        """Where the spoken answer can be fetched for an hour; none where nothing was spoken."""
+        """Where the spoken answer can be fetched for a while; none where nothing was spoken."""
         spoken = _spoken(messages)
         if not spoken:
             return None
         key = _key(identity, query_id, attempt, EXTENSIONS[AudioFormat(spoken[0].format)])
         return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=URL_SECONDS
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._url_seconds
         )
 
     def _put(self, key: str, data: bytes, content_type: str) -> None:

@@ -41,6 +41,8 @@ class StoreEnvironment(HandlerEnvironment):
     """Days that a question is kept, and a conversation from its first turn on."""
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
     """Of a spoken question."""
+    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    """How long a client can use an address that it is told."""
 
 
 class SocketEnvironment(StoreEnvironment):
@@ -51,7 +53,6 @@ class SocketEnvironment(StoreEnvironment):
     identity_pool: str
     """The one pool whose guests may connect."""
     lecture_uploads: Literal["guests", "off"] = "off"
-    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
     accelerated: bool = False
     """Whether forms lead to the nearest edge location."""
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000

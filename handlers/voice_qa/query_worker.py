@@ -88,7 +88,7 @@ def _worker() -> Worker:
             max_query_bytes=environment.max_query_bytes,
         ),
         conversations,
-        Answers(s3, bucket),
+        Answers(s3, bucket, url_seconds=environment.url_seconds),
         Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         agent=agent_of(environment, session),
         clock_ms=_now_ms,

@@ -63,6 +63,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "AGENTCORE_ENDPOINT": ENDPOINT,
         "AGENTCORE_QUALIFIER": "DEFAULT",
         "SESSION_DAYS": "7",
+        "URL_SECONDS": "3600",
         "MAX_QUERY_BYTES": "10000000",
         "CONNECT_SECONDS": "2.0",
         "FIRST_BYTE_SECONDS": "10.0",
@@ -132,6 +133,7 @@ def test_each_functions_own_model_reads_its_environment_back() -> None:
             {
                 "MAX_QUERY_BYTES": "2500000",
                 "SESSION_DAYS": "6",
+                "URL_SECONDS": "61",
                 "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1",
                 "CONNECT_SECONDS": "1.0",
                 "FIRST_BYTE_SECONDS": "3.0",

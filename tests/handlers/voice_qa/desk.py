@@ -126,7 +126,7 @@ class Desk:
             self.dynamodb, TABLE, ttl_attribute="expiresAt", kept_seconds=7 * 86_400, clock_ms=self.clock
         )
         self.conversations = Conversations(self.dynamodb, TABLE, kept_days=7, clock_ms=self.clock)
-        self.answers = Answers(self.s3, BUCKET)
+        self.answers = Answers(self.s3, BUCKET, url_seconds=600)
 
     @cached_property
     def worker(self) -> Worker:

@@ -3,12 +3,15 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handlers.common.clients import signing
 from handlers.voice_qa import answers as module
 from handlers.voice_qa.answers import Answers, NotKept
 from handlers.voice_qa.protocol import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
@@ -25,7 +28,7 @@ def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
 
 @pytest.fixture
 def answers(stage: Stage) -> Answers:
-    return Answers(stage.s3, BUCKET)
+    return Answers(stage.s3, BUCKET, url_seconds=600)
 
 
 def put(stage: Stage, *lines: object) -> None:
@@ -78,6 +81,14 @@ def test_the_spoken_answer_is_one_file(
     assert f"{QUERY}.1.{extension}" in url
 
 
+@pytest.mark.usefixtures("stage")
+def test_a_spoken_answers_address_holds_as_long_as_it_is_told() -> None:
+    answers = Answers(boto3.client("s3", config=signing()), BUCKET, url_seconds=61)
+    url = answers.audio_url(WHO, QUERY, 1, (audio(0, b"one"),))
+    assert url is not None
+    assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["61"]
+
+
 def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
     pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
     answers.keep(WHO, QUERY, 1, pieces)
@@ -92,7 +103,7 @@ def test_what_is_not_there_is_not_kept(answers: Answers) -> None:
 
 def test_a_bucket_that_does_not_answer_is_another_matter(stage: Stage) -> None:
     with pytest.raises(ClientError):
-        Answers(stage.s3, "no-such-bucket").kept(WHO, QUERY, 1)
+        Answers(stage.s3, "no-such-bucket", url_seconds=600).kept(WHO, QUERY, 1)
 
 
 @pytest.mark.parametrize(
