@@ -82,7 +82,7 @@ SAYS = {
     "concurrency": "The account is near the invocations that it may have at once.",
     "connections": "Unusually many clients connect.",
     "handler-duration": "The socket handler takes most of the time that it has.",
-    "lectures-missed": "Lectures were uploaded that nothing announced.",
+    "lectures-missed": "Lectures were uploaded that nothing announced, or where none are looked for.",
     "messages-failed": "The socket handler fails at messages, or cannot call a worker.",
     "table-read-throttles": "Reads of the sessions table are refused.",
     "table-write-throttles": "Writes to the sessions table are refused.",

@@ -1,9 +1,10 @@
 """Finds uploads that nobody announced: a lost notification must not lose a lecture.
 
 Goes over the objects below `lectures/` that arrived within the last hours, and validates those whose lecture's item
-is not about them. Ids tell when they were made, and keys sort by them: what was made lately comes first, older ids,
-whose object may be new all the same, after that. A sweep that runs out of time says so and begins anew the next time;
-recent ids are then still seen each time.
+is not about them. Those whose keys name no lecture count as missing too: whoever put them there has to hear of it. Ids
+tell when they were made, and keys sort by them: what was made lately comes first, older ids, whose object may be new
+all the same, after that. A sweep that runs out of time says so and begins anew the next time; recent ids are then still
+seen each time.
 """
 
 from collections import Counter
@@ -21,6 +22,8 @@ from handlers.voice_qa.validating import Outcome, Validator
 
 GRACE = timedelta(minutes=15)
 """Objects younger than this may still be announced."""
+FOLDER = "/"
+"""At its end a key has it that S3's console made for a folder."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Swept:
 
     checked: int
     missing: int
-    """Uploads that had no verdict, whatever became of them."""
+    """What had no verdict, whatever became of it: uploads, and objects whose keys name no lecture."""
     ready: int
     rejected: int
     ignored: int
@@ -68,14 +71,14 @@ class Sweep:
             due = [one for one in page if started - self._look_back <= one.arrived <= started - GRACE]
             uploads = [upload for upload in map(upload_of, due) if upload is not None]
             count["checked"] += len(uploads)
-            count["ignored"] += len(due) - len(uploads)
+            count["ignored"] += sum(upload_of(one) is None and not one.key.endswith(FOLDER) for one in due)
             count.update(self._validated(uploads))
             if self._clock() - started > self._budget:
                 count["unfinished"] = 1
                 break
         swept = Swept(
             checked=count["checked"],
-            missing=count[Outcome.READY] + count[Outcome.REJECTED] + count["failed"],
+            missing=count[Outcome.READY] + count[Outcome.REJECTED] + count["failed"] + count["ignored"],
             ready=count[Outcome.READY],
             rejected=count[Outcome.REJECTED],
             ignored=count["ignored"],

@@ -78,8 +78,27 @@ def test_all_pages_are_looked_at_recent_ids_first(stage: Stage) -> None:
     first = stage.sweep(budget=timedelta(seconds=-1)).run()
     assert first == Swept(3, 3, 0, 3, 0, 0, 1), "one page, and the time is over"
     assert {one for one in ids if stage.item(one)} == {ids[0], ids[2], ids[1]}, "in the order of their ids"
-    assert stage.sweep().run() == Swept(9, 6, 0, 6, 2, 0, 0)
+    assert stage.sweep().run() == Swept(9, 8, 0, 6, 2, 0, 0)
     assert all(stage.item(one) for one in [*ids, ID])
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        *(("lectures/test-lecture.mp3", 1), ("lectures/monday/talk.mp3", 1), (f"lectures/{ID.lower()}/talk.mp3", 1)),
+        *(("lectures/", 0), ("lectures/monday/", 0), (f"lectures/{ID}/", 0)),
+    ],
+)
+def test_an_object_that_names_no_lecture_is_missed_each_time_and_a_folder_is_not(
+    stage: Stage, key: str, found: int
+) -> None:
+    """Whoever put it there waits for a lecture that nobody will ever hear of."""
+    stage.put(b"bad", key)
+    stage.now = arrived(stage, key) + HOUR
+    # Where the recent ones begin: moto takes a marker for a key that there is. It names no lecture either.
+    stage.put(b"bad", PREFIX + ulid(stage.now - 48 * HOUR, 0))
+    for _ in range(2):
+        assert stage.sweep().run() == Swept(0, 1 + found, 0, 0, 1 + found, 0, 0)
 
 
 def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
