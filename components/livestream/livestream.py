@@ -76,7 +76,14 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
         watch(
-            WatchArgs(args.scope, args.settings.alarms, self.episodes, self.agent.worker, self.care.function),
+            WatchArgs(
+                args.scope,
+                args.settings.alarms,
+                self.episodes,
+                self.videos.function,
+                self.agent.worker,
+                self.care.function,
+            ),
             self._child,
         )
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)

@@ -1,4 +1,4 @@
-"""What rings when episodes stay behind or the agent fails, beside what every block watches of itself."""
+"""What rings when episodes stay behind, or MediaConvert or the agent fails, beside what every block watches of itself."""
 
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ class WatchArgs:
     scope: Scope
     settings: RestAlarmSettings
     episodes: Function
+    videos: Function
     agent: Function
     care: Function
 
@@ -51,6 +52,12 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         "deletions-untold": _Watched(
             args.episodes, '{ $.message = "deletion_not_published" }', "The bus did not take what was deleted."
+        ),
+        "videos-failed": _Watched(
+            args.videos,
+            '{ $.message = "video_failed" }',
+            "MediaConvert could not cut videos.",
+            above=args.settings.failed_videos_above,
         ),
         "windows-failed": _Watched(
             args.agent,

@@ -192,6 +192,8 @@ class RestAlarmSettings(Settings):
     server_errors_above: Annotated[int, Field(ge=0)] = 0
     latency_ms: Annotated[int, Field(ge=1)] = 2_000
     """Of 95 in 100 answers."""
+    failed_videos_above: Annotated[int, Field(ge=0)] = 0
+    """Videos that MediaConvert could not cut, in five minutes."""
     failed_windows_above: Annotated[int, Field(ge=0)] = 0
     """Windows of transcripts of which nothing came, in five minutes."""
 

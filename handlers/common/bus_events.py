@@ -27,6 +27,8 @@ class Envelope(Parsed):
     source: str
     detail_type: Annotated[str, Field(validation_alias="detail-type")]
     detail: dict[str, Any]
+    replay_name: Annotated[str | None, Field(validation_alias="replay-name")] = None
+    """The bus writes it, where somebody has an archive replayed; nobody else can."""
 
 
 class Created(Parsed):

@@ -17,6 +17,7 @@ from handlers.common.items import Item, plain, stored, typed
 from handlers.common.versioned import texts
 from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
 from handlers.livestream.tracks import (
+    DONE_AGAIN,
     RANKS,
     REPLACEABLE,
     UNDER_WAY,
@@ -128,8 +129,12 @@ class EpisodeTable:
         # What was given up and goes on after all, no sweep looks at any more.
         waited_for = cared_for(step.at) if step.state in UNDER_WAY else {}
         facts = {f"{track}.{name}": value for name, value in step.facts.items()}
-        condition = f"#{track}.#upload.#uploadId = :upload AND #{track}.#rank < :reached"
+        rises = f"#{track}.#rank < :reached"
         about: dict[str, object] = {":upload": step.upload_id, ":reached": RANKS[step.state]}
+        if step.again:
+            rises = f"({rises} OR #{track}.#reason = :again)"
+            about[":again"] = DONE_AGAIN.value
+        condition = f"#{track}.#upload.#uploadId = :upload AND {rises}"
         if step.version_id is not None:
             facts[f"{track}.versionId"] = step.version_id
             condition += f" AND (attribute_not_exists(#{track}.#versionId) OR #{track}.#versionId = :version)"

@@ -3,7 +3,8 @@
 Each track is a state machine of its own that only moves on: what is heard again, late or about an upload that is no
 longer the track's changes nothing, and of two versions of its object the first alone counts. So events may come in any
 order, and repeated. A failure is no end: what is done after all counts as done, and where a sweep only gave up, whatever
-is heard of the upload counts. Any other failed track begins anew only with an upload that is asked for anew.
+is heard of the upload counts. Where a job failed, a person may have it done again. Any other failed track begins anew only
+with an upload that is asked for anew.
 """
 
 from collections.abc import Mapping
@@ -81,6 +82,9 @@ UNDER_WAY = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANAL
 """Where somebody is working on it, or should be."""
 GIVEN_UP = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
 """Why a sweep fails a track: it says nothing against the upload, only that nothing was heard of it for too long."""
+DONE_AGAIN = TrackReason.CHUNKING_FAILED
+"""Why a track fails whose upload a person may have worked on again: MediaConvert has one number for a file that it cannot
+read and for one that it may not, so it may say nothing against the upload."""
 _ENDS = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
@@ -123,6 +127,8 @@ class Step:
     """Of the upload's object; none where it is about whatever came."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What else is to be kept with the track, such as where the chunks are."""
+    again: bool = False
+    """Whether a person has it done again, where it failed for a reason that may have been mended."""
 
     def __post_init__(self) -> None:
         if RANKS[self.state] <= RANKS[TrackState.REQUESTED]:
@@ -140,7 +146,7 @@ def requested(track: Track, upload: Upload, at: str) -> Track:
 
 def heard(track: Track, step: Step) -> Track:
     """The track once something is heard of its upload; the same where that is old or about another upload."""
-    if not _about(track, step) or RANKS[step.state] <= track.rank:
+    if not _about(track, step) or not _rises(track, step):
         return track
     version_id = track.version_id or step.version_id
     return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload, version_id=version_id)
@@ -166,6 +172,10 @@ def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     if TrackState.REQUESTED in both:
         return EpisodeStatus.UPLOADING
     return EpisodeStatus.READY if both & _ENDS else EpisodeStatus.DRAFT
+
+
+def _rises(track: Track, step: Step) -> bool:
+    return RANKS[step.state] > track.rank or (step.again and track.reason is DONE_AGAIN)
 
 
 def _about(track: Track, step: Step) -> bool:

@@ -66,6 +66,8 @@ class UploadCompleted:
     """Our own word that a video is there, of a type that can be cut."""
 
     video: Video
+    replayed: bool = False
+    """Whether a person has it said again."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
             case bus_events.S3, bus_events.OBJECT_CREATED:
                 return _created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.ours(source):
-                return _completed(event.detail)
+                return _completed(event.detail, replayed=event.replay_name is not None)
             case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
                 return _changed(event.detail, bucket)
     except ValidationError as error:
@@ -204,14 +206,14 @@ def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
     return None if named is None else ObjectCreated(Video(one.key, one.version_id, named, one.size))
 
 
-def _completed(detail: dict[str, Any]) -> UploadCompleted:
+def _completed(detail: dict[str, Any], *, replayed: bool) -> UploadCompleted:
     one = CompletedDetail.model_validate(detail)
     named = video_key(one.key)
     if named is None or not named.supported:
         raise NotAnEvent("the key is not a video's")
     if not named.is_of(one.owner, one.episode_id, one.upload_id):
         raise NotAnEvent("the key is another upload's")
-    return UploadCompleted(Video(one.key, one.version_id, named, one.size))
+    return UploadCompleted(Video(one.key, one.version_id, named, one.size), replayed)
 
 
 def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:

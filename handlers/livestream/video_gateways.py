@@ -1,7 +1,8 @@
 """What video processing asks of AWS: MediaConvert, the bus, and the playlist that says what became of a video.
 
 MediaConvert answers at the Region's own endpoint, which boto3 knows: nobody asks `DescribeEndpoints`. Throttling and
-what is not the request's fault is retried by the client, and then raised: whoever delivered the event delivers again.
+what is not the request's fault is retried by the client, and then raised: whoever delivered the event delivers again. So is
+a job that it will not make at all: it has not looked at the video yet, so the deployment is at fault, and can be mended.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,9 @@ if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_s3.client import S3Client
 
-REFUSED = frozenset({"BadRequestException", "NotFoundException"})
-"""What MediaConvert will say again however often it is asked. Not among them: what may not be done (403) or is too much
-(402, 429) or at odds with another request (409). These pass once somebody has mended the deployment or waited, and
-until then the event is kept."""
 GONE = frozenset({"NoSuchKey", "NoSuchBucket"})
 ENTRY = b"#EXTINF:"
 MAX_PLAYLIST = 8 * 1024 * 1024
-
-
-class JobRefused(Exception):
-    """MediaConvert will not make this job, whoever asks again."""
 
 
 class Jobs:
@@ -37,13 +30,7 @@ class Jobs:
 
     def create(self, request: dict[str, Any]) -> None:
         """Starts a job; the same job again, if the request is the same."""
-        try:
-            self._client.create_job(**request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in REFUSED:
-                # Its message may quote the request.
-                raise JobRefused from None
-            raise
+        self._client.create_job(**request)
 
 
 class Bus:

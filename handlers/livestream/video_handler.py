@@ -36,7 +36,7 @@ class EpisodeTracks:
     def move(self, owner: str, episode_id: str, track: Literal["video", "transcript"], event: VideoMoved) -> bool:
         """Moves a track on to where an event says it is: see `Tracks`."""
         at = timestamp(self._clock())
-        step = Step(event.upload_id, event.state, at, event.reason, event.version_id, event.facts)
+        step = Step(event.upload_id, event.state, at, event.reason, event.version_id, event.facts, event.again)
         return self._table.advance(owner, episode_id, TrackKind(track), step)
 
 

@@ -3,6 +3,9 @@
 A step does its work first and moves the track after it, or asks the track whether the work is still to be done: the
 track says yes to a repeat too, as long as nothing further has happened. So what stops halfway is done again, and what
 is done is not. The one exception costs money but changes nothing: a job that was made although nobody could note it.
+
+What a job failed of may be the deployment's, and MediaConvert does not always say so. So our own word that the upload is
+there, replayed by a person, has a video done again whose job failed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +25,7 @@ from handlers.livestream.video_events import (
     VideoEvent,
     parsed,
 )
-from handlers.livestream.video_gateways import Bus, JobRefused, Jobs, Playlists
+from handlers.livestream.video_gateways import Bus, Jobs, Playlists
 from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved
 
 
@@ -32,7 +35,6 @@ class Outcome(StrEnum):
     ANNOUNCED = "announced"
     UNSUPPORTED = "unsupported"
     SUBMITTED = "submitted"
-    REFUSED = "refused"
     MOVED = "moved"
     UNCHANGED = "unchanged"
     """The track is further on, about a newer upload, or not there."""
@@ -101,7 +103,7 @@ class VideoProcessing:
         return Outcome.ANNOUNCED
 
     def _completed(self, event: UploadCompleted) -> Outcome:
-        if not self._moved(event.video, TrackState.UPLOADED):
+        if not self._moved(event.video, TrackState.UPLOADED, again=event.replayed):
             return Outcome.UNCHANGED
         return self._submitted(event.video)
 
@@ -114,12 +116,7 @@ class VideoProcessing:
             max_hours=self._max_hours,
             to_its_end=to_its_end,
         )
-        try:
-            self._jobs.create(job)
-        except JobRefused:
-            self._log.error("video_job_refused", code=TrackReason.CHUNKING_FAILED)
-            self._moved(video, TrackState.FAILED, TrackReason.CHUNKING_FAILED)
-            return Outcome.REFUSED
+        self._jobs.create(job)
         self._moved(video, TrackState.CHUNKING)
         return Outcome.SUBMITTED
 
@@ -145,6 +142,8 @@ class VideoProcessing:
                 problem = TrackReason.CHUNKING_FAILED
                 move = VideoMoved(*about, TrackState.FAILED, problem, event.error_code)
         moved = self._tracks.move(event.owner, event.episode_id, "video", move)
+        if moved and event.status == "ERROR":
+            self._log.error("video_failed", code=str(event.error_code), key_hash=hashed(event.upload_id))
         return Outcome.MOVED if moved else Outcome.UNCHANGED
 
     def _chunks(self, event: JobChanged, output: Output | None) -> Chunks | None:
@@ -153,7 +152,9 @@ class VideoProcessing:
             return None
         return Chunks(output.prefix, count, event.chunk_seconds, output.duration_ms)
 
-    def _moved(self, video: StoredVideo, state: TrackState, problem: TrackReason | None = None) -> bool:
+    def _moved(
+        self, video: StoredVideo, state: TrackState, problem: TrackReason | None = None, *, again: bool = False
+    ) -> bool:
         named = video.named
-        to = VideoMoved(named.upload_id, video.version_id, state, problem)
+        to = VideoMoved(named.upload_id, video.version_id, state, problem, again=again)
         return self._tracks.move(named.owner, named.episode_id, "video", to)

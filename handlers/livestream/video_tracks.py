@@ -5,10 +5,11 @@ it: a newer upload is above every state of an older one, and of two states of on
 out the same in whatever order they come and however often.
 
 The two ends have an order too: `chunked` is above `failed`. Chunks that are there are there, even if a repeated job of
-the same video failed. Only a track that the sweep gave up is below all of these again, since that is no event's word.
+the same video failed. Only a track that the sweep gave up is below all of these again, since that is no event's word; and
+one whose job failed, for a person who has it done again.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
 from pydantic.alias_generators import to_camel
@@ -39,6 +40,8 @@ class VideoMoved:
     error_code: int | None = None
     """MediaConvert's own number for what went wrong, where it gave one."""
     chunks: Chunks | None = None
+    again: bool = field(default=False, compare=False)
+    """Whether a person has it done again: then the track is there also where its job failed."""
 
     @property
     def facts(self) -> dict[str, object]:

@@ -26,7 +26,13 @@ CHANGES: dict[str, dict[str, Any]] = {
         "dataTrace": True,
         "wafRequests": 500,
     },
-    "alarms": {"failedWindowsAbove": 6, "clientErrorsAbove": 121, "serverErrorsAbove": 122, "latencyMs": 123},
+    "alarms": {
+        "failedVideosAbove": 8,
+        "failedWindowsAbove": 6,
+        "clientErrorsAbove": 121,
+        "serverErrorsAbove": 122,
+        "latencyMs": 123,
+    },
     "agent": {
         "memoryDays": 30,
         "windowCharacters": 2_000,

@@ -166,6 +166,7 @@ def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
     [
         ("answers-broken", "episodes", "answer_broken", "1"),
         ("deletions-untold", "episodes", "deletion_not_published", "1"),
+        ("videos-failed", "video-chunks", "video_failed", "1"),
         ("windows-failed", "agent", "window_failed", "1"),
         ("tracks-timed-out", "care", "care_sweep", "$.timed_out"),
         ("episodes-unattended", "care", "care_sweep", "$.failed"),
@@ -182,9 +183,10 @@ def test_lines_that_mean_trouble_ring(what: str, function: str, message: str, va
     assert alarm["namespace"] == filtered["metricTransformation"]["namespace"]
 
 
-def test_windows_may_fail_as_often_as_the_settings_say() -> None:
-    found = changed().one("cloudwatch.MetricAlarm", "windows-failed").inputs
-    assert found["threshold"] == 6
+@pytest.mark.parametrize(("alarm", "above"), [("videos-failed", 8), ("windows-failed", 6)])
+def test_videos_and_windows_may_fail_as_often_as_the_settings_say(alarm: str, above: int) -> None:
+    found = changed().one("cloudwatch.MetricAlarm", alarm).inputs
+    assert found["threshold"] == above
 
 
 @pytest.mark.parametrize(

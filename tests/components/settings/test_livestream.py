@@ -42,6 +42,7 @@ RANGES: Ranges = {
     "alarms.clientErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.serverErrorsAbove": (0, None, "an integer of at least 0"),
     "alarms.latencyMs": (1, None, "an integer of at least 1"),
+    "alarms.failedVideosAbove": (0, None, "an integer of at least 0"),
     "alarms.failedWindowsAbove": (0, None, "an integer of at least 0"),
     "stuck.sweepMinutes": (2, 60, "an integer from 2 to 60"),
     **{

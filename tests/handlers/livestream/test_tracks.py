@@ -59,6 +59,7 @@ WAITED_FOR = UNDER_WAY | {TrackState.REQUESTED}
 OF_VERSIONS = st.builds(
     lambda one, version: replace(one, version_id=version), STEPS, st.sampled_from(["v1", "v2", None])
 )
+DONE_AGAIN = st.builds(replace, OF_VERSIONS, again=st.just(True))
 
 
 def test_the_order_of_events_does_not_matter() -> None:
@@ -187,8 +188,26 @@ def test_every_pair_of_states_has_a_status_and_each_status_a_pair() -> None:
     assert {status(*pair) for pair in pairs} == set(EpisodeStatus)
 
 
+def test_what_a_job_failed_of_is_begun_again_where_a_person_asks_for_it() -> None:
+    failed = after([step(TrackState.FAILED)])
+    again = replace(step(TrackState.UPLOADED, at="3"), again=True)
+    begun = heard(failed, again)
+    assert (begun.state, begun.reason, begun.since) == (TrackState.UPLOADED, None, "3")
+    assert heard(begun, again) == begun
+    done = after([step(TrackState.CHUNKED)])
+    assert heard(done, again) == done
+
+
+@given(st.sampled_from(sorted(frozenset(TrackReason) - GIVEN_UP - {TrackReason.CHUNKING_FAILED})))
+def test_no_person_can_have_a_bad_upload_taken(reason: TrackReason) -> None:
+    failed = after([Step(NEW.upload_id, TrackState.FAILED, "2", reason)])
+    assert heard(failed, replace(step(TrackState.UPLOADED, at="3"), again=True)) == failed
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-@given(moves=st.lists(OF_VERSIONS | st.sampled_from([OLD, NEW, *sorted(GIVEN_UP)]), min_size=1, max_size=6))
+@given(
+    moves=st.lists(OF_VERSIONS | DONE_AGAIN | st.sampled_from([OLD, NEW, *sorted(GIVEN_UP)]), min_size=1, max_size=6)
+)
 def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Step | Upload | TrackReason]) -> None:
     episode = stage.episode()
     track = stage.table.get(ANN, episode).video

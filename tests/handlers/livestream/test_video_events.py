@@ -31,6 +31,7 @@ from tests.handlers.livestream.video_stage import (
     job,
     key,
     playlist,
+    replayed,
     video,
 )
 
@@ -109,6 +110,7 @@ def test_an_object_of_another_bucket_is_refused() -> None:
 
 def test_what_we_say_ourselves_is_understood() -> None:
     assert parsed(completed(video()), BUCKET) == UploadCompleted(video())
+    assert parsed(replayed(completed(video())), BUCKET) == UploadCompleted(video(), replayed=True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from tests.handlers.livestream.video_stage import (
     OLDER,
     ORDER,
     OWNER,
-    REFUSED,
     STATUSES,
     UPLOAD,
     Stage,
@@ -27,12 +26,14 @@ from tests.handlers.livestream.video_stage import (
     job,
     key,
     playlist,
+    replayed,
     video,
 )
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
 BROKEN = ClientError({"Error": {"Code": "InternalServerErrorException", "Message": "canary"}}, "CreateJob")
 FORBIDDEN = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "canary"}}, "CreateJob")
+REFUSED = ClientError({"Error": {"Code": "BadRequestException", "Message": "canary"}}, "CreateJob")
 OURS = (
     *(created(video()), completed(video())),
     *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
@@ -266,8 +267,8 @@ def test_chunks_that_were_deleted_meanwhile_are_not_recorded(stage: Stage) -> No
     assert stage.tracks.at is None
 
 
-@pytest.mark.parametrize("failure", [THROTTLED, BROKEN, FORBIDDEN, TimeoutError()])
-def test_what_may_pass_goes_back_and_is_done_then(stage: Stage, failure: Exception) -> None:
+@pytest.mark.parametrize("failure", [THROTTLED, BROKEN, FORBIDDEN, REFUSED, TimeoutError()])
+def test_what_may_pass_or_be_mended_goes_back_and_is_done_then(stage: Stage, failure: Exception) -> None:
     stage.cloud.failures = [failure]
     assert stage.handle(completed(video())) == [0]
     assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.UPLOADED)
@@ -276,12 +277,38 @@ def test_what_may_pass_goes_back_and_is_done_then(stage: Stage, failure: Excepti
     assert len(stage.cloud.jobs) == 1
 
 
-def test_what_cannot_pass_fails_the_track(stage: Stage) -> None:
-    stage.cloud.failures = [REFUSED]
-    assert stage.handle(completed(video())) == []
-    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.FAILED, TrackReason.CHUNKING_FAILED)
-    assert stage.handle(completed(video())) == [], "and is not asked again"
-    assert stage.cloud.jobs == []
+def test_a_video_whose_job_failed_is_cut_once_its_event_is_replayed(stage: Stage) -> None:
+    """What a role lacked has been mended: MediaConvert's number for it is that of a video which it cannot read, too."""
+    stage.handle(completed(video()), job(video(), "ERROR"))
+    assert stage.handle(completed(video()), created(video())) == []
+    assert len(stage.cloud.jobs) == 1, "an event that comes late or twice has nothing done again"
+    again = replayed(completed(video()))
+    assert stage.handle(again, again) == []
+    assert stage.tracks.at == VideoMoved(UPLOAD, "v1", TrackState.CHUNKING)
+    assert len(stage.cloud.jobs) == 2
+    stage.handle(job(video(), "COMPLETE"), again)
+    assert (stage.tracks.at, len(stage.cloud.jobs)) == (CHUNKED, 2)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [created(video(suffix=".txt")), ended(HOURS * 3_600_000 + 1), job(video(), "COMPLETE"), created(video(NEWER))],
+)
+def test_a_replay_changes_nothing_of_what_no_mending_would(stage: Stage, ending: str) -> None:
+    stage.handle(ending)
+    before = stage.tracks.at
+    assert stage.handle(replayed(completed(video()))) == []
+    assert (stage.tracks.at, stage.cloud.jobs) == (before, [])
+
+
+def test_a_video_that_failed_is_told_by_its_number_alone(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alarm counts these lines: a role that MediaConvert may not use fails every video, and each event counts as done."""
+    stage.handle(completed(video()), job(video(), "ERROR", errorCode=1401), job(video(NEWER), "CANCELED"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [told] = [line for line in lines if line["message"] == "video_failed"]
+    assert told["code"] == "1401"
+    stage.handle(job(video(), "COMPLETE"), job(video(), "ERROR"))
+    assert "video_failed" not in capsys.readouterr().out, "there are chunks"
 
 
 def test_an_upload_that_could_not_be_announced_is_announced_later(stage: Stage) -> None:

@@ -8,9 +8,8 @@ from typing import Any, Literal
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.livestream import chunking
-from handlers.livestream.tracks import TrackState
+from handlers.livestream.tracks import DONE_AGAIN, TrackState
 from handlers.livestream.video_events import CompletedDetail, Video, VideoKey, video_key
-from handlers.livestream.video_gateways import JobRefused
 from handlers.livestream.video_processing import VideoProcessing
 from handlers.livestream.video_tracks import VideoMoved
 
@@ -58,6 +57,11 @@ def completed(one: Video, **changed: Any) -> str:
     return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
 
 
+def replayed(event: str) -> str:
+    """An event as it comes out of an archive."""
+    return json.dumps({**json.loads(event), "replay-name": "again-1"})
+
+
 def playlist(one: Video) -> str:
     """Where the playlist of a video's chunks is."""
     prefix = chunking.prefix(one, chunking.token(BUCKET, one, SECONDS, HOURS))
@@ -89,10 +93,14 @@ class FakeTracks:
         assert track == "video"
         if (owner, episode_id) not in self.episodes:
             return False
-        if self.at is None or _place(event) > _place(self.at):
+        if self.at is None or _place(event) > _place(self.at) or _done_again(self.at, event):
             self.at = event
             self.moves += 1
         return _place(self.at) == _place(event)
+
+
+def _done_again(at: VideoMoved, event: VideoMoved) -> bool:
+    return event.again and at.reason is DONE_AGAIN and at.upload_id == event.upload_id
 
 
 def _place(one: VideoMoved) -> tuple[str, int]:
@@ -124,9 +132,6 @@ class Cloud:
     def _fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
-
-
-REFUSED = JobRefused()
 
 
 @dataclass
