@@ -2,7 +2,9 @@
 
 Case, spaces and punctuation do not count, words do: each must be there, whole, in its order, with none left out.
 Writing without spaces between words is compared character by character. What is found is given back as the transcript
-has it, so that nothing which a model wrote is ever shown as somebody's words.
+has it, so that nothing which a model wrote is ever shown as somebody's words; with the signs at its ends, since $5 and -40
+are no 5 and no 40. In the comparison signs do not count either: a model that writes "4%" where "4 percent" was said
+has made nothing up.
 """
 
 import unicodedata
@@ -14,6 +16,12 @@ from handlers.common.passages import Passage
 
 LEAST_WORDS = 2
 """One word is said by everybody; it is no claim."""
+_SIGNS = "%\u2030\u2031"
+"""Signs that Unicode counts as punctuation."""
+_AMOUNTS = frozenset(f"{_SIGNS}\u00b0$\u00a2\u00a3\u00a5\u20a9\u20aa\u20ac\u20b9\u20ba\u20bd")
+"""Signs of which what is before them is an amount."""
+_BEFORE_DIGITS = "-\u2010\u2011\u2012\u2013.,"
+"""What belongs to a number right behind it, unless it stands between two words: a minus, and the point of a fraction."""
 _APOSTROPHES = "'\u2019\u02bc"
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -89,8 +97,8 @@ class Spoken:
         begin, end = self._words[first], self._words[last]
         passages = self._passages[begin.passage : end.passage + 1]
         texts = [one.text for one in passages]
-        texts[-1] = texts[-1][: end.end]
-        texts[0] = texts[0][begin.start :]
+        texts[-1] = texts[-1][: _with_signs_behind(texts[-1], end.end)]
+        texts[0] = texts[0][_with_signs_before(texts[0], begin.start) :]
         speakers = {one.speaker for one in passages}
         return Found(
             start_ms=passages[0].start_ms,
@@ -103,6 +111,32 @@ class Spoken:
             last_word=end.number,
             speaker=speakers.pop() if len(speakers) == 1 else None,
         )
+
+
+def _with_signs_before(text: str, start: int) -> int:
+    """Where what stands from `start` begins with its signs."""
+    number = text[start].isdigit()
+    while start and (_is_sign(text[start - 1]) or (number and _begins_number(text, start - 1))):
+        start -= 1
+    return start
+
+
+def _begins_number(text: str, at: int) -> bool:
+    before = text[at - 1 : at]
+    return text[at] in _BEFORE_DIGITS and (not before or (_kind(before) == "other" and before != text[at]))
+
+
+def _with_signs_behind(text: str, end: int) -> int:
+    """Where what stands up to `end` ends with its signs; many languages have a blank before that of a number."""
+    if text[end - 1].isdigit() and text[end : end + 1].isspace() and text[end + 1 : end + 2] in _AMOUNTS:
+        end += 2
+    while end < len(text) and _is_sign(text[end]):
+        end += 1
+    return end
+
+
+def _is_sign(character: str) -> bool:
+    return character in _SIGNS or unicodedata.category(character)[0] == "S"
 
 
 def words_of(text: str) -> Iterator[tuple[str, int, int]]:

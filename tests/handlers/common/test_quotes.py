@@ -58,6 +58,51 @@ def test_a_closing_quotation_mark_is_no_part_of_a_word() -> None:
     assert place.quote == "go home"
 
 
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("Unemployment fell to 4%.", "Unemployment fell to 4%.", "Unemployment fell to 4%"),
+        ("Unemployment fell to 4%.", "unemployment fell to 4", "Unemployment fell to 4%"),
+        ("It fell to 4\u00a0% then.", "fell to 4", "fell to 4\u00a0%"),
+        ("$5 million was lost, he said.", "5 million was lost", "$5 million was lost"),
+        ("A loss of (-$5) was had.", "$5 was had", "-$5) was had"),
+        ("-40 degrees was measured", "40 degrees was measured", "-40 degrees was measured"),
+        ("It was \u221240\u00b0 in town: 40\u00b0!", "40\u00b0 in town: 40", "\u221240\u00b0 in town: 40\u00b0"),
+        ("It grew by .5 percent", ".5 percent", ".5 percent"),
+        ("It fell -.5 points", ".5 points", "-.5 points"),
+        ("COVID-19 rose again", "19 rose again", "19 rose again"),
+        ("the total--40 people", "40 people", "40 people"),
+        ("And then ...40 people", "40 people", "40 people"),
+        ("Well -good evening, all.", "good evening", "good evening"),
+    ],
+)
+def test_a_quote_keeps_the_signs_at_its_ends(text: str, quote: str, found: str) -> None:
+    place = Spoken([Cue(0, 1, text)]).find(quote)
+    assert place is not None
+    assert place.quote == found
+
+
+@given(
+    st.from_regex(r"\A[-+\u2212]?[$\u20ac\u00a3]?[0-9]{1,3}(?:\.[0-9])?[ \u00a0]?[%\u2030\u00b0]?\Z"),
+    st.sampled_from(["{} was lost", "he said {}", "of {} more", "so: {}, he said", "well ({}) then"]),
+)
+def test_an_amount_at_either_end_is_the_one_that_was_said(amount: str, sentence: str) -> None:
+    amount = amount.strip()
+    text = sentence.format(amount)
+    begins, ends = text.index(amount), text.index(amount) + len(amount)
+    for passage in (text[:ends], text[begins:]):
+        place = Spoken([Cue(0, 1, text)]).find(passage)
+        if place is not None:
+            assert amount in place.quote
+            assert place.quote in text
+
+
+def test_a_model_may_write_a_sign_that_was_not_said() -> None:
+    place = Spoken([Cue(0, 1, "It fell to 4 percent.")]).find("It fell to 4%")
+    assert place is not None
+    assert place.quote == "It fell to 4"
+
+
 def test_of_several_places_the_nearest_to_the_hint_counts() -> None:
     said = Spoken(CUES)
     near = [said.find("six hundred", near) for near in (None, 0, 3, 99)]
@@ -89,7 +134,7 @@ def test_words_stand_where_they_are_said_to(text: str) -> None:
         end = stop
 
 
-@given(st.lists(st.text("ab1 ,.'-\u2019东", max_size=20), min_size=1, max_size=6), st.data())
+@given(st.lists(st.text("ab1 ,.'-$%\u2019东", max_size=20), min_size=1, max_size=6), st.data())
 def test_any_passage_of_what_was_said_is_found_as_it_was_said(texts: list[str], data: st.DataObject) -> None:
     cues = [Cue(at, at + 1, text) for at, text in enumerate(texts)]
     whole = " ".join(texts)
