@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 
 from handlers.common.passages import Passage
 
@@ -87,6 +88,18 @@ class Spoken:
         at = places[0] if near is None else min(places, key=lambda place: abs(self._words[place].passage - near))
         return self._found(at, at + len(wanted) - 1)
 
+    def saying(self, quote: str) -> frozenset[int]:
+        """The passages that say a quote, wherever it is said, or nothing but a part of it."""
+        wanted = [text for text, _, _ in words_of(quote)]
+        saying = {at for at, texts in self._texts_by_passage() if _within(texts, wanted)}
+        for at in self._places_of(wanted) if wanted else ():
+            saying.update(range(self._words[at].passage, self._words[at + len(wanted) - 1].passage + 1))
+        return frozenset(saying)
+
+    def _texts_by_passage(self) -> Iterator[tuple[int, list[str]]]:
+        for at, words in groupby(self._words, key=lambda word: word.passage):
+            yield at, [word.text for word in words]
+
     def _places_of(self, wanted: list[str]) -> list[int]:
         """Where these words follow each other; looked for by the one that is said least often."""
         rarest = min(range(len(wanted)), key=lambda at: len(self._places.get(wanted[at], ())))
@@ -111,6 +124,10 @@ class Spoken:
             last_word=end.number,
             speaker=speakers.pop() if len(speakers) == 1 else None,
         )
+
+
+def _within(some: list[str], whole: list[str]) -> bool:
+    return any(whole[at : at + len(some)] == some for at in range(len(whole) - len(some) + 1))
 
 
 def _with_signs_before(text: str, start: int) -> int:

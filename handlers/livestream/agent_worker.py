@@ -119,8 +119,7 @@ class AgentWorker:
         if isinstance(answer, WindowFailure):
             return answer
         about = About(message.episode_id, message.transcript_key, message.transcript_version)
-        given = [one.event_id for one in memories]
-        found = checked(answer, window, about, self._asking, given, timed=transcript.timed)
+        found = checked(answer, window, about, self._asking, memories, timed=transcript.timed)
         what = (_heard(message, window), _found(found))
         patience.call(lambda: memory.record(message.owner, message.episode_id, window_id, *what))
         return found

@@ -4,13 +4,14 @@ The model decides what is worth telling; code decides what is true of it:
 - a claim whose quote was not said is dropped, and the words and times of those that stay are the transcript's;
 - what begins behind the window's core is left to the next window, which has it whole: so nothing is found twice, in
   other words;
-- a verdict stays only if it rests on a source that the model was given, and a claim is no source of itself; where it
-  does not, nothing is known of the claim, and how sure the model was of it counts for nothing;
+- a verdict stays only if it rests on a source that the model was given, and a claim is no source of itself, wherever
+  else its words are said: captions that roll up have each line twice, and what is remembered has claims. Where it does
+  not, nothing is known of the claim, and how sure the model was of it counts for nothing;
 - a clip stays only if it is within the window, begins and ends with a cue, and is neither too short nor too long.
 What is dropped or changed is counted.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handlers.common.quotes import Found, Spoken
@@ -19,7 +20,7 @@ from handlers.common.windows import Window
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import About, Claim, Clip, Verdict, merged
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
-from handlers.livestream.prompting import Asking, cue_id
+from handlers.livestream.prompting import Asking, MemoryEvent, cue_id
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,18 @@ def checked(
     window: Window[Cue],
     about: About,
     asking: Asking,
-    memories: Collection[str],
+    memories: Sequence[MemoryEvent],
     *,
     timed: bool,
 ) -> Checked:
-    """What can be kept of an answer. `memories` are the ids of what was recalled; `timed` is the transcript's."""
+    """What can be kept of an answer. `memories` are what the model was told of; `timed` is the transcript's."""
     said = Spoken(window.passages)
+    remembered = {one.event_id: Spoken([Cue(0, 0, one.text)]) for one in memories}
     placed = [(claim, said.find(claim.quote, _near(claim, window))) for claim in answer.claims]
     found = [(claim, place) for claim, place in placed if place is not None]
     own = [(claim, place) for claim, place in found if place.first < window.core]
     claims = [
-        _claim(claim, place, about, _sources(claim, place, window, memories), timed=timed) for claim, place in own
+        _claim(claim, place, about, _sources(claim, said, window, remembered), timed=timed) for claim, place in own
     ]
     clips = _clips(answer.clips, window, about, asking) if timed else ()
     own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
@@ -73,10 +75,11 @@ def _near(claim: SaidClaim, window: Window[Cue]) -> int | None:
     return None if claim.cue is None else claim.cue - window.first
 
 
-def _sources(claim: SaidClaim, place: Found, window: Window[Cue], memories: Collection[str]) -> tuple[str, ...]:
+def _sources(claim: SaidClaim, said: Spoken, window: Window[Cue], remembered: Mapping[str, Spoken]) -> tuple[str, ...]:
     """Those of a claim's sources that it may have, each once."""
-    cues = {cue_id(window.first + at) for at in range(len(window.passages)) if not place.first <= at <= place.last}
-    given = cues.union(memories)
+    saying = said.saying(claim.quote)
+    given = {cue_id(window.first + at) for at in range(len(window.passages)) if at not in saying}
+    given.update(name for name, text in remembered.items() if not text.saying(claim.quote))
     return tuple(dict.fromkeys(source for source in claim.sources if source in given))
 
 

@@ -124,6 +124,22 @@ def test_vowel_signs_and_accents_count() -> None:
     assert said.find("COTE CAFE\u0301") is not None
 
 
+@pytest.mark.parametrize(
+    ("quote", "saying"),
+    [
+        ("six hundred ferries", {1, 3}),
+        ("ferries last", {1, 2}),
+        ("good evening we ran", {0, 1}),
+        ("well good evening we ran", {0, 1}),
+        ("oh well good evening", {0}),
+        ("nobody said this", set()),
+        ("...", set()),
+    ],
+)
+def test_passages_say_a_quote_wholly_or_nothing_but_a_part_of_it(quote: str, saying: set[int]) -> None:
+    assert Spoken(CUES).saying(quote) == saying
+
+
 @given(st.text(max_size=80))
 def test_words_stand_where_they_are_said_to(text: str) -> None:
     end = 0

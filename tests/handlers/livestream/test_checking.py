@@ -6,16 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.windows import Sizes, windows
+from handlers.common.windows import Sizes, Window, windows
 from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import Verdict
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
+from handlers.livestream.prompting import MemoryEvent
 from tests.handlers.livestream.windowed import ABOUT, ASKING, CUES, FIRST, MEMORY, WINDOW, answer, claim, clip
+
+REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
 
 
 def check(*items: SaidClaim | SaidClip, timed: bool = True) -> Checked:
-    return checked(answer(*items), WINDOW, ABOUT, ASKING, [MEMORY], timed=timed)
+    return checked(answer(*items), WINDOW, ABOUT, ASKING, REMEMBERED, timed=timed)
 
 
 def test_a_claim_gets_the_transcripts_own_words_and_times() -> None:
@@ -46,7 +49,7 @@ def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() ->
     assert [one.start_ms for one in found.clips] == [14_000]
     assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
     last = replace(WINDOW, core=len(CUES))
-    assert len(checked(answer(claim(), behind), last, ABOUT, ASKING, [MEMORY], timed=True).claims) == 2
+    assert len(checked(answer(claim(), behind), last, ABOUT, ASKING, REMEMBERED, timed=True).claims) == 2
 
 
 def test_an_answer_for_another_window_leaves_nothing() -> None:
@@ -54,8 +57,8 @@ def test_an_answer_for_another_window_leaves_nothing() -> None:
         (Cue(0, 1, "We ran 600 ferries."), Cue(1, 2, "The report has 410 of them.")), Sizes(10, 1_000, 0)
     )
     said = answer(claim("We ran 600 ferries"), clip(0, 1))
-    assert len(checked(said, other, ABOUT, ASKING, [MEMORY], timed=True).claims) == 1
-    found = checked(said, this, ABOUT, ASKING, [MEMORY], timed=True)
+    assert len(checked(said, other, ABOUT, ASKING, REMEMBERED, timed=True).claims) == 1
+    found = checked(said, this, ABOUT, ASKING, REMEMBERED, timed=True)
     assert (found.claims, found.clips, found.invented, found.bad_clips) == ((), (), 1, 1)
 
 
@@ -74,6 +77,36 @@ def test_memories_and_other_cues_are_sources(source: str) -> None:
     found = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
     assert (found.claims[0].verdict, found.claims[0].sources) == (Verdict.MISLEADING, (source,))
     assert found.unfounded == 0
+
+
+ROLLING = (
+    Cue(0, 2_000, "vaccines cause"),
+    Cue(2_000, 4_000, "vaccines cause autism in children"),
+    Cue(4_000, 4_010, "Autism in children."),
+    Cue(4_010, 7_000, "autism in children and that is a fact"),
+    Cue(7_000, 9_000, "No study found that vaccines do anything of the kind."),
+    Cue(9_000, 12_000, "Again: vaccines cause autism, in children, I say", "Ann"),
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "serves"),
+    [("cue-0", False), ("cue-1", False), ("cue-2", False), ("cue-3", True), ("cue-4", True), ("cue-5", False)],
+)
+def test_a_claims_own_words_are_no_source_of_it_wherever_they_are_said(source: str, serves: bool) -> None:
+    """Captions that roll up have each line again in the next cue."""
+    window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
+    said = answer(claim("Vaccines cause autism in children", sources=[source]))
+    (found,) = checked(said, window, ABOUT, ASKING, [], timed=True).claims
+    assert found.sources == ((source,) if serves else ())
+
+
+def test_what_is_remembered_of_a_claim_is_no_source_of_it() -> None:
+    """A quote that runs over its core's end is remembered with the first words of the window behind it."""
+    before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
+    said = answer(claim(sources=["before", MEMORY]))
+    (found,) = checked(said, WINDOW, ABOUT, ASKING, [before, *REMEMBERED], timed=True).claims
+    assert found.sources == (MEMORY,)
 
 
 def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
@@ -181,7 +214,7 @@ QUOTES = st.one_of(
 def test_whatever_the_model_answers_no_quote_survives_that_was_not_said(
     claims: list[SaidClaim], clips: list[SaidClip]
 ) -> None:
-    found = checked(Answer(tuple(claims), tuple(clips)), WINDOW, ABOUT, ASKING, [MEMORY], timed=True)
+    found = checked(Answer(tuple(claims), tuple(clips)), WINDOW, ABOUT, ASKING, REMEMBERED, timed=True)
     whole = " ".join(cue.text for cue in CUES)
     for one in found.claims:
         assert one.quote in whole
