@@ -13,7 +13,7 @@ from handlers.livestream.cues import BadTranscript, Cue, TranscriptProblem, mill
 TIMES = re.compile(r"[ \t]*([0-9:.,]+)[ \t]*-->[ \t]*([0-9:.,]+)(?:[ \t].*)?")
 """A line of times; what follows them says where on the screen."""
 LIKE_TIMES = re.compile(r"[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->")
-_NUMBER = re.compile(r"[ \t]*[0-9]+[ \t]*")
+NUMBER = re.compile(r"[ \t]*[0-9]+[ \t]*")
 _TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
 """What players show as style. Any other angle bracket may be something that was written."""
 
@@ -31,7 +31,7 @@ def srt_cues(lines: list[str]) -> Iterator[Cue]:
         if LIKE_TIMES.match(line) is None:
             said.append(line)
             continue
-        if said and _NUMBER.fullmatch(said[-1]):
+        if said and NUMBER.fullmatch(said[-1]):
             said.pop()
         yield from _cue(times, said)
         times, said = times_of(line), []

@@ -1,5 +1,9 @@
 """WebVTT: a head, then blocks: cues, comments, styles and regions. Pure.
 
+Blocks end where the specification ends them: at an empty line, not at one of blanks, which is in the midst of what some
+programs write; and where times begin the next cue, also right under the head. A number alone before such times is theirs,
+as in SRT, and times within a comment begin nothing.
+
 A cue in which several voices speak becomes one cue a voice, all with its times. Karaoke times, classes and rubies are
 style; a block that is none of these is passed over, as the specification wants it.
 """
@@ -9,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from handlers.livestream.cues import BadTranscript, Cue, TranscriptProblem, bounded
-from handlers.livestream.srt import LIKE_TIMES, times_of
+from handlers.livestream.srt import LIKE_TIMES, NUMBER, times_of
 
 _HEAD = re.compile(r"WEBVTT(?:[ \t].*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]([^<>]*)>|</v>")
@@ -25,12 +29,10 @@ def is_webvtt(lines: list[str]) -> bool:
 
 def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
     """The cues, as they stand there."""
-    blocks = _blocks(lines)
-    next(blocks, None)  # the head
-    for block in blocks:
+    for block in _blocks(lines[1:]):
         at = next((at for at, line in enumerate(block[:2]) if "-->" in line), None)
-        if at is None or _OTHER_BLOCK.fullmatch(block[0]):
-            continue
+        if at is None:
+            continue  # what the head says, or nothing
         if LIKE_TIMES.match(block[at]) is None:
             raise BadTranscript(TranscriptProblem.BAD_TIMES)
         start_ms, end_ms = times_of(block[at])
@@ -39,15 +41,25 @@ def webvtt_cues(lines: list[str]) -> Iterator[Cue]:
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    """All but comments, styles and regions: what begins with times, with a name above them, or with neither."""
     block: list[str] = []
+    other = False
     for line in lines:
-        if line.strip():
-            block.append(line)
-        elif block:
+        if other:
+            other = bool(line.strip())
+        elif not line:
             yield block
             block = []
-    if block:
-        yield block
+        elif not block and _OTHER_BLOCK.fullmatch(line):
+            other = True
+        elif LIKE_TIMES.match(line) and (len(block) > 1 or (block and LIKE_TIMES.match(block[0]))):
+            if len(block) > 2 and NUMBER.fullmatch(block[-1]):
+                block.pop()
+            yield block
+            block = [line]
+        else:
+            block.append(line)
+    yield block
 
 
 def _voices(payload: str) -> Iterator[tuple[str | None, str]]:

@@ -152,6 +152,36 @@ nonsense that is no cue
     assert read(text.encode()).cues == (Cue(1_000, 2_000, "Hear, hear & seex it"),)
 
 
+FIRST, SECOND = "00:00.000 --> 00:02.000", "00:02.000 --> 00:04.000 align:start position:0%"
+FLAT = (Cue(0, 2_000, "The moon is flat."), Cue(2_000, 4_000, "No it is not."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"WEBVTT\n{FIRST}\nThe moon is flat.\n\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\nKind: captions\nLanguage: en\n{FIRST}\nThe moon is flat.\n\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\n\n{FIRST}\nThe moon is flat.\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\n\n1\n{FIRST}\nThe moon is flat.\n2\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\n \n1\n{FIRST}\nThe moon is flat.\n \n2\n{SECOND}\nNo it is not.\n \n",
+        f"WEBVTT\n\n{FIRST}\n \nThe moon is flat.\n\n{SECOND}\nNo it\n\t\nis not.\n \n",
+        f"WEBVTT\n\nNOTE a word\n \n{FIRST}\nThe moon is flat.\n\nNOTE\n\n{SECOND}\nNo it is not.",
+        f"WEBVTT\n\n{FIRST}\n{FIRST}\nThe moon is flat.\n\nintro\n{SECOND}\nNo it is not.",
+    ],
+)
+def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> None:
+    assert read(text.encode()).cues == FLAT
+
+
+def test_an_arrow_that_is_no_times_is_something_that_was_written() -> None:
+    text = f"WEBVTT\n\n{FIRST}\nA --> B is how it goes\n"
+    assert read(text.encode()).cues == (Cue(0, 2_000, "A --> B is how it goes"),)
+
+
+def test_a_number_that_is_all_of_a_cue_is_said() -> None:
+    assert [cue.text for cue in read(f"WEBVTT\n\n{FIRST}\n42\n{SECOND}\nIs it?".encode()).cues] == ["42", "Is it?"]
+
+
 def test_voices_of_one_webvtt_cue_become_a_cue_each() -> None:
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\n- <v.loud Ann>Yes.</v>\n<v Bob &amp; Co>No.\nNever."
     assert read(text.encode()).cues == (
