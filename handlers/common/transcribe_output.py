@@ -1,8 +1,9 @@
 """The JSON that an Amazon Transcribe job writes: one item a word, with times as text. Pure.
 
 It may come from anybody: it is held to a form and to bounds, and nothing of it is in an exception. Only the items are
-read, and whose they are: the job's own paragraphs are not in every version of this file. What becomes of words is left
-to who reads them.
+read, and whose they are: the job's own paragraphs are not in every version of this file. Where a job heard several
+channels apart, each is a speaker's, and is read by itself: people speak at the same time, and by time alone their
+sentences would be mixed up. What becomes of words is left to who reads them.
 """
 
 import json
@@ -68,6 +69,7 @@ class _Item(_Part):
     start_time: Annotated[str | None, Field(max_length=100)] = None
     end_time: Annotated[str | None, Field(max_length=100)] = None
     speaker_label: Annotated[str | None, Field(max_length=100)] = None
+    channel_label: Annotated[str | None, Field(max_length=100)] = None
 
 
 class _Speaking(_Part):
@@ -102,17 +104,33 @@ class _Job(_Part):
         """Who begins to say a word at which time."""
         return {one.start_time: one.speaker_label for turn in self.turns for one in turn.items}
 
+    def channels(self) -> dict[str | None, list[_Item]]:
+        """What each channel has; a mark that does not say its own has its word's."""
+        found: dict[str | None, list[_Item]] = {}
+        channel: str | None = None
+        for item in self.items:
+            if item.type == "pronunciation" or item.channel_label is not None:
+                channel = item.channel_label
+            found.setdefault(channel, []).append(item)
+        return found
+
 
 def heard(text: str, longest_ms: int) -> Iterator[Word | Mark]:
-    """What was said, as the job has it, in its order; raises BadOutput, for times beyond `longest_ms` too."""
+    """What was said, as the job has it, in its order, of several channels one behind the other.
+
+    Raises BadOutput, for times beyond `longest_ms` too.
+    """
     job = _job(text)
-    speakers = job.speakers()
-    for item in job.items:
-        if item.type == "punctuation":
-            yield Mark(item.content)
-            continue
-        begins, ends = _milliseconds(item.start_time, longest_ms), _milliseconds(item.end_time, longest_ms)
-        yield Word(item.content, begins, ends, item.speaker_label or speakers.get(item.start_time or ""))
+    speakers, channels = job.speakers(), job.channels()
+    for channel, items in channels.items():
+        alone = channel if len(channels) > 1 else None
+        for item in items:
+            if item.type == "punctuation":
+                yield Mark(item.content)
+                continue
+            begins, ends = _milliseconds(item.start_time, longest_ms), _milliseconds(item.end_time, longest_ms)
+            speaker = item.speaker_label or speakers.get(item.start_time or "") or alone
+            yield Word(item.content, begins, ends, speaker)
 
 
 def _job(text: str) -> _Job:

@@ -50,6 +50,28 @@ def test_whose_a_word_is_the_turns_say_where_the_word_does_not() -> None:
     assert found == ["spk_0", None]
 
 
+def test_several_channels_are_speakers_and_are_read_one_behind_the_other() -> None:
+    items = [
+        word("We", channel_label="ch_0"),
+        word("Really", channel_label="ch_1"),
+        mark("?"),
+        word("ran", channel_label="ch_0"),
+        {**mark("."), "channel_label": "ch_0"},
+        word("Yes", channel_label="ch_1", speaker_label="spk_7"),
+        {**mark("!"), "channel_label": "ch_1"},
+    ]
+    found = [(one.text, getattr(one, "speaker", "")) for one in heard(job(*items), HOUR_MS)]
+    assert found == [
+        *(("We", "ch_0"), ("ran", "ch_0"), (".", "")),
+        *(("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")),
+    ]
+
+
+def test_a_channel_alone_is_nobodys() -> None:
+    """Everybody is heard in it."""
+    assert list(heard(job(word("Hi", channel_label="ch_0")), HOUR_MS)) == [Word("Hi", 500, 1_250, None)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -62,6 +84,7 @@ def test_whose_a_word_is_the_turns_say_where_the_word_does_not() -> None:
         job({"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": []}),
         job(word(CANARY * 200)),
         job(word("a"), turns=[{"items": [{"start_time": 7}]}]),
+        job(word("a", channel_label=7)),
         "[" * 100_000,
         '{"results":{"items":[{"start_time":' + "9" * 5_000 + "}]}}",
     ],

@@ -251,6 +251,24 @@ def test_what_is_no_transcript_is_refused_with_its_reason(data: bytes, expected:
     assert problem(data) is expected
 
 
+def test_who_speaks_at_the_same_time_in_another_channel_is_not_mixed_in() -> None:
+    def word(text: str, start: str, end: str, channel: str) -> dict[str, object]:
+        times = {"start_time": start, "end_time": end, "channel_label": channel}
+        return {"type": "pronunciation", **times, "alternatives": [{"content": text}]}
+
+    def mark(text: str, channel: str) -> dict[str, object]:
+        return {"type": "punctuation", "channel_label": channel, "alternatives": [{"content": text}]}
+
+    ann = [word("We", "1.0", "1.2", "ch_0"), word("ran", "1.2", "1.5", "ch_0")]
+    bob = [word("Really", "1.4", "1.8", "ch_1"), mark("?", "ch_1")]
+    more = [word("600", "1.6", "2.0", "ch_0"), word("ferries", "2.0", "2.5", "ch_0"), mark(".", "ch_0")]
+    for items in ([*ann, *bob, *more], [*bob, *ann, *more]):
+        assert read(json.dumps({"results": {"items": items}}).encode()).cues == (
+            Cue(1_000, 2_500, "We ran 600 ferries.", "ch_0"),
+            Cue(1_400, 1_800, "Really?", "ch_1"),
+        )
+
+
 @pytest.mark.parametrize(
     "times",
     [
