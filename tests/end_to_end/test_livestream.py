@@ -156,11 +156,8 @@ def test_the_documents_example_of_a_claim_comes_back_as_it_was_found(
     assert json.loads(answer.data) == {"claims": [{**claim, "timed": True}]}
 
 
-def test_our_events_replayed_change_nothing(platform: Platform, livestream: Livestream) -> None:
-    episode = livestream.create("replayed")["episodeId"]
-    begun = datetime.now(UTC) - timedelta(minutes=1)
-    livestream.upload(episode, "video", "video/mp4", film(2))
-    before, chunks = livestream.cut(episode), livestream.chunks(episode)
+def replay(platform: Platform, begun: datetime) -> None:
+    """Has our events since then said again, as the runbook has it."""
     events = platform.client("events")
     archive = events.describe_archive(ArchiveName="polyphony-local-livestream-events")
     name = f"replay-{uuid.uuid4().hex}"
@@ -172,6 +169,14 @@ def test_our_events_replayed_change_nothing(platform: Platform, livestream: Live
         Destination={"Arn": archive["EventSourceArn"]},
     )
     eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None, "a replay")
+
+
+def test_our_events_replayed_change_nothing(platform: Platform, livestream: Livestream) -> None:
+    episode = livestream.create("replayed")["episodeId"]
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    livestream.upload(episode, "video", "video/mp4", film(2))
+    before, chunks = livestream.cut(episode), livestream.chunks(episode)
+    replay(platform, begun)
     logs = platform.client("logs")
 
     def heard() -> int | None:
@@ -193,3 +198,19 @@ def test_a_video_that_is_none_fails_its_track_with_a_reason(livestream: Livestre
         "failed",
         "CHUNKING_FAILED",
     )
+
+
+def test_a_video_whose_job_failed_is_taken_up_again_where_its_event_is_replayed(
+    platform: Platform, livestream: Livestream
+) -> None:
+    """No further than that: for a minute, MediaConvert takes the job for the one that failed."""
+    episode = livestream.create("mended")["episodeId"]
+    begun = datetime.now(UTC) - timedelta(minutes=1)
+    livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)
+    assert livestream.cut(episode)["video"]["state"] == "failed"
+    replay(platform, begun)
+
+    def taken_up() -> bool | None:
+        return livestream.ask("GET", f"/episodes/{episode}").body["video"]["state"] == "chunking" or None
+
+    eventually(taken_up, "a video that is taken up again")
