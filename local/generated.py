@@ -21,6 +21,10 @@ from handlers.common.messages import Message
 from handlers.common.operations import Operation
 from handlers.livestream.operations import OPERATIONS as LIVESTREAM
 from handlers.meetings.operations import OPERATIONS as MEETINGS
+from handlers.meetings.recordings import Complete
+from handlers.meetings.records import MeetingRecord
+from handlers.meetings.summary import Summary
+from handlers.meetings.transcript import Transcript
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
 from local import ROOT, message_examples
@@ -93,6 +97,19 @@ def voice_qa_schema() -> dict[str, Any]:
     return _messages("voice-qa", "handlers/voice_qa/protocol.py", said)
 
 
+def meetings_schema() -> dict[str, Any]:
+    """What a client of meetings writes and reads without a request of ours: objects of the bucket, items of the table."""
+    said: list[tuple[type[Message], JsonSchemaMode]] = [(Complete, "validation")]
+    said += [(one, "serialization") for one in (MeetingRecord, Transcript, Summary)]
+    return {
+        "$schema": DIALECT,
+        "title": "What clients of meetings write and read",
+        "description": "Generated from handlers/meetings by `make schema`. Where each is: docs/meetings.md.",
+        "anyOf": [{"$ref": f"#/$defs/{one.__name__}"} for one, _ in said],
+        **_with_examples(said, message_examples.MEETINGS),
+    }
+
+
 def _api(subsystem: str, operations: Sequence[Operation]) -> Callable[[], dict[str, Any]]:
     """A subsystem's REST API, as OpenAPI."""
     return lambda: api_document.document(f"Polyphony: {subsystem}", "1", operations)
@@ -108,9 +125,7 @@ class _Said:
 def _messages(subsystem: str, source: str, given: _Said) -> dict[str, Any]:
     said: list[tuple[type[Message], JsonSchemaMode]] = [(one, "validation") for one in given.requests.values()]
     said += [(one, "serialization") for one in given.responses]
-    _, schema = models_json_schema(said)
-    for name, examples in message_examples.by_model(given.examples).items():
-        schema["$defs"][name] |= {"examples": examples}
+    schema = _with_examples(said, given.examples)
     for definition in schema["$defs"].values():
         if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
             definition["required"] = ["type", *definition.get("required", ())]  # it has a default, and is always sent
@@ -123,6 +138,13 @@ def _messages(subsystem: str, source: str, given: _Said) -> dict[str, Any]:
     }
 
 
+def _with_examples(said: Sequence[tuple[type[Message], JsonSchemaMode]], given: Sequence[Message]) -> dict[str, Any]:
+    _, schema = models_json_schema(said)
+    for name, examples in message_examples.by_model(given).items():
+        schema["$defs"][name] |= {"examples": examples}
+    return schema
+
+
 def _as_text(make: Callable[[], dict[str, Any]]) -> Callable[[], str]:
     return lambda: json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
 
@@ -130,6 +152,7 @@ def _as_text(make: Callable[[], dict[str, Any]]) -> Callable[[], str]:
 SCHEMAS: dict[str, Callable[[], str]] = {
     "docs/stack.schema.json": _as_text(stack_schema),
     "docs/frontend.schema.json": _as_text(frontend_schema),
+    "docs/meetings.schema.json": _as_text(meetings_schema),
     "docs/transcription.schema.json": _as_text(transcription_schema),
     "docs/voice-qa.schema.json": _as_text(voice_qa_schema),
 }

@@ -1,9 +1,19 @@
-"""One example of each message of the WebSocket APIs, as it is in the generated schemas: made of the models, so it is one."""
+"""One example of each message of the WebSocket APIs, and of what clients of meetings write and read.
+
+They are in the generated schemas. Made of the models, each is what it is an example of.
+"""
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from handlers.common.messages import ErrorMessage, Message, Request, WrongField
+from handlers.meetings.media import ChunkProblem, WrongChunk
+from handlers.meetings.places import COMPLETE, MeetingId, Recording
+from handlers.meetings.recordings import Chunk, Complete
+from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.summary import ActionItem, Quoted, Summary, Tokens
+from handlers.meetings.transcript import Said, Transcript
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
 from handlers.voice_qa.protocol import UploadKind
@@ -96,6 +106,81 @@ VOICE_QA: Sequence[Message] = (
     protocol.Ping(action="ping", id="m4"),
     protocol.Pong(id="m4"),
     ErrorMessage(id="m5", code=protocol.Code.LECTURE_UNKNOWN, message="There is no such lecture.", request_id="b4e1"),
+)
+MEETING = MeetingId("KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP", "01K8PFW0000000000000000000")
+BEGAN, ENDED = "2026-01-31T09:30:00.000Z", "2026-01-31T10:12:00.000Z"
+COMPLETED = Complete(
+    schema_version=1,
+    title="Weekly",
+    started_at=BEGAN,
+    participants=("Ann", "Bob"),
+    tags=("team",),
+    chunks=(
+        Chunk(name="00000.webm", bytes=5_242_880, sha256=hashlib.sha256(b"the first chunk").hexdigest()),
+        Chunk(name="00001.webm", bytes=1_048_576, sha256=hashlib.sha256(b"the last chunk").hexdigest()),
+    ),
+)
+RECORDING = Recording(MEETING, COMPLETED.content)
+PROMISE = "I will send the notes by Friday"
+MEETINGS: Sequence[Message] = (
+    COMPLETED,
+    MeetingRecord(
+        user=MEETING.user,
+        meeting_id=MEETING.meeting_id,
+        content=COMPLETED.content,
+        title=COMPLETED.title,
+        started_at=COMPLETED.started_at,
+        language=COMPLETED.language,
+        participants=COMPLETED.participants,
+        tags=COMPLETED.tags,
+        status=MeetingStatus.READY,
+        since=ENDED,
+        size=COMPLETED.size,
+        duration_ms=1_800_000,
+        video_key=RECORDING.video,
+        transcript_key=RECORDING.transcript,
+        summary_key=RECORDING.summary,
+        created_at=ENDED,
+        updated_at=ENDED,
+    ),
+    MeetingRecord(
+        user=MEETING.user,
+        meeting_id=MEETING.meeting_id,
+        content="",
+        title="",
+        started_at=ENDED,
+        language="",
+        status=MeetingStatus.FAILED,
+        reason=MeetingReason.MALFORMED,
+        since=ENDED,
+        wrong=(
+            WrongChunk(
+                name=COMPLETE,
+                problem=ChunkProblem.UNREADABLE,
+                fields=(WrongField(field="title", rule="Field required"),),
+            ),
+        ),
+        wrong_count=1,
+        size=0,
+        created_at=ENDED,
+        updated_at=ENDED,
+    ),
+    Transcript(
+        language="en-US",
+        duration_ms=1_800_000,
+        said=(Said(speaker="spk_0", start_ms=61_000, end_ms=64_500, text=f"{PROMISE}."),),
+    ),
+    Summary(
+        summary="Ann sends the notes.",
+        action_items=(
+            ActionItem(
+                text="Send the notes", owner="Ann", due="by Friday", quote=Quoted(text=PROMISE, start_ms=61_000)
+            ),
+        ),
+        summary_model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        action_model="us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        tokens=Tokens(input_tokens=5_200, output_tokens=410),
+    ),
 )
 
 

@@ -18,9 +18,11 @@ from handlers.ingestion.glue.records import Reason
 from handlers.ingestion.states import FileStatus
 from handlers.livestream import codes as livestream
 from handlers.meetings import codes as meetings
+from handlers.meetings.recordings import Complete
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import protocol as voice_qa
 from local import ROOT
+from local.message_examples import COMPLETED
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 READ = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -174,6 +176,11 @@ def test_the_page_of_ingestion_names_the_endings_that_are_taken() -> None:
     ), "the page says: each with .gz too"
     [named] = re.findall(r"it ends in (.*?), each with `.gz` too", text)
     assert set(re.findall(r"`(\.\w+)`", named)) == plain
+
+
+def test_the_page_of_meetings_shows_a_complete_that_is_taken() -> None:
+    [shown] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "meetings.md").read_text(), re.DOTALL)
+    assert Complete.model_validate_json(shown) == COMPLETED, "as the schema shows it"
 
 
 # Decisions

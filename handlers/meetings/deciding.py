@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from handlers.common.messages import WrongField
 from handlers.common.moments import timestamp
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.places import COMPLETE, MeetingId
@@ -35,7 +36,9 @@ class Said:
     """None where it says nothing useful."""
     problem: ChunkProblem = ChunkProblem.UNREADABLE
     cause: str = ""
-    """Then, for a log: which field breaks which rule."""
+    """Then, for a log: why."""
+    fields: tuple[WrongField, ...] | None = None
+    """Then, for its user: which fields break which rules, where it could be read."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _refused(record: MeetingRecord | None, meeting: MeetingId, said: Said, at: d
         "status": MeetingStatus.FAILED,
         "reason": MeetingReason.MALFORMED,
         "said": said.mark,
-        **listed((WrongChunk(name=COMPLETE, problem=said.problem),)),
+        **listed((WrongChunk(name=COMPLETE, problem=said.problem, fields=said.fields),)),
     }
     if record is None:
         nothing = _record(meeting, content="", title="", started_at=timestamp(at), language=NO_LANGUAGE, size=0, at=at)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.messages import Message
+from handlers.common.messages import Message, WrongField
 
 Milliseconds = Annotated[int, Field(ge=0)]
 
@@ -39,10 +39,12 @@ class ChunkProblem(StrEnum):
 
 
 class WrongChunk(Message):
-    """A chunk that keeps a recording from being worked on."""
+    """A chunk, or `complete.json`, that keeps a recording from being worked on."""
 
     name: str
     problem: ChunkProblem
+    fields: tuple[WrongField, ...] | None = None
+    """Of a `complete.json` that has not the form: which are wrong, and the rules; an empty name is the whole."""
 
 
 class AudioPart(Message):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
@@ -39,9 +40,11 @@ class Chunk(Message):
     """One file of a recording."""
 
     name: ChunkName
+    """What its key ends in; no other of the recording has it."""
     bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)]
     """At most what one request may upload."""
     sha256: Sha256
+    """Hexadecimal, in small letters."""
 
 
 class Complete(Message):
@@ -50,17 +53,19 @@ class Complete(Message):
     schema_version: Literal[1]
     title: Title
     started_at: Moment
+    """In UTC, with milliseconds and `Z`."""
     language: Language = "en-US"
     participants: Participants = ()
     tags: Tags = ()
     # A megabyte of empty chunks would be nearly a million errors, and half a gigabyte of memory.
     chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
+    """In their order."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         names = [one.name for one in self.chunks]
         if len(set(names)) != len(names) or COMPLETE in names:
-            raise ValueError(f"chunks have names of their own, and none is {COMPLETE}")
+            raise PydanticCustomError("chunk_names", "chunks have names of their own, and none is complete.json")
         return self
 
     @property

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from handlers.common.errors import of_validation
+from handlers.common.messages import WrongField
 from handlers.common.moments import timestamp
 from handlers.meetings.deciding import Said, Seen
 from handlers.meetings.media import ChunkProblem, WrongChunk
@@ -69,8 +70,9 @@ class Uploads:
         try:
             return Said(mark, at, Complete.model_validate_json(text))
         except ValidationError as error:
-            [first, *_] = of_validation(error)
-            return Said(mark, at, None, ChunkProblem.UNREADABLE, cause=f"{first.field}: {first.rule}")
+            wrong = tuple(WrongField(field=one.field, rule=one.rule) for one in of_validation(error))
+            cause = f"{wrong[0].field}: {wrong[0].rule}"
+            return Said(mark, at, None, ChunkProblem.UNREADABLE, cause, wrong)
 
     def _sealed(self, meeting: MeetingId) -> Said | None:
         """What a list says of it: without the client's key, nothing else does."""

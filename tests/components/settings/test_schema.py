@@ -7,8 +7,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from handlers.common.messages import Message
+from handlers.meetings.recordings import Complete
+from handlers.meetings.records import MeetingRecord
+from handlers.meetings.summary import Summary
+from handlers.meetings.transcript import Transcript
 from handlers.transcription import messages
 from handlers.voice_qa import protocol
 from local import ROOT, generated, stack_files
@@ -39,10 +44,12 @@ def test_an_example_is_the_message_that_it_is_an_example_of_and_no_other(
     assert fits.is_valid(example)
 
 
-@pytest.mark.parametrize("path", ["docs/transcription.schema.json", "docs/voice-qa.schema.json"])
+@pytest.mark.parametrize(
+    "path", ["docs/meetings.schema.json", "docs/transcription.schema.json", "docs/voice-qa.schema.json"]
+)
 def test_every_message_has_an_example(path: str) -> None:
     schema = json.loads((ROOT / path).read_text())
-    names = [one["$ref"].rpartition("/")[2] for one in schema["oneOf"]]
+    names = [one["$ref"].rpartition("/")[2] for one in schema.get("oneOf") or schema["anyOf"]]
     assert [name for name in names if not schema["$defs"][name].get("examples")] == []
 
 
@@ -60,6 +67,37 @@ def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Ma
         if where == path and "action" in example
     ]
     assert {type(one) for one in taken} == set(requests.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    {"Complete": Complete, "MeetingRecord": MeetingRecord, "Transcript": Transcript, "Summary": Summary}.items(),
+)
+def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str, model: type[Message]) -> None:
+    found = [example for where, what, example in examples() if (where, what) == ("docs/meetings.schema.json", name)]
+    assert found
+    for one in found:
+        read = model.model_validate_json(json.dumps(one))
+        assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == one
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"startedAt": "2026-01-31T10:00:00Z"}, "startedAt"),
+        ({"chunks": []}, "chunks"),
+        ({"chunks": [{"name": "a/b", "bytes": 1, "sha256": "0" * 64}]}, "chunks"),
+        ({"schemaVersion": 2}, "schemaVersion"),
+    ],
+)
+def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[str, Any], field: str) -> None:
+    schema = json.loads((ROOT / "docs/meetings.schema.json").read_text())
+    whole = schema["$defs"]["Complete"]["examples"][0]
+    only = jsonschema.Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/Complete"})
+    assert only.is_valid(whole)
+    with pytest.raises(ValidationError):
+        Complete.model_validate_json(json.dumps({**whole, **changed}))
+    assert [str(one.absolute_path[0]) for one in only.iter_errors({**whole, **changed})] == [field]
 
 
 @pytest.mark.parametrize("stack", stack_files.stacks())

@@ -1,6 +1,8 @@
 """Whatever is uploaded, and under whatever name: it is taken for what it is, and no more is said of it than that."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from handlers.meetings.media import MediaOutcome
 from handlers.meetings.places import MeetingId, raw_key
 from handlers.meetings.recordings import MAX_BYTES
-from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, Stage, created, staged
+from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, Stage, created, said, staged
 
 
 @pytest.fixture
@@ -46,6 +48,32 @@ def test_a_complete_that_says_nothing_useful_fails_its_meeting_and_does_not_come
     assert CANARY not in said
     stage.whole(b"a")
     assert stage.stands() == ("processing", "media")
+
+
+CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"startedAt": "canary"}, {"startedAt": "String should match pattern"}),
+        ({"startedAt": "2026-02-30T10:00:00.000Z"}, {"startedAt": "value_error"}),
+        ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
+        ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "pattern"}),
+        ({"chunks": [{**CHUNK, "bytes": 0}]}, {"chunks.0.bytes": "greater than or equal to 1"}),
+        ({"chunks": [{**CHUNK, "name": "canary"}] * 2}, {"": "chunk_names"}),
+    ],
+)
+def test_a_meeting_says_which_fields_are_wrong_and_nothing_of_what_they_say(
+    stage: Stage, changed: dict[str, Any], fields: dict[str, str]
+) -> None:
+    body = {**said(b"a").model_dump(mode="json", by_alias=True), **changed}
+    stage.put(MEETING.chunk("complete.json"), json.dumps(body).encode())
+    stage.arrives("complete.json")
+    [wrong] = stage.record().wrong
+    told = {one.field: one.rule for one in wrong.fields or ()}
+    assert all(rule in told.get(field, "") for field, rule in fields.items()), told
+    assert CANARY not in str(wrong)
 
 
 SEALED = ["InvalidRequest", "InvalidObjectState"]
