@@ -1,8 +1,8 @@
 """What API Gateway answers by itself: refusals with the common error body, preflights, unknown paths and methods. Pure.
 
 Nothing of a request is in any of it. The validator's own text would be (`$context.error.validationErrorString` quotes
-the value that it refuses, and what it quotes need not be JSON, for such templates know no escaping); the handlers say
-which field is wrong.
+the value that it refuses, and what it quotes need not be JSON, for such templates know no escaping). So it is asked for
+the form alone (`gateway_schema.py`), and the handlers say which field has a value that is wrong.
 """
 
 import json
@@ -63,7 +63,12 @@ REFUSALS: Mapping[str, Refusal] = {
     "DEFAULT_5XX": BROKEN,
     # By a judging function alone: whoever has no token that holds gets a policy that denies, and may get another token.
     "ACCESS_DENIED": Refusal(GatewayCode.UNAUTHORIZED, "The token is not valid, or has expired.", 401),
-    "BAD_REQUEST_BODY": Refusal(GatewayCode.MALFORMED, "The request does not have the expected form.", 400),
+    "BAD_REQUEST_BODY": Refusal(
+        GatewayCode.MALFORMED,
+        "The body has not the form that the API's document gives it: something is missing or of another type, or it is "
+        "no JSON.",
+        400,
+    ),
     "BAD_REQUEST_PARAMETERS": Refusal(GatewayCode.MALFORMED, None, 400),
     "EXPIRED_TOKEN": Refusal(GatewayCode.UNAUTHORIZED, "The token has expired.", 401),
     "INVALID_API_KEY": Refusal(GatewayCode.INVALID_API_KEY, "The header x-api-key has no valid key.", 403),

@@ -70,7 +70,7 @@ class Gateway:
     authorization: Authorization = Authorization.NONE
     authorizer: Authorizer | None = None
     bodies_validated: bool = True
-    """Whether bodies are refused before anything is called. The gateway cannot say which field is wrong; a function can."""
+    """Whether bodies without the form are refused before anything is called. Which field is wrong, only a function says."""
 
     @property
     def validator(self) -> str:

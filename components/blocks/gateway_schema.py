@@ -3,11 +3,9 @@
 pydantic writes JSON Schema 2020-12. Of that the gateway ignores, without a word, what it does not know; so every
 keyword is converted, kept, or left out for a reason that stands here, and any other is refused by name.
 
-The gateway may let through what the model refuses, never the other way round: the handler asks its model again. Where
-it is looser by the conversion, it says so.
-
-Two kinds of rules are kept although AWS' notes on OpenAPI imports doubt that the gateway holds them: the number of a
-list's items, and bounds that are themselves out.
+What the gateway refuses, nobody is told the field of; a handler names field and rule. So the gateway asks for the form
+alone: that what is required is there, and everything of its type. Which values are good, the handler says. The gateway
+may let through what the model refuses, never the other way round, and where it does, the conversion says so.
 """
 
 import re
@@ -18,13 +16,16 @@ from typing import Any
 Schema = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
-KEPT = frozenset(
+KEPT = frozenset({"type", "description", "required"})
+OF_VALUES = frozenset(
     {
-        *("type", "description", "enum", "required", "multipleOf", "minimum", "maximum", "minLength", "maxLength"),
-        *("pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
+        *("enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        *("minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties"),
     }
 )
+"""Rules that a value of the right type may break."""
 LEFT_OUT = {
+    **dict.fromkeys(OF_VALUES, "the handler says which field breaks it, which the gateway cannot"),
     "title": "a name for people, which the documentation has",
     "default": "the handler's model fills it in",
     "example": "the gateway does not support it",
@@ -32,16 +33,14 @@ LEFT_OUT = {
     "deprecated": "said in the documentation",
     "readOnly": "the gateway does not support it",
     "writeOnly": "the gateway does not support it",
-    "discriminator": "the gateway does not support it; oneOf stays",
+    "discriminator": "the gateway does not support it; the alternatives stay",
     "format": "the gateway's notion of a date or an address is another than the model's: it would refuse good requests",
     "contentEncoding": "the handler's model decodes",
     "contentMediaType": "the handler's model decodes",
 }
 """Keywords that the converted schema does not have, each with the reason."""
-LOOSENING = frozenset({"format", "contentEncoding", "contentMediaType"})
+LOOSENING = OF_VALUES | {"format", "contentEncoding", "contentMediaType"}
 """Those of them that would have refused something."""
-FOREIGN_PATTERN = re.compile(r"\(\?P|\(\?[aiLmsux-]+[:)]|\\[AZz]")
-"""What Python's or Rust's expressions have and JavaScript's, by which the gateway searches, have not."""
 
 
 @dataclass
@@ -91,8 +90,6 @@ class _Conversion:
                 if convert is None:
                     raise ValueError(f"{at}: API Gateway would ignore the keyword {keyword!r}")
                 made |= convert(self, value, at, schema)
-        if FOREIGN_PATTERN.search(made.get("pattern", "")):
-            raise ValueError(f"{at}: the pattern {made['pattern']!r} has what JavaScript's expressions have not")
         return self._typed(made, at)
 
     def _reference(self, schema: Mapping[str, Any], at: str) -> Schema:
@@ -106,17 +103,17 @@ class _Conversion:
     def _typed(self, made: Schema, at: str) -> Schema:
         """`null` has no type in OpenAPI 3.0, and `nullable` is ignored: a value that may be null loses its type."""
         types = made.get("type")
-        if types == "null" or made.get("enum") == [None]:
+        if types == "null":
             raise ValueError(f"{at}: a value that is always null has no place in API Gateway's models")
-        if isinstance(types, list) or None in made.get("enum", ()):
+        if isinstance(types, list):
             return self._nullable(made, at)
         return made
 
     def _nullable(self, made: Schema, at: str) -> Schema:
         """What a schema asks for besides null: all rules for one type say nothing of the others."""
         self._looser[at] = "it may be null, which the gateway can only be told by not asking for a type"
-        whole = {"$ref", "anyOf", "oneOf", "allOf"} & set(made)
-        return {} if whole else {key: value for key, value in made.items() if key not in {"type", "enum"}}
+        whole = {"$ref", "anyOf", "allOf"} & set(made)
+        return {} if whole else {key: value for key, value in made.items() if key != "type"}
 
     def any_of(self, value: Any, at: str, schema: Mapping[str, Any]) -> Schema:
         """Alternatives; where null is one of them and another is alone, that one without its type."""
@@ -161,26 +158,14 @@ def _alternatives(keyword: str) -> Convert:
     return convert
 
 
-def _exclusive(keyword: str, bound: str, stricter: Callable[[float, float], float]) -> Convert:
-    """Draft 4 has one bound, and says beside it that the bound itself is out."""
-
-    def convert(_conversion: _Conversion, value: float, _at: str, schema: Mapping[str, Any]) -> Schema:
-        other = schema.get(bound, value)
-        return {} if stricter(value, other) != value else {bound: value, keyword: True}
-
-    return convert
-
-
 CONVERSIONS: Mapping[str, Convert] = {
-    "const": lambda _conversion, value, _at, _schema: {"enum": [value]},
     "anyOf": _Conversion.any_of,
-    "oneOf": _alternatives("oneOf"),
+    # What tells them apart may be a value, so more than one may fit.
+    "oneOf": _alternatives("anyOf"),
     "allOf": _alternatives("allOf"),
     "properties": _Conversion.properties,
     "additionalProperties": _Conversion.additional,
     "items": _Conversion.items,
     "prefixItems": _Conversion.prefix_items,
-    "exclusiveMinimum": _exclusive("exclusiveMinimum", "minimum", max),
-    "exclusiveMaximum": _exclusive("exclusiveMaximum", "maximum", min),
 }
 """Keywords that draft 4 says otherwise."""

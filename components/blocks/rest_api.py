@@ -69,7 +69,7 @@ class RestApiArgs:
     checked_by: str | None = None
     """Where the gateway asks for nothing: what checks callers instead, in a few words. The policies ask for it."""
     bodies_validated: bool = True
-    """Whether the gateway refuses bodies; where it does not, the functions do, and say which field is wrong."""
+    """Whether the gateway refuses bodies that lack the form; else the functions do that too, and name what is missing."""
     data_trace: bool = False
     """Whether bodies are logged, beside errors."""
     requests_per_address: int | None = None

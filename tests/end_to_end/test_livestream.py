@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.blocks.gateway_answers import REFUSALS
 from local.flows import eventually
 from local.flows.film import film
 from local.flows.http import post_form, send
@@ -58,14 +59,56 @@ def test_what_cannot_be_done_is_told_in_one_form_and_pages_may_read_it(
     assert answer.body["requestId"]
 
 
-def test_a_wrong_field_that_the_gateway_lets_pass_is_named_with_its_rule(livestream: Livestream) -> None:
-    answer = livestream.ask("POST", "/episodes", {"title": "   "})
-    assert answer.status == 400
-    assert [one["field"] for one in answer.body["fields"]] == ["title"]
+VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 10}
+UPLOADS = f"/episodes/{UNKNOWN}/uploads"
 
 
-def test_no_body_is_too_large_for_a_clear_answer(livestream: Livestream) -> None:
-    answer = livestream.ask("POST", "/episodes", {"title": "t", "more": "x" * 300_000})
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code", "field"),
+    [
+        ("POST", "/episodes", {"title": "   "}, "MALFORMED", "title"),
+        ("POST", "/episodes", {"title": ""}, "MALFORMED", "title"),
+        ("POST", "/episodes", {"title": "t", "clientToken": "tok-1"}, "MALFORMED", "clientToken"),
+        ("POST", "/episodes", {"title": "t", "language": "english"}, "MALFORMED", "language"),
+        ("PATCH", f"/episodes/{UNKNOWN}", {"title": "t", "version": 0}, "MALFORMED", "version"),
+        ("POST", UPLOADS, {**VIDEO, "kind": "x"}, "MALFORMED", "kind"),
+        ("POST", UPLOADS, {**VIDEO, "bytes": 0}, "MALFORMED", "bytes"),
+        ("POST", UPLOADS, {**VIDEO, "contentType": "image/png"}, "MALFORMED", "contentType"),
+        ("POST", UPLOADS, {**VIDEO, "contentType": "text/vtt"}, "TYPE_UNSUPPORTED", "contentType"),
+        ("POST", UPLOADS, {**VIDEO, "bytes": 99_000_000_000}, "UPLOAD_TOO_LARGE", "bytes"),
+        ("POST", f"{UPLOADS}/{UNKNOWN}", {"multipartId": "x", "parts": []}, "MALFORMED", "parts"),
+    ],
+)
+def test_a_value_that_is_wrong_is_named_by_its_field_with_its_rule(
+    livestream: Livestream, method: str, path: str, body: object, code: str, field: str
+) -> None:
+    answer = livestream.ask(method, path, body)
+    assert (answer.status, answer.body["code"]) == (400, code)
+    assert [one["field"] for one in answer.body["fields"]] == [field]
+    assert all(one["rule"] for one in answer.body["fields"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/episodes", {}),
+        ("POST", "/episodes", {"title": 5}),
+        ("POST", "/episodes", []),
+        ("PATCH", f"/episodes/{UNKNOWN}", {"title": "t"}),
+        ("POST", UPLOADS, {**VIDEO, "bytes": "10"}),
+    ],
+)
+def test_a_body_that_has_not_the_form_is_refused_by_the_gateway_which_names_no_field(
+    livestream: Livestream, method: str, path: str, body: object
+) -> None:
+    answer = livestream.ask(method, path, body)
+    assert (answer.status, answer.body["code"], answer.body["fields"]) == (400, "MALFORMED", [])
+    assert answer.body["message"] == REFUSALS["BAD_REQUEST_BODY"].message
+
+
+@pytest.mark.parametrize("field", ["description", "more"])
+def test_no_body_is_too_large_for_a_clear_answer(livestream: Livestream, field: str) -> None:
+    answer = livestream.ask("POST", "/episodes", {"title": "t", field: "x" * 300_000})
     assert (answer.status, answer.body["code"]) == (413, "TOO_LARGE")
 
 
