@@ -1,12 +1,15 @@
 """What a frontend's compiler is told."""
 
+import re
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from components.outputs import Frontend
+from components.outputs import Frontend, TranscriptionOutput
 from local.generated import frontend_schema, frontend_types
 from local.typescript import declarations
+from tests.samples import sample
 
 
 def of(**fields: dict[str, Any]) -> str:
@@ -57,3 +60,15 @@ def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
         assert f"readonly {field.alias}" in types
     assert "null" not in types
     assert frontend_schema()["required"] == ["schemaVersion", "environment", "region"]
+
+
+def test_the_guides_sample_reads_fields_that_there_are() -> None:
+    """No compiler is asked for here; the rest of the sample is the language's own."""
+    text = "\n".join(sample("docs/frontend.md", "look at the version first:"))
+    read: dict[type[BaseModel], list[str]] = {
+        Frontend: re.findall(r"\bfound\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),
+        TranscriptionOutput: re.findall(r"\btranscription\.(\w+)", text),
+    }
+    for model, names in read.items():
+        assert names
+        assert set(names) <= {one.alias or name for name, one in model.model_fields.items()}
