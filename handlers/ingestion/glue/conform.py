@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Underflow
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,8 @@ Misfits = list[None]
 """Grows with each value that did not fit: whether it is empty is all that matters."""
 Converter = Callable[[Any, Misfits], Any]
 
-EXACTLY = Context(prec=5000)
-"""More digits than any number of a line that is read."""
+EXACTLY = Context(prec=5000, traps=[Inexact, InvalidOperation, Overflow, Underflow])
+"""Many times a column's digits. A number that would lose one is refused, never rounded."""
 
 INTEGERS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -113,15 +113,15 @@ def _decimal(precision: int, scale: int, value: Any) -> Decimal:
     if type(value) is bool or not isinstance(value, int | float | str):
         raise Misfit
     try:
-        exact = Decimal(value if isinstance(value, str) else repr(value))
-    except InvalidOperation:
+        exact = Decimal(value if isinstance(value, str) else repr(value)).normalize(EXACTLY)
+        _, digits, exponent = exact.as_tuple()
+        if not isinstance(exponent, int) or (exact and len(digits) + exponent > precision - scale):
+            raise Misfit
+        # With the column's own digits after the point: Arrow brings a number there by itself, and where that is many
+        # digits away it makes another number of it, or fails.
+        return exact.quantize(Decimal((0, (1,), -scale)), context=EXACTLY)
+    except DecimalException:
         raise Misfit from None
-    if not exact.is_finite():
-        raise Misfit
-    _, digits, exponent = exact.normalize(EXACTLY).as_tuple()
-    if not isinstance(exponent, int) or -exponent > scale or len(digits) + exponent > precision - scale:
-        raise Misfit
-    return exact
 
 
 def _string(value: Any) -> str:

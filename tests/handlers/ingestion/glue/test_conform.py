@@ -62,6 +62,10 @@ def test_a_value_that_fits_is_stored(kind: Type, value: Any, stored: Any) -> Non
         (Simple("decimal(10,2)"), "NaN"),
         (Simple("decimal(10,2)"), "x"),
         (Simple("decimal(10,2)"), True),
+        (Simple("decimal(10,2)"), "1." + "0" * 6000 + "1"),
+        (Simple("decimal(10,2)"), "1e1000000"),
+        (Simple("decimal(10,2)"), "1e-1000000"),
+        (Simple("decimal(10,2)"), "sNaN"),
         (Simple("date"), "20260102"),
         (Simple("date"), "2026-02-30"),
         (Simple("timestamp"), "2026-01-02T03:04:05"),
@@ -75,6 +79,26 @@ def test_a_value_that_fits_is_stored(kind: Type, value: Any, stored: Any) -> Non
 )
 def test_a_value_that_does_not_fit_is_reported_and_the_column_stays_empty(kind: Type, value: Any) -> None:
     assert converted(kind, value) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (7, "7.00"),
+        (1.5, "1.50"),
+        (-0.0, "-0.00"),
+        ("12e5", "1200000.00"),
+        ("0E+10", "0.00"),
+        ("0e50", "0.00"),
+        ("0e-999999", "0.00"),
+        ("1." + "0" * 41, "1.00"),
+        ("12345678.90" + "0" * 39, "12345678.90"),
+        ("12345678.90" + "0" * 6000, "12345678.90"),
+    ],
+)
+def test_a_decimal_is_stored_with_the_digits_of_its_column_however_it_was_written(value: Any, stored: str) -> None:
+    found, whole = converted(Simple("decimal(10,2)"), value)
+    assert (str(found), whole) == (stored, True), "Arrow makes another number of one that it has to bring there itself"
 
 
 @pytest.mark.parametrize(
