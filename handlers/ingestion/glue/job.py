@@ -110,12 +110,12 @@ def _wanted(arguments: Arguments, storage: Storage) -> tuple[documents.FileList,
 
 
 def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Output) -> None:
-    """A version that is gone gives no rows, so nothing of it may be published already.
+    """A version that is gone or sealed gives no rows, so nothing of it may be published already.
 
     A run that died between its pointers and its result told of nothing: what it published may be of any file.
     """
     published, told = documents.published_keys(before), documents.told_keys(before)
-    gone = [scan.file for scan in scans if scan.never_read == Reason.VERSION_GONE]
+    gone = [scan.file for scan in scans if scan.never_read in {Reason.VERSION_GONE, Reason.SEALED}]
     lost = [
         one
         for one in gone
@@ -123,8 +123,8 @@ def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Outpu
     ]
     if lost:
         raise VersionsGone(
-            f"{len(lost)} of the versions are gone and published already, and this run would take their rows away: "
-            "see the runbook workflow-failures"
+            f"{len(lost)} of the versions are gone or sealed and published already, and this run would take their rows "
+            "away: see the runbook workflow-failures"
         )
 
 

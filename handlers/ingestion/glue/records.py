@@ -28,6 +28,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     TOO_LARGE = "too_large"
     VERSION_GONE = "version_gone"
+    SEALED = "sealed"
 
 
 class BadLine(Exception):

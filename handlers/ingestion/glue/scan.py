@@ -15,7 +15,7 @@ from handlers.ingestion.glue.lines import KEPT_BYTES, Line, TooMuch, lines
 from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow, places
 from handlers.ingestion.glue.records import BadLine, Reason, record
 from handlers.ingestion.glue.shapes import Shape
-from handlers.ingestion.glue.storage import Gone, Storage
+from handlers.ingestion.glue.storage import Gone, Sealed, Storage
 
 LARGEST = 5 * 1024**3
 """The builder rejects what is larger; what comes here nevertheless must not hold up a worker for hours."""
@@ -96,6 +96,8 @@ def scanned(file: SourceFile, storage: Storage, rejected_uri: str) -> Scan:
                 scan.keep_small()
     except Gone:
         return Scan(file, never_read=Reason.VERSION_GONE)
+    except Sealed:
+        return Scan(file, never_read=Reason.SEALED)
     except TooMuch:
         rejected.flush()
         return Scan(file, bad=scan.bad, never_read=Reason.TOO_LARGE)

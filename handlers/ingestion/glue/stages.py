@@ -1,7 +1,8 @@
 """The job's two passes over the data, on Spark: the only module that knows it.
 
 Executors fetch the objects themselves, by version. Tables come out of Python as Arrow batches and are written by Spark.
-What goes wrong on an executor is reported by type and place alone: a message may quote a record.
+What goes wrong on an executor is reported by type and place, and by the file's number on the list: a message may quote a
+record. Storage's alone names neither key nor content, and is told.
 """
 
 import tempfile
@@ -22,7 +23,7 @@ from handlers.ingestion.glue.documents import SourceFile
 from handlers.ingestion.glue.packing import TASKS_A_CORE, dealt
 from handlers.ingestion.glue.rows import Batches, Plan
 from handlers.ingestion.glue.scan import Scan, scanned
-from handlers.ingestion.glue.storage import Storage, resolve
+from handlers.ingestion.glue.storage import Storage, StorageFailed, resolve
 
 Result = TypeVar("Result")
 
@@ -42,7 +43,7 @@ class Scanning:
         """The files of some groups, looked at."""
         for group in groups:
             for index in group:
-                yield _quietly(partial(self._scan, index))
+                yield _quietly(partial(self._scan, index), f" of files[{index}]")
 
     def _scan(self, index: int) -> Scan:
         file = self.files[index]
@@ -136,10 +137,11 @@ def _save(spark: SparkSession, frame: DataFrame, uri: str, most: int) -> None:
             storage.upload(part, uri + part.name)
 
 
-def _quietly(work: Callable[[], Result]) -> Result:
+def _quietly(work: Callable[[], Result], of: str = "") -> Result:
     try:
         return work()
     except Exception as error:  # noqa: BLE001 # whatever it is, its message may quote content
         where = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+        said = f" ({error})" if isinstance(error, StorageFailed) else ""
+        message = f"{type(error).__name__}{said} at {Path(where.filename).name}:{where.lineno}{of}"
     raise TaskFailed(message)

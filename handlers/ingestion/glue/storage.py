@@ -24,11 +24,18 @@ CHUNK = 1024 * 1024
 FOLDER = "POLYPHONY_OBJECTS"
 GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Answers to reading what is no longer there; the last is given for a version that is a delete marker."""
+SEALED = frozenset({"InvalidRequest", "InvalidObjectState"})
+"""Answers to reading what nobody here can, because of how it was uploaded: with a key of the client's own, or into an
+archive. Asking again changes nothing."""
 DELETED_AT_ONCE = 1000
 
 
 class Gone(Exception):
     """The object, or this version of it, is not there."""
+
+
+class Sealed(Exception):
+    """The version is there, and cannot be read."""
 
 
 class StorageFailed(Exception):
@@ -98,7 +105,7 @@ class Bucket:
             answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
             yield from answer["Body"].iter_chunks(CHUNK)
         except (ClientError, BotoCoreError) as error:
-            raise _translated(error) from None
+            raise Sealed if _code(error) in SEALED else _translated(error) from None
 
     def read(self, uri: str) -> bytes:
         """The content of an object, all at once."""
@@ -210,6 +217,11 @@ class Folder:
 
 def _translated(error: Exception) -> Exception:
     if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
+        code = _code(error)
         return Gone() if code in GONE else StorageFailed(f"{error.operation_name}: {code}")
     return StorageFailed(type(error).__name__)
+
+
+def _code(error: Exception) -> str:
+    """What S3 says; nothing where it said nothing."""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from handlers.ingestion.glue.storage import Gone
+from handlers.ingestion.glue.storage import Gone, Sealed
 
 
 class Killed(BaseException):
@@ -16,6 +16,7 @@ class Memory:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.versions: dict[tuple[str, str], bytes] = {}
+        self.sealed: set[tuple[str, str]] = set()
         self.writes = 0
         self.dies_after: int | None = None
         self.after_each: Callable[[], None] = lambda: None
@@ -23,6 +24,8 @@ class Memory:
     def chunks(self, uri: str, version: str) -> Iterator[bytes]:
         if (uri, version) not in self.versions:
             raise Gone
+        if (uri, version) in self.sealed:
+            raise Sealed
         body = self.versions[uri, version]
         for start in range(0, len(body), 7):
             yield body[start : start + 7]

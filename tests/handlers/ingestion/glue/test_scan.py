@@ -17,10 +17,12 @@ from tests.handlers.ingestion.glue.memory import Memory
 KEY = "incoming/ü +%.ndjson"
 
 
-def look(body: bytes | None, size: int = 1) -> tuple[Scan, list[dict[str, Any]]]:
+def look(body: bytes | None, size: int = 1, *, sealed: bool = False) -> tuple[Scan, list[dict[str, Any]]]:
     storage = Memory()
     if body is not None:
         storage.versions[f"s3://landing/{KEY}", "v1"] = body
+    if sealed:
+        storage.sealed.add((f"s3://landing/{KEY}", "v1"))
     file = SourceFile("landing", KEY, "v1", size, "2026-01-02T03:04:05.678Z", "2026-01-02", f"{KEY}#v1")
     found = scanned(file, storage, "s3://lake/rejected/x/00003")
     written = [json.loads(line) for uri in storage.listed("s3://lake/") for line in storage.read(uri).splitlines()]
@@ -72,6 +74,12 @@ def test_a_file_that_is_cut_off_gives_what_could_be_read_and_says_so() -> None:
 def test_a_version_that_is_gone_is_superseded() -> None:
     found, written = look(None)
     assert (found.outcome().status, found.outcome().reason) == ("superseded", "version_gone")
+    assert not written
+
+
+def test_a_version_that_nobody_here_can_read_is_rejected() -> None:
+    found, written = look(b'{"a":1}\n', sealed=True)
+    assert (found.outcome().status, found.outcome().reason, found.rows) == ("rejected", "sealed", 0)
     assert not written
 
 

@@ -327,6 +327,46 @@ def test_a_version_that_is_gone_takes_no_rows_away_that_readers_see(lake: Lake) 
     assert not lake.run("kept", "r5").error, "what gave no row has none to lose"
 
 
+def test_a_file_that_nobody_can_read_is_rejected_alone_unless_readers_see_its_rows(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [lake.land(f"incoming/sealed/{name}", body(good(2))) for name in ("a", "b", "canary")]
+    lake.confirm("sealed", files)
+    _refuse(lake, monkeypatch, "canary", 403, "InvalidObjectState")
+    assert not lake.run("sealed", "r1").error
+    told = [(one["status"], one["reason"], one["rows"]) for one in lake.result("sealed")["files"]]
+    assert told == [("processed", "", 2), ("processed", "", 2), ("rejected", "sealed", 0)]
+    assert len(seen := lake.rows("sealed")) == 4
+    assert not lake.run("sealed", "r2").error, "what gave no row has none to lose"
+    _refuse(lake, monkeypatch, "sealed/a", 400, "InvalidRequest")
+    assert lake.run("sealed", "r3").error.startswith("VersionsGone: 1 of the versions")
+    assert [row["_source_version"] for row in lake.rows("sealed")] == [row["_source_version"] for row in seen]
+
+
+def test_what_storage_refuses_is_told_with_its_code_and_the_number_of_the_file(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.confirm("denied", [lake.land(f"incoming/denied/{name}", body(good(1))) for name in ("a", "canary", "c")])
+    _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
+    done = lake.run("denied", "r")
+    assert "TaskFailed: StorageFailed (GetObject: AccessDenied) at storage.py:" in done.error
+    assert " of files[1]" in done.error
+    assert "canary" not in done.error + lake.session.log
+
+
+def _refuse(lake: Lake, monkeypatch: pytest.MonkeyPatch, part: str, status: int, code: str) -> None:
+    """S3 answers so to whoever reads an object with this in its key."""
+    forward = lake.gate.forward
+
+    def refusing(method: str, path: str, headers: dict[str, str], sent: bytes) -> tuple[int, dict[str, str], bytes]:
+        if method == "GET" and part in path.partition("?")[0] and "versionId" in path:
+            answer = f"<Error><Code>{code}</Code><Message>canary</Message></Error>"
+            return status, {"Content-Type": "application/xml"}, answer.encode()
+        return forward(method, path, headers, sent)
+
+    monkeypatch.setattr(lake.gate, "forward", refusing)
+
+
 def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(lake: Lake) -> None:
     files = [lake.land("incoming/aside/a", body(good(2))), lake.land("incoming/aside/b", b"no\n")]
     built = {"schemaVersion": 1, "manifestId": "aside", "createdAt": ARRIVED, "files": files}

@@ -6,10 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from handlers.ingestion.glue import storage as module
-from handlers.ingestion.glue.storage import Bucket, Folder, Gone, Storage, StorageFailed, resolve, split
+from handlers.ingestion.glue.storage import Bucket, Folder, Gone, Sealed, Storage, StorageFailed, resolve, split
 
 KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
 
@@ -69,6 +70,31 @@ def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any
     client.delete_object(Bucket="landing", Key="a", VersionId=version)
     with pytest.raises(Gone):
         list(Bucket(client).chunks("s3://landing/a", version))
+
+
+@pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
+    version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=kind)["VersionId"]
+    with pytest.raises(Sealed):
+        list(Bucket(client).chunks("s3://landing/a", version))
+
+
+@pytest.mark.parametrize(
+    ("code", "becomes", "says"),
+    [("InvalidRequest", Sealed, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
+    ids=["with a key of the client's own", "with another key of KMS"],
+)
+def test_of_a_version_that_cannot_be_read_only_how_it_was_uploaded_is_an_answer(
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, becomes: type[Exception], says: str
+) -> None:
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetObject")
+
+    monkeypatch.setattr(client, "get_object", refused)
+    with pytest.raises(becomes, match=says):
+        list(Bucket(client).chunks("s3://landing/canary", "v"))
+    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # what is the job's own is never sealed
+        Bucket(client).read("s3://lake/canary")
 
 
 def test_objects_are_written_listed_and_removed(storage: Storage, tmp_path: Path) -> None:
