@@ -50,8 +50,8 @@ def new_objects(body: str) -> Iterator[NewObject]:
     """The objects that one queue message announces; S3's test event and other events announce none."""
     try:
         message = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise NotAnEvent("the message is not JSON") from error
+    except (ValueError, RecursionError) as error:  # also numbers of more digits than Python reads, and endless brackets
+        raise NotAnEvent("the message is no JSON that can be read") from error
     if not isinstance(message, dict):
         raise NotAnEvent("the message is not a JSON object")
     if message.get("Event") == "s3:TestEvent":

@@ -90,7 +90,19 @@ def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "not json", "[]", "1", "{}", '{"Records": 3}', '{"Records": [{}]}', '{"Records": ["x"]}']
+    "text",
+    [
+        "",
+        "not json",
+        "[]",
+        "1",
+        "{}",
+        '{"Records": 3}',
+        '{"Records": [{}]}',
+        '{"Records": ["x"]}',
+        pytest.param("[" * 100_000, id="too deep"),
+        pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
+    ],
 )
 def test_what_is_no_notification_is_refused(text: str) -> None:
     with pytest.raises(NotAnEvent):
