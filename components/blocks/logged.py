@@ -11,8 +11,9 @@ from components.blocks.scope import Scope
 
 
 class Reading(TypedDict, total=False):
-    """How lines make a number, where one each and their sum will not do."""
+    """How lines make a number, where one each and their sum will not do; and into which metric, where it is another's."""
 
+    into: str
     value: str
     statistic: str
     period_seconds: int
@@ -37,11 +38,13 @@ class LoggedArgs:
     """A number, or where the line has one: `$.oldest_pending_seconds`."""
     statistic: str = "Sum"
     period_seconds: int = 300
+    into: str = ""
+    """The metric that they add to, where lines of several functions make one; else one of their own."""
 
 
 def logged(what: str, args: LoggedArgs, opts: pulumi.ResourceOptions) -> Metric:
     """Registers the filter `<subsystem>-<what>`; the log group must be there before (`opts`)."""
-    scope = args.scope
+    scope, metric = args.scope, args.into or what
     namespace = f"{scope.context.stack_label}/{scope.subsystem}"
     cloudwatch.LogMetricFilter(
         f"{scope.subsystem}-{what}-filter",
@@ -49,8 +52,8 @@ def logged(what: str, args: LoggedArgs, opts: pulumi.ResourceOptions) -> Metric:
         log_group_name=args.log_group,
         pattern=args.pattern,
         metric_transformation=cloudwatch.LogMetricFilterMetricTransformationArgs(
-            name=what, namespace=namespace, value=args.value
+            name=metric, namespace=namespace, value=args.value
         ),
         opts=opts,
     )
-    return Metric(namespace, what, {}, args.statistic, args.period_seconds)
+    return Metric(namespace, metric, {}, args.statistic, args.period_seconds)

@@ -15,6 +15,7 @@ DURATION_SHARE = 0.8
 """Of a function's timeout: time to look before it is cut off."""
 
 SWEPT = '{ $.message = "sweep" }'
+UNWRITTEN = '{ $.message = "manifest_record_failed" }'
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
         ),
         opts,
     )
-    unwritten = args.builder.logged("manifest-record", '{ $.message = "manifest_record_failed" }', opts)
+    unwritten = args.builder.logged("manifest-record", UNWRITTEN, opts)
+    args.sweeper.logged("manifest-record-swept", UNWRITTEN, opts, into=unwritten.name)  # it makes manifests too
     alarm(
         "manifest-record",
         AlarmArgs(

@@ -30,6 +30,12 @@ def test_lines_are_counted_where_they_have_no_number(engine: Engine) -> None:
     assert (inputs["metricTransformation"]["value"], metric.statistic) == ("1", "Sum")
 
 
+def test_lines_of_another_function_add_to_its_metric_by_a_filter_of_their_own(engine: Engine) -> None:
+    inputs, metric = made(engine, LoggedArgs(scope(), "/aws/lambda/b", LINES, into="early"))
+    assert (inputs["metricTransformation"]["name"], metric.name) == ("early", "early")
+    assert inputs["name"].endswith("-late")
+
+
 def test_two_stacks_of_one_account_never_add_to_each_others_metric(engine: Engine) -> None:
     found = [
         made(engine, LoggedArgs(scope(context=context(stack)), "/aws/lambda/a", LINES)) for stack in ("dev", "staging")

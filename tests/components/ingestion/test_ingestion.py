@@ -303,6 +303,17 @@ def test_metrics_of_log_lines_are_this_stacks_own() -> None:
     assert oldest["logGroupName"] == "/aws/lambda/polyphony-test-ingestion-sweeper"
 
 
+def test_a_record_that_could_not_be_written_rings_whoever_started_the_workflow() -> None:
+    (alarm,) = [one.inputs for one in plain().all("cloudwatch.MetricAlarm") if "manifest-record" in one.name]
+    filters = [one.inputs for one in plain().all("cloudwatch.LogMetricFilter")]
+    read = [one for one in filters if one["metricTransformation"]["name"] == alarm["metricName"]]
+    assert {one["logGroupName"] for one in read} == {
+        f"/aws/lambda/polyphony-test-ingestion-{maker}" for maker in ("manifest-builder", "sweeper")
+    }
+    assert {one["pattern"] for one in read} == {'{ $.message = "manifest_record_failed" }'}
+    assert {one["metricTransformation"]["namespace"] for one in read} == {alarm["namespace"]}
+
+
 def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> None:
     schedules = {
         one.inputs["scheduleExpression"]: json.loads(one.inputs["target"]["input"])
