@@ -18,6 +18,9 @@ FILE_MB_SECONDS = 5
 what was measured."""
 ONE_PROCESSOR_MB = 1769
 """More memory brings another processor, and one process uses one."""
+LATE_REPEAT_DAYS = 14
+"""How long a message is parked, from where it can be sent again. The bucket's comparison makes up for as many days that it
+missed: longer than it can fail unseen."""
 LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 ANSWER_MARGIN_SECONDS = 30
@@ -95,6 +98,14 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
     if intake.cors_origin == "*" and stack.environment is Environment.PROD:
         yield Problem(
             "ingestion.intake.corsOrigin", '"*"', "the page that may drop files, by name, in prod; or nothing"
+        )
+    known_days = stack.ingestion.manifests.reconcile_days + LATE_REPEAT_DAYS
+    if intake.table_record_days < known_days:
+        yield Problem(
+            "ingestion.intake.tableRecordDays",
+            str(intake.table_record_days),
+            f"at least {known_days}, {LATE_REPEAT_DAYS} more than manifests.reconcileDays: a file whose record is gone is taken "
+            "in again, rows and all",
         )
     yield from _quiet("ingestion", stack.ingestion, ALARM_READS)
 

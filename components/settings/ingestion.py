@@ -51,7 +51,8 @@ class IntakeSettings(Settings):
     cors_origin: Origin | None = None
     """The page that may drop files from a browser, with credentials of its visitor's; prod must name it. None: no page may."""
     table_record_days: Days = 400
-    """Days that a file's record is kept, so that a late repeat is still recognised."""
+    """Days that a file's record is kept, so that a late repeat is still recognised: at least 14 more than
+    `manifests.reconcileDays`."""
     landing_days: Days = 30
     """Days that a file stays in the landing bucket; the lake keeps its content."""
     old_version_days: Days = 7

@@ -50,3 +50,13 @@ def test_a_function_has_time_for_a_whole_manifest(name: str, files: int, megabyt
     [problem] = problems(stack_of(seconds - 1))
     assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: at least {seconds} ")
     assert load(stack_of(seconds), "dev").ingestion.manifests.files == files
+
+
+@pytest.mark.parametrize(("reconciled", "kept"), [(2, 16), (30, 44)])
+def test_a_file_is_known_for_longer_than_the_bucket_is_compared(reconciled: int, kept: int) -> None:
+    def stack_of(days: int) -> dict[str, str]:
+        return config(ingestion={"intake": {"tableRecordDays": days}, "manifests": {"reconcileDays": reconciled}})
+
+    [problem] = problems(stack_of(kept - 1))
+    assert problem.startswith(f"ingestion.intake.tableRecordDays = {kept - 1}: at least {kept}, ")
+    assert load(stack_of(kept), "dev").ingestion.intake.table_record_days == kept
