@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.blocks.gateway_answers import GatewayCode
-from components.ingestion import lake
+from components.settings.ddl import OWN_COLUMNS
 from components.settings.ingestion import IngestionSettings
 from handlers.common.errors import CommonCode
 from handlers.common.rest import RestCode
@@ -164,7 +164,7 @@ def test_every_code_that_a_client_may_be_told_is_in_its_page(page: str) -> None:
 def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> None:
     listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
     meant = {one.value for told in (FileStatus, Refusal, Reason) for one in told}
-    columns = {name for name, _ in lake.OWN_COLUMNS}
+    columns = {name for name, _ in OWN_COLUMNS}
     assert (meant | columns) - listed == set()
 
 

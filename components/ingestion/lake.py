@@ -15,21 +15,13 @@ from components.blocks.archive import ROOT
 from components.blocks.bucket import Bucket, BucketArgs, Lifecycle
 from components.blocks.names import Kind
 from components.blocks.scope import Scope
-from components.ingestion.ddl import Column, parsed
+from components.settings.ddl import OWN_COLUMNS, PARTITION, Column, of_data, parsed
 from components.settings.ingestion import LakeSettings
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
 GIGABYTE = 1024**3
 
-OWN_COLUMNS = (
-    ("_source_key", "string"),
-    ("_source_version", "string"),
-    ("_source_line", "bigint"),
-    ("_arrived_at", "timestamp"),
-    ("_unknown", "string"),
-)
-"""What every row carries besides its data."""
 NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
 """The view's text: the very query that is tried on Spark."""
 
@@ -102,7 +94,7 @@ class Lake(pulumi.ComponentResource):
             name="rows",
             description="Every row of every version that was taken in; the view `newest` has each key's newest version",
             table_type="EXTERNAL_TABLE",
-            partition_keys=[glue.CatalogTablePartitionKeyArgs(name="dt", type="string")],
+            partition_keys=[glue.CatalogTablePartitionKeyArgs(name=PARTITION, type="string")],
             parameters={
                 "EXTERNAL": "TRUE",
                 "projection.enabled": "true",
@@ -127,7 +119,7 @@ class Lake(pulumi.ComponentResource):
         )
 
     def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
-        listed = [*columns(args.schema_ddl), *parsed("dt STRING")]
+        listed = [*columns(args.schema_ddl), *parsed(f"{PARTITION} STRING")]
         sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {
             "originalSql": sql,
@@ -157,5 +149,4 @@ class Lake(pulumi.ComponentResource):
 
 def columns(schema_ddl: str) -> list[Column]:
     """The catalogue's columns: those of the data, as the settings' schema says, and our own."""
-    own = ", ".join(f"{name} {kind}" for name, kind in OWN_COLUMNS)
-    return parsed(f"{schema_ddl}, {own}" if schema_ddl.strip() else own)
+    return [*of_data(schema_ddl), *parsed(", ".join(f"{name} {kind}" for name, kind in OWN_COLUMNS))]

@@ -6,13 +6,14 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.ddl import Ddl
 from components.settings.networks import Origin
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 
 
 class LoadSettings(Settings):
-    """The load that cost, thresholds and concurrency follow from."""
+    """The load that cost and headroom are reckoned with. What holds it is set beside it: concurrency, sizes, thresholds."""
 
     files_per_day: Annotated[int, Field(ge=1)] = 8_000
     """NDJSON files that arrive a day."""
@@ -109,8 +110,9 @@ class SparkSettings(Settings):
     """A run is stopped after this long, and its manifest marked as failed."""
     concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10
     """Runs at once. Glue's own default is 1, which would cap the whole system; an account allows about 50."""
-    schema_ddl: str = ""
-    """The data's columns as Spark writes them (`id BIGINT, name STRING`); empty infers them in each run."""
+    schema_ddl: Ddl = ""
+    """The data's columns as Spark writes them (`id BIGINT, name STRING`); empty infers them in each run. Of types that values of
+    JSON can have, so no `FLOAT` and no `BINARY`, and of names that no column of every row has."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """A run fails when a larger share of its lines cannot be read; below it, they are set aside and counted."""
     target_file_megabytes: Annotated[int, Field(ge=8, le=1024)] = 128

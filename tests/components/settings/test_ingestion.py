@@ -60,3 +60,22 @@ def test_a_file_is_known_for_longer_than_the_bucket_is_compared(reconciled: int,
     [problem] = problems(stack_of(kept - 1))
     assert problem.startswith(f"ingestion.intake.tableRecordDays = {kept - 1}: at least {kept}, ")
     assert load(stack_of(kept), "dev").ingestion.intake.table_record_days == kept
+
+
+@pytest.mark.parametrize(
+    ("ddl", "says"),
+    [
+        ("id BIGINT,", "the text ends too early"),
+        ("id BIGINT price DOUBLE", "price is not expected after a column"),
+        ("id BIGINT, price FLOAT", "float is no type that a value of JSON can have: array, "),
+        ("id BIGINT, dt STRING", "every row has columns of its own named dt"),
+    ],
+)
+def test_a_schema_that_no_run_could_follow_is_refused(ddl: str, says: str) -> None:
+    [problem] = problems(config(ingestion={"spark": {"schemaDdl": ddl}}))
+    assert problem.startswith(f'ingestion.spark.schemaDdl = "{ddl}": {says}')
+
+
+@pytest.mark.parametrize("ddl", ["", "id BIGINT, price DECIMAL(10,2), tags ARRAY<STRING>"])
+def test_a_schema_or_none_is_kept_as_it_was_written(ddl: str) -> None:
+    assert load(config(ingestion={"spark": {"schemaDdl": ddl}}), "dev").ingestion.spark.schema_ddl == ddl

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from components.blocks.archive import zipped
+from components.settings.ddl import DECIMALS, HIVE, of_data
 from handlers.ingestion.glue.shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT, spark
@@ -226,6 +227,20 @@ def test_a_decimal_comes_out_as_the_number_it_was_however_it_was_written(lake: L
     assert [row["price"] for row in found] == ["12345678.90", "12345678.90", "1.00", "0.00", "0.00", None, None]
     beside = [json.loads(row["_unknown"]) if row["_unknown"] else None for row in found]
     assert beside == [None] * 5 + [json.loads(line) for line in lines[5:]]
+
+
+def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None:
+    kinds = [*HIVE, *DECIMALS, *(f"{one}(38,38)" for one in DECIMALS), "array<int>", "map<string, struct<`a b`: date>>"]
+    ddl = ", ".join(f"c{number} {kind} NOT NULL COMMENT 'a, b'" for number, kind in enumerate(kinds))
+    ddl += ", plain: INT, `in quotes.` STRING, select STRING, not STRING"
+    lake.confirm("kinds", [lake.land("incoming/kinds/a", b'{"c0":true}\n{"plain":7,"in quotes.":"x"}\n')])
+    done = lake.run("kinds", "r", schema_ddl=ddl)
+    assert not done.error
+    assert done.counts["columns"] == len(of_data(ddl)) == len(kinds) + 4
+    assert [(row["c0"], row["plain"], row["in quotes."]) for row in lake.rows("kinds")] == [
+        (True, None, None),
+        (None, 7, "x"),
+    ]
 
 
 def test_a_given_schema_holds_beside_records_of_more_names_than_are_told_apart(lake: Lake) -> None:
