@@ -15,10 +15,17 @@ import pytest
 from moto import mock_aws
 
 from components.blocks import rest_stage, websocket_stage
+from handlers.ingestion.file_records import FileRecord, new_record
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.files import ArrivedFile
+from handlers.ingestion.lists import Lists
+from handlers.ingestion.manifest import FileResult, Manifest
+from handlers.ingestion.records import RecordId
 from local import ROOT, stack_files
 from local.pages import documented
 from operations.__main__ import _parser
 from tests.credentials import credentials
+from tests.handlers.ingestion.conftest import NOW, played
 from tests.tables import create_table
 from tests.whole import DOCUMENTED
 
@@ -192,6 +199,51 @@ def test_items_are_copied_as_the_page_shows_and_what_was_written_since_stays(
         client.put_item(TableName="notes", Item=item("2", "newer"))
         exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
         assert sorted(client.scan(TableName="notes")["Items"], key=str) == [item("1", "restored"), item("2", "newer")]
+
+
+def test_what_ingestion_took_in_since_the_copy_is_written_back_as_the_page_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [script] = re.findall(r"<<'RECORDS'\n(.*?)\n   RECORDS", (FOLDER / "restore-a-table.md").read_text(), re.DOTALL)
+
+    def file(name: str) -> ArrivedFile:
+        values = {"bucket": "landing", "key": f"incoming/{name}", "version_id": "v", "size": 1, "etag": "e"}
+        return ArrivedFile.model_validate({**values, "arrived": NOW})
+
+    with played(monkeypatch) as aws:
+        table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
+        files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
+        for name in ("pending", "done"):
+            table.track(files[name])
+        done = RecordId(files["done"].date_prefix, files["done"].file_key)
+        table.claim(done, "first")
+        table.confirm(done, "first")
+        told = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "superseded"}
+        results = [
+            {"fileKey": files[name].file_key, "datePrefix": files[name].date_prefix, "status": status, "rows": 7}
+            for name, status in told.items()
+        ]
+        table.settle(FileResult.model_validate({**results[-1], "status": "processed"}), "first")
+        listed = tuple(
+            FileRecord.of(new_record(one, None, NOW, 400, 2)).listed for name, one in files.items() if name != "new"
+        )
+        Lists(aws.s3, aws.lake).write(Manifest(manifest_id="later", created_at=NOW, files=listed))
+        result = json.dumps({"manifestId": "later", "runId": "r", "files": results})
+        aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=result)
+
+        def written_back(since: str) -> dict[str, str]:
+            monkeypatch.setattr("sys.argv", ["-", aws.table, aws.lake, since, "400"])
+            exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - it is what the page shows
+            return {key.removeprefix("incoming/").partition("#")[0]: one for key, one in aws.statuses().items()}
+
+        assert written_back("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
+        wanted = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
+        assert written_back("2020-01-31T04:00:00+00:00") == wanted
+        assert table.pending(10) == [], "nobody takes in again what has its rows"
+        assert not any(table.track(files[name]) for name in wanted)
+        assert table.track(files["new"])
+        tracked = FileRecord.of(new_record(files["missing"], None, NOW, 400, 2))
+        assert FileRecord.of(aws.records()[tracked.id.file_key]).listed == tracked.listed
 
 
 # Access logs
