@@ -179,6 +179,19 @@ def test_detailed_metrics_are_paid_for_each_route() -> None:
     assert report(t.SOCKET_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
 
 
+def test_a_metric_is_paid_once_however_many_filters_of_a_block_add_to_it() -> None:
+    def adds_to(name: str) -> dict[str, Any]:
+        return {"metricTransformation": {"namespace": "ours", "name": name}}
+
+    def beside(*others: Mapping[str, Any]) -> float:
+        siblings = [Priced(t.METRIC_FILTER, f"other {n}", "block", "sub", one) for n, one in enumerate(others)]
+        return report(t.METRIC_FILTER, adds_to("late"), {}, *siblings).by("price")["metric"]
+
+    assert beside(adds_to("late")) == pytest.approx(0.30)
+    assert beside(adds_to("late"), adds_to("early")) == pytest.approx(2 * 0.30)
+    assert beside({}, {"metricTransformation": None}) == pytest.approx(3 * 0.30), "nobody knows that they are one"
+
+
 def test_metrics_by_method_are_paid_for_each_that_good_requests_come_to() -> None:
     document: dict[str, Any] = {
         "paths": {"/": {"x-amazon-apigateway-any-method": {}}, "/notes": {"get": {}, "options": {}}}
