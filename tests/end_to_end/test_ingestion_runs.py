@@ -1,11 +1,12 @@
 """Ingestion whole: 450 files become two full manifests, a flushed one, and exactly their rows in the lake."""
 
+import json
 from collections import Counter
 
 import pytest
 
-from local.flows.ingestion_scenario import Outcome, expected
-from tests.end_to_end.conftest import INGESTED_FILES, Played
+from local.flows.ingestion_scenario import BAD_EVERY, Outcome, expected
+from tests.end_to_end.conftest import INGESTED_FILES, Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 
@@ -18,3 +19,15 @@ def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_row
     assert outcome.sizes == [200, 200, 50 + waiting]
     assert outcome.statuses == {"processed": INGESTED_FILES, "rejected": 2}
     assert outcome.rows == expected(INGESTED_FILES)
+
+
+def test_a_run_logs_what_it_counted_and_nothing_of_a_file(
+    platform: Platform, ingestion_played: Played[tuple[int, Outcome]]
+) -> None:
+    _, outcome = ingestion_played.outcome
+    log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
+    counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
+    assert len(counted) == len(outcome.sizes)
+    assert sum(one["rows"] for one in counted) >= len(outcome.rows) > 0
+    assert sum(one["rejected_rows"] for one in counted) >= INGESTED_FILES // BAD_EVERY
+    assert [one for one in ("incoming/", "two words", "日本", "not json", '"text"') if one in log] == []

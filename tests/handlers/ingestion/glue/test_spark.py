@@ -4,18 +4,15 @@ import base64
 import gzip
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.blocks.archive import zipped
 from components.settings.ddl import DECIMALS, HIVE, of_data
 from handlers.ingestion.glue.shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
-from local import ROOT, spark
+from local import ROOT
 from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, Lake
 from tests.processes import listening, tree
 
@@ -392,27 +389,6 @@ def test_lines_that_were_set_aside_stay_when_their_file_is_not_confirmed_again(l
     assert not lake.run("aside", "r2").error
     (key,) = [key for key in lake.keys("rejected/") if "/run=aside-" in key]
     assert json.loads(lake.text(key))["file"] == "incoming/aside/b"
-
-
-def test_the_job_runs_from_the_handlers_zip_alone_as_glue_starts_it(lake: Lake, tmp_path: Path) -> None:
-    lake.confirm("fresh", [lake.land("incoming/fresh/canary-key", body([*good(3), b"canary-line"]))])
-    script, packed = tmp_path / "job.py", tmp_path / "handlers.zip"
-    shutil.copyfile(spark.JOB, script)
-    packed.write_bytes(zipped("ingestion"))
-    variables = {**lake.variables, "PYTHONPATH": str(packed)}
-    argv = [
-        *lake.arguments("fresh", "jr_1", max_rejected_share=0.5),
-        "--JOB_NAME",
-        "ingestion",
-        "--enable-metrics",
-        "true",
-    ]
-    done = spark.run(argv, variables, script)
-    assert done.returncode == 0, done.stderr[-3000:]
-    counts = json.loads(done.stdout.splitlines()[-1])
-    assert (counts["rows"], counts["rejected_rows"], counts["files_processed"]) == (3, 1, 1)
-    assert len(lake.rows("fresh")) == 3
-    assert "canary" not in done.stdout + done.stderr
 
 
 def test_what_goes_wrong_on_an_executor_is_told_by_place_and_not_by_content(lake: Lake) -> None:
