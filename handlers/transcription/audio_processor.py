@@ -176,7 +176,7 @@ class Processor:
                     GIVEN_UP, session_hash=hashed(work.session_id), outcome=ending.end, cause=ending.cause or ""
                 )
             delivery.follow(connection)
-            self._tell(delivery, _last_word(work, counts, again, given_up))
+            self._tell(delivery, _last_word(work, counts, delivery.finals, again, given_up))
         fallback = _fallback(work, counts)
         self._log.info(
             "utterance_ended",
@@ -185,7 +185,7 @@ class Processor:
             cause=ending.cause or "",
             fallback=fallback or "",
             milliseconds=self._clock_ms() - call.entered_ms,
-            finals=sum(one.finals for one in counts),
+            finals=delivery.finals,
             partials=sum(one.partials for one in counts),
             dropped=sum(one.dropped for one in counts),
             duplicates=delivery.repeated + sum(one.duplicates for one in counts),
@@ -215,7 +215,7 @@ def _given_up(work: Work, ending: Ending) -> str | None:
     return None
 
 
-def _last_word(work: Work, counts: Sequence[Counts], again: Again | None, given_up: str | None) -> Message:
+def _last_word(work: Work, counts: Sequence[Counts], finals: int, again: Again | None, given_up: str | None) -> Message:
     if given_up:
         return Failed(
             code=Code.NOT_TRANSCRIBED,
@@ -229,7 +229,7 @@ def _last_word(work: Work, counts: Sequence[Counts], again: Again | None, given_
         session_id=work.session_id,
         utterance=work.utterance,
         sequence=work.sequence,
-        finals=sum(one.finals for one in counts),
+        finals=finals,
         fallback=_fallback(work, counts),
     )
 

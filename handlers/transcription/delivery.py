@@ -38,6 +38,8 @@ class Line:
 
     revision: int
     final: bool
+    claimed: str | None
+    """Where a final's words are claimed for it."""
 
 
 class Delivery:
@@ -81,11 +83,12 @@ class Delivery:
         if caption.kind is not Kind.PARTIAL:
             self._check_attempt()
         self._revisions += 1
-        if caption.kind is Kind.RETRACTED or not self._may_show(caption):
+        key = self._key(caption.text)
+        if caption.kind is Kind.RETRACTED or (key and not self._may_show(caption, key)):
             self.take_back(caption.result_id)
             return
         # Before it is told: a post that fails may have arrived.
-        self._lines[caption.result_id] = Line(self._revisions, final)
+        self._lines[caption.result_id] = Line(self._revisions, final, key if final else None)
         message = CaptionMessage(
             session_id=self._work.session_id,
             utterance=self._work.utterance,
@@ -104,6 +107,7 @@ class Delivery:
         except (ClientError, BotoCoreError) as error:
             # A final must arrive, or its utterance is sent again; a partial has its final to come.
             if final:
+                self.take_back(caption.result_id)
                 raise
             self._log.warning("partial_not_posted", error_type=type(error).__name__)
             return
@@ -114,11 +118,19 @@ class Delivery:
         """The results whose lines the reader has: those that are no finals, or all."""
         return sorted(one for one, line in self._lines.items() if finals or not line.final)
 
+    @property
+    def finals(self) -> int:
+        """How many final lines the reader has."""
+        return sum(line.final for line in self._lines.values())
+
     def take_back(self, result_id: str) -> None:
-        """Takes a result's line away, if the reader has one."""
+        """Takes a result's line away, if the reader has one: whoever says its words next may show them."""
         line = self._lines.pop(result_id, None)
-        if line is not None:
-            self._retract(self._work.utterance, result_id, line.revision)
+        if line is None:
+            return
+        if line.claimed:
+            self._let_go(line.claimed, result_id)
+        self._retract(self._work.utterance, result_id, line.revision)
 
     def tell(self, message: Message) -> None:
         """Sends a message to wherever the session's client is now."""
@@ -149,12 +161,15 @@ class Delivery:
             Retract(session_id=self._work.session_id, utterance=utterance, result_id=result_id, revision=revision)
         )
 
-    def _may_show(self, caption: Caption) -> bool:
-        text = normalised(caption.text)
-        if not self._dedup_seconds or not text:
-            return True
-        digest = hmac.new(self._session.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-        key = caption_key(self._work.session_id, digest)
+    def _key(self, text: str) -> str | None:
+        """Where these words are claimed; nowhere where they may be shown as often as they come."""
+        words = normalised(text)
+        if not self._dedup_seconds or not words:
+            return None
+        digest = hmac.new(self._session.secret.encode(), words.encode(), hashlib.sha256).hexdigest()
+        return caption_key(self._work.session_id, digest)
+
+    def _may_show(self, caption: Caption, key: str) -> bool:
         final = caption.kind is Kind.FINAL
         claim = Claim(self._work.utterance, caption.result_id, self._revisions, final=final)
         try:
@@ -168,3 +183,10 @@ class Delivery:
             # The other's partial said the same: unless its line has changed since, it goes.
             self._retract(before.utterance, before.line, before.revision)
         return mine
+
+    def _let_go(self, key: str, result_id: str) -> None:
+        try:
+            self._live.let_go(key, self._work.utterance, result_id)
+        except (ClientError, BotoCoreError) as error:
+            # It ends by itself in some seconds; the line goes all the same.
+            self._log.warning("caption_claim_kept", error_type=type(error).__name__)

@@ -4,6 +4,7 @@ Captions leave nothing but a keyed hash of their text.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -92,6 +93,18 @@ class LiveTable:
         if not old or int(old["ends_ms"]["N"]) <= now_ms:
             return True, None
         return True, Claim(old["owner"]["S"], old["line"]["S"], int(old["revision"]["N"]), final=old["final"]["BOOL"])
+
+    def let_go(self, key: str, utterance: str, line: str) -> None:
+        """Ends the claim of a line that is taken away. Another's stays, and so does that of a line that came later."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._name,
+                Key={"pk": {"S": key}},
+                UpdateExpression="SET ends_ms = :over",
+                ConditionExpression="#owner = :owner AND line = :line",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":owner": {"S": utterance}, ":line": {"S": line}, ":over": {"N": "0"}},
+            )
 
 
 def _due(state: Live) -> Mapping[str, dict[str, str] | None]:

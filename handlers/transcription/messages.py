@@ -210,6 +210,7 @@ class Done(Message):
     utterance: MessageId
     sequence: int
     finals: int
+    """Final captions of its last attempt, without those that another utterance has shown."""
     fallback: str | None = None
     """Why there were no partial captions, where there were meant to be."""
 

@@ -102,6 +102,7 @@ def test_words_that_another_utterance_has_shown_are_not_shown_again(booth: Booth
     booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
     booth.hears(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
     assert booth.said() == [("See you tomorrow.", True)]
+    assert [one["finals"] for one in booth.said("done")] == [1, 0]
 
 
 def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth: Booth) -> None:

@@ -91,6 +91,15 @@ def test_a_final_takes_words_from_a_partial_and_says_whose_they_were(table: Live
     assert table.claim("caption#s#h", words("u1"), 10) == (False, None)
 
 
+def test_words_of_a_line_that_is_let_go_are_anybodys(table: LiveTable) -> None:
+    table.claim("caption#s#h", words("u1"), 10)
+    table.let_go("caption#s#h", "u1", "r1")
+    assert table.claim("caption#s#h", words("u2"), 10) == (True, None)
+    for utterance, line in (("u1", "r1"), ("u2", "r2")):
+        table.let_go("caption#s#h", utterance, line)
+        assert table.claim("caption#s#h", words("u3"), 10) == (False, None), "another's line still says them"
+
+
 def test_everything_expires(table: LiveTable, dynamodb: Any) -> None:
     table.change(Flight, "flight#a", lambda flight: (flight.seen("c1", 1), None))
     table.claim("caption#s#h", words("u1"), 10)
