@@ -189,7 +189,7 @@ class Transcribing:
         waiting = list(reversed(self._utterance.chunks[self._first_chunk() :]))
         seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
         with self._open(not captions.final_only, seconds) as stream:
-            begun_ms, sent, ended, heard = self._clock_ms(), 0, False, False
+            begun_ms, sent, ended = self._clock_ms(), 0, False
             while not stream.ended and (now_ms := self._clock_ms()) < self._deadline_ms:
                 if waiting and begun_ms + sent * CHUNK_MS <= now_ms:
                     stream.send(waiting.pop())
@@ -201,14 +201,14 @@ class Transcribing:
                 due_ms = [self._deadline_ms, now_ms + ORPHAN_LOOK_MS]
                 due_ms += [begun_ms + sent * CHUNK_MS] if waiting else []
                 due_ms += [one for one in [captions.next_due_ms()] if one is not None]
-                heard |= self._hear(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
+                self._hear(stream, captions, (min(due_ms) - now_ms) / 1000, offset_ms)
                 self._show(captions.due(self._clock_ms()), offset_ms)
             # What has come by now still counts, as long as there is time to show it.
             while not stream.ended and self._in_time() and self._hear(stream, captions, 0, offset_ms):
                 pass
-            complete = stream.ended or (ended and heard)
+            complete = stream.ended or (ended and captions.heard)
             if not complete:
-                # Audio that did not get out, or silence from the other side, is no end.
+                # Audio that did not get out, or silence from the other side, is no end. Events without results are silence.
                 return self._given_up(End.BROKEN, Cause.LATE)
             self._show(captions.finish(self._clock_ms()), offset_ms)
             return Ending(End.DONE if stream.ended else End.CUT, self.held_ms)

@@ -127,9 +127,11 @@ def test_an_answer_that_is_no_transcript_counts_as_a_failed_stream(booth: Booth)
     assert booth.said("done")[0]["fallback"] == "stream_failed"
 
 
-def test_a_stream_that_says_nothing_at_all_is_no_end(booth: Booth) -> None:
-    """Silence has an end of its own: the service closes the stream."""
-    assert booth.hears((9_999, None)) is End.BROKEN
+@pytest.mark.parametrize("events", [[], [120], [120, 1_100]])
+def test_a_stream_that_says_nothing_at_all_is_no_end(booth: Booth, events: list[int]) -> None:
+    """Silence has an end of its own: the service closes the stream. Transcribe sends events without any result, too."""
+    empty = b'{"Transcript":{"Results":[]}}'
+    assert booth.hears(*[(when_ms, empty) for when_ms in events], (9_999, None)) is End.BROKEN
     assert len(booth.said("resend")) == 1
     assert booth.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
