@@ -134,6 +134,8 @@ class Transcribing:
 
     def _twice(self, *, finals_only: bool) -> Ending:
         """One stream, and if it fails and there is time, another for finals only."""
+        if self._all_held:
+            return Ending(End.DONE, self.held_ms)
         first = self._once(finals_only=finals_only)
         if (
             first.end is not End.BROKEN
@@ -155,13 +157,14 @@ class Transcribing:
     def _given_up(self, end: End, cause: str) -> Ending:
         """What was shown of a stream that is gone, and will be said again, is taken back, as long as there is time.
 
-        Without, the client does it: it is told to send the utterance again, and up to where its lines hold.
+        Without, the client does it: it is told to send the utterance again, and up to where its lines hold. Where they
+        hold to the end, there is nothing to say again.
         """
         if end is End.BROKEN:
             self.used[-1].fall_back(STREAM_FAILED)
             self.used[-1].counts.failed = True
         self._take_back(finals=end is End.BROKEN and not self._cuttable)
-        return Ending(end, self.held_ms, cause)
+        return Ending(End.DONE if self._all_held else end, self.held_ms, cause)
 
     def _take_back(self, *, finals: bool) -> None:
         """Takes away lines that are no finals, or all."""
@@ -177,6 +180,11 @@ class Transcribing:
         otherwise then.
         """
         return self._held_ms if self._cuttable else 0
+
+    @property
+    def _all_held(self) -> bool:
+        """Whether all of the utterance is on display."""
+        return self.held_ms >= self._utterance.duration_ms
 
     @property
     def _cuttable(self) -> bool:

@@ -56,6 +56,25 @@ def test_a_second_stream_goes_on_after_the_last_final(booth: Booth) -> None:
     assert two["startMs"] == 600, "times count from the utterance's beginning"
 
 
+@pytest.mark.parametrize("failure", list(FailureCode))
+@pytest.mark.parametrize("seconds", [1, 2.4])
+def test_a_stream_that_fails_after_its_last_word_needs_no_other(
+    booth: Booth, failure: FailureCode, seconds: float
+) -> None:
+    """One would cost fifteen seconds to send it nothing, and be refused for that."""
+    end_ms = round(1_000 * seconds)
+    steps = [final(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
+    assert booth.hears(*steps, seconds=seconds, attempts=3) is End.DONE
+    assert len(booth.transcribe.requests) == 1
+    assert (booth.said(), len(booth.said("done"))) == ([("Hello world.", True)], 1)
+
+
+def test_an_utterance_whose_captions_hold_to_its_end_is_done_without_a_stream(booth: Booth) -> None:
+    assert booth.hears(from_ms=1_000, attempts=2) is End.DONE
+    assert booth.transcribe.requests == []
+    assert len(booth.said("done")) == 1
+
+
 def test_without_time_for_a_second_stream_the_client_sends_it_again(booth: Booth) -> None:
     steps = [final(900, "One.", at_ms=0), partial(2_000, "Two", "r2"), (2_300, FailureCode.DROPPED)]
     assert booth.hears(*steps, seconds=2.4) is End.BROKEN
@@ -279,7 +298,7 @@ def test_whatever_breaks_an_utterance_off_each_caption_is_there_once_when_it_was
     assert screen.text() == ["One.", "Two.", "Three."]
 
 
-SAID = final(300, "Stop the motor now.")
+SAID = final(300, "Stop the motor now.", at_ms=600)
 FAILURES = st.sampled_from(list(FailureCode))
 STREAMS = st.lists(
     st.one_of(
@@ -294,10 +313,11 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(encoding=st.sampled_from(["flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
+@given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
 @example("ogg-opus", [*[FailureCode.DROPPED] * 4, (SAID, (700, FailureCode.DROPPED)), FailureCode.DROPPED], [])
 @example("flac", [(SAID, (350, FailureCode.DROPPED)), FailureCode.REJECTED], [])
 @example("flac", [], ["is lost"] * 3)
+@example("pcm", [], ["is lost"] * 3)
 @example("flac", [], ["arrives unanswered"] * 3)
 def test_what_was_given_up_and_is_said_again_comes_on_display_exactly_once(
     dynamodb: Any, encoding: str, streams: list[Any], posts: list[str]
