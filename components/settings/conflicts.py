@@ -112,11 +112,11 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
 
 def _transcription(stack: "StackSettings") -> Iterator[Problem]:
     sessions = stack.transcription.sessions
-    if sessions.in_flight * sessions.per_user > sessions.stream_quota:
+    if sessions.in_flight * sessions.per_user >= sessions.stream_quota:
         yield Problem(
             "transcription.sessions.inFlight",
             str(sessions.in_flight),
-            f"at most streamQuota ({sessions.stream_quota}) through perUser ({sessions.per_user}): each utterance "
+            f"less than streamQuota ({sessions.stream_quota}) through perUser ({sessions.per_user}): each utterance "
             "holds one of the account's streams, and one user must not hold them all",
         )
     if not stack.transcription.structured_logging and not stack.environment.relaxed:

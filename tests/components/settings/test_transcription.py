@@ -97,11 +97,13 @@ def test_a_session_may_ask_for_what_a_deployment_may_say_and_a_handler_takes() -
     assert {name: read[name] for name in said} == said
 
 
-def test_one_user_holds_no_more_streams_than_the_account_may_have() -> None:
-    fits = {"sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}}
+def test_one_user_holds_fewer_streams_than_the_account_may_have() -> None:
+    fits = {"sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 9}}
     assert load(config(transcription=fits), "dev").transcription.sessions.in_flight == 4
-    [problem] = problems(config(transcription={"sessions": {"inFlight": 5, "perUser": 2, "streamQuota": 8}}))
-    assert problem.startswith("transcription.sessions.inFlight = 5: at most streamQuota (8) through perUser (2): each")
+    [problem] = problems(config(transcription={"sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}}))
+    assert problem.startswith(
+        "transcription.sessions.inFlight = 4: less than streamQuota (8) through perUser (2): each"
+    )
 
 
 def test_log_lines_that_alarms_read_are_written_as_they_read_them() -> None:
