@@ -73,6 +73,7 @@ def merged(live: Configuration, latest: Configuration, flag: Assignment, target:
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(live.environment))}"
         raise Refused(f"version {live.version} of {target.function} has no variable {flag.name}; {hint}")
     _same_kind(flag, live.environment[flag.name])
+    _in_range(flag, live.environment[flag.name], target)
     wanted = {**live.environment, flag.name: flag.value}
     if different := sorted([*_changed_shape(live, latest), *_changed_variables(live, latest, flag)]):
         raise Refused(
@@ -88,6 +89,16 @@ def _same_kind(flag: Assignment, now: str) -> None:
         raise Refused(f"{flag.name} is a switch: give true or false")
     if re.fullmatch(NUMBER, now) and not re.fullmatch(NUMBER, flag.value):
         raise Refused(f"{flag.name} is a number: give one, such as 0.85")
+
+
+def _in_range(flag: Assignment, now: str, target: Target) -> None:
+    """What the variable's setting refuses, the handler would refuse, and so would the next deployment.
+
+    A setting that refuses the present value too has another form than its variable, and says nothing of it.
+    """
+    refusal = to_commit.refusal(target, flag.name, flag.value)
+    if refusal and to_commit.refusal(target, flag.name, now) is None:
+        raise Refused(f"{flag.name} cannot have this value, {refusal}")
 
 
 def _changed_shape(live: Configuration, latest: Configuration) -> list[str]:

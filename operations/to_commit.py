@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.settings.base import FunctionSettings
+from components.settings.problems import problems_of
 from components.settings.stack import StackSettings
 from operations.target import PROJECT, Target
 
@@ -42,6 +43,24 @@ def variable(target: Target, name: str, value: str, version: str, root: type[Bas
         *_lines(target, path, _scalar(value)),
         f"If `{pinned}` is set there, set it to {_quoted(version)} or remove it.",
     ]
+
+
+def refusal(target: Target, name: str, value: str, root: type[BaseModel] = StackSettings) -> str | None:
+    """What the setting of the variable's name says against this value; none where it takes it, or there is no such."""
+    path = _setting(target, to_camel(name.lower()), root)
+    if path is None:
+        return None
+    location = (_key(target.subsystem), *path)
+    given = yaml.safe_load(_scalar(value))
+    for step in reversed(location):
+        given = {step: given}
+    try:
+        root.model_validate(given)
+    except ValidationError as error:
+        # What else a stack file must have is not there.
+        wrong = [one for one in error.errors(include_url=False) if one["loc"][: len(location)] == location]
+        return next((problem.allowed for problem in problems_of(wrong, root, target.stack)), None)
+    return None
 
 
 def _lines(target: Target, path: Path, value: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.transcription.environment import ProcessorEnvironment
 from operations.flag import Assignment
 from operations.problems import Refused
 from tests.operations.cloud import ENVIRONMENT, FUNCTION, SECRET, Cloud, refusal, unanswered
@@ -179,6 +180,37 @@ def test_a_number_takes_a_number_only(cloud: Cloud, capsys: pytest.CaptureFixtur
     assert cloud.run("flag", "MIN_STABILITY_THRESHOLD=0.9") == 0
 
 
+@pytest.mark.parametrize(
+    ("assignment", "allowed"),
+    [
+        ("MIN_STABILITY_THRESHOLD=85", "a number from 0 to 1"),
+        ("MAX_RATE_PER_SECOND=2.5", "an integer from 1 to 20"),
+        ("MAX_RATE_PER_SECOND=0", "an integer from 1 to 20"),
+        ("MAX_BUFFER_TIMEOUT=0", "a number from 0.5 to 10"),
+        ("ORPHAN_TIMEOUT=3", "a number from 5 to 60"),
+        ("DEDUP_CACHE_TTL=10.5", "an integer from 0 to 60"),
+        ("LOG_LEVEL=WARN", "one of DEBUG, INFO, WARNING, ERROR"),
+        ("LOG_LEVEL=debug", "one of DEBUG, INFO, WARNING, ERROR"),
+    ],
+)
+def test_a_value_that_the_settings_refuse_reaches_no_caller(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], assignment: str, allowed: str
+) -> None:
+    """The handler refuses its whole environment for it, and the next deployment would not begin."""
+    present = ProcessorEnvironment(sessions_table_name="s", live_table_name="l").variables()
+    for one in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
+        one["Environment"] = {"Variables": present}
+    assert f"allowed is {allowed}" in refused(cloud, capsys, assignment)
+    assert "update_function_configuration" not in cloud.calls
+
+
+def test_a_variable_of_another_form_than_its_setting_takes_what_it_took(cloud: Cloud) -> None:
+    """The settings have a list of languages, the router's environment has them in one text."""
+    for one in (cloud.functions[FUNCTION].latest, cloud.functions[FUNCTION].versions["2"]):
+        one["Environment"] = {"Variables": {"LANGUAGES": "en-US,de-DE"}}
+    assert cloud.run("flag", "LANGUAGES=en-US") == 0
+
+
 def test_a_roll_out_under_way_is_not_ended_by_a_flag(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.somebody_moves_the_alias("1", **{"2": 0.1})
     assert "a roll-out of" in refused(cloud, capsys)
@@ -264,7 +296,7 @@ def test_an_environment_that_cannot_be_read_is_never_replaced(cloud: Cloud, caps
 def test_an_environment_that_gets_too_large_is_refused_without_being_shown(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "4096 bytes" in refused(cloud, capsys, f"LOG_LEVEL={'x' * 4096}")
+    assert "4096 bytes" in refused(cloud, capsys, f"PRIVATE_TOKEN={'x' * 4096}")
 
 
 def test_an_interruption_leaves_callers_alone(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
