@@ -83,10 +83,9 @@ class Table(Block):
             ),
             point_in_time_recovery=dynamodb.TablePointInTimeRecoveryArgs(enabled=data.point_in_time_recovery),
             deletion_protection_enabled=data.deletion_protection,
-            server_side_encryption=(
-                dynamodb.TableServerSideEncryptionArgs(enabled=True, kms_key_arn=args.kms_key_arn)
-                if args.kms_key_arn
-                else None
+            # Said without a key too: to the provider, a block that is left out means the key that is there.
+            server_side_encryption=dynamodb.TableServerSideEncryptionArgs(
+                enabled=args.kms_key_arn is not None, kms_key_arn=args.kms_key_arn
             ),
             tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
             opts=self.inside(holds_data=True),

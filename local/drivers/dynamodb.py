@@ -30,9 +30,11 @@ def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
 
 @made("serverSideEncryption")
 def encryption(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A customer key, where there is one."""
-    if not given or not given.get("kmsKeyArn"):
+    """A customer key, or the one that DynamoDB owns."""
+    if not given:
         return None
+    if not given["enabled"]:
+        return {"enabled": False}
     return {"enabled": True, "sseType": "KMS", "kmsMasterKeyId": given["kmsKeyArn"]}
 
 
@@ -74,6 +76,7 @@ DRIVERS = (
         ),
         update=(
             Call("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
+            Call("UpdateTable", {"TableName": "name", "SSESpecification": encryption}),
             Call("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
             TTL,
             RECOVERY,

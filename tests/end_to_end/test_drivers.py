@@ -10,7 +10,9 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
+from components.blocks.names import Kind
 from components.blocks.secret import Secret, SecretArgs
+from components.blocks.table import Table, TableArgs
 from local import program, stack_files
 from local.changes import Action
 from local.drivers import RECORDED_ONLY
@@ -19,7 +21,7 @@ from local.progress import Silent
 from local.stack_files import StackConfig
 from local.state import State
 from tests.end_to_end.conftest import Platform
-from tests.engine import scope
+from tests.engine import foundation_settings, scope
 from tests.whole import recorded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -240,6 +242,27 @@ def test_a_key_rotates(workshop: Workshop) -> None:
     assert not workshop.client("kms").get_key_rotation_status(KeyId=replaced)["KeyRotationEnabled"]
     workshop.up(lambda: None)
     assert keys() == []
+
+
+def test_a_table_changes_its_key_and_keeps_its_items(workshop: Workshop) -> None:
+    loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+    key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+    dynamodb, name = workshop.client("dynamodb"), loose.name(Kind.TABLE, "files")
+
+    def body(key: str | None) -> Callable[[], object]:
+        return lambda: Table("files", TableArgs(loose, "Files", "pk", kms_key_arn=key))
+
+    def encrypted() -> dict[str, Any]:
+        assert dynamodb.scan(TableName=name)["Items"] == [{"pk": {"S": "kept"}}]
+        found: dict[str, Any] = dynamodb.describe_table(TableName=name)["Table"]["SSEDescription"]
+        return found
+
+    workshop.up(body(None))
+    dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
+    assert workshop.up(body(key))["ingestion-files-table"] is Action.UPDATE
+    assert (encrypted()["Status"], encrypted()["KMSMasterKeyArn"]) == ("ENABLED", key)
+    assert workshop.up(body(None))["ingestion-files-table"] is Action.UPDATE
+    assert encrypted()["Status"] == "DISABLED"
 
 
 def test_a_schedule_and_a_rule_change_in_place_and_go(workshop: Workshop, platform: Platform) -> None:

@@ -48,6 +48,10 @@ def test_a_table_is_paid_by_use_and_protected_by_default(engine: Engine) -> None
     assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
 
 
+def test_a_table_without_a_customer_key_says_so(engine: Engine) -> None:
+    assert inputs(engine, args())["serverSideEncryption"] == {"enabled": False}, "left out, a key that was there stays"
+
+
 def test_a_stack_may_give_up_protection(engine: Engine) -> None:
     loose = scope(foundation=foundation_settings(data={"deletionProtection": False, "pointInTimeRecovery": False}))
     found = inputs(engine, args(scope=loose))

@@ -66,7 +66,7 @@ def test_a_meeting_is_its_users_and_one_index_has_them_by_date() -> None:
 
 
 def test_the_table_has_dynamodbs_own_key_and_a_customers_by_a_setting() -> None:
-    assert "serverSideEncryption" not in table(complete()), "the key that DynamoDB owns costs nothing"
+    assert table(complete())["serverSideEncryption"] == {"enabled": False}, "the key that DynamoDB owns costs nothing"
     assert table(changed())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 

@@ -357,7 +357,7 @@ def test_sessions_are_found_by_session_and_lecture_and_expire() -> None:
     assert table["attributes"] == [{"name": "sessionId", "type": "S"}, {"name": "lectureId", "type": "S"}]
     assert table["ttl"] == {"attributeName": "expiresAt", "enabled": True}
     assert (table["billingMode"], table["globalSecondaryIndexes"]) == ("PAY_PER_REQUEST", [])
-    assert "serverSideEncryption" not in table, "the key that DynamoDB owns"
+    assert table["serverSideEncryption"] == {"enabled": False}, "the key that DynamoDB owns"
 
 
 def test_sessions_are_backed_up_and_protected_where_the_stack_says_so() -> None:
