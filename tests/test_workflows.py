@@ -4,7 +4,9 @@ import importlib.resources
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 from components.blocks.function import RUNTIME
+from components.blocks.image_repository import PINNED
 from components.blocks.names import Kind, physical_name
 from local import ROOT, stack_files
 
@@ -315,8 +318,73 @@ def test_the_dockerfile_is_there() -> None:
     assert (ROOT / path).is_file()
 
 
-def test_latest_is_moved_only_where_it_is_what_runs() -> None:
+def pushing() -> str:
     [script] = [one["run"] for one in loaded("image.yml")["jobs"]["image"]["steps"] if one.get("id") == "push"]
-    moved = script.index("--image-tag latest")
+    return str(script)
+
+
+REPOSITORY = """\
+#!{python}
+import json, pathlib, sys
+file = pathlib.Path("repository.json")
+images = json.loads(file.read_text())  # digests by tag
+program, *said = pathlib.Path(sys.argv[0]).name, *sys.argv[1:]
+told = dict(zip(said, said[1:]))
+if program == "docker":
+    if said[0] == "push":
+        images[said[-1].rpartition(":")[2]] = "sha256:" + "b" * 64
+        images["log"] += ["push"]
+elif said[1] == "describe-repositories":
+    print("IMMUTABLE" if "Mutability" in told["--query"] else "account.dkr.ecr/images")
+elif said[1] == "batch-get-image":
+    by, _, what = told["--image-ids"].partition("=")
+    found = images.get(what) if by == "imageTag" else what if what in images.values() else None
+    print(f"manifest of {{found}}" if "Manifest" in told["--query"] else found)
+elif said[1] == "put-image":
+    assert told["--image-tag"] not in images, "no tag is written twice"
+    images[told["--image-tag"]] = told["--image-manifest"].removeprefix("manifest of ")
+    images["log"] += ["tag"]
+if images != json.loads(file.read_text()):
+    file.write_text(json.dumps(images))  # not while `docker login` waits for a password beside it
+"""
+"""A repository, as the command lines `aws` and `docker` know it."""
+
+
+def pushed(folder: Path, named: str, images: dict[str, Any]) -> dict[str, Any]:
+    """What a repository has, once the workflow has pushed to it for a stack whose file names this digest."""
+    for program in ("aws", "docker"):
+        (folder / program).write_text(REPOSITORY.format(python=sys.executable))
+        (folder / program).chmod(0o700)
+    (folder / "Pulumi.prod.yaml").write_text(
+        f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {named}\n"
+    )
+    (folder / "repository.json").write_text(json.dumps({**images, "log": []}))
+    told = {"PATH": f"{folder}:/usr/bin:/bin", "STACK": "prod", "COMMIT": "commit"}
+    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    done = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-e", "-c", pushing()], cwd=folder, env=told | files, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads((folder / "repository.json").read_text())
+    return found
+
+
+def test_what_the_stack_file_names_is_kept_before_another_is_pushed(tmp_path: Path) -> None:
+    named, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    once = pushed(tmp_path, named, {"older": named})
+    kept = f"{PINNED}aaaaaaaaaaaa"
+    assert once == {"older": named, kept: named, "commit": other, "log": ["tag", "push"]}
+    del once["commit"]
+    assert pushed(tmp_path, f'"{named}"', once)["log"] == ["push"], "it has its tag"
+
+
+@pytest.mark.parametrize("named", ["sha256:" + "0" * 64, "null"])
+def test_where_the_stack_file_names_no_image_there_is_nothing_to_keep(tmp_path: Path, named: str) -> None:
+    assert pushed(tmp_path, named, {})["log"] == ["push"]
+
+
+def test_latest_is_moved_only_where_it_is_what_runs() -> None:
+    script = pushing()
+    moved = script.index('tag "$digest" latest')
     assert "IMMUTABLE_WITH_EXCLUSION" in script[:moved], "a repository of reviewed images refuses it"
     assert script.index('"$digest" =~') < moved

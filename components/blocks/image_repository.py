@@ -16,6 +16,8 @@ from components.blocks.scope import Block, Scope
 
 UNTAGGED_DAYS = 7
 LATEST = "latest"
+PINNED = "pinned-"
+"""How the tag begins by which the workflow `image` keeps what a stack file names, before it pushes another."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class ImageRepositoryArgs:
     latest_moves: bool
     """Whether `latest` may become another image: no other tag ever does."""
     kept: int = 10
-    """Images that stay, the newest."""
+    """Images that stay, the newest, and as many again of those that stack files named."""
 
 
 class ImageRepository(Block):
@@ -82,8 +84,20 @@ def _lifecycle(kept: int) -> str:
             },
             "action": {"type": "expire"},
         },
+        # What this rule selects by its tag the next one never expires, however old it is.
         {
             "rulePriority": 2,
+            "description": "all but the newest that a stack file named",
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPrefixList": [PINNED],
+                "countType": "imageCountMoreThan",
+                "countNumber": kept,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 3,
             "description": "all but the newest",
             "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept},
             "action": {"type": "expire"},

@@ -4,6 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
+from components.blocks.image_repository import PINNED
 from components.meetings import Meetings
 from handlers.meetings.media_environment import MediaEnvironment
 from tests.components.meetings.deployment import BUCKET, DIGEST, PREFIX, args, changed, complete, meetings, states
@@ -17,6 +18,23 @@ IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
 def rolled_back() -> Recorded:
     """On demand alone, as it is when AWS has made everything."""
     return made_by_aws(lambda: Meetings("meetings", args(processing={"engine": "fargate"})))
+
+
+def left(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
+    """What ECR's rules leave of images, each by its tags: what one rule selects, none of lower priority expires."""
+    policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
+    selected: list[set[str]] = []
+    gone: list[set[str]] = []
+    for rule in sorted(policy["rules"], key=lambda one: int(one["rulePriority"])):
+        wanted = rule["selection"]
+        prefixes = tuple(wanted.get("tagPrefixList", [""]))
+        if wanted["tagStatus"] == "untagged":
+            assert wanted["countType"] == "sinceImagePushed"
+            continue  # here every image has a tag
+        matching = [one for one in images if any(tag.startswith(prefixes) for tag in one)]
+        gone += [one for one in matching[wanted["countNumber"] :] if one not in selected]
+        selected += matching
+    return [one for one in images if one not in gone]
 
 
 def job(recorded: Recorded) -> dict[str, Any]:
@@ -138,8 +156,13 @@ def test_images_are_scanned_are_never_another_and_do_not_pile_up() -> None:
     reviewed = changed().one("ecr.Repository").inputs
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
-    policy = json.loads(complete().one("ecr.LifecyclePolicy").inputs["policy"])
-    assert {rule["selection"]["countType"] for rule in policy["rules"]} == {"sinceImagePushed", "imageCountMoreThan"}
+    newest_first = [{f"commit-{number}"} for number in range(30)]
+    assert left(complete(), newest_first) == newest_first[:10]
+
+
+def test_an_image_that_a_stack_file_names_outlives_those_that_are_built_after_it() -> None:
+    named = {"commit", f"{PINNED}{DIGEST[7:19]}"}
+    assert named in left(changed(), [*({f"commit-{number}"} for number in range(30)), named])
 
 
 def test_where_latest_runs_latest_is_the_one_tag_that_moves() -> None:
