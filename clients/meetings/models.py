@@ -19,7 +19,7 @@ def new_meeting_id() -> str:
 
 
 class NewMeeting(BaseModel):
-    """A meeting to upload. Keep its `meeting_id` until the upload is done: by it an interrupted upload goes on."""
+    """A meeting to upload. Keep its `meeting_id` until it is ready: by it an interrupted upload goes on, and a failed one begins anew."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

@@ -1,8 +1,12 @@
 """Meetings that something was lost of: their machine, their execution, their chunks, their storage for a while."""
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +16,12 @@ from handlers.meetings.media import MediaOutcome
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.places import MeetingId, Recording
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from local import ROOT
+from local.emulator import KEY
 from local.flows import eventually
 from local.flows.meetings import Meetings
 from local.patches.batch_faults import Fault, tell
+from local.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.recordings import Recorder, new_meeting, worked
 
@@ -130,6 +137,56 @@ def test_a_job_that_a_stopped_execution_left_is_taken_over_and_not_run_twice(
     assert ann.became(meeting.meeting_id, READY).attempt == 2
     went = worked(meetings, failed)
     assert (went.queues, went.attempts) == ((SPOT,), (1,)), f"{job['jobId']} is all that ran"
+
+
+CLI = """\
+#!{python}
+import json, sys
+import boto3, jmespath
+service, operation, *said = sys.argv[1:]
+told = {{name[2:].title().replace("-", ""): value for name, value in zip(said[::2], said[1::2])}}
+query, _ = told.pop("Query", "@"), told.pop("Output", "text")
+told = {{name: json.loads(value) if value.startswith("{{") else value for name, value in told.items()}}
+answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-", "_"))(**told)
+if query != "@":
+    print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
+"""
+"""As much of AWS' command line as the page uses; this project has none of its own."""
+
+
+def begun_anew(platform: Platform, folder: Path, since: str) -> None:
+    """What the page has an operator do, once the trouble that began then is over."""
+    page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
+    [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    said = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
+    (folder / "aws").write_text(CLI.format(python=sys.executable))
+    (folder / "aws").chmod(0o700)
+    told = {
+        "PATH": f"{folder}:/usr/bin:/bin",
+        "AWS_ENDPOINT_URL": platform.emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    command = ["/bin/bash", "-euo", "pipefail", "-c", re.sub("<2026-.*?>", since, said)]
+    subprocess.run(command, env=told, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+@pytest.mark.usefixtures("no_machines")
+def test_what_failed_meanwhile_is_begun_anew_by_an_operator_who_has_no_files(
+    platform: Platform, meetings: Meetings, ann: Recorder, tmp_path: Path
+) -> None:
+    since = timestamp(datetime.now(UTC))
+    meeting_id = ann.upload(ann.said("agree"))
+    waiting(meetings, meeting_id)
+    [execution] = executions(meetings, meeting_id)
+    meetings.client("stepfunctions").stop_execution(executionArn=execution)
+    aged(platform, meetings, ann.opened.user, meeting_id)
+    meetings.call(meetings.sweep, "sweep")
+    assert ann.client.get(meeting_id).reason is MeetingReason.MEDIA_FAILED
+    tell(platform.emulator.folder, {})
+    begun_anew(platform, tmp_path, since)
+    assert ann.became(meeting_id, READY).attempt == 2
 
 
 def test_chunks_that_never_come_are_waited_for_as_long_as_the_others_are_kept(
