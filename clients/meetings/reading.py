@@ -82,9 +82,9 @@ def newest_first(access: Opened, bounds: tuple[str, str]) -> Iterator[Mapping[st
 
 
 def found(access: Opened, meeting_id: str) -> MeetingRecord | None:
-    """One meeting; none where the user has no such one."""
+    """One meeting, as it is now: a later look never finds it further back. None where the user has no such one."""
     key = {PARTITION: {"S": access.user}, SORT: {"S": meeting_id}}
-    answer = access.dynamodb.get_item(TableName=access.table, Key=key)
+    answer = access.dynamodb.get_item(TableName=access.table, Key=key, ConsistentRead=True)
     item = answer.get("Item")
     if item is None:
         return None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clients.meetings import MeetingUnknown, MeetingUnreadable, NotMade, reading
 from clients.meetings.reading import between, content_of, matches
+from handlers.common.items import stored
 from handlers.common.moments import timestamp
 from handlers.common.users import user_id
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus
@@ -126,6 +127,22 @@ def test_a_filter_takes_exactly_those_that_have_it(have: list[str], wanted: str)
 def test_one_meeting_is_read_by_its_id(backend: Backend, ann: str) -> None:
     made = backend.meeting(ann, wrong=({"name": "0", "problem": "hash"},), status="incomplete")
     assert backend.client().get(made.meeting_id) == made
+
+
+class Replicas:
+    """DynamoDB whose replica has not heard yet what was written: only a consistent read has the last."""
+
+    def get_item(self, **asked: Any) -> dict[str, Any]:
+        status = MeetingStatus.READY if asked.get("ConsistentRead") else MeetingStatus.PROCESSING
+        record = RECORD.model_copy(update={"status": status})
+        return {"Item": stored(record.model_dump(mode="json", by_alias=True))}
+
+
+def test_what_was_ready_once_is_never_read_as_not_yet() -> None:
+    access: Any = SimpleNamespace(dynamodb=Replicas(), table="meetings", user=BOB)
+    record = reading.found(access, "m")
+    assert record is not None
+    assert record.status is MeetingStatus.READY, "whoever waited for it would be told that there is no summary yet"
 
 
 def test_somebody_elses_meeting_is_as_unknown_as_one_that_never_was(backend: Backend) -> None:
