@@ -75,14 +75,13 @@ class Recording:
         """The key of a part of its sound, from 0."""
         return f"{self.sound}{part:03d}.flac"
 
-    @property
-    def parts_heard(self) -> str:
-        """How the keys of the parts' transcripts begin."""
-        return f"{self._below(WORK)}transcripts/"
+    def parts_heard(self, language: str) -> str:
+        """How the keys of the parts' transcripts begin, heard in a language."""
+        return f"{self._below(WORK)}transcripts/{language}/"
 
-    def part_transcript(self, part: int) -> str:
-        """The key of what Amazon Transcribe makes of a part."""
-        return f"{self.parts_heard}{part:03d}.json"
+    def part_transcript(self, part: int, language: str) -> str:
+        """The key of what Amazon Transcribe makes of a part: heard in another language it is another transcript."""
+        return f"{self.parts_heard(language)}{part:03d}.json"
 
     def answer(self, question: str) -> str:
         """The key of what a model answered to a question, by the question's hash."""

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
+from handlers.meetings.languages import known
 from handlers.meetings.places import CHUNK_NAME, COMPLETE
 
 MAX_BYTES = 1024 * 1024
@@ -33,7 +34,8 @@ Moment = Annotated[
     AfterValidator(lambda said: timestamp(datetime.fromisoformat(said))),
 ]
 """One that there is: meetings are listed by it."""
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
+Language = Annotated[str, AfterValidator(known)]
+"""One that Amazon Transcribe has: another is refused before anything is made of the recording."""
 
 
 class Chunk(Message):

@@ -56,15 +56,15 @@ class Results:
         answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
         return any(one["Key"] == key for one in answer.get("Contents", ()))
 
-    def heard(self, recording: Recording, audio: Sequence[AudioPart]) -> list[bool]:
+    def heard(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
         """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise.
 
         Once all of it is one transcript, that is what is read, and no part is needed.
         """
         if self.has(recording.transcript):
             return [True] * len(audio)
-        made, heard = self._times(recording.sound), self._times(recording.parts_heard)
-        keys = [(one.key, recording.part_transcript(number)) for number, one in enumerate(audio)]
+        made, heard = self._times(recording.sound), self._times(recording.parts_heard(language))
+        keys = [(one.key, recording.part_transcript(number, language)) for number, one in enumerate(audio)]
         return [
             sound in made and transcript in heard and made[sound] <= heard[transcript] for sound, transcript in keys
         ]

@@ -140,15 +140,15 @@ class Steps:
             return MediaTold(outcome=result.outcome)
         if not about(change.after, execution):
             return MediaTold(outcome=MediaOutcome.SUPERSEDED)
+        language = change.after.language
+        heard_already = self._results.heard(execution.recording, language, result.audio)
         return MediaTold(
             outcome=result.outcome,
             audio=tuple(
-                PartTold(**one.model_dump(), transcribed=heard_already)
-                for one, heard_already in zip(
-                    result.audio, self._results.heard(execution.recording, result.audio), strict=True
-                )
+                PartTold(**one.model_dump(), transcribed=transcribed)
+                for one, transcribed in zip(result.audio, heard_already, strict=True)
             ),
-            language=change.after.language,
+            language=language,
             duration_ms=result.duration_ms,
         )
 

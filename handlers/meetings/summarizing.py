@@ -140,7 +140,7 @@ class Summarizer:
         return transcript
 
     def _heard(self, asked: SummaryRequest, at: int) -> tuple[Said, ...]:
-        output = self._store.read(asked.recording.part_transcript(at), MAX_OUTPUT_BYTES)
+        output = self._store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
         part = HeardPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)

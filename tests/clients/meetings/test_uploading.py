@@ -312,6 +312,7 @@ def test_a_chunk_keeps_its_kind_and_its_place() -> None:
         ("title", "x" * 201),
         ("started_at", datetime(2026, 1, 31)),  # noqa: DTZ001 - without its zone, on purpose
         ("language", "english"),
+        ("language", "en-UK"),
         ("participants", ("",)),
         ("participants", ("x",) * 101),
         ("tags", ("x" * 51,)),

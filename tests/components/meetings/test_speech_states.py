@@ -41,7 +41,7 @@ def test_a_part_of_the_sound_is_transcribed_to_where_it_is_read() -> None:
         "MediaFormat": "flac",
         "Media": {"MediaFileUri": f"s3://{BUCKET}/{RECORDING.audio(1)}"},
         "OutputBucketName": BUCKET,
-        "OutputKey": RECORDING.part_transcript(1),
+        "OutputKey": RECORDING.part_transcript(1, "en-US"),
         "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
     }
     assert len(asked["TranscriptionJobName"]) <= 200

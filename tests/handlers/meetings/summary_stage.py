@@ -139,7 +139,7 @@ class Stage:
         """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
         audio, at = [], 0
         for number, part in enumerate(parts):
-            self.drawer.objects[RECORDING.part_transcript(number)] = output(part)
+            self.drawer.objects[RECORDING.part_transcript(number, "en-US")] = output(part)
             audio.append({"key": RECORDING.audio(number), "offsetMs": at, "durationMs": length(part)})
             at += length(part)
         return request(audio=audio, durationMs=at)

@@ -70,7 +70,7 @@ def test_a_meeting_goes_from_its_sounds_transcript_to_its_summary(
         }
 
     monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
-    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript(0), Body=output(MEETING))
+    clients["s3"].put_object(Bucket=BUCKET, Key=RECORDING.part_transcript(0, "en-US"), Body=output(MEETING))
     result = bedrock_summarize.handler(event(), Context())
     assert (result["outcome"], result["actionItems"], result["inputTokens"]) == ("summarized", 1, 14)
     kept = json.loads(clients["s3"].get_object(Bucket=BUCKET, Key=result["summaryKey"])["Body"].read())

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from handlers.meetings.languages import LANGUAGES
 from handlers.meetings.recordings import MAX_BYTES, MAX_CHUNKS, Complete
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
@@ -30,6 +32,11 @@ def test_what_people_call_it_does_not_change_the_content() -> None:
     assert Complete.model_validate_json(named).content == Complete.model_validate_json(complete()).content
 
 
+def test_the_languages_are_those_that_transcribe_has() -> None:
+    codes: Any = botocore.session.get_session().get_service_model("transcribe").shape_for("LanguageCode")
+    assert set(codes.enum) == LANGUAGES
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -40,6 +47,9 @@ def test_what_people_call_it_does_not_change_the_content() -> None:
         b'{"title":' + b"9" * 100_000,
         complete(schemaVersion=2),
         complete(title=" "),
+        complete(language="en-UK"),
+        complete(language="en-us"),
+        complete(language=""),
         complete(title="\ud800"),
         complete(startedAt="2026-02-30T10:00:00.000Z"),
         complete(startedAt="2026-01-31T10:00:00Z"),

@@ -276,7 +276,7 @@ def test_whoever_is_second_keeps_the_summary_of_the_first(stage: Stage, asked: S
 def test_a_transcript_that_is_there_is_not_made_again(stage: Stage, asked: SummaryRequest) -> None:
     stage.sonnet = Oracle([Fault.REFUSED])
     cause(stage, asked, ModelRefused)
-    del stage.drawer.objects[RECORDING.part_transcript(0)]
+    del stage.drawer.objects[RECORDING.part_transcript(0, "en-US")]
     stage.sonnet = Oracle()
     assert stage.summarize(asked).made
     assert stage.drawer.written.count(RECORDING.transcript) == 1
@@ -284,21 +284,23 @@ def test_a_transcript_that_is_there_is_not_made_again(stage: Stage, asked: Summa
 
 def test_a_part_without_transcript_is_missing(stage: Stage) -> None:
     asked = stage.transcribed(MEETING, MEETING)
-    del stage.drawer.objects[RECORDING.part_transcript(1)]
+    del stage.drawer.objects[RECORDING.part_transcript(1, "en-US")]
     assert cause(stage, asked, TranscriptMissing) == "part_missing"
     assert RECORDING.transcript not in stage.drawer.objects, "half a transcript is none"
 
 
 @pytest.mark.parametrize("data", [b"", CANARY.encode(), b'{"results": {"items": "canary"}}'])
 def test_a_part_that_is_no_transcript_is_refused(stage: Stage, asked: SummaryRequest, data: bytes) -> None:
-    stage.drawer.objects[RECORDING.part_transcript(0)] = data
+    stage.drawer.objects[RECORDING.part_transcript(0, "en-US")] = data
     assert cause(stage, asked, TranscriptUnreadable) == "malformed"
 
 
 def test_a_transcript_of_another_recording_is_refused(stage: Stage, asked: SummaryRequest) -> None:
     other = Stage()
     other.transcribed([*MEETING, Turn("spk_0", 600_000, "Much later.")])
-    stage.drawer.objects[RECORDING.part_transcript(0)] = other.drawer.objects[RECORDING.part_transcript(0)]
+    stage.drawer.objects[RECORDING.part_transcript(0, "en-US")] = other.drawer.objects[
+        RECORDING.part_transcript(0, "en-US")
+    ]
     assert cause(stage, asked, TranscriptUnreadable) == "bad_times"
 
 

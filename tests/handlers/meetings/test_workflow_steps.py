@@ -51,15 +51,29 @@ def test_a_part_that_was_transcribed_by_an_earlier_attempt_is_not_paid_for_again
 ) -> None:
     parts = [{"key": recording.audio(at), "offsetMs": at * 60_000, "durationMs": 60_000} for at in range(3)]
     stage.makes(recording, audio=parts)
-    stage.put(recording.part_transcript(0), b"of a sound that was divided otherwise")
+    stage.put(recording.part_transcript(0, "de-DE"), b"of a sound that was divided otherwise")
     stage.passes(minutes=1)
     for at in range(3):
         stage.put(recording.audio(at), b"sound")
-    stage.put(recording.part_transcript(1), b"what was said")
+    stage.put(recording.part_transcript(1, "de-DE"), b"what was said")
     told = stage.does("media", recording)["audio"]
     assert [one["transcribed"] for one in told] == [False, True, False]
     stage.put(recording.transcript, b"all that was said")
     assert all(one["transcribed"] for one in stage.does("media", recording)["audio"])
+
+
+def test_a_part_that_was_heard_in_another_language_is_heard_anew(stage: Stage, recording: Recording) -> None:
+    made(stage, recording)
+    stage.put(recording.audio(0), b"sound")
+    stage.put(recording.part_transcript(0, "de-DE"), b"what was said, as German")
+    stage.does("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
+    stage.passes(minutes=1)
+    stage.says(b"a", b"b", language="en-GB")
+    stage.arrives("complete.json")
+    told = stage.does("media", recording, 2)
+    assert (told["language"], [one["transcribed"] for one in told["audio"]]) == ("en-GB", [False])
+    stage.put(recording.part_transcript(0, "en-GB"), b"what was said")
+    assert [one["transcribed"] for one in stage.does("media", recording, 2)["audio"]] == [True]
 
 
 def test_a_meeting_goes_all_its_way(stage: Stage, recording: Recording) -> None:
