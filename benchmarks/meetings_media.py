@@ -49,7 +49,7 @@ SLOWER = 2
 START_SECONDS = 60
 """Assumed: fetching the image and starting, which is billed."""
 ENGINES = (
-    ("fargate: 2 vCPU, 4 GB, x86", "fargate_{}_hour_x86", 2, 4),
+    ("fargate: 2 vCPU, 4 GB, arm64", "fargate_{}_hour_arm64", 2, 4),
     ("on demand: 1 vCPU, 2 GB, arm64", "fargate_{}_hour_arm64", 1, 2),
     ("batch-spot: 1 vCPU, 2 GB, arm64", "fargate_spot_{}_hour_arm64", 1, 2),
 )

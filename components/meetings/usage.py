@@ -55,10 +55,11 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     hours = meetings * load.hours_each
     uploads = hours * CHUNKS_PER_HOUR + meetings
     video_gb = hours * load.gigabytes_per_hour
-    job_hours = hours * (COPY_HOURS + load.encoded_share * ENCODE_HOURS) + meetings * STARTING_HOURS
+    copying = hours * COPY_HOURS + meetings * STARTING_HOURS
+    encoding = hours * load.encoded_share * ENCODE_HOURS
     spot = settings.processing.engine is Engine.BATCH_SPOT
-    # Twice the processors take half the time of what is encoded.
-    on_demand = job_hours * INTERRUPTED_SHARE if spot else job_hours / 2
+    # Twice the processors take half the time of what is encoded, and as long for the rest.
+    on_demand = (copying + encoding) * INTERRUPTED_SHARE if spot else copying + encoding / 2
     asked = meetings * _rounds(settings)
     sweeps = DAYS * 24 * 60 / settings.care.sweep_minutes
     firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
@@ -81,7 +82,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         },
         "meetings-care-failures": {"messages": 0},
         "meetings-media": {
-            "spotHours": job_hours if spot else 0,
+            "spotHours": copying + encoding if spot else 0,
             "onDemandHours": on_demand,
             "logGb": meetings * LOG_BYTES_PER_CALL * 10 / GB,
         },

@@ -36,6 +36,16 @@ def test_spare_machines_cost_less_than_what_there_was_before() -> None:
     assert usage({"processing": {"engine": "fargate"}})["meetings-media"]["spotHours"] == 0
 
 
+def test_twice_the_processors_encode_in_half_the_time_and_take_as_long_for_the_rest() -> None:
+    def hours(encoded_share: float, **sections: Any) -> float:
+        used = usage(sections, meetingsPerMonth=100, encodedShare=encoded_share)["meetings-media"]
+        return used["spotHours"] or used["onDemandHours"]
+
+    large = {"processing": {"engine": "fargate"}}
+    assert hours(0, **large) == hours(0), "copying and fetching the image wait for the network"
+    assert hours(1, **large) - hours(0, **large) == pytest.approx((hours(1) - hours(0)) / 2)
+
+
 def test_twice_the_meetings_are_twice_the_work() -> None:
     once, twice = usage(meetingsPerMonth=60), usage(meetingsPerMonth=120)
     for block, measure in (

@@ -1,5 +1,6 @@
 """The requirements' tables: what they say is quoted right, and what is said of them holds."""
 
+import json
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from guardrails.pricing.book import prices
 from guardrails.pricing.documents import DOCUMENTS, Document, ingestion, meetings
 from guardrails.pricing.documents.model import FILE, assumptions, priced
 from local import ROOT
+from tests.components.meetings import deployment
 
 BY_NAME = {one.subsystem: one for one in DOCUMENTS}
 
@@ -73,6 +75,18 @@ def test_what_is_said_of_meetings_arithmetic_holds() -> None:
         0.013, abs=0.0005
     )
     assert 2.00 / prices()["dynamodb_write"].usd == pytest.approx(3.2e6)
+
+
+def test_the_way_back_to_fargate_is_priced_as_the_machines_that_it_brings() -> None:
+    job = deployment.meetings(processing={"engine": "fargate"}).one("batch.JobDefinition").inputs
+    container = json.loads(job["containerProperties"])
+    architecture = container["runtimePlatform"]["cpuArchitecture"].lower()
+    size = {one["type"]: float(one["value"]) for one in container["resourceRequirements"]}
+    [saving] = [one for one in BY_NAME["meetings"].savings if one.setting == "meetings.processing.engine"]
+    machine = {"vcpu": size["VCPU"], "gb": size["MEMORY"] / 1024}
+    hours = {amount / machine[name.split("_")[1]] for name, amount in saving.before}
+    assert {name for name, _ in saving.before} == {f"fargate_{part}_hour_{architecture}" for part in machine}
+    assert len(hours) == 1, "each part of the machine is paid as long"
 
 
 def test_what_is_said_of_the_other_two_holds() -> None:

@@ -23,6 +23,8 @@ EXPIRING: Quantities = (
     ("s3_infrequent_storage", VIDEO_GB * (1 - ONE_MONTH)),
 )
 FARGATE: Quantities = (("fargate_vcpu_hour_x86", 2 * JOB_HOURS), ("fargate_gb_hour_x86", 4 * JOB_HOURS))
+ON_DEMAND: Quantities = (("fargate_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_gb_hour_arm64", 4 * JOB_HOURS))
+"""What the setting goes back to: the document's machine, for the image that there is."""
 SPOT: Quantities = (("fargate_spot_vcpu_hour_arm64", 2 * JOB_HOURS), ("fargate_spot_gb_hour_arm64", 4 * JOB_HOURS))
 """1 vCPU and 2 GB for twice as long: an encode uses what processors it is given."""
 SONNET: Quantities = (("bedrock_sonnet_input", INPUT), ("bedrock_sonnet_output", OUTPUT))
@@ -101,7 +103,7 @@ DOCUMENT = Document(
         ),
     ),
     savings=(
-        Saving("meetings.processing.engine", "fargate → batch-spot", FARGATE, SPOT),
+        Saving("meetings.processing.engine", "fargate → batch-spot", ON_DEMAND, SPOT),
         Saving("the recordings bucket's lifecycle", "nothing expires → 7 and 30 days, tiering", STORAGE, EXPIRING),
         Saving(
             "meetings.models.actionItems",
