@@ -259,10 +259,7 @@ def test_every_price_is_used_and_every_price_that_is_used_is_in_the_book() -> No
         for saving in document.savings:
             used |= {name for name, _ in (*saving.before, *saving.after)}
     used |= {f"lambda_provisioned_{part}gb_second_{kind}" for part in ("", "running_") for kind in ("arm64", "x86")}
-    other_processor = {
-        f"fargate_{part}_hour_{kind}"
-        for part, kind in (("vcpu", "arm64"), ("gb", "arm64"), ("spot_vcpu", "x86"), ("spot_gb", "x86"))
-    }
+    other_processor = {f"fargate_spot_{part}_hour_x86" for part in ("vcpu", "gb")}
     only_to_compare = {"ec2_spot_c7g_medium_hour"}
     assert used <= prices().keys()
     assert prices().keys() - used == other_processor | only_to_compare
