@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
-from handlers.meetings.languages import known
+from handlers.meetings.languages import LANGUAGES, known
 from handlers.meetings.places import CHUNK_NAME, COMPLETE
 
 MAX_BYTES = 1024 * 1024
@@ -34,7 +34,7 @@ Moment = Annotated[
     AfterValidator(lambda said: timestamp(datetime.fromisoformat(said))),
 ]
 """One that there is: meetings are listed by it."""
-Language = Annotated[str, AfterValidator(known)]
+Language = Annotated[str, AfterValidator(known), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
 """One that Amazon Transcribe has: another is refused before anything is made of the recording."""
 
 

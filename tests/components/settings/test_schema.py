@@ -88,6 +88,7 @@ def test_an_example_of_what_is_kept_of_a_meeting_is_read_as_it_stands(name: str,
         ({"chunks": []}, "chunks"),
         ({"chunks": [{"name": "a/b", "bytes": 1, "sha256": "0" * 64}]}, "chunks"),
         ({"schemaVersion": 2}, "schemaVersion"),
+        ({"language": "en-UK"}, "language"),
     ],
 )
 def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[str, Any], field: str) -> None:
