@@ -8,3 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The policy pack is self-contained, so its folder is an import root of its own. The cost report reads its pricing.
 if str(ROOT / "policies") not in sys.path:
     sys.path.append(str(ROOT / "policies"))
+
+
+class CannotRun(Exception):
+    """A command cannot do what it is for; the message says why, and what to mend."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from local import postponed
+from local import CannotRun, postponed
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """More than one program makes: its objects all stay until its end, so looking through them for garbage finds nothing."""
@@ -48,14 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     up = _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     down = _command(commands, "down", _down, "stop the local platform and remove what it left")
     console = _command(commands, "console", _console, "serve the console against the running local platform")
-    for one in (up, down, console):
+    outputs = _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
+    for one in (up, down, console, outputs):
         one.add_argument(
-            "--folder", type=Path, help="where it keeps its files, for a second platform; .local by default"
+            "--folder", type=_folder, help="where it keeps its files, for a second platform; .local by default"
         )
     demo = _command(commands, "demo", _demo, "preview, up, the flows, grants against use, outputs, cost, down")
     demo.add_argument("--flow", default="", help="one flow instead of all")
     _command(commands, "layers", _layers, "build the handlers' layer")
-    _command(commands, "outputs", _outputs, "write frontend.json from the running local platform")
 
     options = parser.parse_args(arguments)
     command: Command = options.command
@@ -64,6 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except CannotRun as error:
+        print(error, file=sys.stderr)
+    except OSError as error:  # a folder that nobody may write to, a full disk: the program's own faults are others
+        print(f"cannot go on: {error}", file=sys.stderr)
+    return 2
 
 
 def _command(
@@ -72,6 +77,11 @@ def _command(
     parser = commands.add_parser(name, help=says, description=says)
     parser.set_defaults(command=command)
     return parser
+
+
+def _folder(given: str) -> Path:
+    """Where it is for everybody: the emulator and the program run in folders of their own."""
+    return Path(given).resolve()
 
 
 # Each command imports what it needs when it runs: a preview is over before boto3 would be imported.
@@ -126,10 +136,10 @@ def _layers(_options: argparse.Namespace) -> int:
     return layers.command()
 
 
-def _outputs(_options: argparse.Namespace) -> int:
-    from local import outputs  # noqa: PLC0415
+def _outputs(options: argparse.Namespace) -> int:
+    from local import emulator, outputs  # noqa: PLC0415
 
-    return outputs.command()
+    return outputs.command(options.folder or emulator.FOLDER)
 
 
 def _console(options: argparse.Namespace) -> int:

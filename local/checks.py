@@ -7,6 +7,7 @@ long would show in the middle of a deployment. The service's model knows them.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from local import CannotRun
 from local.drivers import DRIVERS, RECORDED_ONLY, Driver, RecordedOnly
 from local.drivers.fit import Misfit, breaches, input_shape, parameters
 from local.drivers.model import Known
@@ -29,7 +30,7 @@ class Refusal(NamedTuple):
         return f"{name}: {self.property} {f'= {self.value} ' if self.value else ''}{self.rule}"
 
 
-class NoDriver(Exception):
+class NoDriver(CannotRun):
     """Types that nothing is known of."""
 
     def __init__(self, types: set[str]) -> None:

@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
-from components.outputs import Frontend
-from local import ROOT, emulator, platform
+from local import ROOT, CannotRun, emulator, platform
+from local.outputs import DOWN, NoFrontend, frontend
 from local.services.login import token_address
 
 PAGE = ROOT / "console"
@@ -45,8 +43,6 @@ HEADERS: Final[Mapping[str, str]] = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
 }
 FRONTEND, LOCAL = "/frontend.json", "/local.json"
-DOWN = "the local platform is not running: `make up` starts it"
-OTHER = "the local platform that runs is of another version of this program: `make up` renews it"
 
 
 @dataclass(frozen=True)
@@ -83,10 +79,8 @@ class Console:
 
     def answer(self, path: str) -> Answer:
         """To a request by this server's own page."""
-        if path == FRONTEND:
-            return self._known(lambda outputs, _: Frontend.model_validate(outputs["frontend"]).exported())
-        if path == LOCAL:
-            return self._known(lambda _, there: _local(there))
+        if path in {FRONTEND, LOCAL}:
+            return self._known(path)
         file = self.files.get(path)
         if file is None:
             return Answer.text(HTTPStatus.NOT_FOUND, "there is no such file")
@@ -101,17 +95,17 @@ class Console:
         reached = f"{there.endpoint} {sockets} {_login(there)}"
         return f"connect-src 'self' {reached}; media-src blob: {there.endpoint}; frame-ancestors 'none'"
 
-    def _known(self, of: Any) -> Answer:
-        running, there = platform.running(self.folder), emulator.running(self.folder)
-        if running is None or there is None or "frontend" not in running["outputs"]:
-            return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, DOWN)
+    def _known(self, path: str) -> Answer:
         try:
-            return Answer.document(of(running["outputs"], there))
-        except ValidationError:
-            return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, OTHER)
+            return Answer.document(frontend(self.folder).exported() if path == FRONTEND else _local(self.folder))
+        except CannotRun as error:
+            return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
 
-def _local(there: emulator.Emulator) -> dict[str, Any]:
+def _local(folder: Path) -> dict[str, Any]:
+    there = emulator.running(folder)
+    if there is None:
+        raise NoFrontend(DOWN)
     return {
         "endpoint": there.endpoint,
         "login": _login(there),

@@ -22,7 +22,7 @@ from components.settings import SettingsError
 from guardrails.names import subsystem
 from guardrails.pricing.estimate import CostReport, Line, Priced, estimate
 from guardrails.pricing.guardrail_prices import GUARDRAILS
-from local import ROOT, program, stack_files
+from local import ROOT, CannotRun, program, stack_files
 from local.graph import Graph, Resource
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackFileError
@@ -36,7 +36,7 @@ WORKING_TREE = "."
 DEAREST = 5
 
 
-class CannotPrice(Exception):
+class CannotPrice(CannotRun):
     """There is nothing to price; the message says what to mend."""
 
 
@@ -221,12 +221,8 @@ def diff_as_json(before: StackCost, after: StackCost, differences: Iterable[Diff
 
 
 def cost_command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
-    """`make cost`: 0 within the budget, 1 above it or where usage is misspelt, 2 where it cannot be priced."""
-    try:
-        cost = cost_report(stack, free_tiers=free_tiers)
-    except CannotPrice as error:
-        print(error, file=sys.stderr)
-        return 2
+    """`make cost`: 0 within the budget, 1 above it or where usage is misspelt; CannotPrice where there is nothing."""
+    cost = cost_report(stack, free_tiers=free_tiers)
     if as_json:
         print(json.dumps(cost.as_json(), indent=2))
     else:
@@ -235,12 +231,8 @@ def cost_command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
 
 
 def diff_command(before: str, after: str, *, stack: str, as_json: bool) -> int:
-    """`make cost-diff`: 0, or 2 where one of both cannot be priced."""
-    try:
-        found = cost_diff(before, after, stack)
-    except CannotPrice as error:
-        print(error, file=sys.stderr)
-        return 2
+    """`make cost-diff`: 0; CannotPrice where one of both has nothing to price."""
+    found = cost_diff(before, after, stack)
     if as_json:
         print(json.dumps(diff_as_json(*found), indent=2))
     else:

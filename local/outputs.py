@@ -4,21 +4,39 @@ Of a deployed stack the CLI gives the same: `pulumi stack output frontend > fron
 """
 
 import json
-import sys
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from components.outputs import Frontend
-from local import ROOT, platform
+from local import ROOT, CannotRun, emulator, platform
 
 FILE = ROOT / "frontend.json"
+DOWN = "the local platform is not running: `make up` starts it"
 
 
-def command() -> int:
-    """`make outputs`: held against the model before it is written."""
-    running = platform.running()
+class NoFrontend(CannotRun):
+    """No platform that runs here says what a frontend needs."""
+
+
+def frontend(folder: Path) -> Frontend:
+    """What the platform in a folder says, held against the model."""
+    running = platform.running(folder)
     if running is None:
-        print("the local platform is not running: `make up` starts it", file=sys.stderr)
-        return 2
-    frontend = Frontend.model_validate(running["outputs"]["frontend"])
-    FILE.write_text(json.dumps(frontend.exported(), indent=2) + "\n", encoding="utf-8")
+        raise NoFrontend(DOWN)
+    if "frontend" not in running["outputs"]:
+        raise NoFrontend("the local platform is not up yet: no `make up` has come to its end")
+    try:
+        return Frontend.model_validate(running["outputs"]["frontend"])
+    except ValidationError as error:
+        raise NoFrontend(
+            "the local platform that runs is of another version of this program: `make up` renews it"
+        ) from error
+
+
+def command(folder: Path = emulator.FOLDER) -> int:
+    """`make outputs`."""
+    found = frontend(folder)
+    FILE.write_text(json.dumps(found.exported(), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {FILE.name}")
     return 0

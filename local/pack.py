@@ -16,7 +16,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from local import ROOT
+from local import ROOT, CannotRun
 from local.graph import Graph, Resource
 from local.stack_files import StackConfig
 from local.values import Props, properties
@@ -30,7 +30,7 @@ UNDECIDED = "can't run policy "
 """How the SDK's message starts where a policy met a value that is not known yet."""
 
 
-class PackError(Exception):
+class PackError(CannotRun):
     """The pack could not be run."""
 
 

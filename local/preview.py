@@ -5,27 +5,26 @@ process of its own: resources while the program still registers others, as the C
 """
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.settings import SettingsError
 from guardrails.pricing.estimate import CostReport
-from local import cost, program, report, sarif, stack_files
+from local import CannotRun, cost, program, report, sarif, stack_files
 from local.checks import NoDriver, Refusal, refusals
 from local.graph import Graph
 from local.judging import Judging, Watched
 from local.pack import Judgement, Pack, PackError, Remediation, Rule
 from local.preview_provider import PreviewProvider
-from local.stack_files import StackConfig, StackFileError
+from local.stack_files import StackConfig
 from local.values import Props, shown
 
 LOCAL = "local"
 """The stack that `make up` brings up here."""
 
 
-class CannotPreview(Exception):
+class CannotPreview(CannotRun):
     """There is nothing to show; the message says what to mend."""
 
 
@@ -120,20 +119,16 @@ def preview(config: StackConfig) -> Preview:
 
 def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     """`make preview`: prints the preview and returns the exit status."""
-    try:
-        with report.working(f"previewing {stack}", quiet=as_json):
-            found = preview(stack_files.read(stack))
-            if stack == LOCAL:
-                found = replace(found, changes=_changes(found.config))
-    except (StackFileError, CannotPreview) as error:
-        print(error, file=sys.stderr)
-        return 2
-    if sarif_file is not None:
-        write_sarif(found, sarif_file)
+    with report.working(f"previewing {stack}", quiet=as_json):
+        found = preview(stack_files.read(stack))
+        if stack == LOCAL:
+            found = replace(found, changes=_changes(found.config))
     if as_json:
         print(json.dumps(found.as_json(), indent=2))
     else:
         report.show(found)
+    if sarif_file is not None:
+        write_sarif(found, sarif_file)  # last: where it cannot be written, the preview has been seen
     return 0 if found.deployable else 1
 
 

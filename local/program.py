@@ -21,7 +21,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from local import ROOT
+from local import ROOT, CannotRun
 from local.graph import Graph
 from local.monitor import Monitor, Provider
 from local.quicker_sdk import quicker_sdk
@@ -33,7 +33,7 @@ Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
-class ProgramError(Exception):
+class ProgramError(CannotRun):
     """The program stopped, with a message meant for its user."""
 
 

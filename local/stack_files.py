@@ -15,12 +15,12 @@ import yaml
 
 from components.settings.problems import dotted, secret_paths
 from components.settings.stack import StackSettings
-from local import ROOT
+from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 
 
-class StackFileError(Exception):
+class StackFileError(CannotRun):
     """There is no such stack, or its file cannot be read."""
 
 

@@ -16,13 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from local import ROOT
+from local import ROOT, CannotRun
 from local.values import UNKNOWN, Archive, Props, Secret
 
 SCHEMA = 1
 
 
-class StateError(Exception):
+class StateError(CannotRun):
     """The file is there and cannot be used."""
 
 

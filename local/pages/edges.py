@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local import CannotRun
 from local.graph import Graph, Resource
 from local.pages.nodes import Node, Shape, key, nodes, roles
 
@@ -52,7 +53,7 @@ UNSAID = {
 }  # fmt: skip
 
 
-class Undrawn(Exception):
+class Undrawn(CannotRun):
     """The pages have no place for something that the program has; the message says what to write."""
 
 

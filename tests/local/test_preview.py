@@ -11,14 +11,15 @@ import pytest
 from pulumi_aws import sns
 from rich.console import Console
 
+from local import platform, report, stack_files
 from local import preview as previewing
-from local import report, stack_files
 from local.__main__ import main
 from local.changes import Action
 from local.planning import Step
 from local.preview import CannotPreview, preview
 from local.sarif import document
 from local.stack_files import StackConfig
+from local.state import StateError
 from tests.whole import ONE_WORKER, changed, ingestion_alone, previewed
 
 pytestmark = ONE_WORKER
@@ -56,6 +57,28 @@ def test_the_plan_is_a_tree_with_counts_and_the_cost(capsys: pytest.CaptureFixtu
     assert "budget 500.00" in text
     assert "prefix: incoming/" in text
     assert "stack prod may be deployed" in text
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_findings_that_cannot_be_written_are_said_after_the_preview(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preview", "--stack", "prod", "--sarif", str(tmp_path / "no" / "x.sarif")]) == 2
+    said = capsys.readouterr()
+    assert "stack prod may be deployed" in said.out
+    assert f"No such file or directory: '{tmp_path}/no/x.sarif'" in said.err
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_a_state_that_says_nothing_of_what_up_would_change_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreadable(_config: StackConfig) -> None:
+        raise StateError("state.json has schema version 99")
+
+    monkeypatch.setattr(platform, "plan", unreadable)
+    assert main(["preview", "--stack", "local"]) == 2
+    assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
 
 
 @pytest.mark.usefixtures("as_committed")

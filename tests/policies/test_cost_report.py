@@ -140,8 +140,8 @@ def test_a_stack_does_not_differ_from_itself() -> None:
 def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a revision"):
         at_revision("nothing", "prod")
-    assert cost.cost_command("nowhere", as_json=False) == 2
-    assert cost.diff_command("--output=x", "prod", stack="prod", as_json=False) == 2
+    assert main(["cost", "--stack", "nowhere"]) == 2
+    assert main(["cost-diff", "--", "--output=x", "prod"]) == 2
     assert "nowhere" in capsys.readouterr().err
 
 

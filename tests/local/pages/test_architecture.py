@@ -6,6 +6,7 @@ import pytest
 
 from components.blocks.context import Subsystem
 from local import ROOT, generated
+from local.__main__ import main
 from local.graph import Graph
 from local.pages import documented, overview
 from local.pages.architecture import around
@@ -122,11 +123,14 @@ def test_a_grant_that_nothing_knows_stops_the_page(graph: Graph, monkeypatch: py
         edges(graph)
 
 
-def test_who_makes_the_pages_is_told_what_they_lack(capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_makes_the_pages_is_told_what_they_lack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def lacks() -> str:
         raise Undrawn("write its chapter")
 
-    assert generated.command({"docs/architecture.md": lacks}, check=False) == 2
+    monkeypatch.setattr(generated, "PAGES", {"docs/architecture.md": lacks})
+    assert main(["generate", "pages"]) == 2
     assert capsys.readouterr().err == "write its chapter\n"
 
 
