@@ -14,18 +14,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from guardrails.names import subsystem
-from local import ROOT, emulator, report, stack_files
+from local import ROOT, CannotRun, emulator, report, stack_files
+from local.alone import Busy, alone
 from local.aws import EmulatorClients
-from local.emulator import EmulatorError
 from local.engine import ResourceFailed
 from local.flows import NotInTime
 from local.flows.table import FLOWS, Flow, Stage
 from local.iam.decisions import read
 from local.iam.table import Table, granted_on, reviewed_grants, table
 from local.platform import delete_all, deploy, judged_again
-from local.preview import CannotPreview, preview
+from local.preview import preview
 from local.progress import Silent
-from local.stack_files import StackConfig, StackFileError
+from local.stack_files import StackConfig
 from local.terminal import terminal
 
 FOLDER = ROOT / ".local" / "demo"
@@ -41,16 +41,16 @@ def command(chosen: str = "") -> int:
     if chosen and chosen not in FLOWS:
         print(f"there is no flow {chosen}: FLOW is one of {', '.join(FLOWS)}, or left out for all", file=sys.stderr)
         return 2
-    try:
-        config = stack_files.read("local")
-    except StackFileError as error:
-        print(error, file=sys.stderr)
-        return 2
+    config = stack_files.read("local")
     out = terminal()
     start = time.monotonic()
     try:
-        _all(out, config, [chosen] if chosen else list(FLOWS))
-    except (DemoFailed, CannotPreview, EmulatorError, ResourceFailed, NotInTime) as error:
+        with alone(FOLDER, "another `make demo`"):
+            _all(out, config, [chosen] if chosen else list(FLOWS))
+    except Busy as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (DemoFailed, CannotRun, ResourceFailed, NotInTime) as error:
         print(f"the demo failed: {error}\nwhat the platform logged: {FOLDER / 'emulator.log'}", file=sys.stderr)
         return 1
     out.print(f"\n[green]all of it worked[/], in {time.monotonic() - start:.0f} s; nothing is left running")
@@ -64,7 +64,7 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
         out.print(f"  {len(found.mandatory)} mandatory findings; about ${found.cost.total:,.2f} a month")
         if not found.deployable:
             raise DemoFailed("the preview found what must be mended first: `make preview STACK=local`")
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    emulator.stop(FOLDER)  # the last demo's, if it was killed and is not gone yet
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _part(out, "up, with IAM enforced"):

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local import ROOT
+from local import ROOT, CannotRun
 from local.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
@@ -45,7 +45,7 @@ KEEP = b"keep\n"
 """What tells the launcher to stay when its parent is gone."""
 
 
-class EmulatorError(Exception):
+class EmulatorError(CannotRun):
     """The emulator did not come up, or did not go."""
 
 
@@ -151,8 +151,6 @@ def stop(folder: Path = FOLDER) -> bool:
     found = running(folder)
     if found is not None:
         _kill(found.pid)
-        if not _eventually(lambda: not _locked(folder), STOP_SECONDS):
-            raise EmulatorError(f"process {found.pid} does not end; its log is {_log(folder)}")
     _clear(folder)
     return found is not None
 
@@ -261,7 +259,9 @@ def _write(folder: Path, emulator: Emulator) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Removes what an emulator had; its log stays, for whoever wonders why it ended."""
+    """Removes what an emulator had, never one that is there; its log stays, for whoever wonders why it ended."""
+    if not _eventually(lambda: not _locked(folder), STOP_SECONDS):
+        raise EmulatorError(f"an emulator that has this folder does not end; its log is {_log(folder)}")
     shutil.rmtree(_home(folder), ignore_errors=True)
     for path in (_record(folder), folder / "emulator.lock"):
         path.unlink(missing_ok=True)

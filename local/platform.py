@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import emulator, stack_files
+from local import CannotRun, emulator, stack_files
+from local.alone import alone
 from local.aws import EmulatorClients
-from local.checks import NoDriver
 from local.drivers import RECORDED_ONLY
-from local.emulator import Emulator, EmulatorError
+from local.emulator import Emulator
 from local.engine import Engine, ResourceFailed
 from local.graph import Graph
-from local.pack import Judgement, Pack, PackError
+from local.pack import Judgement, Pack
 from local.planning import Plan, Step
-from local.program import ProgramError, Run, run
+from local.program import Run, run
 from local.progress import Progress, Reporter
-from local.stack_files import StackConfig, StackFileError
+from local.stack_files import StackConfig
 from local.state import State, StateError
 from local.values import Props, shown
+
+OTHERS = "another `make up` or `make down`"
+NOT_RUNNING = "the local platform is not running"
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,7 @@ class Deployed:
 
 def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
     """Brings the stack up and leaves it running; the exit status."""
-    folder.mkdir(exist_ok=True)
-    with Reporter() as report:
+    with alone(folder, OTHERS), Reporter() as report:
         try:
             config = stack_files.read(stack)
             with _emulator(folder, report) as there:
@@ -61,7 +63,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
         except ResourceFailed:
             report.say(f"{report.summary()}; after mending what failed, `make up` goes on from here")
             return 1
-        except (ProgramError, StackFileError, EmulatorError, StateError, NoDriver, PackError) as error:
+        except CannotRun as error:
             report.say(f"cannot bring the platform up: {error}")
             return 2
     return 1 if any(one.level == "mandatory" for one in findings) else 0
@@ -69,9 +71,12 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
 
 def down(folder: Path = emulator.FOLDER) -> int:
     """Deletes everything in reverse order, says what would not go, stops the emulator; the exit status."""
-    there = emulator.running(folder)
+    if not folder.exists():
+        print(NOT_RUNNING)
+        return 0
     remains: list[str] = []
-    with Reporter() as report:
+    with alone(folder, OTHERS), Reporter() as report:
+        there = emulator.running(folder)
         try:
             if there is not None:
                 remains = delete_all(there, report)
@@ -81,7 +86,7 @@ def down(folder: Path = emulator.FOLDER) -> int:
             emulator.stop(folder)
             _state_file(folder).unlink(missing_ok=True)
         if there is None:
-            report.say("the local platform is not running")
+            report.say(NOT_RUNNING)
             return 0
         for urn in remains:
             report.say(f"  would not go: {urn}")

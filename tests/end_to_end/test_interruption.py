@@ -105,14 +105,21 @@ def test_an_up_that_does_not_come_to_its_end_leaves_nothing(machine: Machine, ho
         assert {one.partition("/")[0] for one in machine.left()} <= {"platform", "tmp"}
 
 
-def test_a_platform_comes_up_after_a_kill_and_goes_without_a_trace(machine: Machine) -> None:
+def test_a_platform_comes_up_after_a_kill_whoever_else_tries_and_goes_without_a_trace(machine: Machine) -> None:
     with machine.running("up") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "created" in line)
         process.send_signal(signal.SIGKILL)
     eventually(lambda: None if emulator.running(machine.platform) else True, "the emulator's end")
-    status, said = machine.run("up")
-    assert status == 0, said
+    with machine.running("up") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "created" in line)
+        for meanwhile in ("up", "down"):
+            status, said = machine.run(meanwhile)
+            assert status == 2, said
+            assert f"process {process.pid}: wait until it ends" in said
+        said, _ = process.communicate()
+        assert process.returncode == 0, said
     there = emulator.running(machine.platform)
     assert there is not None
     pids = tree(there.pid)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from components.blocks.context import Subsystem
 from local import demo, stack_files
+from local.__main__ import main
 from local.flows import Tell
 from local.flows.table import FLOWS, Flow, Stage
 from local.stack_files import StackFileError
@@ -58,5 +59,5 @@ def test_a_stack_file_that_cannot_be_read_is_one_line(
         raise StackFileError("Pulumi.local.yaml is not valid YAML: line 3")
 
     monkeypatch.setattr(stack_files, "read", unreadable)
-    assert demo.command() == 2
+    assert main(["demo"]) == 2
     assert capsys.readouterr().err == "Pulumi.local.yaml is not valid YAML: line 3\n"
