@@ -6,8 +6,10 @@ clone. The program itself knows nothing of placeholders and refuses a missing se
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,13 @@ from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
+
+
+BOOLEAN, INTEGER, FLOAT, DAY = READ_BY_1_1 = tuple(
+    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
+)
+INTEGERS = r"[-+]?(?:0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)"
+FLOATS = r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 class StackFileError(CannotRun):
@@ -35,8 +44,27 @@ class StackConfig:
     warnings: tuple[str, ...] = field(default=())
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that is given twice, as the CLI does; by itself PyYAML would keep the second without a word."""
+class _AsTheCli(yaml.SafeLoader):
+    """Takes words for what the CLI's YAML (1.2, mostly) takes them for; PyYAML's is 1.1, where `off` and 1:15 are no words.
+
+    And it refuses a key that is given twice, as the CLI does; by itself PyYAML would keep the second without a word.
+    """
+
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
+        """A zero in front means octal, as it did in 1.1."""
+        digits = node.value.replace("_", "")
+        return int(digits, 8 if digits.lstrip("+-").isdecimal() and digits.lstrip("+-")[0] == "0" else 0)
+
+    def construct_float(self, node: yaml.ScalarNode) -> float:
+        """Infinity is none: JSON has no word for it."""
+        return float(node.value.replace("_", ""))
+
+    def construct_day(self, node: yaml.ScalarNode) -> str:
+        """To the CLI a day is its first moment, which is how programs are told it."""
+        try:
+            return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
+        except ValueError:
+            return str(node.value)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [str(key.value) for key, _ in node.value]
@@ -45,6 +73,27 @@ class _UniqueKeys(yaml.SafeLoader):
                 None, None, f"{twice.value!r} is given more than once", twice.start_mark
             )
         return super().construct_mapping(node, deep=deep)
+
+
+_AsTheCli.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in READ_BY_1_1]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _words, _first, _construct in (
+    (BOOLEAN, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
+    (INTEGER, INTEGERS, "-+0123456789", _AsTheCli.construct_integer),
+    (FLOAT, FLOATS, "-+.0123456789", _AsTheCli.construct_float),
+    (DAY, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", _AsTheCli.construct_day),
+):
+    _AsTheCli.add_implicit_resolver(_tag, re.compile(f"^(?:{_words})$"), list(_first))
+    _AsTheCli.add_constructor(_tag, _construct)
+
+
+class _AsWritten(yaml.SafeLoader):
+    """Takes every word for a word."""
+
+
+_AsWritten.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # merging is no word's matter
 
 
 def stacks(root: Path = ROOT) -> list[str]:
@@ -62,16 +111,21 @@ def read(stack: str, root: Path = ROOT) -> StackConfig:
             f"there is no stack {stack!r}: {path.name} does not exist; known are {', '.join(stacks(root))}"
         )
     given = _yaml(path).get("config") or {}
+    if not isinstance(given, dict):
+        raise StackFileError(f"{path.name} must hold a mapping below `config`, it holds {type(given).__name__}")
+    written = _yaml(path, _AsWritten).get("config") or {}
     config: dict[str, Any] = {**_defaults(project.get("config") or {}, name)}
-    for key, value in given.items():
-        config[key if ":" in key else f"{name}:{key}"] = value
+    for (key, word), value in zip(written.items(), given.values(), strict=True):
+        # What has no structure is a word to the CLI, whatever it looks like.
+        as_given = value if isinstance(value, dict | list) else "" if value is None else word
+        config[key if ":" in key else f"{name}:{key}"] = as_given
     return _resolved(name, stack, config)
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _yaml(path: Path, loader: type[yaml.SafeLoader] = _AsTheCli) -> dict[str, Any]:
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - it is a safe loader
-    except yaml.YAMLError as error:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe loaders
+    except (yaml.YAMLError, ValueError) as error:  # the latter of what is no text, or is not what its tag says
         raise StackFileError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(loaded, dict):
         raise StackFileError(f"{path.name} must hold a mapping, it holds {type(loaded).__name__}")
@@ -106,9 +160,7 @@ def _resolved(project: str, stack: str, config: Mapping[str, Any]) -> StackConfi
     return StackConfig(
         project=project,
         stack=stack,
-        values={
-            key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in values.items()
-        },
+        values={key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
         secret_keys=frozenset(secret_keys),
         warnings=tuple(warnings),
     )

@@ -7,8 +7,9 @@ environment may relax, so that each difference between stacks can be read there.
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 
 class Environment(StrEnum):
@@ -59,6 +60,14 @@ class Settings(BaseModel):
             if isinstance(field.default, Settings) and isinstance(said.get(key), dict):
                 said[key] = {**field.default.model_dump(by_alias=True, exclude_unset=True), **said[key]}
         return said
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _a_boolean_is_no_number(cls, given: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes true for 1, which nobody meant."""
+        if isinstance(given, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise PydanticCustomError("boolean_not_allowed", "is true or false")
+        return given
 
 
 class FunctionSettings(Settings):

@@ -56,14 +56,18 @@ def read(config: Mapping[str, str], project: str, today: date) -> Surroundings:
         raise Unusable(f"{project}:exceptions must be in the stack file; an empty list says that there are none")
     try:
         waivers = tuple(
-            Waiver(one["policy"], one["resource"], one["reason"], date.fromisoformat(one["expires"]))
-            for one in json.loads(raw)
+            Waiver(one["policy"], one["resource"], one["reason"], _day(one["expires"])) for one in json.loads(raw)
         )
     except (ValueError, TypeError, KeyError) as error:
         raise Unusable(
             f"each of {project}:exceptions must have policy, resource, reason and expires (YYYY-MM-DD)"
         ) from error
     return Surroundings(environment, waivers, today, _tags(config, project, environment))
+
+
+def _day(given: str) -> date:
+    """A day that stands in the stack file without quotes comes as its first moment: so the CLI's YAML has it."""
+    return date.fromisoformat(given.removesuffix("T00:00:00Z"))
 
 
 def _tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:

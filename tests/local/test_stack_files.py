@@ -37,6 +37,47 @@ def test_structures_become_json_and_words_stay_words(root: Path) -> None:
     assert json.loads(config.values["polyphony:part"]) == {"plain": 2, "listed": [True]}
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        *(
+            (word, word)
+            for word in ("on", "off", "Off", "yes", "NO", "y", "n", "1:15", "190:20:30.15", ".inf", ".nan", "0x", "1e")
+        ),
+        *((word, True) for word in ("true", "True", "TRUE")),
+        *((word, False) for word in ("false", "False", "FALSE")),
+        *((word, None) for word in ("~", "null", "Null", "NULL", "")),
+        *(("12", 12), ("+12", 12), ("-12", -12), ("1_000", 1000), ("0", 0), ("00", 0)),
+        *(("017", 15), ("0o17", 15), ("-0o17", -15), ("0x1F", 31), ("0b11", 3), ("018", 18.0)),
+        *(("1.5", 1.5), (".5", 0.5), ("1.", 1.0), ("1e3", 1000.0), ("1_0.5", 10.5)),
+        *(("'on'", "on"), ("'12'", "12"), ("'2026-12-31'", "2026-12-31")),
+        *(("2026-12-31", "2026-12-31T00:00:00Z"), ("2026-1-2", "2026-01-02T00:00:00Z"), ("2026-13-01", "2026-13-01")),
+    ],
+)
+def test_values_within_a_section_are_what_the_cli_makes_of_them(root: Path, written: str, read: object) -> None:
+    config = stack(root, f"config:\n  polyphony:part:\n    plain: {written}\n    listed:\n    - {written}\n")
+    found = json.loads(config.values["polyphony:part"])
+    assert found == {"plain": read, "listed": [read]}
+    assert type(found["plain"]) is type(read)
+
+
+@pytest.mark.parametrize("written", ["1_000", "017", "1:15", "True", "off", "2026-12-31", "0x10", "1e3"])
+def test_a_value_without_a_section_stays_as_it_is_written(root: Path, written: str) -> None:
+    assert stack(root, f"config:\n  polyphony:monthlyBudget: {written}\n").values["polyphony:monthlyBudget"] == written
+
+
+@pytest.mark.parametrize("key", ["on", "12", "true", "2026-12-31"])
+def test_a_key_is_a_word_whatever_it_looks_like(root: Path, key: str) -> None:
+    config = stack(root, f"base: &base\n  plain: 1\nconfig:\n  <<: *base\n  {key}: {{a: 1}}\n  polyphony:last: 0x10\n")
+    assert json.loads(config.values[f"polyphony:{key}"]) == {"a": 1}
+    assert config.values["polyphony:plain"] == "1"
+    assert config.values["polyphony:last"] == "0x10"
+
+
+def test_nothing_is_an_empty_word(root: Path) -> None:
+    assert stack(root, "config: {polyphony:owner: ~}\n").values["polyphony:owner"] == ""
+
+
 def test_the_projects_values_are_defaults_of_every_stack(root: Path) -> None:
     assert stack(root, "config: {}\n").values["aws:region"] == "us-east-1"
     assert stack(root, "config: {aws:region: eu-west-1}\n").values["aws:region"] == "eu-west-1"
@@ -74,7 +115,20 @@ def test_an_unknown_stack_is_refused_with_the_known_ones(root: Path) -> None:
         stack_files.read("nope", root)
 
 
-@pytest.mark.parametrize(("text", "says"), [("config: [", "is not valid YAML"), ("- a\n", "must hold a mapping")])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("config: [", "is not valid YAML"),
+        ("- a\n", "must hold a mapping"),
+        ("config: [a]\n", "must hold a mapping below `config`"),
+    ],
+)
 def test_a_file_that_cannot_be_read_is_named(root: Path, text: str, says: str) -> None:
     with pytest.raises(StackFileError, match=rf"Pulumi\.x\.yaml {says}"):
         stack(root, text)
+
+
+def test_a_file_that_is_no_text_is_named(root: Path) -> None:
+    (root / "Pulumi.x.yaml").write_bytes("config: {a: grün}".encode("latin-1"))
+    with pytest.raises(StackFileError, match=r"Pulumi\.x\.yaml is not valid YAML: .*can't decode byte 0xfc"):
+        stack_files.read("x", root)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from random import Random
 
 import pytest
 
-from guardrails import catalogue
+from guardrails import catalogue, surroundings
 from guardrails.record import Group
 from local import stack_files
 from local.graph import Graph
@@ -135,6 +136,14 @@ def test_without_what_it_must_know_it_does_not_start_and_says_so(change: Mapping
     values = {key: value for key, value in {**config.values, **change}.items() if value is not None}
     with Pack(StackConfig(config.project, "prod", values), dry_run=True) as pack, pytest.raises(Exception, match=says):
         pack.rules()
+
+
+@pytest.mark.parametrize("day", ["2026-12-31", "2026-12-31T00:00:00Z"])
+def test_a_day_is_the_same_with_and_without_quotes_in_the_stack_file(day: str) -> None:
+    waiver = {"policy": "table-backed-up", "resource": "x", "reason": "until the move is over", "expires": day}
+    config = {"polyphony:environment": "prod", "polyphony:exceptions": json.dumps([waiver])}
+    [found] = surroundings.read(config, "polyphony", date(2026, 11, 1)).waivers
+    assert found.expires == date(2026, 12, 31)
 
 
 def test_an_expired_exception_is_a_violation_and_one_in_force_is_reported() -> None:

@@ -73,6 +73,19 @@ def test_what_is_off_is_held_to_nothing(section: str, wrong: dict[str, Any]) -> 
     assert getattr(off, to_snake(section)).enabled is False
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"manifests": {"files": True}}, "ingestion.manifests.files = true: allowed is an integer from 1"),
+        ({"steps": {"reservedConcurrency": True}}, "ingestion.steps.reservedConcurrency = true: allowed is an integer"),
+        ({"load": {"fileMegabytes": True}}, "ingestion.load.fileMegabytes = true: allowed is a number"),
+    ],
+)
+def test_true_is_no_number(wrong: dict[str, Any], says: str) -> None:
+    [problem] = problems(config(ingestion=wrong))
+    assert problem.startswith(says)
+
+
 def test_what_is_said_of_a_function_counts_even_where_it_is_the_default_of_all_functions() -> None:
     settings = load(config(ingestion={"sweeper": {"timeoutSeconds": 60}}), "dev")
     assert settings.ingestion.sweeper.timeout_seconds == 60
