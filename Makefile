@@ -19,7 +19,7 @@ help: ## list the targets
 .venv-spark/.locked: requirements/spark.txt
 policies/.venv/.locked: policies/requirements.txt
 .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
-	@echo "installing $< into $(@D)"
+	@echo "installing $< into $(@D)" >&2
 	@$(PYTHON) -c 'import sys; sys.exit("Polyphony needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; name another by PYTHON=python3.13") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)

@@ -1,7 +1,12 @@
 """Pulumi's own files, against the CLI's rules: it validates them before anything runs, and cannot be tried here."""
 
+import json
+import os
 import re
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +92,33 @@ def test_make_says_at_once_which_python_it_needs(
 def test_a_page_says_which_python_make_takes(page: str) -> None:
     [low, high] = re.findall(r"\((3, \d+)\)", (ROOT / "Makefile").read_text())
     assert f"Python {low.replace(', ', '.')} to {high.replace(', ', '.')}" in (ROOT / page).read_text()
+
+
+PYTHON = """#!/bin/sh
+case "$*" in
+  "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+  "-m local "*) echo "{}" ;;
+esac
+"""
+"""As much of a Python as the Makefile asks for."""
+
+
+@pytest.mark.parametrize("target", ["cost", "preview"])
+def test_a_command_that_has_to_install_first_still_prints_nothing_but_its_document(target: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for lock in ("requirements/tools.txt", "policies/requirements.txt"):
+        (tmp_path / lock).parent.mkdir()
+        (tmp_path / lock).touch()
+    python = tmp_path / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    done = subprocess.run(  # noqa: S603 - this project's own Makefile
+        ["make", target, "JSON=1", f"PYTHON={python}"],  # noqa: S607
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},  # alone: the tests themselves may have been begun by make
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {}
+    assert "installing requirements/tools.txt into .venv" in done.stderr
