@@ -4,7 +4,7 @@ Each track is a state machine of its own that only moves on: what is heard again
 longer the track's changes nothing, and of two versions of its object the first alone counts. So events may come in any
 order, and repeated. A failure is no end: what is done after all counts as done, and where a sweep only gave up, whatever
 is heard of the upload counts. Where a job failed, a person may have it done again. Any other failed track begins anew only
-with an upload that is asked for anew.
+with an upload that is asked for anew. The table itself sees to that, by the conditions of `episode_table.py`.
 """
 
 from collections.abc import Mapping
@@ -61,10 +61,6 @@ class EpisodeStatus(StrEnum):
     FAILED = "failed"
 
 
-STATES: dict[TrackKind, frozenset[TrackState]] = {
-    TrackKind.VIDEO: frozenset(TrackState) - {TrackState.ANALYZING, TrackState.ANALYZED},
-    TrackKind.TRANSCRIPT: frozenset(TrackState) - {TrackState.CHUNKING, TrackState.CHUNKED},
-}
 RANKS: dict[TrackState, int] = {
     TrackState.NONE: 0,
     TrackState.REQUESTED: 1,
@@ -139,27 +135,22 @@ class Step:
             raise ValueError("an upload is given up by who looks after it, not heard of")
 
 
-def requested(track: Track, upload: Upload, at: str) -> Track:
-    """The track once an upload is asked for; the same where it takes none."""
-    return Track(state=TrackState.REQUESTED, since=at, upload=upload) if track.state in REPLACEABLE else track
-
-
-def heard(track: Track, step: Step) -> Track:
-    """The track once something is heard of its upload; the same where that is old or about another upload."""
-    if not _about(track, step) or not _rises(track, step):
-        return track
-    version_id = track.version_id or step.version_id
-    return Track(state=step.state, since=step.at, reason=step.reason, upload=track.upload, version_id=version_id)
-
-
 def given_up(track: Track, reason: TrackReason, at: str) -> Track:
     """The track once nobody waits for it any more."""
     return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
 
 
+def is_about(step: Step, track: Track) -> bool:
+    """Whether what is heard is about the upload that the track has."""
+    if track.upload is None or track.upload.upload_id != step.upload_id:
+        return False
+    # A form may be sent twice, and then there are two versions: the first is the upload.
+    return None in (track.version_id, step.version_id) or track.version_id == step.version_id
+
+
 def stands_at(track: Track, step: Step) -> bool:
     """Whether a track is where a step leads."""
-    return _about(track, step) and track.state is step.state
+    return is_about(step, track) and track.state is step.state
 
 
 def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
@@ -172,14 +163,3 @@ def status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     if TrackState.REQUESTED in both:
         return EpisodeStatus.UPLOADING
     return EpisodeStatus.READY if both & _ENDS else EpisodeStatus.DRAFT
-
-
-def _rises(track: Track, step: Step) -> bool:
-    return RANKS[step.state] > track.rank or (step.again and track.reason is DONE_AGAIN)
-
-
-def _about(track: Track, step: Step) -> bool:
-    if track.upload is None or track.upload.upload_id != step.upload_id:
-        return False
-    # A form may be sent twice, and then there are two versions: the first is the upload.
-    return None in (track.version_id, step.version_id) or track.version_id == step.version_id

@@ -1,4 +1,4 @@
-"""Tracks move on, whatever is heard in whatever order; and the table moves them as the logic does."""
+"""Tracks move on, whatever is heard in whatever order; and the table moves them as the model does."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +16,6 @@ from handlers.livestream.tracks import (
     GIVEN_UP,
     RANKS,
     REPLACEABLE,
-    STATES,
     UNDER_WAY,
     EpisodeStatus,
     Step,
@@ -26,12 +25,11 @@ from handlers.livestream.tracks import (
     TrackState,
     Upload,
     given_up,
-    heard,
-    requested,
     stands_at,
     status,
 )
 from tests.handlers.livestream.stage import ANN, BOB, TABLE, Stage
+from tests.handlers.livestream.track_model import STATES, heard, requested
 
 NONE = Track(state=TrackState.NONE, since="0")
 OLD, NEW = (Upload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
