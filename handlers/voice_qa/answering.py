@@ -161,9 +161,7 @@ class Answering:
         attempt, messages = job.question.attempt, tuple(job.forwarder.messages)
         self._answers.keep(item.identity, item.query_id, attempt, messages)
         self._remember(job)
-        answered = self._answered(item, attempt, messages)
-        spoken = answered.audio_url is not None
-        ended = self._end(job, lambda now: now.answered(len(messages), has_audio=spoken), answered)
+        ended = self._end(job, Question.answered, self._answered(item, attempt, messages))
         return self._ended(job, Outcome.ANSWERED if ended else Outcome.OVERTAKEN)
 
     def _listen(self, job: Job, question: agent.Question) -> None:

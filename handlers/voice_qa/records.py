@@ -94,8 +94,6 @@ class Question(State):
     begun_ms: int = 0
     begun_by: str = ""
     """The call, by Lambda's name for it."""
-    pieces: int = 0
-    has_audio: bool = False
     code: str = ""
     retryable: bool = False
     asked_ms: int = 0
@@ -135,9 +133,9 @@ class Question(State):
         }
         return self.model_copy(update=running), True
 
-    def answered(self, pieces: int, *, has_audio: bool) -> Self:
+    def answered(self) -> Self:
         """The answer is whole and kept."""
-        return self.model_copy(update={"status": Status.ANSWERED, "pieces": pieces, "has_audio": has_audio})
+        return self.model_copy(update={"status": Status.ANSWERED})
 
     def failed(self, code: str, *, retryable: bool) -> Self:
         """There is no answer."""

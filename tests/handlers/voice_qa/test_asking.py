@@ -127,7 +127,7 @@ def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[
     [
         Question(status=Status.ACCEPTED),
         Question(status=Status.RUNNING, running_until_ms=START_MS + 1),
-        Question(status=Status.ANSWERED, pieces=4),
+        Question(status=Status.ANSWERED),
     ],
 )
 def test_an_answer_that_was_begun_is_heard_to_its_end_whatever_became_of_its_lecture(
@@ -183,7 +183,7 @@ def test_a_rejection_is_never_long_and_never_without_words(scene: Scene) -> None
         (Question(status=Status.ACCEPTED), 1),
         (Question(status=Status.RUNNING, running_until_ms=START_MS + 1), 0),
         (Question(status=Status.RUNNING, running_until_ms=START_MS), 1),
-        (Question(status=Status.ANSWERED, pieces=4), 1),
+        (Question(status=Status.ANSWERED), 1),
         (Question(status=Status.FAILED, retryable=True), 1),
     ],
 )
@@ -197,9 +197,7 @@ def test_asked_again_a_question_is_heard_on_the_new_connection(scene: Scene, kno
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.ANSWERED])
 def test_what_was_asked_first_is_what_is_answered(scene: Scene, status: Status) -> None:
-    known = Question(
-        status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1, pieces=4
-    )
+    known = Question(status=status, session=ULID, text="Why?", lecture_id=OTHER, running_until_ms=START_MS + 1)
     scene.puts(known)
     scene.asks(text="How?")
     calls = 1 if status is Status.ANSWERED else 0
@@ -266,7 +264,7 @@ def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(sc
 
 
 def test_a_refused_question_that_was_known_stays_as_it_was(scene: Scene) -> None:
-    answered = Question(status=Status.ANSWERED, session=ULID, pieces=3, connection="c0")
+    answered = Question(status=Status.ANSWERED, session=ULID, connection="c0")
     scene.puts(answered)
     for number in range(2, 2 + ASKING.at_once):
         scene.asks(f"question-{number}")
@@ -275,7 +273,7 @@ def test_a_refused_question_that_was_known_stays_as_it_was(scene: Scene) -> None
 
 
 @pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
-@pytest.mark.parametrize("known", [Question(), Question(status=Status.ANSWERED, session=ULID, pieces=3)])
+@pytest.mark.parametrize("known", [Question(), Question(status=Status.ANSWERED, session=ULID, attempt=3)])
 def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     scene: Scene, refusing: Exception, known: Question
 ) -> None:
@@ -289,7 +287,7 @@ def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
     assert scene.called == [Call(ANN, "question-1")]
     assert scene.allowance().asked_ms == (START_MS,)
-    assert scene.question().pieces == known.pieces, "an answer that is kept is not forgotten"
+    assert scene.question().attempt == known.attempt, "an answer that is kept is not forgotten"
 
 
 def test_a_call_that_fails_takes_nothing_from_the_questions_allowed(scene: Scene) -> None:

@@ -51,7 +51,7 @@ def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
         {"type": "text", **about, "number": 2, "text": "sing."},
         {"type": "answered", **about, "pieces": 3},
     ]
-    assert (desk.question.status, desk.question.pieces, desk.question.has_audio) == (Status.ANSWERED, 3, False)
+    assert desk.question.status is Status.ANSWERED
     assert desk.counted == 0
 
 
@@ -103,7 +103,6 @@ def test_a_spoken_answer_can_be_fetched_as_one_file(desk: Desk) -> None:
     key = f"responses/{IDENTITY}/{QUERY}.1.ogg"
     assert unquote(urlsplit(answered["audioUrl"]).path).endswith(key)
     assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio * 2
-    assert desk.question.has_audio
 
 
 @pytest.mark.parametrize("code", list(AgentCode))
