@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from operations import to_commit
+from operations import to_commit, variables
 from operations.desk import Desk, described, unshared
 from operations.gateway import Alias, Configuration, Routing
 from operations.problems import Changed, Invalid, Refused, Unclear
@@ -73,7 +73,7 @@ def merged(live: Configuration, latest: Configuration, flag: Assignment, target:
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(live.environment))}"
         raise Refused(f"version {live.version} of {target.function} has no variable {flag.name}; {hint}")
     _same_kind(flag, live.environment[flag.name])
-    _in_range(flag, live.environment[flag.name], target)
+    _taken(flag, live.environment, target)
     wanted = {**live.environment, flag.name: flag.value}
     if different := sorted([*_changed_shape(live, latest), *_changed_variables(live, latest, flag)]):
         raise Refused(
@@ -91,14 +91,16 @@ def _same_kind(flag: Assignment, now: str) -> None:
         raise Refused(f"{flag.name} is a number: give one, such as 0.85")
 
 
-def _in_range(flag: Assignment, now: str, target: Target) -> None:
-    """What the variable's setting refuses, the handler would refuse, and so would the next deployment.
+def _taken(flag: Assignment, now: Mapping[str, str], target: Target) -> None:
+    """The function must take the value, and so must the setting of its name, or the next deployment would not begin.
 
     A setting that refuses the present value too has another form than its variable, and says nothing of it.
     """
     refusal = to_commit.refusal(target, flag.name, flag.value)
-    if refusal and to_commit.refusal(target, flag.name, now) is None:
+    if refusal and to_commit.refusal(target, flag.name, now[flag.name]) is None:
         raise Refused(f"{flag.name} cannot have this value, {refusal}")
+    if refusal := variables.refusal(target.subsystem, now, flag.name, flag.value):
+        raise Refused(f"{flag.name} cannot have this value, the function would refuse all of its calls: {refusal}")
 
 
 def _changed_shape(live: Configuration, latest: Configuration) -> list[str]:

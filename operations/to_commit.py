@@ -17,6 +17,8 @@ from components.settings.stack import StackSettings
 from operations.target import PROJECT, Target
 
 Path = tuple[str, ...]
+NO_VARIABLES = frozenset({"alarms", "load"})
+"""Sections of which no function is told: what rings, and what the cost is reckoned with."""
 
 
 def live_version(target: Target, version: str) -> list[str]:
@@ -99,14 +101,14 @@ def _section(target: Target, root: type[BaseModel] = StackSettings) -> Path:
 
 
 def _setting(target: Target, key: str, root: type[BaseModel]) -> Path | None:
-    """Where a setting of that name stands: the function's own before the subsystem's; none if there is no such."""
+    """Where the setting of that name stands: the function's own before the subsystem's; none if there is no such one."""
     model = _subsystem(target, root)
     if model is None:
         return (key,)
     section = _section(target, root)
-    found = [path for path in _paths(model) if path[-1] == key]
-    own = [path for path in found if path[:1] == section]
-    return min(own or found, key=len, default=None)
+    found = [path for path in _paths(model) if path[-1] == key and path[0] not in NO_VARIABLES]
+    own = [path for path in found if path[:1] == section] or found
+    return own[0] if len(own) == 1 else None  # of several with one name, who knows which becomes the variable
 
 
 def _subsystem(target: Target, root: type[BaseModel]) -> type[BaseModel] | None:

@@ -75,6 +75,15 @@ def test_of_settings_with_one_name_the_functions_own_counts() -> None:
     assert committed(lines) == {"polyphony:transcription": {"sessionOpener": {"memoryMb": 512}}}
 
 
+def test_what_no_function_is_told_and_what_several_have_in_name_is_no_setting_of_a_variable() -> None:
+    summarize = Target.parse("dev", "meetings/bedrock-summarize")
+    assert to_commit.refusal(summarize, "AT_ONCE", "-1") is None
+    [line] = to_commit.variable(summarize, "AT_ONCE", "3", "7")
+    assert "find the one" in line
+    lines = to_commit.variable(Target.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7")
+    assert not any("load" in line for line in lines), "that is what the cost is reckoned with"
+
+
 def test_a_subsystems_setting_stands_at_its_top() -> None:
     target = Target.parse("dev", "ingestion/sweeper")
     lines = to_commit.variable(target, "LOG_LEVEL", "DEBUG", "7")
