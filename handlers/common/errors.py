@@ -26,7 +26,7 @@ OWN_WORDS = frozenset(
         *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"),
         *("string_too_short", "string_too_long", "too_short", "too_long"),
         *("string_type", "int_type", "float_type", "bool_type", "list_type", "dict_type"),
-        "sample_rate",
+        *("chunk_names", "language_unknown", "moment", "sample_rate"),
     }
 )
 """Kinds of problems whose message is made of the rule alone: a value's type, range, length, pattern or choice."""

@@ -5,6 +5,8 @@ They are `LanguageCode` of its API, which a test compares; for streams it has fe
 
 from typing import Final
 
+from pydantic_core import PydanticCustomError
+
 LANGUAGES: Final = frozenset(
     (
         *("ab-GE", "af-ZA", "am-ET", "ar-AE", "ar-SA", "ast-ES", "az-AZ", "ba-RU", "be-BY", "bg-BG", "bn-IN"),
@@ -23,7 +25,7 @@ LANGUAGES: Final = frozenset(
 
 
 def known(language: str) -> str:
-    """The language; raises ValueError where there is no such one."""
+    """The language; raises a problem of its own kind where there is no such one."""
     if language not in LANGUAGES:
-        raise ValueError("a language is one that Amazon Transcribe has, by its code: en-US, de-DE")
+        raise PydanticCustomError("language_unknown", "one that Amazon Transcribe has, by its code: en-US, de-DE")
     return language

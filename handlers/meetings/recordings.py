@@ -21,6 +21,15 @@ MAX_BYTES = 1024 * 1024
 """Of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 CONTENT_DIGITS = 32
+
+
+def _moment(said: str) -> str:
+    try:
+        return timestamp(datetime.fromisoformat(said))
+    except ValueError:
+        raise PydanticCustomError("moment", "a moment that there is, as in 2026-01-31T10:00:00.000Z") from None
+
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -31,7 +40,7 @@ Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
 Moment = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
-    AfterValidator(lambda said: timestamp(datetime.fromisoformat(said))),
+    AfterValidator(_moment),
 ]
 """One that there is: meetings are listed by it."""
 Language = Annotated[str, AfterValidator(known), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
