@@ -160,8 +160,8 @@ class Answering:
             return self._fail(job, failed, cause=error.code)
         attempt, messages = job.question.attempt, tuple(job.forwarder.messages)
         self._answers.keep(item.identity, item.query_id, attempt, messages)
-        self._remember(job)
-        ended = self._end(job, Question.answered, self._answered(item, attempt, messages))
+        answered = self._answered(item, attempt, messages)
+        ended = self._end(job, Question.answered, answered, lambda: self._remember(job))
         return self._ended(job, Outcome.ANSWERED if ended else Outcome.OVERTAKEN)
 
     def _listen(self, job: Job, question: agent.Question) -> None:
@@ -192,11 +192,18 @@ class Answering:
         ended = self._end(job, lambda now: now.failed(error.code, retryable=error.retryable), failed)
         return self._ended(job, Outcome.FAILED if ended else Outcome.OVERTAKEN, cause)
 
-    def _end(self, job: Job, move: Callable[[Question], Question], last: Message) -> bool:
-        """Writes how it ended, and tells whoever listens at that moment; who comes later calls again."""
+    def _end(
+        self, job: Job, move: Callable[[Question], Question], last: Message, first: Callable[[], None] | None = None
+    ) -> bool:
+        """Writes how it ended, and tells whoever listens at that moment; who comes later calls again.
+
+        What is to be done `first`, whoever was overtaken does not do.
+        """
         place = job.item.end(job.question.attempt, move)
         if place is None:
             return False
+        if first is not None:
+            first()
         job.forwarder.end(place, last)
         job.item.end_allowance()
         return True

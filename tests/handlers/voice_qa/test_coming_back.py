@@ -8,7 +8,7 @@ import pytest
 
 from handlers.voice_qa.answering import Outcome
 from handlers.voice_qa.query_worker import Broken
-from handlers.voice_qa.records import Status
+from handlers.voice_qa.records import Question, Status, query_key
 from tests.handlers.voice_qa.desk import BROKE, ERROR, HELLO, IDENTITY, QUERY, REMAINING_MS, SOUND, WORLD, Desk
 from tests.handlers.voice_qa.lecture_stage import BUCKET
 
@@ -184,3 +184,18 @@ def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later
         assert urlsplit(one["audioUrl"]).path == urlsplit(first["audioUrl"]).path
     key = unquote(urlsplit(first["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
     assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio
+
+
+def test_what_nobody_heard_is_no_part_of_the_conversation(desk: Desk) -> None:
+    """A call that was overtaken ends before the one that overtook it."""
+
+    def overtaken() -> None:
+        desk.clock.now_ms += REMAINING_MS
+        begun, mine = desk.question.begun(desk.clock.now_ms, desk.clock.now_ms + REMAINING_MS, "second")
+        assert mine
+        desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (begun, None))
+
+    desk.asks()
+    desk.answers_with(HELLO, overtaken, WORLD)
+    assert desk.call() is Outcome.OVERTAKEN
+    assert desk.turns == []
