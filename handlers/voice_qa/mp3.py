@@ -8,7 +8,7 @@ constant rate, an estimate for any other.
 
 import struct
 
-from mutagen.mp3 import MPEGInfo
+from mutagen.mp3 import HeaderNotFoundError, MPEGInfo
 
 from handlers.voice_qa.audio_files import AudioFile, AudioFormat, BadFile, Problem
 from handlers.voice_qa.ranged import RangedFile
@@ -17,7 +17,6 @@ TAG = struct.Struct(">3s3B4B")
 MOST_TAGS = 8
 FOOTER = 0x10
 OLD_TAG_BYTES = 128
-LONGEST_FRAME = 1441
 SYNC_BYTES = 0xE0
 LAYER_BITS, LAYER_3 = 0x06, 0x02
 CONTENTS = struct.Struct(">4sI")
@@ -26,9 +25,8 @@ SLACK = 0.98
 """Share of the promised bytes that has to be there: editors cut tags off, and count them differently."""
 
 
-def behind_tags(file: RangedFile) -> int:
+def behind_tags(file: RangedFile, place: int = 0) -> int:
     """Where a file begins behind its ID3v2 tags; some programs write several."""
-    place = 0
     for _ in range(MOST_TAGS):
         header = file.at(place, TAG.size)
         if len(header) < TAG.size or not header.startswith(b"ID3"):
@@ -62,13 +60,17 @@ def read(file: RangedFile, start: int) -> AudioFile:
 
 
 def _goes_on(file: RangedFile, end: int) -> bool:
-    """Whether another file follows, perhaps behind the first one's tag.
+    """Whether another file follows, perhaps behind tags.
 
     A single frame is none: some tables do not count their own.
     """
-    behind = end + (OLD_TAG_BYTES if file.at(end, 3) == b"TAG" else 0)
-    follows = file.at(behind, 4)
-    return file.size - behind > LONGEST_FRAME and (follows[:3] == b"ID3" or begins_a_frame(follows))
+    behind = behind_tags(file, end + (OLD_TAG_BYTES if file.at(end, 3) == b"TAG" else 0))
+    if not begins_a_frame(file.at(behind, 4)):
+        return False
+    try:
+        return not MPEGInfo(file, behind).sketchy
+    except HeaderNotFoundError:
+        return False
 
 
 def _promised_bytes(file: RangedFile, frame: int) -> int:

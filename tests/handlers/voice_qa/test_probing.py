@@ -153,9 +153,22 @@ def test_an_mp3_with_another_behind_it_is_refused(first: tuple[str, ...], second
     assert problem(spoken("mp3", *first) + spoken("mp3", *second)) is Problem.UNREADABLE
 
 
-@pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125), b"APETAGEX" + bytes(100_000), bytes(100_000)])
-def test_tags_behind_an_mp3_are_no_part_of_it(behind: bytes) -> None:
-    assert probe(ranged(spoken("mp3") + behind)) == probe(ranged(spoken("mp3")))
+ID3_AT_THE_END = b"ID3\x04\x00\x10\x00\x00\x10\x00" + bytes(2048) + b"3DI\x04\x00\x10\x00\x00\x10\x00"
+
+
+@pytest.mark.parametrize(
+    "behind", [b"", b"TAG" + bytes(125), b"APETAGEX" + bytes(100_000), ID3_AT_THE_END, bytes(100_000)]
+)
+@pytest.mark.parametrize("uncounted", [False, True])
+def test_tags_behind_an_mp3_are_no_part_of_it(behind: bytes, uncounted: bool) -> None:
+    """Nor is a frame that its table did not count: some do not count their own."""
+    audio = spoken("mp3")
+    info = audio.index(b"Info")
+    counted = int.from_bytes(audio[info + 12 : info + 16], "big")
+    frame = audio.index(audio[len(audio) - counted :][:2], len(audio) - 600)
+    told = counted - (len(audio) - frame) * uncounted
+    changed = audio[: info + 12] + told.to_bytes(4, "big") + audio[info + 16 :]
+    assert probe(ranged(changed + behind)) == probe(ranged(audio))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("webm", LIVE), ("mp4", FRAGMENTED), ("mp3-bare", ())])
