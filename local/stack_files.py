@@ -113,7 +113,9 @@ def read(stack: str, root: Path = ROOT) -> StackConfig:
     given = _yaml(path).get("config") or {}
     if not isinstance(given, dict):
         raise StackFileError(f"{path.name} must hold a mapping below `config`, it holds {type(given).__name__}")
-    written = _yaml(path, _AsWritten).get("config") or {}
+    written = _yaml(path, _AsWritten)["config"] if given else {}
+    if len(written) != len(given):
+        raise StackFileError(f"{path.name} has two keys below `config` that are read as one number: give them as words")
     config: dict[str, Any] = {**_defaults(project.get("config") or {}, name)}
     for (key, word), value in zip(written.items(), given.values(), strict=True):
         # What has no structure is a word to the CLI, whatever it looks like.
@@ -157,10 +159,14 @@ def _resolved(project: str, stack: str, config: Mapping[str, Any]) -> StackConfi
         if _fill(values, section, [str(part) for part in location[1:]]):
             secret_keys.add(section)
             warnings.append(f"{dotted(location)} is not set: this preview uses a placeholder")
+    try:
+        told = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    except TypeError as error:
+        raise StackFileError(f"Pulumi.{stack}.yaml has a value that JSON has no word for: {error}") from error
     return StackConfig(
         project=project,
         stack=stack,
-        values={key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()},
+        values=told,
         secret_keys=frozenset(secret_keys),
         warnings=tuple(warnings),
     )

@@ -121,11 +121,18 @@ def test_an_unknown_stack_is_refused_with_the_known_ones(root: Path) -> None:
         ("config: [", "is not valid YAML"),
         ("- a\n", "must hold a mapping"),
         ("config: [a]\n", "must hold a mapping below `config`"),
+        ("config: {1: {a: 1}, 01: {a: 1}}\n", "has two keys below `config`"),
+        ("config: {polyphony:a: {b: !!binary YQ==}}\n", "has a value that JSON has no word for"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(root: Path, text: str, says: str) -> None:
     with pytest.raises(StackFileError, match=rf"Pulumi\.x\.yaml {says}"):
         stack(root, text)
+
+
+@pytest.mark.parametrize("nothing", ["", "~", "null", "{}"])
+def test_a_file_may_configure_nothing(root: Path, nothing: str) -> None:
+    assert stack(root, f"config: {nothing}\n").values == {"aws:region": "us-east-1"}
 
 
 def test_a_file_that_is_no_text_is_named(root: Path) -> None:
