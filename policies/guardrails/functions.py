@@ -1,7 +1,9 @@
 """Which settings belong to a function: permissions, sources, aliases and asynchronous settings name it."""
 
+from pulumi_policy.proxy import UnknownValueError
+
 from guardrails.record import Judged, Stack
-from guardrails.types import FUNCTION_PERMISSION, SCHEDULE
+from guardrails.types import FUNCTION_ALIAS, FUNCTION_PERMISSION, SCHEDULE
 
 SCHEDULER = "scheduler.amazonaws.com"
 
@@ -23,6 +25,11 @@ def callers(function: Judged, stack: Stack) -> set[str]:
 
 
 def _calls(schedule: Judged, function: Judged) -> bool:
-    return function in schedule.references.get("target", ()) or function.props.get("name") in str(
-        schedule.at("target", "arn")
-    ).split(":")
+    """By reference, the alias' too, or by ARN; one that is not known yet is of something that is referred to."""
+    for one in schedule.references.get("target", ()):
+        if one == function or (one.type == FUNCTION_ALIAS and concerns(one, function)):
+            return True
+    try:
+        return function.props.get("name") in str(schedule.at("target", "arn")).split(":")
+    except UnknownValueError:
+        return False

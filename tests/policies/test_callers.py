@@ -55,6 +55,18 @@ def test_who_is_called_by_a_schedule_says_where_failed_calls_land() -> None:
     assert found("async-failure-lands", function(60), schedule(live.replace("summarise", "other"))) == []
 
 
+def test_a_schedule_of_something_that_is_not_known_yet_hides_nothing() -> None:
+    late = Thing(t.SCHEDULE, {"target": {"arn": UNKNOWN}}, "nightly", refers={"target": ["live"]})
+    alias = Thing(t.FUNCTION_ALIAS, {"functionName": "other", "name": "live"}, "live")
+    called = Thing(t.FUNCTION_PERMISSION, {"function": "summarise", "principal": "s3.amazonaws.com"}, "permission")
+    [(message, undecided)] = found("async-failure-lands", function(60), called, alias, late)
+    assert message.startswith("s3.amazonaws.com")
+    assert not undecided
+    own = Thing(t.FUNCTION_ALIAS, {"functionName": "summarise", "name": "live"}, "live")
+    [(message, _)] = found("async-failure-lands", function(60), own, late)
+    assert message.startswith("scheduler.amazonaws.com")
+
+
 @pytest.mark.parametrize(
     ("comparison", "threshold", "rings"),
     [
