@@ -28,6 +28,8 @@ from handlers.livestream.tracks import (
     stands_at,
     status,
 )
+from handlers.livestream.video_handler import EpisodeTracks
+from handlers.livestream.video_tracks import VideoMoved
 from tests.handlers.livestream.stage import ANN, BOB, TABLE, Stage
 from tests.handlers.livestream.track_model import STATES, heard, requested
 
@@ -230,6 +232,27 @@ def test_the_table_moves_a_track_as_the_logic_does(stage: Stage, moves: list[Ste
         assert record.video == track
         assert record.transcript.state is TrackState.NONE, "one track is no other's business"
         assert record.version == 1, "a client's changes do not collide with what the tracks do"
+
+
+@pytest.mark.parametrize(
+    ("reason", "again", "moves"),
+    [
+        (TrackReason.CHUNKING_FAILED, True, True),
+        (TrackReason.CHUNKING_FAILED, False, False),
+        (TrackReason.TOO_LARGE, True, False),
+    ],
+)
+def test_the_table_has_a_failed_job_done_again_for_a_person_alone(
+    stage: Stage, reason: TrackReason, again: bool, moves: bool
+) -> None:
+    """By way of the function that hears of it."""
+    episode = stage.episode()
+    stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
+    tracks = EpisodeTracks(stage.table, lambda: stage.now)
+    assert tracks.move(ANN, episode, "video", VideoMoved(NEW.upload_id, "v1", TrackState.FAILED, reason))
+    uploaded = VideoMoved(NEW.upload_id, "v1", TrackState.UPLOADED, again=again)
+    assert tracks.move(ANN, episode, "video", uploaded) is moves
+    assert (stage.table.get(ANN, episode).video.state is TrackState.UPLOADED) is moves
 
 
 def test_a_track_of_an_episode_that_is_gone_does_not_move(stage: Stage) -> None:

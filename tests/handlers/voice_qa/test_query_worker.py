@@ -435,6 +435,7 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
         "S3_BUCKET": BUCKET,
         "DYNAMODB_TABLE": TABLE,
         "AGENTCORE_ENDPOINT": "http://127.0.0.1:9",
+        "URL_SECONDS": "61",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(query_worker, "agent_of", lambda *_: desk.agent)
@@ -449,4 +450,5 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
     for url in (asked.lecture.url, asked.query.url, desk.said("answered")[0]["audioUrl"]):
         assert "X-Amz-Signature" in url, "as a bucket with a key of its own needs it"
         assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
+    assert "X-Amz-Expires=61&" in desk.said("answered")[0]["audioUrl"]
     query_worker._worker.cache_clear()
