@@ -38,6 +38,7 @@ def alarm(name: str, metric: str, **dimensions: str) -> Thing:
             "namespace": "AWS/Lambda" if "FunctionName" in dimensions else "AWS/X",
             "metricName": metric,
             "dimensions": dimensions,
+            "comparisonOperator": "GreaterThanThreshold",
             "threshold": 0,
             "alarmActions": [TOPIC],
             "treatMissingData": "notBreaching",
