@@ -15,13 +15,20 @@ const WORDS = {
   manifested: "On a list: a Spark run turns it into rows.",
   processed: "Its rows are in the lake.",
   rejected: "Not taken",
-  superseded: "A newer version of it was taken.",
+  superseded: "This version was gone before it was read.",
   failed: "Its run failed; an operator can run it again.",
 };
 const REASONS = {
   EMPTY: "it is empty.",
   TOO_LARGE: "it is larger than this stack takes.",
   SUFFIX_NOT_ALLOWED: "its name does not end as this stack wants it.",
+  too_large: "it holds more than a run can read.",
+  sealed: "S3 gives it to nobody here. It was archived, or uploaded under a key of its own.",
+  no_good_line: "not one of its lines is a record.",
+};
+const REMARKS = {
+  empty: "It had none.",
+  damaged_gzip: "It is damaged: what stands behind the damage is not among them.",
 };
 const AT_ONCE = 4;
 const UNNOTICED_MS = 60000;
@@ -119,9 +126,10 @@ export function files({ stack, visitor, settings }) {
   byId("files-note").textContent = "Files wait until there are enough of them for a run, or for an hour.";
 }
 
-function draw(state, { status, reason }) {
+function draw(state, { status, reason = "" }) {
   const place = STATES.indexOf(status);
-  const words = reason ? `${WORDS[status]}: ${REASONS[reason] ?? reason}` : (WORDS[status] ?? "");
+  // What is behind a colon says which of its kind.
+  const words = status === "rejected" ? `${WORDS.rejected}: ${REASONS[reason.split(":")[0]] ?? reason}` : [WORDS[status], REMARKS[reason]].filter(Boolean).join(" ");
   clear(
     state,
     place < 0 ? badge(status, status === "superseded" ? "plain" : "bad") : steps(STATES, place === STATES.length - 1 ? STATES.length : place),

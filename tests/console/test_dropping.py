@@ -17,6 +17,7 @@ class Landing:
     def __init__(self) -> None:
         self.status = ""
         """None is there yet."""
+        self.reason = ""
         self.asked_with: set[str] = set()
         self.ended: set[str] = set()
         """Keys that hold no more."""
@@ -42,7 +43,8 @@ class Landing:
             said = {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The token has ended."}
             route.fulfill(status=400, headers=headers, json=said)
         else:
-            route.fulfill(headers=headers, json={"Item": {"status": {"S": self.status}}} if self.status else {})
+            item = {"status": {"S": self.status}} | ({"reason": {"S": self.reason}} if self.reason else {})
+            route.fulfill(headers=headers, json={"Item": item} if self.status else {})
 
 
 def dropped(page: Page, name: str = "a.ndjson") -> Locator:
@@ -64,6 +66,26 @@ def test_a_file_is_followed_until_its_rows_are_in_the_lake(started: Browser, url
         expect(card).to_contain_text("Its rows are in the lake.")
         expect(card.locator(".now")).to_have_count(0)
         expect(card.locator(".done")).to_have_count(4)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        ("processed", "damaged_gzip", "Its rows are in the lake. It is damaged"),
+        ("superseded", "version_gone", "This version was gone before it was read."),
+        ("rejected", "sealed", "Not taken: S3 gives it to nobody here."),
+        ("rejected", "no_good_line:not_json", "Not taken: not one of its lines is a record."),
+        ("rejected", "OF_ANOTHER_VERSION", "Not taken: OF_ANOTHER_VERSION"),
+    ],
+)
+def test_what_became_of_a_file_is_said_in_words(
+    started: Browser, url: str, status: str, reason: str, words: str
+) -> None:
+    landing = Landing()
+    landing.status, landing.reason = status, reason
+    with played(started, url, "files", plays=landing.plays) as other:
+        becomes(other.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        expect(dropped(other.page)).to_contain_text(words)
 
 
 def test_a_file_is_followed_with_new_keys_where_the_others_have_ended(started: Browser, url: str) -> None:
