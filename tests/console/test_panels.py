@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -243,8 +245,9 @@ def test_a_meeting_is_looked_after_though_a_look_fails(started: Browser, url: st
         expect(other.page.locator("#meetings-problem")).to_be_hidden()
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: str, status: int) -> None:
+@contextmanager
+def looking_after(started: Browser, url: str) -> Iterator[tuple[Visit, list[Answer]]]:
+    """A visitor who looks at an episode that is worked on; and what a look at it gives: the last of these."""
     looked: list[Answer] = [episode("Plan", "processing")]
 
     def answer(request: Request) -> Answer:
@@ -255,6 +258,12 @@ def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: s
     with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", answer)) as other:
         becomes(other.page, token("ann"), "ann")
         opened(other.page, "Plan")
+        yield other, looked
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: str, status: int) -> None:
+    with looking_after(started, url) as (other, looked):
         looked.append(status)
         expect(other.page.locator("#episodes-problem")).to_contain_text(f"HTTP {status}")
         looked.append(episode("Plan"))
@@ -263,16 +272,7 @@ def test_an_episode_is_looked_after_though_a_look_fails(started: Browser, url: s
 
 
 def test_an_episode_is_looked_after_under_a_new_token_where_one_has_ended(started: Browser, url: str) -> None:
-    looked: list[Answer] = [episode("Plan", "processing")]
-
-    def answer(request: Request) -> Answer:
-        if request.url.endswith("/episodes/e1"):
-            return looked[-1]
-        return {"episodes": [episode("Plan")], "claims": [], "clips": []}
-
-    with played(started, url, "episodes", plays=lambda page: answers(page, "livestream.example.com", answer)) as other:
-        becomes(other.page, token("ann"), "ann")
-        opened(other.page, "Plan")
+    with looking_after(started, url) as (other, looked):
         looked.append(401)
         expect(other.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
         looked.append(episode("Plan"))
