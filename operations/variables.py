@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from inspect import getmembers, isclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
-from components.blocks.archive import ROOT
 from handlers.common.environment import HandlerEnvironment
+
+HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 
 
 def refusal(subsystem: str, now: Mapping[str, str], name: str, value: str) -> str | None:
@@ -24,7 +26,7 @@ def refusal(subsystem: str, now: Mapping[str, str], name: str, value: str) -> st
 
 
 def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
-    for path in sorted((ROOT / "handlers" / subsystem).glob("*environment.py")):
+    for path in sorted((HANDLERS / subsystem).glob("*environment.py")):
         module = import_module(f"handlers.{subsystem}.{path.stem}")
         for _, found in getmembers(module, isclass):
             if issubclass(found, HandlerEnvironment) and found.__module__ == module.__name__:
