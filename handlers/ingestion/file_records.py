@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from handlers.common.items import typed
 from handlers.common.moments import timestamp
 from handlers.ingestion.files import ArrivedFile
 from handlers.ingestion.manifest import ListedFile
@@ -17,7 +18,6 @@ from handlers.ingestion.records import (
     id_of,
     number,
     text,
-    typed,
 )
 from handlers.ingestion.states import FileStatus
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from handlers.common.items import typed
+
 SCHEMA_VERSION = 1
 OPEN_INDEX = "open"
 """The sparse index of what is under way: partition `open_shard`, sorted by `open_since`."""
@@ -29,11 +31,6 @@ class RecordId:
 def id_of(item: Item) -> RecordId:
     """The key of a record that was read."""
     return RecordId(item["date_prefix"]["S"], item["file_key"]["S"])
-
-
-def typed(value: str | int) -> dict[str, str]:
-    """A value as DynamoDB has it."""
-    return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
 def text(item: Item, name: str) -> str:

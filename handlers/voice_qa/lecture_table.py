@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from handlers.common.items import typed
 from handlers.common.moments import timestamp
 from handlers.common.versioned import texts
 from handlers.voice_qa.audio_files import Problem
@@ -59,8 +60,8 @@ class LectureTable:
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in values},
                 ExpressionAttributeValues={
-                    **{f":{name}": _typed(value) for name, value in values.items() if value is not None},
-                    **{name: _typed(value) for name, value in about.items()},
+                    **{f":{name}": typed(value) for name, value in values.items() if value is not None},
+                    **{name: typed(value) for name, value in about.items()},
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -85,7 +86,3 @@ def _values(upload: Upload, verdict: Verdict, now: datetime) -> dict[str, str | 
         "validated_at": timestamp(now),
         "schema_version": SCHEMA_VERSION,
     }
-
-
-def _typed(value: str | int) -> dict[str, str]:
-    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
