@@ -20,11 +20,11 @@ from pydantic import ValidationError
 from handlers.common.errors import of_validation
 from handlers.common.messages import WrongField
 from handlers.common.moments import timestamp
+from handlers.common.sealed import Sealed, meant
 from handlers.meetings.deciding import Said, Seen
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.places import COMPLETE, MeetingId
 from handlers.meetings.recordings import MAX_BYTES, MAX_CHUNKS, Complete
-from handlers.meetings.sealed import Sealed, meant
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

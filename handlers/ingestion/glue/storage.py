@@ -17,6 +17,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.common.sealed import CODES, Sealed
+
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
@@ -24,18 +26,11 @@ CHUNK = 1024 * 1024
 FOLDER = "POLYPHONY_OBJECTS"
 GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Answers to reading what is no longer there; the last is given for a version that is a delete marker."""
-SEALED = frozenset({"InvalidRequest", "InvalidObjectState"})
-"""Answers to reading what nobody here can, because of how it was uploaded: with a key of the client's own, or into an
-archive. Asking again changes nothing."""
 DELETED_AT_ONCE = 1000
 
 
 class Gone(Exception):
     """The object, or this version of it, is not there."""
-
-
-class Sealed(Exception):
-    """The version is there, and cannot be read."""
 
 
 class StorageFailed(Exception):
@@ -105,7 +100,7 @@ class Bucket:
             answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
             yield from answer["Body"].iter_chunks(CHUNK)
         except (ClientError, BotoCoreError) as error:
-            raise Sealed if _code(error) in SEALED else _translated(error) from None
+            raise Sealed if _code(error) in CODES else _translated(error) from None
 
     def read(self, uri: str) -> bytes:
         """The content of an object, all at once."""

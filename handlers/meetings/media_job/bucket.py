@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from handlers.common.parallel import Parallel
+from handlers.common.sealed import meant
 from handlers.meetings.media_job.stopping import Stopping
-from handlers.meetings.sealed import meant
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
 from handlers.common.parallel import Parallel
+from handlers.common.sealed import Sealed
 from handlers.meetings.media import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
 from handlers.meetings.media_job.bucket import Bucket, TooLong
 from handlers.meetings.media_job.facts import ChunkFacts, Facts
@@ -28,7 +29,6 @@ from handlers.meetings.media_job.sound import Undecodable
 from handlers.meetings.media_job.steps import Steps
 from handlers.meetings.places import COMPLETE, Recording
 from handlers.meetings.recordings import MAX_BYTES, Complete
-from handlers.meetings.sealed import Sealed
 
 DONE: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from handlers.common.parallel import Parallel
+from handlers.common.sealed import Sealed
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.media_job.bucket import Bucket, Found, Gone
 from handlers.meetings.places import MeetingId
 from handlers.meetings.recordings import Chunk, Complete
-from handlers.meetings.sealed import Sealed
 
 ATTEMPTS: Final = 3
 """How often a chunk is fetched anew that is replaced meanwhile."""

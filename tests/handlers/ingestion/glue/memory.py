@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from handlers.ingestion.glue.storage import Gone, Sealed
+from handlers.common.sealed import Sealed
+from handlers.ingestion.glue.storage import Gone
 
 
 class Killed(BaseException):

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from handlers.common.sealed import Sealed
 from handlers.ingestion.glue import storage as module
-from handlers.ingestion.glue.storage import Bucket, Folder, Gone, Sealed, Storage, StorageFailed, resolve, split
+from handlers.ingestion.glue.storage import Bucket, Folder, Gone, Storage, StorageFailed, resolve, split
 
 KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
 
