@@ -69,9 +69,10 @@ class Sweep:
         count: Counter[str] = Counter()
         for page in self._pages(started - self._look_back):
             due = [one for one in page if started - self._look_back <= one.arrived <= started - GRACE]
-            uploads = [upload for upload in map(upload_of, due) if upload is not None]
+            named = [(one.key, upload_of(one)) for one in due]
+            uploads = [upload for _, upload in named if upload is not None]
             count["checked"] += len(uploads)
-            count["ignored"] += sum(upload_of(one) is None and not one.key.endswith(FOLDER) for one in due)
+            count["ignored"] += sum(upload is None and not key.endswith(FOLDER) for key, upload in named)
             count.update(self._validated(uploads))
             if self._clock() - started > self._budget:
                 count["unfinished"] = 1
