@@ -9,7 +9,7 @@ the same video failed. Only a track that the sweep gave up is below all of these
 one whose job failed, for a person who has it done again.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 from pydantic.alias_generators import to_camel
@@ -40,7 +40,7 @@ class VideoMoved:
     error_code: int | None = None
     """MediaConvert's own number for what went wrong, where it gave one."""
     chunks: Chunks | None = None
-    again: bool = field(default=False, compare=False)
+    again: bool = False
     """Whether a person has it done again: then the track is there also where its job failed."""
 
     @property
