@@ -1,0 +1,73 @@
+"""Words of an utterance that was given up, said once more: whatever became of streams and posts, they are on display once."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from handlers.transcription.transcribe import FailureCode
+from local.flows.transcription import Screen
+from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, recorded
+from tests.handlers.transcription.stage import LIVE, SESSIONS
+
+SAID = final(300, "Stop the motor now.", at_ms=600)
+FAILURES = st.sampled_from(list(FailureCode))
+STREAMS = st.lists(
+    st.one_of(
+        FAILURES,
+        st.tuples(st.tuples(st.just(300), FAILURES)),
+        st.tuples(st.just(SAID), st.tuples(st.integers(350, 2_300), FAILURES)),
+    ),
+    max_size=6,
+)
+POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), max_size=3)
+"""What becomes of one caption after the other; those beyond arrive."""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
+@example("ogg-opus", [*[FailureCode.DROPPED] * 4, (SAID, (700, FailureCode.DROPPED)), FailureCode.DROPPED], [])
+@example("flac", [(SAID, (350, FailureCode.DROPPED)), FailureCode.REJECTED], [])
+@example("flac", [], ["is lost"] * 3)
+@example("pcm", [], ["is lost"] * 3)
+@example("flac", [], ["arrives unanswered"] * 3)
+def test_what_was_given_up_and_is_said_again_comes_on_display_exactly_once(
+    dynamodb: Any, encoding: str, streams: list[Any], posts: list[str]
+) -> None:
+    """Words that were taken away, or never arrived, are nobody's: their speaker is told so, and says them once more."""
+    for item in dynamodb.scan(TableName=LIVE)["Items"]:
+        dynamodb.delete_item(TableName=LIVE, Key={"pk": item["pk"]})
+    dynamodb.delete_item(TableName=SESSIONS, Key={"session_id": {"S": SESSION}})
+    booth = Booth(dynamodb, [*streams, *[(SAID, ENDED)] * 8])
+    booth.open()
+    post, left = booth.clients.post, list(posts)
+
+    def troubled(connection: str, message: Any) -> bool:
+        how = left.pop(0) if left and message.type == "caption" else "arrives"
+        taken = how == "is lost" or post(connection, message)
+        if how != "arrives":
+            raise ReadTimeoutError(endpoint_url="x")
+        return taken
+
+    def says(utterance: str) -> None:
+        while utterance not in booth.flight.done:
+            attempts = booth.take(utterance).attempts
+            with suppress(ReadTimeoutError):
+                booth.call(utterance, attempts=attempts)
+            booth.clock.now_ms = max([booth.clock(), *(one.rests_until_ms for one in booth.flight.broken)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        recorded(patch, encoding)
+        patch.setattr(booth.clients, "post", troubled)
+        says("u1")
+        if booth.flight.failed:
+            booth.scripts[:] = [(SAID, ENDED)]
+            left.clear()
+            says("u2")
+    screen = Screen()
+    for message in booth.clients.inbox["c1"]:
+        screen.take(message)
+    assert screen.text() == ["Stop the motor now."]
