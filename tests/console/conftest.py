@@ -1,4 +1,4 @@
-"""What tests of the console's modules and panels act on."""
+"""What tests of the console's modules and panels act on: made once for all of them."""
 
 from collections.abc import Iterator
 
@@ -9,21 +9,21 @@ from local import console
 from tests.browser import Visit, browser, spoken, visit
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Its microphone hears words."""
     with browser(spoken(tmp_path_factory.mktemp("microphone") / "heard.wav", "tones and captions .")) as made:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A console without a platform."""
     with console.serving(tmp_path_factory.mktemp("nothing")) as served:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def page(started: Browser, url: str) -> Iterator[Visit]:
     """Its page: the modules are there all the same."""
     with visit(started, url) as made:
