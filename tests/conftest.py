@@ -5,31 +5,24 @@ import inspect
 import os
 import socket
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 from _pytest.nodeid import NodeId
-from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
-from moto.core.models import RESPONSES_METHODS
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
+from tests import quicker_aws
 from tests.engine import Engine
 
 # A run of the whole program makes two million objects that all stay until its end: the usual thresholds would have them
 # gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
 gc.set_threshold(200_000)
-# Every mocked AWS has a session of its own, which would read a megabyte of endpoints and a service's model again. Not all
-# models are kept: some tests go through hundreds. A loader of its own, too, so what is kept is kept by path alone.
-JSONFileLoader.load_file = staticmethod(lru_cache(maxsize=32)(JSONFileLoader().load_file))  # type: ignore[method-assign]
-# Which services there are, too, for which it would look into four hundred folders.
-Loader.list_available_services = staticmethod(cache(Loader().list_available_services))  # type: ignore[method-assign]
-# Boto3 alone is mocked here. For other clients each mock would take 1,288 addresses, which is a tenth of a small test.
-RESPONSES_METHODS.clear()
+quicker_aws.install()
 
 settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
