@@ -15,6 +15,7 @@ from _pytest.nodeid import NodeId
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
+from xdist.workermanage import WorkerController
 
 from tests import quicker_aws
 from tests.engine import Engine
@@ -29,6 +30,7 @@ settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TESTS = Path(__file__).parent
+PLATFORM = "platform"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,7 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
-    """Hands out whole files: what a file's tests share is made once, and a thousand messages are one."""
+    """Hands out whole files: what a file's tests share is made once, and a thousand messages are one.
+
+    The platform's come first of all: they wait most of the time, and whatever computes fits in beside them.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if PLATFORM in self.workqueue:
+            self.workqueue.move_to_end(PLATFORM, last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,20 +127,35 @@ def intake(platform: Platform) -> Iterator[Intake]:
 
 @dataclass(frozen=True)
 class Played(Generic[T]):
-    """A flow that was played, once for all tests: what came of it, and what it asked IAM for."""
+    """A flow that was played, once for all tests: what came of it, and what IAM was asked for meanwhile."""
 
     outcome: T
     decisions: list[Decision]
 
 
+Ingested = Played[tuple[int, ingestion_scenario.Outcome]]
+"""With how many files of other tests the last manifest takes along."""
+
+
 @pytest.fixture(scope="session")
-def ingestion_played(platform: Platform) -> Played[tuple[int, ingestion_scenario.Outcome]]:
-    """Ingestion's flow; with how many files of other tests the last manifest takes along."""
+def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
+    """Ingestion's flow, which others may be played beside: most of the time it waits for Spark."""
     mark, ids = platform.mark(), platform.deployed.ids
     runs = Runs.of(Intake.of(platform.client, ids), platform.emulator.endpoint, ids)
     waiting = runs.statuses("")["pending"]
-    outcome = ingestion_scenario.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
-    return Played((waiting, outcome), platform.decisions(mark))
+
+    def play() -> Ingested:
+        outcome = ingestion_scenario.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
+        return Played((waiting, outcome), platform.decisions(mark))
+
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(play)
+
+
+@pytest.fixture(scope="session")
+def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
+    """Ingestion's flow."""
+    return ingestion_playing.result()
 
 
 @pytest.fixture(scope="session")

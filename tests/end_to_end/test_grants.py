@@ -15,15 +15,16 @@ BUILDER = "ingestion-manifest-builder"
 PROCESSOR = "transcription-audio-processor"
 
 
+@pytest.mark.usefixtures("ingestion_playing")
 def test_no_grant_is_missing_and_none_is_for_nothing(
     platform: Platform,
-    ingestion_played: Played[Any],
     transcription_played: Played[Any],
     voice_qa_played: Played[Any],
     livestream_played: Played[Any],
     meetings_played: Played[Any],
+    ingestion_played: Played[Any],
 ) -> None:
-    played = (ingestion_played, transcription_played, voice_qa_played, livestream_played, meetings_played)
+    played = (transcription_played, voice_qa_played, livestream_played, meetings_played, ingestion_played)
     decisions = [one for each in played for one in each.decisions]
     assert platform.grants_against(decisions).problems() == []
 

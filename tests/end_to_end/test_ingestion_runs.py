@@ -5,14 +5,14 @@ from collections import Counter
 
 import pytest
 
-from local.flows.ingestion_scenario import BAD_EVERY, Outcome, expected
-from tests.end_to_end.conftest import INGESTED_FILES, Platform, Played
+from local.flows.ingestion_scenario import BAD_EVERY, expected
+from tests.end_to_end.conftest import INGESTED_FILES, Ingested, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 
 
 def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_rows(
-    ingestion_played: Played[tuple[int, Outcome]],
+    ingestion_played: Ingested,
 ) -> None:
     waiting, outcome = ingestion_played.outcome
     assert outcome.ended == Counter(SUCCEEDED=3)
@@ -21,9 +21,7 @@ def test_450_files_become_two_full_manifests_a_flushed_one_and_exactly_their_row
     assert outcome.rows == expected(INGESTED_FILES)
 
 
-def test_a_run_logs_what_it_counted_and_nothing_of_a_file(
-    platform: Platform, ingestion_played: Played[tuple[int, Outcome]]
-) -> None:
+def test_a_run_logs_what_it_counted_and_nothing_of_a_file(platform: Platform, ingestion_played: Ingested) -> None:
     _, outcome = ingestion_played.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
