@@ -6,7 +6,7 @@ STACK ?= dev
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint types schema docs cost cost-diff fresh preview up down demo outputs console layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down demo outputs console layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -89,5 +89,9 @@ fuzz: .venv/.locked ## the property tests with many more examples
 fresh: .venv/.locked
 	@$(RUN) -m local generate all --check
 
-test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint types fresh ## lint, types, freshness of generated files, and every test
+# Types are checked beside the tests: both would leave a core idle for a while.
+test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint fresh ## lint, types, freshness of generated files, and every test
+	@$(MAKE) --no-print-directory -j2 types suite
+
+suite:
 	@.venv/bin/python -m pytest

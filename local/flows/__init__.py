@@ -9,6 +9,8 @@ Tell = Callable[[str], None]
 """Hears what was just done."""
 PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.05
+POLL_SHARE = 0.1
+"""The longer it has waited, the more seldom it asks: who asks takes the processor from those who work."""
 
 
 class NotInTime(Exception):
@@ -17,9 +19,10 @@ class NotInTime(Exception):
 
 def eventually(found: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """The first thing that `found` finds. The one place that waits: the platform works on after it answered."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while (value := found()) is None:
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise NotInTime(f"{what}: not in {seconds:g} s")
-        time.sleep(POLL_SECONDS)
+        time.sleep(max(POLL_SECONDS, waited * POLL_SHARE))
     return value
