@@ -196,6 +196,12 @@ class Speaker:
 
         return self._await(ends, f"the end of {utterance}")
 
+    def done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
+        """Waits until what was said is done. What is asked for again, as on a busy machine, is said again by any client."""
+        while (end := self.ended(utterance))["type"] == "resend":
+            self.say(utterance, words, sequence=sequence)
+        return end
+
     def next(self) -> Message:
         """The next message that is no answer to anything else."""
         return self._await(lambda _: True, "a message")

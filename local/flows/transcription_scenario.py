@@ -48,7 +48,7 @@ def play(captioning: Captioning, tell: Tell) -> Outcome:
     with Speaker(url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", SENTENCE)
-        speaker.ended("sentence")
+        speaker.done("sentence", SENTENCE)
         live = speaker.screen.text()
         growing = [one["text"] for one in speaker.screen.shown if not one["final"]]
     tell(f"a sentence spoken as Opus: {len(growing)} captions while it grew, then {live}")
@@ -56,8 +56,8 @@ def play(captioning: Captioning, tell: Tell) -> Outcome:
         speaker.open(encoding="pcm")
         speaker.say("first", FIRST, sequence=1)
         speaker.say("second", SECOND, sequence=2)
-        speaker.ended("first")
-        speaker.ended("second")
+        speaker.done("first", FIRST, sequence=1)
+        speaker.done("second", SECOND, sequence=2)
         overlapping = speaker.screen.text()
     tell(f"two utterances at once that overlap: {overlapping}")
     before = captioning.fallbacks()

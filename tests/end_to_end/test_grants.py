@@ -15,7 +15,7 @@ BUILDER = "ingestion-manifest-builder"
 PROCESSOR = "transcription-audio-processor"
 
 
-@pytest.mark.usefixtures("ingestion_playing")
+@pytest.mark.usefixtures("transcription_played", "ingestion_playing")
 def test_no_grant_is_missing_and_none_is_for_nothing(
     platform: Platform,
     transcription_played: Played[Any],

@@ -21,7 +21,7 @@ def captions_before_the_final(captioning: Captioning) -> int:
     with Speaker(captioning.url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
-        speaker.ended("u1")
+        speaker.done("u1", SENTENCE)
         assert len(speaker.screen.text()) == 1
         return sum(not one["final"] for one in speaker.screen.shown)
 
