@@ -15,6 +15,7 @@ BUILDER = "ingestion-manifest-builder"
 PROCESSOR = "transcription-audio-processor"
 
 
+# Transcription answers as fast as one speaks: it is played before Spark takes the processor, the others meanwhile.
 @pytest.mark.usefixtures("transcription_played", "ingestion_playing")
 def test_no_grant_is_missing_and_none_is_for_nothing(
     platform: Platform,

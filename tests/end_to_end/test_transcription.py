@@ -239,6 +239,7 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
     captioning: Captioning, speaker: Speaker
 ) -> None:
     functions, dynamodb = captioning.client("lambda"), captioning.client("dynamodb")
+    captioning.operate(kind="sweep")  # what other tests lost is counted before
     functions.put_function_concurrency(FunctionName=captioning.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "good day")["type"] == "accepted"
@@ -253,7 +254,7 @@ def test_an_utterance_that_is_lost_on_the_way_is_told_and_can_be_sent_again(
             ExpressionAttributeNames={"#state": "state"},
             ExpressionAttributeValues={":state": {"S": json.dumps(state)}, ":due": {"N": "1"}},
         )
-        captioning.operate(kind="sweep")  # however many it counts: the schedule may be first, and others lose theirs
+        assert captioning.operate(kind="sweep")["lost"] <= 1, "the schedule may have been there first"
         assert speaker.ended("u1")["utterances"] == [{"utterance": "u1", "fromMs": 0}]
     finally:
         functions.delete_function_concurrency(FunctionName=captioning.processor)
