@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from local import ROOT, stack_files
 
@@ -61,6 +63,16 @@ def test_locks_are_hashed_and_name_no_index(lock: Any) -> None:
     pinned = [line for line in lines if "==" in line]
     assert pinned
     assert all(line.endswith("\\") for line in pinned), "a package without a hash"
+
+
+@pytest.mark.parametrize("environment", [".venv", ".venv-emulator", ".venv-spark", "policies/.venv"])
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_what_is_locked_installs_on_every_python_that_is_promised(environment: str, python: str) -> None:
+    """A lock is made with one of them; distributions' own, as Debian's 3.11.2, are often behind its newest."""
+    (packages,) = ROOT.glob(f"{environment}/lib/python*/site-packages")
+    found = {one.name: one.metadata.json.get("requires_python") for one in distributions(path=[str(packages)])}
+    assert len(found) > 3
+    assert not {name: given for name, given in found.items() if given and python not in SpecifierSet(str(given))}
 
 
 def test_every_dependency_gives_its_reason() -> None:
