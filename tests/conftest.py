@@ -4,6 +4,7 @@ import gc
 import inspect
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from xdist.workermanage import WorkerController
 
 from tests import quicker_aws
 from tests.engine import Engine
+from tests.roomy import roomy
 
 # A run of the whole program makes two million objects that all stay until its end: the usual thresholds would have them
 # gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
@@ -72,6 +74,13 @@ def pytest_collection_finish() -> None:
     """What is there when tests begin stays until they end: no collection goes through it again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Any:
+    """Whoever runs the tests runs them with room on the stack."""
+    others = session.config.pluginmanager.subset_hook_caller("pytest_runtestloop", [sys.modules[__name__]])
+    return roomy(lambda: others(session=session))
 
 
 @pytest.fixture
