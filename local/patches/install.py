@@ -10,6 +10,7 @@ from local.patches import (
     batch_states,
     decisions,
     errors,
+    function_logs,
     glue_runs,
     guests,
     integrations,
@@ -47,6 +48,7 @@ def install(folder: Path) -> None:
     roles.install()
     Queues(roles).install()
     errors.install()
+    function_logs.install()
     glue_runs.install(folder)
     batch_states.install(folder, roles)
     integrations.install()

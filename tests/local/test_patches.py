@@ -38,6 +38,8 @@ REACHED = {
     "ministack.core.iam_evaluator.EvalResult": "a corrected refusal cannot be given",
     "ministack.core.iam_evaluator.AuthError": "a failed signature would be recorded as a missing grant",
     "ministack.core.iam_evaluator._principal_keys": "a guest's own prefix and keys are nobody's: he is refused",
+    "ministack.core.lambda_runtime._PYTHON_WORKER_SCRIPT": "where a call's log ends is not known, and waited for",
+    "ministack.core.lambda_runtime.Worker": "where a call's log ends is not known, and waited for",
     "ministack.core.responses.get_account_id": "roles are not found",
     "ministack.core.responses.error_response_json": "credentials cannot be refused",
     "ministack.services.apigateway_v1._iam_caller_identity": "$connect does not say who signed it",
