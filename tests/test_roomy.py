@@ -28,9 +28,9 @@ def dearest(depths: range) -> int:
                 leaf()
 
     def faults(depth: int) -> int:
-        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         called(depth)
-        return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     return max(faults(depth) for depth in depths)
 
