@@ -9,6 +9,7 @@ import queue
 from typing import Any
 
 from ministack.core import lambda_runtime
+from ministack.core.lambda_runtime import Worker
 
 from local.patches import NotThere, reached
 
@@ -22,9 +23,8 @@ PATIENCE = 0.25
 def install() -> None:
     """Replaces two methods of `lambda_runtime.Worker`, and has its script set the mark."""
     script = reached(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
-    worker = reached(lambda_runtime, "Worker")
-    reached(lambda_runtime.Worker, "_drain_stderr_bounded")
-    read = reached(lambda_runtime.Worker, "_read_stderr")
+    reached(Worker, "_drain_stderr_bounded")
+    read = reached(Worker, "_read_stderr")
     if script.count(ANSWER) != 1:
         raise NotThere(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
     marked = f"        print({MARK!r}, file=sys.__stderr__, flush=True)\n{ANSWER}"
@@ -35,8 +35,8 @@ def install() -> None:
         read(self)
         lines.put(MARK)
 
-    worker._read_stderr = read_to_the_end  # noqa: SLF001
-    worker._drain_stderr_bounded = _until_its_mark  # noqa: SLF001
+    Worker._read_stderr = read_to_the_end  # noqa: SLF001
+    Worker._drain_stderr_bounded = _until_its_mark  # noqa: SLF001
 
 
 def _until_its_mark(worker: Any, **_waits: float) -> str:

@@ -39,7 +39,8 @@ REACHED = {
     "ministack.core.iam_evaluator.AuthError": "a failed signature would be recorded as a missing grant",
     "ministack.core.iam_evaluator._principal_keys": "a guest's own prefix and keys are nobody's: he is refused",
     "ministack.core.lambda_runtime._PYTHON_WORKER_SCRIPT": "where a call's log ends is not known, and waited for",
-    "ministack.core.lambda_runtime.Worker": "where a call's log ends is not known, and waited for",
+    "ministack.core.lambda_runtime.Worker._drain_stderr_bounded": "the end of a call's log is waited for",
+    "ministack.core.lambda_runtime.Worker._read_stderr": "the end of a dead call's log is waited for",
     "ministack.core.responses.get_account_id": "roles are not found",
     "ministack.core.responses.error_response_json": "credentials cannot be refused",
     "ministack.services.apigateway_v1._iam_caller_identity": "$connect does not say who signed it",
@@ -133,12 +134,13 @@ REACHED = {
     "ministack.services.stepfunctions._ExecutionError": "an integration cannot fail by name",
 }
 LOOK = """
-import importlib, json, sys
+import json, pkgutil, sys
 from importlib.metadata import version
 missing = []
 for name in json.load(sys.stdin):
-    module, _, attribute = name.rpartition(".")
-    if not hasattr(importlib.import_module(module), attribute):
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
         missing.append(name)
 print(json.dumps({"missing": missing, "version": version("ministack")}))
 """
