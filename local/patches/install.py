@@ -19,6 +19,7 @@ from local.patches import (
     models,
     object_versions,
     passed_roles,
+    reserved_places,
     rest_answers,
     sdk_calls,
     transcriptions,
@@ -63,5 +64,6 @@ def install(folder: Path) -> None:
     models.install(roles)
     transcriptions.install(roles)
     passed_roles.install()
+    reserved_places.install()  # before what finds out by which settings a call goes
     async_calls.install()
     Targets(roles).install()

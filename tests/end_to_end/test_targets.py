@@ -1,11 +1,14 @@
 """What rules and schedules call, who lets them, and where what cannot be delivered lands; calls that nobody waits for."""
 
 import contextlib
+import errno
 import io
 import json
+import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
 
 CODE = """
 def handler(event, context):
+    if pipe := event.get("waits_for"):
+        return open(pipe).read()
     raise ValueError("as asked")
 """
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
@@ -97,6 +102,38 @@ class Site:
             SourceArn=source,
             SourceAccount=ACCOUNT,
         )
+
+
+@dataclass
+class Held:
+    """A call that runs until it is let go."""
+
+    pipe: Path
+
+    @property
+    def event(self) -> bytes:
+        return json.dumps({"waits_for": str(self.pipe)}).encode()
+
+    def writer(self) -> int | None:
+        """The pipe's end; nothing as long as nobody reads, because the call does not run."""
+        try:
+            return os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return None
+
+    def let_go(self) -> None:
+        os.close(eventually(self.writer, "a call that runs"))
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Callable[[str], Held]:
+    def make(name: str) -> Held:
+        os.mkfifo(tmp_path / name)
+        return Held(tmp_path / name)
+
+    return make
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +287,39 @@ def test_a_call_that_nobody_waits_for_goes_by_the_settings_of_what_was_called(
     assert site.message(queue)["body"]["requestPayload"] == {"n": 2}
     other = ({"of-the-alias", "of-the-function"} - {queue}).pop()
     assert "Messages" not in site.clients("sqs").receive_message(QueueUrl=site.url(other))
+
+
+@pytest.fixture
+def reserve(site: Site) -> Iterator[Callable[[int], None]]:
+    """Reserves places for the function, as many as are named; none are when the test is over."""
+    lambda_ = site.clients("lambda")
+    yield lambda places: lambda_.put_function_concurrency(FunctionName="failing", ReservedConcurrentExecutions=places)
+    lambda_.delete_function_concurrency(FunctionName="failing")
+
+
+def test_a_call_that_nobody_waits_for_is_kept_until_there_is_a_place(
+    site: Site, reserve: Callable[[int], None], held: Callable[[str], Held]
+) -> None:
+    lambda_ = site.clients("lambda")
+    first, second = held("first"), held("second")
+    reserve(1)
+    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=first.event)
+    running = eventually(first.writer, "the first call")
+    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=second.event)
+    with pytest.raises(lambda_.exceptions.TooManyRequestsException):
+        lambda_.invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
+    assert second.writer() is None
+    os.close(running)
+    second.let_go()
+    assert "Messages" not in site.clients("sqs").receive_message(QueueUrl=site.url("of-the-alias")), "none has failed"
+
+
+def test_where_no_place_is_left_to_a_function_its_calls_fail_at_once(
+    site: Site, reserve: Callable[[int], None]
+) -> None:
+    reserve(0)
+    lambda_ = site.clients("lambda")
+    with pytest.raises(lambda_.exceptions.TooManyRequestsException):
+        lambda_.invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
+    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 3}')
+    assert site.message("of-the-alias")["body"]["requestPayload"] == {"n": 3}

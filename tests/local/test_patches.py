@@ -68,6 +68,8 @@ REACHED = {
     "ministack.services.sqs._act_send_message": "nothing is parked",
     "ministack.services.stepfunctions._resolve_state_machine_arn": "whether a target is there is not known",
     "ministack.services.lambda_svc.invoke_async_with_retry": "calls that nobody waits for go by the wrong settings",
+    "ministack.services.lambda_svc._reserved_concurrency": "any number of calls run at once, whatever is reserved",
+    "ministack.services.lambda_svc._execute_function": "a call that nobody waits for is lost when there is no place",
     "ministack.services.lambda_svc._invoke": "which alias was called is not known",
     "ministack.services.lambda_svc._get_func_record_for_ref": "which alias was called is not known",
     "ministack.services.lambda_svc._lambda_function_name_and_qualifier_from_arn": "which alias was called is not known",
