@@ -72,7 +72,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _FilesA
 
 def pytest_collection_finish() -> None:
     """What is there when tests begin stays until they end: no collection goes through it again."""
-    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Pytest has just looked at what was left behind; it would again, and Python at its end, half a second each."""
     gc.freeze()
 
 
