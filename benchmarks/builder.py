@@ -24,6 +24,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
@@ -118,16 +119,11 @@ def _response(request: Any, status: int, content: dict[str, Any] | None = None) 
     return made
 
 
-def clock() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
-
-
 def measured(batch: int, workers: int) -> dict[str, float]:
     """One worker taking in all files, batch after batch."""
     stub, log, parallel = Stub(), EventLog("CRITICAL"), Parallel(workers)
     dynamodb = stub.client("dynamodb")
-    where = (dynamodb, "files", 400, clock)
+    where = (dynamodb, "files", 400, clock.now)
     numbers = iter(range(1_000_000))
     table = FileTable(*where)
     maker = ManifestMaker(
@@ -137,12 +133,12 @@ def measured(batch: int, workers: int) -> dict[str, float]:
         Workflow(stub.client("stepfunctions"), STATE_MACHINE),
         parallel=parallel,
         log=log,
-        clock=clock,
-        new_id=lambda: ulid(clock(), next(numbers)),
+        clock=clock.now,
+        new_id=lambda: ulid(clock.now(), next(numbers)),
         files_per_manifest=200,
         manifest_bytes=10 * 1024**3,
     )
-    builder = Builder(table, Admission.of(SUFFIXES, 5 * 1024**3), maker, parallel=parallel, log=log, clock=clock)
+    builder = Builder(table, Admission.of(SUFFIXES, 5 * 1024**3), maker, parallel=parallel, log=log, clock=clock.now)
     now = datetime.now(UTC).isoformat()
     messages = [
         {"messageId": str(number), "body": body(record(f"incoming/2026/01/03/part-{number:05}.ndjson", eventTime=now))}

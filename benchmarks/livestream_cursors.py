@@ -5,11 +5,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from handlers.common import clock
 from handlers.common.errors import HandlerError
 from handlers.livestream.cursors import Cursors, Listing
 
@@ -32,7 +32,7 @@ def rate(what: Callable[[], object]) -> float:
 
 def main() -> None:
     """Prints three lines."""
-    cursors = Cursors(lambda: "x" * 32, seconds=3600, clock=lambda: datetime.now(UTC), nonce=os.urandom)
+    cursors = Cursors(lambda: "x" * 32, seconds=3600, clock=clock.now, nonce=os.urandom)
     cursor = cursors.sealed(POSITION, LISTING)
     forged = cursor[:30] + ("A" if cursor[30] != "A" else "B") + cursor[31:]
 

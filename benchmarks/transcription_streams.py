@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from botocore.credentials import Credentials
 
 from benchmarks.figures import at_share
+from handlers.common import clock
 from handlers.common.logging import EventLog
 from handlers.transcription.audio import CHUNK_MS, Encoding, utterance
 from handlers.transcription.captions import Captions
@@ -53,11 +54,6 @@ PATIENCE_SECONDS = 20
 TAILS_SECONDS = (0.0, 0.1, 0.25, 0.5, 1.0)
 """What each stream may take longer on AWS: the way there, TLS, and the model's last word."""
 PLAIN_WORDS = WORDS[: WORDS.index("throttled")]
-
-
-def now_ms() -> int:
-    """The time."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass
@@ -126,7 +122,9 @@ class Places(LiveTable):
     """A table in which the one attempt has its place."""
 
     def read(self, model: type[State], key: str) -> State:  # noqa: ARG002 - there is one
-        return model.model_validate({"places": [{"utterance": "u1", "attempt": 1, "overdue_ms": now_ms() + 60_000}]})
+        return model.model_validate(
+            {"places": [{"utterance": "u1", "attempt": 1, "overdue_ms": clock.now_ms() + 60_000}]}
+        )
 
 
 def by_utterance(way: Way, samples: bytes) -> None:
@@ -152,10 +150,10 @@ def by_utterance(way: Way, samples: bytes) -> None:
         ),
         session,
         CONNECTION,
-        live=Places(None, "none", now_ms),  # type: ignore[arg-type] # there is no table to ask
+        live=Places(None, "none", clock.now_ms),  # type: ignore[arg-type] # there is no table to ask
         connections=clients,
         dedup_seconds=0,
-        clock_ms=now_ms,
+        clock_ms=clock.now_ms,
         log=EventLog("CRITICAL"),
     )
     ending = Transcribing(
@@ -163,8 +161,8 @@ def by_utterance(way: Way, samples: bytes) -> None:
         open_stream=lambda partials, seconds: way.stream("ogg-opus", stabilised=partials, seconds=seconds),
         captions_of=lambda finals_only: Captions(DEPLOYED, final_only=finals_only),
         delivery=delivery,
-        clock_ms=now_ms,
-    ).run(now_ms(), 0, 60_000, finals_only=False)
+        clock_ms=clock.now_ms,
+    ).run(clock.now_ms(), 0, 60_000, finals_only=False)
     failure = None if ending.end is End.DONE else ending.end.value
     way.ended(time.perf_counter() - begun, spoken.duration_ms / 1000, failure)
     for caption in clients.of(CONNECTION, "caption"):

@@ -5,11 +5,12 @@ printed.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from clients.meetings import MeetingsClient
 from components.blocks.names import Kind, stack_part
+from handlers.common import clock
 from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
 from operations import watch
 from operations.desk import Desk
@@ -48,7 +49,7 @@ def command(
         raise Refused(f"--hours {hours:g}: give more than 0")
     machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
     prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
-    since = datetime.now(UTC) - timedelta(hours=hours)
+    since = clock.now() - timedelta(hours=hours)
     found = [
         *_alarms(desk, prefix),
         *_logs(desk, clients("logs"), prefix, since),

@@ -2,16 +2,14 @@
 
 import mimetypes
 import re
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from boto3.exceptions import S3UploadFailedError
 
 from components.blocks.names import Kind
-from handlers.common.ulid import RANDOM_BITS, ulid
+from handlers.common import clock
 from handlers.common.versioned import texts
 from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.records import lecture_key
@@ -45,7 +43,7 @@ def command(desk: Desk, clients: Clients, stack: str, path: Path) -> int:
     if not path.is_file() or not path.stat().st_size:
         raise Refused(f"{path} is no file, or an empty one: give the recording of a lecture")
     shelf = Shelf.of(stack, caller(clients).account)
-    lecture_id = ulid(datetime.now(UTC), secrets.randbits(RANDOM_BITS))
+    lecture_id = clock.new_id()
     key = f"{LECTURES}{lecture_id}/lecture{_suffix(path)}"
     _upload(clients("s3"), path, shelf.bucket, key)
     desk.say(f"uploaded as {lecture_id}; waiting for its verdict")

@@ -6,10 +6,10 @@ own confirmation then takes the failed files back in.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from components.blocks.names import Kind
+from handlers.common import clock
 from handlers.common.clients import WORKERS
 from handlers.common.executions import ExecutionStatus, Started
 from handlers.common.logging import EventLog
@@ -84,7 +84,7 @@ def command(desk: Desk, clients: Clients, stack: str, manifest_id: str) -> int:
 
 def _redriven(clients: Clients, places: Places, manifest_id: str) -> tuple[Redriven, Execution | None]:
     # Records are only updated here, so the days a new one is kept do not matter.
-    where = (clients("dynamodb"), places.table, 1, _now)
+    where = (clients("dynamodb"), places.table, 1, clock.now)
     records, lists = ManifestRecords(*where), Lists(clients("s3"), places.lake)
     settler = Settler(
         FileTable(*where, TableEnvironment.model_fields["open_shards"].default),
@@ -92,13 +92,9 @@ def _redriven(clients: Clients, places: Places, manifest_id: str) -> tuple[Redri
         lists,
         parallel=Parallel(WORKERS),
         log=EventLog("ERROR"),
-        clock=_now,
+        clock=clock.now,
     )
     return redrive(manifest_id, records, lists, Workflow(clients("stepfunctions"), places.state_machine), settler)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def redrive(

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.meetings import MeetingsClient, MeetingsError, NewMeeting
+from handlers.common import clock
 from operations.desk import Desk
 from operations.problems import Refused
 
@@ -41,7 +41,7 @@ def went_through(desk: Desk, sample: Sample | None, client: Callable[..., Meetin
     begun = time.monotonic()
     try:
         user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
-        uploaded = user.upload(NewMeeting(title="Checklist", started_at=datetime.now(UTC)), [sample.recording])
+        uploaded = user.upload(NewMeeting(title="Checklist", started_at=clock.now()), [sample.recording])
         desk.say(f"uploaded  {uploaded.meeting_id}; waiting for it")
         record = user.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
     except (MeetingsError, ClientError, BotoCoreError) as error:

@@ -8,9 +8,10 @@ line is the account's. Each question to Cost Explorer costs a cent; this asks tw
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
+from handlers.common import clock
 from operations.desk import Desk
 from operations.gateway import Clients, told
 from operations.problems import Refused
@@ -50,7 +51,7 @@ def command(
 ) -> int:
     """Prints the two periods side by side, each as a month's cost."""
     change = _day(since)
-    last = today or datetime.now(UTC).date()
+    last = today or clock.now().date()
     after = min(days, (last - change).days)
     if days < LEAST_DAYS or after < LEAST_DAYS:
         raise Refused(

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from clients.meetings import reading
 from clients.meetings.access import Access
@@ -12,16 +12,13 @@ from clients.meetings.exchange import HttpExchange
 from clients.meetings.models import NewMeeting, Uploaded
 from clients.meetings.uploading import Upload
 from clients.meetings.waiting import Waiting
+from handlers.common import clock
 from handlers.meetings.records import MeetingRecord
 from handlers.meetings.summary import Summary
 from handlers.meetings.transcript import Transcript
 
 WORKERS = 8
 TWO_HOURS = 2 * 3600.0
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class MeetingsClient:
@@ -41,7 +38,7 @@ class MeetingsClient:
         *,
         workers: int = WORKERS,
         endpoint_url: str | None = None,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = clock.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """A client for whoever `token` names.

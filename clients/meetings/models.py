@@ -1,21 +1,14 @@
 """What a program says of a meeting that it uploads, and hears when that is done."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from handlers.common import ulid
+from handlers.common import clock, ulid
 from handlers.common.moments import timestamp
 from handlers.meetings.recordings import Chunk, Complete, Language, Participants, Tags, Title
-
-
-def new_meeting_id() -> str:
-    """A ULID of this moment."""
-    return ulid.ulid(datetime.now(UTC), secrets.randbits(ulid.RANDOM_BITS))
 
 
 class NewMeeting(BaseModel):
@@ -30,7 +23,7 @@ class NewMeeting(BaseModel):
     """What is spoken, as Amazon Transcribe names it."""
     participants: Participants = ()
     tags: Tags = ()
-    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")] = Field(default_factory=new_meeting_id)
+    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")] = Field(default_factory=clock.new_id)
 
     def complete(self, chunks: Sequence[Chunk]) -> Complete:
         """What says that the recording is whole."""

@@ -4,20 +4,19 @@ Each version is tracked once, and only messages that failed go back to the queue
 message: its files are tracked by then, and what a builder leaves undone the sweeper does.
 """
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import boto3
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent
-from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import BuilderEnvironment
@@ -107,7 +106,12 @@ def _builder() -> Builder:
     """Made once a container."""
     environment = BuilderEnvironment.read()
     log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
-    where = (boto3.client("dynamodb", config=CONFIG), environment.manifest_table_name, environment.record_days, _now)
+    where = (
+        boto3.client("dynamodb", config=CONFIG),
+        environment.manifest_table_name,
+        environment.record_days,
+        clock.now,
+    )
     table = FileTable(*where, environment.open_shards)
     maker = None
     if environment.lake_bucket and environment.state_machine_arn:
@@ -118,17 +122,13 @@ def _builder() -> Builder:
             Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
             parallel=parallel,
             log=log,
-            clock=_now,
-            new_id=lambda: ulid(_now(), secrets.randbits(RANDOM_BITS)),
+            clock=clock.now,
+            new_id=clock.new_id,
             files_per_manifest=environment.files_per_manifest,
             manifest_bytes=environment.manifest_bytes,
         )
     admission = Admission.of(environment.allowed_suffixes, environment.max_file_bytes)
-    return Builder(table, admission, maker, parallel=parallel, log=log, clock=_now)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    return Builder(table, admission, maker, parallel=parallel, log=log, clock=clock.now)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

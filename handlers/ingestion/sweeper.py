@@ -4,22 +4,21 @@ Every state has somebody who ends it. This is who ends the states that a builder
 beside any of them and beside itself.
 """
 
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
 import boto3
 from pydantic import BaseModel
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
-from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import SweeperEnvironment
@@ -168,7 +167,7 @@ def _made() -> tuple[Sweeper, Reconciler]:
     log = EventLog(environment.log_level)
     dynamodb, s3 = boto3.client("dynamodb", config=CONFIG), boto3.client("s3", config=CONFIG)
     parallel = Parallel(WORKERS)
-    where = (dynamodb, environment.manifest_table_name, environment.record_days, _now)
+    where = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
     table = FileTable(*where, environment.open_shards, every_shard=True)
     records, lists = ManifestRecords(*where), Lists(s3, environment.lake_bucket)
     workflow = Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
@@ -179,8 +178,8 @@ def _made() -> tuple[Sweeper, Reconciler]:
         workflow,
         parallel=parallel,
         log=log,
-        clock=_now,
-        new_id=lambda: ulid(_now(), secrets.randbits(RANDOM_BITS)),
+        clock=clock.now,
+        new_id=clock.new_id,
         files_per_manifest=environment.files_per_manifest,
         manifest_bytes=environment.manifest_bytes,
     )
@@ -190,10 +189,10 @@ def _made() -> tuple[Sweeper, Reconciler]:
         lists,
         workflow,
         maker=maker,
-        settler=Settler(table, records, lists, parallel=parallel, log=log, clock=_now),
+        settler=Settler(table, records, lists, parallel=parallel, log=log, clock=clock.now),
         ages=Ages(timedelta(seconds=environment.claim_seconds), timedelta(seconds=environment.flush_seconds)),
         log=log,
-        clock=_now,
+        clock=clock.now,
     )
     reconciler = Reconciler(
         table,
@@ -202,15 +201,11 @@ def _made() -> tuple[Sweeper, Reconciler]:
         Admission.of(environment.allowed_suffixes, environment.max_file_bytes),
         parallel=parallel,
         log=log,
-        clock=_now,
+        clock=clock.now,
         look_back=timedelta(days=environment.reconcile_days),
         budget=timedelta(seconds=environment.reconcile_seconds),
     )
     return sweeper, reconciler
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

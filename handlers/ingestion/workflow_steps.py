@@ -1,7 +1,6 @@
 """The workflow's own steps: `confirm` before the run, `finish` or `fail` after it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ import boto3
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
@@ -57,19 +57,15 @@ def _settler() -> Settler:
     """Made once a container."""
     environment = StepsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
-    where = (dynamodb, environment.manifest_table_name, environment.record_days, _now)
+    where = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
     return Settler(
         FileTable(*where, environment.open_shards),
         ManifestRecords(*where),
         Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
         parallel=Parallel(WORKERS),
         log=EventLog(environment.log_level),
-        clock=_now,
+        clock=clock.now,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.converse import BedrockModel, Guardrail, config
 from handlers.common.logging import EventLog
@@ -39,9 +39,9 @@ def worker(environment: AgentEnvironment) -> AgentWorker:
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
     services = Services(
         transcripts=TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        memory=AgentMemory(memory, environment.memory_id, _now),
+        memory=AgentMemory(memory, environment.memory_id, clock.now),
         model=BedrockModel(bedrock, environment.model_id),
-        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, _now),
+        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, clock.now),
     )
     return AgentWorker(services, environment.sizes, asking(environment), EventLog(environment.log_level))
 
@@ -56,10 +56,6 @@ def asking(environment: AgentEnvironment) -> Asking:
         guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
         answer_seconds=environment.answer_seconds,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @cache

@@ -1,19 +1,17 @@
 """The REST API's function: wires episodes and uploads to its operations."""
 
 import os
-import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, LIVE_CONFIG, signing
 from handlers.common.logging import EventLog
 from handlers.common.rest import Answered, Call, Response, Rest
-from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.livestream.cursors import Cursors
 from handlers.livestream.environment import ApiEnvironment
 from handlers.livestream.episode_table import EpisodeTable
@@ -64,7 +62,7 @@ def _rest() -> Rest:
     cursors = Cursors(
         Secret(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
-        clock=_now,
+        clock=clock.now,
         nonce=os.urandom,
     )
     episodes = Episodes(
@@ -72,22 +70,14 @@ def _rest() -> Rest:
         cursors,
         Publisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
-        clock=_now,
-        new_id=_new_id,
+        clock=clock.now,
+        new_id=clock.new_id,
         log=log,
     )
     s3 = session.client("s3", config=_S3_CONFIG.merge(signing()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
-    uploads = Uploads(table, bucket, limits=limits(environment), clock=_now, new_id=_new_id)
+    uploads = Uploads(table, bucket, limits=limits(environment), clock=clock.now, new_id=clock.new_id)
     return Rest(OPERATIONS, acts(episodes, uploads), origin=environment.origin, log=log)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _new_id() -> str:
-    return ulid(_now(), secrets.randbits(RANDOM_BITS))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:

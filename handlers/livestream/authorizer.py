@@ -7,10 +7,10 @@ can tell.
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from handlers.common import clock
 from handlers.common.jwks import KeySet
 from handlers.common.logging import EventLog
 from handlers.common.oidc import InvalidToken, Reason, Verifier, Verifies
@@ -68,7 +68,7 @@ def _authorizer() -> Authorizer:
     """Made once a container."""
     environment = AuthorizerEnvironment.read()
     keys = KeySet(environment.jwks_url)
-    verifier = Verifier(environment.issuer, environment.audience, keys, lambda: datetime.now(UTC))
+    verifier = Verifier(environment.issuer, environment.audience, keys, clock.now)
     return Authorizer(verifier, EventLog(environment.log_level))
 
 

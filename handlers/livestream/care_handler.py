@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
 import boto3
 from pydantic import BaseModel
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
@@ -44,7 +45,7 @@ def _care() -> Care:
         SessionMemory(memory, environment.memory_id, environment.summary_namespace),
         limits=Limits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
         budget=timedelta(seconds=environment.sweep_seconds),
-        clock=lambda: datetime.now(UTC),
+        clock=clock.now,
         log=EventLog(environment.log_level),
     )
 

@@ -6,12 +6,12 @@ its batch, and what still fails is parked where one command sends it back.
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import boto3
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
@@ -30,16 +30,12 @@ def starting(environment: TranscriptEnvironment) -> TranscriptStarting:
         EpisodeTable(dynamodb, environment.table_name),
         TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
-        FindingsTable(dynamodb, environment.table_name, _now),
+        FindingsTable(dynamodb, environment.table_name, clock.now),
         bucket=environment.bucket_name,
         sizes=environment.sizes,
-        clock=_now,
+        clock=clock.now,
         log=EventLog(environment.log_level),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @cache

@@ -8,12 +8,13 @@ command sends it back; and the queue's concurrency bounds how many jobs are aske
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
 import boto3
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
@@ -60,7 +61,7 @@ def _processing() -> VideoProcessing:
     """Made once a container."""
     environment = VideoEnvironment.read()
     table = EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
-    return processing(environment, EpisodeTracks(table, lambda: datetime.now(UTC)))
+    return processing(environment, EpisodeTracks(table, clock.now))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

@@ -5,13 +5,13 @@ Anybody may call it: the token in the body is what tells who does. So bodies mus
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.jwks import KeySet
 from handlers.common.logging import EventLog
@@ -42,7 +42,7 @@ def _rest() -> Rest:
     if environment.jwks_url is None:
         raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
     exchange = Exchange(
-        Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), lambda: datetime.now(UTC)),
+        Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
         ClientRole(client, environment.client_role, environment.credential_seconds),
         Store(environment.bucket_name, environment.table_name, client.meta.region_name),
         renew_before_seconds=environment.renew_before_seconds,

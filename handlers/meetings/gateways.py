@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import boto3
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.executions import Executions
 from handlers.common.logging import EventLog
@@ -36,9 +37,5 @@ def gateways(environment: MeetingsEnvironment) -> Gateways:
     s3, log = boto3.client("s3", config=CONFIG), EventLog(environment.log_level)
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = Executions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=_now, log=log)
-    return Gateways(s3, table, executions, starting, log, _now)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=clock.now, log=log)
+    return Gateways(s3, table, executions, starting, log, clock.now)

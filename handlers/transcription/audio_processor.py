@@ -6,7 +6,6 @@ already, or is being worked on by another call. Audio and text live in memory on
 
 import base64
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.common import clock
 from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog, hashed
@@ -247,19 +247,15 @@ def _processor() -> Processor:
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = signer(session, environment.aws_endpoint_url_transcribe_streaming)
     return Processor(
-        Sessions(dynamodb, environment.sessions_table_name, _now_ms),
-        LiveTable(dynamodb, environment.live_table_name, _now_ms),
+        Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
+        LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
         Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         Metrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
         thresholds=Thresholds.of(environment),
         open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),
-        clock_ms=_now_ms,
+        clock_ms=clock.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
     )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:

@@ -6,16 +6,14 @@ Each message is parsed before anything looks at it, and gets exactly one answer.
 
 import os
 import re
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common import users
+from handlers.common import clock, users
 from handlers.common.clients import LIVE_CONFIG
 from handlers.common.connections import Connections
 from handlers.common.errors import HandlerError, http_error
@@ -153,7 +151,7 @@ def _router() -> Router:
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
     log = EventLog(environment.log_level, structured=environment.structured_logging)
-    live = LiveTable(dynamodb, environment.live_table_name, _now_ms)
+    live = LiveTable(dynamodb, environment.live_table_name, clock.now_ms)
 
     def hand_over(work: Work) -> None:
         functions.invoke(
@@ -161,7 +159,7 @@ def _router() -> Router:
         )
 
     routes = Routes(
-        Sessions(dynamodb, environment.sessions_table_name, _now_ms),
+        Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
         live,
         limits=Limits(
             in_flight=environment.in_flight,
@@ -173,7 +171,8 @@ def _router() -> Router:
         ),
         hand_over=hand_over,
         presign=signer(session, environment.aws_endpoint_url_transcribe_streaming),
-        clock_ms=_now_ms,
+        clock_ms=clock.now_ms,
+        new_id=clock.new_id,
         log=log,
     )
     connections = Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))
@@ -189,16 +188,12 @@ def _gate(environment: RouterEnvironment) -> "Gate":
     if environment.auth == "none":
         return Gate(None)
     keys = KeySet(str(environment.jwks_url))
-    return Gate(Verifier(str(environment.issuer), str(environment.audience), keys, lambda: datetime.now(UTC)))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return Gate(Verifier(str(environment.issuer), str(environment.audience), keys, clock.now))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:
     """The entry point of the function."""
-    return _router().handle(event, _now_ms())
+    return _router().handle(event, clock.now_ms())
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -17,7 +17,6 @@ from handlers.common.errors import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Answer
 from handlers.common.moments import timestamp
-from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.transcription.audio import BadAudio, utterance
 from handlers.transcription.counting import Counting
 from handlers.transcription.flight import Flight, Standing, Taken
@@ -79,6 +78,7 @@ class Routes:
         hand_over: Callable[[Work], None],
         presign: Callable[[StreamRequest, int], str],
         clock_ms: Callable[[], int],
+        new_id: Callable[[], str],
         log: EventLog,
     ) -> None:
         self._sessions = sessions
@@ -87,6 +87,7 @@ class Routes:
         self._hand_over = hand_over
         self._presign = presign
         self._clock_ms = clock_ms
+        self._new_id = new_id
         self._log = log
         self._counting = Counting(live, limits.sessions, clock_ms)
 
@@ -215,7 +216,7 @@ class Routes:
             raise HandlerError(Code.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(self._limits.languages)}.")
         now_ms = self._clock_ms()
         session = Session(
-            session_id=ulid(datetime.fromtimestamp(now_ms / 1000, UTC), secrets.randbits(RANDOM_BITS)),
+            session_id=self._new_id(),
             owner=user,
             status=Status.OPEN,
             language=message.language,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Protocol
 import boto3
 from pydantic import StringConstraints
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, LIVE_CONFIG, signing
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
@@ -77,7 +78,7 @@ def _worker() -> Worker:
     dynamodb = session.client("dynamodb", config=CONFIG)
     s3 = session.client("s3", config=CONFIG.merge(signing()))
     table, bucket, days = environment.dynamodb_table, environment.s3_bucket, environment.session_days
-    conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=_now_ms)
+    conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=clock.now_ms)
     log = EventLog(environment.log_level)
     answering = Answering(
         Materials(
@@ -91,18 +92,14 @@ def _worker() -> Worker:
         Answers(s3, bucket, url_seconds=environment.url_seconds),
         Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         agent=agent_of(environment, session),
-        clock_ms=_now_ms,
+        clock_ms=clock.now_ms,
         pause=time.sleep,
         log=log,
     )
     items = VersionedItems(
-        dynamodb, table, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=days * DAY_SECONDS, clock_ms=_now_ms
+        dynamodb, table, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=days * DAY_SECONDS, clock_ms=clock.now_ms
     )
     return Worker(items, answering, log)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def handler(event: Mapping[str, Any], context: Context) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
 
 import boto3
 from pydantic import BaseModel
 
+from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
@@ -44,22 +45,18 @@ def _made() -> tuple[Validator, Sweep]:
         ),
         parallel=parallel,
         log=log,
-        clock=_now,
+        clock=clock.now,
     )
     sweep = Sweep(
         bucket,
         validator,
         parallel=parallel,
         log=log,
-        clock=_now,
+        clock=clock.now,
         look_back=timedelta(hours=environment.sweep_hours),
         budget=timedelta(seconds=environment.sweep_seconds),
     )
     return validator, sweep
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:

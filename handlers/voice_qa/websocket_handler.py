@@ -7,21 +7,18 @@ done in `uploading.py` and `asking.py`.
 import json
 import os
 import re
-import secrets
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
 import boto3
 
+from handlers.common import clock
 from handlers.common.clients import LIVE_CONFIG, signing
 from handlers.common.errors import HandlerError, http_error
 from handlers.common.logging import EventLog
 from handlers.common.messages import Answer, Request
 from handlers.common.sockets import Response, Talk
-from handlers.common.ulid import RANDOM_BITS, ulid
 from handlers.common.versioned import VersionedItems
 from handlers.voice_qa.asking import Asking, AskingLimits, Call, Caller
 from handlers.voice_qa.environment import SocketEnvironment
@@ -119,7 +116,7 @@ def _handler() -> SocketHandler:
         environment.dynamodb_table,
         ttl_attribute=TTL_ATTRIBUTE,
         kept_seconds=environment.session_days * DAY_SECONDS,
-        clock_ms=_now_ms,
+        clock_ms=clock.now_ms,
     )
 
     def call(one: Call) -> None:
@@ -139,27 +136,19 @@ def _handler() -> SocketHandler:
             lectures_per_day=environment.lectures_per_day,
         ),
         items=items,
-        clock_ms=_now_ms,
-        new_id=_new_id,
+        clock_ms=clock.now_ms,
+        new_id=clock.new_id,
     )
     asking = Asking(
         items,
         lectures,
         limits=AskingLimits(at_once=environment.queries_at_once, per_hour=environment.queries_per_hour),
         call=call,
-        new_id=_new_id,
-        clock_ms=_now_ms,
+        new_id=clock.new_id,
+        clock_ms=clock.now_ms,
         log=log,
     )
     return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _new_id() -> str:
-    return ulid(datetime.now(UTC), secrets.randbits(RANDOM_BITS))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> Response:

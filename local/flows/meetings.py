@@ -4,7 +4,6 @@ import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ import imageio_ffmpeg
 from clients.meetings import MeetingsClient
 from clients.meetings.access import Access, Opened
 from clients.meetings.exchange import HttpExchange
+from handlers.common import clock
 from local.aws import Clients
 from local.emulator import Emulator
 from local.flows.http import ask
@@ -69,7 +69,7 @@ class Meetings:
     def opened(self, subject: str) -> Opened:
         """AWS' own clients, with somebody's credentials."""
         exchange = HttpExchange(self.url, lambda: self.token(subject), subject)
-        return Access(exchange, lambda: datetime.now(UTC), 1, self.endpoint).opened()
+        return Access(exchange, clock.now, 1, self.endpoint).opened()
 
     def executions(self) -> list[str]:
         """Names of the workflow's executions."""

@@ -10,7 +10,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from botocore.eventstream import EventStreamBuffer
 from websockets.asyncio.server import ServerConnection
@@ -18,6 +18,7 @@ from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from handlers.common import clock
 from local.services.tones import Recogniser
 from local.services.transcribe_audio import Decoder, decoding
 from local.services.transcribe_captions import Answer, Captions, Ending, exception
@@ -35,7 +36,7 @@ async def serve(
     port: int = 0,
     *,
     silence_seconds: float = SILENCE_SECONDS,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = clock.now,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> AsyncIterator[int]:
     """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""

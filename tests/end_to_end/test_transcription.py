@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from handlers.common import clock
 from handlers.common.users import user_id
 from handlers.transcription.live import flight_key
 from handlers.transcription.transcribe import Stream
@@ -78,7 +78,7 @@ def provider(captioning: Captioning) -> Iterator[Provider]:
         published = version or functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=published)
 
-    with serving(Provider(clock=lambda: datetime.now(UTC))) as made:
+    with serving(Provider(clock=clock.now)) as made:
         checking = {"AUTH": "oidc", "ISSUER": made.issuer, "AUDIENCE": AUDIENCE, "JWKS_URL": made.keys_url}
         serve_with({**variables, **checking})
         yield made

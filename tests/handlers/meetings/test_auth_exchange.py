@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
+from handlers.common import clock
 from handlers.common.jwks import REFETCH_SECONDS
 from handlers.common.users import user_id
 from handlers.meetings import auth_exchange
@@ -325,7 +326,7 @@ def function(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Coun
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    counter.provider.clock = lambda: datetime.now(UTC)
+    counter.provider.clock = clock.now
     auth_exchange._rest.cache_clear()
     yield counter
     auth_exchange._rest.cache_clear()

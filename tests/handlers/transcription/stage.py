@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from handlers.common.clock import new_id
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
@@ -241,6 +242,7 @@ class Scene:
             hand_over=self._hand_over,
             presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,
+            new_id=new_id,
             log=log,
         )
         return Router(routes, self.live, self.clients, lambda: self.gate, log)

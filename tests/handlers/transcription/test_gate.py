@@ -1,7 +1,6 @@
-from datetime import UTC, datetime
-
 import pytest
 
+from handlers.common import clock
 from handlers.common.errors import HandlerError
 from handlers.common.jwks import KeySet, KeysUnavailable
 from handlers.common.oidc import Verifier
@@ -51,7 +50,7 @@ def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) ->
     def fetch(_url: str) -> bytes:
         raise KeysUnavailable
 
-    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeySet(provider.keys_url, fetch), lambda: datetime.now(UTC)))
+    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeySet(provider.keys_url, fetch), clock.now))
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common import clock
 from handlers.voice_qa import websocket_handler
 from handlers.voice_qa.records import Connection, connection_key
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
@@ -252,10 +253,10 @@ def test_the_function_does_what_its_environment_says(scene: Scene, function: lis
 
 
 def test_what_is_kept_goes_days_after_its_last_change(scene: Scene, function: list[dict[str, Any]]) -> None:
-    before = websocket_handler._now_ms() // 1000 + 3 * 24 * 3600
+    before = clock.now_ms() // 1000 + 3 * 24 * 3600
     _told("CONNECT")
     [kept] = [int(one["expiresAt"]["N"]) for one in scene.stored() if one["sessionId"]["S"].startswith("connection#")]
-    assert before <= kept <= websocket_handler._now_ms() // 1000 + 3 * 24 * 3600
+    assert before <= kept <= clock.now_ms() // 1000 + 3 * 24 * 3600
 
 
 @given(st.text())
