@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import at_share
 from local import emulator, stack_files
 from local.aws import EmulatorClients
-from local.flows.transcription import SAMPLE_RATE, Captioning, Message, Screen, Speaker
+from local.flows.dialogue import Message
+from local.flows.transcription import SAMPLE_RATE, Captioning, Screen, Speaker
 from local.platform import deploy
 from local.progress import Silent
 from local.services.tones import WORDS, silence, speech

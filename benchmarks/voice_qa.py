@@ -23,7 +23,8 @@ from benchmarks.figures import at_share, verdict
 from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.flows import NotInTime
-from local.flows.voice_qa import Heard, Lectures, Listener, Message
+from local.flows.dialogue import Message
+from local.flows.voice_qa import Heard, Lectures, Listener
 from local.flows.voice_qa_scenario import LECTURE
 from local.platform import deploy
 from local.progress import Silent

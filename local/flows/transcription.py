@@ -12,21 +12,17 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from handlers.transcription.environment import FALLBACK, NAMESPACE, PROTOCOL
 from handlers.transcription.messages import USER_PREFIX
 from local.aws import Clients
-from local.flows import NotInTime
+from local.flows.dialogue import Dialogue, Message
 from local.flows.sound import encoded
 from local.services.tones import speech
 
-Message = dict[str, Any]
-PATIENCE_SECONDS = 20
 SAMPLE_RATE = 16_000
-FRAME_BYTES = 30_000
-"""A frame is 32 KB at most; browsers send a message as one frame, other clients may cut it."""
 
 
 class Refused(Exception):
@@ -119,30 +115,23 @@ class Screen:
         self.lines = {key: line for key, line in self.lines.items() if line["utterance"] != utterance or holds(line)}
 
 
-class Speaker:
+class Speaker(Dialogue):
     """A client with one connection and, once it is opened, one session."""
 
     def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
         offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
-        self._connection: ClientConnection = connect(
-            url, subprotocols=[Subprotocol(one) for one in offered], proxy=None, close_timeout=1
-        )
+        super().__init__(connect(url, subprotocols=[Subprotocol(one) for one in offered], proxy=None, close_timeout=1))
         self.protocol = self._connection.subprotocol
         self.screen = Screen()
         self.session = ""
         self.encoding = "pcm"
-        self._waiting: list[Message] = []
-        self._count = 0
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.session and error is None:
             self.ask("close", sessionId=self.session)
-        self._connection.close()
+        super().__exit__(kind, error, trace)
 
     def drop(self) -> None:
         """Loses the connection; the session stays."""
@@ -173,19 +162,6 @@ class Speaker:
             audio=base64.b64encode(audio).decode(),
         )
 
-    def ask(self, action: str, **content: Any) -> Message:
-        """Sends a message and waits for its answer; captions that come meanwhile go to the screen."""
-        self._count += 1
-        name = f"m{self._count}"
-        self.send({"action": action, "id": name, **content})
-        return self._await(lambda one: one.get("id") == name, f"an answer to {action}")
-
-    def send(self, message: Mapping[str, Any] | str) -> None:
-        """Sends anything, in frames that are small enough for API Gateway."""
-        text = message if isinstance(message, str) else json.dumps(message)
-        frames = [text[start : start + FRAME_BYTES] for start in range(0, len(text), FRAME_BYTES)]
-        self._connection.send(frames if len(frames) > 1 else text)
-
     def ended(self, utterance: str) -> Message:
         """Waits until an utterance is done, or is to be sent again."""
 
@@ -202,22 +178,5 @@ class Speaker:
             self.say(utterance, words, sequence=sequence)
         return end
 
-    def next(self) -> Message:
-        """The next message that is no answer to anything else."""
-        return self._await(lambda _: True, "a message")
-
-    def _await(self, wanted: Any, what: str) -> Message:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        for index, message in enumerate(self._waiting):
-            if wanted(message):
-                return self._waiting.pop(index)
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                message = json.loads(self._connection.recv(timeout=left))
-            except TimeoutError:
-                break
-            self.screen.take(message)
-            if wanted(message):
-                return dict(message)
-            self._waiting.append(message)
-        raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s; came: {[one['type'] for one in self._waiting]}")
+    def _take(self, message: Message) -> None:
+        self.screen.take(message)

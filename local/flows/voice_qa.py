@@ -5,24 +5,21 @@ The local agent listens to both and answers from what it heard (words are tones)
 
 import base64
 import json
-import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self
 
 from handlers.common.versioned import texts
 from handlers.voice_qa.records import lecture_key
 from local.aws import Clients
-from local.flows import NotInTime, eventually
+from local.flows import eventually
+from local.flows.dialogue import Dialogue, Message
 from local.flows.guests import Guest
 from local.flows.http import post_form
 from local.flows.sound import encoded
 from local.services.tones import speech
 
-Message = dict[str, Any]
-PATIENCE_SECONDS = 30
 SAMPLE_RATE = 16_000
 
 
@@ -115,26 +112,15 @@ class Heard:
         return [one["number"] for one in self.pieces]
 
 
-class Listener:
+class Listener(Dialogue):
     """A guest with one connection."""
 
     def __init__(self, lectures: Lectures, guest: Guest | None = None) -> None:
-        self._lectures = lectures
         self.guest = guest or lectures.guest()
-        self._connection = self.guest.connect(lectures.url)
-        self._count = 0
-        self._waiting: list[Message] = []
+        super().__init__(self.guest.connect(lectures.url))
         self.heard: dict[str, Heard] = {}
         self.keys: list[str] = []
         """Where its questions were uploaded."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Says a lecture, uploads it; gives its id."""
@@ -165,37 +151,6 @@ class Listener:
         while heard.end is None:
             self._await(lambda one: one.get("queryId") == query_id, f"the answer to {query_id}")
         return heard
-
-    def ask(self, action: str, **content: Any) -> Message:
-        """Sends a message and waits for its answer."""
-        self._count += 1
-        name = f"m{self._count}"
-        self.send(json.dumps({"action": action, "id": name, **content}))
-        return self._await(lambda one: one.get("id") == name, f"an answer to {action}")
-
-    def send(self, text: str) -> None:
-        """Sends anything."""
-        self._connection.send(text)
-
-    def next(self) -> Message:
-        """The next message that is no answer to anything else."""
-        return self._await(lambda _: True, "a message")
-
-    def _await(self, wanted: Callable[[Message], bool], what: str) -> Message:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        for index, message in enumerate(self._waiting):
-            if wanted(message):
-                return self._waiting.pop(index)
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                message = dict(json.loads(self._connection.recv(timeout=left)))
-            except TimeoutError:
-                break
-            self._take(message)
-            if wanted(message):
-                return message
-            self._waiting.append(message)
-        raise NotInTime(f"{what}: not in {PATIENCE_SECONDS} s; came: {[one['type'] for one in self._waiting]}")
 
     def _take(self, message: Message) -> None:
         heard = self.heard.setdefault(message["queryId"], Heard()) if "queryId" in message else None

@@ -10,8 +10,9 @@ from handlers.common import clock
 from handlers.common.users import user_id
 from handlers.transcription.live import flight_key
 from handlers.transcription.transcribe import Stream
+from local.flows import PATIENCE_SECONDS
 from local.flows.sound import encoded
-from local.flows.transcription import PATIENCE_SECONDS, SAMPLE_RATE, Captioning, Speaker
+from local.flows.transcription import SAMPLE_RATE, Captioning, Speaker
 from local.flows.transcription_scenario import EXPECTED, Outcome
 from local.services.tones import silence, speech
 from tests.end_to_end.conftest import Platform, Played
