@@ -30,7 +30,7 @@ from handlers.common.versioned import texts
 from handlers.livestream import api
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.records import Found, episode_key, found_key
-from local import emulator, stack_files
+from local import LOOPBACK, emulator, stack_files
 from local.flows.http import send
 from local.flows.livestream import Livestream
 from local.preview_provider import REGION
@@ -56,7 +56,7 @@ class Function:
         self.calls: list[str] = []
         """Of AWS, as `service.Operation`."""
         credentials = {"AWS_ACCESS_KEY_ID": emulator.KEY, "AWS_SECRET_ACCESS_KEY": emulator.KEY}
-        where = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": REGION, "NO_PROXY": emulator.LOOPBACK}
+        where = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": REGION, "NO_PROXY": LOOPBACK}
         nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "LOG_LEVEL": "ERROR"}
         os.environ.update({**variables, **credentials, **where, **nothing})
         core = botocore.session.Session()

@@ -7,9 +7,7 @@ page whose name was made to lead here has another one), and a browser's request 
 
 import json
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from local import ROOT, CannotRun, emulator, platform
+from local import LOOPBACK, ROOT, CannotRun, emulator, platform
 from local.outputs import DOWN, NoFrontend, frontend
 from local.services.login import token_address
 
@@ -156,26 +154,9 @@ def listening(folder: Path, port: int) -> ThreadingHTTPServer:
     """A server of the console that is not serving yet; on the port if it is free, on any if it is 0 or taken."""
     handler = partial(_Handler, Console.of(folder))
     try:
-        return _Server(("127.0.0.1", port), handler)
+        return ThreadingHTTPServer((LOOPBACK, port), handler)
     except OSError:
-        return _Server(("127.0.0.1", 0), handler)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serves on a free port until the block ends; gives the page's address."""
-    with listening(folder, 0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
-        finally:
-            server.shutdown()
-            thread.join()
+        return ThreadingHTTPServer((LOOPBACK, 0), handler)
 
 
 def command(folder: Path = emulator.FOLDER) -> int:

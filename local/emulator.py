@@ -23,13 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local import ROOT, CannotRun
+from local import LOOPBACK, ROOT, CannotRun
 from local.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
 LAUNCHER = ROOT / "local" / "launcher.py"
-LOOPBACK = "127.0.0.1"
 PORT = 4566
 """Where `make up` serves, if nothing else does: the address that Pulumi.local.yaml names for the CLI."""
 PORTS = range(20_000, 32_000)

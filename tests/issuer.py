@@ -13,16 +13,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from local import LOOPBACK
+from local.http_server import running
+
 AUDIENCE = "polyphony"
 KEYS_PATH = "/.well-known/jwks.json"
-LOOPBACK = "127.0.0.1"
 LONGEST_WAIT_SECONDS = 5
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -184,14 +186,6 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def serving(provider: Provider) -> Iterator[Provider]:
     """The provider at an address of its own on this machine, which becomes its issuer."""
-    server = ThreadingHTTPServer((LOOPBACK, 0), _handler(provider))
-    server.daemon_threads = True
-    provider.issuer = f"http://{LOOPBACK}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with running(_handler(provider)) as port:
+        provider.issuer = f"http://{LOOPBACK}:{port}"
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.patches.itself import endpoint
+
 ROOT = Path(__file__).resolve().parents[2]
 SUPERVISOR = ROOT / "local" / "container.py"
 Container = Mapping[str, Any]
@@ -129,7 +131,7 @@ def furnished(folder: Path, image: Image, ffmpeg: str) -> dict[str, str]:
 
 
 def _endpoints() -> Iterator[tuple[str, str]]:
-    yield "AWS_ENDPOINT_URL", f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+    yield "AWS_ENDPOINT_URL", endpoint()
     for name, value in os.environ.items():
         if name.startswith("AWS_ENDPOINT_URL_"):
             yield name, value

@@ -1,6 +1,5 @@
 """What a job says, where its definition wants it: in the emulator's CloudWatch, and in a file for whoever looks for it."""
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from ministack.core.responses import get_region
 
-KEY = "test"
-"""The account's owner, as whom the emulator's own services write logs too; whether a role may is asked before."""
+from local.patches.itself import OWNER, endpoint
+
 FILE = "batch.log"
 AT_ONCE = 500
 DEFAULT_GROUP = "/aws/batch/job"
@@ -50,9 +49,10 @@ class Lines:
         self._client: Any = boto3.client(
             "logs",
             get_region(),
-            endpoint_url=f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
-            aws_access_key_id=KEY,
-            aws_secret_access_key=KEY,
+            endpoint_url=endpoint(),
+            # As the emulator's own services write theirs; whether a role may is asked before.
+            aws_access_key_id=OWNER,
+            aws_secret_access_key=OWNER,
             config=Config(proxies={}, retries={"total_max_attempts": 1}),
         )
 

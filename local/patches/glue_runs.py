@@ -4,7 +4,6 @@ Registered as Step Functions' `glue:startJobRun.sync`, which the emulator lacks.
 script without Spark and with the emulator's keys.
 """
 
-import os
 import secrets
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from ministack.services import glue
 from local import spark
 from local.patches import integrations, reached
 from local.patches.integrations import failed
+from local.patches.itself import endpoint
 from local.patches.sessions import opened
 
 RESOURCE = "arn:aws:states:::glue:startJobRun"
@@ -71,16 +71,15 @@ class GlueRuns:
     def _run(self, name: str, job: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
         run_id = f"jr_{secrets.token_hex(16)}"
         arguments = {**(job.get("DefaultArguments") or {}), **given, "--JOB_NAME": name, "--JOB_RUN_ID": run_id}
-        endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
         credentials = opened(str(job["Role"]), run_id)
         with tempfile.TemporaryDirectory(prefix="glue-") as scratch:
             folder = Path(scratch)
-            s3 = credentials.boto3().client("s3", endpoint_url=endpoint)
+            s3 = credentials.boto3().client("s3", endpoint_url=endpoint())
             script = _fetched(s3, str(job["Command"]["ScriptLocation"]), folder)
             library = _fetched(s3, str(arguments["--extra-py-files"]), folder)
             variables = spark.environment(
                 folder,
-                endpoint=endpoint,
+                endpoint=endpoint(),
                 credentials=(credentials.key, credentials.secret),
                 import_path=library,
             )

@@ -19,6 +19,7 @@ from ministack.services import stepfunctions
 from local.patches import reached
 from local.patches.casing import UnknownField, error_name, pascal, service_prefix, to_api, to_states
 from local.patches.integrations import failed
+from local.patches.itself import endpoint
 from local.patches.sessions import opened
 from local.patches.workflow_roles import waiting
 
@@ -83,7 +84,7 @@ def _client(service: str, role: str) -> Any:
     variable = f"AWS_ENDPOINT_URL_{str(model.service_id).upper().replace(' ', '_')}"
     return session.client(
         name,
-        endpoint_url=os.environ.get(variable, f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"),
+        endpoint_url=os.environ.get(variable, endpoint()),
         # What a state gives is for the service to judge.
         config=Config(
             proxies={},

@@ -39,16 +39,14 @@ _NO_JSON = b'{"type": "text", "text": '
 
 @contextlib.asynccontextmanager
 async def serve(
-    host: str = "127.0.0.1",
-    port: int = 0,
     *,
     per_minute: int = PER_MINUTE,
     word_seconds: float = WORD_SECONDS,
     now: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[int]:
-    """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
+    """Serves while the block lasts, and gives the port."""
     service = _Service(_Rate(per_minute, now), word_seconds)
-    async with wire.served(service.answer, host, port) as chosen:
+    async with wire.served(service.answer) as chosen:
         yield chosen
 
 

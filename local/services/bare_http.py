@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from local import LOOPBACK
+
 MAX_HEAD = 16 * 1024
 MAX_BODY = 1024 * 1024
 REQUEST_SECONDS = 10.0
@@ -41,7 +43,7 @@ Answer = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def served(answer: Answer, host: str, port: int) -> AsyncIterator[int]:
+async def served(answer: Answer) -> AsyncIterator[int]:
     """Serves while the block lasts, and gives the port; what is being answered at its end is broken off."""
     tasks: set[asyncio.Task[Any]] = set()
 
@@ -59,7 +61,7 @@ async def served(answer: Answer, host: str, port: int) -> AsyncIterator[int]:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await writer.wait_closed()
 
-    server = await asyncio.start_server(talk, host, port, limit=MAX_HEAD)
+    server = await asyncio.start_server(talk, LOOPBACK, 0, limit=MAX_HEAD)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -36,18 +36,16 @@ _CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 @contextlib.asynccontextmanager
 async def serve(
-    host: str = "127.0.0.1",
-    port: int = 0,
     *,
     now: Callable[[], float] = time.monotonic,
     guard: Guard | None = None,
 ) -> AsyncIterator[int]:
-    """Serves while the block lasts, and gives the port: a free one, unless one is asked for.
+    """Serves while the block lasts, and gives the port.
 
     Without a guard it answers everybody.
     """
     service = _Service(PrefixCache(now), guard)
-    async with wire.served(service.answer, host, port) as chosen:
+    async with wire.served(service.answer) as chosen:
         yield chosen
 
 

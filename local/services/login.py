@@ -7,16 +7,17 @@ and below 0 it has ended already.
 
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+
+from local.http_server import running
 
 ISSUER: Final = "https://login.local.example.com/"
 AUDIENCE: Final = "polyphony-local"
@@ -90,12 +91,5 @@ class _Handler(BaseHTTPRequestHandler):
 def serve() -> Iterator[int]:
     """Serves on a free port of this machine's, and gives it."""
     handler = type("Handler", (_Handler,), {"key": ec.generate_private_key(ec.SECP256R1())})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(handler) as port:
+        yield port

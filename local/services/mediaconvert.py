@@ -6,17 +6,15 @@ are all it has. It blocks nobody: requests have threads, jobs have one of their 
 
 import contextlib
 import json
-import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+from local.services.aws_http import Asked, Refused, serving
 from local.services.mediaconvert_jobs import Cloud, Job, Jobs
 from local.services.mediaconvert_model import BadRequest, read, written
 from local.services.mediaconvert_rules import cut
@@ -26,46 +24,25 @@ TOKEN_SECONDS = 60.0
 """How long a token names the job that it made; after that, it makes another one."""
 MOST_WAITING = 100
 MOST_KEPT = 1000
-MAX_BODY = 1024 * 1024
-IDLE_SECONDS = 10
 SERVICE = "mediaconvert.amazonaws.com"
-_CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
-
-
-class Refused(Exception):
-    """An answer that is an error."""
-
-    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
 
 
 @contextlib.contextmanager
 def serve(
     cloud: Cloud,
-    host: str = "127.0.0.1",
-    port: int = 0,
     *,
     most_waiting: int = MOST_WAITING,
     now: Callable[[], float] = time.time,
 ) -> Iterator[int]:
-    """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
+    """Serves while the block lasts, and gives the port."""
     jobs = Jobs(cloud, now)
     service = _Service(cloud, jobs, most_waiting, now)
-
-    class Handler(_Handler):
-        answer = staticmethod(service.answer)
-
-    with ThreadingHTTPServer((host, port), Handler) as server:
-        jobs.start()
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
-            jobs.stop()
+    jobs.start()
+    try:
+        with serving(service.answer) as port:
+            yield port
+    finally:
+        jobs.stop()
 
 
 @dataclass
@@ -78,18 +55,17 @@ class _Service:
     """By id, the oldest first."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, method: str, target: str, caller: str, body: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
+    def answer(self, asked: Asked) -> tuple[HTTPStatus, dict[str, Any]]:
         """Status and body for a request."""
-        parts = urlsplit(target)
-        match method, parts.path.removeprefix(JOBS).split("/"):
-            case _ if not parts.path.startswith(JOBS):
+        match asked.method, asked.path.removeprefix(JOBS).split("/"):
+            case _ if not asked.path.startswith(JOBS):
                 raise Refused(HTTPStatus.NOT_FOUND, "NotFoundException", "The local MediaConvert has jobs only.")
             case "POST", [""]:
-                return HTTPStatus.CREATED, {"job": _shown(self._create(caller, body))}
+                return HTTPStatus.CREATED, {"job": _shown(self._create(asked.caller, asked.body))}
             case "GET", [""]:
-                return HTTPStatus.OK, self._list(caller, parse_qs(parts.query))
+                return HTTPStatus.OK, self._list(asked.caller, asked.query)
             case "GET", ["", job_id]:
-                return HTTPStatus.OK, {"job": _shown(self._get(caller, job_id))}
+                return HTTPStatus.OK, {"job": _shown(self._get(asked.caller, job_id))}
             case _:
                 raise Refused(HTTPStatus.NOT_FOUND, "NotFoundException", "There is no such operation.")
 
@@ -187,51 +163,3 @@ def _shown(job: Job) -> dict[str, Any]:
 
 def _bad(message: str) -> Refused:
     return Refused(HTTPStatus.BAD_REQUEST, "BadRequestException", message)
-
-
-def _caller(authorization: str) -> str:
-    """Whose key it is. Whether the signature fits it is not looked at: nobody is on this machine but its owner."""
-    found = _CALLER.search(authorization)
-    if found is None:
-        told = "Missing Authentication Token"
-        raise Refused(HTTPStatus.FORBIDDEN, "MissingAuthenticationTokenException", told)
-    return found[1]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request a connection, as short as HTTP may be."""
-
-    timeout = IDLE_SECONDS
-    answer: Callable[[str, str, str, bytes], tuple[HTTPStatus, dict[str, Any]]]
-
-    def do_GET(self) -> None:
-        """Answers."""
-        self._respond(b"")
-
-    def do_POST(self) -> None:
-        """Answers."""
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
-            self.close_connection = True
-            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"message": "too large"}, "BadRequestException")
-            return
-        self._respond(self.rfile.read(int(length)))
-
-    def _respond(self, body: bytes) -> None:
-        try:
-            self._send(*self.answer(self.command, self.path, _caller(self.headers.get("Authorization", "")), body))
-        except Refused as refused:
-            self._send(refused.status, {"message": refused.message}, refused.code)
-
-    def _send(self, status: HTTPStatus, body: dict[str, Any], error: str = "") -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if error:
-            self.send_header("x-amzn-ErrorType", error)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
-        """Says nothing."""

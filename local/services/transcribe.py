@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from handlers.common import clock
+from local import LOOPBACK
 from local.services.tones import Recogniser
 from local.services.transcribe_audio import Decoder, decoding
 from local.services.transcribe_captions import Answer, Captions, Ending, exception
@@ -32,14 +33,12 @@ CLOSE_SECONDS = 1
 
 @contextlib.asynccontextmanager
 async def serve(
-    host: str = "127.0.0.1",
-    port: int = 0,
     *,
     silence_seconds: float = SILENCE_SECONDS,
     now: Callable[[], datetime] = clock.now,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> AsyncIterator[int]:
-    """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
+    """Serves while the block lasts, and gives the port."""
 
     def checked(connection: ServerConnection, request: Request) -> Response | None:
         status = refusal(request.path, now())
@@ -50,8 +49,8 @@ async def serve(
 
     async with serve_websockets(
         converse,
-        host,
-        port,
+        LOOPBACK,
+        0,
         process_request=checked,
         compression=None,
         ping_interval=None,

@@ -6,55 +6,29 @@ It decides who may start a job and ask for one, and what is answered. `StartTran
 
 import contextlib
 import json
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from local.services.aws_http import Asked, Refused, serving
 from local.services.transcribe_jobs import Cloud, Job, Status, Throttled, Work
 from local.services.transcribe_jobs_rules import BadRequest, read, wanted
 
 SERVICE = "transcribe.amazonaws.com"
 TARGET = "Transcribe."
-CONTENT = "application/x-amz-json-1.1"
-MAX_BODY = 1024 * 1024
 MOST_LISTED = 100
-IDLE_SECONDS = 10
 NOT_FOUND = "The requested job couldn't be found. Check the job name and try your request again."
 TAKEN = "The requested job name already exists. Use a different job name."
-_CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
-
-
-class Refused(Exception):
-    """An answer that is an error."""
-
-    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
 
 
 @contextlib.contextmanager
-def serve(
-    cloud: Cloud, host: str = "127.0.0.1", port: int = 0, *, now: Callable[[], float] = time.time
-) -> Iterator[int]:
-    """Serves while the block lasts, and gives the port: a free one, unless one is asked for."""
-    service = Service(cloud, Work(cloud, now))
-
-    class Handler(_Handler):
-        answer = staticmethod(service.answer)
-
-    with ThreadingHTTPServer((host, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+def serve(cloud: Cloud, *, now: Callable[[], float] = time.time) -> Iterator[int]:
+    """Serves while the block lasts, and gives the port."""
+    with serving(Service(cloud, Work(cloud, now)).answer) as port:
+        yield port
 
 
 @dataclass
@@ -66,9 +40,9 @@ class Service:
     jobs: dict[str, Job] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, target: str, caller: str, body: bytes) -> dict[str, Any]:
+    def answer(self, asked: Asked) -> tuple[HTTPStatus, dict[str, Any]]:
         """What a request comes to."""
-        operation = target.removeprefix(TARGET)
+        operation = asked.target.removeprefix(TARGET)
         operations = {
             "StartTranscriptionJob": self._start,
             "GetTranscriptionJob": self._get,
@@ -78,7 +52,7 @@ class Service:
             raise Refused(HTTPStatus.BAD_REQUEST, "UnknownOperationException", f"{operation} is not played here")
         try:
             with self.lock:
-                return operations[operation](read(operation, json.loads(body)), caller)
+                return HTTPStatus.OK, operations[operation](read(operation, json.loads(asked.body)), asked.caller)
         except (BadRequest, ValueError, RecursionError) as bad:
             raise Refused(HTTPStatus.BAD_REQUEST, "BadRequestException", str(bad)) from None
         except Throttled as throttled:
@@ -158,44 +132,3 @@ class Service:
             "Settings": dict(asked.settings) or None,
         }
         return {name: value for name, value in found.items() if value is not None}
-
-
-def _caller(authorization: str) -> str:
-    """Whose key it is. Whether the signature fits it is not looked at: nobody is on this machine but its owner."""
-    found = _CALLER.search(authorization)
-    if found is None:
-        told = "Missing Authentication Token"
-        raise Refused(HTTPStatus.BAD_REQUEST, "MissingAuthenticationTokenException", told)
-    return found[1]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request a connection, as short as HTTP may be."""
-
-    timeout = IDLE_SECONDS
-    answer: Callable[[str, str, bytes], dict[str, Any]]
-
-    def do_POST(self) -> None:
-        """Answers."""
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
-            self.close_connection = True
-            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"__type": "BadRequestException", "Message": "too large"})
-            return
-        body = self.rfile.read(int(length))
-        try:
-            caller = _caller(self.headers.get("Authorization", ""))
-            self._send(HTTPStatus.OK, self.answer(self.headers.get("X-Amz-Target", ""), caller, body))
-        except Refused as refused:
-            self._send(refused.status, {"__type": refused.code, "Message": refused.message})
-
-    def _send(self, status: HTTPStatus, body: Mapping[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", CONTENT)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
-        """Says nothing."""

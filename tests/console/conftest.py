@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from local import console
+from local import LOOPBACK, console
+from local.http_server import beside
 from tests.browser import Visit, browser, spoken, visit
 
 
@@ -19,8 +20,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A console without a platform."""
-    with console.serving(tmp_path_factory.mktemp("nothing")) as served:
-        yield served
+    with console.listening(tmp_path_factory.mktemp("nothing"), 0) as server, beside(server):
+        yield f"http://{LOOPBACK}:{server.server_port}/"
 
 
 @pytest.fixture(scope="package")

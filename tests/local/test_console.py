@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from local import console, emulator, platform
 from local.emulator import Emulator
+from local.http_server import beside
 
 KEYS = "http://127.0.0.1:1234/.well-known/jwks.json"
 FRONTEND = {
@@ -29,8 +31,8 @@ FRONTEND = {
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """Of a server whose platform does not run, unless the test has it run."""
-    with console.serving(tmp_path) as url:
-        yield int(url.rstrip("/").rpartition(":")[2])
+    with console.listening(tmp_path, 0) as server, beside(server):
+        yield server.server_port
 
 
 @pytest.fixture
@@ -165,6 +167,6 @@ def test_the_command_ends_with_an_interrupt(
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(console._Server, "serve_forever", interrupted)
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
     assert console.command(tmp_path) == 0
     assert "the console is at http://127.0.0.1:" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
@@ -30,7 +30,8 @@ from handlers.meetings.exchanging import Exchange, Store
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
-from tests.issuer import AUDIENCE, LOOPBACK, Provider
+from local import LOOPBACK, http_server
+from tests.issuer import AUDIENCE, Provider
 from tests.tables import Index, create_table
 
 STORE = Store("recordings", "meetings", "us-east-1")
@@ -236,14 +237,6 @@ def running() -> Iterator[Backend]:
         s3.create_bucket(Bucket=STORE.bucket_name)
         create_table(dynamodb, STORE.table_name, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
         backend = Backend(s3, dynamodb)
-        server = ThreadingHTTPServer((LOOPBACK, 0), _handler(backend))
-        server.daemon_threads = True
-        backend.url = f"http://{LOOPBACK}:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        with http_server.running(_handler(backend)) as port:
+            backend.url = f"http://{LOOPBACK}:{port}"
             yield backend
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local import console
+from local import LOOPBACK, console
+from local.http_server import beside
 from tests.browser import PATIENCE_MS, Visit, browser, spoken, visit
 from tests.end_to_end.conftest import Platform
 
@@ -25,8 +26,8 @@ def started(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="package")
 def url(platform: Platform) -> Iterator[str]:
-    with console.serving(platform.emulator.folder) as served:
-        yield served
+    with console.listening(platform.emulator.folder, 0) as server, beside(server):
+        yield f"http://{LOOPBACK}:{server.server_port}/"
 
 
 @pytest.fixture(scope="package")

@@ -1,20 +1,19 @@
 """The local agent in a thread of its own, audio that it can fetch, and questions about it."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from subprocess import PIPE, run
 from typing import Any
 
 import imageio_ffmpeg
 
 from handlers.voice_qa.agent import Lecture, Question, SpokenQuery, Turn, WrittenQuery, opaque
+from local.http_server import running
 from local.services.agentcore import PER_MINUTE, serve
 from local.services.tones import speech
-from tests.local.services.threads import PATIENCE, served
+from tests.local.services.threads import served
 
 RATE = 16000
 ENCODINGS = {
@@ -48,14 +47,15 @@ class Shelf:
     files: dict[str, bytes] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
+    port: int = 0
 
     def put(self, name: str, content: bytes) -> str:
         """Its address."""
         self.files[f"/{name}"] = content
-        return f"http://127.0.0.1:{self.server.server_address[1]}/{name}?X-Amz-Signature=canary"
+        return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
 
-    @cached_property
-    def server(self) -> ThreadingHTTPServer:
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """What answers."""
         shelf = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -70,21 +70,15 @@ class Shelf:
             def log_message(self, *_: Any) -> None:
                 """Nothing."""
 
-        return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        return Handler
 
 
 @contextlib.contextmanager
 def shelf() -> Iterator[Shelf]:
     """A shelf that serves."""
     made = Shelf()
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(made.handler()) as made.port:
         yield made
-    finally:
-        made.server.shutdown()
-        made.server.server_close()
-        thread.join(PATIENCE)
 
 
 def recorded(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:

@@ -8,11 +8,13 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+from local import LOOPBACK
+from local.http_server import running
+
 WRITES = frozenset({"PUT", "POST", "DELETE"})
-LOOPBACK = "127.0.0.1"
 
 
 class Gate:
@@ -96,14 +98,6 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
 def gate(target: str) -> Iterator[Gate]:
     """A gate before an endpoint."""
     one = Gate(target)
-    server = ThreadingHTTPServer((LOOPBACK, 0), _handler(one))
-    server.daemon_threads = True
-    one.endpoint = f"http://{LOOPBACK}:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with running(_handler(one)) as port:
+        one.endpoint = f"http://{LOOPBACK}:{port}"
         yield one
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
