@@ -19,9 +19,9 @@ LOCK = ROOT / "requirements" / "layer.txt"
 ARCHIVE = Path("build/layers/handlers.zip")
 
 
-def lock_hash(lock: Path = LOCK) -> str:
+def lock_hash() -> str:
     """What the layer's content follows from."""
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
+    return hashlib.sha256(LOCK.read_bytes()).hexdigest()
 
 
 class HandlersLayer(pulumi.ComponentResource):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -12,6 +12,7 @@ from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.converse import BedrockModel, Guardrail, config
 from handlers.common.logging import EventLog
+from handlers.common.runtime import LambdaContext
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.agent_services import Services
 from handlers.livestream.agent_worker import AgentWorker
@@ -22,14 +23,6 @@ from handlers.livestream.transcript_bucket import TranscriptBucket
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """The worker asks again itself, as long as there is time."""
-
-
-class Context(Protocol):
-    """What is used of Lambda's context."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Until the call is cut off."""
-        ...
 
 
 def worker(environment: AgentEnvironment) -> AgentWorker:
@@ -64,7 +57,7 @@ def _worker() -> AgentWorker:
     return worker(AgentEnvironment.read())
 
 
-def handler(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """The entry point of the function."""
     return _worker().batch(event, context.get_remaining_time_in_millis)
 

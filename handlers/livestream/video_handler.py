@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 
@@ -34,11 +34,11 @@ class EpisodeTracks:
         self._table = table
         self._clock = clock
 
-    def move(self, owner: str, episode_id: str, track: Literal["video", "transcript"], event: VideoMoved) -> bool:
-        """Moves a track on to where an event says it is: see `Tracks`."""
+    def move(self, owner: str, episode_id: str, event: VideoMoved) -> bool:
+        """Moves the video's track on to where an event says it is: see `Tracks`."""
         at = timestamp(self._clock())
         step = Step(event.upload_id, event.state, at, event.reason, event.version_id, event.facts, event.again)
-        return self._table.advance(owner, episode_id, TrackKind(track), step)
+        return self._table.advance(owner, episode_id, TrackKind.VIDEO, step)
 
 
 def processing(environment: VideoEnvironment, tracks: Tracks) -> VideoProcessing:

@@ -141,7 +141,7 @@ class VideoProcessing:
             case _:
                 problem = TrackReason.CHUNKING_FAILED
                 move = VideoMoved(*about, TrackState.FAILED, problem, event.error_code)
-        moved = self._tracks.move(event.owner, event.episode_id, "video", move)
+        moved = self._tracks.move(event.owner, event.episode_id, move)
         if moved and event.status == "ERROR":
             self._log.error("video_failed", code=str(event.error_code), key_hash=hashed(event.upload_id))
         return Outcome.MOVED if moved else Outcome.UNCHANGED
@@ -157,4 +157,4 @@ class VideoProcessing:
     ) -> bool:
         named = video.named
         to = VideoMoved(named.upload_id, video.version_id, state, problem, again=again)
-        return self._tracks.move(named.owner, named.episode_id, "video", to)
+        return self._tracks.move(named.owner, named.episode_id, to)

@@ -10,7 +10,7 @@ one whose job failed, for a person who has it done again.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic.alias_generators import to_camel
 
@@ -52,10 +52,10 @@ class VideoMoved:
 
 
 class Tracks(Protocol):
-    """Where the tracks of all episodes are kept."""
+    """Where the video tracks of all episodes are kept."""
 
-    def move(self, owner: str, episode_id: str, track: Literal["video", "transcript"], event: VideoMoved) -> bool:
-        """Moves a track on to where an event says it is, unless it is there already or above it.
+    def move(self, owner: str, episode_id: str, event: VideoMoved) -> bool:
+        """Moves the video's track on to where an event says it is, unless it is there already or above it.
 
         True where the track stands at the event's upload and state now, moved or not: a repeat is told the same as the
         first, so that whoever stopped halfway goes on. False where it is above: there is nothing left to do. False as

@@ -39,7 +39,7 @@ class _Told:
         called(put)
 
 
-def summarizer(environment: SummaryEnvironment, timing: Timing | None = None) -> Summarizer:
+def summarizer(environment: SummaryEnvironment) -> Summarizer:
     """On clients of this container's."""
     # boto3 has types for it, but the project does not install them for one call.
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
@@ -49,7 +49,7 @@ def summarizer(environment: SummaryEnvironment, timing: Timing | None = None) ->
     return Summarizer(
         MeetingStore(boto3.client("s3", config=clients.CONFIG), environment.bucket_name),
         _Told(environment.stack),
-        Interviewer(models, environment.answer_seconds, log, timing or Timing()),
+        Interviewer(models, environment.answer_seconds, log, Timing()),
         reading(environment),
         Parallel(environment.at_once),
         log,

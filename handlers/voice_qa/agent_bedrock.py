@@ -7,7 +7,6 @@ would come late, and its time limits begin again with each byte.
 
 import logging
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -66,7 +65,6 @@ class BedrockAgent:
         *,
         qualifier: str = QUALIFIER,
         endpoint: str | None = None,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`endpoint` is the origin of another AgentCore than that of the runtime's region."""
         arn = _ARN.fullmatch(runtime_arn)
@@ -75,7 +73,7 @@ class BedrockAgent:
         self._region = arn["region"]
         suffix = _SUFFIXES.get(arn["partition"], "amazonaws.com")
         self._origin = (endpoint or f"https://{SERVICE}.{self._region}.{suffix}").rstrip("/")
-        self._address = Address.of(self._origin, tls)
+        self._address = Address.of(self._origin)
         self._target = f"/runtimes/{quote(runtime_arn, safe='')}/invocations?{urlencode({'qualifier': qualifier})}"
         self._credentials = credentials
         self._limits = limits

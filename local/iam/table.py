@@ -118,9 +118,9 @@ def granted_on(iam: Any, prefix: str) -> list[Granted]:
     return found
 
 
-def reviewed_grants(path: Path = REVIEWED) -> list[Reviewed]:
+def reviewed_grants() -> list[Reviewed]:
     """The reviewed file."""
     return [
         Reviewed(one["role"], tuple(one["actions"]), one["reason"])
-        for one in tomllib.loads(path.read_text(encoding="utf-8"))["unused"]
+        for one in tomllib.loads(REVIEWED.read_text(encoding="utf-8"))["unused"]
     ]

@@ -249,9 +249,9 @@ def test_the_table_has_a_failed_job_done_again_for_a_person_alone(
     episode = stage.episode()
     stage.table.request(ANN, episode, TrackKind.VIDEO, NEW, "9")
     tracks = EpisodeTracks(stage.table, lambda: stage.now)
-    assert tracks.move(ANN, episode, "video", VideoMoved(NEW.upload_id, "v1", TrackState.FAILED, reason))
+    assert tracks.move(ANN, episode, VideoMoved(NEW.upload_id, "v1", TrackState.FAILED, reason))
     uploaded = VideoMoved(NEW.upload_id, "v1", TrackState.UPLOADED, again=again)
-    assert tracks.move(ANN, episode, "video", uploaded) is moves
+    assert tracks.move(ANN, episode, uploaded) is moves
     assert (stage.table.get(ANN, episode).video.state is TrackState.UPLOADED) is moves
 
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
@@ -88,9 +88,8 @@ class FakeTracks:
     at: VideoMoved | None = None
     moves: int = 0
 
-    def move(self, owner: str, episode_id: str, track: Literal["video", "transcript"], event: VideoMoved) -> bool:
+    def move(self, owner: str, episode_id: str, event: VideoMoved) -> bool:
         """Moves up, never down."""
-        assert track == "video"
         if (owner, episode_id) not in self.episodes:
             return False
         if self.at is None or _place(event) > _place(self.at) or _done_again(self.at, event):
