@@ -26,7 +26,6 @@ from benchmarks.figures import at_share, spread, verdict
 from benchmarks.livestream_platform import EPISODES, NEW, platform
 from handlers.common.items import stored
 from handlers.common.users import EVERYBODY
-from handlers.common.versioned import texts
 from handlers.livestream import api
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.records import Found, episode_key, found_key
@@ -169,7 +168,7 @@ def main() -> None:
         deployed = livestream.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
         client = livestream.client("dynamodb")
         function = Function(client.meta.endpoint_url, deployed["Variables"])
-        key = texts(episode_key(EVERYBODY, function.ask("createEpisode", NEW)["episodeId"]))
+        key = stored(episode_key(EVERYBODY, function.ask("createEpisode", NEW)["episodeId"]))
         all_items = Took()
         print(f"{'':34}{'p50, ms':>20}{'by an item':>12}{'processor, ms':>20}   calls of AWS")
         for case in cases(function, livestream):

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import spread, verdict
 from benchmarks.http_load import Request, Rounds, rounds
 from components.settings.livestream import RestAlarmSettings, RestSettings
+from handlers.common.items import stored
 from handlers.common.users import EVERYBODY
-from handlers.common.versioned import texts
 from handlers.livestream.records import episode_key
 from local import emulator, stack_files
 from local.aws import EmulatorClients
@@ -89,7 +89,7 @@ def reading(livestream: Livestream, ids: Mapping[str, str], episode_id: str) -> 
 
 def _item(table: str, episode_id: str) -> Request:
     """The same item, as the function reads it."""
-    body = {"TableName": table, "Key": texts(episode_key(EVERYBODY, episode_id)), "ConsistentRead": True}
+    body = {"TableName": table, "Key": stored(episode_key(EVERYBODY, episode_id)), "ConsistentRead": True}
     told = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.GetItem"}
     return _signed(ITEM, "dynamodb", "/", json.dumps(body), told, says=b'"episodeId"')
 

@@ -10,7 +10,7 @@ from boto3.exceptions import S3UploadFailedError
 
 from components.blocks.names import Kind
 from handlers.common import clock
-from handlers.common.versioned import texts
+from handlers.common.items import stored
 from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.records import lecture_key
 from operations.desk import Desk
@@ -79,7 +79,7 @@ def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
 
 
 def _verdict(dynamodb: Any, table: str, lecture_id: str) -> dict[str, Any] | None:
-    key = texts(lecture_key(lecture_id))
+    key = stored(lecture_key(lecture_id))
     with told("dynamodb:GetItem", table):
         item: dict[str, Any] = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
     return item if "status" in item else None

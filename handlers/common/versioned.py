@@ -7,9 +7,11 @@ somebody else's.
 
 from collections.abc import Callable, Mapping
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from handlers.common.items import Item, stored
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -22,7 +24,6 @@ REMEMBERED = 8
 T = TypeVar("T")
 Key = Mapping[str, str]
 """The key's attributes; all are strings."""
-Item = dict[str, Any]
 
 
 class State(BaseModel):
@@ -85,7 +86,7 @@ class VersionedItems:
         raise TooManyWriters
 
     def _item(self, key: Key) -> Item:
-        return self._client.get_item(TableName=self._table, Key=texts(key), ConsistentRead=True).get("Item", {})
+        return self._client.get_item(TableName=self._table, Key=stored(key), ConsistentRead=True).get("Item", {})
 
     def _write(self, key: Key, state: State, beside: Mapping[str, Item | None], before: Item) -> Item | None:
         """None when it is written; otherwise what somebody else wrote."""
@@ -111,7 +112,7 @@ class VersionedItems:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=texts(key),
+                Key=stored(key),
                 UpdateExpression=f"{update}{f', {sets}' if sets else ''}{f' REMOVE {removes}' if removes else ''}",
                 ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
                 ExpressionAttributeNames=names,
@@ -121,11 +122,6 @@ class VersionedItems:
             found = self._item(key)
             return None if write in _writes(found) else found
         return None
-
-
-def texts(values: Mapping[str, str]) -> Item:
-    """Strings, as DynamoDB's client takes them."""
-    return {name: {"S": value} for name, value in values.items()}
 
 
 def _writes(item: Item) -> list[Item]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.items import Item, plain, stored, typed
-from handlers.common.versioned import texts
 from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
 from handlers.livestream.tracks import (
     DONE_AGAIN,
@@ -88,7 +87,7 @@ class EpisodeTable:
     def get(self, owner: str, episode_id: str) -> EpisodeRecord:
         """An episode."""
         answer = self._client.get_item(
-            TableName=self._name, Key=texts(episode_key(owner, episode_id)), ConsistentRead=True
+            TableName=self._name, Key=stored(episode_key(owner, episode_id)), ConsistentRead=True
         )
         episode = _record(answer.get("Item", {}))
         if episode is None or episode.deleted_at is not None:
@@ -200,7 +199,7 @@ class EpisodeTable:
 
     def _page(self, limit: int, start: Key, sort: str, **query: Any) -> Page:
         """Asks for one more than is wanted: only where that comes, or the answer was cut off, does the list go on."""
-        begin: dict[str, Any] = {"ExclusiveStartKey": texts(start)} if start else {}
+        begin: dict[str, Any] = {"ExclusiveStartKey": stored(start)} if start else {}
         answer = self._client.query(TableName=self._name, Limit=limit + 1, **query, **begin)
         items = tuple(plain(item) for item in answer["Items"])
         more = len(items) > limit or "LastEvaluatedKey" in answer
@@ -221,7 +220,7 @@ class EpisodeTable:
         try:
             answer = self._client.update_item(
                 TableName=self._name,
-                Key=texts(key),
+                Key=stored(key),
                 UpdateExpression=f"SET {sets}" + (f" REMOVE {gone}" if gone else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{part}": part for part in sorted(parts)},

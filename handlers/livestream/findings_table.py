@@ -17,7 +17,6 @@ from handlers.common.faults import Fault, ServiceFailed
 from handlers.common.items import Item, stored
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
-from handlers.common.versioned import texts
 from handlers.livestream import findings, models
 from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.batch_deletes import delete_items
@@ -54,7 +53,7 @@ class FindingsTable:
 
     def done(self, window: WindowMessage) -> bool:
         """Whether it is recorded what became of a window, or nothing would be kept of it."""
-        key = texts(_key(window, window.index))
+        key = stored(_key(window, window.index))
         if "Item" in self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True):
             self._complete(window)
             return True
@@ -90,7 +89,7 @@ class FindingsTable:
             TableName=self._name,
             KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
             FilterExpression="attribute_not_exists(uploadId) OR uploadId < :upload",
-            ExpressionAttributeValues=texts({":place": place, ":kind": kind.value, ":upload": upload_id}),
+            ExpressionAttributeValues=stored({":place": place, ":kind": kind.value, ":upload": upload_id}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
         )
@@ -110,7 +109,7 @@ class FindingsTable:
         if self._written([self._put(window, *item) for item in items]) and not self._awaited(window):
             # Another upload took its place meanwhile, and may have looked for what is to go before this was there.
             for key, _ in items:
-                self._client.delete_item(TableName=self._name, Key=texts(key))
+                self._client.delete_item(TableName=self._name, Key=stored(key))
             return
         self._complete(window)
 
@@ -163,7 +162,7 @@ class FindingsTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :place AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=texts({":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
+            ExpressionAttributeValues=stored({":place": first["pk"], ":first": first["sk"], ":last": last["sk"]}),
             ProjectionExpression="outcome",
             ConsistentRead=True,
         )

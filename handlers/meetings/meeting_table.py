@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.items import Item, plain, stored
-from handlers.common.versioned import TooManyWriters, texts
+from handlers.common.versioned import TooManyWriters
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import OPEN, PARTITION, SORT, MeetingRecord
 
@@ -88,7 +88,7 @@ class MeetingTable:
             TableName=self._name,
             KeyConditionExpression="#partition = :open AND #sort < :before",
             ExpressionAttributeNames={"#partition": PARTITION, "#sort": SORT},
-            ExpressionAttributeValues=texts({":open": OPEN, ":before": before}),
+            ExpressionAttributeValues=stored({":open": OPEN, ":before": before}),
             ConsistentRead=True,
         )
         for page in pages:
@@ -142,8 +142,8 @@ class MeetingTable:
 
 
 def _key(meeting: MeetingId) -> Item:
-    return texts({PARTITION: meeting.user, SORT: meeting.meeting_id})
+    return stored({PARTITION: meeting.user, SORT: meeting.meeting_id})
 
 
 def _open(meeting: MeetingId, due: str) -> Item:
-    return texts({PARTITION: OPEN, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})
+    return stored({PARTITION: OPEN, SORT: f"{due}#{meeting.user}#{meeting.meeting_id}"})

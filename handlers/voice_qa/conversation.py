@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from handlers.common.items import stored
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
-from handlers.common.versioned import ATTEMPTS, TooManyWriters, texts
+from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.voice_qa.agent import Turn
 from handlers.voice_qa.protocol import QueryId
 from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Key
@@ -109,7 +110,7 @@ class Conversations:
 
     def _item(self, key: Key) -> Mapping[str, Any]:
         """What is there; of a conversation whose time is over its count alone, which the next write is held to."""
-        item = self._client.get_item(TableName=self._table, Key=texts(key), ConsistentRead=True).get("Item", {})
+        item = self._client.get_item(TableName=self._table, Key=stored(key), ConsistentRead=True).get("Item", {})
         until = _number(item, TTL_ATTRIBUTE)
         if until is None or until > self._clock_ms() // 1000:
             return item
@@ -121,7 +122,7 @@ class Conversations:
         latest = self._clock_ms() // 1000 + self._kept_days * DAY_SECONDS
         until = _number(before, TTL_ATTRIBUTE)
         values: dict[str, Any] = {
-            ":conversation": {"L": [{"M": texts(one.model_dump(by_alias=True))} for one in turns]},
+            ":conversation": {"L": [{"M": stored(one.model_dump(by_alias=True))} for one in turns]},
             ":total": {"N": str(_total(before) + 1)},
             ":created": before.get("createdAt", {"S": self._now()}),
             ":expires": {"N": str(latest if until is None else min(until, latest))},
@@ -130,7 +131,7 @@ class Conversations:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=texts(key),
+                Key=stored(key),
                 UpdateExpression="SET conversation = :conversation, totalTurns = :total, expiresAt = :expires,"
                 " createdAt = :created",
                 ConditionExpression="attribute_not_exists(totalTurns)" if seen is None else "totalTurns = :seen",

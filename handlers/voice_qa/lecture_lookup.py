@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.versioned import texts
+from handlers.common.items import stored
 from handlers.voice_qa.lecture_table import SCHEMA_VERSION
 from handlers.voice_qa.lectures import LectureStatus
 from handlers.voice_qa.protocol import Code
@@ -42,7 +42,7 @@ class LectureLookup:
 
     def ready(self, lecture_id: str) -> ReadyLecture:
         """A lecture that may be asked about; raises Unanswerable."""
-        answer = self._client.get_item(TableName=self._table, Key=texts(lecture_key(lecture_id)), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._table, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
         item: dict[str, Any] | None = answer.get("Item")
         if item is None:
             raise Unanswerable(Code.LECTURE_UNKNOWN, "There is no such lecture.")
@@ -58,7 +58,7 @@ class LectureLookup:
         """Says whose a lecture is, before anything is uploaded; who has it already keeps it."""
         self._client.update_item(
             TableName=self._table,
-            Key=texts(lecture_key(lecture_id)),
+            Key=stored(lecture_key(lecture_id)),
             UpdateExpression=(
                 "SET #owner = if_not_exists(#owner, :owner), schema_version = if_not_exists(schema_version, :schema)"
             ),

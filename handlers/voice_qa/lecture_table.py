@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.items import typed
+from handlers.common.items import stored, typed
 from handlers.common.moments import timestamp
-from handlers.common.versioned import texts
 from handlers.voice_qa.audio_files import Problem
 from handlers.voice_qa.lectures import Known, Upload, Verdict
 from handlers.voice_qa.records import lecture_key
@@ -31,7 +30,7 @@ class LectureTable:
 
     def known(self, lecture_id: str) -> Known | None:
         """Which upload a lecture's item is about; none where it is about none yet."""
-        answer = self._client.get_item(TableName=self._name, Key=texts(lecture_key(lecture_id)), ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._name, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
         item: Mapping[str, Any] = answer.get("Item", {})
         if "object_key" not in item:
             return None
@@ -55,7 +54,7 @@ class LectureTable:
         try:
             self._client.update_item(
                 TableName=self._name,
-                Key=texts(lecture_key(upload.lecture_id)),
+                Key=stored(lecture_key(upload.lecture_id)),
                 UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in values},

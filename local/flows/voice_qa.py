@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from handlers.common.versioned import texts
+from handlers.common.items import stored
 from handlers.voice_qa.records import lecture_key
 from local.aws import Clients
 from local.flows import eventually
@@ -56,7 +56,7 @@ class Lectures:
 
     def record(self, lecture_id: str) -> Message | None:
         """What is known of a lecture, once it was validated."""
-        key = texts(lecture_key(lecture_id))
+        key = stored(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
 
