@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from handlers.common import clock, ulid
+from handlers.common import clock
 from handlers.common.moments import timestamp
+from handlers.common.names import Ulid
 from handlers.meetings.recordings import Chunk, Complete, Language, Participants, Tags, Title
 
 
@@ -23,7 +23,7 @@ class NewMeeting(BaseModel):
     """What is spoken, as Amazon Transcribe names it."""
     participants: Participants = ()
     tags: Tags = ()
-    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")] = Field(default_factory=clock.new_id)
+    meeting_id: Ulid = Field(default_factory=clock.new_id)
 
     def complete(self, chunks: Sequence[Chunk]) -> Complete:
         """What says that the recording is whole."""

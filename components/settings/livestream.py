@@ -4,10 +4,11 @@ import math
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.base import FunctionSettings, Region, RestStage, Settings, SubsystemSettings
 from components.settings.networks import Origin
+from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
 from handlers.livestream.agent_environment import AnswerSeconds, ClipMaxSeconds, ClipMinSeconds, OutputTokens
 from handlers.livestream.care_environment import LimitMinutes
 from handlers.livestream.environment import (
@@ -22,10 +23,7 @@ from handlers.livestream.environment import (
 from handlers.livestream.video_environment import ChunkSeconds, MaxHours
 from handlers.livestream.window_environment import OverlapCharacters, WindowCharacters, WindowSeconds
 
-ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 Days = Annotated[int, Field(ge=1, le=365)]
-Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 
 
 def _each_line_seals(secret: SecretStr) -> SecretStr:
@@ -74,7 +72,7 @@ class Authorizer(StrEnum):
 class RestSettings(Settings):
     """The REST API."""
 
-    stage: Stage = "api"
+    stage: RestStage = "api"
     cors_origin: Origin = "*"
     """The page that may use the API and the bucket; prod must name it."""
     authorizer: Authorizer = Authorizer.JWT
@@ -119,8 +117,8 @@ class AgentSettings(Settings):
     """A model's, or an inference profile's. Models are retired within a year or two."""
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Where an inference profile may send a request: each is granted by name."""
-    guardrail_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,64}$")] | None = None
-    guardrail_version: Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")] | None = None
+    guardrail_id: GuardrailId | None = None
+    guardrail_version: GuardrailVersion | None = None
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
     """How long the agent remembers what it heard."""
     window_characters: WindowCharacters = 6_000

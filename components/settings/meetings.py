@@ -7,9 +7,10 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.base import FunctionSettings, Region, RestStage, Settings, SubsystemSettings
 from components.settings.networks import BuiltNetwork, Cidr, Origin
 from components.settings.polling import EVENTS_A_ROUND, EVENTS_BESIDE, MOST_EVENTS, rounds
+from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
 from handlers.meetings.auth_environment import CredentialSeconds, RenewBeforeSeconds
 from handlers.meetings.media_environment import ENCODE_THREADS, AudioPartSeconds, MaxHours, PieceSeconds
 from handlers.meetings.storage_environment import MaxUsers
@@ -17,9 +18,6 @@ from handlers.meetings.summary_environment import (
     SONNET,
     AnswerSeconds,
     AtOnce,
-    GuardrailId,
-    GuardrailVersion,
-    ModelId,
     OutputTokens,
     OverlapCharacters,
     PartCharacters,
@@ -29,8 +27,6 @@ from handlers.meetings.sweep_environment import GiveUpMinutes, ProcessingMinutes
 Days = Annotated[int, Field(ge=1, le=3650)]
 PollSeconds = Annotated[int, Field(ge=5, le=600)]
 """The shortest pause between two questions about the same thing: it grows with what was waited."""
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
-Stage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
 
@@ -49,7 +45,7 @@ class MeetingLoad(Settings):
 class ExchangeSettings(Settings):
     """The exchange of tokens for credentials."""
 
-    stage: Stage = "api"
+    stage: RestStage = "api"
     cors_origin: Origin = "*"
     """The page that may use the exchange and the bucket; prod must name it."""
     requests_per_second: Annotated[int, Field(ge=1, le=1_000)] = 10

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.sockets import GATEWAY_SECONDS, SocketSettings
+from handlers.common.names import LanguageCode
 from handlers.transcription.environment import (
     BufferSeconds,
     DedupSeconds,
@@ -15,8 +16,6 @@ from handlers.transcription.environment import (
     RatePerSecond,
     Stability,
 )
-
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
 
 
 class SpeechSettings(Settings):
@@ -60,7 +59,7 @@ class SessionSettings(Settings):
     """Open sessions of one user."""
     hours: Annotated[float, Field(ge=0.1, le=6)] = 4
     """How long a session can be used."""
-    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = (
+    languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)] = (
         *("en-US", "en-GB", "en-AU", "de-DE", "fr-FR", "fr-CA", "es-US", "es-ES"),
         *("it-IT", "pt-BR", "ja-JP", "ko-KR", "zh-CN", "hi-IN", "nl-NL", "pl-PL"),
     )

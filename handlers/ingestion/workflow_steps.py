@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import boto3
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog
+from handlers.common.names import Ulid
 from handlers.common.parallel import Parallel
-from handlers.common.ulid import PATTERN
 from handlers.ingestion.environment import StepsEnvironment
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.lists import Lists
@@ -27,7 +27,7 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
 
     step: Literal["confirm", "finish", "fail"]
-    manifest_id: Annotated[str, Field(pattern=f"^{PATTERN}$")]
+    manifest_id: Ulid
     execution_arn: str
     run_id: str | None = None
     cause: str = UNNAMED

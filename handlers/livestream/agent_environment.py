@@ -2,8 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
 from handlers.livestream.window_environment import WindowEnvironment
 
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
@@ -16,10 +17,9 @@ class AgentEnvironment(WindowEnvironment):
     """The agent's worker's."""
 
     memory_id: str
-    model_id: str
-    """A model's, or an inference profile's."""
-    guardrail_id: str | None = None
-    guardrail_version: Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")] | None = None
+    model_id: ModelId
+    guardrail_id: GuardrailId | None = None
+    guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = 3_000
     answer_seconds: AnswerSeconds = 50
     """How long an answer may take."""

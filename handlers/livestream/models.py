@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Message
+from handlers.common.names import LanguageCode, Ulid
 from handlers.livestream.findings import Verdict
 from handlers.livestream.formats import ContentType
 from handlers.livestream.tracks import EpisodeStatus, TrackKind, TrackReason, TrackState
@@ -21,10 +22,8 @@ def _text(longest: int, pattern: str = _LINE) -> StringConstraints:
 
 
 EpisodeId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{26}$")]
-Ulid = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 Title = Annotated[str, _text(200)]
 Description = Annotated[str, _text(5_000, _LINES)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
 Speakers = Annotated[tuple[Annotated[str, _text(100)], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
@@ -59,7 +58,7 @@ class NewEpisode(Message):
 
     title: Title
     description: Description | None = None
-    language: Language = "en-US"
+    language: LanguageCode = "en-US"
     speakers: Speakers = ()
     client_token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
     """The client's name for this creation: sent again with the same content, it makes no second episode."""
@@ -72,7 +71,7 @@ class EpisodeChanges(Message):
     """The one that the changes are made to."""
     title: Title = Field(default_factory=str)
     description: Description | None = None
-    language: Language = Field(default_factory=str)
+    language: LanguageCode = Field(default_factory=str)
     speakers: Speakers = Field(default_factory=tuple)
 
     @model_validator(mode="after")
@@ -98,7 +97,7 @@ class Episode(Message):
     episode_id: EpisodeId
     title: Title
     description: Description | None = None
-    language: Language
+    language: LanguageCode
     speakers: Speakers
     status: EpisodeStatus
     video: TrackView

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common import bus_events, ulid
+from handlers.common import bus_events
 from handlers.common.bus_events import VERSION, Parsed, created, envelope, lacking
 from handlers.common.messages import Message
+from handlers.common.names import Ulid
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream import event_names
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
@@ -149,7 +150,7 @@ class JobMetadata(Message):
     """Whose job it is: stacks may share an account."""
     owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
     episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
-    upload_id: Annotated[str, Field(pattern=rf"^{ulid.PATTERN}$")]
+    upload_id: Ulid
     version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
     key: Annotated[str, Field(max_length=256)] | None = None

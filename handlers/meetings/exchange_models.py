@@ -5,14 +5,13 @@ Whatever is secret is in no text that is made of a model.
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from handlers.common import users
 from handlers.common.messages import Message
+from handlers.common.names import User
 from handlers.meetings.recordings import Moment
 from handlers.meetings.session_names import SessionName
 
-User = Annotated[str, StringConstraints(pattern=rf"^{users.PATTERN}$")]
 Secret = Annotated[str, Field(min_length=1, repr=False)]
 
 

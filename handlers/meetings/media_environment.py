@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from handlers.common import ulid, users
 from handlers.common.environment import HandlerEnvironment
+from handlers.common.names import Ulid, User
 from handlers.meetings.places import CONTENT, MeetingId, Recording
 
 ABOUT: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
@@ -46,8 +46,8 @@ class MediaDeployment(HandlerEnvironment):
 class MediaEnvironment(MediaDeployment):
     """One job's."""
 
-    meeting_user: Annotated[str, StringConstraints(pattern=rf"^{users.PATTERN}$")]
-    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")]
+    meeting_user: User
+    meeting_id: Ulid
     content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
 
     @property

@@ -12,9 +12,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from handlers.common import ulid, users
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
+from handlers.common.names import Ulid, User
 from handlers.meetings.execution import Execution
 from handlers.meetings.media import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_table import Change, MeetingTable
@@ -40,8 +40,8 @@ class Step(Message):
     """What the workflow sends: its own input, the step, and what the step needs beside."""
 
     step: Literal["media", "transcribed", "finish", "fail"]
-    user: Annotated[str, StringConstraints(pattern=rf"^{users.PATTERN}$")]
-    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")]
+    user: User
+    meeting_id: Ulid
     content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
     attempt: Annotated[int, Field(ge=1)]
     attempts: Annotated[int, Field(ge=1)] = 1

@@ -2,18 +2,15 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
+from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
 
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 """Claude Sonnet 4.5 in whichever of the profile's regions has room."""
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 """Claude Haiku 4.5, likewise: for action items, once `compare_models` has passed it."""
-ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
-"""A model's, or an inference profile's."""
-GuardrailId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,64}$")]
-GuardrailVersion = Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")]
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]

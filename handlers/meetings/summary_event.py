@@ -10,8 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from handlers.common import ulid, users
 from handlers.common.messages import Message
+from handlers.common.names import Ulid, User
 from handlers.meetings.media import AudioPart, Milliseconds
 from handlers.meetings.places import CONTENT, MeetingId, Recording
 from handlers.meetings.recordings import Language
@@ -23,8 +23,8 @@ MAX_PARTS = 999
 class SummaryRequest(Message):
     """A recording that is to be summarised. Amazon Transcribe is done with each part of its sound."""
 
-    user: Annotated[str, StringConstraints(pattern=rf"^{users.PATTERN}$")]
-    meeting_id: Annotated[str, StringConstraints(pattern=rf"^{ulid.PATTERN}$")]
+    user: User
+    meeting_id: Ulid
     content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
     language: Language
     duration_ms: Milliseconds

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Answer, ErrorMessage, Message, MessageId, Request
+from handlers.common.names import LanguageCode
 from handlers.transcription.audio import SAMPLE_RATES, Encoding
 from handlers.transcription.flight import REMEMBERED
 from handlers.transcription.thresholds import SessionSettings
@@ -20,7 +21,6 @@ USER_PREFIX = "user."
 """Beside `auth: none` only, where anybody may be anybody."""
 
 SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 
@@ -43,7 +43,7 @@ class Code(StrEnum):
 class Spoken(Request):
     """What is spoken, and how it is encoded."""
 
-    language: Language = "en-US"
+    language: LanguageCode = "en-US"
     encoding: Encoding = Encoding.PCM
     sample_rate: SampleRate = 16000
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from handlers.common.messages import Answer, ErrorMessage, Message, Request
+from handlers.common.names import LanguageCode, Ulid
 
-Ulid = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 
@@ -58,7 +58,7 @@ class Query(Request):
     """The conversation that it goes on; without one, a new one begins."""
     audio_key: Annotated[str, StringConstraints(max_length=300)] | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=2_000)] | None = None
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")] = "en-US"
+    language: LanguageCode = "en-US"
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
     """The attempt at an answer that `resumeFrom` counts in, as its pieces say."""
     resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
