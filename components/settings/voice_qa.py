@@ -9,7 +9,18 @@ from pydantic import Field, HttpUrl, StringConstraints, model_validator
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.networks import Cidr, Origin, SubnetId, VpcId, Zone, private_network
 from components.settings.sockets import GATEWAY_SECONDS, SocketSettings, Stage
-from handlers.voice_qa.environment import endpoint_parts
+from handlers.voice_qa.environment import (
+    AnswerSeconds,
+    ConnectSeconds,
+    FirstByteSeconds,
+    LecturesPerDay,
+    QueriesAtOnce,
+    QueriesPerHour,
+    SessionDays,
+    SilenceSeconds,
+    UrlSeconds,
+    endpoint_parts,
+)
 from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
@@ -80,16 +91,16 @@ class AudioSettings(Settings):
 class ConversationSettings(Settings):
     """What one identity may use, and how long it is kept."""
 
-    days: Days = 7
+    days: SessionDays = 7
     """How long a conversation is kept from its first turn on, and a question."""
-    queries_at_once: Annotated[int, Field(ge=1, le=10)] = 2
-    queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60
-    lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20
+    queries_at_once: QueriesAtOnce = 2
+    queries_per_hour: QueriesPerHour = 60
+    lectures_per_day: LecturesPerDay = 20
     """How many lectures it may upload; each may have `lectures.maxGigabytes`."""
     guest_writes: bool = True
     """Whether its own credentials may put objects and items of its own: of any number, and objects of any size, because such calls
     pass nothing of ours. Without it a guest uploads by forms alone, as the console does."""
-    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    url_seconds: UrlSeconds = 3600
     """How long a client can use an address for uploading or downloading; the agent's have a limit of their own."""
     ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
     """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
@@ -149,11 +160,11 @@ class AgentSettings(Settings):
     ) = None
     """Which it is, in mode `bedrock`."""
     qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
-    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
-    first_byte_seconds: Annotated[float, Field(ge=1, le=60)] = 10
+    connect_seconds: ConnectSeconds = 2
+    first_byte_seconds: FirstByteSeconds = 10
     """How long it may be silent at first, all attempts to ask it included: at most `answerSeconds`."""
-    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
-    answer_seconds: Annotated[float, Field(ge=10, le=840)] = 600
+    silence_seconds: SilenceSeconds = 20
+    answer_seconds: AnswerSeconds = 600
 
     @model_validator(mode="after")
     def _the_runtime_is_named(self) -> "AgentSettings":

@@ -11,6 +11,16 @@ from handlers.common.environment import HandlerEnvironment
 QUERIES, RESPONSES, LECTURES = "queries/", "responses/", "lectures/"
 """Where audio is: questions and answers go after days, lectures stay."""
 
+SessionDays = Annotated[int, Field(ge=1, le=365)]
+UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
+LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
+QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
+QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
+ConnectSeconds = Annotated[float, Field(ge=0.5, le=5)]
+FirstByteSeconds = Annotated[float, Field(ge=1, le=60)]
+SilenceSeconds = Annotated[float, Field(ge=2, le=120)]
+AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
+
 
 def endpoint_parts(endpoint: str) -> SplitResult:
     """Where an agent is that answers over HTTP; raises ValueError where it could not be asked."""
@@ -37,11 +47,11 @@ class StoreEnvironment(HandlerEnvironment):
 
     s3_bucket: str
     dynamodb_table: str
-    session_days: Annotated[int, Field(ge=1, le=365)] = 7
+    session_days: SessionDays = 7
     """Days that a question is kept, and a conversation from its first turn on."""
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
     """Of a spoken question."""
-    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
+    url_seconds: UrlSeconds = 3600
     """How long a client can use an address that it is told."""
 
 
@@ -56,11 +66,11 @@ class SocketEnvironment(StoreEnvironment):
     accelerated: bool = False
     """Whether forms lead to the nearest edge location."""
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
-    lectures_per_day: Annotated[int, Field(ge=1, le=1000)] = 20
+    lectures_per_day: LecturesPerDay = 20
     """Lectures of one identity, where guests may upload them."""
-    queries_at_once: Annotated[int, Field(ge=1, le=10)] = 2
+    queries_at_once: QueriesAtOnce = 2
     """Questions of one identity that are being answered."""
-    queries_per_hour: Annotated[int, Field(ge=1, le=1000)] = 60
+    queries_per_hour: QueriesPerHour = 60
     """Questions of one identity."""
 
 
@@ -71,7 +81,7 @@ class WorkerEnvironment(StoreEnvironment):
     """Where the agent answers over HTTP; none where it is in AgentCore Runtime."""
     agentcore_runtime_arn: str | None = None
     agentcore_qualifier: str = "DEFAULT"
-    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
-    first_byte_seconds: Annotated[float, Field(ge=1, le=60)] = 10
-    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
-    answer_seconds: Annotated[float, Field(ge=10, le=840)] = 600
+    connect_seconds: ConnectSeconds = 2
+    first_byte_seconds: FirstByteSeconds = 10
+    silence_seconds: SilenceSeconds = 20
+    answer_seconds: AnswerSeconds = 600
