@@ -6,6 +6,8 @@ subsystems follow: names in camelCase, a function's settings below its own name.
 
 import re
 from collections.abc import Iterator
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,6 +19,15 @@ from components.settings.stack import StackSettings
 from operations.target import PROJECT, Target
 
 Path = tuple[str, ...]
+
+
+class Setting(NamedTuple):
+    """Where a setting stands, and whether it has many values: a variable has them with commas between."""
+
+    path: Path
+    many: bool = False
+
+
 NO_VARIABLES = frozenset({"alarms", "load"})
 """Sections of which no function is told: what rings, and what the cost is reckoned with."""
 
@@ -32,8 +43,8 @@ def live_version(target: Target, version: str) -> list[str]:
 def variable(target: Target, name: str, value: str, version: str, root: type[BaseModel] = StackSettings) -> list[str]:
     """The lines that make a deployment give the variable this value; a pinned version would keep callers from it."""
     key = to_camel(name.lower())
-    path = _setting(target, key, root)
-    if path is None:
+    setting = _setting(target, key, root)
+    if setting is None:
         says = (
             f"No setting of {target.subsystem} is called {key}: find the one that {name} is made from and commit it to "
             f"Pulumi.{target.stack}.yaml, or the next deployment of this function undoes the change."
@@ -42,18 +53,18 @@ def variable(target: Target, name: str, value: str, version: str, root: type[Bas
     pinned = ".".join((*_section(target, root), "liveVersion"))
     return [
         f"Commit this to Pulumi.{target.stack}.yaml, or the next deployment of this function undoes the change:",
-        *_lines(target, path, _scalar(value)),
+        *_lines(target, setting.path, _written(setting, value)),
         f"If `{pinned}` is set there, set it to {_quoted(version)} or remove it.",
     ]
 
 
 def refusal(target: Target, name: str, value: str, root: type[BaseModel] = StackSettings) -> str | None:
     """What the setting of the variable's name says against this value; none where it takes it, or there is no such."""
-    path = _setting(target, to_camel(name.lower()), root)
-    if path is None:
+    setting = _setting(target, to_camel(name.lower()), root)
+    if setting is None:
         return None
-    location = (_key(target.subsystem), *path)
-    given = yaml.safe_load(_scalar(value))
+    location = (_key(target.subsystem), *setting.path)
+    given = yaml.safe_load(_written(setting, value))
     for step in reversed(location):
         given = {step: given}
     try:
@@ -70,6 +81,11 @@ def _lines(target: Target, path: Path, value: str) -> Iterator[str]:
     steps = [f"{PROJECT}:{_key(target.subsystem)}", *path]
     for depth, step in enumerate(steps, 1):
         yield f"{'  ' * depth}{step}:{f' {value}' if depth == len(steps) else ''}"
+
+
+def _written(setting: Setting, value: str) -> str:
+    """The value as a stack file has it."""
+    return f"[{', '.join(_scalar(one) for one in value.split(','))}]" if setting.many else _scalar(value)
 
 
 def _scalar(value: str) -> str:
@@ -100,14 +116,14 @@ def _section(target: Target, root: type[BaseModel] = StackSettings) -> Path:
     return (names[0],)
 
 
-def _setting(target: Target, key: str, root: type[BaseModel]) -> Path | None:
-    """Where the setting of that name stands: the function's own before the subsystem's; none if there is no such one."""
+def _setting(target: Target, key: str, root: type[BaseModel]) -> Setting | None:
+    """The setting of that name: the function's own before the subsystem's; none if there is no such one."""
     model = _subsystem(target, root)
     if model is None:
-        return (key,)
+        return Setting((key,))
     section = _section(target, root)
-    found = [path for path in _paths(model) if path[-1] == key and path[0] not in NO_VARIABLES]
-    own = [path for path in found if path[:1] == section] or found
+    found = [one for one in _settings(model) if one.path[-1] == key and one.path[0] not in NO_VARIABLES]
+    own = [one for one in found if one.path[:1] == section] or found
     return own[0] if len(own) == 1 else None  # of several with one name, who knows which becomes the variable
 
 
@@ -118,11 +134,17 @@ def _subsystem(target: Target, root: type[BaseModel]) -> type[BaseModel] | None:
     return None
 
 
-def _paths(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
+def _settings(model: type[BaseModel], prefix: Path = ()) -> Iterator[Setting]:
     """Every setting below a model."""
     for name, field in model.model_fields.items():
         path = (*prefix, field.alias or name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _paths(field.annotation, path)
+            yield from _settings(field.annotation, path)
         else:
-            yield path
+            yield Setting(path, _many(field.annotation))
+
+
+def _many(annotation: Any) -> bool:
+    """Whether a setting is a list, or may be one."""
+    origin = get_origin(annotation)
+    return origin is tuple or (origin in {Union, UnionType} and any(_many(one) for one in get_args(annotation)))

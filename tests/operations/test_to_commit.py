@@ -84,6 +84,15 @@ def test_what_no_function_is_told_and_what_several_have_in_name_is_no_setting_of
     assert not any("load" in line for line in lines), "that is what the cost is reckoned with"
 
 
+def test_a_setting_of_many_values_gets_a_list_of_them() -> None:
+    router = Target.parse("dev", "transcription/router")
+    lines = to_commit.variable(router, "LANGUAGES", "en-US,de-DE", "7")
+    given = committed(lines)
+    assert given == {"polyphony:transcription": {"sessions": {"languages": ["en-US", "de-DE"]}}}
+    assert to_commit.refusal(router, "LANGUAGES", "en-US,de-DE") is None
+    assert to_commit.refusal(router, "LANGUAGES", "en-US,German")
+
+
 def test_a_subsystems_setting_stands_at_its_top() -> None:
     target = Target.parse("dev", "ingestion/sweeper")
     lines = to_commit.variable(target, "LOG_LEVEL", "DEBUG", "7")
