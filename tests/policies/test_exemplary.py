@@ -95,6 +95,8 @@ FAULTS: list[tuple[str, str, Mapping[str, Any], str]] = [
     ("cors-origin-named", t.SOCKET_API, {"corsConfiguration": {"allowOrigins": ["https://*"]}}, "https://*"),
     ("api-traces-no-bodies", t.SOCKET_STAGE, {"defaultRouteSettings": {"dataTraceEnabled": True}}, "dataTraceEnabled"),
     ("network-not-open", t.INGRESS_RULE, {"cidrIpv6": "::/0"}, "::/0"),
+    ("network-not-open", t.INGRESS_RULE, {"cidrIpv6": "2000::/3"}, "2000::/3"),
+    *(("network-not-open", t.INGRESS_RULE, {"cidrIpv4": half}, half) for half in ("0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/7")),
     ("network-not-open", t.SECURITY_GROUP_RULE, {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 443}, "port 443"),
     ("api-logs-owned", t.SOCKET_STAGE, {"apiId": "a", "name": "live"}, "/aws/apigateway/"),
     ("queue-has-dead-letters", t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"})}, "is itself"),
@@ -133,6 +135,8 @@ RIGHT: list[tuple[str, str, Mapping[str, Any]]] = [
     ("key-keeps-its-account", t.KEY, {"description": "KMS lets the account in by itself"}),
     ("queue-source-bounded", t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"}),
     ("network-not-open", t.SECURITY_GROUP_RULE, {"type": "egress", "cidrBlocks": ["0.0.0.0/0"]}),
+    ("network-not-open", t.SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["10.0.0.0/8", "17.0.0.0/8"], "ipv6CidrBlocks": ["fc00::/7", "2001:db8::/32"]}]}),
+    ("network-not-open", t.INGRESS_RULE, {"cidrIpv4": "no range", "prefixListId": "pl-1"}),
     ("function-timeout-ceiling", t.FUNCTION, {"name": "f"}),
 ]  # fmt: skip
 

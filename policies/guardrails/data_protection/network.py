@@ -1,12 +1,14 @@
 """Nothing in the network listens to the world."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from ipaddress import ip_network
+from typing import Any, Final
 
 from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
 from guardrails.types import DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
 
-WORLD = frozenset({"0.0.0.0/0", "::/0"})
+LARGEST: Final = {4: 8, 6: 16}
+"""Length of the shortest prefix that anybody has for himself, by IP's version: what is wider is the internet, or much of it."""
 RANGES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 
 
@@ -15,8 +17,16 @@ def _open_inwards(one: Judged) -> Iterator[str]:
         for key in RANGES:
             given = rule.get(key) or ()
             for block in [given] if isinstance(given, str) else given:
-                if block in WORLD:
+                if _is_much_of_the_internet(block):
                     yield f"It lets {block} in, from port {float(rule.get('fromPort') or 0):g}."
+
+
+def _is_much_of_the_internet(block: str) -> bool:
+    try:
+        network = ip_network(block, strict=False)
+    except ValueError:
+        return False  # EC2 takes it no more than this
+    return network.prefixlen < LARGEST[network.version] and not network.is_private
 
 
 def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:
@@ -32,7 +42,7 @@ POLICIES = (
         group=Group.DATA_PROTECTION,
         severity=Severity.CRITICAL,
         levels=ALWAYS,
-        description="No security group lets the whole internet in.",
+        description="No security group lets the whole internet in, or much of it.",
         remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
         frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
         types=frozenset({DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE}),
