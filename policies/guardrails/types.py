@@ -32,7 +32,9 @@ EVENT_ARCHIVE: Final = "aws:cloudwatch/eventArchive:EventArchive"
 EVENT_BUS_POLICY: Final = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
 EVENT_BUS_PERMISSION: Final = "aws:cloudwatch/eventPermission:EventPermission"
 EVENT_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
+LOG_DESTINATION_POLICY: Final = "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy"
 LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
+LOG_POLICY: Final = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
 METRIC_FILTER: Final = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 IDENTITY_POOL: Final = "aws:cognito/identityPool:IdentityPool"
 IDENTITY_POOL_ROLES: Final = "aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment"
@@ -126,6 +128,8 @@ RESOURCE_POLICIES: Final = frozenset(
         KEY_POLICY,
         KEY_REPLICA,
         LAYER_PERMISSION,
+        LOG_DESTINATION_POLICY,
+        LOG_POLICY,
         QUEUE,
         QUEUE_POLICY,
         REPOSITORY_POLICY,
@@ -138,5 +142,7 @@ RESOURCE_POLICIES: Final = frozenset(
         TOPIC_POLICY,
     }
 )
-"""What says who may do something with one resource: a document as `policy`, which some hold only if it is inline, or a
-permission for one principal."""
+"""What says who may do something with one resource: a document, which some hold only if it is inline, or a permission for
+one principal."""
+DOCUMENTS: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_POLICY: "policyDocument"}
+"""The property that a document is, where it is not `policy`."""

@@ -8,6 +8,7 @@ from pulumi_policy.proxy import UnknownValueError
 from guardrails.iam import Statement, statements
 from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
 from guardrails.types import (
+    DOCUMENTS,
     EVENT_BUS_PERMISSION,
     FUNCTION_PERMISSION,
     FUNCTION_URL,
@@ -42,7 +43,7 @@ def _given(one: Judged) -> list[Statement]:
 def _document(one: Judged) -> str | Mapping[str, Any] | None:
     """The document of a resource; a permission says the same in properties of its own."""
     if one.type not in {EVENT_BUS_PERMISSION, LAYER_PERMISSION}:
-        return one.props.get("policy")
+        return one.props.get(DOCUMENTS.get(one.type, "policy"))
     principal, condition = one.props.get("principal"), one.props.get("condition")
     conditions = {condition.get("type"): {condition.get("key"): condition.get("value")}} if condition else {}
     if one.has("organizationId"):
@@ -142,7 +143,7 @@ POLICIES = (
         group=Group.LEAST_PRIVILEGE,
         severity=Severity.CRITICAL,
         levels=ALWAYS,
-        description="No bucket, queue, topic, key, secret, repository or API allows everybody anything.",
+        description="No bucket, queue, topic, key, secret, repository, log group or API allows everybody anything.",
         remedy="Name the principal, or compare who calls (aws:SourceAccount, aws:PrincipalArn).",
         frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
         types=RESOURCE_POLICIES,

@@ -8,6 +8,7 @@ from pulumi_policy.proxy import UnknownValueError
 from guardrails.iam import Statement, listed, statements
 from guardrails.record import Judged, Props, Stack
 from guardrails.types import (
+    DOCUMENTS,
     GROUP_POLICY_ATTACHMENT,
     GROUP_POLICY_ATTACHMENTS,
     MANAGED_POLICY,
@@ -39,7 +40,7 @@ ARNS = ("managedPolicyArns", "policyArn", "policyArns")
 def granted(one: Judged) -> Iterator[Statement]:
     """The statements of a policy, or of a role's inline policies."""
     for holder in _holders(one):
-        yield from statements(holder.get("policy"))
+        yield from statements(holder.get(DOCUMENTS.get(one.type, "policy")))
 
 
 def said(one: Judged) -> Iterator[Statement]:
@@ -49,7 +50,7 @@ def said(one: Judged) -> Iterator[Statement]:
 
 
 def _holders(one: Judged) -> Iterable[Props]:
-    """What has a document as its property `policy`."""
+    """What has a document as one of its properties."""
     return (one.props.get("inlinePolicies") or ()) if one.type == ROLE else (one.props,)
 
 
