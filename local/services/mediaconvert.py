@@ -61,7 +61,7 @@ class _Service:
             case _ if not asked.path.startswith(JOBS):
                 raise Refused(HTTPStatus.NOT_FOUND, "NotFoundException", "The local MediaConvert has jobs only.")
             case "POST", [""]:
-                return HTTPStatus.CREATED, {"job": _shown(self._create(asked.caller, asked.body))}
+                return HTTPStatus.CREATED, {"job": self._create(asked.caller, asked.body)}
             case "GET", [""]:
                 return HTTPStatus.OK, self._list(asked.caller, asked.query)
             case "GET", ["", job_id]:
@@ -69,7 +69,7 @@ class _Service:
             case _:
                 raise Refused(HTTPStatus.NOT_FOUND, "NotFoundException", "There is no such operation.")
 
-    def _create(self, caller: str, body: bytes) -> Job:
+    def _create(self, caller: str, body: bytes) -> dict[str, Any]:
         try:
             request = read("CreateJobRequest", json.loads(body))
             wanted = cut(request)
@@ -85,7 +85,7 @@ class _Service:
             token = request.get("ClientRequestToken")
             for known in reversed(self.kept.values()):
                 if token and known.request.get("ClientRequestToken") == token and self._is_fresh(known):
-                    return known
+                    return _shown(known)
             if self.jobs.waiting >= self.most_waiting:
                 raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequestsException", "Too Many Requests")
             job_id = f"{int(self.now() * 1000)}-{secrets.token_hex(3)}"
@@ -93,8 +93,9 @@ class _Service:
             job = self.kept[job_id] = Job(job_id, arn, queue, request, wanted, self.now())
             while len(self.kept) > MOST_KEPT:
                 del self.kept[next(iter(self.kept))]
+        submitted = _shown(job)  # before anybody works on it
         self.jobs.submit(job)
-        return job
+        return submitted
 
     def _is_fresh(self, job: Job) -> bool:
         return self.now() - job.submitted < TOKEN_SECONDS

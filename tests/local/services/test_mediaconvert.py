@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.services.mediaconvert_jobs import Job, Jobs
 from tests import processes
 from tests.local.services.mediaconvert_serving import (
     BUCKET,
@@ -60,6 +61,19 @@ def refusal(service: Served, request: dict[str, Any]) -> tuple[str, int, str]:
         service.client.create_job(**request)
     response = refused.value.response
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Message"]
+
+
+def test_a_job_is_answered_as_it_was_submitted_however_soon_it_begins(
+    service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(jobs: Jobs, one: Job) -> None:
+        one.status = "PROGRESSING"
+        submit(jobs, one)
+
+    submit = Jobs.submit
+    monkeypatch.setattr(Jobs, "submit", begun)
+    answer = service.client.create_job(**job(service.upload(b"no video")))
+    assert answer["Job"]["Status"] == "SUBMITTED"
 
 
 def test_a_video_is_cut_into_chunks_of_the_length_asked_for(service: Served) -> None:
