@@ -127,12 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         port = self.connection.getsockname()[1]
-        named = self.headers.get("Host") in {f"127.0.0.1:{port}", f"localhost:{port}"}
+        named = self.headers.get("Host") in {f"{LOOPBACK}:{port}", f"localhost:{port}"}
         path = urlsplit(self.path).path
         # The page itself may be linked to; what is known here is for nobody else.
         own = path not in {FRONTEND, LOCAL} or self.headers.get("Sec-Fetch-Site") in OWN_SITE
         if not named or not own:
-            self._answer(Answer.text(HTTPStatus.FORBIDDEN, f"this is http://127.0.0.1:{port}/, for its own page alone"))
+            self._answer(
+                Answer.text(HTTPStatus.FORBIDDEN, f"this is http://{LOOPBACK}:{port}/, for its own page alone")
+            )
             return
         self._answer(self._console.answer(path))
 
@@ -165,7 +167,7 @@ def command(folder: Path = emulator.FOLDER) -> int:
         print(DOWN, file=sys.stderr)
         return 2
     with listening(folder, PORT) as server:
-        print(f"the console is at http://127.0.0.1:{server.server_address[1]}/  (Ctrl-C ends it)")
+        print(f"the console is at http://{LOOPBACK}:{server.server_address[1]}/  (Ctrl-C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -16,14 +16,14 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from local import ROOT, CannotRun
+from local import LOOPBACK, ROOT, CannotRun
 from local.graph import Graph, Resource
 from local.stack_files import StackConfig
 from local.values import Props, properties
 
 FOLDER = ROOT / "policies"
 PYTHON = FOLDER / ".venv" / "bin" / "python"
-NO_ENGINE = "127.0.0.1:0"
+NO_ENGINE = f"{LOOPBACK}:0"
 """The pack is given its engine's address and never calls it."""
 MAX_MESSAGE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 UNDECIDED = "can't run policy "
@@ -174,7 +174,7 @@ class Pack:
             if not port.isdigit():
                 _, errors = self._process.communicate()
                 raise PackError(errors.strip() or f"the policy pack said {port!r} instead of its port")
-            self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=MAX_MESSAGE)
+            self._channel = grpc.insecure_channel(f"{LOOPBACK}:{port}", options=MAX_MESSAGE)
             self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
         return self._stub
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local import ROOT
+from local import LOOPBACK, ROOT
 
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 JOB = ROOT / "handlers" / "ingestion" / "glue" / "job.py"
@@ -24,8 +24,8 @@ CORES = 2
 SETTINGS = {
     "spark.master": f"local[{CORES}]",
     "spark.ui.enabled": "false",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": LOOPBACK,
+    "spark.driver.bindAddress": LOOPBACK,
     "spark.ui.showConsoleProgress": "false",
     # No file in the system's temporary folder that outlives a killed process. The simple compiler and collector: runs
     # here last seconds, of which Java's own best would take half for itself (28 s became 8 on a busy machine). Nor does it
@@ -76,7 +76,7 @@ def environment(
         "PYSPARK_PYTHON": str(PYTHON),
         "PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell",
         "SPARK_LOCAL_DIRS": str(scratch),
-        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_IP": LOOPBACK,
         "AWS_ACCESS_KEY_ID": credentials[0],
         "AWS_SECRET_ACCESS_KEY": credentials[1],
         "AWS_REGION": "us-east-1",

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 from ministack.core.responses import get_account_id, get_region
 
+from local import LOOPBACK
 from local.patches.service_roles import ServiceRoles
 from local.services import bedrock
 from local.services.bedrock_access import Guard
@@ -19,7 +20,7 @@ def install(roles: ServiceRoles) -> None:
     """Starts it, and tells every handler where it is."""
     port: Future[int] = Future()
     threading.Thread(target=lambda: asyncio.run(_serve(roles, port)), name="bedrock", daemon=True).start()
-    os.environ[ENDPOINT] = f"http://127.0.0.1:{port.result(START_SECONDS)}"
+    os.environ[ENDPOINT] = f"http://{LOOPBACK}:{port.result(START_SECONDS)}"
 
 
 async def _serve(roles: ServiceRoles, port: "Future[int]") -> None:

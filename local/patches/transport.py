@@ -9,6 +9,7 @@ import contextvars
 from ministack import app
 from ministack.core import iam_evaluator
 
+from local import LOOPBACK
 from local.patches import reached
 
 
@@ -16,7 +17,7 @@ def install() -> None:
     """Replaces `iam_evaluator._request_origin`'s default and `app.pin_request_origin`."""
     reached(iam_evaluator, "_request_origin")
     pin = reached(app, "pin_request_origin")
-    origin = contextvars.ContextVar("request_origin", default=("127.0.0.1", True))
+    origin = contextvars.ContextVar("request_origin", default=(LOOPBACK, True))
     iam_evaluator._request_origin = origin  # noqa: SLF001
 
     def pin_as_secure(source_ip: str, _secure_transport: bool) -> None:

@@ -49,12 +49,7 @@ Answer = Callable[[Asked], tuple[HTTPStatus, Mapping[str, Any]]]
 @contextlib.contextmanager
 def serving(answer: Answer) -> Iterator[int]:
     """Serves while the block lasts, and gives the port."""
-
-    class Handler(_Handler):
-        pass
-
-    Handler.answer = staticmethod(answer)
-    with running(Handler) as port:
+    with running(type("Handler", (_Handler,), {"answer": staticmethod(answer)})) as port:
         yield port
 
 

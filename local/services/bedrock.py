@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+from local import LOOPBACK
 from local.services import bare_http as wire
 from local.services.bedrock_access import Guard, Wish
 from local.services.bedrock_answers import Prompt, prompt_of
@@ -166,7 +167,7 @@ async def _respond(writer: asyncio.StreamWriter, status: HTTPStatus, body: dict[
 async def _alone() -> None:
     """Serves until it is interrupted, and says which variable leads to it."""
     async with serve() as port:
-        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:{port}", flush=True)
+        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{LOOPBACK}:{port}", flush=True)
         await asyncio.Event().wait()
 
 

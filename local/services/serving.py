@@ -37,14 +37,16 @@ def started() -> dict[str, str]:
 
 
 async def _serve() -> None:
-    from local.services import agentcore, login, transcribe  # noqa: PLC0415 - once the project is on the path
+    # Once the project is on the path.
+    from local import LOOPBACK  # noqa: PLC0415
+    from local.services import agentcore, login, transcribe  # noqa: PLC0415
 
     async with transcribe.serve() as transcribe_port, agentcore.serve(per_minute=AGENT_PER_MINUTE) as agent_port:
         with login.serve() as login_port:
             found = {
-                STREAMING: f"ws://127.0.0.1:{transcribe_port}",
-                AGENT: f"http://127.0.0.1:{agent_port}",
-                KEYS: f"http://127.0.0.1:{login_port}{login.KEYS}",
+                STREAMING: f"ws://{LOOPBACK}:{transcribe_port}",
+                AGENT: f"http://{LOOPBACK}:{agent_port}",
+                KEYS: f"http://{LOOPBACK}:{login_port}{login.KEYS}",
             }
             print(json.dumps(found), flush=True)
             # Whoever started them holds the other end of this pipe, and lets go of it when it ends.
