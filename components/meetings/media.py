@@ -13,7 +13,7 @@ from components.blocks.image_repository import ImageRepository, ImageRepositoryA
 from components.blocks.scope import Scope
 from components.meetings.network import JobNetwork, JobNetworkArgs
 from components.settings import MeetingsSettings
-from components.settings.meetings import Engine
+from components.settings.meetings_media import Engine
 from handlers.meetings.media_environment import MediaDeployment
 from handlers.meetings.places import AUDIO, RAW, VIDEO, WORK
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from components.blocks.states import Catch, Choice, Pass, Retry, State, Task, Wait
 from components.meetings.execution import CALL_SECONDS, KNOWN_AS, RECORDING, caught
-from components.settings.meetings import ProcessingSettings
+from components.settings.meetings_media import ProcessingSettings
 from components.settings.polling import pause
 from handlers.meetings.media_environment import ABOUT
 

@@ -12,7 +12,7 @@ from pulumi_aws import ec2, vpc
 
 from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
-from components.settings.meetings import MeetingNetworkSettings
+from components.settings.meetings_media import MeetingNetworkSettings
 
 HTTPS = 443
 ANYWHERE = "0.0.0.0/0"

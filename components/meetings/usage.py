@@ -6,7 +6,7 @@ are constants here, each marked as assumed.
 
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from components.settings import MeetingsSettings
-from components.settings.meetings import Engine
+from components.settings.meetings_media import Engine
 from components.settings.polling import rounds
 
 EXCHANGES = 2

@@ -8,7 +8,8 @@ from components.settings.base import Environment, LogLevel, SubsystemSettings
 from components.settings.foundation import Auth
 from components.settings.livestream import Authorizer, window_seconds
 from components.settings.problems import Problem, secret_command
-from components.settings.voice_qa import Mode, Uploads
+from components.settings.voice_qa import Uploads
+from components.settings.voice_qa_agent import Mode
 
 if TYPE_CHECKING:
     from components.settings.stack import StackSettings

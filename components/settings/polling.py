@@ -4,8 +4,12 @@ What has taken long will mostly take long still: so the pause between two questi
 and the answer is late by a twentieth of it at the most. Hours are asked about some dozen times, not hundreds.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import Field
+
+PollSeconds = Annotated[int, Field(ge=5, le=600)]
+"""The shortest pause between two questions about the same thing: it grows with what was waited."""
 SHARE: Final = 20
 """A pause is this part of the time before it, if that is longer than the pause that was asked for."""
 MOST_EVENTS: Final = 25_000

@@ -13,7 +13,7 @@ from pulumi_aws import ec2, vpc
 from components.blocks.function import Attachment
 from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
-from components.settings.voice_qa import AgentNetworkSettings, NatSettings
+from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 
 HTTPS = 443
 ANYWHERE = "0.0.0.0/0"

@@ -21,7 +21,8 @@ from components.blocks.stage_parts import Throttle
 from components.blocks.table import Table, TableArgs
 from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
 from components.settings import VoiceQaSettings
-from components.settings.voice_qa import Mode, Uploads
+from components.settings.voice_qa import Uploads
+from components.settings.voice_qa_agent import Mode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
 from components.voice_qa.watch import WatchArgs, watch
 from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment

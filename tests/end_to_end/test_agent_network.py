@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.blocks.context import Subsystem
-from components.settings.voice_qa import AgentNetworkSettings
+from components.settings.voice_qa_agent import AgentNetworkSettings
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.engine import scope

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from components.settings import load
-from components.settings.meetings import Engine, MeetingsSettings
+from components.settings.meetings import MeetingsSettings
+from components.settings.meetings_media import Engine
 from tests.components.settings.ranges import AboveNothing, Ranges, Section, numbers
 from tests.components.settings.test_loader import config, problems
 from tests.engine import FOUNDATION
