@@ -8,7 +8,9 @@ from typing import Any
 
 from botocore import useragent
 from botocore.loaders import JSONFileLoader, Loader
+from moto import backends
 from moto.core import responses, utils
+from moto.core.base_backend import BaseBackend
 from moto.core.model import StructureShape
 from moto.core.models import RESPONSES_METHODS
 from moto.core.serialize import BaseJSONSerializer, Serialized
@@ -29,9 +31,23 @@ def install() -> None:
     RESPONSES_METHODS.clear()
     # Which operations a service has, for which each call would go through its class.
     responses.method_names_from_class = cache(utils.method_names_from_class)  # type: ignore[attr-defined]
+    # Which addresses are a service's, and where its backends are. S3's would be loaded anew with each call.
+    BaseBackend.urls = property(_urls)  # type: ignore[assignment,method-assign]
+    backends._import_backend = cache(backends._import_backend)
     useragent.sanitize_user_agent_string_component = cache(useragent.sanitize_user_agent_string_component)
     BaseJSONSerializer._serialize_type_structure = _structure  # type: ignore[method-assign]
     DepthFirstTraverser.traverse = _traverse
+
+
+_any_urls = BaseBackend.urls.fget  # type: ignore[attr-defined]
+_known_urls: dict[type[BaseBackend], Any] = {}
+
+
+def _urls(self: BaseBackend) -> Any:
+    """By class: all of a service's backends have the same."""
+    if type(self) not in _known_urls:
+        _known_urls[type(self)] = _any_urls(self)
+    return _known_urls[type(self)]
 
 
 def _traverse(self: DepthFirstTraverser, node: Node) -> Node:
