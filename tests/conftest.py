@@ -32,8 +32,7 @@ settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TESTS = Path(__file__).parent
-FIRST = ("platform", "interruption")
-"""Groups whose tests wait most of the time: whatever computes fits in beside them."""
+PLATFORM = "platform"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,12 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
-    """Hands out whole files, the largest first: what a file's tests share is made once, and a thousand messages are one."""
+    """Hands out whole files: what a file's tests share is made once, and a thousand messages are one.
+
+    The platform's come first of all: they wait most of the time, and whatever computes fits in beside them.
+    """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        for group in reversed(FIRST):
-            if group in self.workqueue:
-                self.workqueue.move_to_end(group, last=False)
+        if PLATFORM in self.workqueue:
+            self.workqueue.move_to_end(PLATFORM, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
