@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.names import Ulid, User
-from handlers.meetings.places import CONTENT, MeetingId, Recording
+from handlers.meetings.places import Content, MeetingId, Recording
 
 ABOUT: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 """The variables that each job sets for itself."""
@@ -48,7 +48,7 @@ class MediaEnvironment(MediaDeployment):
 
     meeting_user: User
     meeting_id: Ulid
-    content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
+    content: Content
 
     @property
     def recording(self) -> Recording:

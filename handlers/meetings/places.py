@@ -6,7 +6,9 @@ nothing else. What is made of a recording is below the recording's content: made
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
 
 from handlers.common import ulid, users
 
@@ -24,6 +26,7 @@ USER_TAG: Final = "user"
 """The tag of a session that has a user's name: what roles compare these keys with, as `${aws:PrincipalTag/user}`."""
 CHUNK_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT: Final = r"[0-9a-f]{32}"
+Content = Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
 _RAW_KEY = re.compile(rf"{RAW}({users.PATTERN})/({ulid.PATTERN})/({CHUNK_NAME})", re.ASCII)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
@@ -19,7 +19,7 @@ from handlers.meetings.execution import Execution
 from handlers.meetings.media import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_table import Change, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, Measure, Metrics
-from handlers.meetings.places import CONTENT, MeetingId, Recording
+from handlers.meetings.places import Content, MeetingId, Recording
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.results import Results
 from handlers.meetings.standing import FAILURES, Word, about, heard
@@ -42,7 +42,7 @@ class Step(Message):
     step: Literal["media", "transcribed", "finish", "fail"]
     user: User
     meeting_id: Ulid
-    content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
+    content: Content
     attempt: Annotated[int, Field(ge=1)]
     attempts: Annotated[int, Field(ge=1)] = 1
     """With `media`: how often the job was begun, of which all but the last lost their machine."""

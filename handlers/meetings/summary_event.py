@@ -8,12 +8,12 @@ import itertools
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from handlers.common.messages import Message
 from handlers.common.names import Ulid, User
 from handlers.meetings.media import AudioPart, Milliseconds
-from handlers.meetings.places import CONTENT, MeetingId, Recording
+from handlers.meetings.places import Content, MeetingId, Recording
 from handlers.meetings.recordings import Language
 
 MAX_PARTS = 999
@@ -25,7 +25,7 @@ class SummaryRequest(Message):
 
     user: User
     meeting_id: Ulid
-    content: Annotated[str, StringConstraints(pattern=rf"^{CONTENT}$")]
+    content: Content
     language: Language
     duration_ms: Milliseconds
     audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local import ROOT
 from local.patches.itself import endpoint
 
-ROOT = Path(__file__).resolve().parents[2]
 SUPERVISOR = ROOT / "local" / "container.py"
 Container = Mapping[str, Any]
 

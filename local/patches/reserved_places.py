@@ -40,12 +40,11 @@ def install() -> None:
 
     def kept(record: dict[str, Any], event: Any) -> None:
         settings = record.get("event_invoke_config") or {}
-        none_at_all = of_the_function(record, record["config"]) == 0
-        age = 0 if none_at_all else settings.get("MaximumEventAgeInSeconds", MOST_AGE_SECONDS)
-        retries = {"MaximumRetryAttempts": 0} if none_at_all else {}
-        token = _kept_until.set(time.monotonic() + age)
+        if of_the_function(record, record["config"]) == 0:
+            settings = {**settings, "MaximumEventAgeInSeconds": 0, "MaximumRetryAttempts": 0}
+        token = _kept_until.set(time.monotonic() + settings.get("MaximumEventAgeInSeconds", MOST_AGE_SECONDS))
         try:
-            invoke({**record, "event_invoke_config": {**settings, **retries}}, event)
+            invoke({**record, "event_invoke_config": settings}, event)
         finally:
             _kept_until.reset(token)
 

@@ -8,13 +8,13 @@ says so.
 
 import asyncio
 import base64
-import contextlib
 import json
 import math
 import re
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -37,17 +37,15 @@ _WORDS = re.compile(r"\S+\s*")
 _NO_JSON = b'{"type": "text", "text": '
 
 
-@contextlib.asynccontextmanager
-async def serve(
+def serve(
     *,
     per_minute: int = PER_MINUTE,
     word_seconds: float = WORD_SECONDS,
     now: Callable[[], float] = time.monotonic,
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """Serves while the block lasts, and gives the port."""
     service = _Service(_Rate(per_minute, now), word_seconds)
-    async with wire.served(service.answer) as chosen:
-        yield chosen
+    return wire.served(service.answer)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ Requests have threads, so none keeps another waiting. An error's name is in a he
 protocols with JSON each looks in one of them.
 """
 
-import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -46,11 +46,9 @@ class Asked:
 Answer = Callable[[Asked], tuple[HTTPStatus, Mapping[str, Any]]]
 
 
-@contextlib.contextmanager
-def serving(answer: Answer) -> Iterator[int]:
+def serving(answer: Answer) -> AbstractContextManager[int]:
     """Serves while the block lasts, and gives the port."""
-    with running(type("Handler", (_Handler,), {"answer": staticmethod(answer)})) as port:
-        yield port
+    return running(type("Handler", (_Handler,), {"answer": staticmethod(answer)}))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,7 +12,8 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -35,19 +36,17 @@ BLOCKED = "Sorry, the model cannot answer this question."
 _CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
-@contextlib.asynccontextmanager
-async def serve(
+def serve(
     *,
     now: Callable[[], float] = time.monotonic,
     guard: Guard | None = None,
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """Serves while the block lasts, and gives the port.
 
     Without a guard it answers everybody.
     """
     service = _Service(PrefixCache(now), guard)
-    async with wire.served(service.answer) as chosen:
-        yield chosen
+    return wire.served(service.answer)
 
 
 class _Error(Exception):

@@ -4,11 +4,11 @@ It decides who may start a job and ask for one, and what is answered. `StartTran
 `ListTranscriptionJobs` are all it has.
 """
 
-import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -24,11 +24,9 @@ NOT_FOUND = "The requested job couldn't be found. Check the job name and try you
 TAKEN = "The requested job name already exists. Use a different job name."
 
 
-@contextlib.contextmanager
-def serve(cloud: Cloud, *, now: Callable[[], float] = time.time) -> Iterator[int]:
+def serve(cloud: Cloud, *, now: Callable[[], float] = time.time) -> AbstractContextManager[int]:
     """Serves while the block lasts, and gives the port."""
-    with serving(Service(cloud, Work(cloud, now)).answer) as port:
-        yield port
+    return serving(Service(cloud, Work(cloud, now)).answer)
 
 
 @dataclass
