@@ -31,11 +31,6 @@ class Lifecycle:
     intelligent_tiering_days: int | None = None
     """Days after which objects move to Intelligent-Tiering; 0 is at once."""
 
-    @property
-    def acts(self) -> bool:
-        """Whether anything ever becomes of an object by it."""
-        return (self.expire_days, self.old_version_days, self.intelligent_tiering_days) != (None, None, None)
-
 
 @dataclass(frozen=True)
 class Cors:
@@ -43,10 +38,8 @@ class Cors:
 
     origins: Sequence[str]
     methods: Sequence[str] = ("GET", "PUT", "POST")
-    headers: Sequence[str] = ("*",)
     exposed: Sequence[str] = ()
     """Headers of answers that a page may read: `ETag`, where it uploads in parts."""
-    max_age_seconds: int = 3600
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,6 @@ class NotifyQueue:
 
     queue: Queue
     prefix: str
-    suffix: str = ""
-    """Case-sensitive, as S3 compares it: leave it out where people name the files."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +110,9 @@ class Bucket(Block):
                     s3.BucketCorsConfigurationCorsRuleArgs(
                         allowed_origins=list(args.cors.origins),
                         allowed_methods=list(args.cors.methods),
-                        allowed_headers=list(args.cors.headers),
+                        allowed_headers=["*"],
                         expose_headers=list(args.cors.exposed) or None,
-                        max_age_seconds=args.cors.max_age_seconds,
+                        max_age_seconds=3600,
                     )
                 ],
                 opts=self.inside(),
@@ -144,7 +135,7 @@ class Bucket(Block):
                         queue_arn=to.queue.arn,
                         events=["s3:ObjectCreated:*"],
                         filter_prefix=to.prefix,
-                        filter_suffix=to.suffix,
+                        filter_suffix="",
                     )
                     for to in args.notify
                 ],
@@ -228,8 +219,7 @@ class Bucket(Block):
         s3.BucketLifecycleConfiguration(
             self.part("lifecycle"),
             bucket=bucket.bucket,
-            # S3 refuses a rule that does nothing, which a setting can make of one.
-            rules=[abort, *(_rule(one) for one in args.lifecycle if one.acts)],
+            rules=[abort, *map(_rule, args.lifecycle)],
             opts=self.inside(),
         )
 

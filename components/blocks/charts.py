@@ -2,7 +2,7 @@
 
 from components.blocks.alarm import Metric
 from components.blocks.dashboard import Chart
-from components.blocks.function import LIVE, Function
+from components.blocks.function import Function
 from components.blocks.queue import Queue
 from components.blocks.table import Table
 
@@ -11,13 +11,13 @@ def function_chart(function: Function) -> Chart:
     """How often it is called, and how often that fails."""
     return Chart(
         f"{function.label}: calls",
-        [_of(function, name, "Sum") for name in ("Invocations", "Errors", "Throttles")],
+        [function.metric(name) for name in ("Invocations", "Errors", "Throttles")],
     )
 
 
 def duration_chart(function: Function) -> Chart:
     """How long it takes."""
-    return Chart(f"{function.label}: milliseconds", [_of(function, "Duration", s) for s in ("p50", "p95", "Maximum")])
+    return Chart(f"{function.label}: milliseconds", [function.metric("Duration", s) for s in ("p50", "p95", "Maximum")])
 
 
 def queue_chart(queue: Queue) -> Chart:
@@ -41,8 +41,3 @@ def table_chart(table: Table) -> Chart:
             for name in ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "WriteThrottleEvents")
         ],
     )
-
-
-def _of(function: Function, metric: str, statistic: str) -> Metric:
-    dimensions = {"FunctionName": function.name, "Resource": f"{function.name}:{LIVE}"}
-    return Metric("AWS/Lambda", metric, {**dimensions}, statistic)

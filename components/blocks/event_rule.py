@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
-from components.blocks.function import Function
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.scope import Block, Scope
@@ -21,15 +20,13 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """One rule with one target: a function's alias, a queue, or the alerts topic."""
+    """One rule with one target: a queue, or the alerts topic."""
 
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
-    target: Function | Queue | None = None
+    target: Queue | None = None
     """None tells people: the event goes to the alerts topic."""
-    retries: int = 8
-    max_age_seconds: int = 3600
 
 
 def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
@@ -62,22 +59,14 @@ class EventRule(Block):
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )
-        before: list[pulumi.Resource] = [self.dead_letters.policy]
-        arn = scope.alerts_topic
-        match args.target:
-            case Function():
-                before.append(args.target.allow(what, SERVICE, self.arn))
-                arn = args.target.live_arn
-            case Queue():
-                before.append(args.target.policy)
-                arn = args.target.arn
+        before = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
         cloudwatch.EventTarget(
             self.part("target"),
             rule=rule.name,
             target_id=what,
-            arn=arn,
+            arn=args.target.arn if args.target else scope.alerts_topic,
             retry_policy=cloudwatch.EventTargetRetryPolicyArgs(
-                maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
+                maximum_retry_attempts=8, maximum_event_age_in_seconds=3600
             ),
             dead_letter_config=cloudwatch.EventTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
             opts=self.inside(*before),

@@ -4,28 +4,28 @@ alarms on errors and throttles, and a place where failed work lands.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Unpack
 
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
-from components.blocks.alarm import Metric
+from components.blocks.alarm import Comparison, Metric, Severity, alarm
 from components.blocks.environment import variables
-from components.blocks.function_watch import FunctionWatchArgs, watch_function
 from components.blocks.grant import Grant, grant
-from components.blocks.logged import LoggedArgs, Reading, logged
+from components.blocks.logged import logged
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.trust import NAMED_BY_ARN, Service
-from components.settings import FunctionSettings
+from components.blocks.trust import Service
+from components.settings.base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
 LIVE = "live"
 RUNTIME = "python3.13"
-ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
-"""Services that do not wait for an answer: what fails needs somewhere to land."""
+API_GATEWAY = "apigateway.amazonaws.com"
+REPORT = '{ $.type = "platform.report" }'
+"""Lambda's own line at the end of an invocation."""
+MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
 
 
 @dataclass(frozen=True)
@@ -124,20 +124,7 @@ class Function(Block):
             opts=self.inside(ignore=["routingConfig"]),
         )
         self._connect(args)
-        watch_function(
-            self.label.removeprefix(f"{scope.subsystem}-"),
-            FunctionWatchArgs(
-                scope=scope,
-                logical_name=args.logical_name,
-                dimensions={"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"},
-                log_group=self.log_group,
-                errors_above=args.errors_above,
-                throttles_above=args.throttles_above,
-                memory_mb=args.settings.memory_mb,
-                memory_percent_above=args.memory_percent_above,
-            ),
-            self.inside(log_group),
-        )
+        self._watch(args, self.inside(log_group))
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     @property
@@ -145,30 +132,81 @@ class Function(Block):
         """Of the role that it runs with, for those who let it in by name."""
         return self._role.arn
 
-    def logged(self, what: str, pattern: str, opts: pulumi.ResourceOptions, **reading: Unpack[Reading]) -> Metric:
-        """A metric made of its log lines, after its log group."""
-        args = LoggedArgs(self.scope, self.log_group, pattern, **reading)
-        return logged(what, args, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self])))
+    def metric(self, name: str, statistic: str = "Sum") -> Metric:
+        """Return one of Lambda's metrics of the alias: without `Resource` it would include other versions."""
+        return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
+
+    def logged(
+        self,
+        what: str,
+        pattern: str,
+        opts: pulumi.ResourceOptions,
+        *,
+        value: str = "1",
+        statistic: str = "Sum",
+        period_seconds: int = 300,
+        into: str = "",
+    ) -> Metric:
+        """Return a metric made of its log lines, after its log group."""
+        after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self]))
+        return logged(
+            what,
+            self.scope,
+            self.log_group,
+            pattern,
+            after,
+            value=value,
+            statistic=statistic,
+            period_seconds=period_seconds,
+            into=into,
+        )
+
+    def alarm_on_lines(
+        self,
+        what: str,
+        pattern: str,
+        says: str,
+        runbook: str,
+        opts: pulumi.ResourceOptions,
+        *,
+        value: str = "1",
+        threshold: float = 0,
+        severity: Severity = Severity.WARNING,
+        comparison: Comparison = Comparison.ABOVE,
+    ) -> None:
+        """Register an alarm on the sum of what its log lines say in five minutes."""
+        metric = self.logged(what, pattern, opts, value=value)
+        alarm(what, self.scope, metric, threshold, says, runbook, opts, severity=severity, comparison=comparison)
 
     def grant_invoke(self) -> Grant:
         """Permission to call the alias, never the bare function."""
         return grant("lambda", ["InvokeFunction"], self.live_arn)
 
-    def allow(self, label: str, service: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
-        """Lets an AWS service call the alias, for one resource of ours."""
-        if service in ASYNCHRONOUS_CALLERS and not self.lands_failures:
-            raise ValueError(f"{self.label}: {service} calls without waiting; say where failed calls land")
+    def allow_api(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
+        """Let API Gateway call the alias, for one API: its guide names `aws:SourceArn` alone, which has the account."""
         return lambda_.Permission(
             self.part(f"{label}-permission"),
             statement_id=label,
             action="lambda:InvokeFunction",
             function=self.function.name,
             qualifier=LIVE,
-            principal=service,
-            source_account=None if service in NAMED_BY_ARN else self.scope.context.account,
+            principal=API_GATEWAY,
             source_arn=source_arn,
             opts=self.inside(self.live),
         )
+
+    def _watch(self, args: FunctionArgs, opts: pulumi.ResourceOptions) -> None:
+        scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
+        errors, throttles = self.metric("Errors"), self.metric("Throttles")
+        fails, refused = f"{args.logical_name} fails.", f"{args.logical_name} is refused concurrency."
+        critical = Severity.CRITICAL
+        alarm(f"{label}-errors", scope, errors, args.errors_above, fails, "function-errors", opts, severity=critical)
+        alarm(f"{label}-throttles", scope, throttles, args.throttles_above, refused, "function-throttles", opts)
+        if args.memory_percent_above is not None:
+            what, says = f"{label}-memory", f"{args.logical_name} is short of memory."
+            used = logged(what, scope, self.log_group, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
+            threshold = args.settings.memory_mb * args.memory_percent_above / 100
+            alarm(what, scope, used, threshold, says, "function-memory", opts)
 
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
         """What the platform itself needs for the function to run as it is set up."""
@@ -193,6 +231,7 @@ class Function(Block):
 
     def _function(self, args: FunctionArgs, log_group: cloudwatch.LogGroup) -> lambda_.Function:
         scope, settings = args.scope, args.settings
+        concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
             self.part("function"),
             name=self.name,
@@ -206,8 +245,8 @@ class Function(Block):
             timeout=settings.timeout_seconds,
             publish=True,
             layers=list(scope.layers),
-            reserved_concurrent_executions=settings.reserved_concurrency,
-            snap_start=lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if settings.snap_start else None,
+            reserved_concurrent_executions=concurrency.reserved_concurrency,
+            snap_start=lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if concurrency.snap_start else None,
             environment=lambda_.FunctionEnvironmentArgs(
                 variables=variables(
                     args.environment,
@@ -255,7 +294,7 @@ class Function(Block):
             )
         if args.asynchronous is not None:
             self._settle_asynchronous(args.asynchronous)
-        if settings.provisioned_concurrency:
+        if isinstance(settings, ClientFunctionSettings) and settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(
                 self.part("provisioned"),
                 function_name=self.function.name,

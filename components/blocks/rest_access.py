@@ -22,7 +22,7 @@ class Plan:
     rate: float
     """Requests a second."""
     burst: int
-    requests_per_day: int | None = None
+    requests_per_day: int
 
 
 def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigateway.Stage) -> apigateway.ApiKey:
@@ -34,11 +34,7 @@ def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigat
         description=f"Who holds a key of {logical_name}",
         api_stages=[apigateway.UsagePlanApiStageArgs(api_id=stage.rest_api, stage=stage.stage_name)],
         throttle_settings=apigateway.UsagePlanThrottleSettingsArgs(rate_limit=plan.rate, burst_limit=plan.burst),
-        quota_settings=(
-            apigateway.UsagePlanQuotaSettingsArgs(limit=plan.requests_per_day, period=QUOTA_PERIOD)
-            if plan.requests_per_day
-            else None
-        ),
+        quota_settings=apigateway.UsagePlanQuotaSettingsArgs(limit=plan.requests_per_day, period=QUOTA_PERIOD),
         tags=scope.tags(logical_name),
         opts=api.inside(stage),
     )

@@ -28,8 +28,6 @@ class ScheduleArgs:
     target: Function
     event: Mapping[str, object] = field(default_factory=dict)
     """What the function is given."""
-    retries: int = 3
-    max_age_seconds: int = 3600
 
 
 class Schedule(Block):
@@ -62,7 +60,7 @@ class Schedule(Block):
                 role_arn=role.arn,
                 input=json.dumps(args.event, sort_keys=True),
                 retry_policy=scheduler.ScheduleTargetRetryPolicyArgs(
-                    maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
+                    maximum_retry_attempts=3, maximum_event_age_in_seconds=3600
                 ),
                 dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
             ),

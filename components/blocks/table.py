@@ -66,8 +66,7 @@ class Table(Block):
             )
             if key is not None
         )
-        backed_up = scope.foundation.backup.enabled and args.no_backup_reason is None
-        selected = backup_selection(scope.context) if backed_up else "none"
+        selected = backup_selection(scope.context) if args.no_backup_reason is None else "none"
         self.table = dynamodb.Table(
             self.part("table"),
             name=self.name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, sfn
 
-from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.role import Role, RoleArgs
@@ -98,13 +98,11 @@ class Workflow(Block):
         ):
             alarm(
                 f"{what}-{metric.lower()}",
-                AlarmArgs(
-                    scope=args.scope,
-                    metric=Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
-                    severity=severity,
-                    threshold=0,
-                    says=f"{args.logical_name}: {says}",
-                    runbook="workflow-failures",
-                ),
+                args.scope,
+                Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
+                0,
+                f"{args.logical_name}: {says}",
+                "workflow-failures",
                 self.inside(),
+                severity=severity,
             )

@@ -16,6 +16,7 @@ from components.blocks.scope import Scope
 from components.blocks.table import BACKUP_TAG, backup_selection
 from components.blocks.trust import Service
 
+SCHEDULE = "cron(0 3 * * ? *)"
 START_WINDOW_MINUTES = 60
 COMPLETION_WINDOW_MINUTES = 360
 
@@ -94,7 +95,7 @@ class Backup(pulumi.ComponentResource):
                 backup.PlanRuleArgs(
                     rule_name="daily",
                     target_vault_name=vault.name,
-                    schedule=f"cron(0 {settings.hour_utc} * * ? *)",
+                    schedule=SCHEDULE,
                     start_window=START_WINDOW_MINUTES,
                     completion_window=COMPLETION_WINDOW_MINUTES,
                     lifecycle=backup.PlanRuleLifecycleArgs(delete_after=settings.retention_days),

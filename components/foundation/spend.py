@@ -14,6 +14,10 @@ from components.blocks.names import Kind
 from components.blocks.scope import Scope
 
 COST_TAG = "CostCenter"
+BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+"""Percentages of the budget that send an alert when they are spent, or forecast."""
+ANOMALY_DOLLARS = "10"
+"""The total impact that a cost anomaly must reach before it is reported."""
 
 
 class Spend(pulumi.ComponentResource):
@@ -34,8 +38,6 @@ class Spend(pulumi.ComponentResource):
     def _budget(self) -> None:
         scope, spend = self._scope, self._scope.foundation.spend
         name = scope.name(Kind.BUDGET, "monthly")
-        thresholds = [("ACTUAL", percent) for percent in spend.actual_alerts]
-        thresholds += [("FORECASTED", percent) for percent in spend.forecast_alerts]
         budgets.Budget(
             "foundation-spend-budget",
             name=name,
@@ -56,7 +58,7 @@ class Spend(pulumi.ComponentResource):
                     threshold_type="PERCENTAGE",
                     subscriber_sns_topic_arns=[scope.alerts_topic],
                 )
-                for kind, percent in thresholds
+                for kind, percent in BUDGET_ALERTS
             ],
             tags=scope.tags(name),
             opts=self._opts,
@@ -75,7 +77,7 @@ class Spend(pulumi.ComponentResource):
         )
 
     def _anomalies(self, monitor: pulumi.Input[str]) -> None:
-        scope, spend = self._scope, self._scope.foundation.spend
+        scope = self._scope
         name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
         costexplorer.AnomalySubscription(
             "foundation-spend-anomaly-subscription",
@@ -87,7 +89,7 @@ class Spend(pulumi.ComponentResource):
                 dimension=costexplorer.AnomalySubscriptionThresholdExpressionDimensionArgs(
                     key="ANOMALY_TOTAL_IMPACT_ABSOLUTE",
                     match_options=["GREATER_THAN_OR_EQUAL"],
-                    values=[f"{spend.anomaly_threshold:g}"],
+                    values=[ANOMALY_DOLLARS],
                 )
             ),
             tags=scope.tags(name),

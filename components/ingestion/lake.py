@@ -15,12 +15,17 @@ from components.blocks.archive import ROOT
 from components.blocks.bucket import Bucket, BucketArgs, Lifecycle
 from components.blocks.names import Kind
 from components.blocks.scope import Scope
+from components.settings import IngestionSettings
 from components.settings.ddl import OWN_COLUMNS, PARTITION, Column, of_data, parsed
-from components.settings.ingestion import LakeSettings
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
 GIGABYTE = 1024**3
+MANIFEST_DAYS = 90
+REJECTED_DAYS = 365
+QUERY_RESULT_DAYS = 7
+FIRST_DAY = "2024-01-01"
+"""The first day that the catalogue's partitions reach back to."""
 
 NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
 """The view's text: the very query that is tried on Spark."""
@@ -31,8 +36,7 @@ class LakeArgs:
     """What the lake needs."""
 
     scope: Scope
-    settings: LakeSettings
-    schema_ddl: str
+    settings: IngestionSettings
 
 
 class Lake(pulumi.ComponentResource):
@@ -49,9 +53,9 @@ class Lake(pulumi.ComponentResource):
                 logical_name="LakeBucket",
                 lifecycle=[
                     Lifecycle("tier-data", f"{DATA}/", intelligent_tiering_days=0),
-                    Lifecycle("expire-lists", f"{MANIFESTS}/", settings.manifest_days),
-                    Lifecycle("expire-rejected", f"{REJECTED}/", settings.rejected_days),
-                    Lifecycle("expire-queries", f"{QUERIES}/", settings.query_result_days),
+                    Lifecycle("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
+                    Lifecycle("expire-rejected", f"{REJECTED}/", REJECTED_DAYS),
+                    Lifecycle("expire-queries", f"{QUERIES}/", QUERY_RESULT_DAYS),
                 ],
             ),
             self._child,
@@ -100,7 +104,7 @@ class Lake(pulumi.ComponentResource):
                 "projection.enabled": "true",
                 "projection.dt.type": "date",
                 "projection.dt.format": "yyyy-MM-dd",
-                "projection.dt.range": f"{args.settings.first_day},NOW",
+                "projection.dt.range": f"{FIRST_DAY},NOW",
                 "storage.location.template": f"{self.uri}/{POINTERS}/dt=${{dt}}/",
             },
             storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
@@ -112,14 +116,14 @@ class Lake(pulumi.ComponentResource):
                 ),
                 columns=[
                     glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive)
-                    for one in columns(args.schema_ddl)
+                    for one in columns(args.settings.spark.schema_ddl)
                 ],
             ),
             opts=self._child,
         )
 
     def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
-        listed = [*columns(args.schema_ddl), *parsed(f"{PARTITION} STRING")]
+        listed = [*columns(args.settings.spark.schema_ddl), *parsed(f"{PARTITION} STRING")]
         sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {
             "originalSql": sql,

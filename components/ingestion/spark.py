@@ -20,6 +20,8 @@ from components.settings.ingestion import SparkSettings
 
 SCRIPT = "handlers/ingestion/glue/job.py"
 ROLE = "spark"
+TARGET_FILE_MB = "128"
+"""The size that Parquet files are aimed at."""
 LOG_GROUPS = ("continuous", "error", "output")
 
 
@@ -113,7 +115,7 @@ class SparkJob(pulumi.ComponentResource):
             "--lake_uri": f"{args.lake.uri}/",
             **({"--schema_ddl": settings.schema_ddl} if settings.schema_ddl else {}),
             "--max_rejected_share": f"{settings.max_rejected_share:g}",
-            "--target_file_mb": str(settings.target_file_megabytes),
+            "--target_file_mb": TARGET_FILE_MB,
             "--extra-py-files": library,
             "--job-language": "python",
             "--job-bookmark-option": "job-bookmark-disable",

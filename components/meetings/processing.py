@@ -59,7 +59,7 @@ def states(
         "Transcribe": speech_states(
             bucket,
             media.job.scope.context.stack_label,
-            settings.speech,
+            settings,
             to="MarkTranscribed",
             failed=failed[MeetingReason.TRANSCRIPTION_FAILED],
         ),

@@ -10,9 +10,10 @@ from typing import Final
 
 from components.blocks.states import Catch, Choice, Fail, Map, Retry, State, Succeed, Task, Wait
 from components.meetings.execution import CALL_SECONDS, INPUT, KNOWN_AS, caught
-from components.settings.meetings import SpeechSettings
+from components.settings import MeetingsSettings
 from components.settings.polling import pause
 
+MAX_SPEAKERS: Final = 10
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
 BUSY: Final = (
     "Transcribe.LimitExceededException",
@@ -28,10 +29,11 @@ PART: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 
 
-def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str, failed: str) -> Map:
+def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> Map:
     """Each part of `$media.audio`; `label`: the stack's, with which the jobs' names begin."""
+    first_pause = settings.processing.poll_seconds
     name = f"'{label}-' & {KNOWN_AS} & '-' & $string({INPUT}.attempt) & '-' & {PART}"
-    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": settings.poll_seconds}
+    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
     inside: Mapping[str, State] = {
         "PartThere": Choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
         "StartPart": Task(
@@ -43,7 +45,7 @@ def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str,
                 "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
                 "OutputBucketName": bucket,
                 "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART} & '.json' %}}",
-                "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": settings.max_speakers},
+                "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": MAX_SPEAKERS},
             },
             CALL_SECONDS,
             to="WaitForPart",
@@ -65,14 +67,14 @@ def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str,
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
                 "spent": "{% $spent + $pause %}",
-                "pause": f"{{% {pause('$spent + $pause', settings.poll_seconds)} %}}",
+                "pause": f"{{% {pause('$spent + $pause', first_pause)} %}}",
             },
         ),
         "PartDone": Choice(
             [
                 ("{% $status = 'COMPLETED' %}", "PartTranscribed"),
                 ("{% $status = 'FAILED' %}", "PartFailed"),
-                (f"{{% $spent >= {settings.max_minutes * 60} %}}", "PartTooLate"),
+                (f"{{% $spent >= {settings.speech.max_minutes * 60} %}}", "PartTooLate"),
             ],
             otherwise="WaitForPart",
         ),
@@ -80,4 +82,4 @@ def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str,
         "PartFailed": Fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
         "PartTooLate": Fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
-    return Map("{% $media.audio %}", "PartThere", inside, settings.at_once, to=to, catches=[caught(failed)])
+    return Map("{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[caught(failed)])

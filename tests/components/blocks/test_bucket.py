@@ -43,12 +43,6 @@ def test_every_lifecycle_rule_has_a_filter_and_abandoned_uploads_end(engine: Eng
     assert tier["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
 
 
-def test_a_rule_that_would_do_nothing_is_left_out(engine: Engine) -> None:
-    recorded = bucket(engine, lifecycle=[Lifecycle("nothing", "summaries/"), Lifecycle("old", "", old_version_days=1)])
-    abort, old = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert (abort["id"], old["id"]) == ("abort-multipart-uploads", "old")
-
-
 def test_access_is_logged_below_the_buckets_own_name(engine: Engine) -> None:
     logging = bucket(engine).one("s3.BucketLogging").inputs
     assert logging["targetBucket"] == "polyphony-test-foundation-audit-logs-123456789012"

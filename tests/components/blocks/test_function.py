@@ -1,13 +1,16 @@
 """Functions come complete, and what Lambda or IAM would only refuse later is refused here."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
+from components.settings.base import ClientFunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.values import UNKNOWN
 from tests.engine import Engine, Recorded, scope
@@ -90,14 +93,6 @@ def test_the_environment_is_what_the_handler_reads(engine: Engine) -> None:
     assert (variables["LOG_LEVEL"], variables["MANIFEST_TABLE_NAME"]) == ("INFO", "files")
 
 
-def test_errors_and_throttles_of_the_alias_ring(engine: Engine) -> None:
-    alarms = function(engine).all("cloudwatch.MetricAlarm")
-    assert {one.inputs["metricName"] for one in alarms} == {"Errors", "Throttles"}
-    for one in alarms:
-        assert one.inputs["dimensions"] == {"FunctionName": NAME, "Resource": f"{NAME}:live"}
-        assert one.inputs["alarmActions"] == [scope().alerts_topic]
-
-
 def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine) -> None:
     assert repr(function(engine).one("lambda.Alias").inputs["functionVersion"]) == "<known after deployment>"
     assert function(engine, {"liveVersion": "7"}).one("lambda.Alias").inputs["functionVersion"] == "7"
@@ -145,14 +140,6 @@ def test_calls_that_nobody_waits_for_land_somewhere_by_the_alias(engine: Engine)
     assert granted(recorded)[parked] == ["sqs:SendMessage"]
 
 
-def test_a_caller_that_does_not_wait_needs_a_place_for_failures(engine: Engine) -> None:
-    def program() -> None:
-        Function("builder", args()).allow("events", "events.amazonaws.com", "arn:aws:events:us-east-1:1:rule/x")
-
-    with pytest.raises(ValueError, match="say where failed calls land"):
-        engine.run(program)
-
-
 BECAUSE = "what failed must not be stored anywhere"
 
 
@@ -173,33 +160,15 @@ def test_calls_that_may_not_be_kept_land_nowhere_and_a_tag_says_why(engine: Engi
     assert not [actions for actions in granted(recorded).values() if "sqs:SendMessage" in actions]
 
 
-def test_a_function_without_such_calls_gives_no_reason(engine: Engine) -> None:
-    assert "Reason" not in function(engine).one("lambda.Function").inputs["tags"]
-    assert "Reason" not in engine.run(asynchronous).one("lambda.Function").inputs["tags"]
-
-
 def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
-        function(engine, asynchronous=lost(lost_because=None))
-
-
-def test_failed_calls_that_land_are_not_lost(engine: Engine) -> None:
-    def program() -> None:
+    def both() -> None:
         parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
         Function("builder", args(asynchronous=lost(on_failure=parked)))
 
+    with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
+        function(engine, asynchronous=lost(lost_because=None))
     with pytest.raises(ValueError, match="not both"):
-        engine.run(program)
-
-
-@pytest.mark.parametrize("service", ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"])
-def test_a_reason_for_losing_calls_lets_in_nobody_who_does_not_wait(engine: Engine, service: str) -> None:
-    def program() -> None:
-        made = Function("builder", args(asynchronous=lost()))
-        made.allow("caller", service, "arn:aws:events:us-east-1:123456789012:rule/x")
-
-    with pytest.raises(ValueError, match="say where failed calls land"):
-        engine.run(program)
+        engine.run(both)
 
 
 def test_an_address_that_only_aws_knows_hides_nothing_else_of_the_environment(engine: Engine) -> None:
@@ -210,39 +179,6 @@ def test_an_address_that_only_aws_knows_hides_nothing_else_of_the_environment(en
     found = engine.run(program).one("lambda.Function").inputs["environment"]["variables"]
     assert [name for name, value in found.items() if value is UNKNOWN] == ["AWS_ENDPOINT_URL_SQS"]
     assert found["MANIFEST_TABLE_NAME"] == "files"
-
-
-def test_lambdas_own_lines_are_warnings_unless_memory_is_watched(engine: Engine) -> None:
-    def level(**changes: Any) -> str:
-        found: str = function(engine, **changes).one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"]
-        return found
-
-    assert level() == "WARN"
-    assert level(memory_percent_above=90) == "INFO", "Lambda reports the memory that was used at this level only"
-
-
-def test_a_caller_is_let_in_on_the_alias_for_one_resource_of_this_account(engine: Engine) -> None:
-    bucket = "arn:aws:s3:::landing"
-    recorded = engine.run(lambda: asynchronous().allow("landing", "s3.amazonaws.com", bucket))
-    permission = recorded.one("lambda.Permission").inputs
-    assert (permission["qualifier"], permission["sourceArn"]) == ("live", bucket)
-    assert permission["sourceAccount"] == "123456789012"
-
-
-@pytest.mark.parametrize(
-    ("service", "arn"),
-    [
-        ("apigateway.amazonaws.com", "arn:aws:execute-api:us-east-1:123456789012:abc/live/*"),
-        ("events.amazonaws.com", "arn:aws:events:us-east-1:123456789012:rule/x"),
-    ],
-)
-def test_who_is_named_by_an_arn_with_the_account_is_let_in_by_that_alone(
-    engine: Engine, service: str, arn: str
-) -> None:
-    recorded = engine.run(lambda: asynchronous().allow("caller", service, arn))
-    permission = recorded.one("lambda.Permission").inputs
-    assert (permission["qualifier"], permission["sourceArn"]) == ("live", arn)
-    assert "sourceAccount" not in permission, "it is not documented to send the key: the condition might never hold"
 
 
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
@@ -264,11 +200,74 @@ def test_an_environment_with_a_key_of_ours_may_be_decrypted_by_the_function_alon
     assert granted(recorded)[key] == ["kms:Decrypt"]
 
 
-def test_warm_environments_stand_on_the_alias(engine: Engine) -> None:
-    provisioned = function(engine, {"provisionedConcurrency": 2}).one("lambda.ProvisionedConcurrencyConfig").inputs
+def client_function(engine: Engine, **settings: Any) -> Recorded:
+    made = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
+    return engine.run(lambda: Function("builder", made))
+
+
+def test_warm_environments_stand_on_the_alias_and_places_are_set_aside(engine: Engine) -> None:
+    recorded = client_function(engine, provisionedConcurrency=2, reservedConcurrency=5)
+    provisioned = recorded.one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
+    assert recorded.one("lambda.Function").inputs["reservedConcurrentExecutions"] == 5
+    plain = function(engine)
+    assert plain.all("lambda.ProvisionedConcurrencyConfig") == []
+    assert not {"reservedConcurrentExecutions", "snapStart"} & set(plain.one("lambda.Function").inputs)
 
 
 def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
-    made = function(engine, {"snapStart": True}).one("lambda.Function").inputs
+    made = client_function(engine, snapStart=True).one("lambda.Function").inputs
     assert made["snapStart"] == {"applyOn": "PublishedVersions"}
+
+
+def alarms(engine: Engine, settings: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    found = function(engine, settings, **changes).all("cloudwatch.MetricAlarm")
+    return {one.inputs["name"].removeprefix(f"{NAME}-"): one.inputs for one in found}
+
+
+def test_errors_and_throttles_of_the_alias_ring_above_their_thresholds(engine: Engine) -> None:
+    found = alarms(engine, errors_above=5, throttles_above=10)
+    assert {name: (one["metricName"], one["threshold"]) for name, one in found.items()} == {
+        "errors-critical": ("Errors", 5),
+        "throttles-warning": ("Throttles", 10),
+    }
+    for one in found.values():
+        assert one["dimensions"] == {"FunctionName": NAME, "Resource": f"{NAME}:live"}
+        assert one["alarmActions"] == [scope().alerts_topic]
+
+
+@pytest.mark.parametrize(("memory_mb", "percent", "threshold"), [(512, 90, 460.8), (768, 90, 691.2), (1024, 100, 1024)])
+def test_memory_rings_at_a_share_of_the_functions_own(
+    engine: Engine, memory_mb: int, percent: int, threshold: float
+) -> None:
+    recorded = function(engine, {"memoryMb": memory_mb}, memory_percent_above=percent)
+    alarm = recorded.one("cloudwatch.MetricAlarm", "memory").inputs
+    assert alarm["threshold"] == pytest.approx(threshold)
+    assert (alarm["statistic"], alarm["name"].rpartition("-")[2]) == ("Maximum", "warning")
+    assert alarm["alarmDescription"].endswith("/function-memory.md")
+    made = recorded.one("cloudwatch.LogMetricFilter").inputs
+    assert (made["logGroupName"], made["pattern"]) == (f"/aws/lambda/{NAME}", '{ $.type = "platform.report" }')
+    assert made["metricTransformation"]["value"] == "$.record.metrics.maxMemoryUsedMB"
+    assert alarm["metricName"] == made["metricTransformation"]["name"]
+    level = recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"]
+    assert level == "INFO", "Lambda reports the memory that was used at this level only"
+
+
+def test_memory_is_not_looked_at_unless_somebody_asks(engine: Engine) -> None:
+    recorded = function(engine)
+    assert recorded.all("cloudwatch.LogMetricFilter") == []
+    assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == "WARN"
+
+
+def test_an_alarm_on_lines_counts_what_they_say(engine: Engine) -> None:
+    def program() -> None:
+        made = Function("builder", args())
+        opts = pulumi.ResourceOptions()
+        made.alarm_on_lines("late", "{ x }", "Late.", "function-errors", opts, value="$.n", threshold=3)
+
+    recorded = engine.run(program)
+    made, alarm = recorded.one("cloudwatch.LogMetricFilter"), recorded.one("cloudwatch.MetricAlarm", "late").inputs
+    assert (made.inputs["logGroupName"], made.inputs["pattern"]) == (f"/aws/lambda/{NAME}", "{ x }")
+    assert made.inputs["metricTransformation"]["value"] == "$.n"
+    assert (alarm["metricName"], alarm["threshold"], alarm["statistic"]) == ("late", 3, "Sum")
+    assert recorded.one("cloudwatch.LogGroup") in list(recorded.ancestors(made))

@@ -6,7 +6,20 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from components.blocks.states import Catch, Choice, Fail, Retry, State, Succeed, Task, call, definition
+from components.blocks.states import (
+    Catch,
+    Choice,
+    Fail,
+    Map,
+    Pass,
+    Retry,
+    State,
+    Succeed,
+    Task,
+    Wait,
+    call,
+    definition,
+)
 from components.blocks.workflow import Workflow, WorkflowArgs
 from tests.engine import Engine, Recorded, scope
 
@@ -32,17 +45,8 @@ def built(**changes: Any) -> dict[str, Any]:
     return parsed
 
 
-def test_a_definition_passes_the_linter() -> None:
+def test_a_definition_is_jsonata_and_passes_the_linter() -> None:
     assert Linter.validate(built()) == []
-
-
-def test_the_linter_would_find_a_mistake() -> None:
-    broken = built()
-    del broken["States"]["Enough"]["Choices"]
-    assert Linter.validate(broken)
-
-
-def test_everything_is_jsonata() -> None:
     assert built()["QueryLanguage"] == "JSONata"
 
 
@@ -83,6 +87,41 @@ def test_the_pauses_of_a_retry_add_up_to_a_limit(attempts: int, seconds: int) ->
     assert Retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9).pauses_seconds == seconds
 
 
+def each(start: str = "Rest", **inside: State) -> Map:
+    states: dict[str, State] = {"Rest": Wait(30, "Rested"), "Rested": Succeed(), **inside}
+    return Map("{% $states.input.parts %}", start, states, 5, to="Done", catches=[Catch("Failed")])
+
+
+def mapped(one: Map) -> dict[str, Any]:
+    states: dict[str, State] = {"Each": one, "Done": Succeed(), "Failed": Fail("Bad", "It failed.")}
+    found: dict[str, Any] = json.loads(definition("test", "Each", states, 600))
+    return found
+
+
+def test_a_wait_is_so_many_seconds_and_a_state_may_do_nothing_but_remember() -> None:
+    assert Pass({"pause": 30}, "Next").definition() == {"Type": "Pass", "Assign": {"pause": 30}, "Next": "Next"}
+    assert Wait(30, "Next").definition() == {"Type": "Wait", "Seconds": 30, "Next": "Next"}
+    assert Wait("{% $pause %}", "Next").definition() == {"Type": "Wait", "Seconds": "{% $pause %}", "Next": "Next"}
+
+
+def test_a_map_works_on_some_items_at_once_and_one_failure_is_all_of_its() -> None:
+    assert Linter.validate(mapped(each())) == []
+    found = mapped(each())["States"]["Each"]
+    assert (found["Items"], found["MaxConcurrency"], found["Next"]) == ("{% $states.input.parts %}", 5, "Done")
+    assert found["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+    assert [one["Next"] for one in found["Catch"]] == ["Failed"]
+
+
+def test_a_state_inside_leads_to_one_inside() -> None:
+    for inside, says in (
+        (each(Rest=Wait(30, "Done")), "no state Done; there are Rest, Rested"),
+        (each(Lost=Succeed()), "nothing leads to Lost"),
+        (each("Done"), "no state Done"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            mapped(inside)
+
+
 def workflow(engine: Engine) -> Recorded:
     def program() -> None:
         made = Workflow(
@@ -95,27 +134,21 @@ def workflow(engine: Engine) -> Recorded:
     return engine.run(program)
 
 
-def test_its_logs_are_its_own_expire_and_hold_no_data(engine: Engine) -> None:
+def test_its_logs_expire_and_hold_no_data_and_its_role_is_trusted_for_it_alone(engine: Engine) -> None:
     recorded = workflow(engine)
     group = recorded.one("cloudwatch.LogGroup").inputs
-    logging = recorded.one("sfn.StateMachine").inputs["loggingConfiguration"]
+    machine = recorded.one("sfn.StateMachine")
+    logging = machine.inputs["loggingConfiguration"]
     assert group["name"] == "/aws/vendedlogs/states/polyphony-test-ingestion-manifest"
     assert logging["logDestination"] == f"arn:aws:logs:us-east-1:123456789012:log-group:{group['name']}:*"
     assert (logging["level"], logging["includeExecutionData"]) == ("ERROR", False)
     assert group["retentionInDays"] == 90
-
-
-def test_its_role_is_trusted_for_this_machine_alone(engine: Engine) -> None:
-    (statement,) = json.loads(workflow(engine).one("iam.Role").inputs["assumeRolePolicy"])["Statement"]
+    (statement,) = json.loads(recorded.one("iam.Role").inputs["assumeRolePolicy"])["Statement"]
     assert statement["Principal"] == {"Service": "states.amazonaws.com"}
     assert statement["Condition"]["ArnLike"] == {
         "aws:SourceArn": "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-test-ingestion-manifest"
     }
-
-
-def test_it_exists_only_after_its_logs_and_its_permissions(engine: Engine) -> None:
-    recorded = workflow(engine)
-    before = list(recorded.ancestors(recorded.one("sfn.StateMachine")))
+    before = list(recorded.ancestors(machine))
     assert recorded.one("cloudwatch.LogGroup") in before
     assert recorded.one("iam.RolePolicy") in before
 

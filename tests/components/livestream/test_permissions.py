@@ -1,7 +1,5 @@
 """Who may do what in the livestream backend: one list for each role, the document's grants and those that were added."""
 
-import pytest
-
 from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
 from tests.components.subsystem import ACCOUNT, Permission, permissions, roles
 
@@ -185,18 +183,6 @@ def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
         f"{PREFIX}-care": {*runs("care"), *CARE_ADDED},
         f"{PREFIX}-care-sweep": set(SCHEDULE_ADDED),
     }
-
-
-@pytest.mark.parametrize(
-    "reason",
-    [
-        one
-        for rows in (ADDED, VIDEOS_ADDED, AGENT_ADDED, STARTER_ADDED, CARE_ADDED, SCHEDULE_ADDED)
-        for one in rows.values()
-    ],
-)
-def test_each_addition_has_a_reason(reason: str) -> None:
-    assert reason
 
 
 def test_without_tokens_there_is_nobody_to_check_them() -> None:

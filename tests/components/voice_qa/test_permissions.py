@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.voice_qa import VoiceQa
 from handlers.voice_qa.records import allowance_key, connection_key, conversation_key, query_key
 from local.iam.evaluator import Request, judge
-from tests.components.subsystem import ACCOUNT, POOL, Permission, made_by_aws, permissions, roles
+from tests.components.subsystem import ACCOUNT, POOL, Permission, permissions, roles
 from tests.components.voice_qa.deployment import (
     API,
     BUCKET,
@@ -22,7 +21,6 @@ from tests.components.voice_qa.deployment import (
     TABLE,
     VALIDATOR,
     WORKER,
-    args,
     bedrock,
     complete,
     open_to_guests,
@@ -117,7 +115,7 @@ def test_only_where_guests_upload_lectures_may_the_handler_sign_for_them() -> No
 
 
 def test_guests_may_be_let_read_and_connect_alone() -> None:
-    reading = made_by_aws(lambda: VoiceQa("voice-qa", args(sessions={"guestWrites": False})))
+    reading = complete(sessions={"guestWrites": False})
     writes = {one for one in GUESTS_MAY if one[0] in {"s3:PutObject", "dynamodb:PutItem"}}
     assert permissions(reading, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
     for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
