@@ -65,10 +65,8 @@ class EventRule(Block):
             rule=rule.name,
             target_id=what,
             arn=args.target.arn if args.target else scope.alerts_topic,
-            retry_policy=cloudwatch.EventTargetRetryPolicyArgs(
-                maximum_retry_attempts=8, maximum_event_age_in_seconds=3600
-            ),
-            dead_letter_config=cloudwatch.EventTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
+            retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
+            dead_letter_config={"arn": self.dead_letters.arn},
             opts=self.inside(*before),
         )
         self.register_outputs({"arn": self.arn})

@@ -11,7 +11,6 @@ from pulumi_aws import cloudwatch, lambda_
 from components.blocks.alarm import Comparison, Metric, Severity, alarm
 from components.blocks.environment import variables
 from components.blocks.grant import Grant, grant
-from components.blocks.logged import logged
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.role import Role, RoleArgs
@@ -25,6 +24,7 @@ RUNTIME = "python3.13"
 API_GATEWAY = "apigateway.amazonaws.com"
 REPORT = '{ $.type = "platform.report" }'
 """Lambda's own line at the end of an invocation."""
+SWEEPS_TRIED = 3
 MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
 
 
@@ -96,7 +96,7 @@ class Function(Block):
         self.log_group = f"/aws/lambda/{self.name}"
         self.lands_failures = args.asynchronous is not None and args.asynchronous.on_failure is not None
 
-        log_group = cloudwatch.LogGroup(
+        self._log_group = cloudwatch.LogGroup(
             self.part("logs"),
             name=self.log_group,
             retention_in_days=scope.foundation.logs.retention_days,
@@ -114,7 +114,7 @@ class Function(Block):
             ),
             self.inside(),
         )
-        self.function = self._function(args, log_group)
+        self.function = self._function(args)
         self.live = lambda_.Alias(
             self.part("live"),
             name=LIVE,
@@ -124,7 +124,7 @@ class Function(Block):
             opts=self.inside(ignore=["routingConfig"]),
         )
         self._connect(args)
-        self._watch(args, self.inside(log_group))
+        self._watch(args)
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     @property
@@ -147,19 +147,22 @@ class Function(Block):
         period_seconds: int = 300,
         into: str = "",
     ) -> Metric:
-        """Return a metric made of its log lines, after its log group."""
-        after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self]))
-        return logged(
-            what,
-            self.scope,
-            self.log_group,
-            pattern,
-            after,
-            value=value,
-            statistic=statistic,
-            period_seconds=period_seconds,
-            into=into,
+        """Register the filter `<subsystem>-<what>` of its log lines, and return the metric that it makes.
+
+        `value` is a number, or the place of one in the line: `$.oldest_pending_seconds`. `into` is the metric that the
+        lines add to, where lines of several functions make one.
+        """
+        metric, label = into or what, self.scope.context.stack_label
+        namespace = f"{label}/{self.scope.subsystem}"
+        cloudwatch.LogMetricFilter(
+            f"{self.scope.subsystem}-{what}-filter",
+            name=f"{label}-{self.scope.subsystem}-{what}",
+            log_group_name=self.log_group,
+            pattern=pattern,
+            metric_transformation={"name": metric, "namespace": namespace, "value": value},
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self._log_group])),
         )
+        return Metric(namespace, metric, {}, statistic, period_seconds)
 
     def alarm_on_lines(
         self,
@@ -195,7 +198,8 @@ class Function(Block):
             opts=self.inside(self.live),
         )
 
-    def _watch(self, args: FunctionArgs, opts: pulumi.ResourceOptions) -> None:
+    def _watch(self, args: FunctionArgs) -> None:
+        opts = self.inside(self._log_group)
         scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
         errors, throttles = self.metric("Errors"), self.metric("Throttles")
         fails, refused = f"{args.logical_name} fails.", f"{args.logical_name} is refused concurrency."
@@ -204,7 +208,7 @@ class Function(Block):
         alarm(f"{label}-throttles", scope, throttles, args.throttles_above, refused, "function-throttles", opts)
         if args.memory_percent_above is not None:
             what, says = f"{label}-memory", f"{args.logical_name} is short of memory."
-            used = logged(what, scope, self.log_group, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
+            used = self.logged(what, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
             alarm(what, scope, used, threshold, says, "function-memory", opts)
 
@@ -229,7 +233,7 @@ class Function(Block):
             ]
         return own
 
-    def _function(self, args: FunctionArgs, log_group: cloudwatch.LogGroup) -> lambda_.Function:
+    def _function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
         concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
@@ -246,35 +250,35 @@ class Function(Block):
             publish=True,
             layers=list(scope.layers),
             reserved_concurrent_executions=concurrency.reserved_concurrency,
-            snap_start=lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if concurrency.snap_start else None,
-            environment=lambda_.FunctionEnvironmentArgs(
-                variables=variables(
+            snap_start={"apply_on": "PublishedVersions"} if concurrency.snap_start else None,
+            environment={
+                "variables": variables(
                     args.environment,
                     {"log_level": scope.log_level.value, **args.values},
                     {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value, **args.endpoints},
                 )
-            ),
+            },
             kms_key_arn=args.environment_key_arn,
             vpc_config=(
-                lambda_.FunctionVpcConfigArgs(
-                    subnet_ids=list(args.attachment.subnet_ids),
-                    security_group_ids=list(args.attachment.security_group_ids),
-                )
+                {
+                    "subnet_ids": list(args.attachment.subnet_ids),
+                    "security_group_ids": list(args.attachment.security_group_ids),
+                }
                 if args.attachment
                 else None
             ),
-            tracing_config=lambda_.FunctionTracingConfigArgs(mode="Active"),
-            logging_config=lambda_.FunctionLoggingConfigArgs(
-                log_format="JSON",
-                log_group=self.log_group,
-                application_log_level="WARN" if scope.log_level == "WARNING" else scope.log_level.value,
+            tracing_config={"mode": "Active"},
+            logging_config={
+                "log_format": "JSON",
+                "log_group": self.log_group,
+                "application_log_level": "WARN" if scope.log_level == "WARNING" else scope.log_level.value,
                 # Lambda tells the memory that was used in a report of level INFO.
-                system_log_level="WARN" if args.memory_percent_above is None else "INFO",
-            ),
+                "system_log_level": "WARN" if args.memory_percent_above is None else "INFO",
+            },
             tags=scope.tags(
                 args.logical_name, {"Reason": args.asynchronous.lost_because if args.asynchronous else None}
             ),
-            opts=self.inside(log_group, *self._role.parts),
+            opts=self.inside(self._log_group, *self._role.parts),
         )
 
     def _connect(self, args: FunctionArgs) -> None:
@@ -288,7 +292,7 @@ class Function(Block):
                 batch_size=source.batch_size,
                 maximum_batching_window_in_seconds=source.window_seconds,
                 function_response_types=["ReportBatchItemFailures"],
-                scaling_config=lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=source.max_concurrency),
+                scaling_config={"maximum_concurrency": source.max_concurrency},
                 tags=scope.tags(args.logical_name),
                 opts=self.inside(self.live, source.queue, *self._role.parts),
             )
@@ -311,15 +315,17 @@ class Function(Block):
             qualifier=LIVE,
             maximum_retry_attempts=asynchronous.retries,
             maximum_event_age_in_seconds=asynchronous.max_age_seconds,
-            destination_config=(
-                lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
-                    on_failure=lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=landing.arn)
-                )
-                if landing
-                else None
-            ),
+            destination_config={"on_failure": {"destination": landing.arn}} if landing else None,
             opts=self.inside(self.live, *([landing] if landing else []), *self._role.parts),
         )
+
+
+def sweep_after_sweep(every_minutes: int) -> int:
+    """Return the seconds of three sweeps.
+
+    One sweep may meet a throttled call, but what the next ones leave as well stays: so the minimum of a period counts.
+    """
+    return SWEEPS_TRIED * every_minutes * 60
 
 
 def _check(what: str, args: FunctionArgs) -> None:

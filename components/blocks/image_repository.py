@@ -45,11 +45,9 @@ class ImageRepository(Block):
             name=self.name,
             image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_moves else "IMMUTABLE",
             image_tag_mutability_exclusion_filters=(
-                [ecr.RepositoryImageTagMutabilityExclusionFilterArgs(filter=LATEST, filter_type="WILDCARD")]
-                if args.latest_moves
-                else None
+                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_moves else None
             ),
-            image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            image_scanning_configuration={"scan_on_push": True},
             force_delete=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
             opts=self.inside(),

@@ -84,7 +84,7 @@ class RestApi(Block):
             name=self.name,
             description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
             body=body,
-            endpoint_configuration=apigateway.RestApiEndpointConfigurationArgs(types="REGIONAL"),
+            endpoint_configuration={"types": "REGIONAL"},
             disable_execute_api_endpoint=False,
             tags=scope.tags(args.logical_name, {CHECKED_BY_TAG: args.checked_by}),
             opts=self.inside(args.function.live),

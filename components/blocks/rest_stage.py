@@ -69,9 +69,10 @@ def open_rest_stage(
         rest_api=api_id,
         stage_name=STAGE,
         deployment=deployment_id,
-        access_log_settings=apigateway.StageAccessLogSettingsArgs(
-            destination_arn=api.scope.context.arn("logs", f"log-group:{access_log}"), format=json.dumps(ACCESS_LOG)
-        ),
+        access_log_settings={
+            "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
+            "format": json.dumps(ACCESS_LOG),
+        },
         xray_tracing_enabled=True,
         tags=api.scope.tags(logical_name),
         opts=api.inside(*groups, *after),
@@ -81,13 +82,13 @@ def open_rest_stage(
         rest_api=api_id,
         stage_name=stage.stage_name,
         method_path="*/*",
-        settings=apigateway.MethodSettingsSettingsArgs(
-            metrics_enabled=api.scope.foundation.logs.method_metrics,
-            logging_level="ERROR",
-            data_trace_enabled=False,  # it would log bodies and tokens
-            throttling_rate_limit=throttle.rate,
-            throttling_burst_limit=throttle.burst,
-        ),
+        settings={
+            "metrics_enabled": api.scope.foundation.logs.method_metrics,
+            "logging_level": "ERROR",
+            "data_trace_enabled": False,  # it would log bodies and tokens
+            "throttling_rate_limit": throttle.rate,
+            "throttling_burst_limit": throttle.burst,
+        },
         opts=api.inside(),
     )
     what, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.inside()

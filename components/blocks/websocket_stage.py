@@ -56,17 +56,18 @@ def open_stage(
         api_id=api_id,
         name=name,
         deployment_id=deployment_id,
-        access_log_settings=apigatewayv2.StageAccessLogSettingsArgs(
-            destination_arn=api.scope.context.arn("logs", f"log-group:{access_log}"), format=json.dumps(ACCESS_LOG)
-        ),
-        default_route_settings=apigatewayv2.StageDefaultRouteSettingsArgs(
-            throttling_rate_limit=throttle.rate,
-            throttling_burst_limit=throttle.burst,
+        access_log_settings={
+            "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
+            "format": json.dumps(ACCESS_LOG),
+        },
+        default_route_settings={
+            "throttling_rate_limit": throttle.rate,
+            "throttling_burst_limit": throttle.burst,
             # Those of the whole API come by themselves; those by route are five a route, each paid for.
-            detailed_metrics_enabled=False,
-            logging_level="ERROR",
-            data_trace_enabled=False,
-        ),
+            "detailed_metrics_enabled": False,
+            "logging_level": "ERROR",
+            "data_trace_enabled": False,
+        },
         tags=api.scope.tags(logical_name),
         opts=api.inside(*groups, *after),
     )

@@ -70,12 +70,12 @@ class Workflow(Block):
             type="STANDARD",
             role_arn=role.arn,
             definition=definition(args.comment, args.start, args.states, args.timeout_seconds),
-            logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
-                level="ERROR",
-                include_execution_data=False,  # inputs and outputs are data
-                log_destination=f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
-            ),
-            tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
+            logging_configuration={
+                "level": "ERROR",
+                "include_execution_data": False,  # inputs and outputs are data
+                "log_destination": f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
+            },
+            tracing_configuration={"enabled": True},
             tags=scope.tags(args.logical_name),
             opts=self.inside(logs, *role.parts),
         )

@@ -45,19 +45,15 @@ class Spend(pulumi.ComponentResource):
             limit_amount=f"{spend.monthly_budget:.2f}",
             limit_unit="USD",
             time_unit="MONTHLY",
-            cost_filters=[
-                budgets.BudgetCostFilterArgs(
-                    name="TagKeyValue", values=[f"user:{COST_TAG}${scope.context.cost_center}"]
-                )
-            ],
+            cost_filters=[{"name": "TagKeyValue", "values": [f"user:{COST_TAG}${scope.context.cost_center}"]}],
             notifications=[
-                budgets.BudgetNotificationArgs(
-                    notification_type=kind,
-                    comparison_operator="GREATER_THAN",
-                    threshold=percent,
-                    threshold_type="PERCENTAGE",
-                    subscriber_sns_topic_arns=[scope.alerts_topic],
-                )
+                {
+                    "notification_type": kind,
+                    "comparison_operator": "GREATER_THAN",
+                    "threshold": percent,
+                    "threshold_type": "PERCENTAGE",
+                    "subscriber_sns_topic_arns": [scope.alerts_topic],
+                }
                 for kind, percent in BUDGET_ALERTS
             ],
             tags=scope.tags(name),
@@ -84,14 +80,14 @@ class Spend(pulumi.ComponentResource):
             name=name,
             frequency="IMMEDIATE",  # the only one that a topic may have
             monitor_arn_lists=[monitor],
-            subscribers=[costexplorer.AnomalySubscriptionSubscriberArgs(type="SNS", address=scope.alerts_topic)],
-            threshold_expression=costexplorer.AnomalySubscriptionThresholdExpressionArgs(
-                dimension=costexplorer.AnomalySubscriptionThresholdExpressionDimensionArgs(
-                    key="ANOMALY_TOTAL_IMPACT_ABSOLUTE",
-                    match_options=["GREATER_THAN_OR_EQUAL"],
-                    values=[ANOMALY_DOLLARS],
-                )
-            ),
+            subscribers=[{"type": "SNS", "address": scope.alerts_topic}],
+            threshold_expression={
+                "dimension": {
+                    "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    "match_options": ["GREATER_THAN_OR_EQUAL"],
+                    "values": [ANOMALY_DOLLARS],
+                }
+            },
             tags=scope.tags(name),
             opts=self._opts,
         )

@@ -75,17 +75,15 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-workgroup",
             name=scope.name(Kind.WORKGROUP, "lake"),
             force_destroy=not scope.foundation.data.deletion_protection,
-            configuration=athena.WorkgroupConfigurationArgs(
-                enforce_workgroup_configuration=True,
-                publish_cloudwatch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=int(settings.scan_limit_gigabytes * GIGABYTE),
-                result_configuration=athena.WorkgroupConfigurationResultConfigurationArgs(
-                    output_location=f"{self.uri}/{QUERIES}/",
-                    encryption_configuration=athena.WorkgroupConfigurationResultConfigurationEncryptionConfigurationArgs(
-                        encryption_option="SSE_S3"
-                    ),
-                ),
-            ),
+            configuration={
+                "enforce_workgroup_configuration": True,
+                "publish_cloudwatch_metrics_enabled": True,
+                "bytes_scanned_cutoff_per_query": int(settings.scan_limit_gigabytes * GIGABYTE),
+                "result_configuration": {
+                    "output_location": f"{self.uri}/{QUERIES}/",
+                    "encryption_configuration": {"encryption_option": "SSE_S3"},
+                },
+            },
             tags=scope.tags("LakeWorkgroup"),
             opts=self._child,
         )
@@ -98,7 +96,7 @@ class Lake(pulumi.ComponentResource):
             name="rows",
             description="Every row of every version that was taken in; the view `newest` has each key's newest version",
             table_type="EXTERNAL_TABLE",
-            partition_keys=[glue.CatalogTablePartitionKeyArgs(name=PARTITION, type="string")],
+            partition_keys=[{"name": PARTITION, "type": "string"}],
             parameters={
                 "EXTERNAL": "TRUE",
                 "projection.enabled": "true",
@@ -107,18 +105,15 @@ class Lake(pulumi.ComponentResource):
                 "projection.dt.range": f"{FIRST_DAY},NOW",
                 "storage.location.template": f"{self.uri}/{POINTERS}/dt=${{dt}}/",
             },
-            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
-                location=f"{self.uri}/{POINTERS}/",
-                input_format="org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
-                output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(
-                    serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
-                ),
-                columns=[
-                    glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive)
-                    for one in columns(args.settings.spark.schema_ddl)
+            storage_descriptor={
+                "location": f"{self.uri}/{POINTERS}/",
+                "input_format": "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
+                "output_format": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                "ser_de_info": {"serialization_library": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+                "columns": [
+                    {"name": one.name, "type": one.kind.hive} for one in columns(args.settings.spark.schema_ddl)
                 ],
-            ),
+            },
             opts=self._child,
         )
 
@@ -140,13 +135,11 @@ class Lake(pulumi.ComponentResource):
             parameters={"presto_view": "true"},
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",
             view_expanded_text="/* Presto View */",
-            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
+            storage_descriptor={
                 # Nothing reads it, but Athena gives each of its own views one.
-                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(name="-", serialization_library="-"),
-                columns=[
-                    glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive) for one in listed
-                ],
-            ),
+                "ser_de_info": {"name": "-", "serialization_library": "-"},
+                "columns": [{"name": one.name, "type": one.kind.hive} for one in listed],
+            },
             opts=self._child,
         )
 

@@ -3,8 +3,7 @@
 import pulumi
 
 from components.blocks.alarm import Comparison, Metric, alarm
-from components.blocks.function import Function
-from components.blocks.logged import sweep_after_sweep
+from components.blocks.function import Function, sweep_after_sweep
 from components.blocks.queue import Queue
 from components.blocks.scope import Scope
 from components.settings import IngestionSettings

@@ -9,8 +9,7 @@ from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.bucket import EVERYTHING, Bucket
 from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.dashboard import Chart
-from components.blocks.function import Function
-from components.blocks.logged import sweep_after_sweep
+from components.blocks.function import Function, sweep_after_sweep
 from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.scope import Scope
