@@ -1,5 +1,6 @@
 """A Step Functions state machine: its own role from grants, logs without data, tracing, and alarms on what fails."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.states import State, definition
+from components.blocks.states import State
 from components.blocks.trust import Service
 
 LOG_DELIVERY = (
@@ -69,7 +70,16 @@ class Workflow(Block):
             name=self.name,
             type="STANDARD",
             role_arn=role.arn,
-            definition=definition(args.comment, args.start, args.states, args.timeout_seconds),
+            definition=json.dumps(
+                {
+                    "Comment": args.comment,
+                    "QueryLanguage": "JSONata",
+                    "StartAt": args.start,
+                    "TimeoutSeconds": args.timeout_seconds,
+                    "States": dict(args.states),
+                },
+                sort_keys=True,
+            ),
             logging_configuration={
                 "level": "ERROR",
                 "include_execution_data": False,  # inputs and outputs are data

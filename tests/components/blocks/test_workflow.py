@@ -1,25 +1,11 @@
 """Workflows: definitions that lead somewhere, failures that land somewhere, a role for that alone."""
 
 import json
-from typing import Any
 
 import pytest
 from statelint.linter import Linter
 
-from components.blocks.states import (
-    Catch,
-    Choice,
-    Fail,
-    Map,
-    Pass,
-    Retry,
-    State,
-    Succeed,
-    Task,
-    Wait,
-    call,
-    definition,
-)
+from components.blocks.states import SUCCEED, State, call, catch, choice, fail, pauses_seconds, retry, task
 from components.blocks.workflow import Workflow, WorkflowArgs
 from tests.engine import Engine, Recorded, scope
 
@@ -31,48 +17,25 @@ def states() -> dict[str, State]:
         "First": call(
             FUNCTION, {"id": "{% $states.input.id %}"}, 60, to="Enough", assign={"n": "{% $states.result.Payload.n %}"}
         ),
-        "Enough": Choice([("{% $n > 0 %}", "Run")], otherwise="Done"),
-        "Run": Task(
-            "arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"}, 60, to="Done", catches=[Catch("Failed")]
+        "Enough": choice([("{% $n > 0 %}", "Run")], otherwise="Done"),
+        "Run": task(
+            "arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"}, 60, to="Done", catches=[catch("Failed")]
         ),
-        "Done": Succeed(),
-        "Failed": Fail("Bad", "It failed."),
+        "Done": SUCCEED,
+        "Failed": fail("Bad", "It failed."),
     }
 
 
-def built(**changes: Any) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(definition("test", "First", {**states(), **changes}, 600))
-    return parsed
+def test_a_definition_is_jsonata_and_passes_the_linter(engine: Engine) -> None:
+    found = json.loads(workflow(engine).one("sfn.StateMachine").inputs["definition"])
+    assert Linter.validate(found) == []
+    assert (found["QueryLanguage"], found["StartAt"], found["TimeoutSeconds"]) == ("JSONata", "First", 600)
+    (again,) = found["States"]["First"]["Retry"]
+    assert "Lambda.TooManyRequestsException" in again["ErrorEquals"], "where Lambda itself stumbles"
 
 
-def test_a_definition_is_jsonata_and_passes_the_linter() -> None:
-    assert Linter.validate(built()) == []
-    assert built()["QueryLanguage"] == "JSONata"
-
-
-def test_a_call_is_tried_again_where_lambda_itself_stumbles() -> None:
-    (retry,) = built()["States"]["First"]["Retry"]
-    assert "Lambda.TooManyRequestsException" in retry["ErrorEquals"]
-    assert retry["JitterStrategy"] == "FULL"
-
-
-def test_a_task_without_retry_or_catch_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs a Retry or a Catch"):
-        built(Run=Task("arn:aws:states:::glue:startJobRun.sync", {}, 60))
-
-
-def test_a_state_that_leads_nowhere_is_refused() -> None:
-    with pytest.raises(ValueError, match="no state Nowhere; there are First, Enough"):
-        built(Enough=Choice([("{% true %}", "Nowhere")], otherwise="Run"))
-
-
-def test_a_state_that_nothing_leads_to_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing leads to Lost"):
-        built(Lost=Succeed())
-
-
-def test_a_retry_grows_up_to_a_limit() -> None:
-    assert Retry(["X"], attempts=3, first_seconds=1, longest_seconds=9).definition() == {
+def test_a_retry_grows_up_to_a_limit_with_full_jitter() -> None:
+    assert retry(["X"], attempts=3, first_seconds=1, longest_seconds=9) == {
         "ErrorEquals": ["X"],
         "IntervalSeconds": 1,
         "MaxAttempts": 3,
@@ -84,42 +47,7 @@ def test_a_retry_grows_up_to_a_limit() -> None:
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
 def test_the_pauses_of_a_retry_add_up_to_a_limit(attempts: int, seconds: int) -> None:
-    assert Retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9).pauses_seconds == seconds
-
-
-def each(start: str = "Rest", **inside: State) -> Map:
-    states: dict[str, State] = {"Rest": Wait(30, "Rested"), "Rested": Succeed(), **inside}
-    return Map("{% $states.input.parts %}", start, states, 5, to="Done", catches=[Catch("Failed")])
-
-
-def mapped(one: Map) -> dict[str, Any]:
-    states: dict[str, State] = {"Each": one, "Done": Succeed(), "Failed": Fail("Bad", "It failed.")}
-    found: dict[str, Any] = json.loads(definition("test", "Each", states, 600))
-    return found
-
-
-def test_a_wait_is_so_many_seconds_and_a_state_may_do_nothing_but_remember() -> None:
-    assert Pass({"pause": 30}, "Next").definition() == {"Type": "Pass", "Assign": {"pause": 30}, "Next": "Next"}
-    assert Wait(30, "Next").definition() == {"Type": "Wait", "Seconds": 30, "Next": "Next"}
-    assert Wait("{% $pause %}", "Next").definition() == {"Type": "Wait", "Seconds": "{% $pause %}", "Next": "Next"}
-
-
-def test_a_map_works_on_some_items_at_once_and_one_failure_is_all_of_its() -> None:
-    assert Linter.validate(mapped(each())) == []
-    found = mapped(each())["States"]["Each"]
-    assert (found["Items"], found["MaxConcurrency"], found["Next"]) == ("{% $states.input.parts %}", 5, "Done")
-    assert found["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
-    assert [one["Next"] for one in found["Catch"]] == ["Failed"]
-
-
-def test_a_state_inside_leads_to_one_inside() -> None:
-    for inside, says in (
-        (each(Rest=Wait(30, "Done")), "no state Done; there are Rest, Rested"),
-        (each(Lost=Succeed()), "nothing leads to Lost"),
-        (each("Done"), "no state Done"),
-    ):
-        with pytest.raises(ValueError, match=says):
-            mapped(inside)
+    assert pauses_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
 
 
 def workflow(engine: Engine) -> Recorded:
