@@ -80,3 +80,35 @@ def rule_arn(scope: Scope, what: str) -> str:
 def sender(scope: Scope, what: str) -> Sender:
     """A rule, as a queue that is its target lets it in."""
     return Sender(SERVICE, rule_arn(scope, what))
+
+
+@dataclass(frozen=True)
+class EventArchiveArgs:
+    """One archive."""
+
+    scope: Scope
+    logical_name: str
+    source: str
+    """Whose events are kept: `polyphony-prod.livestream`."""
+    days: int
+
+
+class EventArchive(Block):
+    """Kept events of one source of ours, which somebody may replay (docs/runbooks/replay-events.md); archives take no tags.
+
+    A replay gives rules the same events again, so whoever takes them must be able to see an event twice.
+    """
+
+    def __init__(self, what: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventArchive", what, args.scope, opts)
+        self.name = args.scope.name(Kind.EVENT_ARCHIVE, what)
+        cloudwatch.EventArchive(
+            self.part("archive"),
+            name=self.name,
+            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
+            event_source_arn=args.scope.context.arn("events", "event-bus/default"),
+            event_pattern=json.dumps({"source": [args.source]}),
+            retention_days=args.days,
+            opts=self.inside(),
+        )
+        self.register_outputs({"name": self.name})

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
-from components.blocks.event_archive import EventArchive, EventArchiveArgs
+from components.blocks.dashboard import (
+    Chart,
+    Dashboard,
+    DashboardArgs,
+    duration_chart,
+    function_chart,
+    queue_chart,
+    table_chart,
+)
+from components.blocks.event_rule import EventArchive, EventArchiveArgs
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.rest_access import Plan
 from components.blocks.rest_api import Judge, RestApi, RestApiArgs

@@ -7,8 +7,7 @@ import pulumi
 
 from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.bucket import EVERYTHING, Bucket
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart
+from components.blocks.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.function import Function, sweep_after_sweep
 from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.charts import duration_chart, function_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.dashboard import Chart, Dashboard, DashboardArgs, duration_chart, function_chart, table_chart
 from components.blocks.function import Asynchronous, Function, FunctionArgs
 from components.blocks.grant import Grant, grant
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs

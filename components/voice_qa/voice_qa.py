@@ -9,8 +9,15 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.dashboard import (
+    Chart,
+    Dashboard,
+    DashboardArgs,
+    duration_chart,
+    function_chart,
+    queue_chart,
+    table_chart,
+)
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant, grant
 from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from components.blocks.event_archive import EventArchive, EventArchiveArgs
-from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, sender
 from components.blocks.function import Function
 from components.blocks.queue import Queue, QueueArgs
 from components.blocks.schedule import Schedule, ScheduleArgs
