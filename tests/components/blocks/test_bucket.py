@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue
+from components.blocks.bucket import Bucket, BucketArgs, Lifecycle, NotifyQueue
 from components.blocks.queue import Queue, QueueArgs
 from tests.engine import Engine, Recorded, foundation_settings, scope
 
@@ -67,30 +67,7 @@ def test_a_notification_waits_for_the_queues_permission(engine: Engine) -> None:
     assert to["filterPrefix"] == "incoming/"
 
 
-def test_browsers_are_let_in_by_their_origin(engine: Engine) -> None:
-    (rule,) = (
-        bucket(engine, cors=Cors(["https://app.example.com"])).one("s3.BucketCorsConfiguration").inputs["corsRules"]
-    )
-    assert rule["allowedOrigins"] == ["https://app.example.com"]
-    assert (rule["allowedMethods"], rule["maxAgeSeconds"]) == (["GET", "PUT", "POST"], 3600)
-
-
 @pytest.mark.parametrize("protected", [True, False])
 def test_objects_are_removed_with_the_bucket_only_where_nothing_is_protected(engine: Engine, protected: bool) -> None:
     loose = scope(foundation=foundation_settings(data={"deletionProtection": protected}))
     assert bucket(engine, scope=loose).one("s3.Bucket").inputs["forceDestroy"] is not protected
-
-
-def test_versions_are_kept_where_asked(engine: Engine) -> None:
-    assert bucket(engine).all("s3.BucketVersioning") == []
-    versioning = bucket(engine, versioned=True).one("s3.BucketVersioning").inputs
-    assert versioning["versioningConfiguration"] == {"status": "Enabled"}
-
-
-def test_grants_reach_a_prefix_and_listing_is_limited_to_it(engine: Engine) -> None:
-    def program() -> None:
-        made = Bucket("landing", BucketArgs(scope(), "Landing"))
-        assert made.grant("GetObject", prefix="incoming/*").resources == (f"arn:aws:s3:::{NAME}/incoming/*",)
-        assert made.grant_list("incoming/*").conditions == (("StringLike", "s3:prefix", ("incoming/*",)),)
-
-    engine.run(program)

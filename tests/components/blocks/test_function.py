@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pulumi
 import pytest
 
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
@@ -12,7 +11,6 @@ from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue,
 from components.settings import FunctionSettings
 from components.settings.base import ClientFunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local.values import UNKNOWN
 from tests.engine import Engine, Recorded, scope
 
 
@@ -76,16 +74,6 @@ def test_it_exists_only_after_its_log_group_and_its_permissions(engine: Engine) 
     assert recorded.one("iam.RolePolicy") in before
 
 
-def test_its_role_may_write_its_own_logs_and_traces_and_nothing_else(engine: Engine) -> None:
-    assert granted(function(engine)) == {
-        f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/{NAME}:*": [
-            "logs:CreateLogStream",
-            "logs:PutLogEvents",
-        ],
-        "*": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-    }
-
-
 def test_the_environment_is_what_the_handler_reads(engine: Engine) -> None:
     variables = function(engine).one("lambda.Function").inputs["environment"]["variables"]
     read = SampleEnvironment(manifest_table_name="files", record_days=400).variables()
@@ -102,20 +90,6 @@ def test_a_roll_out_under_way_is_not_undone_by_a_deployment(engine: Engine) -> N
     assert list(function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
 
 
-def test_a_queue_feeds_the_alias_and_only_failed_messages_return(engine: Engine) -> None:
-    def program() -> None:
-        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Function("builder", args(queues=[QueueSource(queue, 100, 5, 10)]))
-
-    recorded = engine.run(program)
-    source = recorded.one("lambda.EventSourceMapping").inputs
-    assert source["functionName"] == f"{ARN}:live"
-    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["scalingConfig"] == {"maximumConcurrency": 10}
-    queue_arn = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-intake"
-    assert granted(recorded)[queue_arn] == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-
-
 def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
     def program() -> None:
         queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
@@ -130,34 +104,11 @@ def asynchronous(**changes: Any) -> Function:
     return Function("builder", args(asynchronous=Asynchronous(parked, **changes)))
 
 
-def test_calls_that_nobody_waits_for_land_somewhere_by_the_alias(engine: Engine) -> None:
-    recorded = engine.run(lambda: asynchronous(retries=1, max_age_seconds=60))
-    invoke = recorded.one("lambda.FunctionEventInvokeConfig").inputs
-    parked = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-builder-failed"
-    assert invoke["qualifier"] == "live"  # on the bare function the settings would be ignored
-    assert (invoke["maximumRetryAttempts"], invoke["maximumEventAgeInSeconds"]) == (1, 60)
-    assert invoke["destinationConfig"] == {"onFailure": {"destination": parked}}
-    assert granted(recorded)[parked] == ["sqs:SendMessage"]
-
-
 BECAUSE = "what failed must not be stored anywhere"
 
 
 def lost(**changes: Any) -> Asynchronous:
     return Asynchronous(**{"on_failure": None, "retries": 0, "max_age_seconds": 60, "lost_because": BECAUSE, **changes})
-
-
-def test_calls_that_may_not_be_kept_land_nowhere_and_a_tag_says_why(engine: Engine) -> None:
-    recorded = function(engine, asynchronous=lost())
-    invoke = recorded.one("lambda.FunctionEventInvokeConfig").inputs
-    assert invoke == {
-        "functionName": NAME,
-        "qualifier": "live",
-        "maximumRetryAttempts": 0,
-        "maximumEventAgeInSeconds": 60,
-    }
-    assert recorded.one("lambda.Function").inputs["tags"]["Reason"] == BECAUSE
-    assert not [actions for actions in granted(recorded).values() if "sqs:SendMessage" in actions]
 
 
 def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> None:
@@ -169,16 +120,6 @@ def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> Non
         function(engine, asynchronous=lost(lost_because=None))
     with pytest.raises(ValueError, match="not both"):
         engine.run(both)
-
-
-def test_an_address_that_only_aws_knows_hides_nothing_else_of_the_environment(engine: Engine) -> None:
-    def program() -> None:
-        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Function("builder", args(endpoints={"AWS_ENDPOINT_URL_SQS": queue.url}))
-
-    found = engine.run(program).one("lambda.Function").inputs["environment"]["variables"]
-    assert [name for name, value in found.items() if value is UNKNOWN] == ["AWS_ENDPOINT_URL_SQS"]
-    assert found["MANIFEST_TABLE_NAME"] == "files"
 
 
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
@@ -220,54 +161,8 @@ def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
     assert made["snapStart"] == {"applyOn": "PublishedVersions"}
 
 
-def alarms(engine: Engine, settings: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    found = function(engine, settings, **changes).all("cloudwatch.MetricAlarm")
-    return {one.inputs["name"].removeprefix(f"{NAME}-"): one.inputs for one in found}
-
-
-def test_errors_and_throttles_of_the_alias_ring_above_their_thresholds(engine: Engine) -> None:
-    found = alarms(engine, errors_above=5, throttles_above=10)
-    assert {name: (one["metricName"], one["threshold"]) for name, one in found.items()} == {
-        "errors-critical": ("Errors", 5),
-        "throttles-warning": ("Throttles", 10),
-    }
-    for one in found.values():
-        assert one["dimensions"] == {"FunctionName": NAME, "Resource": f"{NAME}:live"}
-        assert one["alarmActions"] == [scope().alerts_topic]
-
-
-@pytest.mark.parametrize(("memory_mb", "percent", "threshold"), [(512, 90, 460.8), (768, 90, 691.2), (1024, 100, 1024)])
-def test_memory_rings_at_a_share_of_the_functions_own(
-    engine: Engine, memory_mb: int, percent: int, threshold: float
-) -> None:
-    recorded = function(engine, {"memoryMb": memory_mb}, memory_percent_above=percent)
-    alarm = recorded.one("cloudwatch.MetricAlarm", "memory").inputs
-    assert alarm["threshold"] == pytest.approx(threshold)
-    assert (alarm["statistic"], alarm["name"].rpartition("-")[2]) == ("Maximum", "warning")
-    assert alarm["alarmDescription"].endswith("/function-memory.md")
-    made = recorded.one("cloudwatch.LogMetricFilter").inputs
-    assert (made["logGroupName"], made["pattern"]) == (f"/aws/lambda/{NAME}", '{ $.type = "platform.report" }')
-    assert made["metricTransformation"]["value"] == "$.record.metrics.maxMemoryUsedMB"
-    assert alarm["metricName"] == made["metricTransformation"]["name"]
-    level = recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"]
-    assert level == "INFO", "Lambda reports the memory that was used at this level only"
-
-
-def test_memory_is_not_looked_at_unless_somebody_asks(engine: Engine) -> None:
-    recorded = function(engine)
-    assert recorded.all("cloudwatch.LogMetricFilter") == []
-    assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == "WARN"
-
-
-def test_an_alarm_on_lines_counts_what_they_say(engine: Engine) -> None:
-    def program() -> None:
-        made = Function("builder", args())
-        opts = pulumi.ResourceOptions()
-        made.alarm_on_lines("late", "{ x }", "Late.", "function-errors", opts, value="$.n", threshold=3)
-
-    recorded = engine.run(program)
-    made, alarm = recorded.one("cloudwatch.LogMetricFilter"), recorded.one("cloudwatch.MetricAlarm", "late").inputs
-    assert (made.inputs["logGroupName"], made.inputs["pattern"]) == (f"/aws/lambda/{NAME}", "{ x }")
-    assert made.inputs["metricTransformation"]["value"] == "$.n"
-    assert (alarm["metricName"], alarm["threshold"], alarm["statistic"]) == ("late", 3, "Sum")
-    assert recorded.one("cloudwatch.LogGroup") in list(recorded.ancestors(made))
+def test_lambda_reports_the_memory_that_was_used_only_where_an_alarm_reads_it(engine: Engine) -> None:
+    for percent, level, filters in ((None, "WARN", 0), (90, "INFO", 1)):
+        recorded = function(engine, memory_percent_above=percent)
+        assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == level
+        assert len(recorded.all("cloudwatch.LogMetricFilter")) == filters

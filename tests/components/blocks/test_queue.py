@@ -32,13 +32,6 @@ def test_only_its_own_queue_may_move_messages_there(engine: Engine) -> None:
     assert allow == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
 
 
-def test_a_parked_message_rings_at_once(engine: Engine) -> None:
-    alarm = queue(engine).one("cloudwatch.MetricAlarm").inputs
-    assert alarm["metricName"] == "ApproximateNumberOfMessagesVisible"
-    assert alarm["dimensions"] == {"QueueName": "polyphony-test-ingestion-intake-dlq"}
-    assert (alarm["threshold"], alarm["period"], alarm["comparisonOperator"]) == (0, 300, "GreaterThanThreshold")
-
-
 def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
     policy = json.loads(queue(engine).one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
     (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]

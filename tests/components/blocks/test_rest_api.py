@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -17,7 +16,7 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.messages import Message
 from handlers.common.operations import Operation
-from local import ROOT, program
+from local import program
 from local.graph import Resource
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig
@@ -209,27 +208,6 @@ def test_a_firewall_counts_by_address_and_stands_before_the_stage() -> None:
     assert rule["action"] == {"block": {}}
     association = recorded.one("wafv2.WebAclAssociation").inputs
     assert association == {"resourceArn": "arn:stage", "webAclArn": "arn:ingestion-notes-api-firewall"}
-
-
-def test_errors_and_slowness_ring_above_their_thresholds() -> None:
-    alarms = [one.inputs for one in deployed(making()).all("cloudwatch.MetricAlarm")]
-    found = [one for one in alarms if one["namespace"] == "AWS/ApiGateway"]
-    named = {"ApiName": "polyphony-test-ingestion-notes-api", "Stage": "api"}
-    assert all(one["dimensions"] == named for one in found)
-    assert all((ROOT / Path(one["alarmDescription"].rpartition("Runbook: ")[2])).exists() for one in found)
-    assert {
-        one["metricName"]: (
-            one["threshold"],
-            one.get("statistic") or one["extendedStatistic"],
-            one["evaluationPeriods"],
-            one["name"].rpartition("-")[2],
-        )
-        for one in found
-    } == {
-        "5XXError": (0, "Sum", 1, "critical"),
-        "4XXError": (2, "Sum", 1, "warning"),
-        "Latency": (3, "p95", 3, "warning"),
-    }
 
 
 def test_its_address_is_the_stages_and_its_dimensions_are_known() -> None:

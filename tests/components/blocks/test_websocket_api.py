@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from components.blocks.stage_parts import Throttle
 from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local import ROOT, program
+from local import program
 from local.graph import Resource
 from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig
@@ -114,18 +113,6 @@ def test_every_route_of_messages_answers_and_the_others_do_not() -> None:
     assert {one["routeResponseKey"] for one in responses} == {"$default"}
 
 
-def test_whoever_connects_signs_where_that_is_asked_for() -> None:
-    routes = routes_of(deployed(serving(authorization=Authorization.IAM)))
-    kinds = {key: one["authorizationType"] for key, one in routes.items()}
-    assert kinds == {"$connect": "AWS_IAM", "$disconnect": "NONE", "$default": "NONE", "say": "NONE"}
-
-
-def test_what_checks_callers_is_a_tag_of_the_api(engine: Engine) -> None:
-    assert "CallersCheckedBy" not in engine.run(serving()).one("apigatewayv2.Api").inputs["tags"]
-    checked = engine.run(serving(checked_by="the router verifies the token")).one("apigatewayv2.Api").inputs["tags"]
-    assert checked["CallersCheckedBy"] == "the router verifies the token"
-
-
 def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> None:
     stage = deployed(serving()).one("apigatewayv2.Stage").inputs
     assert stage["defaultRouteSettings"] == {
@@ -174,21 +161,6 @@ def test_whatever_of_the_routes_changes_is_deployed_and_nothing_else(change: dic
     assert triggers(**change) != triggers()
 
 
-def test_errors_ring_above_their_thresholds() -> None:
-    alarms = [one.inputs for one in deployed(serving()).all("cloudwatch.MetricAlarm")]
-    found = [one for one in alarms if one["namespace"] == "AWS/ApiGateway"]
-    assert all(one["dimensions"] == {"ApiId": "a1b2c3", "Stage": "live"} for one in found)
-    assert all((one["statistic"], one["period"]) == ("Sum", 300) for one in found)
-    assert {one["metricName"]: (one["threshold"], one["name"].rpartition("-")[2]) for one in found} == {
-        "ExecutionError": (0, "critical"),
-        "IntegrationError": (50, "critical"),
-        "ClientError": (50, "warning"),
-    }
-    pages = {one["alarmDescription"].rpartition("Runbook: ")[2] for one in found}
-    assert pages == {"docs/runbooks/websocket-errors.md"}
-    assert all((ROOT / Path(page)).exists() for page in pages)
-
-
 @pytest.mark.parametrize(
     ("endpoint", "url", "callback"),
     [
@@ -210,23 +182,3 @@ def test_the_urls_need_no_stage(endpoint: str, url: str, callback: str) -> None:
 
     program.record(body, StackConfig("polyphony", "test", {}), Endpoint(), preview=False)
     assert found == {"url": url, "callback": callback}
-
-
-def test_a_function_may_know_the_callback_url_before_it_is_served_and_post_and_connect_and_no_more() -> None:
-    def body() -> None:
-        api = WebSocketApi("socket", args())
-        grants = [api.grant_post(), api.grant_connect()]
-        assert not any(one.known for one in grants)
-        api.serve(KEYS, function("router", values={"callback_url": api.callback_url}, grants=grants))
-
-    recorded = deployed(body)
-    variables = recorded.one("lambda.Function").inputs["environment"]["variables"]
-    assert variables["CALLBACK_URL"] == "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
-    own, posting, connecting = [json.loads(one.inputs["policy"]) for one in recorded.all("iam.RolePolicy")]
-    assert "execute-api" not in json.dumps(own)
-    assert posting["Statement"] == [
-        {"Action": ["execute-api:ManageConnections"], "Effect": "Allow", "Resource": [f"{ARN}/POST/@connections/*"]}
-    ]
-    assert connecting["Statement"] == [
-        {"Action": ["execute-api:Invoke"], "Effect": "Allow", "Resource": [f"{ARN}/$connect"]}
-    ]

@@ -79,11 +79,3 @@ def test_its_logs_expire_and_hold_no_data_and_its_role_is_trusted_for_it_alone(e
     before = list(recorded.ancestors(machine))
     assert recorded.one("cloudwatch.LogGroup") in before
     assert recorded.one("iam.RolePolicy") in before
-
-
-def test_failures_and_time_outs_ring(engine: Engine) -> None:
-    alarms = {one.inputs["metricName"]: one.inputs for one in workflow(engine).all("cloudwatch.MetricAlarm")}
-    assert set(alarms) == {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"}
-    assert all(
-        one["dimensions"]["StateMachineArn"].endswith(":polyphony-test-ingestion-manifest") for one in alarms.values()
-    )

@@ -351,6 +351,10 @@ def test_guests_get_identities_by_the_enhanced_flow_only() -> None:
     attached = complete().one("cognito.IdentityPoolRoleAttachment").inputs
     assert attached["identityPoolId"] == POOL
     assert set(attached["roles"]) == {"unauthenticated"}
+    before = {one.name for one in complete().ancestors(complete().one("cognito.IdentityPoolRoleAttachment"))}
+    assert {"voice-qa-guests-guest-grants", "voice-qa-guests-guest-grants-2"} <= before, "or guests come too early"
+    role = complete().one("iam.Role", "guests").inputs
+    assert "maxSessionDuration" not in role, "an hour, where nothing is said: as Cognito gives"
 
 
 def told(**changes: Any) -> dict[str, Any]:
