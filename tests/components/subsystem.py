@@ -113,6 +113,24 @@ def permissions(recorded: Recorded, role: str) -> set[Permission]:
     return {permission for policy in policies for permission in _permissions(policy)}
 
 
+def may(service: str, actions: str, *resources: str, condition: str | None = None) -> set[Permission]:
+    """Return permissions: `may("s3", "GetObject PutObject", bucket)`."""
+    return {(f"{service}:{action}", resource, condition) for action in actions.split() for resource in resources}
+
+
+def may_run(function: str) -> set[Permission]:
+    """Return what every function needs to run: its own log lines, and traces; `function`: its whole name."""
+    return {
+        *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{function}:*"),
+        *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
+    }
+
+
+def may_consume(queue: str) -> set[Permission]:
+    """Return what a function needs whose messages come by a queue; `queue`: its whole name."""
+    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{ACCOUNT}:{queue}")
+
+
 def roles(recorded: Recorded) -> set[str]:
     """Every role that is granted something."""
     return {one.inputs["role"] for one in recorded.all("iam.RolePolicy")}
