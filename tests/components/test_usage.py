@@ -147,13 +147,6 @@ def test_by_default_as_much_is_streamed_as_at_the_documents_usage_and_costs_the_
     assert next(iter(cost("transcription").by("service"))) == "Amazon Transcribe"
 
 
-def test_lost_utterances_are_looked_for_every_minute_whatever_is_said() -> None:
-    quiet = usage("transcription", load={"utterancesPerDay": 1})["transcription-router"]["invocations"]
-    assert quiet > DAYS * 24 * 60
-    busy = usage("transcription", load={"utterancesPerDay": 1_001})["transcription-router"]["invocations"]
-    assert busy - quiet >= 1_000 * DAYS, "each utterance is a call of its own"
-
-
 # Voice Q&A.
 
 
@@ -165,13 +158,6 @@ def test_each_question_is_one_call_and_each_lecture_one_message_and_one_validati
     validator = "voice-qa-validate-lecture"
     assert few[validator]["invocations"] == pytest.approx(5 * DAYS + DAYS * 24 * 4), "a sweep every 15 minutes"
     assert many[validator]["invocations"] - few[validator]["invocations"] == pytest.approx(10 * DAYS)
-
-
-def test_pings_are_as_many_as_the_minutes_that_clients_stay() -> None:
-    handled = usage("voice-qa")["voice-qa-websocket-handler"]["invocations"]
-    seldom = usage("voice-qa", sessions={"pingSeconds": 500})["voice-qa-websocket-handler"]["invocations"]
-    minutes = usage("voice-qa")["voice-qa-socket"]["connectionMinutes"]
-    assert handled - seldom == pytest.approx(minutes * (60 / 300 - 60 / 500))
 
 
 @pytest.mark.parametrize(

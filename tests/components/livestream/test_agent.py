@@ -30,6 +30,8 @@ def test_the_memory_is_the_documents() -> None:
         "SEMANTIC": ["/facts/{actorId}/"],
     }
     assert changed().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
+    facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
+    assert summaries in list(complete().ancestors(facts)), "the memory takes one update at a time"
 
 
 def test_the_agent_has_two_minutes_and_works_on_one_window_at_a_time() -> None:

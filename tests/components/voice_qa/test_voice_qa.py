@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from components.outputs import frontend
-from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment
+from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES
 from handlers.voice_qa.lecture_environment import ValidatorEnvironment
 from handlers.voice_qa.protocol import REQUESTS
 from local import program
@@ -100,15 +100,6 @@ def test_at_preview_only_what_aws_invents_is_unknown(function: str, late: set[st
     assert {name for name, value in found.items() if value is UNKNOWN} == late
     known = {name: value for name, value in found.items() if name not in late}
     assert known == {name: value for name, value in ENVIRONMENTS[function].items() if name not in late}
-
-
-def test_each_functions_own_model_reads_its_environment_back() -> None:
-    handler = SocketEnvironment.model_validate(variables(complete(), "websocket-handler"))
-    assert (handler.worker, handler.identity_pool, handler.url_seconds) == (f"{WORKER}:live", POOL, 3600)
-    worker = WorkerEnvironment.model_validate(variables(complete(), "query-worker"))
-    assert (worker.agentcore_endpoint, worker.agentcore_runtime_arn, worker.answer_seconds) == (ENDPOINT, None, 600)
-    validator = ValidatorEnvironment.model_validate(variables(complete(), "validate-lecture"))
-    assert (validator.s3_bucket, validator.dynamodb_table) == (BUCKET, TABLE)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +212,6 @@ def test_calls_that_nobody_waits_for_are_tried_three_times_and_then_parked(
         "maximumEventAgeInSeconds": seconds,
         "destinationConfig": {"onFailure": {"destination": f"{QUEUES}-{queue}-failed"}},
     }
-    assert complete().one("sqs.Queue", f"{queue}-failed").inputs["messageRetentionSeconds"] == 1_209_600
-    assert "Reason" not in complete().one("lambda.Function", function).inputs["tags"]
 
 
 def test_an_upload_below_lectures_tells_the_queue_however_it_was_made() -> None:
@@ -234,13 +223,9 @@ def test_an_upload_below_lectures_tells_the_queue_however_it_was_made() -> None:
     assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}
 
 
-def test_the_queue_hides_a_message_for_six_validations_and_parks_it_after_five() -> None:
-    queue = complete().one("sqs.Queue", "uploads-queue").inputs
-    assert queue["visibilityTimeoutSeconds"] == 6 * 300
-    assert json.loads(queue["redrivePolicy"]) == {"deadLetterTargetArn": f"{QUEUES}-uploads-dlq", "maxReceiveCount": 5}
-    assert complete().one("sqs.Queue", "uploads-dlq").inputs["messageRetentionSeconds"] == 1_209_600
-    shorter = changed().one("sqs.Queue", "uploads-queue").inputs
-    assert shorter["visibilityTimeoutSeconds"] == 600
+def test_the_queue_hides_a_message_for_six_validations() -> None:
+    assert complete().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 300
+    assert changed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
 
 
 def test_the_validator_takes_five_uploads_at_once_and_gives_back_only_those_that_failed() -> None:
