@@ -1,5 +1,6 @@
 """Every alarm of the five subsystems: when it rings, whom it tells and which runbook it names; and the log lines it counts."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -405,3 +406,15 @@ def test_what_no_sweep_can_end_rings_and_what_only_one_could_not_does_not(minute
     one = alarms(INGESTION.preview(manifests={"sweepMinutes": minutes}), INGEST)["unsettled-warning"]
     assert one["period"] >= 2 * minutes * 60, "the least of several sweeps"
     assert one["period"] % 60 == 0
+
+
+NOT_SHOWN = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
+
+
+@every_subsystem
+def test_the_dashboard_shows_every_table_and_function_but_two(subsystem: str) -> None:
+    recorded = DEPLOYMENTS[subsystem].complete()
+    widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    shown = {value for widget in widgets for metric in widget["properties"]["metrics"] for value in metric[:-1]}
+    names = {one.inputs["name"] for kind in ("lambda.Function", "dynamodb.Table") for one in recorded.all(kind)}
+    assert names - shown == names & NOT_SHOWN

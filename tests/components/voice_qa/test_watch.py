@@ -11,7 +11,7 @@ import pytest
 from handlers.voice_qa import agent
 from handlers.voice_qa.agent import AgentCode, AgentFailed
 from local.graph import Resource
-from tests.components.voice_qa.deployment import PREFIX, TABLE, complete
+from tests.components.voice_qa.deployment import PREFIX, complete
 from tests.credentials import credentials
 from tests.handlers.voice_qa.desk import AUDIO_KEY, BROKE, ERROR, HELLO, WORLD, Desk
 from tests.handlers.voice_qa.lecture_stage import staged
@@ -19,7 +19,6 @@ from tests.handlers.voice_qa.scene import scened
 from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
-FUNCTIONS = ("websocket-handler", "query-worker", "validate-lecture")
 UNHEARD_ABOVE = 2
 """The threshold of `answers-unheard` (tests/components/test_alarms.py)."""
 
@@ -152,10 +151,3 @@ def test_a_failure_that_a_client_was_told_of_rings_all_the_same(
     failed = [one["message"] for one in matching("messages-failed", lines(capsys))]
     assert failed == ["worker_not_called", "message_failed"]
     assert filter_of("messages-failed").inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-websocket-handler"
-
-
-def test_the_dashboard_shows_functions_queue_and_table() -> None:
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    shown = json.dumps([widget["properties"]["metrics"] for widget in widgets])
-    for name in (*(f"{PREFIX}-{one}" for one in FUNCTIONS), f"{PREFIX}-uploads", TABLE):
-        assert f'"{name}"' in shown
