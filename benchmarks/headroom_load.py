@@ -7,9 +7,10 @@ here, marked as assumed. Which limit a use is held against is decided in `headro
 from dataclasses import dataclass
 
 from components.blocks.measures import DAYS
-from components.ingestion.usage import INDEX_WRITES_PER_FILE, WRITES_PER_FILE, monthly_usage
+from components.ingestion.usage import INDEX_WRITES_PER_FILE, OLD_VERSION_DAYS, WRITES_PER_FILE, monthly_usage
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
+from handlers.ingestion.environment import OPEN_SHARDS
 
 DAY = 86_400
 
@@ -93,14 +94,14 @@ class Load:
     @property
     def index_reads(self) -> float:
         """Read units of one partition of the index: a look for a manifest's worth of files, a batch and a manifest."""
-        looked_at = self.settings.manifests.files / self.settings.manifests.open_shards * ENTRY_BYTES
+        looked_at = self.settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
         looks = self.rate("ingestion-manifest-builder", "invocations") + self.manifests
         return looks * max(0.5, looked_at / READ_UNIT_BYTES)
 
     @property
     def index_writes(self) -> float:
         """Write units of the busiest partition of the index, of pending or of claimed files."""
-        return self.files * INDEX_WRITES_PER_FILE / INDEX_STATES / self.settings.manifests.open_shards
+        return self.files * INDEX_WRITES_PER_FILE / INDEX_STATES / OPEN_SHARDS
 
     @property
     def table_writes(self) -> float:
@@ -111,7 +112,5 @@ class Load:
     def listing(self) -> float:
         """Seconds of one walk over the landing bucket's versions, the replaced and expired ones included."""
         intake = self.settings.intake
-        versions = scaled(self.settings, self.factor).load.files_per_day * (
-            intake.landing_days + intake.old_version_days
-        )
+        versions = scaled(self.settings, self.factor).load.files_per_day * (intake.landing_days + OLD_VERSION_DAYS)
         return versions / LISTED * LIST_SECONDS

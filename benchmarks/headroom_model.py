@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from benchmarks.headroom_load import DAY, GETS_PER_FILE, Load
 from components.ingestion.usage import OBJECTS_PER_RUN, TRANSITIONS_PER_RUN, WRITES_PER_FILE
 from components.settings import IngestionSettings
-from handlers.ingestion.environment import SweeperEnvironment
+from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
 
 MEMORY = "AWS quotas page, from memory"
 FACTS = "project's facts (looked up)"
@@ -125,11 +125,11 @@ def _table(account: Account) -> list[Quota]:
             lambda load: load.files * WRITES_PER_FILE,
         ),
         Quota(
-            "DynamoDB writes, partition of `open`", "WCU", 1_000, MEMORY, "ingestion.manifests.openShards",
+            "DynamoDB writes, partition of `open`", "WCU", 1_000, MEMORY, "no setting: OPEN_SHARDS in the handlers",
             lambda load: load.index_writes,
         ),
         Quota(
-            "DynamoDB reads, partition of `open`", "RCU", 3_000, MEMORY, "ingestion.manifests.openShards",
+            "DynamoDB reads, partition of `open`", "RCU", 3_000, MEMORY, "no setting: OPEN_SHARDS in the handlers",
             lambda load: load.index_reads,
         ),
         Quota(
@@ -139,7 +139,7 @@ def _table(account: Account) -> list[Quota]:
         Quota(
             "DynamoDB reads, table and index", "RCU", account.table_units, MEMORY,
             "Service Quotas: DynamoDB, table-level read throughput",
-            lambda load: load.index_reads * load.settings.manifests.open_shards,
+            lambda load: load.index_reads * OPEN_SHARDS,
         ),
     ]  # fmt: skip
 

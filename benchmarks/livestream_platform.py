@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import spread, verdict
 from benchmarks.http_load import Request, Rounds, rounds
-from components.settings.livestream import RestAlarmSettings, RestSettings
+from components.livestream.livestream import SLOW_MILLISECONDS
+from components.settings.livestream import RestSettings
 from handlers.common.items import stored
 from handlers.common.users import EVERYBODY
 from handlers.livestream.records import episode_key
@@ -53,7 +54,7 @@ NOBODYS = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 SETTINGS = "polyphony:livestream"
 ITEM, NOTHING = "an item read", "a function that does nothing"
 GET, LIST, CREATE = "get", f"list, {EPISODES} episodes", "create"
-AIM_RATE, AIM_MS = RestSettings().requests_per_second, RestAlarmSettings().latency_ms
+AIM_RATE, AIM_MS = RestSettings().requests_per_second, SLOW_MILLISECONDS
 """What the stage lets through unless it is told otherwise, and where its alarm rings."""
 
 

@@ -24,6 +24,7 @@ from handlers.common.quotes import Spoken
 from handlers.common.windows import Sizes, Window, windows
 from handlers.livestream.cues import BadTranscript, Cue
 from handlers.livestream.transcripts import read
+from handlers.livestream.window_environment import OVERLAP_CHARACTERS, WINDOW_SECONDS
 from tests.handlers.livestream.written import srt, transcribe, webvtt
 
 HOURS = 7
@@ -44,7 +45,7 @@ FORMATS: dict[str, Callable[[Sequence[Cue]], str]] = {
 }
 SETTINGS = LivestreamSettings()
 READER = SETTINGS.transcript_windows
-SIZES = Sizes(SETTINGS.agent.window_characters, SETTINGS.agent.window_seconds * 1000, SETTINGS.agent.overlap_characters)
+SIZES = Sizes(SETTINGS.agent.window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
 
 
 def spoken(hours: float) -> list[Cue]:

@@ -4,28 +4,32 @@ Publishes what the policies judge by (`environment`, `usage`, `budget`, `excepti
 outputs, because the engine shows resource policies the one and stack policies the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import pulumi
 
 from components.blocks.context import Context, Subsystem
+from components.blocks.scope import Scope
 from components.foundation import Foundation
 from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
 from components.outputs import frontend
-from components.settings import (
-    IngestionSettings,
-    LivestreamSettings,
-    MeetingsSettings,
-    StackSettings,
-    TranscriptionSettings,
-    VoiceQaSettings,
-)
+from components.settings import StackSettings
+from components.settings.base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
 from components.usage import monthly_usage
 from components.voice_qa import VoiceQa, VoiceQaArgs
+
+
+class SubsystemComponent(Protocol):
+    """The component of one subsystem."""
+
+    @property
+    def frontend(self) -> Mapping[str, pulumi.Input[object]]:
+        """What frontends are told of it."""
 
 
 def attached_services(settings: StackSettings) -> Mapping[str, str]:
@@ -49,44 +53,43 @@ class Platform(pulumi.ComponentResource):
             "exceptions": [one.model_dump(mode="json", by_alias=True) for one in settings.exceptions],
         }
         super().__init__("polyphony:platform:Platform", name, published, opts)
-        self._foundation = Foundation(context, settings.foundation, attached_services(settings), self._child())
-        ingestion = self._ingestion(settings.ingestion) if settings.ingestion.enabled else None
-        transcription = self._transcription(settings.transcription) if settings.transcription.enabled else None
-        voice_qa = self._voice_qa(settings.voice_qa) if settings.voice_qa.enabled else None
-        livestream = self._livestream(settings.livestream) if settings.livestream.enabled else None
-        meetings = self._meetings(settings.meetings) if settings.meetings.enabled else None
+        child = pulumi.ResourceOptions(parent=self)
+        foundation = Foundation(context, settings.foundation, attached_services(settings), child)
+
+        def subsystem(
+            which: Subsystem, part: SubsystemSettings, make: Callable[[Scope], SubsystemComponent]
+        ) -> Mapping[str, pulumi.Input[object]] | None:
+            return make(foundation.scope(which, part.log_level)).frontend if part.enabled else None
+
+        ingestion, transcription, voice_qa = settings.ingestion, settings.transcription, settings.voice_qa
+        livestream, meetings = settings.livestream, settings.meetings
         self.frontend = frontend(
             settings.environment,
             context.region,
             {
-                "ingestion": ingestion,
-                "transcription": transcription,
-                "voice_qa": voice_qa,
-                "livestream": livestream,
-                "meetings": meetings,
+                "ingestion": subsystem(
+                    Subsystem.INGESTION,
+                    ingestion,
+                    lambda scope: Ingestion("ingestion", IngestionArgs(scope, ingestion, foundation.network), child),
+                ),
+                "transcription": subsystem(
+                    Subsystem.TRANSCRIPTION,
+                    transcription,
+                    lambda scope: Transcription("transcription", TranscriptionArgs(scope, transcription), child),
+                ),
+                "voice_qa": subsystem(
+                    Subsystem.VOICE_QA, voice_qa, lambda scope: VoiceQa("voice-qa", VoiceQaArgs(scope, voice_qa), child)
+                ),
+                "livestream": subsystem(
+                    Subsystem.LIVESTREAM,
+                    livestream,
+                    lambda scope: Livestream("livestream", LivestreamArgs(scope, livestream), child),
+                ),
+                "meetings": subsystem(
+                    Subsystem.MEETINGS,
+                    meetings,
+                    lambda scope: Meetings("meetings", MeetingsArgs(scope, meetings), child),
+                ),
             },
         )
         self.register_outputs({**published, "frontend": self.frontend})
-
-    def _child(self) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self)
-
-    def _ingestion(self, settings: IngestionSettings) -> dict[str, pulumi.Input[object]]:
-        scope = self._foundation.scope(Subsystem.INGESTION, settings.log_level)
-        return Ingestion("ingestion", IngestionArgs(scope, settings, self._foundation.network), self._child()).frontend
-
-    def _transcription(self, settings: TranscriptionSettings) -> dict[str, pulumi.Input[object]]:
-        scope = self._foundation.scope(Subsystem.TRANSCRIPTION, settings.log_level)
-        return Transcription("transcription", TranscriptionArgs(scope, settings), self._child()).frontend
-
-    def _voice_qa(self, settings: VoiceQaSettings) -> dict[str, pulumi.Input[object]]:
-        scope = self._foundation.scope(Subsystem.VOICE_QA, settings.log_level)
-        return VoiceQa("voice-qa", VoiceQaArgs(scope, settings), self._child()).frontend
-
-    def _livestream(self, settings: LivestreamSettings) -> dict[str, pulumi.Input[object]]:
-        scope = self._foundation.scope(Subsystem.LIVESTREAM, settings.log_level)
-        return Livestream("livestream", LivestreamArgs(scope, settings), self._child()).frontend
-
-    def _meetings(self, settings: MeetingsSettings) -> dict[str, pulumi.Input[object]]:
-        scope = self._foundation.scope(Subsystem.MEETINGS, settings.log_level)
-        return Meetings("meetings", MeetingsArgs(scope, settings), self._child()).frontend

@@ -12,21 +12,14 @@ from components.voice_qa import monthly_usage as voice_qa_usage
 
 def monthly_usage(settings: StackSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
-    usage: Usage = {}
-    if settings.ingestion.enabled:
-        usage |= ingestion_usage(settings.ingestion)
-    if settings.transcription.enabled:
-        usage |= transcription_usage(settings.transcription)
-    if settings.voice_qa.enabled:
-        usage |= voice_qa_usage(settings.voice_qa)
-    if settings.livestream.enabled:
-        usage |= livestream_usage(settings.livestream)
-    if settings.meetings.enabled:
-        usage |= meetings_usage(settings.meetings)
-    backup = settings.foundation.backup
-    if backup.enabled:
-        # Every recovery point is a whole copy of its table, and tables are what publishes writes.
-        saved = (one for name, one in usage.items() if "writes" in one and name not in NOT_BACKED_UP)
-        tables = sum(one["storageGb"] for one in saved)
-        usage["foundation-backup"] = {"backupGb": tables * backup.retention_days}
-    return usage
+    usage: Usage = {
+        **(ingestion_usage(settings.ingestion) if settings.ingestion.enabled else {}),
+        **(transcription_usage(settings.transcription) if settings.transcription.enabled else {}),
+        **(voice_qa_usage(settings.voice_qa) if settings.voice_qa.enabled else {}),
+        **(livestream_usage(settings.livestream) if settings.livestream.enabled else {}),
+        **(meetings_usage(settings.meetings) if settings.meetings.enabled else {}),
+    }
+    # Every recovery point is a whole copy of its table, and tables are what publishes writes.
+    saved = (one for name, one in usage.items() if "writes" in one and name not in NOT_BACKED_UP)
+    tables = sum(one["storageGb"] for one in saved)
+    return {**usage, "foundation-backup": {"backupGb": tables * settings.foundation.backup.retention_days}}

@@ -48,7 +48,7 @@ def with_guests() -> None:
         ),
     )
     for one in (api, everybodys):
-        one.serve(dict.fromkeys(("$connect", "$disconnect", "$default", "say"), echo))
+        one.serve(("$connect", "$disconnect", "$default", "say"), echo)
     pulumi.export("url", api.url)
     pulumi.export("open", everybodys.url)
     pulumi.export("pool", pool.pool_id)

@@ -158,10 +158,9 @@ def test_at_preview_only_the_ids_that_voice_qa_waits_for_are_unknown(stack: str)
 
 
 def test_a_frontend_is_told_what_the_settings_say() -> None:
-    sessions = {"inFlight": 2, "pingSeconds": 60, "hours": 1.5}
-    found = recorded(changed("dev", "transcription", sessions=sessions))
+    found = recorded(changed("dev", "transcription", sessions={"inFlight": 2, "hours": 1.5}))
     told = found.outputs["frontend"]["transcription"]
-    assert (told["inFlight"], told["pingSeconds"], told["sessionHours"]) == (2, 60, 1.5)
+    assert (told["inFlight"], told["sessionHours"]) == (2, 1.5)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,7 @@ with the actor's id in it: what one actor said is never filed with another's. Wh
 with it, too.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import pulumi
 from pulumi_aws import bedrock
@@ -18,42 +15,9 @@ from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
 
 SERVICE = "bedrock-agentcore"
-DAYS = range(7, 366)
-"""How long events may be kept (pulumi-aws, `AgentcoreMemory`)."""
-NAMESPACE = re.compile(r"(/([a-zA-Z0-9_-]+|\{[a-zA-Z][a-zA-Z0-9]*\}))+/?")
-VARIABLES = frozenset({"actorId", "memoryStrategyId", "sessionId"})
-ACTOR, SESSION = "{actorId}", "{sessionId}"
-
-
-class StrategyType(StrEnum):
-    """What is drawn from events."""
-
-    SEMANTIC = "SEMANTIC"
-    """Facts, whichever session they came up in."""
-    SUMMARIZATION = "SUMMARIZATION"
-    """What a session was about."""
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """One strategy, and where its records go."""
-
-    type: StrategyType
-    namespace: str
-
-    def __post_init__(self) -> None:
-        unknown = set(re.findall(r"\{(\w+)\}", self.namespace)) - VARIABLES
-        if unknown or not NAMESPACE.fullmatch(self.namespace):
-            known = ", ".join(f"{{{one}}}" for one in sorted(VARIABLES))
-            raise ValueError(f"{self.namespace!r} is no namespace: use a path such as /facts/{ACTOR}, with {known}")
-        if ACTOR not in self.namespace:
-            raise ValueError(f"{self.namespace} would mix what actors said: put {ACTOR} into it")
-        if self.type is StrategyType.SUMMARIZATION and SESSION not in self.namespace:
-            raise ValueError(f"{self.namespace} would mix sessions, which summaries are of: put {SESSION} into it")
-
-
-SUMMARIES = Strategy(StrategyType.SUMMARIZATION, "/summaries/{actorId}/{sessionId}/")
-FACTS = Strategy(StrategyType.SEMANTIC, "/facts/{actorId}/")
+SUMMARIES = "/summaries/{actorId}/{sessionId}/"
+NAMESPACES = {"SUMMARIZATION": SUMMARIES, "SEMANTIC": "/facts/{actorId}/"}
+"""Type of a strategy → where its records go."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +26,9 @@ class AgentMemoryArgs:
 
     scope: Scope
     logical_name: str
-    name_part: str
-    """The last word of its name: AgentCore takes no hyphens."""
-    days: int = 90
+    """The last word of its name, too: AgentCore takes no hyphens."""
+    days: int
     """How long events are kept."""
-    strategies: Sequence[Strategy] = (SUMMARIES, FACTS)
 
 
 class AgentMemory(Block):
@@ -77,9 +39,8 @@ class AgentMemory(Block):
 
     def __init__(self, what: str, args: AgentMemoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("AgentMemory", what, args.scope, opts)
-        _check(what, args)
         scope = args.scope
-        self.name = scope.context.underscored_name(Kind.MEMORY, scope.subsystem, args.name_part)
+        self.name = scope.context.underscored_name(Kind.MEMORY, scope.subsystem, args.logical_name)
         memory = bedrock.AgentcoreMemory(
             self.part("memory"),
             name=self.name,
@@ -90,14 +51,14 @@ class AgentMemory(Block):
         )
         self.memory_id = memory.id
         before: list[pulumi.Resource] = []
-        for one in args.strategies:
+        for kind, namespace in NAMESPACES.items():
             # One after the other: each is an update of the memory, which takes one at a time.
             strategy = bedrock.AgentcoreMemoryStrategy(
-                self.part(one.type.lower()),
-                name=one.type.lower(),
+                self.part(kind.lower()),
+                name=kind.lower(),
                 memory_id=memory.id,
-                type=one.type.value,
-                namespace_templates=[one.namespace],
+                type=kind,
+                namespace_templates=[namespace],
                 opts=self.inside(*before),
             )
             before = [strategy]
@@ -107,11 +68,3 @@ class AgentMemory(Block):
         """Permission on this memory: `memory.grant("CreateEvent", "ListEvents")`."""
         context = self.scope.context
         return grant(SERVICE, actions, self.memory_id.apply(lambda known: context.arn(SERVICE, f"memory/{known}")))
-
-
-def _check(what: str, args: AgentMemoryArgs) -> None:
-    if args.days not in DAYS:
-        raise ValueError(f"{what}: events are kept for {DAYS[0]} to {DAYS[-1]} days, not {args.days}")
-    types = [one.type for one in args.strategies]
-    if len(set(types)) < len(types):
-        raise ValueError(f"{what}: a memory has one strategy of each type")

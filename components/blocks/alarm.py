@@ -20,13 +20,6 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class MissingData(StrEnum):
-    """What an alarm makes of a period without data."""
-
-    NOT_BREACHING = "notBreaching"
-    BREACHING = "breaching"
-
-
 class Comparison(StrEnum):
     """How a value is held against the threshold."""
 
@@ -46,44 +39,39 @@ class Metric:
     period_seconds: int = 300
 
 
-@dataclass(frozen=True)
-class AlarmArgs:
-    """One alarm."""
+def alarm(
+    what: str,
+    scope: Scope,
+    metric: Metric,
+    threshold: float,
+    says: str,
+    runbook: str,
+    opts: pulumi.ResourceOptions,
+    *,
+    severity: Severity = Severity.WARNING,
+    comparison: Comparison = Comparison.ABOVE,
+    periods: int = 1,
+) -> cloudwatch.MetricAlarm:
+    """Register the alarm `<subsystem>-<what>-<severity>`.
 
-    scope: Scope
-    metric: Metric
-    severity: Severity
-    threshold: float
-    says: str
-    """One sentence: what is wrong when it rings."""
-    runbook: str
-    """The page below the runbooks' folder, without suffix."""
-    comparison: Comparison = Comparison.ABOVE
-    periods: int = 1
-    missing_data: MissingData = MissingData.NOT_BREACHING
-
-
-def alarm(what: str, args: AlarmArgs, opts: pulumi.ResourceOptions) -> cloudwatch.MetricAlarm:
-    """Registers the alarm `<subsystem>-<what>-<severity>`."""
-    scope, metric = args.scope, args.metric
-    name = scope.name(Kind.ALARM, f"{what}-{args.severity}")
+    `says` is one sentence: what is wrong when it rings. `runbook` is the page below the runbooks' folder, without suffix.
+    """
+    name = scope.name(Kind.ALARM, f"{what}-{severity}")
     percentile = metric.statistic.startswith("p")
     return cloudwatch.MetricAlarm(
         f"{scope.subsystem}-{what}-alarm",
         name=name,
-        alarm_description=(
-            f"{args.severity.name}: {args.says} Runbook: {scope.foundation.alerts.runbooks}/{args.runbook}.md"
-        ),
+        alarm_description=f"{severity.name}: {says} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
         namespace=metric.namespace,
         metric_name=metric.name,
         dimensions=metric.dimensions,
         statistic=None if percentile else metric.statistic,
         extended_statistic=metric.statistic if percentile else None,
         period=metric.period_seconds,
-        evaluation_periods=args.periods,
-        threshold=args.threshold,
-        comparison_operator=args.comparison.value,
-        treat_missing_data=args.missing_data.value,
+        evaluation_periods=periods,
+        threshold=threshold,
+        comparison_operator=comparison.value,
+        treat_missing_data="notBreaching",
         alarm_actions=[scope.alerts_topic],
         ok_actions=[scope.alerts_topic],
         tags=scope.tags(name),

@@ -144,15 +144,8 @@ def _parameter(where: str, name: str, schema: Document, *, needed: bool) -> Docu
 
 
 def _check(operations: Sequence[Operation]) -> None:
-    names: set[str] = set()
-    asked: set[tuple[str, str]] = set()
     named_at: dict[str, str] = {}
     for one in operations:
-        place = (one.method, PARAMETER.sub("{}", one.path))
-        if one.name in names or place in asked:
-            raise ValueError(f"{one.name}: another operation has its name, or its method and path")
-        names.add(one.name)
-        asked.add(place)
         named = set(PARAMETER.findall(one.path))
         given = (
             {field.alias or name for name, field in one.parameters.model_fields.items()} if one.parameters else set()
@@ -166,5 +159,3 @@ def _check(operations: Sequence[Operation]) -> None:
                 raise ValueError(
                     f"{one.name}: another path says {{{named_at[before]}}} for {{{found[1]}}}, and a gateway takes one"
                 )
-        if one.body is not None and one.method == "GET":
-            raise ValueError(f"{one.name}: a GET has no body")

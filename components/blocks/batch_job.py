@@ -85,15 +85,15 @@ class BatchJob(Block):
             type="container",
             platform_capabilities=["FARGATE"],
             propagate_tags=True,
-            retry_strategy=batch.JobDefinitionRetryStrategyArgs(
-                attempts=args.attempts,
-                evaluate_on_exits=[
-                    batch.JobDefinitionRetryStrategyEvaluateOnExitArgs(action="RETRY", on_status_reason=RECLAIMED),
+            retry_strategy={
+                "attempts": args.attempts,
+                "evaluate_on_exits": [
+                    {"action": "RETRY", "on_status_reason": RECLAIMED},
                     # What matches nothing is tried again.
-                    batch.JobDefinitionRetryStrategyEvaluateOnExitArgs(action="EXIT", on_reason="*"),
+                    {"action": "EXIT", "on_reason": "*"},
                 ],
-            ),
-            timeout=batch.JobDefinitionTimeoutArgs(attempt_duration_seconds=args.timeout_seconds),
+            },
+            timeout={"attempt_duration_seconds": args.timeout_seconds},
             container_properties=self._container(args, starts.arn, runs.arn),
             tags=scope.tags(args.logical_name),
             opts=self.inside(logs, *starts.parts, *runs.parts),

@@ -52,12 +52,12 @@ class BatchQueue(Block):
             name_prefix=f"{scope.name(Kind.COMPUTE_ENVIRONMENT, what)}-",
             type="MANAGED",
             state="ENABLED",
-            compute_resources=batch.ComputeEnvironmentComputeResourcesArgs(
-                type=args.capacity.value,
-                max_vcpus=args.max_vcpus,
-                subnets=list(args.subnet_ids),
-                security_group_ids=[args.group_id],
-            ),
+            compute_resources={
+                "type": args.capacity.value,
+                "max_vcpus": args.max_vcpus,
+                "subnets": list(args.subnet_ids),
+                "security_group_ids": [args.group_id],
+            },
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )
@@ -66,9 +66,7 @@ class BatchQueue(Block):
             name=self.name,
             priority=1,
             state="ENABLED",
-            compute_environment_orders=[
-                batch.JobQueueComputeEnvironmentOrderArgs(order=1, compute_environment=environment.arn)
-            ],
+            compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )

@@ -31,11 +31,6 @@ class Lifecycle:
     intelligent_tiering_days: int | None = None
     """Days after which objects move to Intelligent-Tiering; 0 is at once."""
 
-    @property
-    def acts(self) -> bool:
-        """Whether anything ever becomes of an object by it."""
-        return (self.expire_days, self.old_version_days, self.intelligent_tiering_days) != (None, None, None)
-
 
 @dataclass(frozen=True)
 class Cors:
@@ -43,10 +38,8 @@ class Cors:
 
     origins: Sequence[str]
     methods: Sequence[str] = ("GET", "PUT", "POST")
-    headers: Sequence[str] = ("*",)
     exposed: Sequence[str] = ()
     """Headers of answers that a page may read: `ETag`, where it uploads in parts."""
-    max_age_seconds: int = 3600
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,6 @@ class NotifyQueue:
 
     queue: Queue
     prefix: str
-    suffix: str = ""
-    """Case-sensitive, as S3 compares it: leave it out where people name the files."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ class Bucket(Block):
             s3.BucketVersioning(
                 self.part("versioning"),
                 bucket=bucket.bucket,
-                versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+                versioning_configuration={"status": "Enabled"},
                 opts=self.inside(),
             )
         if args.accelerated:
@@ -112,20 +103,15 @@ class Bucket(Block):
         if args.requests_measured:
             s3.BucketMetric(self.part("requests"), bucket=bucket.bucket, name=EVERYTHING, opts=self.inside())
         if args.cors is not None:
-            s3.BucketCorsConfiguration(
-                self.part("cors"),
-                bucket=bucket.bucket,
-                cors_rules=[
-                    s3.BucketCorsConfigurationCorsRuleArgs(
-                        allowed_origins=list(args.cors.origins),
-                        allowed_methods=list(args.cors.methods),
-                        allowed_headers=list(args.cors.headers),
-                        expose_headers=list(args.cors.exposed) or None,
-                        max_age_seconds=args.cors.max_age_seconds,
-                    )
-                ],
-                opts=self.inside(),
-            )
+            rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
+                "allowed_origins": list(args.cors.origins),
+                "allowed_methods": list(args.cors.methods),
+                "allowed_headers": ["*"],
+                "max_age_seconds": 3600,
+            }
+            if args.cors.exposed:
+                rule["expose_headers"] = list(args.cors.exposed)
+            s3.BucketCorsConfiguration(self.part("cors"), bucket=bucket.bucket, cors_rules=[rule], opts=self.inside())
         if args.access_logged:
             s3.BucketLogging(
                 self.part("logging"),
@@ -140,12 +126,12 @@ class Bucket(Block):
                 bucket=bucket.bucket,
                 eventbridge=args.event_bridge,
                 queues=[
-                    s3.BucketNotificationQueueArgs(
-                        queue_arn=to.queue.arn,
-                        events=["s3:ObjectCreated:*"],
-                        filter_prefix=to.prefix,
-                        filter_suffix=to.suffix,
-                    )
+                    {
+                        "queue_arn": to.queue.arn,
+                        "events": ["s3:ObjectCreated:*"],
+                        "filter_prefix": to.prefix,
+                        "filter_suffix": "",
+                    }
                     for to in args.notify
                 ],
                 opts=self.inside(*(to.queue.policy for to in args.notify)),
@@ -184,21 +170,13 @@ class Bucket(Block):
         s3.BucketOwnershipControls(
             self.part("ownership"),
             bucket=bucket.bucket,
-            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            rule={"object_ownership": "BucketOwnerEnforced"},
             opts=self.inside(),
         )
         s3.BucketServerSideEncryptionConfiguration(
             self.part("encryption"),
             bucket=bucket.bucket,
-            rules=[
-                s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=(
-                        s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="AES256"
-                        )
-                    ),
-                )
-            ],
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=self.inside(),
         )
         only_tls: dict[str, object] = {
@@ -217,19 +195,16 @@ class Bucket(Block):
         )
 
     def _set_lifecycle(self, bucket: s3.Bucket, args: BucketArgs) -> None:
-        abort = s3.BucketLifecycleConfigurationRuleArgs(
-            id="abort-multipart-uploads",
-            status="Enabled",
-            filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-            abort_incomplete_multipart_upload=(
-                s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(days_after_initiation=1)
-            ),
-        )
+        abort: s3.BucketLifecycleConfigurationRuleArgsDict = {
+            "id": "abort-multipart-uploads",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+        }
         s3.BucketLifecycleConfiguration(
             self.part("lifecycle"),
             bucket=bucket.bucket,
-            # S3 refuses a rule that does nothing, which a setting can make of one.
-            rules=[abort, *(_rule(one) for one in args.lifecycle if one.acts)],
+            rules=[abort, *map(_rule, args.lifecycle)],
             opts=self.inside(),
         )
 
@@ -239,28 +214,16 @@ def bucket_name(scope: Scope, what: str) -> str:
     return scope.name(Kind.BUCKET, what)
 
 
-def _rule(one: Lifecycle) -> s3.BucketLifecycleConfigurationRuleArgs:
-    return s3.BucketLifecycleConfigurationRuleArgs(
-        id=one.name,
-        status="Enabled",
-        filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=one.prefix),
-        expiration=(
-            s3.BucketLifecycleConfigurationRuleExpirationArgs(days=one.expire_days)
-            if one.expire_days is not None
-            else None
-        ),
-        noncurrent_version_expiration=(
-            s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(noncurrent_days=one.old_version_days)
-            if one.old_version_days is not None
-            else None
-        ),
-        transitions=(
-            [
-                s3.BucketLifecycleConfigurationRuleTransitionArgs(
-                    days=one.intelligent_tiering_days, storage_class="INTELLIGENT_TIERING"
-                )
-            ]
-            if one.intelligent_tiering_days is not None
-            else None
-        ),
-    )
+def _rule(one: Lifecycle) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+    rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
+        "id": one.name,
+        "status": "Enabled",
+        "filter": {"prefix": one.prefix},
+    }
+    if one.expire_days is not None:
+        rule["expiration"] = {"days": one.expire_days}
+    if one.old_version_days is not None:
+        rule["noncurrent_version_expiration"] = {"noncurrent_days": one.old_version_days}
+    if one.intelligent_tiering_days is not None:
+        rule["transitions"] = [{"days": one.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
+    return rule

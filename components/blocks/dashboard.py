@@ -1,4 +1,4 @@
-"""A dashboard: rows of charts, laid out by themselves on CloudWatch's grid of 24 columns."""
+"""A dashboard: rows of charts on CloudWatch's grid of 24 columns, and the charts of a function, a queue or a table."""
 
 import json
 from collections.abc import Sequence
@@ -8,8 +8,11 @@ import pulumi
 from pulumi_aws import cloudwatch
 
 from components.blocks.alarm import Metric
+from components.blocks.function import Function
 from components.blocks.names import Kind
+from components.blocks.queue import Queue
 from components.blocks.scope import Block, Scope
+from components.blocks.table import Table
 
 COLUMNS = 24
 HEIGHT = 6
@@ -76,3 +79,39 @@ def _metric(metric: Metric) -> list[object]:
         *dimensions,
         {"stat": metric.statistic, "period": metric.period_seconds},
     ]
+
+
+def function_chart(function: Function) -> Chart:
+    """How often it is called, and how often that fails."""
+    return Chart(
+        f"{function.label}: calls",
+        [function.metric(name) for name in ("Invocations", "Errors", "Throttles")],
+    )
+
+
+def duration_chart(function: Function) -> Chart:
+    """How long it takes."""
+    return Chart(f"{function.label}: milliseconds", [function.metric("Duration", s) for s in ("p50", "p95", "Maximum")])
+
+
+def queue_chart(queue: Queue) -> Chart:
+    """What waits, for how long, and what is parked."""
+    return Chart(
+        f"{queue.label}: messages",
+        [
+            Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}, "Maximum"),
+            Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}, "Maximum"),
+            Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue.dead_letters.name}, "Maximum"),
+        ],
+    )
+
+
+def table_chart(table: Table) -> Chart:
+    """What it takes in and gives out, and what it refuses."""
+    return Chart(
+        f"{table.label}: capacity units",
+        [
+            Metric("AWS/DynamoDB", name, {"TableName": table.name})
+            for name in ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "WriteThrottleEvents")
+        ],
+    )

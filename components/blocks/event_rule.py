@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch
 
-from components.blocks.function import Function
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, Sender
 from components.blocks.scope import Block, Scope
@@ -21,15 +20,13 @@ SERVICE = "events.amazonaws.com"
 
 @dataclass(frozen=True)
 class EventRuleArgs:
-    """One rule with one target: a function's alias, a queue, or the alerts topic."""
+    """One rule with one target: a queue, or the alerts topic."""
 
     scope: Scope
     logical_name: str
     pattern: Mapping[str, object]
-    target: Function | Queue | None = None
+    target: Queue | None = None
     """None tells people: the event goes to the alerts topic."""
-    retries: int = 8
-    max_age_seconds: int = 3600
 
 
 def objects_created(bucket: str, prefix: str) -> Mapping[str, object]:
@@ -62,24 +59,14 @@ class EventRule(Block):
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )
-        before: list[pulumi.Resource] = [self.dead_letters.policy]
-        arn = scope.alerts_topic
-        match args.target:
-            case Function():
-                before.append(args.target.allow(what, SERVICE, self.arn))
-                arn = args.target.live_arn
-            case Queue():
-                before.append(args.target.policy)
-                arn = args.target.arn
+        before = [self.dead_letters.policy, *([args.target.policy] if args.target else [])]
         cloudwatch.EventTarget(
             self.part("target"),
             rule=rule.name,
             target_id=what,
-            arn=arn,
-            retry_policy=cloudwatch.EventTargetRetryPolicyArgs(
-                maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
-            ),
-            dead_letter_config=cloudwatch.EventTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
+            arn=args.target.arn if args.target else scope.alerts_topic,
+            retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
+            dead_letter_config={"arn": self.dead_letters.arn},
             opts=self.inside(*before),
         )
         self.register_outputs({"arn": self.arn})
@@ -93,3 +80,35 @@ def rule_arn(scope: Scope, what: str) -> str:
 def sender(scope: Scope, what: str) -> Sender:
     """A rule, as a queue that is its target lets it in."""
     return Sender(SERVICE, rule_arn(scope, what))
+
+
+@dataclass(frozen=True)
+class EventArchiveArgs:
+    """One archive."""
+
+    scope: Scope
+    logical_name: str
+    source: str
+    """Whose events are kept: `polyphony-prod.livestream`."""
+    days: int
+
+
+class EventArchive(Block):
+    """Kept events of one source of ours, which somebody may replay (docs/runbooks/replay-events.md); archives take no tags.
+
+    A replay gives rules the same events again, so whoever takes them must be able to see an event twice.
+    """
+
+    def __init__(self, what: str, args: EventArchiveArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("EventArchive", what, args.scope, opts)
+        self.name = args.scope.name(Kind.EVENT_ARCHIVE, what)
+        cloudwatch.EventArchive(
+            self.part("archive"),
+            name=self.name,
+            description=f"{args.logical_name} of Polyphony's {args.scope.subsystem}",
+            event_source_arn=args.scope.context.arn("events", "event-bus/default"),
+            event_pattern=json.dumps({"source": [args.source]}),
+            retention_days=args.days,
+            opts=self.inside(),
+        )
+        self.register_outputs({"name": self.name})

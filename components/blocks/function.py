@@ -4,28 +4,28 @@ alarms on errors and throttles, and a place where failed work lands.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Unpack
 
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
 
-from components.blocks.alarm import Metric
+from components.blocks.alarm import Comparison, Metric, Severity, alarm
 from components.blocks.environment import variables
-from components.blocks.function_watch import FunctionWatchArgs, watch_function
 from components.blocks.grant import Grant, grant
-from components.blocks.logged import LoggedArgs, Reading, logged
 from components.blocks.names import Kind
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.trust import NAMED_BY_ARN, Service
-from components.settings import FunctionSettings
+from components.blocks.trust import Service
+from components.settings.base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
 LIVE = "live"
 RUNTIME = "python3.13"
-ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"})
-"""Services that do not wait for an answer: what fails needs somewhere to land."""
+API_GATEWAY = "apigateway.amazonaws.com"
+REPORT = '{ $.type = "platform.report" }'
+"""Lambda's own line at the end of an invocation."""
+SWEEPS_TRIED = 3
+MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Function(Block):
         self.log_group = f"/aws/lambda/{self.name}"
         self.lands_failures = args.asynchronous is not None and args.asynchronous.on_failure is not None
 
-        log_group = cloudwatch.LogGroup(
+        self._log_group = cloudwatch.LogGroup(
             self.part("logs"),
             name=self.log_group,
             retention_in_days=scope.foundation.logs.retention_days,
@@ -114,7 +114,7 @@ class Function(Block):
             ),
             self.inside(),
         )
-        self.function = self._function(args, log_group)
+        self.function = self._function(args)
         self.live = lambda_.Alias(
             self.part("live"),
             name=LIVE,
@@ -124,20 +124,7 @@ class Function(Block):
             opts=self.inside(ignore=["routingConfig"]),
         )
         self._connect(args)
-        watch_function(
-            self.label.removeprefix(f"{scope.subsystem}-"),
-            FunctionWatchArgs(
-                scope=scope,
-                logical_name=args.logical_name,
-                dimensions={"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"},
-                log_group=self.log_group,
-                errors_above=args.errors_above,
-                throttles_above=args.throttles_above,
-                memory_mb=args.settings.memory_mb,
-                memory_percent_above=args.memory_percent_above,
-            ),
-            self.inside(log_group),
-        )
+        self._watch(args)
         self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
 
     @property
@@ -145,30 +132,85 @@ class Function(Block):
         """Of the role that it runs with, for those who let it in by name."""
         return self._role.arn
 
-    def logged(self, what: str, pattern: str, opts: pulumi.ResourceOptions, **reading: Unpack[Reading]) -> Metric:
-        """A metric made of its log lines, after its log group."""
-        args = LoggedArgs(self.scope, self.log_group, pattern, **reading)
-        return logged(what, args, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self])))
+    def metric(self, name: str, statistic: str = "Sum") -> Metric:
+        """Return one of Lambda's metrics of the alias: without `Resource` it would include other versions."""
+        return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
+
+    def logged(
+        self,
+        what: str,
+        pattern: str,
+        opts: pulumi.ResourceOptions,
+        *,
+        value: str = "1",
+        statistic: str = "Sum",
+        period_seconds: int = 300,
+        into: str = "",
+    ) -> Metric:
+        """Register the filter `<subsystem>-<what>` of its log lines, and return the metric that it makes.
+
+        `value` is a number, or the place of one in the line: `$.oldest_pending_seconds`. `into` is the metric that the
+        lines add to, where lines of several functions make one.
+        """
+        metric, label = into or what, self.scope.context.stack_label
+        namespace = f"{label}/{self.scope.subsystem}"
+        cloudwatch.LogMetricFilter(
+            f"{self.scope.subsystem}-{what}-filter",
+            name=f"{label}-{self.scope.subsystem}-{what}",
+            log_group_name=self.log_group,
+            pattern=pattern,
+            metric_transformation={"name": metric, "namespace": namespace, "value": value},
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self._log_group])),
+        )
+        return Metric(namespace, metric, {}, statistic, period_seconds)
+
+    def alarm_on_lines(
+        self,
+        what: str,
+        pattern: str,
+        says: str,
+        runbook: str,
+        opts: pulumi.ResourceOptions,
+        *,
+        value: str = "1",
+        threshold: float = 0,
+        severity: Severity = Severity.WARNING,
+        comparison: Comparison = Comparison.ABOVE,
+    ) -> None:
+        """Register an alarm on the sum of what its log lines say in five minutes."""
+        metric = self.logged(what, pattern, opts, value=value)
+        alarm(what, self.scope, metric, threshold, says, runbook, opts, severity=severity, comparison=comparison)
 
     def grant_invoke(self) -> Grant:
         """Permission to call the alias, never the bare function."""
         return grant("lambda", ["InvokeFunction"], self.live_arn)
 
-    def allow(self, label: str, service: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
-        """Lets an AWS service call the alias, for one resource of ours."""
-        if service in ASYNCHRONOUS_CALLERS and not self.lands_failures:
-            raise ValueError(f"{self.label}: {service} calls without waiting; say where failed calls land")
+    def allow_api(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
+        """Let API Gateway call the alias, for one API: its guide names `aws:SourceArn` alone, which has the account."""
         return lambda_.Permission(
             self.part(f"{label}-permission"),
             statement_id=label,
             action="lambda:InvokeFunction",
             function=self.function.name,
             qualifier=LIVE,
-            principal=service,
-            source_account=None if service in NAMED_BY_ARN else self.scope.context.account,
+            principal=API_GATEWAY,
             source_arn=source_arn,
             opts=self.inside(self.live),
         )
+
+    def _watch(self, args: FunctionArgs) -> None:
+        opts = self.inside(self._log_group)
+        scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
+        errors, throttles = self.metric("Errors"), self.metric("Throttles")
+        fails, refused = f"{args.logical_name} fails.", f"{args.logical_name} is refused concurrency."
+        critical = Severity.CRITICAL
+        alarm(f"{label}-errors", scope, errors, args.errors_above, fails, "function-errors", opts, severity=critical)
+        alarm(f"{label}-throttles", scope, throttles, args.throttles_above, refused, "function-throttles", opts)
+        if args.memory_percent_above is not None:
+            what, says = f"{label}-memory", f"{args.logical_name} is short of memory."
+            used = self.logged(what, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
+            threshold = args.settings.memory_mb * args.memory_percent_above / 100
+            alarm(what, scope, used, threshold, says, "function-memory", opts)
 
     def _own_grants(self, args: FunctionArgs) -> list[Grant]:
         """What the platform itself needs for the function to run as it is set up."""
@@ -191,8 +233,9 @@ class Function(Block):
             ]
         return own
 
-    def _function(self, args: FunctionArgs, log_group: cloudwatch.LogGroup) -> lambda_.Function:
+    def _function(self, args: FunctionArgs) -> lambda_.Function:
         scope, settings = args.scope, args.settings
+        concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
         return lambda_.Function(
             self.part("function"),
             name=self.name,
@@ -206,36 +249,36 @@ class Function(Block):
             timeout=settings.timeout_seconds,
             publish=True,
             layers=list(scope.layers),
-            reserved_concurrent_executions=settings.reserved_concurrency,
-            snap_start=lambda_.FunctionSnapStartArgs(apply_on="PublishedVersions") if settings.snap_start else None,
-            environment=lambda_.FunctionEnvironmentArgs(
-                variables=variables(
+            reserved_concurrent_executions=concurrency.reserved_concurrency,
+            snap_start={"apply_on": "PublishedVersions"} if concurrency.snap_start else None,
+            environment={
+                "variables": variables(
                     args.environment,
                     {"log_level": scope.log_level.value, **args.values},
                     {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value, **args.endpoints},
                 )
-            ),
+            },
             kms_key_arn=args.environment_key_arn,
             vpc_config=(
-                lambda_.FunctionVpcConfigArgs(
-                    subnet_ids=list(args.attachment.subnet_ids),
-                    security_group_ids=list(args.attachment.security_group_ids),
-                )
+                {
+                    "subnet_ids": list(args.attachment.subnet_ids),
+                    "security_group_ids": list(args.attachment.security_group_ids),
+                }
                 if args.attachment
                 else None
             ),
-            tracing_config=lambda_.FunctionTracingConfigArgs(mode="Active"),
-            logging_config=lambda_.FunctionLoggingConfigArgs(
-                log_format="JSON",
-                log_group=self.log_group,
-                application_log_level="WARN" if scope.log_level == "WARNING" else scope.log_level.value,
+            tracing_config={"mode": "Active"},
+            logging_config={
+                "log_format": "JSON",
+                "log_group": self.log_group,
+                "application_log_level": "WARN" if scope.log_level == "WARNING" else scope.log_level.value,
                 # Lambda tells the memory that was used in a report of level INFO.
-                system_log_level="WARN" if args.memory_percent_above is None else "INFO",
-            ),
+                "system_log_level": "WARN" if args.memory_percent_above is None else "INFO",
+            },
             tags=scope.tags(
                 args.logical_name, {"Reason": args.asynchronous.lost_because if args.asynchronous else None}
             ),
-            opts=self.inside(log_group, *self._role.parts),
+            opts=self.inside(self._log_group, *self._role.parts),
         )
 
     def _connect(self, args: FunctionArgs) -> None:
@@ -249,13 +292,13 @@ class Function(Block):
                 batch_size=source.batch_size,
                 maximum_batching_window_in_seconds=source.window_seconds,
                 function_response_types=["ReportBatchItemFailures"],
-                scaling_config=lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=source.max_concurrency),
+                scaling_config={"maximum_concurrency": source.max_concurrency},
                 tags=scope.tags(args.logical_name),
                 opts=self.inside(self.live, source.queue, *self._role.parts),
             )
         if args.asynchronous is not None:
             self._settle_asynchronous(args.asynchronous)
-        if settings.provisioned_concurrency:
+        if isinstance(settings, ClientFunctionSettings) and settings.provisioned_concurrency:
             lambda_.ProvisionedConcurrencyConfig(
                 self.part("provisioned"),
                 function_name=self.function.name,
@@ -272,15 +315,17 @@ class Function(Block):
             qualifier=LIVE,
             maximum_retry_attempts=asynchronous.retries,
             maximum_event_age_in_seconds=asynchronous.max_age_seconds,
-            destination_config=(
-                lambda_.FunctionEventInvokeConfigDestinationConfigArgs(
-                    on_failure=lambda_.FunctionEventInvokeConfigDestinationConfigOnFailureArgs(destination=landing.arn)
-                )
-                if landing
-                else None
-            ),
+            destination_config={"on_failure": {"destination": landing.arn}} if landing else None,
             opts=self.inside(self.live, *([landing] if landing else []), *self._role.parts),
         )
+
+
+def sweep_after_sweep(every_minutes: int) -> int:
+    """Return the seconds of three sweeps.
+
+    One sweep may meet a throttled call, but what the next ones leave as well stays: so the minimum of a period counts.
+    """
+    return SWEEPS_TRIED * every_minutes * 60
 
 
 def _check(what: str, args: FunctionArgs) -> None:

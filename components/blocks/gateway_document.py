@@ -39,32 +39,21 @@ class Authorization(StrEnum):
     """The header `Authorization`, judged by a function."""
 
 
-class AuthorizerKind(StrEnum):
-    """What a judging function is given."""
-
-    TOKEN = "token"  # noqa: S105 - a word of the format
-    """The header alone."""
-    REQUEST = "request"
-    """The request without its body."""
-
-
 @dataclass(frozen=True)
 class Authorizer:
     """The function that judges who calls."""
 
     uri: str
-    kind: AuthorizerKind = AuthorizerKind.TOKEN
-    result_seconds: int = 300
-    """How long its answer counts for the same header, on every path: so its policy must name the whole stage. 0 asks
-    it each time."""
+    result_seconds: int
+    """How long its answer counts for the same header, on every path: so its policy must name the whole stage."""
 
 
 @dataclass(frozen=True)
 class Gateway:
     """What the gateway adds to an API's documentation."""
 
-    integrations: Mapping[str, str]
-    """Operation's name → what the gateway calls: `lambda_uri`."""
+    integration: str
+    """What the gateway calls: `lambda_uri`."""
     cors_origin: str
     """Whose pages may read answers; `*` for everybody's."""
     authorization: Authorization = Authorization.NONE
@@ -85,14 +74,12 @@ def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
 
 def gateway_document(document: Document, gateway: Gateway) -> Document:
     """The document that is imported."""
-    if (gateway.authorization is Authorization.LAMBDA) != (gateway.authorizer is not None):
-        raise ValueError(f"{gateway.authorization} and an authorizer do not go together: give both or neither")
     made: Document = {
         "openapi": "3.0.1",
         "info": dict(document["info"]),
         "paths": {path: _path(path, operations, gateway) for path, operations in document["paths"].items()},
         "components": {
-            "schemas": converted(dict(_bodies(document))).schemas,
+            "schemas": converted(dict(_bodies(document))),
             "securitySchemes": dict(_schemes(gateway)),
         },
         "x-amazon-apigateway-request-validators": {
@@ -118,11 +105,8 @@ def _path(path: str, operations: Document, gateway: Gateway) -> Document:
 
 
 def _operation(one: Document, gateway: Gateway) -> Document:
-    name = one["operationId"]
-    if name not in gateway.integrations:
-        raise ValueError(f"nothing answers the operation {name}")
     made: Document = {
-        "operationId": name,
+        "operationId": one["operationId"],
         "responses": {
             status: {"description": "See the documentation."} for status in one["responses"] if status.isdigit()
         },
@@ -130,7 +114,7 @@ def _operation(one: Document, gateway: Gateway) -> Document:
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",
             "httpMethod": "POST",
-            "uri": gateway.integrations[name],
+            "uri": gateway.integration,
             "timeoutInMillis": TIMEOUT_MILLISECONDS,
             "passthroughBehavior": "when_no_match",
         },
@@ -194,7 +178,7 @@ def _schemes(gateway: Gateway) -> Iterator[tuple[str, Document]]:
                 "in": "header",
                 "x-amazon-apigateway-authtype": "custom",
                 "x-amazon-apigateway-authorizer": {
-                    "type": authorizer.kind.value,
+                    "type": "token",
                     "authorizerUri": authorizer.uri,
                     "identitySource": "method.request.header.Authorization",
                     "authorizerResultTtlInSeconds": authorizer.result_seconds,

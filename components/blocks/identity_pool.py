@@ -25,8 +25,6 @@ from components.blocks.scope import Block, Scope
 from components.blocks.table import Table
 
 COGNITO = "cognito-identity.amazonaws.com"
-GUEST_SERVICES = frozenset({"dynamodb", "execute-api", "s3"})
-"""What guests may be granted at all: the services that a page calls by itself. For everything else there are functions."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
@@ -47,7 +45,6 @@ class IdentityPool(Block):
 
     def __init__(self, what: str, args: IdentityPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("IdentityPool", what, args.scope, opts)
-        _check(what, args.guest_grants)
         scope = args.scope
         self.name = scope.name(Kind.IDENTITY_POOL, what)
         pool = cognito.IdentityPool(
@@ -104,12 +101,3 @@ def own_items(table: Table, *actions: str) -> Grant:
     return table.grant(*actions).when(
         {"ForAllValues:StringLike": {LEADING_KEYS: f"{OWN_IDENTITY}#*"}, "Null": {LEADING_KEYS: "false"}}
     )
-
-
-def _check(what: str, grants: Sequence[Grant]) -> None:
-    for action in (action for one in grants for action in one.actions):
-        if action.partition(":")[0] not in GUEST_SERVICES:
-            raise ValueError(
-                f"{what}: guests are not granted {action}: of {', '.join(sorted(GUEST_SERVICES))} only; "
-                "let a function do the rest"
-            )

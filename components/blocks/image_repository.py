@@ -15,6 +15,8 @@ from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
 
 UNTAGGED_DAYS = 7
+KEPT_IMAGES = 10
+"""The newest images stay, and as many again of those that stack files named."""
 LATEST = "latest"
 PINNED = "pinned-"
 """How the tag begins by which the workflow `image` keeps what a stack file names, before it pushes another."""
@@ -28,8 +30,6 @@ class ImageRepositoryArgs:
     logical_name: str
     latest_moves: bool
     """Whether `latest` may become another image: no other tag ever does."""
-    kept: int = 10
-    """Images that stay, the newest, and as many again of those that stack files named."""
 
 
 class ImageRepository(Block):
@@ -45,18 +45,14 @@ class ImageRepository(Block):
             name=self.name,
             image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_moves else "IMMUTABLE",
             image_tag_mutability_exclusion_filters=(
-                [ecr.RepositoryImageTagMutabilityExclusionFilterArgs(filter=LATEST, filter_type="WILDCARD")]
-                if args.latest_moves
-                else None
+                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_moves else None
             ),
-            image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+            image_scanning_configuration={"scan_on_push": True},
             force_delete=not scope.foundation.data.deletion_protection,
             tags=scope.tags(args.logical_name),
             opts=self.inside(),
         )
-        ecr.LifecyclePolicy(
-            self.part("lifecycle"), repository=repository.name, policy=_lifecycle(args.kept), opts=self.inside()
-        )
+        ecr.LifecyclePolicy(self.part("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.inside())
         self.register_outputs({"name": self.name})
 
     def image(self, digest: str | None) -> str:
@@ -71,7 +67,7 @@ class ImageRepository(Block):
         return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
 
 
-def _lifecycle(kept: int) -> str:
+def _lifecycle() -> str:
     rules = [
         {
             "rulePriority": 1,
@@ -92,14 +88,14 @@ def _lifecycle(kept: int) -> str:
                 "tagStatus": "tagged",
                 "tagPrefixList": [PINNED],
                 "countType": "imageCountMoreThan",
-                "countNumber": kept,
+                "countNumber": KEPT_IMAGES,
             },
             "action": {"type": "expire"},
         },
         {
             "rulePriority": 3,
             "description": "all but the newest",
-            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept},
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
             "action": {"type": "expire"},
         },
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import sqs
 
-from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.scope import Block, Scope
@@ -113,23 +113,9 @@ class DeadLetterQueue(Block):
             opts=self.inside(),
         )
         self.policy = _policy(self, self.queue, self.arn, args.senders)
-        alarm(
-            what,
-            AlarmArgs(
-                scope=scope,
-                metric=Metric(
-                    namespace="AWS/SQS",
-                    name="ApproximateNumberOfMessagesVisible",
-                    dimensions={"QueueName": self.name},
-                    statistic="Average",
-                ),
-                severity=Severity.CRITICAL,
-                threshold=0,
-                says=f"Failed work is waiting in {self.name}.",
-                runbook="dead-letters",
-            ),
-            self.inside(self.queue),
-        )
+        waiting = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
+        says = f"Failed work is waiting in {self.name}."
+        alarm(what, scope, waiting, 0, says, "dead-letters", self.inside(self.queue), severity=Severity.CRITICAL)
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 
     def grant(self, *actions: str) -> Grant:

@@ -22,7 +22,7 @@ class Plan:
     rate: float
     """Requests a second."""
     burst: int
-    requests_per_day: int | None = None
+    requests_per_day: int
 
 
 def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigateway.Stage) -> apigateway.ApiKey:
@@ -32,13 +32,9 @@ def give_key(api: Block, what: str, logical_name: str, plan: Plan, stage: apigat
         api.part("plan"),
         name=scope.name(Kind.USAGE_PLAN, what),
         description=f"Who holds a key of {logical_name}",
-        api_stages=[apigateway.UsagePlanApiStageArgs(api_id=stage.rest_api, stage=stage.stage_name)],
-        throttle_settings=apigateway.UsagePlanThrottleSettingsArgs(rate_limit=plan.rate, burst_limit=plan.burst),
-        quota_settings=(
-            apigateway.UsagePlanQuotaSettingsArgs(limit=plan.requests_per_day, period=QUOTA_PERIOD)
-            if plan.requests_per_day
-            else None
-        ),
+        api_stages=[{"api_id": stage.rest_api, "stage": stage.stage_name}],
+        throttle_settings={"rate_limit": plan.rate, "burst_limit": plan.burst},
+        quota_settings={"limit": plan.requests_per_day, "period": QUOTA_PERIOD},
         tags=scope.tags(logical_name),
         opts=api.inside(stage),
     )
@@ -73,27 +69,27 @@ def wall_off(
         name=name,
         description=f"Limits the requests of each address to {logical_name}",
         scope="REGIONAL",
-        default_action=wafv2.WebAclDefaultActionArgs(allow=wafv2.WebAclDefaultActionAllowArgs()),
+        default_action={"allow": {}},
         rules=[
-            wafv2.WebAclRuleArgs(
-                name="rate",
-                priority=0,
-                action=wafv2.WebAclRuleActionArgs(block=wafv2.WebAclRuleActionBlockArgs()),
-                statement=wafv2.WebAclRuleStatementArgs(
-                    rate_based_statement=wafv2.WebAclRuleStatementRateBasedStatementArgs(
-                        limit=requests_per_address,
-                        aggregate_key_type="IP",
-                        evaluation_window_sec=FIREWALL_WINDOW_SECONDS,
-                    )
-                ),
-                visibility_config=wafv2.WebAclRuleVisibilityConfigArgs(
-                    cloudwatch_metrics_enabled=True, metric_name=f"{name}-rate"[:128], sampled_requests_enabled=False
-                ),
-            )
+            {
+                "name": "rate",
+                "priority": 0,
+                "action": {"block": {}},
+                "statement": {
+                    "rate_based_statement": {
+                        "limit": requests_per_address,
+                        "aggregate_key_type": "IP",
+                        "evaluation_window_sec": FIREWALL_WINDOW_SECONDS,
+                    }
+                },
+                "visibility_config": {
+                    "cloudwatch_metrics_enabled": True,
+                    "metric_name": f"{name}-rate"[:128],
+                    "sampled_requests_enabled": False,
+                },
+            }
         ],
-        visibility_config=wafv2.WebAclVisibilityConfigArgs(
-            cloudwatch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
-        ),
+        visibility_config={"cloudwatch_metrics_enabled": True, "metric_name": name, "sampled_requests_enabled": False},
         tags=scope.tags(logical_name),
         opts=api.inside(),
     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.scope import Block
-from components.blocks.stage_parts import stage_logs
+from components.blocks.stage_parts import Throttle, stage_logs
 
 ACCESS_LOGS = "/aws/apigateway"
 EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
@@ -33,90 +33,80 @@ ACCESS_LOG = {
     "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
+STAGE = "api"
 RUNBOOK = "rest-api-errors"
-ALL_METHODS = "*/*"
-MINUTE = 60
 SLOW_PERIODS = 3
 """Five minutes each: one slow answer among few is no news."""
 
 
 @dataclass(frozen=True)
 class RestAlarms:
-    """When somebody is told; none is not watched."""
+    """Thresholds of a stage's alarms."""
 
-    server_errors_above: int | None = 0
-    """Answers with a status of 500 and above, in five minutes."""
-    client_errors_above: int | None = 100
+    client_errors_above: int
     """Answers with a status of 400 to 499, in five minutes."""
-    latency_above_ms: int | None = 5_000
+    latency_above_ms: int
     """What 95 of 100 requests take at most, over a quarter of an hour."""
 
 
-@dataclass(frozen=True)
-class RestStageArgs:
-    """One stage."""
-
-    api_id: pulumi.Input[str]
-    api_name: str
-    name: str
-    logical_name: str
-    deployment_id: pulumi.Input[str]
-    rate: float
-    burst: int
-    data_trace: bool
-    alarms: RestAlarms
-
-
-def open_rest_stage(api: Block, args: RestStageArgs, after: Sequence[pulumi.Resource]) -> apigateway.Stage:
-    """The stage as a part of its API, made last of all, with its logs and alarms."""
-    access_log = f"{ACCESS_LOGS}/{args.api_name}"
-    execution_log = pulumi.Output.concat(EXECUTION_LOGS, args.api_id, f"/{args.name}")
-    groups = stage_logs(api, args.logical_name, access_log, execution_log)
+def open_rest_stage(
+    api: Block,
+    *,
+    api_id: pulumi.Input[str],
+    api_name: str,
+    logical_name: str,
+    deployment_id: pulumi.Input[str],
+    throttle: Throttle,
+    alarms: RestAlarms,
+    after: Sequence[pulumi.Resource],
+) -> apigateway.Stage:
+    """Make the stage as a part of its API, last of all, with its logs and alarms."""
+    access_log = f"{ACCESS_LOGS}/{api_name}"
+    execution_log = pulumi.Output.concat(EXECUTION_LOGS, api_id, f"/{STAGE}")
+    groups = stage_logs(api, logical_name, access_log, execution_log)
     stage = apigateway.Stage(
         api.part("stage"),
-        rest_api=args.api_id,
-        stage_name=args.name,
-        deployment=args.deployment_id,
-        access_log_settings=apigateway.StageAccessLogSettingsArgs(
-            destination_arn=api.scope.context.arn("logs", f"log-group:{access_log}"), format=json.dumps(ACCESS_LOG)
-        ),
+        rest_api=api_id,
+        stage_name=STAGE,
+        deployment=deployment_id,
+        access_log_settings={
+            "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
+            "format": json.dumps(ACCESS_LOG),
+        },
         xray_tracing_enabled=True,
-        tags=api.scope.tags(args.logical_name),
+        tags=api.scope.tags(logical_name),
         opts=api.inside(*groups, *after),
     )
     apigateway.MethodSettings(
         api.part("settings"),
-        rest_api=args.api_id,
+        rest_api=api_id,
         stage_name=stage.stage_name,
-        method_path=ALL_METHODS,
-        settings=apigateway.MethodSettingsSettingsArgs(
-            metrics_enabled=api.scope.foundation.logs.method_metrics,
-            logging_level="ERROR",
-            data_trace_enabled=args.data_trace,
-            throttling_rate_limit=args.rate,
-            throttling_burst_limit=args.burst,
-        ),
+        method_path="*/*",
+        settings={
+            "metrics_enabled": api.scope.foundation.logs.method_metrics,
+            "logging_level": "ERROR",
+            "data_trace_enabled": False,  # it would log bodies and tokens
+            "throttling_rate_limit": throttle.rate,
+            "throttling_burst_limit": throttle.burst,
+        },
         opts=api.inside(),
     )
-    _watch(api, args)
+    what, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.inside()
+    for part, name, statistic, severity, threshold, says, periods in (
+        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "fails", 1),
+        ("client-errors", "4XXError", "Sum", Severity.WARNING, alarms.client_errors_above, "refuses many requests", 1),
+        ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
+    ):
+        metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)
+        alarm(
+            f"{what}-{part}",
+            api.scope,
+            metric,
+            threshold,
+            f"{logical_name} {says}.",
+            RUNBOOK,
+            opts,
+            severity=severity,
+            periods=periods,
+        )
     return stage
-
-
-def _watch(api: Block, args: RestStageArgs) -> None:
-    dimensions: dict[str, pulumi.Input[str]] = {"ApiName": args.api_name, "Stage": args.name}
-    alarms, says = args.alarms, args.logical_name
-
-    def watch(part: str, metric: Metric, severity: Severity, above: float | None, what: str, periods: int = 1) -> None:
-        if above is not None:
-            alarm(
-                f"{api.label.removeprefix(f'{api.scope.subsystem}-')}-{part}",
-                AlarmArgs(api.scope, metric, severity, above, f"{says} {what}.", RUNBOOK, periods=periods),
-                api.inside(),
-            )
-
-    gateway = "AWS/ApiGateway"
-    server, client = Metric(gateway, "5XXError", dimensions), Metric(gateway, "4XXError", dimensions)
-    slow = Metric(gateway, "Latency", dimensions, "p95", 5 * MINUTE)
-    watch("server-errors", server, Severity.CRITICAL, alarms.server_errors_above, "fails")
-    watch("client-errors", client, Severity.WARNING, alarms.client_errors_above, "refuses many requests")
-    watch("slow", slow, Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS)

@@ -28,8 +28,6 @@ class ScheduleArgs:
     target: Function
     event: Mapping[str, object] = field(default_factory=dict)
     """What the function is given."""
-    retries: int = 3
-    max_age_seconds: int = 3600
 
 
 class Schedule(Block):
@@ -56,16 +54,14 @@ class Schedule(Block):
             schedule_expression=args.expression,
             schedule_expression_timezone="UTC",
             state="ENABLED",
-            flexible_time_window=scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
-            target=scheduler.ScheduleTargetArgs(
-                arn=args.target.live_arn,
-                role_arn=role.arn,
-                input=json.dumps(args.event, sort_keys=True),
-                retry_policy=scheduler.ScheduleTargetRetryPolicyArgs(
-                    maximum_retry_attempts=args.retries, maximum_event_age_in_seconds=args.max_age_seconds
-                ),
-                dead_letter_config=scheduler.ScheduleTargetDeadLetterConfigArgs(arn=self.dead_letters.arn),
-            ),
+            flexible_time_window={"mode": "OFF"},
+            target={
+                "arn": args.target.live_arn,
+                "role_arn": role.arn,
+                "input": json.dumps(args.event, sort_keys=True),
+                "retry_policy": {"maximum_retry_attempts": 3, "maximum_event_age_in_seconds": 3600},
+                "dead_letter_config": {"arn": self.dead_letters.arn},
+            },
             opts=self.inside(args.target.live, self.dead_letters.policy, *role.parts),
         )
         self.register_outputs({})

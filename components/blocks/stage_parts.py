@@ -16,6 +16,11 @@ class Throttle:
     """Requests a second."""
     burst: int
 
+    @staticmethod
+    def of(rate: int) -> "Throttle":
+        """Return a throttle whose bursts may be twice the rate."""
+        return Throttle(rate, 2 * rate)
+
 
 def stage_logs(
     api: Block, logical_name: str, access_log: str, execution_log: pulumi.Input[str]

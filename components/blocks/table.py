@@ -66,27 +66,20 @@ class Table(Block):
             )
             if key is not None
         )
-        backed_up = scope.foundation.backup.enabled and args.no_backup_reason is None
-        selected = backup_selection(scope.context) if backed_up else "none"
+        selected = backup_selection(scope.context) if args.no_backup_reason is None else "none"
         self.table = dynamodb.Table(
             self.part("table"),
             name=self.name,
             billing_mode="PAY_PER_REQUEST",
             hash_key=args.hash_key,
             range_key=args.range_key,
-            attributes=[
-                dynamodb.TableAttributeArgs(name=key, type="N" if key in args.number_keys else "S") for key in keys
-            ],
+            attributes=[{"name": key, "type": "N" if key in args.number_keys else "S"} for key in keys],
             global_secondary_indexes=[_index(index) for index in args.indexes],
-            ttl=(
-                dynamodb.TableTtlArgs(attribute_name=args.ttl_attribute, enabled=True) if args.ttl_attribute else None
-            ),
-            point_in_time_recovery=dynamodb.TablePointInTimeRecoveryArgs(enabled=data.point_in_time_recovery),
+            ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
+            point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
             # Said without a key too: to the provider, a block that is left out means the key that is there.
-            server_side_encryption=dynamodb.TableServerSideEncryptionArgs(
-                enabled=args.kms_key_arn is not None, kms_key_arn=args.kms_key_arn
-            ),
+            server_side_encryption={"enabled": True, "kms_key_arn": self._key} if self._key else {"enabled": False},
             tags=scope.tags(args.logical_name, {BACKUP_TAG: selected, "Reason": args.no_backup_reason}),
             opts=self.inside(holds_data=True),
         )
@@ -113,16 +106,13 @@ def backup_selection(context: Context) -> str:
     return f"{context.stack_label}-daily"
 
 
-def _index(index: Index) -> dynamodb.TableGlobalSecondaryIndexArgs:
-    schemas = [dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=index.hash_key, key_type="HASH")]
-    if index.range_key is not None:
-        schemas.append(
-            dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=index.range_key, key_type="RANGE")
-        )
-    projection = "ALL" if index.projected is None else "INCLUDE" if index.projected else "KEYS_ONLY"
-    return dynamodb.TableGlobalSecondaryIndexArgs(
-        name=index.name,
-        key_schemas=schemas,
-        projection_type=projection,
-        non_key_attributes=list(index.projected) if index.projected else None,
-    )
+def _index(index: Index) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
+    keys = [(index.hash_key, "HASH"), *([(index.range_key, "RANGE")] if index.range_key is not None else [])]
+    found: dynamodb.TableGlobalSecondaryIndexArgsDict = {
+        "name": index.name,
+        "key_schemas": [{"attribute_name": name, "key_type": kind} for name, kind in keys],
+        "projection_type": "ALL" if index.projected is None else "INCLUDE" if index.projected else "KEYS_ONLY",
+    }
+    if index.projected:
+        found["non_key_attributes"] = list(index.projected)
+    return found

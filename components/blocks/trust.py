@@ -1,12 +1,11 @@
 """Trust policies: who may take on a role.
 
 AWS asks for `aws:SourceAccount` and `aws:SourceArn` in a trust policy where a service sends them, and a condition on
-a key that a service does not send makes the role unusable, which no mock shows. So the services are in one table,
-each with the page that says what it sends.
+a key that a service does not send makes the role unusable, which no mock shows. The policy pack has a table of its own
+(`policies/guardrails/least_privilege/trust_table.py`), with the page of each service that says what it sends.
 """
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 
 from components.blocks.context import Context
@@ -25,57 +24,9 @@ class Service(StrEnum):
     STATES = "states.amazonaws.com"
 
 
-@dataclass(frozen=True)
-class Sends:
-    """Which context keys a service sends when it takes on a role."""
-
-    source_account: bool
-    source_arn: bool
-    page: str
-
-
-SENDS = {
-    Service.API_GATEWAY: Sends(  # the page shows the role that logs are written with, and names no keys
-        source_account=False,
-        source_arn=False,
-        page="https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html",
-    ),
-    Service.BACKUP: Sends(  # the page speaks of topics and keys only, not of the role that backups are made with
-        source_account=False,
-        source_arn=False,
-        page="https://docs.aws.amazon.com/aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html",
-    ),
-    Service.ECS_TASKS: Sends(  # the ARN is a task's; the page's own pattern takes all of ECS
-        source_account=True,
-        source_arn=True,
-        page="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
-    ),
-    Service.GLUE: Sends(  # the page names no keys for the role that a job runs with
-        source_account=False,
-        source_arn=False,
-        page="https://docs.aws.amazon.com/glue/latest/dg/create-an-iam-role.html",
-    ),
-    Service.LAMBDA: Sends(
-        source_account=False,
-        source_arn=False,
-        page="https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html",
-    ),
-    Service.MEDIACONVERT: Sends(
-        source_account=True,
-        source_arn=True,
-        page="https://docs.aws.amazon.com/mediaconvert/latest/ug/cross-service-confused-deputy-prevention.html",
-    ),
-    Service.SCHEDULER: Sends(  # the ARN is the schedule group's, never a schedule's
-        source_account=True,
-        source_arn=True,
-        page="https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html",
-    ),
-    Service.STATES: Sends(
-        source_account=True,
-        source_arn=True,
-        page="https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html",
-    ),
-}
+SENDING_THEIR_SOURCE = frozenset({Service.ECS_TASKS, Service.MEDIACONVERT, Service.SCHEDULER, Service.STATES})
+"""Services that send `aws:SourceAccount` and `aws:SourceArn` when they take on a role; the guides of the others name neither.
+ECS sends the ARN of a task, EventBridge Scheduler that of a schedule's group."""
 
 NAMED_BY_ARN = frozenset({"apigateway.amazonaws.com", "events.amazonaws.com"})
 """Services whose guides let them into functions and queues by `aws:SourceArn` alone, and whose ARNs have an account: a
@@ -85,17 +36,14 @@ integrations; EventBridge guide, resource-based policies)."""
 
 def trust_policy(service: Service, context: Context, source_arn: str | None = None) -> str:
     """The trust policy of a role for one service; `source_arn` (or a pattern) where the service sends it."""
-    sends = SENDS[service]
-    condition: dict[str, dict[str, str]] = {}
-    if sends.source_account:
-        condition["StringEquals"] = {"aws:SourceAccount": context.account}
-    if sends.source_arn and source_arn is not None:
-        condition["ArnLike"] = {"aws:SourceArn": source_arn}
     statement: dict[str, object] = {
         "Effect": "Allow",
         "Principal": {"Service": service.value},
         "Action": "sts:AssumeRole",
     }
-    if condition:
+    if service in SENDING_THEIR_SOURCE:
+        condition = {"StringEquals": {"aws:SourceAccount": context.account}}
+        if source_arn is not None:
+            condition["ArnLike"] = {"aws:SourceArn": source_arn}
         statement["Condition"] = condition
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)

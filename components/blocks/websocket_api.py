@@ -9,8 +9,7 @@ subsystem's decision: IAM, or the function behind `$connect`, and then `checked_
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,11 +21,10 @@ from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.scope import CHECKED_BY_TAG, Block, Scope
 from components.blocks.stage_parts import Throttle
-from components.blocks.websocket_stage import StageArgs, open_stage
+from components.blocks.websocket_stage import open_stage
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 SPECIAL = (CONNECT, DISCONNECT, DEFAULT)
-SERVICE = "apigateway.amazonaws.com"
 
 
 def actions(routes: Iterable[str]) -> list[str]:
@@ -55,12 +53,6 @@ class WebSocketApiArgs:
     checked_by: str | None = None
     """What checks callers where API Gateway does not, in 15 characters or more: a tag of the API, which the policies ask
     for outside dev. None where everybody may connect."""
-    execution_errors_above: int = 0
-    """Calls of a function that API Gateway could not make, in five minutes."""
-    integration_errors_above: int = 10
-    """Answers of functions with a status of 400 and above, in five minutes: every connection refused is one."""
-    client_errors_above: int | None = None
-    """Requests that API Gateway itself refused, in five minutes; none is not watched."""
 
 
 class WebSocketApi(Block):
@@ -73,9 +65,7 @@ class WebSocketApi(Block):
 
     def __init__(self, what: str, args: WebSocketApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("WebSocketApi", what, args.scope, opts)
-        _check(what, args)
         self._args = args
-        self._served = False
         self.name = args.scope.name(Kind.WEBSOCKET_API, what)
         self.api = apigatewayv2.Api(
             self.part("api"),
@@ -102,43 +92,26 @@ class WebSocketApi(Block):
         """Permission to connect, where callers sign (`Authorization.IAM`)."""
         return grant("execute-api", ["Invoke"], self._arn(CONNECT))
 
-    def serve(self, routes: Mapping[str, Function]) -> None:
-        """Gives every route its function, and opens the stage; once."""
-        if self._served:
-            raise ValueError(f"{self.label} is served already: give all routes at once")
-        self._served = True
-        _check_routes(self.label, routes)
-        deployed: list[pulumi.Resource] = []
+    def serve(self, routes: Sequence[str], function: Function) -> None:
+        """Give every route the function, and open the stage."""
+        integration = self._integration(function)
+        permission = function.allow_api(self.label, self._arn("*"))
+        deployed: list[pulumi.Resource] = [integration]
         parts: list[pulumi.Input[str]] = []
-        permissions: list[pulumi.Resource] = []
-        integrations: dict[str, apigatewayv2.Integration] = {}
-        for function in dict.fromkeys(routes.values()):
-            integrations[function.label] = self._integration(function)
-            permissions.append(function.allow(self.label, SERVICE, self._arn("*")))
-        deployed += integrations.values()
-        for key, function in sorted(routes.items()):
-            found = self._route(key, integrations[function.label])
+        for key in sorted(routes):
+            found = self._route(key, integration)
             deployed += found
             parts += [key, function.live_arn, *(one.id for one in found)]
-        parts += [self._args.authorization.value, *(one.id for one in integrations.values())]
-        args = self._args
+        parts += [self._args.authorization.value, integration.id]
         open_stage(
             self,
-            StageArgs(
-                api_id=self.api.id,
-                api_name=self.name,
-                name=args.stage,
-                logical_name=args.logical_name,
-                deployment_id=self._deployment(parts, deployed).id,
-                rate=args.routes_throttle.rate,
-                burst=args.routes_throttle.burst,
-                errors_above={
-                    "execution": args.execution_errors_above,
-                    "integration": args.integration_errors_above,
-                    "client": args.client_errors_above,
-                },
-            ),
-            permissions,
+            api_id=self.api.id,
+            api_name=self.name,
+            name=self._args.stage,
+            logical_name=self._args.logical_name,
+            deployment_id=self._deployment(parts, deployed).id,
+            throttle=self._args.routes_throttle,
+            after=[permission],
         )
         self.register_outputs({"url": self.url, "callbackUrl": self.callback_url})
 
@@ -151,7 +124,7 @@ class WebSocketApi(Block):
     def _integration(self, function: Function) -> apigatewayv2.Integration:
         context = self.scope.context
         return apigatewayv2.Integration(
-            self.part(f"{self._short(function)}-integration"),
+            self.part(f"{function.label.removeprefix(f'{self.scope.subsystem}-')}-integration"),
             api_id=self.api.id,
             integration_type="AWS_PROXY",
             integration_method="POST",
@@ -161,9 +134,6 @@ class WebSocketApi(Block):
             ),
             opts=self.inside(function.live),
         )
-
-    def _short(self, function: Function) -> str:
-        return function.label.removeprefix(f"{self.scope.subsystem}-")
 
     def _route(self, key: str, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
         """A route, and what lets its function's answer reach the client."""
@@ -208,23 +178,3 @@ def _callback_url(url: str) -> str:
 
 def _digest(parts: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _check(what: str, args: WebSocketApiArgs) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", args.stage):
-        raise ValueError(f"{what}: {args.stage!r} cannot name a stage: use letters, digits, - and _")
-    if args.checked_by is not None and not re.fullmatch(r"[\w .:/=+@-]{15,256}", args.checked_by):
-        raise ValueError(f"{what}: say what checks callers in 15 to 256 letters, digits, spaces and _.:/=+-@")
-    if args.checked_by is not None and args.authorization is Authorization.IAM:
-        raise ValueError(
-            f"{what}: with {args.authorization.value} API Gateway checks callers itself: give no checked_by"
-        )
-
-
-def _check_routes(label: str, routes: Mapping[str, Function]) -> None:
-    if missing := [key for key in SPECIAL if key not in routes]:
-        # Without $default, an action that nobody knows is met with silence.
-        raise ValueError(f"{label} has no function for {', '.join(missing)}")
-    for key in set(routes) - set(SPECIAL):
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", key):
-            raise ValueError(f"{label}: {key!r} cannot be a route: use letters, digits, ., - and _")

@@ -1,17 +1,18 @@
 """A Step Functions state machine: its own role from grants, logs without data, tracing, and alarms on what fails."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import cloudwatch, sfn
 
-from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.role import Role, RoleArgs
 from components.blocks.scope import Block, Scope
-from components.blocks.states import State, definition
+from components.blocks.states import State
 from components.blocks.trust import Service
 
 LOG_DELIVERY = (
@@ -69,13 +70,22 @@ class Workflow(Block):
             name=self.name,
             type="STANDARD",
             role_arn=role.arn,
-            definition=definition(args.comment, args.start, args.states, args.timeout_seconds),
-            logging_configuration=sfn.StateMachineLoggingConfigurationArgs(
-                level="ERROR",
-                include_execution_data=False,  # inputs and outputs are data
-                log_destination=f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
+            definition=json.dumps(
+                {
+                    "Comment": args.comment,
+                    "QueryLanguage": "JSONata",
+                    "StartAt": args.start,
+                    "TimeoutSeconds": args.timeout_seconds,
+                    "States": dict(args.states),
+                },
+                sort_keys=True,
             ),
-            tracing_configuration=sfn.StateMachineTracingConfigurationArgs(enabled=True),
+            logging_configuration={
+                "level": "ERROR",
+                "include_execution_data": False,  # inputs and outputs are data
+                "log_destination": f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
+            },
+            tracing_configuration={"enabled": True},
             tags=scope.tags(args.logical_name),
             opts=self.inside(logs, *role.parts),
         )
@@ -98,13 +108,11 @@ class Workflow(Block):
         ):
             alarm(
                 f"{what}-{metric.lower()}",
-                AlarmArgs(
-                    scope=args.scope,
-                    metric=Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
-                    severity=severity,
-                    threshold=0,
-                    says=f"{args.logical_name}: {says}",
-                    runbook="workflow-failures",
-                ),
+                args.scope,
+                Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
+                0,
+                f"{args.logical_name}: {says}",
+                "workflow-failures",
                 self.inside(),
+                severity=severity,
             )

@@ -21,7 +21,7 @@ class AuditLogs(pulumi.ComponentResource):
                 logical_name="AuditLogs",
                 access_logged=False,
                 lifecycle=[
-                    Lifecycle("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.access_log_days),
+                    Lifecycle("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days),
                 ],
                 statements=[
                     {

@@ -16,6 +16,7 @@ from components.blocks.scope import Scope
 from components.blocks.table import BACKUP_TAG, backup_selection
 from components.blocks.trust import Service
 
+SCHEDULE = "cron(0 3 * * ? *)"
 START_WINDOW_MINUTES = 60
 COMPLETION_WINDOW_MINUTES = 360
 
@@ -50,11 +51,7 @@ class Backup(pulumi.ComponentResource):
             name=scope.name(Kind.BACKUP_SELECTION, "tables"),
             plan_id=plan.id,
             iam_role_arn=role.arn,
-            selection_tags=[
-                backup.SelectionSelectionTagArgs(
-                    type="STRINGEQUALS", key=BACKUP_TAG, value=backup_selection(scope.context)
-                )
-            ],
+            selection_tags=[{"type": "STRINGEQUALS", "key": BACKUP_TAG, "value": backup_selection(scope.context)}],
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=role.parts)),
         )
         if scope.foundation.backup.region_settings_owned:
@@ -91,15 +88,15 @@ class Backup(pulumi.ComponentResource):
             "foundation-backup-plan",
             name=scope.name(Kind.BACKUP_PLAN, "daily"),
             rules=[
-                backup.PlanRuleArgs(
-                    rule_name="daily",
-                    target_vault_name=vault.name,
-                    schedule=f"cron(0 {settings.hour_utc} * * ? *)",
-                    start_window=START_WINDOW_MINUTES,
-                    completion_window=COMPLETION_WINDOW_MINUTES,
-                    lifecycle=backup.PlanRuleLifecycleArgs(delete_after=settings.retention_days),
-                    recovery_point_tags=scope.tags(self.vault_name),
-                )
+                {
+                    "rule_name": "daily",
+                    "target_vault_name": vault.name,
+                    "schedule": SCHEDULE,
+                    "start_window": START_WINDOW_MINUTES,
+                    "completion_window": COMPLETION_WINDOW_MINUTES,
+                    "lifecycle": {"delete_after": settings.retention_days},
+                    "recovery_point_tags": scope.tags(self.vault_name),
+                }
             ],
             tags=scope.tags(self.vault_name),
             opts=self._child,

@@ -44,8 +44,7 @@ class Foundation(pulumi.ComponentResource):
             else None
         )
         Spend(own, child)
-        if settings.backup.enabled:
-            Backup(own, child)
+        Backup(own, child)
         self.register_outputs({"alertsTopicArn": self.alerts.topic_arn})
 
     def scope(self, subsystem: Subsystem, log_level: LogLevel) -> Scope:

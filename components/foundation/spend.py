@@ -14,6 +14,10 @@ from components.blocks.names import Kind
 from components.blocks.scope import Scope
 
 COST_TAG = "CostCenter"
+BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+"""Percentages of the budget that send an alert when they are spent, or forecast."""
+ANOMALY_DOLLARS = "10"
+"""The total impact that a cost anomaly must reach before it is reported."""
 
 
 class Spend(pulumi.ComponentResource):
@@ -34,8 +38,6 @@ class Spend(pulumi.ComponentResource):
     def _budget(self) -> None:
         scope, spend = self._scope, self._scope.foundation.spend
         name = scope.name(Kind.BUDGET, "monthly")
-        thresholds = [("ACTUAL", percent) for percent in spend.actual_alerts]
-        thresholds += [("FORECASTED", percent) for percent in spend.forecast_alerts]
         budgets.Budget(
             "foundation-spend-budget",
             name=name,
@@ -43,20 +45,16 @@ class Spend(pulumi.ComponentResource):
             limit_amount=f"{spend.monthly_budget:.2f}",
             limit_unit="USD",
             time_unit="MONTHLY",
-            cost_filters=[
-                budgets.BudgetCostFilterArgs(
-                    name="TagKeyValue", values=[f"user:{COST_TAG}${scope.context.cost_center}"]
-                )
-            ],
+            cost_filters=[{"name": "TagKeyValue", "values": [f"user:{COST_TAG}${scope.context.cost_center}"]}],
             notifications=[
-                budgets.BudgetNotificationArgs(
-                    notification_type=kind,
-                    comparison_operator="GREATER_THAN",
-                    threshold=percent,
-                    threshold_type="PERCENTAGE",
-                    subscriber_sns_topic_arns=[scope.alerts_topic],
-                )
-                for kind, percent in thresholds
+                {
+                    "notification_type": kind,
+                    "comparison_operator": "GREATER_THAN",
+                    "threshold": percent,
+                    "threshold_type": "PERCENTAGE",
+                    "subscriber_sns_topic_arns": [scope.alerts_topic],
+                }
+                for kind, percent in BUDGET_ALERTS
             ],
             tags=scope.tags(name),
             opts=self._opts,
@@ -75,21 +73,21 @@ class Spend(pulumi.ComponentResource):
         )
 
     def _anomalies(self, monitor: pulumi.Input[str]) -> None:
-        scope, spend = self._scope, self._scope.foundation.spend
+        scope = self._scope
         name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
         costexplorer.AnomalySubscription(
             "foundation-spend-anomaly-subscription",
             name=name,
             frequency="IMMEDIATE",  # the only one that a topic may have
             monitor_arn_lists=[monitor],
-            subscribers=[costexplorer.AnomalySubscriptionSubscriberArgs(type="SNS", address=scope.alerts_topic)],
-            threshold_expression=costexplorer.AnomalySubscriptionThresholdExpressionArgs(
-                dimension=costexplorer.AnomalySubscriptionThresholdExpressionDimensionArgs(
-                    key="ANOMALY_TOTAL_IMPACT_ABSOLUTE",
-                    match_options=["GREATER_THAN_OR_EQUAL"],
-                    values=[f"{spend.anomaly_threshold:g}"],
-                )
-            ),
+            subscribers=[{"type": "SNS", "address": scope.alerts_topic}],
+            threshold_expression={
+                "dimension": {
+                    "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    "match_options": ["GREATER_THAN_OR_EQUAL"],
+                    "values": [ANOMALY_DOLLARS],
+                }
+            },
             tags=scope.tags(name),
             opts=self._opts,
         )

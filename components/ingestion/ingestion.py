@@ -10,8 +10,15 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.dashboard import (
+    Chart,
+    Dashboard,
+    DashboardArgs,
+    duration_chart,
+    function_chart,
+    queue_chart,
+    table_chart,
+)
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant
 from components.blocks.names import Kind
@@ -24,13 +31,15 @@ from components.foundation.network import Network
 from components.ingestion import runs
 from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
 from components.ingestion.spark import SparkArgs, SparkJob
-from components.ingestion.watch import WatchArgs, watch
+from components.ingestion.usage import OLD_VERSION_DAYS
+from components.ingestion.watch import watch
 from components.settings import IngestionSettings
-from handlers.ingestion.environment import BuilderEnvironment, StepsEnvironment, SweeperEnvironment
+from handlers.ingestion.environment import SUFFIXES, BuilderEnvironment, StepsEnvironment, SweeperEnvironment
 
 INCOMING = "incoming/"
 OPEN_INDEX = "open"
 GIGABYTE = 1024**3
+RECONCILE_DAILY = "cron(0 2 * * ? *)"
 ATTACHED_SERVICES = {
     "glue": "the Spark job asks for its connection",
     "logs": "the Spark job writes its logs",
@@ -74,14 +83,14 @@ class Ingestion(pulumi.ComponentResource):
         self._process()
         self._take_in()
         self._sweep()
-        watch(WatchArgs(args.scope, args.settings, self.intake, self.builder, self.sweeper), self._child)
+        watch(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         intake = args.settings.intake
         self.frontend: dict[str, pulumi.Input[object]] = {
             "bucket": self.landing.name,
             "prefix": INCOMING,
             "table": self.files.name,
-            "suffixes": list(intake.allowed_suffixes),
+            "suffixes": SUFFIXES.split(","),
             "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
         }
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
@@ -107,7 +116,6 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="IntakeQueue",
                 consumer_timeout_seconds=settings.builder.timeout_seconds,
-                max_receive_count=settings.intake.max_receive_count,
                 senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(bucket_name(scope, "landing")))],
             ),
             self._child,
@@ -124,14 +132,14 @@ class Ingestion(pulumi.ComponentResource):
                     Lifecycle(
                         "expire-files",
                         expire_days=settings.intake.landing_days,
-                        old_version_days=settings.intake.old_version_days,
+                        old_version_days=OLD_VERSION_DAYS,
                     )
                 ],
                 notify=[NotifyQueue(self.intake, prefix=INCOMING)],
             ),
             self._child,
         )
-        self.lake = Lake("ingestion-store", LakeArgs(scope, settings.lake, settings.spark.schema_ddl), self._child)
+        self.lake = Lake("ingestion-store", LakeArgs(scope, settings), self._child)
 
     def _process(self) -> None:
         """The functions behind the workflow's steps, and the workflow."""
@@ -149,7 +157,6 @@ class Ingestion(pulumi.ComponentResource):
                     "manifest_table_name": self.files.name,
                     "record_days": settings.intake.table_record_days,
                     "lake_bucket": lake.name,
-                    "open_shards": settings.manifests.open_shards,
                 },
                 grants=[
                     self.files.grant("GetItem", "UpdateItem"),
@@ -216,9 +223,7 @@ class Ingestion(pulumi.ComponentResource):
                     **self._building(),
                     "landing_bucket": self.landing.name,
                     "landing_prefix": INCOMING,
-                    "claim_seconds": manifests.claim_minutes * 60,
                     "flush_seconds": manifests.flush_minutes * 60,
-                    "reconcile_days": manifests.reconcile_days,
                 },
                 grants=[*self._building_grants(), *self._sweeping_grants()],
                 asynchronous=Asynchronous(failed),
@@ -227,7 +232,7 @@ class Ingestion(pulumi.ComponentResource):
         )
         for what, expression in (
             ("sweep", f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})"),
-            ("reconcile", f"cron(0 {manifests.reconcile_hour_utc} * * ? *)"),
+            ("reconcile", RECONCILE_DAILY),
         ):
             Schedule(
                 what,
@@ -247,8 +252,6 @@ class Ingestion(pulumi.ComponentResource):
             ),
             "files_per_manifest": settings.manifests.files,
             "manifest_bytes": int(settings.manifests.gigabytes * GIGABYTE),
-            "open_shards": settings.manifests.open_shards,
-            "allowed_suffixes": ",".join(settings.intake.allowed_suffixes),
             "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
         }
 

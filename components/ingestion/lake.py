@@ -15,12 +15,17 @@ from components.blocks.archive import ROOT
 from components.blocks.bucket import Bucket, BucketArgs, Lifecycle
 from components.blocks.names import Kind
 from components.blocks.scope import Scope
+from components.settings import IngestionSettings
 from components.settings.ddl import OWN_COLUMNS, PARTITION, Column, of_data, parsed
-from components.settings.ingestion import LakeSettings
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"
 GIGABYTE = 1024**3
+MANIFEST_DAYS = 90
+REJECTED_DAYS = 365
+QUERY_RESULT_DAYS = 7
+FIRST_DAY = "2024-01-01"
+"""The first day that the catalogue's partitions reach back to."""
 
 NEWEST = ROOT / "handlers" / "ingestion" / "glue" / "newest.sql"
 """The view's text: the very query that is tried on Spark."""
@@ -31,8 +36,7 @@ class LakeArgs:
     """What the lake needs."""
 
     scope: Scope
-    settings: LakeSettings
-    schema_ddl: str
+    settings: IngestionSettings
 
 
 class Lake(pulumi.ComponentResource):
@@ -49,9 +53,9 @@ class Lake(pulumi.ComponentResource):
                 logical_name="LakeBucket",
                 lifecycle=[
                     Lifecycle("tier-data", f"{DATA}/", intelligent_tiering_days=0),
-                    Lifecycle("expire-lists", f"{MANIFESTS}/", settings.manifest_days),
-                    Lifecycle("expire-rejected", f"{REJECTED}/", settings.rejected_days),
-                    Lifecycle("expire-queries", f"{QUERIES}/", settings.query_result_days),
+                    Lifecycle("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
+                    Lifecycle("expire-rejected", f"{REJECTED}/", REJECTED_DAYS),
+                    Lifecycle("expire-queries", f"{QUERIES}/", QUERY_RESULT_DAYS),
                 ],
             ),
             self._child,
@@ -71,17 +75,15 @@ class Lake(pulumi.ComponentResource):
             "ingestion-lake-workgroup",
             name=scope.name(Kind.WORKGROUP, "lake"),
             force_destroy=not scope.foundation.data.deletion_protection,
-            configuration=athena.WorkgroupConfigurationArgs(
-                enforce_workgroup_configuration=True,
-                publish_cloudwatch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=int(settings.scan_limit_gigabytes * GIGABYTE),
-                result_configuration=athena.WorkgroupConfigurationResultConfigurationArgs(
-                    output_location=f"{self.uri}/{QUERIES}/",
-                    encryption_configuration=athena.WorkgroupConfigurationResultConfigurationEncryptionConfigurationArgs(
-                        encryption_option="SSE_S3"
-                    ),
-                ),
-            ),
+            configuration={
+                "enforce_workgroup_configuration": True,
+                "publish_cloudwatch_metrics_enabled": True,
+                "bytes_scanned_cutoff_per_query": int(settings.scan_limit_gigabytes * GIGABYTE),
+                "result_configuration": {
+                    "output_location": f"{self.uri}/{QUERIES}/",
+                    "encryption_configuration": {"encryption_option": "SSE_S3"},
+                },
+            },
             tags=scope.tags("LakeWorkgroup"),
             opts=self._child,
         )
@@ -94,32 +96,29 @@ class Lake(pulumi.ComponentResource):
             name="rows",
             description="Every row of every version that was taken in; the view `newest` has each key's newest version",
             table_type="EXTERNAL_TABLE",
-            partition_keys=[glue.CatalogTablePartitionKeyArgs(name=PARTITION, type="string")],
+            partition_keys=[{"name": PARTITION, "type": "string"}],
             parameters={
                 "EXTERNAL": "TRUE",
                 "projection.enabled": "true",
                 "projection.dt.type": "date",
                 "projection.dt.format": "yyyy-MM-dd",
-                "projection.dt.range": f"{args.settings.first_day},NOW",
+                "projection.dt.range": f"{FIRST_DAY},NOW",
                 "storage.location.template": f"{self.uri}/{POINTERS}/dt=${{dt}}/",
             },
-            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
-                location=f"{self.uri}/{POINTERS}/",
-                input_format="org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
-                output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(
-                    serialization_library="org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
-                ),
-                columns=[
-                    glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive)
-                    for one in columns(args.schema_ddl)
+            storage_descriptor={
+                "location": f"{self.uri}/{POINTERS}/",
+                "input_format": "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
+                "output_format": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                "ser_de_info": {"serialization_library": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+                "columns": [
+                    {"name": one.name, "type": one.kind.hive} for one in columns(args.settings.spark.schema_ddl)
                 ],
-            ),
+            },
             opts=self._child,
         )
 
     def _view(self, database: glue.CatalogDatabase, args: LakeArgs) -> None:
-        listed = [*columns(args.schema_ddl), *parsed(f"{PARTITION} STRING")]
+        listed = [*columns(args.settings.spark.schema_ddl), *parsed(f"{PARTITION} STRING")]
         sql = NEWEST.read_text(encoding="utf-8").replace("${table}", "rows")
         view = {
             "originalSql": sql,
@@ -136,13 +135,11 @@ class Lake(pulumi.ComponentResource):
             parameters={"presto_view": "true"},
             view_original_text=f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */",
             view_expanded_text="/* Presto View */",
-            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
+            storage_descriptor={
                 # Nothing reads it, but Athena gives each of its own views one.
-                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(name="-", serialization_library="-"),
-                columns=[
-                    glue.CatalogTableStorageDescriptorColumnArgs(name=one.name, type=one.kind.hive) for one in listed
-                ],
-            ),
+                "ser_de_info": {"name": "-", "serialization_library": "-"},
+                "columns": [{"name": one.name, "type": one.kind.hive} for one in listed],
+            },
             opts=self._child,
         )
 

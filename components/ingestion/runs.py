@@ -4,7 +4,7 @@ Its states as data; who may start it and what it may call is decided in `ingesti
 """
 
 from components.blocks.function import Function
-from components.blocks.states import Catch, Choice, Fail, Retry, State, Succeed, Task, call
+from components.blocks.states import SUCCEED, State, call, catch, choice, fail, pauses_seconds, retry, task
 from components.ingestion.spark import SparkJob
 from components.settings.ingestion import SparkSettings
 
@@ -24,11 +24,11 @@ NOT_TAKEN = [
 AGAIN = [
     # Other runs have all the places: wait for one, after a great drop for most of a day. Who has waited long looks
     # seldom, or all that wait would ask Glue for more starts than it takes.
-    Retry(NO_PLACE, attempts=100, first_seconds=30, longest_seconds=1800),
+    retry(NO_PLACE, attempts=100, first_seconds=30, longest_seconds=1800),
     # The more often a run looks for a place, the more often it is throttled.
-    Retry(NOT_TAKEN, attempts=20, first_seconds=30, longest_seconds=600),
+    retry(NOT_TAKEN, attempts=20, first_seconds=30, longest_seconds=600),
     # A run that failed once may have met a bad worker; it replaces its own output.
-    Retry(["States.TaskFailed"], attempts=1, first_seconds=60),
+    retry(["States.TaskFailed"], attempts=1, first_seconds=60),
 ]
 BESIDE_SECONDS = 2 * 3600
 """For the steps around the run, and what is asked again of them."""
@@ -44,12 +44,12 @@ def start() -> str:
 def longest_seconds(settings: SparkSettings) -> int:
     """The workflow's own limit: two runs with their waiting, all pauses between, and the steps around them."""
     runs = 2 * (settings.timeout_minutes + QUEUEING_MINUTES) * 60
-    return runs + sum(one.pauses_seconds for one in AGAIN) + BESIDE_SECONDS
+    return runs + sum(map(pauses_seconds, AGAIN)) + BESIDE_SECONDS
 
 
 def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
     """All states by name."""
-    failed = Catch("MarkFailed", assign=CAUSE)
+    failed = catch("MarkFailed", assign=CAUSE)
     manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
     return {
         "Confirm": call(
@@ -61,15 +61,15 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             },
             STEP_SECONDS,
             to="AnythingToDo",
-            catches=[Catch("MarkFailed", assign={**CAUSE, "manifestId": "{% $states.input.manifestId %}"})],
+            catches=[catch("MarkFailed", assign={**CAUSE, "manifestId": "{% $states.input.manifestId %}"})],
             assign={
                 "manifestId": "{% $states.input.manifestId %}",
                 "manifestUri": "{% $states.result.Payload.manifestUri %}",
                 "files": "{% $states.result.Payload.files %}",
             },
         ),
-        "AnythingToDo": Choice([("{% $files > 0 %}", "Run")], otherwise="Done"),
-        "Run": Task(
+        "AnythingToDo": choice([("{% $files > 0 %}", "Run")], otherwise="Done"),
+        "Run": task(
             GLUE_RUN,
             {
                 "JobName": job.name,
@@ -91,8 +91,8 @@ def states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str,
             {"step": "fail", "cause": "{% $cause %}", **manifest},
             STEP_SECONDS,
             to="Failed",
-            catches=[Catch("Failed")],
+            catches=[catch("Failed")],
         ),
-        "Failed": Fail("ManifestFailed", "A manifest could not be processed; its files are marked as failed."),
-        "Done": Succeed(),
+        "Failed": fail("ManifestFailed", "A manifest could not be processed; its files are marked as failed."),
+        "Done": SUCCEED,
     }

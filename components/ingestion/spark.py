@@ -20,6 +20,8 @@ from components.settings.ingestion import SparkSettings
 
 SCRIPT = "handlers/ingestion/glue/job.py"
 ROLE = "spark"
+TARGET_FILE_MB = "128"
+"""The size that Parquet files are aimed at."""
 LOG_GROUPS = ("continuous", "error", "output")
 
 
@@ -78,10 +80,10 @@ class SparkJob(pulumi.ComponentResource):
             execution_class=settings.execution_class.value,
             timeout=settings.timeout_minutes,
             max_retries=0,  # the workflow retries, and knows what for
-            execution_property=glue.JobExecutionPropertyArgs(max_concurrent_runs=settings.concurrent_runs),
+            execution_property={"max_concurrent_runs": settings.concurrent_runs},
             security_configuration=security.name,
             connections=[self._connection(args.network).name] if args.network else None,
-            command=glue.JobCommandArgs(name="glueetl", python_version="3", script_location=script),
+            command={"name": "glueetl", "python_version": "3", "script_location": script},
             default_arguments=self._arguments(args, library),
             tags=scope.tags("SparkJob"),
             opts=pulumi.ResourceOptions.merge(
@@ -113,7 +115,7 @@ class SparkJob(pulumi.ComponentResource):
             "--lake_uri": f"{args.lake.uri}/",
             **({"--schema_ddl": settings.schema_ddl} if settings.schema_ddl else {}),
             "--max_rejected_share": f"{settings.max_rejected_share:g}",
-            "--target_file_mb": str(settings.target_file_megabytes),
+            "--target_file_mb": TARGET_FILE_MB,
             "--extra-py-files": library,
             "--job-language": "python",
             "--job-bookmark-option": "job-bookmark-disable",
@@ -150,32 +152,31 @@ class SparkJob(pulumi.ComponentResource):
             name=self.name,
             connection_type="NETWORK",
             connection_properties={},
-            physical_connection_requirements=glue.ConnectionPhysicalConnectionRequirementsArgs(
-                availability_zone=network.zone,
-                subnet_id=network.subnet_ids[0],
-                security_group_id_lists=[network.glue.id],
-            ),
+            physical_connection_requirements={
+                "availability_zone": network.zone,
+                "subnet_id": network.subnet_ids[0],
+                "security_group_id_lists": [network.glue.id],
+            },
             tags=self._scope.tags("SparkConnection"),
             opts=self._child,
         )
 
     def _security(self, key: str | None) -> glue.SecurityConfiguration:
         """S3 output is encrypted by S3; logs and bookmarks only ever by a customer key, where there is one."""
-        kms = {"kms_key_arn": key} if key else {}
+        logs: glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgsDict
+        bookmarks: glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgsDict
+        logs, bookmarks = {"cloudwatch_encryption_mode": "DISABLED"}, {"job_bookmarks_encryption_mode": "DISABLED"}
+        if key:
+            logs = {"cloudwatch_encryption_mode": "SSE-KMS", "kms_key_arn": key}
+            bookmarks = {"job_bookmarks_encryption_mode": "CSE-KMS", "kms_key_arn": key}
         return glue.SecurityConfiguration(
             "ingestion-spark-security",
             name=self._security_name,
-            encryption_configuration=glue.SecurityConfigurationEncryptionConfigurationArgs(
-                s3_encryption=glue.SecurityConfigurationEncryptionConfigurationS3EncryptionArgs(
-                    s3_encryption_mode="SSE-S3"
-                ),
-                cloudwatch_encryption=glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgs(
-                    cloudwatch_encryption_mode="SSE-KMS" if key else "DISABLED", **kms
-                ),
-                job_bookmarks_encryption=glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgs(
-                    job_bookmarks_encryption_mode="CSE-KMS" if key else "DISABLED", **kms
-                ),
-            ),
+            encryption_configuration={
+                "s3_encryption": {"s3_encryption_mode": "SSE-S3"},
+                "cloudwatch_encryption": logs,
+                "job_bookmarks_encryption": bookmarks,
+            },
             opts=self._child,
         )
 

@@ -6,7 +6,10 @@ are constants here, each marked as assumed; benchmarks/ measures those that can 
 
 from components.blocks.measures import DAYS, GB, Usage, of_function
 from components.settings.ingestion import IngestionSettings
+from handlers.ingestion.environment import OPEN_SHARDS
 
+OLD_VERSION_DAYS = 7
+"""Days that an overwritten or deleted version stays in the landing bucket."""
 MILLISECONDS_PER_FILE = 10
 """Assumed: the time that one tracked file takes of an invocation."""
 MILLISECONDS_PER_BATCH = 60
@@ -48,7 +51,7 @@ def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usag
     return {
         "ingestion-landing": {
             # An expired file is an old version first, and kept as long as one.
-            "storageGb": gigabytes / DAYS * (settings.intake.landing_days + settings.intake.old_version_days),
+            "storageGb": gigabytes / DAYS * (settings.intake.landing_days + OLD_VERSION_DAYS),
             "puts": files,
             "gets": files,
         },
@@ -59,7 +62,7 @@ def _intake(settings: IngestionSettings, files: float, gigabytes: float) -> Usag
         "ingestion-files": {
             "writes": files * WRITES_PER_FILE,
             "indexWrites": files * INDEX_WRITES_PER_FILE,
-            "reads": batches * settings.manifests.open_shards,
+            "reads": batches * OPEN_SHARDS,
             "storageGb": records_gb,
         },
     }

@@ -19,7 +19,6 @@ from components.blocks.queue import Queue, QueueArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.settings import LivestreamSettings
-from components.settings.livestream import AgentSettings
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_environment import TranscriptEnvironment
@@ -48,7 +47,7 @@ class Agent(pulumi.ComponentResource):
         scope, settings = args.scope, args.settings
         self.memory = AgentMemory(
             "memory",
-            AgentMemoryArgs(scope, "clipAgentMemory", "clipAgentMemory", days=settings.agent.memory_days),
+            AgentMemoryArgs(scope, "clipAgentMemory", days=settings.agent.memory_days),
             self._child,
         )
         self.uploads = Queue(
@@ -96,7 +95,7 @@ class Agent(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
                     "agent_queue_url": self.windows.url,
-                    **_sizes(agent),
+                    "window_characters": agent.window_characters,
                 },
                 grants=[
                     args.table.grant("UpdateItem", "Query", "BatchWriteItem"),
@@ -126,11 +125,8 @@ class Agent(pulumi.ComponentResource):
                     "model_id": agent.model_id,
                     "guardrail_id": agent.guardrail_id,
                     "guardrail_version": agent.guardrail_version,
-                    "max_output_tokens": agent.max_output_tokens,
                     "answer_seconds": agent.answer_seconds,
-                    "clip_min_seconds": agent.clip_min_seconds,
-                    "clip_max_seconds": agent.clip_max_seconds,
-                    **_sizes(agent),
+                    "window_characters": agent.window_characters,
                 },
                 grants=[
                     args.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
@@ -143,11 +139,3 @@ class Agent(pulumi.ComponentResource):
             ),
             self._child,
         )
-
-
-def _sizes(agent: AgentSettings) -> dict[str, object]:
-    return {
-        "window_characters": agent.window_characters,
-        "window_seconds": agent.window_seconds,
-        "overlap_characters": agent.overlap_characters,
-    }

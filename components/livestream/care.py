@@ -12,6 +12,7 @@ from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue,
 from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
+from components.livestream.usage import SWEEP_MINUTES
 from components.livestream.videos import event_source
 from components.settings import LivestreamSettings
 from handlers.common.environment import LONGEST_SWEEP_SECONDS
@@ -63,7 +64,7 @@ class Care(pulumi.ComponentResource):
             ScheduleArgs(
                 scope=scope,
                 logical_name="CareSweep",
-                expression=f"rate({settings.stuck.sweep_minutes} minutes)",
+                expression=f"rate({SWEEP_MINUTES} minutes)",
                 target=self.function,
                 event={"kind": "sweep"},
             ),
@@ -72,7 +73,7 @@ class Care(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _function(self) -> Function:
-        args, stuck = self._args, self._args.settings.stuck
+        args = self._args
         landing = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
         return Function(
             "care",
@@ -86,11 +87,8 @@ class Care(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
                     "memory_id": args.memory.memory_id,
-                    "summary_namespace": SUMMARIES.namespace,
-                    "requested_minutes": stuck.requested_minutes,
-                    "uploaded_minutes": stuck.uploaded_minutes,
-                    "chunking_minutes": stuck.chunking_minutes,
-                    "analyzing_minutes": stuck.analyzing_minutes,
+                    "summary_namespace": SUMMARIES,
+                    "chunking_minutes": args.settings.video.chunking_minutes,
                     "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
-from components.blocks.event_archive import EventArchive, EventArchiveArgs
+from components.blocks.dashboard import (
+    Chart,
+    Dashboard,
+    DashboardArgs,
+    duration_chart,
+    function_chart,
+    queue_chart,
+    table_chart,
+)
+from components.blocks.event_rule import EventArchive, EventArchiveArgs
 from components.blocks.function import Function, FunctionArgs
-from components.blocks.gateway_document import Authorization
 from components.blocks.rest_access import Plan
 from components.blocks.rest_api import Judge, RestApi, RestApiArgs
 from components.blocks.rest_stage import RestAlarms
@@ -22,8 +28,9 @@ from components.blocks.stage_parts import Throttle
 from components.blocks.table import Index, Table, TableArgs
 from components.livestream.agent import Agent, AgentArgs
 from components.livestream.care import Care, CareArgs
+from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
-from components.livestream.watch import WatchArgs, watch
+from components.livestream.watch import watch
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
 from handlers.livestream.authorizer_environment import AuthorizerEnvironment
@@ -32,11 +39,10 @@ from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.records import CARE_INDEX, INDEX
 
-AUTHORIZATIONS = {
-    Authorizer.NONE: Authorization.NONE,
-    Authorizer.API_KEY: Authorization.API_KEY,
-    Authorizer.JWT: Authorization.LAMBDA,
-}
+SLOW_MILLISECONDS = 2_000
+"""An alarm rings when 5 of 100 answers take longer."""
+KEY_REQUESTS_PER_DAY = 50_000
+"""What the holder of an API key may ask for, with authorizer `apiKey`."""
 JUDGED_SECONDS = 60
 """How long the gateway keeps what it was told of a token: so much longer may one that ran out be used."""
 
@@ -72,20 +78,10 @@ class Livestream(pulumi.ComponentResource):
         )
         EventArchive(
             "events",
-            EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), args.settings.kept.event_days),
+            EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), EVENT_DAYS),
             self._child,
         )
-        watch(
-            WatchArgs(
-                args.scope,
-                args.settings.alarms,
-                self.episodes,
-                self.videos.function,
-                self.agent.worker,
-                self.care.function,
-            ),
-            self._child,
-        )
+        watch(self.episodes, self.videos.function, self.agent.worker, self.care.function, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -99,7 +95,6 @@ class Livestream(pulumi.ComponentResource):
 
     def _store(self) -> None:
         scope, settings = self._scope, self._settings
-        kept = settings.kept
         self.table = Table(
             "null-check",
             TableArgs(
@@ -117,15 +112,10 @@ class Livestream(pulumi.ComponentResource):
             BucketArgs(
                 scope=scope,
                 logical_name="TranscriptBucket",
-                versioned=kept.versioned,
+                versioned=True,
                 cors=Cors([settings.api.cors_origin], exposed=["ETag"]),
                 lifecycle=[
-                    Lifecycle(
-                        "expire-all",
-                        expire_days=kept.object_days,
-                        # Without versions too: a bucket that had them once only makes no more.
-                        old_version_days=kept.old_version_days,
-                    )
+                    Lifecycle("expire-all", expire_days=settings.uploads.object_days, old_version_days=OLD_VERSION_DAYS)
                 ],
                 event_bridge=True,
             ),
@@ -153,12 +143,9 @@ class Livestream(pulumi.ComponentResource):
                     "encryption_key": self.key.name,
                     "encryption_key_version": self.key.version,
                     "origin": settings.api.cors_origin,
-                    "cursor_seconds": settings.kept.cursor_seconds,
-                    "url_seconds": settings.uploads.url_seconds,
                     "max_video_gigabytes": settings.uploads.max_video_gigabytes,
                     "max_transcript_megabytes": settings.uploads.max_transcript_megabytes,
                     "multipart_megabytes": settings.uploads.multipart_megabytes,
-                    "deleted_days": settings.kept.deleted_days,
                 },
                 grants=[
                     self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
@@ -175,27 +162,24 @@ class Livestream(pulumi.ComponentResource):
 
     def _api(self) -> RestApi:
         settings = self._settings.api
-        throttle = Throttle(settings.requests_per_second, settings.burst)
+        throttle = Throttle.of(settings.requests_per_second)
         return RestApi(
             "api",
             RestApiArgs(
                 scope=self._scope,
                 logical_name="Livestream",
                 operations=OPERATIONS,
-                functions=self.episodes,
+                function=self.episodes,
                 throttle=throttle,
-                stage=settings.stage,
                 cors_origin=settings.cors_origin,
-                authorization=AUTHORIZATIONS[settings.authorizer],
                 judge=self._judge() if settings.authorizer is Authorizer.JWT else None,
                 plan=(
-                    Plan(throttle.rate, throttle.burst, settings.requests_per_day)
+                    Plan(throttle.rate, throttle.burst, KEY_REQUESTS_PER_DAY)
                     if settings.authorizer is Authorizer.API_KEY
                     else None
                 ),
-                data_trace=settings.data_trace,
                 requests_per_address=settings.waf_requests,
-                alarms=self._alarms(),
+                alarms=RestAlarms(client_errors_above=100, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,
         )
@@ -219,10 +203,6 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
         return Judge(function, result_seconds=JUDGED_SECONDS)
-
-    def _alarms(self) -> RestAlarms:
-        alarms = self._settings.alarms
-        return RestAlarms(alarms.server_errors_above, alarms.client_errors_above, alarms.latency_ms)
 
     def _charts(self) -> list[list[Chart]]:
         return [

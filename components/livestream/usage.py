@@ -8,7 +8,18 @@ import math
 
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from components.settings.livestream import Authorizer, LivestreamSettings
+from handlers.livestream.window_environment import WINDOW_SECONDS
 
+EVENT_DAYS = 14
+"""How long the events of this subsystem are archived, to be replayed."""
+OLD_VERSION_DAYS = 1
+"""How long the bucket keeps an object that was overwritten or deleted, or that expired."""
+SWEEP_MINUTES = 15
+REQUESTS_PER_EPISODE = 300
+"""Assumed: requests to the API for one episode, mostly reading."""
+VIDEO_GIGABYTES = 1
+TRANSCRIPT_MEGABYTES = 0.2
+"""Assumed, both: the size of an episode's video and of its transcript."""
 REQUEST_MILLISECONDS = 40
 """Assumed: what one request takes."""
 WRITING_SHARE = 0.05
@@ -51,12 +62,10 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     """Pulumi name of a block → measure → amount a month."""
     load = settings.load
     episodes = load.episodes_per_day * DAYS
-    requests = episodes * load.requests_per_episode
+    requests = episodes * REQUESTS_PER_EPISODE
     writes = requests * WRITING_SHARE
-    stored_gb = load.video_gigabytes * VIDEO_COPIES + load.transcript_megabytes / 1024
-    kept = settings.kept
-    kept_days = kept.object_days + (kept.old_version_days if kept.versioned else 0)
-    kept_gb = load.episodes_per_day * kept_days * stored_gb
+    stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
+    kept_gb = load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb
     firewall = {"inspectedRequests": requests} if settings.api.waf_requests else {}
     checked = (
         {"livestream-authorizer": of_function(requests * CHECKED_SHARE, CHECK_MILLISECONDS)}
@@ -86,15 +95,13 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "memoryRecords": windows * settings.agent.memory_days / DAYS,
             "memoryRetrievals": 0,
         },
-        "livestream-care": of_function(
-            DAYS * 24 * 60 / settings.stuck.sweep_minutes + episodes * TIDIED_SHARE, SWEEP_MILLISECONDS
-        ),
+        "livestream-care": of_function(DAYS * 24 * 60 / SWEEP_MINUTES + episodes * TIDIED_SHARE, SWEEP_MILLISECONDS),
         "livestream-care-failures": {"messages": 0},
         "livestream-deletions": {"messages": episodes * TIDIED_SHARE, "batches": episodes * TIDIED_SHARE},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
             "archivedGb": 2 * episodes * EVENT_BYTES / GB,
-            "archiveGb": 2 * episodes / DAYS * settings.kept.event_days * EVENT_BYTES / GB,
+            "archiveGb": 2 * episodes / DAYS * EVENT_DAYS * EVENT_BYTES / GB,
         },
         "livestream-transcripts": {
             "storageGb": kept_gb,
@@ -114,6 +121,6 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
 def _windows(settings: LivestreamSettings) -> int:
     """Of one transcript: as many as its length makes, or its characters."""
     minutes, agent = settings.load.video_minutes, settings.agent
-    by_time = minutes * 60 / agent.window_seconds
+    by_time = minutes * 60 / WINDOW_SECONDS
     by_characters = minutes * CHARACTERS_PER_HOUR / 60 / agent.window_characters
     return math.ceil(max(by_time, by_characters))

@@ -24,6 +24,8 @@ from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOUR
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
 from handlers.livestream.video_environment import VideoEnvironment
 
+DELIVERIES = 20
+"""How often an event is delivered, some minutes apart, before it is parked: MediaConvert may be busy for long."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
@@ -69,7 +71,7 @@ class Videos(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="VideoEvents",
                 consumer_timeout_seconds=settings.videos.timeout_seconds,
-                max_receive_count=settings.video.deliveries,
+                max_receive_count=DELIVERIES,
                 senders=[sender(scope, what) for what in rules(args.bucket.name, event_source(scope))],
             ),
             self._child,

@@ -11,7 +11,6 @@ import pulumi
 
 from components.blocks.bucket import Bucket
 from components.blocks.function import Function, FunctionArgs
-from components.blocks.gateway_document import Authorization
 from components.blocks.grant import Grant, grant
 from components.blocks.names import Kind
 from components.blocks.rest_api import RestApi, RestApiArgs
@@ -90,8 +89,6 @@ class Access(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "table_name": args.table.name,
                     "origin": settings.exchange.cors_origin,
-                    "credential_seconds": settings.exchange.credential_seconds,
-                    "renew_before_seconds": settings.exchange.renew_before_seconds,
                 },
                 grants=[grant("sts", ["AssumeRole", "TagSession"], role_arn, _TAGGED)],
             ),
@@ -99,23 +96,20 @@ class Access(pulumi.ComponentResource):
         )
 
     def _api(self) -> RestApi:
-        settings, alarms = self._args.settings.exchange, self._args.settings.alarms
+        settings = self._args.settings.exchange
         return RestApi(
             "api",
             RestApiArgs(
                 scope=self._args.scope,
                 logical_name="Meetings",
                 operations=OPERATIONS,
-                functions=self.function,
-                throttle=Throttle(settings.requests_per_second, settings.burst),
-                stage=settings.stage,
+                function=self.function,
+                throttle=Throttle.of(settings.requests_per_second),
                 cors_origin=settings.cors_origin,
-                authorization=Authorization.NONE,
                 checked_by="the token in the body - auth-exchange verifies it",
                 bodies_validated=False,
-                data_trace=False,
                 requests_per_address=settings.waf_requests,
-                alarms=RestAlarms(alarms.server_errors_above, alarms.client_errors_above, alarms.latency_ms),
+                alarms=RestAlarms(client_errors_above=50, latency_above_ms=3_000),
             ),
             self._child,
         )

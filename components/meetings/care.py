@@ -13,6 +13,7 @@ from components.blocks.schedule import Schedule, ScheduleArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.workflow import Workflow
+from components.meetings.usage import SWEEP_MINUTES
 from components.settings import MeetingsSettings
 from handlers.common.environment import LONGEST_SWEEP_SECONDS
 from handlers.meetings.metrics import NAMESPACE
@@ -46,13 +47,13 @@ class Care(pulumi.ComponentResource):
         super().__init__("polyphony:meetings:Care", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
-        scope, care = args.scope, args.settings.care
+        scope = args.scope
         self._failed = DeadLetterQueue("care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child)
         self.sweep = self._sweep()
         self.storage = self._storage()
         for what, expression, target in (
-            ("sweep", f"rate({care.sweep_minutes} minutes)", self.sweep),
-            ("storage", f"cron(0 {care.storage_hour_utc} * * ? *)", self.storage),
+            ("sweep", f"rate({SWEEP_MINUTES} minutes)", self.sweep),
+            ("storage", "cron(0 2 * * ? *)", self.storage),
         ):
             Schedule(
                 f"{what}-schedule",
@@ -75,9 +76,7 @@ class Care(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
-                    "processing_minutes": settings.care.processing_minutes,
                     "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
-                    "give_up_minutes": settings.care.give_up_minutes,
                     "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
                 },
                 grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
@@ -101,7 +100,7 @@ class Care(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "state_machine_arn": args.workflow.arn,
                     "stack": args.scope.context.stack_label,
-                    "max_users": args.settings.care.storage_users,
+                    "max_users": args.settings.storage_users,
                     "count_seconds": args.settings.storage.seconds_to_work(FINISH_SECONDS),
                 },
                 grants=[

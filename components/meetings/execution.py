@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.blocks.states import Catch
+from components.blocks.states import Catch, catch
 
 INPUT = "$states.context.Execution.Input"
 RECORDING = {
@@ -22,4 +22,4 @@ CALL_SECONDS = 60
 def caught(to: str, *errors: str, assign: Mapping[str, str] | None = None) -> Catch:
     """These failures, or whatever else fails; the error's name alone is kept, since a cause can repeat data."""
     kept = {"error": "{% $states.errorOutput.Error %}", **(assign or {})}
-    return Catch(to, errors or ("States.ALL",), kept)
+    return catch(to, errors or ("States.ALL",), kept)

@@ -13,10 +13,12 @@ from components.blocks.image_repository import ImageRepository, ImageRepositoryA
 from components.blocks.scope import Scope
 from components.meetings.network import JobNetwork, JobNetworkArgs
 from components.settings import MeetingsSettings
-from components.settings.meetings_media import Engine
+from components.settings.meetings_media import ATTEMPTS, Engine
 from handlers.meetings.media_environment import MediaDeployment
 from handlers.meetings.places import AUDIO, RAW, VIDEO, WORK
 
+DISK_GIGABYTES = 40
+"""Of a job: about twice the largest recording, and the image."""
 RESERVED_GIGABYTES = 5
 """Of the disk: the image and what the system needs."""
 
@@ -53,7 +55,7 @@ class Media(pulumi.ComponentResource):
         self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
         """The first is submitted to first."""
         size = processing.size
-        digest = args.settings.media.image_digest
+        digest = processing.image_digest
         repository = ImageRepository(
             "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_moves=digest is None), self._child
         )
@@ -66,8 +68,8 @@ class Media(pulumi.ComponentResource):
                 digest=digest,
                 vcpus=size.vcpus,
                 memory_mb=size.memory_mb,
-                disk_gigabytes=processing.disk_gigabytes,
-                attempts=processing.attempts,
+                disk_gigabytes=DISK_GIGABYTES,
+                attempts=ATTEMPTS,
                 timeout_seconds=processing.timeout_minutes * 60,
                 variables=self._variables(args),
                 grants=grants(args.bucket),
@@ -81,14 +83,11 @@ class Media(pulumi.ComponentResource):
         return self.job.grants_run([one.arn for one in self.queues])
 
     def _variables(self, args: MediaArgs) -> dict[str, str]:
-        settings = args.settings
         deployment = MediaDeployment(
             log_level=args.scope.log_level.value,
             bucket_name=args.bucket.name,
-            scratch_mb=(settings.processing.disk_gigabytes - RESERVED_GIGABYTES) * 1000,
-            audio_part_seconds=settings.speech.part_seconds,
-            piece_seconds=settings.processing.piece_seconds,
-            max_hours=settings.processing.max_hours,
+            scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
+            max_hours=args.settings.processing.max_hours,
         )
         known = {"SCRATCH_FOLDER", "FFMPEG"}
         variables = {name: one for name, one in deployment.variables().items() if name not in known}

@@ -12,7 +12,7 @@ stopped, or by a submission whose answer was lost. It is waited for, so a record
 from collections.abc import Sequence
 from typing import Final
 
-from components.blocks.states import Catch, Choice, Pass, Retry, State, Task, Wait
+from components.blocks.states import Retry, State, catch, choice, retry, set_variables, task, wait
 from components.meetings.execution import CALL_SECONDS, KNOWN_AS, RECORDING, caught
 from components.settings.meetings_media import ProcessingSettings
 from components.settings.polling import pause
@@ -79,14 +79,16 @@ def media_states(
     Where they lead to, `$before + $job.attempts` is how often the job was begun.
     """
     first, last = queues[0], queues[-1]
-    asked_again = [Retry(BUSY, attempts=10, first_seconds=5)]
+    asked_again = [retry(BUSY, attempts=10, first_seconds=5)]
     environment = [{"Name": name, "Value": value} for name, value in zip(ABOUT, RECORDING.values(), strict=True)]
     late = f"$job.spent >= ($queue = '{last}' ? {settings.on_demand_seconds} : {settings.spot_seconds})"
     fallback = _Fallback(first, last, settings) if first != last else None
     return {
         # One on demand may live where nobody would look for it: there first, then where one is submitted.
-        START: Pass({"queue": last, "to": first, "before": 0, "lost": 0, "error": "MediaNotSubmitted"}, "FindMedia"),
-        "FindMedia": Task(
+        START: set_variables(
+            {"queue": last, "to": first, "before": 0, "lost": 0, "error": "MediaNotSubmitted"}, "FindMedia"
+        ),
+        "FindMedia": task(
             f"{BATCH}:listJobs",
             {"JobQueue": "{% $queue %}", "Filters": [{"Name": "JOB_NAME", "Values": [JOB_NAME]}]},
             CALL_SECONDS,
@@ -95,7 +97,7 @@ def media_states(
             catches=[caught(failed)],
             assign={"job": f"{{% {FOUND % {'new': _new('$id', settings)}} %}}"},
         ),
-        "MediaFound": Choice(
+        "MediaFound": choice(
             [
                 ("{% $job.id != '' %}", "WaitForMedia"),
                 *(fallback.elsewhere if fallback else ()),
@@ -103,7 +105,7 @@ def media_states(
             ],
             otherwise="SubmitMedia",
         ),
-        "SubmitMedia": Task(
+        "SubmitMedia": task(
             SUBMIT,
             {
                 "JobName": JOB_NAME,
@@ -113,16 +115,16 @@ def media_states(
             },
             CALL_SECONDS,
             to="WaitForMedia",
-            retries=[Retry(REFUSED, attempts=6, first_seconds=5)],
+            retries=[retry(REFUSED, attempts=6, first_seconds=5)],
             catches=[
                 caught(failed, "Batch.ClientException"),
                 caught("AnswerLost", assign={"lost": "{% $lost + 1 %}"}),
             ],
             assign={"job": f"{{% {_new('$states.result.JobId', settings)} %}}"},
         ),
-        "AnswerLost": Wait(settings.poll_seconds, "FindMedia"),
-        "WaitForMedia": Wait("{% $job.pause %}", "AskForMedia"),
-        "AskForMedia": Task(
+        "AnswerLost": wait(settings.poll_seconds, "FindMedia"),
+        "WaitForMedia": wait("{% $job.pause %}", "AskForMedia"),
+        "AskForMedia": task(
             f"{BATCH}:describeJobs",
             {"Jobs": ["{% $job.id %}"]},
             CALL_SECONDS,
@@ -134,7 +136,7 @@ def media_states(
                 "error": "{% $states.result.Jobs[0].Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}",
             },
         ),
-        "MediaOver": Choice(
+        "MediaOver": choice(
             [
                 ("{% $job.status = 'SUCCEEDED' %}", to),
                 *(fallback.lost if fallback else ()),
@@ -144,13 +146,13 @@ def media_states(
             ],
             otherwise="WaitForMedia",
         ),
-        "EndMedia": Task(
+        "EndMedia": task(
             f"{BATCH}:terminateJob",
             {"JobId": "{% $job.id %}", "Reason": TOO_LATE},
             CALL_SECONDS,
             to=failed,
             retries=asked_again,
-            catches=[Catch(failed)],
+            catches=[catch(failed)],
         ),
         **(fallback.states(asked_again) if fallback else {}),
     }
@@ -173,9 +175,9 @@ class _Fallback:
     def states(self, again: Sequence[Retry]) -> dict[str, State]:
         """What only a workflow with both has."""
         return {
-            "MediaOnSpare": Pass({"queue": "{% $to %}"}, "FindMedia"),
+            "MediaOnSpare": set_variables({"queue": "{% $to %}"}, "FindMedia"),
             # A cancelled job has failed; one that was given a machine meanwhile runs. Either is seen when it is asked about.
-            "LeaveSpare": Task(
+            "LeaveSpare": task(
                 f"{BATCH}:cancelJob",
                 {"JobId": "{% $job.id %}", "Reason": NO_MACHINE},
                 CALL_SECONDS,
@@ -184,7 +186,7 @@ class _Fallback:
                 catches=[caught("EndMedia")],
                 assign={"job": "{% $merge([$job, {'left': true}]) %}"},
             ),
-            "MediaOnDemand": Pass(
+            "MediaOnDemand": set_variables(
                 {
                     "queue": self._on_demand,
                     "to": self._on_demand,

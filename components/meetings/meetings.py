@@ -22,8 +22,9 @@ from components.meetings import processing
 from components.meetings.access import Access, AccessArgs
 from components.meetings.care import Care, CareArgs
 from components.meetings.media import Media, MediaArgs
-from components.meetings.watch import WatchArgs, charts, watch
+from components.meetings.watch import BUSY_ANSWERS, WatchArgs, charts, watch
 from components.settings import MeetingsSettings
+from handlers.meetings.auth_environment import CREDENTIAL_SECONDS
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.places import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
@@ -79,7 +80,7 @@ class Meetings(pulumi.ComponentResource):
             "bucket": self.bucket.name,
             "table": self.table.name,
             "index": INDEX,
-            "credential_seconds": args.settings.exchange.credential_seconds,
+            "credential_seconds": CREDENTIAL_SECONDS,
             "raw_days": args.settings.kept.raw_days,
             "routes": [one.route for one in OPERATIONS],
         }
@@ -100,7 +101,7 @@ class Meetings(pulumi.ComponentResource):
     def _store(self) -> None:
         scope, settings = self._scope, self._settings
         kept = settings.kept
-        old = kept.old_version_days  # without versions too: a bucket that had them once only makes no more
+        old = kept.old_version_days
         self.table = Table(
             "meetings",
             TableArgs(
@@ -109,7 +110,7 @@ class Meetings(pulumi.ComponentResource):
                 hash_key=PARTITION,
                 range_key=SORT,
                 indexes=[Index(INDEX, PARTITION, INDEX_SORT)],
-                kms_key_arn=settings.table.kms_key,
+                kms_key_arn=settings.table_kms_key,
             ),
             self._child,
         )
@@ -118,7 +119,7 @@ class Meetings(pulumi.ComponentResource):
             BucketArgs(
                 scope=scope,
                 logical_name="Recordings",
-                versioned=kept.versioned,
+                versioned=True,
                 cors=Cors([settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed=["ETag"]),
                 lifecycle=[
                     *(
@@ -132,7 +133,7 @@ class Meetings(pulumi.ComponentResource):
                     ),
                 ],
                 event_bridge=True,
-                requests_measured=settings.alarms.requests_measured,
+                requests_measured=settings.requests_measured,
             ),
             self._child,
         )
@@ -224,7 +225,6 @@ class Meetings(pulumi.ComponentResource):
                     "max_output_tokens": models.max_output_tokens,
                     "answer_seconds": models.answer_seconds,
                     "part_characters": models.part_characters,
-                    "overlap_characters": models.overlap_characters,
                     "at_once": models.at_once,
                 },
                 grants=[
@@ -238,7 +238,7 @@ class Meetings(pulumi.ComponentResource):
                 ],
                 # A busy model ends an invocation like any fault does, and the workflow asks again. What fails for good ends
                 # its meeting, which rings by itself.
-                errors_above=self._settings.alarms.throttles_above,
+                errors_above=BUSY_ANSWERS,
             ),
             self._child,
         )

@@ -7,7 +7,7 @@ which recording: every state reads it from there.
 from collections.abc import Mapping
 
 from components.blocks.function import Function
-from components.blocks.states import LAMBDA_INVOKE, TRANSIENT, Catch, Choice, Fail, Retry, State, Succeed, Task
+from components.blocks.states import LAMBDA_INVOKE, SUCCEED, TRANSIENT, State, call, catch, choice, fail, retry, task
 from components.meetings.execution import CALL_SECONDS, MEETING, RECORDING, caught
 from components.meetings.media import Media
 from components.meetings.media_states import START, media_states
@@ -20,7 +20,7 @@ STEP_SECONDS = 120
 BESIDE_SECONDS = 3 * 3600
 """For the steps around what is waited for, and what is asked again."""
 FAILED = "Failed"
-STEP_AGAIN = Retry(["StepFailed"], attempts=6, first_seconds=5)
+STEP_AGAIN = retry(["StepFailed"], attempts=6, first_seconds=5)
 
 
 def start() -> str:
@@ -55,19 +55,19 @@ def states(
             failed=failed[MeetingReason.MEDIA_FAILED],
             assign={"media": "{% $states.result.Payload %}"},
         ),
-        "AnythingToHear": Choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
+        "AnythingToHear": choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
         "Transcribe": speech_states(
             bucket,
             media.job.scope.context.stack_label,
-            settings.speech,
+            settings,
             to="MarkTranscribed",
             failed=failed[MeetingReason.TRANSCRIPTION_FAILED],
         ),
         "MarkTranscribed": _step(
             steps, {"step": "transcribed"}, to="StillWanted", failed=failed[MeetingReason.TRANSCRIPTION_FAILED]
         ),
-        "StillWanted": Choice([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
-        "Summarize": Task(
+        "StillWanted": choice([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
+        "Summarize": task(
             LAMBDA_INVOKE,
             {
                 "FunctionName": summarize.live_arn,
@@ -81,8 +81,8 @@ def states(
             settings.bedrock_summarize.timeout_seconds + CALL_SECONDS,
             to="Finish",
             retries=[
-                Retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
-                Retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
+                retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
+                retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
             ],
             catches=[caught(failed[MeetingReason.SUMMARY_FAILED])],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},
@@ -94,8 +94,8 @@ def states(
             failed=failed[MeetingReason.SUMMARY_FAILED],
         ),
         **{failed[reason]: _marked(steps, reason) for reason in _GIVEN_UP},
-        FAILED: Fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
-        "Done": Succeed(),
+        FAILED: fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
+        "Done": SUCCEED,
     }
 
 
@@ -108,18 +108,18 @@ def _word(reason: MeetingReason) -> str:
 
 def _step(
     steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
-) -> Task:
+) -> State:
     """One of the workflow's own steps; it can be made again."""
-    return Task(
-        LAMBDA_INVOKE,
-        {"FunctionName": steps.live_arn, "Payload": {**step, **MEETING}},
+    return call(
+        steps.live_arn,
+        {**step, **MEETING},
         STEP_SECONDS,
         to=to,
-        retries=[Retry(TRANSIENT), STEP_AGAIN],
-        catches=[caught(failed) if failed != FAILED else Catch(FAILED)],
+        retries=[STEP_AGAIN],
+        catches=[caught(failed) if failed != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )
 
 
-def _marked(steps: Function, reason: MeetingReason) -> Task:
+def _marked(steps: Function, reason: MeetingReason) -> State:
     return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, failed=FAILED)

@@ -8,11 +8,12 @@ and would never transcribe a recording again that had failed once.
 from collections.abc import Mapping
 from typing import Final
 
-from components.blocks.states import Catch, Choice, Fail, Map, Retry, State, Succeed, Task, Wait
+from components.blocks.states import SUCCEED, State, catch, choice, each, fail, retry, task, wait
 from components.meetings.execution import CALL_SECONDS, INPUT, KNOWN_AS, caught
-from components.settings.meetings import SpeechSettings
+from components.settings import MeetingsSettings
 from components.settings.polling import pause
 
+MAX_SPEAKERS: Final = 10
 TRANSCRIBE: Final = "arn:aws:states:::aws-sdk:transcribe"
 BUSY: Final = (
     "Transcribe.LimitExceededException",
@@ -28,13 +29,14 @@ PART: Final = "$formatNumber($states.context.Map.Item.Index, '000')"
 WORK: Final = f"'work/' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
 
 
-def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str, failed: str) -> Map:
+def speech_states(bucket: str, label: str, settings: MeetingsSettings, *, to: str, failed: str) -> State:
     """Each part of `$media.audio`; `label`: the stack's, with which the jobs' names begin."""
+    first_pause = settings.processing.poll_seconds
     name = f"'{label}-' & {KNOWN_AS} & '-' & $string({INPUT}.attempt) & '-' & {PART}"
-    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": settings.poll_seconds}
+    begun = {"name": f"{{% {name} %}}", "spent": 0, "pause": first_pause}
     inside: Mapping[str, State] = {
-        "PartThere": Choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
-        "StartPart": Task(
+        "PartThere": choice([("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"),
+        "StartPart": task(
             f"{TRANSCRIBE}:startTranscriptionJob",
             {
                 "TranscriptionJobName": f"{{% {name} %}}",
@@ -43,41 +45,41 @@ def speech_states(bucket: str, label: str, settings: SpeechSettings, *, to: str,
                 "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
                 "OutputBucketName": bucket,
                 "OutputKey": f"{{% {WORK} & 'transcripts/' & $media.language & '/' & {PART} & '.json' %}}",
-                "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": settings.max_speakers},
+                "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": MAX_SPEAKERS},
             },
             CALL_SECONDS,
             to="WaitForPart",
             retries=[
-                Retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600),
-                Retry([UNNAMED], attempts=6, first_seconds=5),
+                retry(BUSY, attempts=20, first_seconds=30, longest_seconds=600),
+                retry([UNNAMED], attempts=6, first_seconds=5),
             ],
             # It was begun already, by a try whose answer was lost.
-            catches=[Catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
+            catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=begun)],
             assign=begun,
         ),
-        "WaitForPart": Wait("{% $pause %}", "AskForPart"),
-        "AskForPart": Task(
+        "WaitForPart": wait("{% $pause %}", "AskForPart"),
+        "AskForPart": task(
             f"{TRANSCRIBE}:getTranscriptionJob",
             {"TranscriptionJobName": "{% $name %}"},
             CALL_SECONDS,
             to="PartDone",
-            retries=[Retry([*BUSY, UNNAMED], attempts=10, first_seconds=5)],
+            retries=[retry([*BUSY, UNNAMED], attempts=10, first_seconds=5)],
             assign={
                 "status": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}",
                 "spent": "{% $spent + $pause %}",
-                "pause": f"{{% {pause('$spent + $pause', settings.poll_seconds)} %}}",
+                "pause": f"{{% {pause('$spent + $pause', first_pause)} %}}",
             },
         ),
-        "PartDone": Choice(
+        "PartDone": choice(
             [
                 ("{% $status = 'COMPLETED' %}", "PartTranscribed"),
                 ("{% $status = 'FAILED' %}", "PartFailed"),
-                (f"{{% $spent >= {settings.max_minutes * 60} %}}", "PartTooLate"),
+                (f"{{% $spent >= {settings.speech.max_minutes * 60} %}}", "PartTooLate"),
             ],
             otherwise="WaitForPart",
         ),
-        "PartTranscribed": Succeed(),
-        "PartFailed": Fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
-        "PartTooLate": Fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
+        "PartTranscribed": SUCCEED,
+        "PartFailed": fail("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
+        "PartTooLate": fail("TranscriptionTooLate", "Amazon Transcribe did not end in time."),
     }
-    return Map("{% $media.audio %}", "PartThere", inside, settings.at_once, to=to, catches=[caught(failed)])
+    return each("{% $media.audio %}", "PartThere", inside, settings.speech.at_once, to=to, catches=[caught(failed)])

@@ -9,6 +9,9 @@ from components.settings import MeetingsSettings
 from components.settings.meetings_media import Engine
 from components.settings.polling import rounds
 
+SWEEP_MINUTES = 15
+GIGABYTES_PER_HOUR = 0.9
+"""Assumed: of a recording, screen and camera."""
 EXCHANGES = 2
 """Assumed: a recording of an hour outlives its credentials once."""
 CHUNKS_PER_HOUR = 60
@@ -54,14 +57,14 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each
     uploads = hours * CHUNKS_PER_HOUR + meetings
-    video_gb = hours * load.gigabytes_per_hour
+    video_gb = hours * GIGABYTES_PER_HOUR
     copying = hours * COPY_HOURS + meetings * STARTING_HOURS
     encoding = hours * load.encoded_share * ENCODE_HOURS
     spot = settings.processing.engine is Engine.BATCH_SPOT
     # Twice the processors take half the time of what is encoded, and as long for the rest.
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if spot else copying + encoding / 2
     asked = meetings * _rounds(settings)
-    sweeps = DAYS * 24 * 60 / settings.care.sweep_minutes
+    sweeps = DAYS * 24 * 60 / SWEEP_MINUTES
     firewall = {"inspectedRequests": meetings * EXCHANGES} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
     return {
@@ -108,14 +111,14 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
 def _rounds(settings: MeetingsSettings) -> float:
     """How often the job and the transcription of a recording are asked about, one with another."""
     load = settings.load
-    job, speech = settings.processing.poll_seconds, settings.speech.poll_seconds
+    pause = settings.processing.poll_seconds
     starts = STARTING_HOURS + load.hours_each * COPY_HOURS
-    copied = rounds(round(starts * 3600), job)
-    encoded = rounds(round((starts + load.hours_each * ENCODE_HOURS) * 3600), job)
+    copied = rounds(round(starts * 3600), pause)
+    encoded = rounds(round((starts + load.hours_each * ENCODE_HOURS) * 3600), pause)
     return (
         copied * (1 - load.encoded_share)
         + encoded * load.encoded_share
-        + rounds(round(load.hours_each * TRANSCRIBE_HOURS * 3600), speech)
+        + rounds(round(load.hours_each * TRANSCRIBE_HOURS * 3600), pause)
     )
 
 

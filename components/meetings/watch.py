@@ -5,17 +5,16 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.alarm import AlarmArgs, Metric, Severity, alarm
+from components.blocks.alarm import Metric, Severity, alarm
 from components.blocks.bucket import EVERYTHING, Bucket
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart
-from components.blocks.function import Function
-from components.blocks.logged import sweep_after_sweep
+from components.blocks.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
+from components.blocks.function import Function, sweep_after_sweep
 from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.blocks.workflow import Workflow
+from components.meetings.usage import SWEEP_MINUTES
 from components.settings import MeetingsSettings
 from handlers.meetings.metrics import (
     FFMPEG_RATIO,
@@ -37,6 +36,11 @@ MISSED = ("recording_unheard", "recording_unattended", "recordings_unchecked")
 """What the daily look at all recordings writes: of one whose event was lost, that could not be begun, that it did not get to."""
 SWEPT = '{ $.message = "meeting_sweep" }'
 HOUR = 3600
+INTERRUPTIONS_AN_HOUR = 5
+LONGEST_WAIT_SECONDS = 1_800
+"""Of a message that announces an upload."""
+BUSY_ANSWERS = 20
+"""Summaries that a busy model may put off in five minutes: the workflow asks again."""
 
 
 @dataclass(frozen=True)
@@ -54,76 +58,79 @@ class WatchArgs:
 
 
 def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
-    """Registers the meetings' own alarms."""
-    settings = args.settings.alarms
+    """Register the meetings' own alarms."""
+    scope, critical = args.scope, Severity.CRITICAL
     steps, summarize, sweep = (args.functions[one] for one in ("steps", "summarize", "sweep"))
-
-    def ring(
-        what: str,
-        metric: Metric,
-        above: float,
-        says: str,
-        runbook: str = RUNBOOK,
-        severity: Severity = Severity.WARNING,
-    ) -> None:
-        alarm(what, AlarmArgs(args.scope, metric, severity, above, says, runbook), opts)
-
-    failed = steps.logged("meetings-failed", '{ $.message = "meeting_failed" }', opts)
-    ring(
-        "meetings-failed",
-        failed,
-        settings.failed_meetings_above,
-        "Meetings could not be processed.",
-        severity=Severity.CRITICAL,
-    )
-    media = steps.logged("media-failed", '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }', opts)
-    ring("media-failed", media, 0, "The job could not put a recording together.", severity=Severity.CRITICAL)
     # Chunks that never come are the user's to send, and nothing is broken.
     given_up = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
-    ring(
-        "meetings-given-up",
-        sweep.logged("meetings-given-up", given_up, opts),
-        settings.failed_meetings_above,
-        "Meetings whose executions ended without a word were given up.",
-        severity=Severity.CRITICAL,
-    )
+    for what, function, pattern, says in (
+        ("meetings-failed", steps, '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
+        (
+            "media-failed",
+            steps,
+            '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }',
+            "The job could not put a recording together.",
+        ),
+        ("meetings-given-up", sweep, given_up, "Meetings whose executions ended without a word were given up."),
+    ):
+        function.alarm_on_lines(what, pattern, says, RUNBOOK, opts, severity=critical)
+    period = sweep_after_sweep(SWEEP_MINUTES)
     for what, value, says in (
         ("meetings-unattended", "$.failed", "One sweep after the other fails to look after meetings."),
         ("sweep-unfinished", "$.unfinished", "One sweep after the other does not get through."),
     ):
-        ring(
-            what, sweep.logged(what, SWEPT, opts, **sweep_after_sweep(value, args.settings.care.sweep_minutes)), 0, says
-        )
-    ring(
-        "processing-late",
-        _measure(args, PROCESSING_DURATION, "p95"),
-        settings.processing_minutes * 60,
-        "Meetings take longer than they should from recording to summary.",
-    )
+        swept = sweep.logged(what, SWEPT, opts, value=value, statistic="Minimum", period_seconds=period)
+        alarm(what, scope, swept, 0, says, RUNBOOK, opts)
     interrupted = steps.logged(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR
     )
-    ring(
-        "spot-interruptions",
-        interrupted,
-        settings.interruptions_above,
-        "Spare machines are taken back often.",
-        runbook=SPOT,
-    )
-    ring(
-        "uploads-waiting",
-        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
-        settings.queue_minutes * 60,
-        "News of uploads waits.",
-    )
-    busy = summarize.logged("model-throttles", '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }', opts)
-    ring("model-throttles", busy, settings.throttles_above, "A model puts summaries off.", runbook=MODELS)
+    for what, metric, threshold, says, runbook in (
+        (
+            "processing-late",
+            _measure(args, PROCESSING_DURATION, "p95"),
+            args.settings.processing.alarm_minutes * 60,
+            "Meetings take longer than they should from recording to summary.",
+            RUNBOOK,
+        ),
+        ("spot-interruptions", interrupted, INTERRUPTIONS_AN_HOUR, "Spare machines are taken back often.", SPOT),
+        (
+            "uploads-waiting",
+            Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum"),
+            LONGEST_WAIT_SECONDS,
+            "News of uploads waits.",
+            RUNBOOK,
+        ),
+    ):
+        alarm(what, scope, metric, threshold, says, runbook, opts)
     refusals = " || ".join(f'$.error_type = "{one}"' for one in REFUSALS)
-    errors = summarize.logged("model-errors", f'{{ $.message = "summary_failed" && ({refusals}) }}', opts)
-    ring("model-errors", errors, 0, "A model gives no summary.", runbook=MODELS)
     missed = " || ".join(f'$.message = "{one}"' for one in MISSED)
-    unheard = args.functions["storage"].logged("recordings-unheard", f"{{ {missed} }}", opts)
-    ring("recordings-unheard", unheard, 0, "Whole recordings lay there and nobody was told, or nobody looked.")
+    for what, function, pattern, threshold, says, runbook in (
+        (
+            "model-throttles",
+            summarize,
+            '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
+            BUSY_ANSWERS,
+            "A model puts summaries off.",
+            MODELS,
+        ),
+        (
+            "model-errors",
+            summarize,
+            f'{{ $.message = "summary_failed" && ({refusals}) }}',
+            0,
+            "A model gives no summary.",
+            MODELS,
+        ),
+        (
+            "recordings-unheard",
+            args.functions["storage"],
+            f"{{ {missed} }}",
+            0,
+            "Whole recordings lay there and nobody was told, or nobody looked.",
+            RUNBOOK,
+        ),
+    ):
+        function.alarm_on_lines(what, pattern, says, runbook, opts, threshold=threshold)
 
 
 def charts(args: WatchArgs) -> list[list[Chart]]:

@@ -12,8 +12,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
-RestStage = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
-"""Of a REST API: it stands in every address."""
+GATEWAY_SECONDS = 29
+"""How long API Gateway waits for a function."""
 
 
 class Environment(StrEnum):
@@ -74,21 +74,34 @@ class Settings(BaseModel):
         return given
 
 
+RequestsPerSecond = Annotated[int, Field(ge=1, le=2_500)]
+"""An API lets in bursts of twice as many, and AWS allows an account bursts of 5,000."""
+
+
 class FunctionSettings(Settings):
-    """Size and pace of one function."""
+    """Size and version of one function."""
 
     memory_mb: Annotated[int, Field(ge=128, le=10_240)] = 512
     """Memory in MB; Lambda gives processor time in proportion."""
     timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 60
     """How long one invocation may take."""
+    live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
+    """The version that the alias `live` is pinned to; none follows the newest."""
+
+    def seconds_to_work(self, finish: int, longest: int = 900) -> int:
+        """What a call may spend on what it does again and again: the rest of its timeout is left to end in."""
+        return min(longest, max(1, self.timeout_seconds - finish))
+
+
+class ClientFunctionSettings(FunctionSettings):
+    """Size, version and concurrency of a function that clients wait for."""
+
     reserved_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """The most invocations at once, set aside for this function; none leaves it to the account's pool."""
     provisioned_concurrency: Annotated[int, Field(ge=0, le=100)] = 0
     """Execution environments kept warm, paid by the hour."""
     snap_start: bool = False
     """Start from a snapshot of the initialised function instead; not together with provisioned concurrency."""
-    live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
-    """The version that the alias `live` is pinned to; none follows the newest."""
 
     @model_validator(mode="after")
     def _agrees_as_lambda_has_it(self) -> Self:
@@ -97,10 +110,6 @@ class FunctionSettings(Settings):
         if self.reserved_concurrency is not None and self.provisioned_concurrency > self.reserved_concurrency:
             raise ValueError("provisionedConcurrency is at most reservedConcurrency")
         return self
-
-    def seconds_to_work(self, finish: int, longest: int = 900) -> int:
-        """What a call may spend on what it does again and again: the rest of its timeout is left to end in."""
-        return min(longest, max(1, self.timeout_seconds - finish))
 
 
 class SubsystemSettings(Settings):

@@ -19,9 +19,6 @@ FILE_MB_SECONDS = 5
 what was measured."""
 ONE_PROCESSOR_MB = 1769
 """More memory brings another processor, and one process uses one."""
-LATE_REPEAT_DAYS = 14
-"""How long a message is parked, from where it can be sent again. The bucket's comparison makes up for as many days that it
-missed: longer than it can fail unseen."""
 LONGEST_UTTERANCE_SECONDS = 15
 """What the audio processor needs at least: five seconds of speech, and what comes before and after."""
 ANSWER_MARGIN_SECONDS = 30
@@ -67,14 +64,6 @@ def _foundation(stack: "StackSettings") -> Iterator[Problem]:
 
 
 def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
-    claim_seconds = stack.ingestion.manifests.claim_minutes * 60
-    for name, function in (("builder", stack.ingestion.builder), ("sweeper", stack.ingestion.sweeper)):
-        if function.timeout_seconds >= claim_seconds:
-            yield Problem(
-                f"ingestion.{name}.timeoutSeconds",
-                str(function.timeout_seconds),
-                f"below manifests.claimMinutes ({claim_seconds} s): a claim must outlive whoever made it",
-            )
     files = stack.ingestion.manifests.files
     for name, function in (
         ("builder", stack.ingestion.builder),
@@ -99,14 +88,6 @@ def _ingestion(stack: "StackSettings") -> Iterator[Problem]:
     if intake.cors_origin == "*" and stack.environment is Environment.PROD:
         yield Problem(
             "ingestion.intake.corsOrigin", '"*"', "the page that may drop files, by name, in prod; or nothing"
-        )
-    known_days = stack.ingestion.manifests.reconcile_days + LATE_REPEAT_DAYS
-    if intake.table_record_days < known_days:
-        yield Problem(
-            "ingestion.intake.tableRecordDays",
-            str(intake.table_record_days),
-            f"at least {known_days}, {LATE_REPEAT_DAYS} more than manifests.reconcileDays: a file whose record is gone is taken "
-            "in again, rows and all",
         )
     yield from _quiet("ingestion", stack.ingestion, ALARM_READS)
 
@@ -168,8 +149,6 @@ def _livestream(stack: "StackSettings", name: str) -> Iterator[Problem]:
         yield Problem("livestream.encryptionKey", None, f"is a secret and not set; set it by: {command}")
     if api.cors_origin == "*" and stack.environment is Environment.PROD:
         yield Problem("livestream.api.corsOrigin", '"*"', "the page that may use the API, by name, in prod")
-    if api.data_trace and stack.environment is Environment.PROD:
-        yield Problem("livestream.api.dataTrace", "true", "false in prod: whole requests would be logged")
     if api.authorizer is Authorizer.NONE and not stack.environment.relaxed:
         yield Problem(
             "livestream.api.authorizer", '"none"', f"`jwt` or `apiKey` in {stack.environment}: none lets anybody in"
@@ -195,18 +174,12 @@ def _meetings(stack: "StackSettings") -> Iterator[Problem]:
             )
     if settings.exchange.cors_origin == "*" and stack.environment is Environment.PROD:
         yield Problem("meetings.exchange.corsOrigin", '"*"', "the page that may use the exchange, by name, in prod")
-    if settings.media.image_digest is None and not stack.environment.relaxed:
+    if settings.processing.image_digest is None and not stack.environment.relaxed:
         yield Problem(
-            "meetings.media.imageDigest",
+            "meetings.processing.imageDigest",
             None,
             f"must be given in {stack.environment}: the image that was reviewed, as the workflow `image` prints it; before "
             "the first deployment, which makes its repository, `sha256:` and 64 zeros",
-        )
-    if settings.kept.work_days <= settings.kept.raw_days:
-        yield Problem(
-            "meetings.kept.workDays",
-            str(settings.kept.work_days),
-            f"more than rawDays ({settings.kept.raw_days}): a job that goes on reads its notes while there are chunks",
         )
     answers = 2 * settings.models.answer_seconds + SUMMARY_MARGIN_SECONDS
     if settings.bedrock_summarize.timeout_seconds < answers:

@@ -14,7 +14,6 @@ Email = Annotated[
     Field(json_schema_extra={"format": "email"}),
 ]
 TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,256}$")]
-Percent = Annotated[int, Field(ge=1, le=1000)]
 MonitorArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:ce::\d{12}:anomalymonitor/[A-Za-z0-9-]+$")]
 
 RetentionDays = Literal[
@@ -43,9 +42,7 @@ class LogSettings(Settings):
     """What is written down of requests, and how long it is kept."""
 
     retention_days: RetentionDays = 90
-    """Retention of every log group that the platform owns."""
-    access_log_days: Annotated[int, Field(ge=1, le=3653)] = 90
-    """Days after which access logs in the audit bucket expire."""
+    """Retention of every log group that the platform owns, and of the access logs in the audit bucket."""
     method_metrics: bool = True
     """Whether REST APIs have metrics by method: five for each, paid for by the month as soon as it is called."""
     api_gateway_role_owned: bool = False
@@ -66,12 +63,6 @@ class SpendSettings(Settings):
 
     monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
     """US dollars a month. The preview's estimate is held against it, and AWS Budgets against the bill."""
-    actual_alerts: tuple[Percent, ...] = (50, 80, 100)
-    """Percentages of the budget: an alert when that much has been spent."""
-    forecast_alerts: tuple[Percent, ...] = (100,)
-    """Percentages of the budget: an alert when that much is forecast."""
-    anomaly_threshold: Annotated[float, Field(gt=0, le=100_000)] = 10
-    """US dollars that a cost anomaly must reach before it is reported."""
     anomaly_monitor_owned: bool = True
     """Whether this stack creates an anomaly monitor where none is named; an account allows few, so several stacks may
     share one."""
@@ -83,10 +74,6 @@ class SpendSettings(Settings):
 class BackupSettings(Settings):
     """Daily copies of every table."""
 
-    enabled: bool = True
-    """Whether tables are backed up; a table that is not says so by its settings."""
-    hour_utc: Annotated[int, Field(ge=0, le=23)] = 3
-    """The hour at which the daily backup starts."""
     retention_days: Annotated[int, Field(ge=1, le=3653)] = 35
     """How long a backup is kept."""
     outlives_stack: bool = True

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from components.settings.base import FunctionSettings, Settings, SubsystemSettings
 from components.settings.ddl import Ddl
 from components.settings.networks import Origin
+from handlers.ingestion.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 
@@ -32,32 +33,17 @@ class IntakeSettings(Settings):
     """Files that one invocation is given at most."""
     batch_window_seconds: Annotated[int, Field(ge=0, le=300)] = 60
     """How long the queue waits for a batch to fill; above ten files a batch it must be at least 1."""
-    max_receive_count: Annotated[int, Field(ge=3, le=1000)] = 5
-    """Attempts at a message before it is parked in the dead-letter queue."""
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
     """The most invocations that the queue starts at once."""
-    oldest_message_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
-    """An alarm rings when a message has waited longer."""
-    allowed_suffixes: tuple[Annotated[str, StringConstraints(pattern=r"^\.[a-z0-9.]+$")], ...] = (
-        ".ndjson",
-        ".ndjson.gz",
-        ".jsonl",
-        ".jsonl.gz",
-        ".json",
-        ".json.gz",
-    )
-    """Files that are taken, compared without regard to case; an empty list takes all. Others are rejected."""
     max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
     """Larger files are rejected."""
     cors_origin: Origin | None = None
     """The page that may drop files from a browser, with credentials of its visitor's; prod must name it. None: no page may."""
-    table_record_days: Days = 400
-    """Days that a file's record is kept, so that a late repeat is still recognised: at least 14 more than
-    `manifests.reconcileDays`."""
+    table_record_days: Annotated[int, Field(ge=16, le=3653)] = 400
+    """Days that a file's record is kept. A file whose record is gone is taken in again, rows and all. The daily comparison
+    reaches back two days, and a message that was parked can be sent again for fourteen."""
     landing_days: Days = 30
     """Days that a file stays in the landing bucket; the lake keeps its content."""
-    old_version_days: Days = 7
-    """Days that an overwritten or deleted version stays."""
 
 
 class ManifestSettings(Settings):
@@ -68,20 +54,10 @@ class ManifestSettings(Settings):
     gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 10
     """Their size together, as they arrived; a larger file has a manifest of its own. A run has to get through what is in them,
     unpacked, within `spark.timeoutMinutes`."""
-    open_shards: Annotated[int, Field(ge=1, le=16)] = 2
-    """Partitions of the index of files that are not in a run yet."""
     flush_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """Files that wait longer go into a manifest of however many there are."""
     sweep_minutes: Annotated[int, Field(ge=1, le=60)] = 5
     """How often the sweeper looks after what was left."""
-    claim_minutes: Annotated[int, Field(ge=5, le=1440)] = 15
-    """A claim older than this belongs to a builder that is gone; no function lives that long."""
-    reconcile_hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
-    """The hour at which the bucket is compared with the table."""
-    reconcile_days: Annotated[int, Field(ge=1, le=30)] = 2
-    """How far back that comparison goes."""
-    pending_alarm_minutes: Annotated[int, Field(ge=1, le=10_080)] = 120
-    """An alarm rings when a file has been pending longer."""
 
 
 class WorkerType(StrEnum):
@@ -115,26 +91,16 @@ class SparkSettings(Settings):
     JSON can have, so no `FLOAT` and no `BINARY`, and of names that no column of every row has."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """A run fails when a larger share of its lines cannot be read; below it, they are set aside and counted."""
-    target_file_megabytes: Annotated[int, Field(ge=8, le=1024)] = 128
-    """The size that Parquet files are aimed at."""
     encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
     """A customer key for logs and bookmarks; Glue encrypts those with nothing else. S3 output is always encrypted. Below the
     bootstrap's boundary the key has to carry the tags `Project: polyphony` and `Environment: <stack>`."""
 
 
-class LakeSettings(Settings):
-    """What is kept, and how it may be asked."""
+class BuildingFunctionSettings(FunctionSettings):
+    """Size and version of a function that claims files for manifests."""
 
-    manifest_days: Days = 90
-    """Days that lists and results of runs are kept."""
-    rejected_days: Days = 365
-    """Days that lines which could not be read are kept."""
-    query_result_days: Days = 7
-    """Days that results of Athena queries are kept."""
-    scan_limit_gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 100
-    """An Athena query that would read more is stopped."""
-    first_day: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")] = "2024-01-01"
-    """The first day that the catalogue's partitions reach back to."""
+    timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
+    """How long one invocation may take. A claim must outlive the invocation that made it."""
 
 
 class IngestionSettings(SubsystemSettings):
@@ -144,12 +110,13 @@ class IngestionSettings(SubsystemSettings):
     intake: IntakeSettings = IntakeSettings()
     manifests: ManifestSettings = ManifestSettings()
     spark: SparkSettings = SparkSettings()
-    lake: LakeSettings = LakeSettings()
+    scan_limit_gigabytes: Annotated[float, Field(ge=0.01, le=10_000)] = 100
+    """An Athena query that would read more is stopped."""
     network_attached: bool = False
     """Whether the builder and the Spark job run inside the network: for compliance, they need nothing there."""
-    builder: FunctionSettings = FunctionSettings()
+    builder: BuildingFunctionSettings = BuildingFunctionSettings()
     """The function that tracks files and builds manifests."""
-    sweeper: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
+    sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
     """The function that looks after what was left."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """The function behind the workflow's steps."""

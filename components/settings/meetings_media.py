@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.settings.base import Settings
 from components.settings.networks import BuiltNetwork, Cidr
-from components.settings.polling import PollSeconds, rounds
-from handlers.meetings.media_environment import ENCODE_THREADS, MaxHours, PieceSeconds
+from components.settings.polling import PollSeconds
+from handlers.meetings.media_environment import ENCODE_THREADS, MaxHours
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -35,6 +35,8 @@ FARGATE: Mapping[float, Sequence[int]] = {
 }
 """Processors → megabytes that go with them (Batch API reference, ResourceRequirement); it takes no other job."""
 
+ATTEMPTS: Final = 3
+"""How often an interrupted job is begun on spare machines; it goes on where it was."""
 ENCODE_HOURS: Final = 2
 """Of a processor, for an hour of recording that must be encoded, at the most: assumed (docs/decisions/0061)."""
 
@@ -64,22 +66,20 @@ class ProcessingSettings(Settings):
     spot: Size = Size.model_validate({"vcpus": 1, "memoryMb": 2048})
     """With `batch-spot`, on demand too."""
     fargate: Size = Size.model_validate({"vcpus": 2, "memoryMb": 4096})
-    attempts: Annotated[int, Field(ge=2, le=10)] = 3
-    """How often an interrupted job is begun on spare machines; it goes on where it was."""
     timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 1_440
     """Of one attempt. What has not ended by then is given up: the longest recording has to fit."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """How long a spare machine is waited for, each time that a job needs one, before one on demand is taken."""
     poll_seconds: PollSeconds = 30
-    """How soon it is asked what has become of the job."""
-    disk_gigabytes: Annotated[int, Field(ge=21, le=200)] = 40
-    """Of the job: about twice the largest recording, and the image."""
+    """How soon the workflow asks what has become of the job, or of the transcription of a part."""
     max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
     """Of all jobs of a queue at once."""
-    piece_seconds: PieceSeconds = 300
-    """What is encoded and kept at once: an interruption costs so much at most."""
     max_hours: MaxHours = 12
     """The longest recording."""
+    alarm_minutes: Annotated[int, Field(ge=1)] = 180
+    """An alarm rings when 5 of 100 meetings take longer from the whole recording to the summary."""
+    image_digest: Digest | None = None
+    """Which image runs; required in staging and prod. None runs what is tagged `latest`."""
 
     @property
     def size(self) -> Size:
@@ -89,19 +89,12 @@ class ProcessingSettings(Settings):
     @property
     def spot_seconds(self) -> int:
         """How long a job may take on spare machines: each attempt waits for its machine and runs."""
-        return self.attempts * (self.timeout_minutes + self.capacity_minutes) * 60
+        return ATTEMPTS * (self.timeout_minutes + self.capacity_minutes) * 60
 
     @property
     def on_demand_seconds(self) -> int:
         """How long a job may take on demand: it may wait behind others as long as it may run."""
         return 2 * self.timeout_minutes * 60
-
-    @property
-    def rounds(self) -> int:
-        """How often it is asked about at the most."""
-        attempt = sum(rounds(one * 60, self.poll_seconds) for one in (self.timeout_minutes, self.capacity_minutes))
-        spot = self.attempts * attempt if self.engine is Engine.BATCH_SPOT else 0
-        return spot + rounds(self.on_demand_seconds, self.poll_seconds)
 
     @model_validator(mode="after")
     def _one_fits(self) -> Self:
@@ -119,13 +112,6 @@ class ProcessingSettings(Settings):
                 f"{ENCODE_THREADS} are used), or lower maxHours"
             )
         return self
-
-
-class MediaSettings(Settings):
-    """The image of the job."""
-
-    image_digest: Digest | None = None
-    """Which image runs; required in staging and prod. None runs what is tagged `latest`."""
 
 
 class MeetingNetworkSettings(BuiltNetwork):

@@ -1,4 +1,4 @@
-"""How often something is asked about that tells nobody when it ends, and how long a workflow's history that makes. Pure.
+"""How often something is asked about that tells nobody when it ends. Pure.
 
 What has taken long will mostly take long still: so the pause between two questions grows with the time that was waited,
 and the answer is late by a twentieth of it at the most. Hours are asked about some dozen times, not hundreds.
@@ -12,12 +12,6 @@ PollSeconds = Annotated[int, Field(ge=5, le=600)]
 """The shortest pause between two questions about the same thing: it grows with what was waited."""
 SHARE: Final = 20
 """A pause is this part of the time before it, if that is longer than the pause that was asked for."""
-MOST_EVENTS: Final = 25_000
-"""Step Functions ends an execution whose history is longer (its guide, "Quotas")."""
-EVENTS_A_ROUND: Final = 9
-"""Of a wait, a question and a choice: each is entered and left, the question is scheduled, started and answered too."""
-EVENTS_BESIDE: Final = 2_500
-"""Kept for the steps before and after, and for questions that are asked again."""
 
 
 def rounds(seconds: int, first: int) -> int:

@@ -4,8 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.base import FunctionSettings, Settings, SubsystemSettings
-from components.settings.sockets import GATEWAY_SECONDS, SocketSettings
+from components.settings.base import (
+    GATEWAY_SECONDS,
+    ClientFunctionSettings,
+    FunctionSettings,
+    RequestsPerSecond,
+    Settings,
+    SubsystemSettings,
+)
 from handlers.common.names import LanguageCode
 from handlers.transcription.environment import (
     BufferSeconds,
@@ -25,10 +31,6 @@ class SpeechSettings(Settings):
     """Utterances that are spoken a day: each is one invocation and one stream."""
     utterance_seconds: Annotated[float, Field(gt=0, le=5)] = 5
     """Their average length. Amazon Transcribe bills a stream for 15 seconds at least: shorter ones make nothing cheaper."""
-    captions_per_utterance: Annotated[float, Field(gt=0)] = 12
-    """Partial and final captions that one utterance becomes."""
-    session_minutes: Annotated[float, Field(gt=0)] = 30
-    """How long a session lasts on average, and its connection with it."""
 
 
 class CaptionSettings(Settings):
@@ -66,31 +68,23 @@ class SessionSettings(Settings):
     """Languages that a session may be in; Amazon Transcribe must have them for streaming."""
     direct_enabled: bool = True
     """Whether clients may stream to Amazon Transcribe themselves, past the rules for captions."""
-    direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
-    """How long an address for streaming to Amazon Transcribe itself can be used."""
     stream_quota: Annotated[int, Field(ge=1, le=10_000)] = 25
     """Streams that the account may have open at once (Service Quotas, Amazon Transcribe)."""
-    ping_seconds: Annotated[int, Field(ge=30, le=540)] = 300
-    """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
 
 
 class CaptionAlarmSettings(Settings):
-    """When somebody is told."""
+    """Thresholds of the alarms that the requirement lists."""
 
     latency_ms: Annotated[int, Field(ge=100)] = 5_000
     dropped_per_minute: Annotated[int, Field(ge=1)] = 100
     orphans: Annotated[int, Field(ge=1)] = 10
     fallbacks: Annotated[int, Field(ge=1)] = 1
-    given_up: Annotated[int, Field(ge=1)] = 10
-    """Utterances given up in five minutes: a few may be a client's own fault."""
     errors: Annotated[int, Field(ge=0)] = 5
     throttles: Annotated[int, Field(ge=0)] = 10
-    memory_percent: Annotated[int, Field(ge=10, le=100)] = 90
-    """Share of the processor's memory in use."""
 
 
 class RouterSettings(FunctionSettings):
-    """Size and pace of the function behind the WebSocket API."""
+    """Size and version of the function behind the WebSocket API."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = 20
     """How long one message may take; API Gateway waits for 29 seconds."""
@@ -104,9 +98,10 @@ class TranscriptionSettings(SubsystemSettings):
     load: SpeechSettings = SpeechSettings()
     captions: CaptionSettings = CaptionSettings()
     sessions: SessionSettings = SessionSettings()
-    socket: SocketSettings = SocketSettings()
+    requests_per_second: RequestsPerSecond = 100
+    """Messages of all clients together that the WebSocket API lets in."""
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()
-    audio_processor: FunctionSettings = FunctionSettings()
+    audio_processor: ClientFunctionSettings = ClientFunctionSettings()
     """The function that transcribes an utterance: 512 MB; 768 where its memory alarm rings."""
     router: RouterSettings = RouterSettings()
     """The function behind the WebSocket API."""

@@ -1,13 +1,19 @@
 """Settings of voice Q&A: the load, lectures, audio, sessions, the WebSocket API, its functions and alarms."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from components.settings.base import FunctionSettings, Settings, SubsystemSettings
+from components.settings.base import (
+    GATEWAY_SECONDS,
+    ClientFunctionSettings,
+    FunctionSettings,
+    RequestsPerSecond,
+    Settings,
+    SubsystemSettings,
+)
 from components.settings.networks import Origin
-from components.settings.sockets import GATEWAY_SECONDS, SocketSettings, Stage
 from components.settings.voice_qa_agent import AgentSettings
 from handlers.voice_qa.environment import (
     LecturesPerDay,
@@ -16,7 +22,6 @@ from handlers.voice_qa.environment import (
     SessionDays,
     UrlSeconds,
 )
-from handlers.voice_qa.lecture_environment import MaxSeconds, MinSeconds, SweepHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
 
@@ -25,13 +30,7 @@ class QuestionSettings(Settings):
     """The load that cost follows from."""
 
     questions_per_day: Annotated[int, Field(ge=1)] = 200
-    answer_seconds: Annotated[float, Field(gt=0)] = 8
-    """How long the agent takes for a whole answer."""
-    pieces_per_answer: Annotated[float, Field(gt=0)] = 40
-    connected_minutes: Annotated[float, Field(gt=0)] = 10
-    """How long a client stays for one question, its reading included."""
     lectures_per_day: Annotated[float, Field(gt=0)] = 5
-    lecture_megabytes: Annotated[float, Field(gt=0)] = 60
 
 
 class Uploads(StrEnum):
@@ -47,23 +46,7 @@ class LectureSettings(Settings):
 
     uploads: Uploads = Uploads.OFF
     """`guests` lets everybody who connects upload lectures."""
-    min_seconds: MinSeconds = 10
-    max_seconds: MaxSeconds = 4 * 3600
     max_gigabytes: Annotated[float, Field(ge=0.01, le=5)] = 2
-    formats: Annotated[tuple[Literal["mp3", "mp4", "wav", "flac", "ogg", "webm"], ...], Field(min_length=1)] = (
-        *("mp3", "mp4", "wav"),
-        *("flac", "ogg", "webm"),
-    )
-    sweep_minutes: Annotated[int, Field(ge=5, le=1440)] = 15
-    """How often lectures are looked for whose notification was lost."""
-    sweep_hours: SweepHours = 48
-    """How far back that goes."""
-
-    @model_validator(mode="after")
-    def _some_length_is_allowed(self) -> "LectureSettings":
-        if self.min_seconds > self.max_seconds:
-            raise ValueError(f"minSeconds ({self.min_seconds:g}) must be at most maxSeconds ({self.max_seconds:g})")
-        return self
 
 
 class AudioSettings(Settings):
@@ -75,12 +58,9 @@ class AudioSettings(Settings):
     origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = ("*",)
     """Pages that may upload and download; prod must name them."""
     versioned: bool = True
-    """Whether objects that are replaced or deleted are kept for some days."""
-    old_version_days: Days = 7
-    """Of lectures; of questions and answers it is a day."""
+    """Whether objects that are replaced or deleted are kept: lectures for seven days, questions and answers for one."""
     accelerated: bool = False
     """Whether guests upload through the edge location nearest to them (S3 Transfer Acceleration, $0.04 a GB)."""
-    max_query_megabytes: Annotated[float, Field(ge=0.1, le=100)] = 10
 
 
 class ConversationSettings(Settings):
@@ -101,31 +81,17 @@ class ConversationSettings(Settings):
     """How often a client says that it is there: API Gateway closes a connection after ten idle minutes."""
 
 
-class QaSocketSettings(SocketSettings):
-    """The WebSocket API."""
-
-    stage: Stage = "Prod"
-
-
 class QaAlarmSettings(Settings):
     """When somebody is told."""
 
     answer_seconds: Annotated[float, Field(gt=0)] = 10
     """From a question to its whole answer, for 95 of 100."""
-    failed_answers_above: Annotated[int, Field(ge=0)] = 0
-    """Answers that the agent failed to give, in five minutes; a guest's own mistakes do not count."""
-    failed_posts_above: Annotated[int, Field(ge=0)] = 2
-    """Messages that a connected client could not be sent, in five minutes: of an answer that nobody hears, three at least."""
-    duration_percent: Annotated[int, Field(ge=10, le=100)] = 80
-    """Share of its time that a function takes, and of `agentcore.answerSeconds` the query worker."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
     """Invocations that the account may have at once (Service Quotas, AWS Lambda)."""
-    concurrency_percent: Annotated[int, Field(ge=10, le=100)] = 80
-    connections_per_minute: Annotated[int, Field(ge=1)] = 500
 
 
-class SocketHandlerSettings(FunctionSettings):
-    """Size and pace of the function behind the WebSocket API."""
+class SocketHandlerSettings(ClientFunctionSettings):
+    """Size, version and concurrency of the function behind the WebSocket API."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=GATEWAY_SECONDS)] = GATEWAY_SECONDS
     """How long one message may take; API Gateway waits for 29 seconds."""
@@ -133,8 +99,8 @@ class SocketHandlerSettings(FunctionSettings):
     """Execution environments kept warm, paid by the hour."""
 
 
-class WorkerSettings(FunctionSettings):
-    """Size and pace of the function that has a question answered."""
+class WorkerSettings(ClientFunctionSettings):
+    """Size, version and concurrency of the function that has a question answered."""
 
     timeout_seconds: Annotated[int, Field(ge=60, le=900)] = 900
     """How long one question may take."""
@@ -151,7 +117,8 @@ class VoiceQaSettings(SubsystemSettings):
     audio: AudioSettings = AudioSettings()
     sessions: ConversationSettings = ConversationSettings()
     agentcore: AgentSettings = AgentSettings()
-    socket: QaSocketSettings = QaSocketSettings()
+    requests_per_second: RequestsPerSecond = 100
+    """Messages of all clients together that the WebSocket API lets in."""
     alarms: QaAlarmSettings = QaAlarmSettings()
     socket_handler: SocketHandlerSettings = SocketHandlerSettings()
     query_worker: WorkerSettings = WorkerSettings()

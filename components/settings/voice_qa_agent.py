@@ -8,13 +8,7 @@ from pydantic import HttpUrl, StringConstraints, model_validator
 
 from components.settings.base import Settings
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
-from handlers.voice_qa.environment import (
-    AnswerSeconds,
-    ConnectSeconds,
-    FirstByteSeconds,
-    SilenceSeconds,
-    endpoint_parts,
-)
+from handlers.voice_qa.environment import AnswerSeconds, endpoint_parts
 
 
 class Mode(StrEnum):
@@ -71,25 +65,13 @@ class AgentSettings(Settings):
     ) = None
     """Which it is, in mode `bedrock`."""
     qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
-    connect_seconds: ConnectSeconds = 2
-    first_byte_seconds: FirstByteSeconds = 10
-    """How long it may be silent at first, all attempts to ask it included: at most `answerSeconds`."""
-    silence_seconds: SilenceSeconds = 20
     answer_seconds: AnswerSeconds = 600
+    """How long a whole answer may take."""
 
     @model_validator(mode="after")
     def _the_runtime_is_named(self) -> "AgentSettings":
         if self.mode is Mode.BEDROCK and self.runtime_arn is None:
             raise ValueError("with mode bedrock, runtimeArn must be given")
-        return self
-
-    @model_validator(mode="after")
-    def _an_answer_begins_before_it_has_to_be_over(self) -> "AgentSettings":
-        if self.first_byte_seconds > self.answer_seconds:
-            raise ValueError(
-                f"firstByteSeconds ({self.first_byte_seconds:g}) must be at most "
-                f"answerSeconds ({self.answer_seconds:g}): it is a part of them"
-            )
         return self
 
     @model_validator(mode="after")

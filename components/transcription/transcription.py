@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.charts import duration_chart, function_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.dashboard import Chart, Dashboard, DashboardArgs, duration_chart, function_chart, table_chart
 from components.blocks.function import Asynchronous, Function, FunctionArgs
 from components.blocks.grant import Grant, grant
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
@@ -18,7 +17,8 @@ from components.blocks.stage_parts import Throttle
 from components.blocks.table import Index, Table, TableArgs
 from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs, actions
 from components.settings import Auth, TranscriptionSettings
-from components.transcription.watch import WatchArgs, caption_charts, latency_chart, watch
+from components.transcription.usage import PING_SECONDS
+from components.transcription.watch import caption_charts, latency_chart, watch
 from handlers.transcription.environment import (
     DUE_INDEX,
     NAMESPACE,
@@ -31,6 +31,8 @@ ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "op
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_EVENT_AGE_SECONDS = 60
 """The shortest that Lambda takes; the router gives an utterance up long before."""
+MEMORY_PERCENT = 90
+"""An alarm rings when the processor uses a larger share of its memory."""
 LOST_BECAUSE = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 
@@ -53,18 +55,18 @@ class Transcription(pulumi.ComponentResource):
         self.socket = self._socket()
         self.processor = self._processor()
         self.router = self._router()
-        self.socket.serve(dict.fromkeys(ROUTES, self.router))
+        self.socket.serve(ROUTES, self.router)
         Schedule(
             "sweep",
             ScheduleArgs(args.scope, "TranscriptionSweep", "rate(1 minute)", self.router, {"kind": "sweep"}),
             self._child,
         )
-        watch(WatchArgs(args.scope, args.settings, self.processor, self.router), self._child)
+        watch(args.scope, args.settings, self.processor, self.router, self._child)
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "protocol": PROTOCOL,
-            "ping_seconds": args.settings.sessions.ping_seconds,
+            "ping_seconds": PING_SECONDS,
             "in_flight": args.settings.sessions.in_flight,
             "session_hours": args.settings.sessions.hours,
             "languages": list(args.settings.sessions.languages),
@@ -101,18 +103,15 @@ class Transcription(pulumi.ComponentResource):
         )
 
     def _socket(self) -> WebSocketApi:
-        settings = self._settings.socket
         trusted = self._scope.foundation.identity.auth is Auth.NONE
         return WebSocketApi(
             "socket",
             WebSocketApiArgs(
                 scope=self._scope,
                 logical_name="TranscriptionSocket",
-                stage=settings.stage,
-                routes_throttle=Throttle(settings.requests_per_second, settings.burst),
+                stage="live",
+                routes_throttle=Throttle.of(self._settings.requests_per_second),
                 checked_by=None if trusted else "the router verifies the token in the offered subprotocol",
-                client_errors_above=settings.client_errors_above,
-                integration_errors_above=settings.refused_connections_above,
             ),
             self._child,
         )
@@ -146,7 +145,7 @@ class Transcription(pulumi.ComponentResource):
                 ),
                 errors_above=settings.alarms.errors,
                 throttles_above=settings.alarms.throttles,
-                memory_percent_above=settings.alarms.memory_percent,
+                memory_percent_above=MEMORY_PERCENT,
             ),
             self._child,
         )
@@ -177,7 +176,6 @@ class Transcription(pulumi.ComponentResource):
                     "session_seconds": int(sessions.hours * 3600),
                     "languages": ",".join(sessions.languages),
                     "direct_enabled": sessions.direct_enabled,
-                    "direct_seconds": sessions.direct_seconds,
                 },
                 endpoints={POSTING: self.socket.callback_url},
                 grants=[

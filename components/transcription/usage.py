@@ -7,6 +7,11 @@ are constants here, each marked as assumed.
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.transcription import TranscriptionSettings
 
+PING_SECONDS = 300
+"""How often a client sends a ping: API Gateway closes a connection after ten idle minutes."""
+CAPTIONS_PER_UTTERANCE = 12
+SESSION_MINUTES = 30
+"""Assumed, both: partial and final captions of one utterance, and how long a session and its connection last."""
 UTTERANCE_OVERHEAD_SECONDS = 1
 """Assumed: what an invocation takes beyond its utterance's own length; it is bounded by 2."""
 ROUTED_MILLISECONDS = 60
@@ -41,10 +46,10 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
     load = settings.load
     utterances = load.utterances_per_day * DAYS
     speech_minutes = utterances * load.utterance_seconds / 60
-    captions = utterances * load.captions_per_utterance
-    sessions = max(1.0, speech_minutes / load.session_minutes)
-    connected_minutes = sessions * load.session_minutes
-    pings = connected_minutes * 60 / settings.sessions.ping_seconds
+    captions = utterances * CAPTIONS_PER_UTTERANCE
+    sessions = max(1.0, speech_minutes / SESSION_MINUTES)
+    connected_minutes = sessions * SESSION_MINUTES
+    pings = connected_minutes * 60 / PING_SECONDS
     routed = utterances + pings + 4 * sessions  # connect, open, close, disconnect
     sweeps = DAYS * 24 * 60
     return {

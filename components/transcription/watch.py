@@ -1,10 +1,8 @@
 """What rings when captions are late, dropped or gone, beside what every block watches of itself."""
 
-from dataclasses import dataclass
-
 import pulumi
 
-from components.blocks.alarm import AlarmArgs, Comparison, Metric, Severity, alarm
+from components.blocks.alarm import Comparison, Metric, Severity, alarm
 from components.blocks.dashboard import Chart
 from components.blocks.function import Function
 from components.blocks.scope import Scope
@@ -12,115 +10,72 @@ from components.settings import TranscriptionSettings
 from handlers.transcription.environment import DROPPED, FALLBACK, GIVEN_UP, LATENCY, NAMESPACE, ORPHANS
 
 RUNBOOK = "captions-degraded"
+GIVEN_UP_IN_FIVE_MINUTES = 10
+"""A few utterances may be a client's own fault."""
+FAILED = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "processor_not_called"))
+"""API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors."""
 
 
-@dataclass(frozen=True)
-class WatchArgs:
-    """What is watched."""
-
-    scope: Scope
-    settings: TranscriptionSettings
-    processor: Function
-    router: Function
-
-
-def watch(args: WatchArgs, opts: pulumi.ResourceOptions) -> None:
-    """Registers transcription's own alarms."""
-    limits, processor = args.settings.alarms, args.processor
-    minute, minutes = 60, 300
-    for what, metric, severity, threshold, periods, says in (
-        (
-            "latency",
-            _of(processor, LATENCY, "p95", minutes),
-            Severity.CRITICAL,
-            limits.latency_ms,
-            2,
-            "Captions are late.",
-        ),
-        (
-            "rate-limit",
-            _of(processor, DROPPED, "Sum", minute),
-            Severity.WARNING,
-            limits.dropped_per_minute,
-            2,
-            "Many partial captions are left out.",
-        ),
-        (
-            "orphans",
-            _of(processor, ORPHANS, "Sum", minutes),
-            Severity.WARNING,
-            limits.orphans,
-            2,
-            "Finals do not come.",
-        ),
+def watch(
+    scope: Scope,
+    settings: TranscriptionSettings,
+    processor: Function,
+    router: Function,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Register transcription's own alarms."""
+    limits = settings.alarms
+    critical, warning = Severity.CRITICAL, Severity.WARNING
+    late = _of(processor, LATENCY, "p95", 300)
+    dropped = _of(processor, DROPPED, "Sum", 60)
+    orphans = _of(processor, ORPHANS, "Sum", 300)
+    for what, metric, severity, threshold, says in (
+        ("latency", late, critical, limits.latency_ms, "Captions are late."),
+        ("rate-limit", dropped, warning, limits.dropped_per_minute, "Many partial captions are left out."),
+        ("orphans", orphans, warning, limits.orphans, "Finals do not come."),
     ):
-        alarm(
-            what,
-            AlarmArgs(
-                scope=args.scope,
-                metric=metric,
-                severity=severity,
-                threshold=threshold,
-                says=says,
-                runbook=RUNBOOK,
-                periods=periods,
-            ),
-            opts,
-        )
+        alarm(what, scope, metric, threshold, says, RUNBOOK, opts, severity=severity, periods=2)
     alarm(
         "fallback",
-        AlarmArgs(
-            scope=args.scope,
-            metric=_of(processor, FALLBACK, "Sum", minutes),
-            severity=Severity.CRITICAL,
-            threshold=limits.fallbacks,
-            comparison=Comparison.AT_LEAST,
-            says="Captions come only when they are final: Amazon Transcribe fails or marks nothing as stable, or we show too slowly.",
-            runbook=RUNBOOK,
-        ),
+        scope,
+        _of(processor, FALLBACK, "Sum", 300),
+        limits.fallbacks,
+        "Captions come only when they are final: Amazon Transcribe fails or marks nothing as stable, or we show too slowly.",
+        RUNBOOK,
         opts,
+        severity=critical,
+        comparison=Comparison.AT_LEAST,
     )
-    lost = args.router.logged("lost-utterances", '{ $.message = "utterances_lost" }', opts, value="$.lost")
-    given_up = processor.logged("given-up", f'{{ $.message = "{GIVEN_UP}" }}', opts)
-    # API Gateway gets an answer all the same, so that neither it nor Lambda counts these as errors.
-    ours = " || ".join(f'$.message = "{one}"' for one in ("message_failed", "processor_not_called"))
-    failed = args.router.logged("messages-failed", f"{{ {ours} }}", opts)
-    for counted, severity, threshold, says, runbook in (
-        (
-            lost,
-            Severity.WARNING,
-            1,
-            "Utterances were lost on the way to the processor; their clients were told to send them again.",
-            "utterances-lost",
-        ),
-        (
-            given_up,
-            Severity.CRITICAL,
-            limits.given_up,
-            "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
-            RUNBOOK,
-        ),
-        (
-            failed,
-            Severity.CRITICAL,
-            1,
-            "The router fails at messages, or cannot call the processor.",
-            "websocket-errors",
-        ),
-    ):
-        alarm(
-            counted.name,
-            AlarmArgs(
-                scope=args.scope,
-                metric=counted,
-                severity=severity,
-                threshold=threshold,
-                comparison=Comparison.AT_LEAST,
-                says=says,
-                runbook=runbook,
-            ),
-            opts,
-        )
+    router.alarm_on_lines(
+        "lost-utterances",
+        '{ $.message = "utterances_lost" }',
+        "Utterances were lost on the way to the processor; their clients were told to send them again.",
+        "utterances-lost",
+        opts,
+        value="$.lost",
+        threshold=1,
+        comparison=Comparison.AT_LEAST,
+    )
+    processor.alarm_on_lines(
+        "given-up",
+        f'{{ $.message = "{GIVEN_UP}" }}',
+        "Utterances are given up: Amazon Transcribe refuses them, or each attempt fails.",
+        RUNBOOK,
+        opts,
+        threshold=GIVEN_UP_IN_FIVE_MINUTES,
+        severity=critical,
+        comparison=Comparison.AT_LEAST,
+    )
+    router.alarm_on_lines(
+        "messages-failed",
+        f"{{ {FAILED} }}",
+        "The router fails at messages, or cannot call the processor.",
+        "websocket-errors",
+        opts,
+        threshold=1,
+        severity=critical,
+        comparison=Comparison.AT_LEAST,
+    )
 
 
 def caption_charts(processor: Function) -> list[Chart]:

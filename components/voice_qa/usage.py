@@ -6,7 +6,7 @@ are constants here, each marked as assumed.
 
 from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.voice_qa import VoiceQaSettings
-from components.voice_qa.voice_qa import OLD_VERSION_DAYS
+from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
 HANDLED_MILLISECONDS = 60
 """Assumed: what the socket handler takes for one message."""
@@ -14,6 +14,12 @@ WORKER_OVERHEAD_SECONDS = 1
 """Assumed: what a question takes beyond the agent's answer."""
 VALIDATION_MILLISECONDS = 1_500
 """Assumed: what validating one lecture takes."""
+ANSWER_SECONDS = 8
+PIECES_PER_ANSWER = 40
+CONNECTED_MINUTES = 10
+LECTURE_MEGABYTES = 60
+"""Assumed, all: how long the agent takes for an answer, its pieces, how long a client stays for one question, its reading
+included, and the size of a lecture."""
 QUERY_MEGABYTES = 0.2
 """Assumed: a question of some seconds."""
 ANSWER_MEGABYTES = 0.5
@@ -37,26 +43,26 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     load = settings.load
     questions = load.questions_per_day * DAYS
     lectures = load.lectures_per_day * DAYS
-    minutes = questions * load.connected_minutes
+    minutes = questions * CONNECTED_MINUTES
     pings = minutes * 60 / settings.sessions.ping_seconds
     handled = 4 * questions + pings  # connect, upload, question, disconnect
-    sweeps = DAYS * 24 * 60 / settings.lectures.sweep_minutes
+    sweeps = DAYS * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
     answer_mb = 2 * ANSWER_MEGABYTES * (audio.response_days + old_days)
     audio_mb = questions / DAYS * (query_mb + answer_mb)
-    uploaded_mb = questions * QUERY_MEGABYTES + lectures * load.lecture_megabytes
+    uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network
     posted_gb = questions * ANSWER_MEGABYTES * AS_BASE64 / 1024
-    lectures_mb = lectures * LECTURE_MONTHS * load.lecture_megabytes
+    lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
-            "messages": questions * (MESSAGES_PER_QUESTION + load.pieces_per_answer) + 2 * pings,
+            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings,
             "connectionMinutes": minutes,
             "logGb": handled * LOG_BYTES_PER_CALL / GB,
         },
         "voice-qa-websocket-handler": of_function(handled, HANDLED_MILLISECONDS),
-        "voice-qa-query-worker": of_function(questions, (load.answer_seconds + WORKER_OVERHEAD_SECONDS) * 1000),
+        "voice-qa-query-worker": of_function(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
         "voice-qa-validate-lecture": of_function(lectures + sweeps, VALIDATION_MILLISECONDS),
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
         "voice-qa-queries-failed": {"messages": 0},

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
-from components.blocks.charts import duration_chart, function_chart, queue_chart, table_chart
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs
+from components.blocks.dashboard import (
+    Chart,
+    Dashboard,
+    DashboardArgs,
+    duration_chart,
+    function_chart,
+    queue_chart,
+    table_chart,
+)
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.grant import Grant, grant
 from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
@@ -24,18 +31,27 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import Uploads
 from components.settings.voice_qa_agent import Mode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
-from components.voice_qa.watch import WatchArgs, watch
-from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES, SocketEnvironment, WorkerEnvironment
-from handlers.voice_qa.lecture_environment import ValidatorEnvironment
+from components.voice_qa.watch import watch
+from handlers.voice_qa.environment import (
+    LECTURES,
+    MAX_QUERY_BYTES,
+    QUERIES,
+    RESPONSES,
+    SocketEnvironment,
+    WorkerEnvironment,
+)
+from handlers.voice_qa.lecture_environment import FORMATS, ValidatorEnvironment
 from handlers.voice_qa.records import TTL_ATTRIBUTE
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
-MEGABYTE, GIGABYTE = 1_000_000, 1_000_000_000
+GIGABYTE = 1_000_000_000
 LISTENING_SECONDS = 300
 """A question that nobody began to answer by then is parked: whoever asked has gone, or asked again."""
+OLD_LECTURE_DAYS = 7
 OLD_VERSION_DAYS = 1
 """Of questions and answers: what expires in a versioned bucket becomes an old version, and nobody is to have it back."""
+SWEEP_MINUTES = 15
 FINISH_PERCENT = 60
 """Of its function's time a sweep leaves so much to end in: a page of lectures that nobody announced takes minutes."""
 
@@ -69,9 +85,15 @@ class VoiceQa(pulumi.ComponentResource):
         self.validator = self._validator()
         self.worker = self._worker()
         self.handler = self._handler()
-        self.socket.serve(dict.fromkeys(ROUTES, self.handler))
+        self.socket.serve(ROUTES, self.handler)
         watch(
-            WatchArgs(args.scope, args.settings, self.socket, self.handler, self.worker, self.validator, self.sessions),
+            args.scope,
+            args.settings,
+            self.socket,
+            self.handler,
+            self.worker,
+            self.validator,
+            self.sessions,
             self._child,
         )
         Dashboard("overview", DashboardArgs(args.scope, self._charts()), self._child)
@@ -80,8 +102,8 @@ class VoiceQa(pulumi.ComponentResource):
             "identity_pool_id": self.pool.pool_id,
             "ping_seconds": args.settings.sessions.ping_seconds,
             "lecture_uploads": args.settings.lectures.uploads.value,
-            "max_query_bytes": int(args.settings.audio.max_query_megabytes * MEGABYTE),
-            "lecture_formats": list(args.settings.lectures.formats),
+            "max_query_bytes": MAX_QUERY_BYTES,
+            "lecture_formats": list(FORMATS),
             "routes": actions(ROUTES),
         }
         self.register_outputs({"url": self.socket.url})
@@ -131,7 +153,7 @@ class VoiceQa(pulumi.ComponentResource):
                         expire_days=settings.audio.response_days,
                         old_version_days=OLD_VERSION_DAYS,
                     ),
-                    Lifecycle("expire-old-versions", old_version_days=settings.audio.old_version_days),
+                    Lifecycle("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
                 ],
                 notify=[NotifyQueue(self.uploads, prefix=LECTURES)],
             ),
@@ -147,17 +169,14 @@ class VoiceQa(pulumi.ComponentResource):
         ]
 
     def _socket(self) -> WebSocketApi:
-        settings = self._settings.socket
         return WebSocketApi(
             "socket",
             WebSocketApiArgs(
                 scope=self._scope,
                 logical_name="VoiceQaSocket",
-                stage=settings.stage,
-                routes_throttle=Throttle(settings.requests_per_second, settings.burst),
+                stage="Prod",
+                routes_throttle=Throttle.of(self._settings.requests_per_second),
                 authorization=Authorization.IAM,
-                client_errors_above=settings.client_errors_above,
-                integration_errors_above=settings.refused_connections_above,
             ),
             self._child,
         )
@@ -176,11 +195,7 @@ class VoiceQa(pulumi.ComponentResource):
                 values={
                     "s3_bucket": self.audio.name,
                     "dynamodb_table": self.sessions.name,
-                    "lecture_min_seconds": settings.lectures.min_seconds,
-                    "lecture_max_seconds": settings.lectures.max_seconds,
                     "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
-                    "lecture_formats": ",".join(settings.lectures.formats),
-                    "sweep_hours": settings.lectures.sweep_hours,
                     "sweep_seconds": settings.validator.seconds_to_work(
                         settings.validator.timeout_seconds * FINISH_PERCENT // 100
                     ),
@@ -201,7 +216,7 @@ class VoiceQa(pulumi.ComponentResource):
             ScheduleArgs(
                 scope,
                 "LectureSweep",
-                f"rate({settings.lectures.sweep_minutes} minutes)",
+                f"rate({SWEEP_MINUTES} minutes)",
                 function,
                 {"kind": "sweep"},
             ),
@@ -224,14 +239,10 @@ class VoiceQa(pulumi.ComponentResource):
                     "s3_bucket": self.audio.name,
                     "dynamodb_table": self.sessions.name,
                     "session_days": settings.sessions.days,
-                    "max_query_bytes": int(settings.audio.max_query_megabytes * MEGABYTE),
                     "url_seconds": settings.sessions.url_seconds,
                     "agentcore_endpoint": str(agent.endpoint) if agent.mode is Mode.HTTP and agent.endpoint else None,
                     "agentcore_runtime_arn": agent.runtime_arn if agent.mode is Mode.BEDROCK else None,
                     "agentcore_qualifier": agent.qualifier,
-                    "connect_seconds": agent.connect_seconds,
-                    "first_byte_seconds": agent.first_byte_seconds,
-                    "silence_seconds": agent.silence_seconds,
                     "answer_seconds": agent.answer_seconds,
                 },
                 endpoints={POSTING: self.socket.callback_url},
@@ -283,7 +294,6 @@ class VoiceQa(pulumi.ComponentResource):
                     "lecture_uploads": settings.lectures.uploads.value,
                     "url_seconds": settings.sessions.url_seconds,
                     "accelerated": settings.audio.accelerated,
-                    "max_query_bytes": int(settings.audio.max_query_megabytes * MEGABYTE),
                     "max_lecture_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
                     "queries_at_once": settings.sessions.queries_at_once,
                     "queries_per_hour": settings.sessions.queries_per_hour,

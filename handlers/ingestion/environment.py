@@ -8,6 +8,8 @@ from handlers.common.environment import HandlerEnvironment
 
 MOST_SHARDS = 16
 """Shards of open files that can ever be in use: the sweeper looks into all, so that fewer shards lose nothing."""
+OPEN_SHARDS = 2
+CLAIM_SECONDS = 900
 SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
 
 
@@ -17,7 +19,7 @@ class TableEnvironment(HandlerEnvironment):
     manifest_table_name: str
     record_days: Annotated[int, Field(ge=1)]
     """Days that a record is kept."""
-    open_shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = 2
+    open_shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = OPEN_SHARDS
     """Over how many partitions of the index `open` pending and claimed files are spread."""
 
 
@@ -41,7 +43,7 @@ class SweeperEnvironment(BuilderEnvironment):
     state_machine_arn: str
     landing_bucket: str
     landing_prefix: str = "incoming/"
-    claim_seconds: Annotated[int, Field(ge=1)] = 900
+    claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS
     """Age from which a claim is looked into: longer than any builder can live (Lambda's limit is 900 seconds)."""
     flush_seconds: Annotated[int, Field(ge=1)] = 3600
     """Age from which a pending file waits no longer for a manifest to be full."""

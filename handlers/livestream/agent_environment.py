@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
 from handlers.livestream.window_environment import WindowEnvironment
 
+MAX_OUTPUT_TOKENS = 3_000
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
 ClipMinSeconds = Annotated[int, Field(ge=1, le=600)]
@@ -20,7 +21,7 @@ class AgentEnvironment(WindowEnvironment):
     model_id: ModelId
     guardrail_id: GuardrailId | None = None
     guardrail_version: GuardrailVersion | None = None
-    max_output_tokens: OutputTokens = 3_000
+    max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     answer_seconds: AnswerSeconds = 50
     """How long an answer may take."""
     clip_min_seconds: ClipMinSeconds = 10

@@ -8,7 +8,9 @@ from handlers.common.environment import HandlerEnvironment
 from handlers.common.windows import Sizes
 
 WindowCharacters = Annotated[int, Field(ge=500, le=50_000)]
+WINDOW_SECONDS = 600
 WindowSeconds = Annotated[int, Field(ge=30, le=7_200)]
+OVERLAP_CHARACTERS = 600
 OverlapCharacters = Annotated[int, Field(ge=100, le=5_000)]
 
 
@@ -19,8 +21,8 @@ class WindowEnvironment(HandlerEnvironment):
     bucket_name: str
     window_characters: WindowCharacters = 6_000
     """Of what is said in a window, before its overlap with the next."""
-    window_seconds: WindowSeconds = 600
-    overlap_characters: OverlapCharacters = 600
+    window_seconds: WindowSeconds = WINDOW_SECONDS
+    overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
     """The longest claim that is certain to stand whole in one window."""
 
     @model_validator(mode="after")

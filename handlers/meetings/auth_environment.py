@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
 
+CREDENTIAL_SECONDS = 3600
 CredentialSeconds = Annotated[int, Field(ge=900, le=3600)]
 """From the least that STS gives to the most for a role that is assumed by another role: the function's own."""
 RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
@@ -24,7 +25,7 @@ class AuthEnvironment(HandlerEnvironment):
     table_name: str
     origin: str = "*"
     """Whose pages may read the answers."""
-    credential_seconds: CredentialSeconds = 3600
+    credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
     renew_before_seconds: RenewBeforeSeconds = 900
     """How long before they end clients are told to renew them."""
 

@@ -17,6 +17,7 @@ ABOUT: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")
 
 ScratchMegabytes = Annotated[int, Field(ge=64, le=200_000)]
 """A Fargate task has 20 GiB of disk, the image among them, unless it is given up to 200."""
+AUDIO_PART_SECONDS: Final = 13_800
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 """Amazon Transcribe takes four hours and 2 GB. Of 16-kHz mono, four hours are 0.46 GB even where nothing gets smaller."""
 PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
@@ -32,7 +33,7 @@ class MediaDeployment(HandlerEnvironment):
     bucket_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
     scratch_mb: ScratchMegabytes = 16_000
     """What a job may have on its disk at once: about twice the recording."""
-    audio_part_seconds: AudioPartSeconds = 13_800
+    audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
     """The longest part of the sound."""
     piece_seconds: PieceSeconds = 300
     """What is encoded and kept at once: an interruption costs so much of the recording at most."""

@@ -14,6 +14,7 @@ HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
+OVERLAP_CHARACTERS = 2_000
 OverlapCharacters = Annotated[int, Field(ge=0, le=20_000)]
 AtOnce = Annotated[int, Field(ge=1, le=10)]
 
@@ -34,7 +35,7 @@ class SummaryEnvironment(HandlerEnvironment):
     """How long one answer may take."""
     part_characters: PartCharacters = 100_000
     """A transcript that has more is summarised in parts of so many: two hours of speech."""
-    overlap_characters: OverlapCharacters = 2_000
+    overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
     """How much of what follows a part is told with it: what is agreed at its end may be said in full there."""
     at_once: AtOnce = 3
     """Parts that are worked on at once: the model's quota is an account's."""

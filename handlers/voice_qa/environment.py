@@ -11,6 +11,7 @@ from handlers.common.environment import HandlerEnvironment
 QUERIES, RESPONSES, LECTURES = "queries/", "responses/", "lectures/"
 """Where audio is: questions and answers go after days, lectures stay."""
 
+MAX_QUERY_BYTES = 10_000_000
 SessionDays = Annotated[int, Field(ge=1, le=365)]
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
@@ -49,7 +50,7 @@ class StoreEnvironment(HandlerEnvironment):
     dynamodb_table: str
     session_days: SessionDays = 7
     """Days that a question is kept, and a conversation from its first turn on."""
-    max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 10_000_000
+    max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
     """Of a spoken question."""
     url_seconds: UrlSeconds = 3600
     """How long a client can use an address that it is told."""

@@ -88,8 +88,6 @@ def test_a_larger_account_moves_the_bound_to_the_sweepers_walk_and_more_sweeps_m
         ("Lambda, builders of the queue", "intake", {"max_concurrency": 20}),
         (WALK, "manifests", {"sweep_minutes": 1}),
         (WALK, "intake", {"landing_days": 7}),
-        ("DynamoDB writes, partition of `open`", "manifests", {"open_shards": 4}),
-        ("DynamoDB reads, partition of `open`", "manifests", {"open_shards": 4}),
         ("SQS in flight", "intake", {"batch_window_seconds": 10}),
     ],
 )

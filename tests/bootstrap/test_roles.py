@@ -129,12 +129,13 @@ def of_all_options() -> Graph:
 def with_all_options(stack: str) -> StackConfig:
     """A stack with every setting that grants what no stack file as it is does."""
     guarded = {"guardrailId": "abc123", "guardrailVersion": "1"}
+    processing = {"engine": "fargate", "imageDigest": f"sha256:{'0' * 64}"}
     return changed_in(
         stack,
         {
             "ingestion": {"networkAttached": True, "spark": {"encryptionKeyArn": KEY}},
             "livestream": {"agent": guarded},
-            "meetings": {"models": guarded, "table": {"kmsKey": KEY}, "processing": {"engine": "fargate"}},
+            "meetings": {"models": guarded, "tableKmsKey": KEY, "processing": processing},
         },
     )
 

@@ -1,21 +1,20 @@
 """A subsystem as tests deploy it: as a preview sees it, or as it is once AWS has given its ids; and what to ask of it."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import wraps
-from typing import Any, ParamSpec
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from components.blocks.context import Subsystem
+from components.blocks.scope import Scope
+from components.settings.base import SubsystemSettings
 from local.graph import Resource
 from local.values import UNKNOWN, Props
 from tests.components.blocks.test_websocket_api import Provider, deployed
-from tests.engine import Recorded
+from tests.engine import Engine, Recorded, foundation_settings, scope
 
 ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-
-Asked = ParamSpec("Asked")
 
 Permission = tuple[str, str, str | None]
 """Action, resource, condition as JSON."""
@@ -36,27 +35,58 @@ class Versions(Provider):
         return made, {**outputs, **more.get(resource.kind, {})}
 
 
-def made_by_aws(body: Callable[[], object]) -> Recorded:
-    """What a program registers, when AWS has given its ids."""
+class Deployment:
+    """One subsystem as tests deploy it; equal settings are deployed once, because tests only read what is recorded."""
 
-    def program() -> None:
-        body()
+    def __init__(
+        self,
+        subsystem: Subsystem,
+        component: Callable[[str, Any], object],
+        arguments: Callable[[Scope, Any], object],
+        settings: type[SubsystemSettings],
+        *,
+        given: Mapping[str, Any] | None = None,
+        foundation: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`given` and `foundation` are settings that every deployment has unless its changes say otherwise."""
+        self._subsystem, self._component, self._arguments = subsystem, component, arguments
+        self._settings, self._given, self._foundation = settings, given or {}, foundation or {}
+        self._found: dict[str, Recorded] = {}
 
-    return deployed(program, Versions())
+    def settings(self, **changes: Any) -> Any:
+        """Return the settings, changed by their outside names."""
+        return self._settings.model_validate({**self._given, **changes})
 
+    def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
+        """Return a program that is the subsystem alone."""
+        base = foundation_settings(**{**self._foundation, **(foundation or {})})
+        made = scope(subsystem=self._subsystem, foundation=base)
+        return lambda: self._component(self._subsystem, self._arguments(made, self.settings(**changes)))
 
-def once(deploy: Callable[Asked, Recorded]) -> Callable[Asked, Recorded]:
-    """The same settings are deployed once: tests only read what is recorded."""
-    found: dict[str, Recorded] = {}
+    def preview(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
+        """Return what a preview sees: ids are unknown."""
+        return self._once("preview", Engine().run, foundation, changes)
 
-    @wraps(deploy)
-    def shared(*args: Asked.args, **changes: Asked.kwargs) -> Recorded:
-        key = json.dumps((args, changes))
-        if key not in found:
-            found[key] = deploy(*args, **changes)
-        return found[key]
+    def complete(self, **changes: Any) -> Recorded:
+        """Return what is registered when AWS has given its ids."""
+        return self._once("complete", lambda body: deployed(body, Versions()), None, changes)
 
-    return shared
+    def _once(
+        self,
+        how: str,
+        run: Callable[[Callable[[], None]], Recorded],
+        foundation: Mapping[str, Any] | None,
+        changes: dict[str, Any],
+    ) -> Recorded:
+        key = json.dumps((how, foundation, changes))
+        if key not in self._found:
+            body = self.program(foundation, **changes)
+
+            def program() -> None:
+                body()
+
+            self._found[key] = run(program)
+        return self._found[key]
 
 
 def prefix(subsystem: Subsystem) -> str:
@@ -81,6 +111,24 @@ def permissions(recorded: Recorded, role: str) -> set[Permission]:
     policies = [one for one in recorded.all("iam.RolePolicy") if one.inputs["role"] == role]
     assert policies, f"{role} has no policy"
     return {permission for policy in policies for permission in _permissions(policy)}
+
+
+def may(service: str, actions: str, *resources: str, condition: str | None = None) -> set[Permission]:
+    """Return permissions: `may("s3", "GetObject PutObject", bucket)`."""
+    return {(f"{service}:{action}", resource, condition) for action in actions.split() for resource in resources}
+
+
+def may_run(function: str) -> set[Permission]:
+    """Return what every function needs to run: its own log lines, and traces; `function`: its whole name."""
+    return {
+        *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{function}:*"),
+        *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
+    }
+
+
+def may_consume(queue: str) -> set[Permission]:
+    """Return what a function needs whose messages come by a queue; `queue`: its whole name."""
+    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{ACCOUNT}:{queue}")
 
 
 def roles(recorded: Recorded) -> set[str]:

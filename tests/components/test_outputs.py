@@ -86,10 +86,9 @@ def test_two_values_that_come_late_are_not_taken_for_each_other(engine: Engine) 
     assert found == ["wss://b", "q", "c"]
 
 
-@pytest.mark.parametrize(("missing", "shown"), list(zip(TRANSCRIPTION, SHOWN, strict=True)))
-def test_a_missing_field_stops_the_preview(missing: str, shown: str) -> None:
-    with pytest.raises(ValidationError, match=rf"transcription\.{shown}\n  Field required"):
-        made(transcription={name: value for name, value in TRANSCRIPTION.items() if name != missing})
+def test_a_missing_field_stops_the_preview() -> None:
+    with pytest.raises(ValidationError, match=r"transcription\.inFlight\n  Field required"):
+        made(transcription={name: value for name, value in TRANSCRIPTION.items() if name != "in_flight"})
 
 
 def test_a_superfluous_field_stops_the_preview_also_where_its_value_is_not_known_yet(engine: Engine) -> None:

@@ -1,12 +1,13 @@
 """An agent's memory and its model on an emulator of its own: used by functions, as far as their roles go."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from components.blocks.agent_memory import FACTS, SUMMARIES, AgentMemory, AgentMemoryArgs, Strategy, StrategyType
+from components.blocks import agent_memory
+from components.blocks.agent_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
 from components.blocks.function import Function, FunctionArgs
 from components.blocks.grant import Grant, grant
 from components.settings import FunctionSettings
@@ -63,7 +64,7 @@ class Remembering(HandlerEnvironment):
     memory_id: str
 
 
-def body(days: int = 90, strategies: Sequence[Strategy] = (SUMMARIES, FACTS)) -> Callable[[], object]:
+def body(days: int = 90) -> Callable[[], object]:
     """A memory, and functions that may use it, and a model, to different degrees."""
     own = scope(layers=[], foundation=foundation_settings(data={"deletionProtection": False}))
 
@@ -71,8 +72,7 @@ def body(days: int = 90, strategies: Sequence[Strategy] = (SUMMARIES, FACTS)) ->
         return grant("bedrock", ["InvokeModel"], list(arns))
 
     def program() -> None:
-        args = AgentMemoryArgs(own, "ClipAgentMemory", "clipAgentMemory", days=days, strategies=strategies)
-        memory = AgentMemory("clip-agent-memory", args)
+        memory = AgentMemory("clip-agent-memory", AgentMemoryArgs(own, "clipAgentMemory", days=days))
         for what, grants in {
             "agent": [memory.grant("CreateEvent", "ListEvents"), models(PROFILE_ARN, *MODEL_ARNS)],
             "reader": [memory.grant("ListEvents"), models(PROFILE_ARN, *MODEL_ARNS[:2])],
@@ -165,7 +165,12 @@ def test_a_guardrail_is_a_permission_of_its_own(stack: SmallStack) -> None:
     assert asked == {("bedrock:ApplyGuardrail", "arn:aws:bedrock:us-east-1:123456789012:guardrail/abc123")}
 
 
-def test_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(stack: SmallStack) -> None:
+def test_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(
+    stack: SmallStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strategies(**namespaces: str) -> None:
+        monkeypatch.setattr(agent_memory, "NAMESPACES", namespaces)
+
     before = memory_of(stack)
     assert before["name"] == "polyphony_test_clipAgentMemory"
     assert {one["type"]: one["namespaceTemplates"] for one in before["strategies"]} == {
@@ -173,17 +178,20 @@ def test_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(stack
         "SEMANTIC": ["/facts/{actorId}/"],
     }
 
-    _, done = stack.up(body(30, [SUMMARIES, Strategy(StrategyType.SEMANTIC, "/known/{actorId}")]))
+    strategies(SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
+    _, done = stack.up(body(30))
     assert (done[f"{MEMORY}-memory"], done[f"{MEMORY}-semantic"]) == (Action.UPDATE, Action.UPDATE)
     after = memory_of(stack)
     assert (after["id"], after["eventExpiryDuration"]) == (before["id"], 30)
     assert {one["strategyId"] for one in after["strategies"]} == {one["strategyId"] for one in before["strategies"]}
     assert ["/known/{actorId}"] in [one["namespaceTemplates"] for one in after["strategies"]]
 
-    _, done = stack.up(body(30, [SUMMARIES]))
+    strategies(SUMMARIZATION=SUMMARIES)
+    _, done = stack.up(body(30))
     assert done[f"{MEMORY}-semantic"] is Action.DELETE
     assert [one["type"] for one in memory_of(stack)["strategies"]] == ["SUMMARIZATION"]
 
+    strategies(SUMMARIZATION=SUMMARIES, SEMANTIC="/facts/{actorId}/")
     _, done = stack.up(body(30))
     assert done[f"{MEMORY}-semantic"] is Action.CREATE
     assert {one["type"] for one in memory_of(stack)["strategies"]} == {"SUMMARIZATION", "SEMANTIC"}

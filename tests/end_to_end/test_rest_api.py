@@ -12,9 +12,9 @@ import pytest
 from pydantic import Field
 
 from components.blocks.function import Function, FunctionArgs
-from components.blocks.gateway_document import Authorization
 from components.blocks.rest_access import Plan
 from components.blocks.rest_api import Judge, RestApi, RestApiArgs
+from components.blocks.rest_stage import RestAlarms
 from components.blocks.stage_parts import Throttle
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
@@ -134,13 +134,18 @@ def body(operations: tuple[Operation, ...] = OPERATIONS) -> None:
     echo, judge = function("echo"), function("judge")
 
     def api(what: str, **more: Any) -> None:
-        given = {"operations": operations, "functions": echo, "throttle": Throttle(rate=50, burst=100)}
+        given = {
+            "operations": operations,
+            "function": echo,
+            "throttle": Throttle(rate=50, burst=100),
+            "alarms": RestAlarms(100, 2_000),
+        }
         made = RestApi(what, RestApiArgs(scope=own, logical_name="Notes", cors_origin=ORIGIN, **{**given, **more}))
         pulumi.export(what, made.url)
 
     api("open", requests_per_address=1000)
-    api("keyed", authorization=Authorization.API_KEY, plan=Plan(rate=5, burst=10, requests_per_day=3))
-    api("judged", authorization=Authorization.LAMBDA, judge=Judge(judge))
+    api("keyed", plan=Plan(rate=5, burst=10, requests_per_day=3))
+    api("judged", judge=Judge(judge, 60))
     api("slow", throttle=Throttle(rate=0.001, burst=1))
 
 

@@ -66,8 +66,7 @@ class Client:
 
 
 def made(**changes: Any) -> dict[str, Any]:
-    uris = {one.name: f"uri of {one.name}" for one in OPERATIONS}
-    return gateway_document(document("notes", "1", OPERATIONS), Gateway(uris, "*", **changes))
+    return gateway_document(document("notes", "1", OPERATIONS), Gateway("uri", "*", **changes))
 
 
 def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
@@ -95,7 +94,7 @@ def test_a_model_refers_to_others_by_their_addresses() -> None:
 
 
 def test_a_method_asks_for_what_its_operation_says() -> None:
-    client = told(made(authorization=Authorization.LAMBDA, authorizer=Authorizer("uri")))
+    client = told(made(authorization=Authorization.LAMBDA, authorizer=Authorizer("uri", 60)))
     methods = {one["operationName"]: one for one in client.of("put_method") if one["operationName"]}
     assert methods["makeNote"]["requestModels"] == {"application/json": "NewNote"}
     assert methods["readNote"]["requestParameters"] == {"method.request.path.noteId": True}

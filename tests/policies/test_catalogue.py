@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi_aws
 import pytest
 
-from components.blocks.trust import SENDS as BLOCKS_SENDS
+from components.blocks.trust import SENDING_THEIR_SOURCE, Service
 from guardrails import catalogue, types
 from guardrails.cost.tags import TAGGABLE
 from guardrails.least_privilege.trust_table import SENDS
@@ -126,9 +126,9 @@ def test_the_pack_imports_nothing_but_itself_its_sdk_and_the_action_table() -> N
 
 
 def test_both_trust_tables_say_the_same_of_a_service() -> None:
-    for service, sends in BLOCKS_SENDS.items():
-        judged = SENDS[service.value]
-        assert (sends.source_account, sends.source_arn) == (judged.account, judged.arn), service
+    for service in Service:
+        sent, judged = service in SENDING_THEIR_SOURCE, SENDS[service.value]
+        assert (sent, sent) == (judged.account, judged.arn), service
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def judged(provider: PreviewProvider, usage: Mapping[str, float], days: int = 90
 
     def body() -> None:
         own = scope(subsystem=Subsystem.LIVESTREAM)
-        memory = AgentMemory("clip-agent-memory", AgentMemoryArgs(own, "ClipAgentMemory", "clipAgentMemory", days))
+        memory = AgentMemory("clip-agent-memory", AgentMemoryArgs(own, "clipAgentMemory", days))
         grants = [memory.grant("CreateEvent", "ListEvents")]
         Role("livestream-agent", RoleArgs(own, "agent", "Agent", Service.LAMBDA, grants), pulumi.ResourceOptions())
         published = {"environment": "prod", "usage": {BLOCK: dict(usage)}, "budget": 10_000, "exceptions": []}

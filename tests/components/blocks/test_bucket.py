@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue
+from components.blocks.bucket import Bucket, BucketArgs, Lifecycle, NotifyQueue
 from components.blocks.queue import Queue, QueueArgs
 from tests.engine import Engine, Recorded, foundation_settings, scope
 
@@ -43,12 +43,6 @@ def test_every_lifecycle_rule_has_a_filter_and_abandoned_uploads_end(engine: Eng
     assert tier["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
 
 
-def test_a_rule_that_would_do_nothing_is_left_out(engine: Engine) -> None:
-    recorded = bucket(engine, lifecycle=[Lifecycle("nothing", "summaries/"), Lifecycle("old", "", old_version_days=1)])
-    abort, old = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert (abort["id"], old["id"]) == ("abort-multipart-uploads", "old")
-
-
 def test_access_is_logged_below_the_buckets_own_name(engine: Engine) -> None:
     logging = bucket(engine).one("s3.BucketLogging").inputs
     assert logging["targetBucket"] == "polyphony-test-foundation-audit-logs-123456789012"
@@ -73,30 +67,7 @@ def test_a_notification_waits_for_the_queues_permission(engine: Engine) -> None:
     assert to["filterPrefix"] == "incoming/"
 
 
-def test_browsers_are_let_in_by_their_origin(engine: Engine) -> None:
-    (rule,) = (
-        bucket(engine, cors=Cors(["https://app.example.com"])).one("s3.BucketCorsConfiguration").inputs["corsRules"]
-    )
-    assert rule["allowedOrigins"] == ["https://app.example.com"]
-    assert (rule["allowedMethods"], rule["maxAgeSeconds"]) == (["GET", "PUT", "POST"], 3600)
-
-
 @pytest.mark.parametrize("protected", [True, False])
 def test_objects_are_removed_with_the_bucket_only_where_nothing_is_protected(engine: Engine, protected: bool) -> None:
     loose = scope(foundation=foundation_settings(data={"deletionProtection": protected}))
     assert bucket(engine, scope=loose).one("s3.Bucket").inputs["forceDestroy"] is not protected
-
-
-def test_versions_are_kept_where_asked(engine: Engine) -> None:
-    assert bucket(engine).all("s3.BucketVersioning") == []
-    versioning = bucket(engine, versioned=True).one("s3.BucketVersioning").inputs
-    assert versioning["versioningConfiguration"] == {"status": "Enabled"}
-
-
-def test_grants_reach_a_prefix_and_listing_is_limited_to_it(engine: Engine) -> None:
-    def program() -> None:
-        made = Bucket("landing", BucketArgs(scope(), "Landing"))
-        assert made.grant("GetObject", prefix="incoming/*").resources == (f"arn:aws:s3:::{NAME}/incoming/*",)
-        assert made.grant_list("incoming/*").conditions == (("StringLike", "s3:prefix", ("incoming/*",)),)
-
-    engine.run(program)

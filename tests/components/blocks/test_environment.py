@@ -24,12 +24,9 @@ def test_values_are_written_as_the_handler_reads_them(monkeypatch: pytest.Monkey
     assert Sample.read() == Sample(table_name="t", enabled=False)
 
 
-def test_a_value_that_the_handler_does_not_know_is_refused() -> None:
+def test_a_value_that_the_handler_does_not_know_or_misses_is_refused() -> None:
     with pytest.raises(InvalidEnvironment, match="Sample has no tabel_name; it has enabled, log_level, table_name"):
         variables(Sample, {"tabel_name": "t"}, {})
-
-
-def test_a_value_that_the_handler_misses_is_refused() -> None:
     with pytest.raises(ValidationError, match="TABLE_NAME"):
         variables(Sample, {}, {})
 
@@ -47,28 +44,6 @@ def test_a_value_that_only_aws_knows_is_checked_as_soon_as_it_is_known(engine: E
 
     engine.run(program)
     assert found == {"TABLE_NAME": "t"}
-
-
-def test_an_added_value_that_only_aws_knows_leaves_the_others_known(engine: Engine) -> None:
-    found: list[object] = []
-
-    def program() -> None:
-        url = pulumi.Output.from_input("https://a")
-        made = variables(Sample, {"table_name": "t"}, {"AWS_ENDPOINT_URL_X": url, "POWERTOOLS_SERVICE_NAME": "x"})
-        assert isinstance(made, dict), "and not an output, which a preview could not show"
-        assert made.pop("AWS_ENDPOINT_URL_X") is url
-        found.append(made)
-
-    engine.run(program)
-    assert found == [
-        {
-            "LOG_LEVEL": "INFO",
-            "TABLE_NAME": "t",
-            "ENABLED": "true",
-            "THRESHOLD": "0.85",
-            "POWERTOOLS_SERVICE_NAME": "x",
-        }
-    ]
 
 
 def test_an_added_name_that_lambda_sets_itself_is_refused_however_late_its_value(engine: Engine) -> None:

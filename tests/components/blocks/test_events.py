@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.blocks.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.event_rule import EventArchive, EventArchiveArgs, EventRule, EventRuleArgs, sender
 from components.blocks.function import Function
 from components.blocks.queue import Queue, QueueArgs
 from components.blocks.schedule import Schedule, ScheduleArgs
@@ -16,32 +16,25 @@ RULE = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-uplo
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-builder:live"
 
 
-def test_a_rule_calls_the_alias_and_parks_what_it_cannot_deliver(engine: Engine) -> None:
-    recorded = engine.run(
-        lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN, target=asynchronous()))
-    )
+def test_a_rule_without_a_queue_tells_people_and_parks_what_it_cannot_deliver(engine: Engine) -> None:
+    recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
     assert json.loads(recorded.one("cloudwatch.EventRule").inputs["eventPattern"]) == PATTERN
     target = recorded.one("cloudwatch.EventTarget")
-    assert target.inputs["arn"] == LIVE
+    assert target.inputs["arn"] == scope().alerts_topic
     assert target.inputs["retryPolicy"] == {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 3600}
     assert target.inputs["deadLetterConfig"]["arn"].endswith(":polyphony-test-ingestion-uploads-dlq")
-    before = list(recorded.ancestors(target))
-    assert recorded.one("lambda.Permission") in before
-    assert recorded.one("sqs.QueuePolicy", "uploads-dlq") in before
-    assert recorded.one("lambda.Permission").inputs["sourceArn"] == RULE
-
-
-def test_only_the_rule_may_park_events(engine: Engine) -> None:
-    recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
-    policy = json.loads(recorded.one("sqs.QueuePolicy").inputs["policy"])
-    (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    policy = recorded.one("sqs.QueuePolicy", "uploads-dlq")
+    assert policy in list(recorded.ancestors(target))
+    (allow,) = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Allow"]
     assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
 
 
-def test_a_rule_without_a_function_tells_people(engine: Engine) -> None:
-    recorded = engine.run(lambda: EventRule("uploads", EventRuleArgs(scope(), "Uploads", PATTERN)))
-    assert recorded.one("cloudwatch.EventTarget").inputs["arn"] == scope().alerts_topic
-    assert recorded.all("lambda.Permission") == []
+def test_only_events_of_our_own_source_are_archived(engine: Engine) -> None:
+    args = EventArchiveArgs(scope(), "EpisodeEvents", "polyphony.ingestion", days=14)
+    archive = engine.run(lambda: EventArchive("episode-events", args)).one("cloudwatch.EventArchive").inputs
+    assert json.loads(archive["eventPattern"]) == {"source": ["polyphony.ingestion"]}
+    assert archive["eventSourceArn"] == "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    assert archive["retentionDays"] == 14
 
 
 def test_a_rule_fills_a_queue_that_lets_it_in(engine: Engine) -> None:
@@ -57,7 +50,6 @@ def test_a_rule_fills_a_queue_that_lets_it_in(engine: Engine) -> None:
     assert policy in list(recorded.ancestors(target)), "or the first events find a closed door"
     [allow] = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Allow"]
     assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": RULE}
-    assert recorded.all("lambda.Permission") == []
 
 
 def test_a_schedule_calls_the_alias_with_a_role_for_that_alone(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Functions come complete, and what Lambda or IAM would only refuse later is refused here."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
 from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
 from components.settings import FunctionSettings
+from components.settings.base import ClientFunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local.values import UNKNOWN
 from tests.engine import Engine, Recorded, scope
 
 
@@ -73,29 +74,11 @@ def test_it_exists_only_after_its_log_group_and_its_permissions(engine: Engine) 
     assert recorded.one("iam.RolePolicy") in before
 
 
-def test_its_role_may_write_its_own_logs_and_traces_and_nothing_else(engine: Engine) -> None:
-    assert granted(function(engine)) == {
-        f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/{NAME}:*": [
-            "logs:CreateLogStream",
-            "logs:PutLogEvents",
-        ],
-        "*": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-    }
-
-
 def test_the_environment_is_what_the_handler_reads(engine: Engine) -> None:
     variables = function(engine).one("lambda.Function").inputs["environment"]["variables"]
     read = SampleEnvironment(manifest_table_name="files", record_days=400).variables()
     assert variables == {**read, "POWERTOOLS_SERVICE_NAME": "ingestion"}
     assert (variables["LOG_LEVEL"], variables["MANIFEST_TABLE_NAME"]) == ("INFO", "files")
-
-
-def test_errors_and_throttles_of_the_alias_ring(engine: Engine) -> None:
-    alarms = function(engine).all("cloudwatch.MetricAlarm")
-    assert {one.inputs["metricName"] for one in alarms} == {"Errors", "Throttles"}
-    for one in alarms:
-        assert one.inputs["dimensions"] == {"FunctionName": NAME, "Resource": f"{NAME}:live"}
-        assert one.inputs["alarmActions"] == [scope().alerts_topic]
 
 
 def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine) -> None:
@@ -105,20 +88,6 @@ def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine
 
 def test_a_roll_out_under_way_is_not_undone_by_a_deployment(engine: Engine) -> None:
     assert list(function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
-
-
-def test_a_queue_feeds_the_alias_and_only_failed_messages_return(engine: Engine) -> None:
-    def program() -> None:
-        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Function("builder", args(queues=[QueueSource(queue, 100, 5, 10)]))
-
-    recorded = engine.run(program)
-    source = recorded.one("lambda.EventSourceMapping").inputs
-    assert source["functionName"] == f"{ARN}:live"
-    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["scalingConfig"] == {"maximumConcurrency": 10}
-    queue_arn = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-intake"
-    assert granted(recorded)[queue_arn] == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 
 
 def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
@@ -135,24 +104,6 @@ def asynchronous(**changes: Any) -> Function:
     return Function("builder", args(asynchronous=Asynchronous(parked, **changes)))
 
 
-def test_calls_that_nobody_waits_for_land_somewhere_by_the_alias(engine: Engine) -> None:
-    recorded = engine.run(lambda: asynchronous(retries=1, max_age_seconds=60))
-    invoke = recorded.one("lambda.FunctionEventInvokeConfig").inputs
-    parked = "arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-builder-failed"
-    assert invoke["qualifier"] == "live"  # on the bare function the settings would be ignored
-    assert (invoke["maximumRetryAttempts"], invoke["maximumEventAgeInSeconds"]) == (1, 60)
-    assert invoke["destinationConfig"] == {"onFailure": {"destination": parked}}
-    assert granted(recorded)[parked] == ["sqs:SendMessage"]
-
-
-def test_a_caller_that_does_not_wait_needs_a_place_for_failures(engine: Engine) -> None:
-    def program() -> None:
-        Function("builder", args()).allow("events", "events.amazonaws.com", "arn:aws:events:us-east-1:1:rule/x")
-
-    with pytest.raises(ValueError, match="say where failed calls land"):
-        engine.run(program)
-
-
 BECAUSE = "what failed must not be stored anywhere"
 
 
@@ -160,89 +111,15 @@ def lost(**changes: Any) -> Asynchronous:
     return Asynchronous(**{"on_failure": None, "retries": 0, "max_age_seconds": 60, "lost_because": BECAUSE, **changes})
 
 
-def test_calls_that_may_not_be_kept_land_nowhere_and_a_tag_says_why(engine: Engine) -> None:
-    recorded = function(engine, asynchronous=lost())
-    invoke = recorded.one("lambda.FunctionEventInvokeConfig").inputs
-    assert invoke == {
-        "functionName": NAME,
-        "qualifier": "live",
-        "maximumRetryAttempts": 0,
-        "maximumEventAgeInSeconds": 60,
-    }
-    assert recorded.one("lambda.Function").inputs["tags"]["Reason"] == BECAUSE
-    assert not [actions for actions in granted(recorded).values() if "sqs:SendMessage" in actions]
-
-
-def test_a_function_without_such_calls_gives_no_reason(engine: Engine) -> None:
-    assert "Reason" not in function(engine).one("lambda.Function").inputs["tags"]
-    assert "Reason" not in engine.run(asynchronous).one("lambda.Function").inputs["tags"]
-
-
 def test_failed_calls_land_somewhere_or_there_is_a_reason(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
-        function(engine, asynchronous=lost(lost_because=None))
-
-
-def test_failed_calls_that_land_are_not_lost(engine: Engine) -> None:
-    def program() -> None:
+    def both() -> None:
         parked = DeadLetterQueue("builder-failed", DeadLetterQueueArgs(scope(), "BuilderFailed"))
         Function("builder", args(asynchronous=lost(on_failure=parked)))
 
+    with pytest.raises(ValueError, match="say where failed calls land, or why they must not land anywhere; not both"):
+        function(engine, asynchronous=lost(lost_because=None))
     with pytest.raises(ValueError, match="not both"):
-        engine.run(program)
-
-
-@pytest.mark.parametrize("service", ["events.amazonaws.com", "s3.amazonaws.com", "sns.amazonaws.com"])
-def test_a_reason_for_losing_calls_lets_in_nobody_who_does_not_wait(engine: Engine, service: str) -> None:
-    def program() -> None:
-        made = Function("builder", args(asynchronous=lost()))
-        made.allow("caller", service, "arn:aws:events:us-east-1:123456789012:rule/x")
-
-    with pytest.raises(ValueError, match="say where failed calls land"):
-        engine.run(program)
-
-
-def test_an_address_that_only_aws_knows_hides_nothing_else_of_the_environment(engine: Engine) -> None:
-    def program() -> None:
-        queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Function("builder", args(endpoints={"AWS_ENDPOINT_URL_SQS": queue.url}))
-
-    found = engine.run(program).one("lambda.Function").inputs["environment"]["variables"]
-    assert [name for name, value in found.items() if value is UNKNOWN] == ["AWS_ENDPOINT_URL_SQS"]
-    assert found["MANIFEST_TABLE_NAME"] == "files"
-
-
-def test_lambdas_own_lines_are_warnings_unless_memory_is_watched(engine: Engine) -> None:
-    def level(**changes: Any) -> str:
-        found: str = function(engine, **changes).one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"]
-        return found
-
-    assert level() == "WARN"
-    assert level(memory_percent_above=90) == "INFO", "Lambda reports the memory that was used at this level only"
-
-
-def test_a_caller_is_let_in_on_the_alias_for_one_resource_of_this_account(engine: Engine) -> None:
-    bucket = "arn:aws:s3:::landing"
-    recorded = engine.run(lambda: asynchronous().allow("landing", "s3.amazonaws.com", bucket))
-    permission = recorded.one("lambda.Permission").inputs
-    assert (permission["qualifier"], permission["sourceArn"]) == ("live", bucket)
-    assert permission["sourceAccount"] == "123456789012"
-
-
-@pytest.mark.parametrize(
-    ("service", "arn"),
-    [
-        ("apigateway.amazonaws.com", "arn:aws:execute-api:us-east-1:123456789012:abc/live/*"),
-        ("events.amazonaws.com", "arn:aws:events:us-east-1:123456789012:rule/x"),
-    ],
-)
-def test_who_is_named_by_an_arn_with_the_account_is_let_in_by_that_alone(
-    engine: Engine, service: str, arn: str
-) -> None:
-    recorded = engine.run(lambda: asynchronous().allow("caller", service, arn))
-    permission = recorded.one("lambda.Permission").inputs
-    assert (permission["qualifier"], permission["sourceArn"]) == ("live", arn)
-    assert "sourceAccount" not in permission, "it is not documented to send the key: the condition might never hold"
+        engine.run(both)
 
 
 def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
@@ -264,11 +141,28 @@ def test_an_environment_with_a_key_of_ours_may_be_decrypted_by_the_function_alon
     assert granted(recorded)[key] == ["kms:Decrypt"]
 
 
-def test_warm_environments_stand_on_the_alias(engine: Engine) -> None:
-    provisioned = function(engine, {"provisionedConcurrency": 2}).one("lambda.ProvisionedConcurrencyConfig").inputs
+def client_function(engine: Engine, **settings: Any) -> Recorded:
+    made = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
+    return engine.run(lambda: Function("builder", made))
+
+
+def test_warm_environments_stand_on_the_alias_and_places_are_set_aside(engine: Engine) -> None:
+    recorded = client_function(engine, provisionedConcurrency=2, reservedConcurrency=5)
+    provisioned = recorded.one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
+    assert recorded.one("lambda.Function").inputs["reservedConcurrentExecutions"] == 5
+    plain = function(engine)
+    assert plain.all("lambda.ProvisionedConcurrencyConfig") == []
+    assert not {"reservedConcurrentExecutions", "snapStart"} & set(plain.one("lambda.Function").inputs)
 
 
 def test_snap_start_applies_to_published_versions(engine: Engine) -> None:
-    made = function(engine, {"snapStart": True}).one("lambda.Function").inputs
+    made = client_function(engine, snapStart=True).one("lambda.Function").inputs
     assert made["snapStart"] == {"applyOn": "PublishedVersions"}
+
+
+def test_lambda_reports_the_memory_that_was_used_only_where_an_alarm_reads_it(engine: Engine) -> None:
+    for percent, level, filters in ((None, "WARN", 0), (90, "INFO", 1)):
+        recorded = function(engine, memory_percent_above=percent)
+        assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == level
+        assert len(recorded.all("cloudwatch.LogMetricFilter")) == filters

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.blocks.context import Subsystem
-from components.blocks.names import InvalidName, Kind, physical_name, stack_part
+from components.blocks.names import InvalidName, Kind, physical_name, stack_part, underscored_name
 from tests.engine import context
 
 part = st.from_regex(r"\A[a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,4}\Z")
@@ -53,18 +53,11 @@ def test_a_part_outside_the_alphabet_is_refused(bad: str) -> None:
         physical_name(Kind.QUEUE, ["polyphony", bad])
 
 
-@pytest.mark.parametrize(("stack", "start"), [("dev", "dev"), ("feature-x", "feature-x"), ("2026", "2026")])
-def test_a_plain_stack_name_is_used_as_it_is(stack: str, start: str) -> None:
-    assert stack_part(stack) == start
-
-
-def test_stacks_that_look_alike_do_not_share_names() -> None:
+def test_stacks_that_look_alike_do_not_share_names_and_one_needs_a_letter_or_digit() -> None:
+    assert [stack_part(one) for one in ("dev", "feature-x", "2026")] == ["dev", "feature-x", "2026"]
     parts = [stack_part(stack) for stack in ("feature-x", "feature/x", "Feature-X", "feature_x")]
     assert len(set(parts)) == 4
     assert all(one.startswith("feature-x") for one in parts)
-
-
-def test_a_stack_name_without_letters_is_refused() -> None:
     with pytest.raises(InvalidName, match="has no letter or digit"):
         stack_part("___")
 
@@ -76,6 +69,27 @@ def test_two_things_of_one_name_are_refused() -> None:
     where._named[Kind.QUEUE, "polyphony-a-ingestion-y"] = ("foundation", "z")
     with pytest.raises(InvalidName, match="two queues would be called polyphony-a-ingestion-y"):
         where.name(Kind.QUEUE, Subsystem.INGESTION, "y")
+
+
+word = st.from_regex(r"\A[a-zA-Z][a-zA-Z0-9]{0,60}\Z")
+
+
+@given(stack=part, other=part, last=word, another=word)
+def test_names_without_hyphens_fit_and_are_never_shared(stack: str, other: str, last: str, another: str) -> None:
+    name = underscored_name(Kind.MEMORY, ["polyphony", stack], last)
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]{0,47}", name)
+    if (stack, last) != (other, another):
+        assert name != underscored_name(Kind.MEMORY, ["polyphony", other], another)
+
+
+def test_a_name_without_hyphens_ends_in_one_word_and_is_given_once() -> None:
+    for bad in ("", "1st", "a-b", "a_b", "ü"):
+        with pytest.raises(InvalidName, match="begin with a letter"):
+            underscored_name(Kind.MEMORY, ["polyphony", "dev"], bad)
+    where = context()
+    assert where.underscored_name(Kind.MEMORY, Subsystem.LIVESTREAM, "memory") == "polyphony_test_memory"
+    with pytest.raises(InvalidName, match="two memory stores would be called polyphony_test_memory"):
+        where.underscored_name(Kind.MEMORY, Subsystem.VOICE_QA, "memory")
 
 
 def test_a_bucket_carries_the_account() -> None:

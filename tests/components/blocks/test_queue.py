@@ -32,13 +32,6 @@ def test_only_its_own_queue_may_move_messages_there(engine: Engine) -> None:
     assert allow == {"redrivePermission": "byQueue", "sourceQueueArns": [ARN]}
 
 
-def test_a_parked_message_rings_at_once(engine: Engine) -> None:
-    alarm = queue(engine).one("cloudwatch.MetricAlarm").inputs
-    assert alarm["metricName"] == "ApproximateNumberOfMessagesVisible"
-    assert alarm["dimensions"] == {"QueueName": "polyphony-test-ingestion-intake-dlq"}
-    assert (alarm["threshold"], alarm["period"], alarm["comparisonOperator"]) == (0, 300, "GreaterThanThreshold")
-
-
 def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
     policy = json.loads(queue(engine).one("sqs.QueuePolicy", "intake-policy").inputs["policy"])
     (allow,) = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
@@ -58,11 +51,9 @@ def test_a_rule_is_known_by_its_arn_which_has_the_account(engine: Engine) -> Non
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
 
 
-def test_plain_http_is_refused_by_both_queues(engine: Engine) -> None:
-    for policy in queue(engine).all("sqs.QueuePolicy"):
+def test_both_queues_are_encrypted_and_refuse_plain_http(engine: Engine) -> None:
+    recorded = queue(engine)
+    assert all(one.inputs["sqsManagedSseEnabled"] is True for one in recorded.all("sqs.Queue"))
+    for policy in recorded.all("sqs.QueuePolicy"):
         (deny,) = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Effect"] == "Deny"]
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-
-
-def test_messages_are_encrypted(engine: Engine) -> None:
-    assert all(one.inputs["sqsManagedSseEnabled"] is True for one in queue(engine).all("sqs.Queue"))

@@ -23,12 +23,9 @@ def made(engine: Engine, boundary: str | None) -> object:
     return role.inputs.get("permissionsBoundary")
 
 
-def test_a_role_names_the_policy_that_bounds_it(engine: Engine) -> None:
-    assert made(engine, "a-path/most") == "arn:aws:iam::123456789012:policy/a-path/most"
-
-
-def test_without_a_boundary_it_names_none(engine: Engine) -> None:
+def test_a_role_names_the_policy_that_bounds_it_if_there_is_one(engine: Engine) -> None:
     assert made(engine, None) is None
+    assert made(engine, "a-path/most") == "arn:aws:iam::123456789012:policy/a-path/most"
 
 
 @DOCUMENTED

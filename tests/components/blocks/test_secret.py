@@ -1,7 +1,5 @@
 """A secret: stored encrypted, marked as one in the state, and read by name."""
 
-import pytest
-
 from components.blocks.secret import Secret, SecretArgs
 from tests.engine import Engine, scope
 
@@ -15,21 +13,3 @@ def test_what_it_says_is_encrypted_and_marked_as_secret(engine: Engine) -> None:
     marked = one.request.object.fields["value"].struct_value.fields
     assert marked, "a secret is wrapped on its way to the engine"
     assert marked["value"].string_value == CANARY
-
-
-def test_whoever_may_read_it_may_read_it_alone(engine: Engine) -> None:
-    seen: list[object] = []
-
-    def body() -> None:
-        granted = Secret("cursors", SecretArgs(scope(), "EncryptionKey", CANARY)).grant_read()
-        seen.append((granted.actions, granted.resources))
-
-    engine.run(body)
-    arn = "arn:aws:ssm:us-east-1:123456789012:parameter/polyphony-test-ingestion-cursors"
-    assert seen == [(("ssm:GetParameter",), (arn,))]
-
-
-@pytest.mark.parametrize("what", ["Cursors", "a_b", ""])
-def test_it_is_named_as_everything_is(engine: Engine, what: str) -> None:
-    with pytest.raises(Exception, match="cannot be part of a parameter's name"):
-        engine.run(lambda: Secret(what, SecretArgs(scope(), "EncryptionKey", CANARY)))

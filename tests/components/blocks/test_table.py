@@ -37,6 +37,7 @@ def test_every_key_is_declared_once_and_nothing_else_is(engine: Engine) -> None:
 def test_an_index_copies_all_some_or_no_attributes(engine: Engine) -> None:
     found = inputs(engine, args(indexes=INDEXES))["globalSecondaryIndexes"]
     assert [one["projectionType"] for one in found] == ["ALL", "INCLUDE", "KEYS_ONLY"]
+    assert [len(one["keySchemas"]) for one in found] == [2, 1, 1], "a range only where it is given one"
     assert found[1]["nonKeyAttributes"] == ["status"]
 
 
@@ -46,10 +47,8 @@ def test_a_table_is_paid_by_use_and_protected_by_default(engine: Engine) -> None
     assert found["deletionProtectionEnabled"] is True
     assert found["pointInTimeRecovery"] == {"enabled": True}
     assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
-
-
-def test_a_table_without_a_customer_key_says_so(engine: Engine) -> None:
-    assert inputs(engine, args())["serverSideEncryption"] == {"enabled": False}, "left out, a key that was there stays"
+    assert "ttl" not in inputs(engine, args())
+    assert found["serverSideEncryption"] == {"enabled": False}, "left out, a customer key that was there would stay"
 
 
 def test_a_stack_may_give_up_protection(engine: Engine) -> None:
@@ -59,34 +58,9 @@ def test_a_stack_may_give_up_protection(engine: Engine) -> None:
     assert found["pointInTimeRecovery"] == {"enabled": False}
 
 
-def test_a_table_is_tagged_for_its_own_stacks_backups(engine: Engine) -> None:
+def test_a_table_is_tagged_for_its_own_stacks_backups_unless_it_says_why_not(engine: Engine) -> None:
     assert inputs(engine, args())["tags"]["Backup"] == "polyphony-test-daily"
-
-
-def test_a_table_that_is_not_backed_up_says_so(engine: Engine) -> None:
     assert inputs(engine, args(no_backup_reason="it can be made again"))["tags"]["Backup"] == "none"
-    off = scope(foundation=foundation_settings(backup={"enabled": False}))
-    assert inputs(engine, args(scope=off))["tags"]["Backup"] == "none"
-
-
-def test_an_index_has_a_range_only_where_it_is_given_one(engine: Engine) -> None:
-    found = inputs(engine, args(indexes=[Index("due", "watched", "due_ms", projected=[])], number_keys=["due_ms"]))
-    (index,) = found["globalSecondaryIndexes"]
-    assert index == {
-        "name": "due",
-        "keySchemas": [
-            {"attributeName": "watched", "keyType": "HASH"},
-            {"attributeName": "due_ms", "keyType": "RANGE"},
-        ],
-        "projectionType": "KEYS_ONLY",
-    }
-    assert {"name": "due_ms", "type": "N"} in found["attributes"]
-    (alone,) = inputs(engine, args(indexes=[Index("open", "shard")]))["globalSecondaryIndexes"]
-    assert [one["keyType"] for one in alone["keySchemas"]] == ["HASH"]
-
-
-def test_a_table_without_an_expiry_expires_nothing(engine: Engine) -> None:
-    assert "ttl" not in inputs(engine, args())
 
 
 def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:

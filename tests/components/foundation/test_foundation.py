@@ -37,14 +37,11 @@ def test_only_the_services_that_alert_may_publish_and_only_of_this_account(engin
         "events.amazonaws.com",
     }
     assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-
-
-def test_alarms_could_not_publish_through_the_aws_managed_key(engine: Engine) -> None:
-    assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs
+    assert "kmsMasterKeyId" not in foundation(engine).one("sns.Topic").inputs, "no alarm could use the AWS managed key"
 
 
 def test_the_audit_bucket_takes_access_logs_of_this_account_and_lets_them_expire(engine: Engine) -> None:
-    recorded = foundation(engine, logs={"accessLogDays": 30})
+    recorded = foundation(engine, logs={"retentionDays": 30})
     statements = json.loads(recorded.one("s3.BucketPolicy", "audit").inputs["policy"])["Statement"]
     (allow,) = [one for one in statements if one["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "logging.s3.amazonaws.com"}
@@ -65,7 +62,7 @@ def test_the_budget_warns_at_every_threshold_of_this_stacks_cost(engine: Engine)
 
 
 def test_anomalies_are_told_at_once_and_from_the_threshold_on(engine: Engine) -> None:
-    recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyThreshold": 25})
+    recorded = foundation(engine, spend={"monthlyBudget": 100})
     monitor = recorded.one("costexplorer.AnomalyMonitor").inputs
     assert monitor["monitorType"] == "CUSTOM"  # an account has one DIMENSIONAL monitor at most
     # With all that the provider writes when it reads one back: anything else is a new monitor at each deployment.
@@ -75,7 +72,7 @@ def test_anomalies_are_told_at_once_and_from_the_threshold_on(engine: Engine) ->
     }
     subscription = recorded.one("costexplorer.AnomalySubscription").inputs
     assert subscription["frequency"] == "IMMEDIATE"  # a topic takes no other
-    assert subscription["thresholdExpression"]["dimension"]["values"] == ["25"]
+    assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"]
 
 
 def test_a_stack_that_does_not_own_the_monitor_makes_none(engine: Engine) -> None:
@@ -103,8 +100,8 @@ def test_a_monitor_is_named_by_its_arn(wrong: str) -> None:
 
 
 def test_backups_are_daily_and_expire(engine: Engine) -> None:
-    (rule,) = foundation(engine, backup={"hourUtc": 4, "retentionDays": 7}).one("backup.Plan").inputs["rules"]
-    assert (rule["schedule"], rule["lifecycle"]) == ("cron(0 4 * * ? *)", {"deleteAfter": 7})
+    (rule,) = foundation(engine, backup={"retentionDays": 7}).one("backup.Plan").inputs["rules"]
+    assert (rule["schedule"], rule["lifecycle"]) == ("cron(0 3 * * ? *)", {"deleteAfter": 7})
 
 
 def test_backups_select_this_stacks_tables_alone(engine: Engine) -> None:
@@ -151,11 +148,6 @@ def test_one_stack_of_a_region_opts_it_in(engine: Engine) -> None:
     assert foundation(engine).all("backup.RegionSettings") == []
     owned = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
     assert owned.inputs["resourceTypeOptInPreference"] == {"DynamoDB": True}
-
-
-def test_a_stack_may_do_without_backups(engine: Engine) -> None:
-    recorded = foundation(engine, backup={"enabled": False})
-    assert [one for one in recorded.graph if one.type.startswith("aws:backup/")] == []
 
 
 def test_the_layers_name_follows_its_lock(engine: Engine) -> None:

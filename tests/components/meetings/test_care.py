@@ -15,9 +15,9 @@ def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
     return found
 
 
-def test_the_sweep_comes_as_often_as_the_settings_say_and_the_count_once_a_day() -> None:
-    assert schedule(changed(), "sweep")["scheduleExpression"] == "rate(12 minutes)"
-    assert schedule(changed(), "storage")["scheduleExpression"] == "cron(0 14 * * ? *)"
+def test_the_sweep_comes_every_quarter_of_an_hour_and_the_count_once_a_day() -> None:
+    assert schedule(complete(), "sweep")["scheduleExpression"] == "rate(15 minutes)"
+    assert schedule(complete(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
     for what in ("sweep", "storage"):
         target = schedule(complete(), what)["target"]
         assert target["arn"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{what}:live"
@@ -32,12 +32,6 @@ def test_a_call_that_failed_lands_somewhere(what: str) -> None:
     assert one["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
 
 
-def test_the_sweep_knows_the_limits() -> None:
-    found = variables(changed(), "meetings-sweep-function")
-    assert (found["TABLE_NAME"], found["BUCKET_NAME"]) == (TABLE, BUCKET)
-    assert (found["PROCESSING_MINUTES"], found["GIVE_UP_MINUTES"]) == ("31", "98")
-
-
 @pytest.mark.parametrize(
     ("days", "minutes", "timeout", "seconds"),
     [(1, 1_440, 1, 1), (7, 10_080, 120, 90), (14, 20_160, 870, 840), (3_649, 20_160, 900, 840)],
@@ -46,9 +40,11 @@ def test_chunks_are_waited_for_as_long_as_they_are_kept_and_a_sweep_ends_before_
     days: int, minutes: int, timeout: int, seconds: int
 ) -> None:
     """While those that came are kept, and two weeks at most."""
-    found = meetings(kept={"rawDays": days, "workDays": days + 1}, sweep={"timeoutSeconds": timeout})
+    found = meetings(kept={"rawDays": days}, sweep={"timeoutSeconds": timeout})
     read = variables(found, "meetings-sweep-function")
     assert (read["INCOMPLETE_MINUTES"], read["SWEEP_SECONDS"]) == (str(minutes), str(seconds))
+    assert (read["PROCESSING_MINUTES"], read["GIVE_UP_MINUTES"]) == ("60", "2880")
+    assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
 
 
 def test_whoever_counts_knows_for_how_many_users_there_is_a_metric() -> None:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.meetings.media_states import NO_MACHINE, SUBMISSIONS, TOO_LATE
-from components.settings import MeetingsSettings
-from components.settings.polling import EVENTS_A_ROUND, EVENTS_BESIDE, MOST_EVENTS
-from tests.components.meetings.deployment import PREFIX, complete, meetings, states
+from components.settings.meetings_media import ATTEMPTS
+from components.settings.polling import rounds
+from tests.components.meetings.deployment import MEETINGS, PREFIX, complete, meetings, states
 from tests.components.meetings.expressions import RECORDING, caught, filled
 from tests.components.meetings.played_batch import RECLAIMED, Batch, Life, Walked, walk
 
@@ -201,11 +201,11 @@ def test_a_job_of_this_recording_that_lives_already_is_waited_for() -> None:
         assert queues(batch) == [queue], "it was not submitted again"
 
 
-@pytest.mark.parametrize(("lost", "to"), [(1, "ReadMedia"), (2, "ReadMedia")])
-def test_a_submission_whose_answer_is_lost_is_looked_for(lost: int, to: str) -> None:
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_submission_whose_answer_is_lost_is_looked_for(lost: int) -> None:
     batch = on_spare(DONE)
     batch.lost_answers = lost
-    assert (went(batch).to, queues(batch)) == (to, ["spot"])
+    assert (went(batch).to, queues(batch)) == ("ReadMedia", ["spot"])
 
 
 def test_a_queue_that_takes_nothing_is_given_up() -> None:
@@ -276,6 +276,8 @@ def test_whatever_becomes_of_a_job_it_ends_in_bounded_steps_and_never_runs_twice
     batch = on_spare(life)
     batch.lost_answers = lost
     walked = went(batch)  # the played Batch sees to it that no two live at once
-    processing = MeetingsSettings().processing
-    assert walked.events <= processing.rounds * EVENTS_A_ROUND + EVENTS_BESIDE < MOST_EVENTS
+    processing = MEETINGS.settings().processing
+    spare = sum(rounds(one * 60, 30) for one in (processing.timeout_minutes, processing.capacity_minutes))
+    questions = ATTEMPTS * spare + rounds(processing.on_demand_seconds, 30)
+    assert walked.events <= questions * 9 + 2_500, "a question is a wait, a call and a choice"
     assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)

@@ -1,14 +1,13 @@
-"""Who may do what in the meetings backend: one list for each role, each grant with its reason."""
+"""Who may do what in the meetings backend: one list for each role."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from handlers.common import users
 from tests.components.meetings.deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
-from tests.components.subsystem import ACCOUNT, Permission, permissions, roles
+from tests.components.subsystem import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 from tests.engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
@@ -32,8 +31,6 @@ OWN_KEYS = json.dumps(
 )
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 
-Reasons = Mapping[Permission, str]
-
 
 def function(name: str) -> str:
     return f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{name}:live"
@@ -43,189 +40,103 @@ def queue(name: str) -> str:
     return f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-{name}"
 
 
-def lines(group: str) -> Reasons:
-    arn = f"arn:aws:logs:{ACCOUNT}:log-group:{group}:*"
-    return {(f"logs:{action}", arn, None): "its own lines" for action in ("CreateLogStream", "PutLogEvents")}
+def below(*kinds: str) -> list[str]:
+    return [f"{OBJECTS}/{kind}/*" for kind in kinds]
 
 
-def traces() -> Reasons:
-    return {(f"xray:{action}", "*", None): "traces" for action in ("PutTelemetryRecords", "PutTraceSegments")}
-
-
-def runs(name: str) -> Reasons:
-    return {**lines(f"/aws/lambda/{PREFIX}-{name}"), **traces()}
-
-
-def objects(reason: str, *actions: str, below: str) -> Reasons:
-    return {(f"s3:{action}", f"{OBJECTS}/{below}", None): reason for action in actions}
-
-
-MOVES: Reasons = {
-    **{
-        (
-            f"dynamodb:{action}",
-            ITEMS,
-            None,
-        ): "an item is read and put on a condition; its place among the open ones goes"
-        for action in ("DeleteItem", "GetItem", "PutItem")
-    },
-    ("s3:GetObject", f"{OBJECTS}/raw/*/complete.json", None): "what a client says of a recording is read",
-    ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for a chunk that is not there yet",
-    ("states:StartExecution", WORKFLOW, None): "a whole recording is worked on",
+MOVES: set[Permission] = {
+    # An item is read and put on a condition; its place among the open ones goes.
+    *may("dynamodb", "DeleteItem GetItem PutItem", ITEMS),
+    # What a client says of a recording is read; without ListBucket S3 answers 403 for a chunk that is not there yet.
+    *may("s3", "GetObject", f"{OBJECTS}/raw/*/complete.json"),
+    *may("s3", "ListBucket", OBJECTS),
+    *may("states", "StartExecution", WORKFLOW),
 }
 """What moves a meeting on: whoever hears of an upload, makes a step, or finds one that stays where it is."""
-METRIC: Reasons = {("cloudwatch:PutMetricData", "*", OURS): "one of the four metrics, in our namespace alone"}
-FAILED: Reasons = {("sqs:SendMessage", queue("care-failures"), None): "a call that failed lands somewhere"}
-EXCHANGE: Reasons = {
-    (f"sts:{action}", CLIENT, json.dumps(ONE_USER, sort_keys=True)): "credentials for one user, who is named by the tag"
-    for action in ("AssumeRole", "TagSession")
+METRIC = may("cloudwatch", "PutMetricData", "*", condition=OURS)
+FAILED = may("sqs", "SendMessage", queue("care-failures"))
+MAY_CLIENT: set[Permission] = {
+    *may("dynamodb", "GetItem", ITEMS, condition=OWN_KEYS),
+    *may("dynamodb", "Query", f"{ITEMS}/index/GSI-1", condition=OWN_KEYS),
+    *may("s3", "PutObject", f"{OBJECTS}/raw/{OWN}/*"),
+    # An upload goes on where it was.
+    *may("s3", "ListBucket", OBJECTS, condition=json.dumps({"StringLike": {"s3:prefix": f"raw/{OWN}/*"}})),
+    *may("s3", "GetObject", *below(*(f"{kind}/{OWN}" for kind in ("video", "audio", "transcripts", "summaries")))),
 }
-MAY_CLIENT: Reasons = {
-    ("dynamodb:GetItem", ITEMS, OWN_KEYS): "a meeting of one's own is read",
-    ("dynamodb:Query", f"{ITEMS}/index/GSI-1", OWN_KEYS): "as are all of them, by date",
-    **objects("chunks are uploaded", "PutObject", below=f"raw/{OWN}/*"),
-    ("s3:ListBucket", OBJECTS, json.dumps({"StringLike": {"s3:prefix": f"raw/{OWN}/*"}})): "an upload goes on",
-    **{
-        ("s3:GetObject", f"{OBJECTS}/{kind}/{OWN}/*", None): "what became of a recording is read"
-        for kind in ("video", "audio", "transcripts", "summaries")
-    },
+MAY_JOB: set[Permission] = {
+    *may("s3", "GetObject", *below("raw")),
+    # What was made is not made twice, and goes out in parts.
+    *may("s3", "AbortMultipartUpload GetObject PutObject", *below("video", "audio", "work")),
+    *may("s3", "ListBucket", OBJECTS),
 }
-MAY_JOB: Reasons = {
-    **objects("chunks are joined", "GetObject", below="raw/*"),
-    **{
-        permission: reason
-        for kind in ("video", "audio", "work")
-        for permission, reason in objects(
-            "what was made is not made twice, and goes out in parts",
-            *("AbortMultipartUpload", "GetObject", "PutObject"),
-            below=f"{kind}/*",
-        ).items()
-    },
-    ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for a step that is not done yet",
+STARTS_JOB: set[Permission] = {
+    *may("ecr", "GetAuthorizationToken", "*"),
+    *may("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", IMAGES),
+    *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/batch/{PREFIX}-media:*"),
 }
-STARTS_JOB: Reasons = {
-    ("ecr:GetAuthorizationToken", "*", None): "the registry's token has no resource",
-    **{
-        (f"ecr:{action}", IMAGES, None): "the image is pulled"
-        for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
-    },
-    **lines(f"/aws/batch/{PREFIX}-media"),
+MAY_WORKFLOW: set[Permission] = {
+    # A job is submitted by name, of which there are revisions, to a queue of ours.
+    *may("batch", "SubmitJob", *(f"{BATCH}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
+    *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{one}" for one in ("spot", "on-demand"))),
+    *may("batch", "DescribeJobs ListJobs", "*"),
+    *may("batch", "CancelJob TerminateJob", f"{BATCH}:job/*"),
+    *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
+    *may("transcribe", "StartTranscriptionJob", "*"),
+    *may("transcribe", "GetTranscriptionJob", f"arn:aws:transcribe:{ACCOUNT}:transcription-job/polyphony-test-*"),
+    # Transcribe reads and writes with the rights of who calls it.
+    *may("s3", "GetObject", *below("audio")),
+    *may("s3", "PutObject", *below("work")),
+    *may("logs", "CreateLogDelivery DeleteLogDelivery DescribeLogGroups DescribeResourcePolicies", "*"),
+    *may("logs", "GetLogDelivery ListLogDeliveries PutResourcePolicy UpdateLogDelivery", "*"),
+    *may("xray", "PutTelemetryRecords PutTraceSegments GetSamplingRules GetSamplingTargets", "*"),
 }
-MAY_WORKFLOW: Reasons = {
-    ("batch:SubmitJob", f"{BATCH}:job-definition/{PREFIX}-media", None): "a job is submitted by name",
-    ("batch:SubmitJob", f"{BATCH}:job-definition/{PREFIX}-media:*", None): "of which there are revisions",
-    **{
-        ("batch:SubmitJob", f"{BATCH}:job-queue/{PREFIX}-media-{one}", None): "to a queue of ours"
-        for one in ("spot", "on-demand")
-    },
-    ("batch:DescribeJobs", "*", None): "what became of it is asked; the action has no resource",
-    ("batch:ListJobs", "*", None): "nor has this: whether one of this recording lives already",
-    ("batch:CancelJob", f"{BATCH}:job/*", None): "one that gets no machine goes elsewhere",
-    ("batch:TerminateJob", f"{BATCH}:job/*", None): "one that nobody waits for any more is ended",
-    **{
-        ("lambda:InvokeFunction", function(one), None): "its steps are functions"
-        for one in ("bedrock-summarize", "steps")
-    },
-    ("transcribe:StartTranscriptionJob", "*", None): "a new job has no ARN yet",
-    (
-        "transcribe:GetTranscriptionJob",
-        f"arn:aws:transcribe:{ACCOUNT}:transcription-job/polyphony-test-*",
-        None,
-    ): "a job of this stack's is asked about",
-    **objects("Transcribe reads with the rights of who calls it", "GetObject", below="audio/*"),
-    **objects("and writes with them", "PutObject", below="work/*"),
-    **{
-        (f"logs:{action}", "*", None): "Step Functions delivers its log so; the actions have no resource"
-        for action in (
-            *("CreateLogDelivery", "DeleteLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies"),
-            *("GetLogDelivery", "ListLogDeliveries", "PutResourcePolicy", "UpdateLogDelivery"),
-        )
-    },
-    **traces(),
-    **{(f"xray:{action}", "*", None): "traces" for action in ("GetSamplingRules", "GetSamplingTargets")},
-}
-MAY_SUMMARIZE: Reasons = {
-    **{
-        permission: reason
-        for kind in ("work", "transcripts", "summaries")
-        for permission, reason in objects(
-            "parts and answers are read, what is made of them is kept", "GetObject", "PutObject", below=f"{kind}/*"
-        ).items()
-    },
-    ("s3:ListBucket", OBJECTS, None): "or S3 answers 403 for an answer that is not there yet",
-    ("bedrock:InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.{SONNET}", None): "the profile",
-    **{
-        ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{SONNET}", None): "where it may send to"
+MAY_SUMMARIZE: set[Permission] = {
+    *may("s3", "GetObject PutObject", *below("work", "transcripts", "summaries")),
+    *may("s3", "ListBucket", OBJECTS),
+    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.{SONNET}"),
+    *(
+        ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{SONNET}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
-    },
-    **METRIC,
+    ),
+    *METRIC,
 }
 
 
-def called(schedule: str) -> Reasons:
+def called(schedule: str) -> set[Permission]:
     return {
-        ("lambda:InvokeFunction", function(schedule), None): "the function is called",
-        ("sqs:SendMessage", queue(f"{schedule}-schedule-dlq"), None): "or parked",
+        *may("lambda", "InvokeFunction", function(schedule)),
+        *may("sqs", "SendMessage", queue(f"{schedule}-schedule-dlq")),
     }
 
 
-ROLES: Mapping[str, Reasons] = {
-    "auth-exchange": {**runs("auth-exchange"), **EXCHANGE},
+OF_FUNCTIONS: dict[str, set[Permission]] = {
+    "auth-exchange": may("sts", "AssumeRole TagSession", CLIENT, condition=json.dumps(ONE_USER, sort_keys=True)),
+    "start": {*MOVES, *may_consume(f"{PREFIX}-uploads")},
+    "steps": {*MOVES, *METRIC, *may("s3", "GetObject", *below("work"))},
+    "bedrock-summarize": MAY_SUMMARIZE,
+    "sweep": {
+        *MOVES,
+        *FAILED,
+        *may("dynamodb", "Query", ITEMS),
+        *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
+    },
+    # Everything is counted and compared with the day before; what nobody was told of is begun.
+    "storage": {*MOVES, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
+}
+ROLES: dict[str, set[Permission]] = {
+    **{name: {*permitted, *may_run(f"{PREFIX}-{name}")} for name, permitted in OF_FUNCTIONS.items()},
     "client": MAY_CLIENT,
-    "start": {
-        **runs("start"),
-        **MOVES,
-        **{
-            (f"sqs:{action}", queue("uploads"), None): "news of uploads comes by a queue"
-            for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-        },
-    },
-    "steps": {
-        **runs("steps"),
-        **MOVES,
-        **METRIC,
-        ("s3:GetObject", f"{OBJECTS}/work/*", None): "what the job says is read",
-    },
-    "bedrock-summarize": {**runs("bedrock-summarize"), **MAY_SUMMARIZE},
     "workflow": MAY_WORKFLOW,
     "media": MAY_JOB,
     "media-start": STARTS_JOB,
-    "sweep": {
-        **runs("sweep"),
-        **MOVES,
-        **FAILED,
-        ("dynamodb:Query", ITEMS, None): "meetings that stay where they are",
-        (
-            "states:DescribeExecution",
-            f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*",
-            None,
-        ): "what became of their executions",
-    },
-    "storage": {
-        **runs("storage"),
-        **FAILED,
-        **METRIC,
-        **MOVES,
-        ("s3:ListBucket", OBJECTS, None): "everything is counted, and what nobody was told of is begun",
-        **objects("and compared with the day before", "GetObject", "PutObject", below="work/storage/*"),
-    },
     "sweep-schedule": called("sweep"),
     "storage-schedule": called("storage"),
 }
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_each_role_may_do_what_is_listed_here_and_nothing_else(role: str) -> None:
-    assert permissions(complete(), f"{PREFIX}-{role}") == set(ROLES[role])
-
-
-def test_there_are_no_other_roles() -> None:
-    assert {role.removeprefix(f"{PREFIX}-") for role in roles(complete())} == set(ROLES)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_each_grant_has_a_reason(role: str) -> None:
-    assert all(ROLES[role].values())
+def test_each_role_may_do_what_is_listed_here_and_nothing_else() -> None:
+    found = {role.removeprefix(f"{PREFIX}-"): permissions(complete(), role) for role in roles(complete())}
+    assert found == ROLES
 
 
 def trust(role: str) -> dict[str, Any]:

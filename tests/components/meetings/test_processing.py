@@ -6,11 +6,11 @@ import pytest
 from statelint.linter import Linter
 
 from components.meetings import processing
-from components.settings import MeetingsSettings
+from components.settings.meetings_media import ATTEMPTS
 from handlers.meetings.media import MediaOutcome
 from handlers.meetings.steps import Step, StepOutcome
 from handlers.meetings.summary_event import SummaryOutcome, SummaryRequest
-from tests.components.meetings.deployment import PREFIX, complete, meetings, plain, states, workflow
+from tests.components.meetings.deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
 from tests.components.meetings.expressions import RECORDING, caught, chosen, filled
 from tests.components.subsystem import ACCOUNT
 
@@ -128,18 +128,15 @@ def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
     [
         {},
         {"processing": {"engine": "fargate"}},
-        {"processing": {"attempts": 5, "timeoutMinutes": 1_440, "capacityMinutes": 720}},
-        {
-            "processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}},
-            "speech": {"partSeconds": 7_200, "atOnce": 1},
-        },
+        {"processing": {"timeoutMinutes": 1_440, "capacityMinutes": 720}},
+        {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
     ],
 )
 def test_the_whole_ends_later_than_all_that_it_waits_for(changes: dict[str, Any]) -> None:
     found = meetings(**changes)
-    settings = MeetingsSettings.model_validate(changes)
+    settings = MEETINGS.settings(**changes)
     job = settings.processing
-    waits = (job.attempts * (job.timeout_minutes + job.capacity_minutes) + 2 * job.timeout_minutes) * 60
+    waits = (ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + 2 * job.timeout_minutes) * 60
     rounds = -(-settings.audio_parts // settings.speech.at_once)
     waits += rounds * settings.speech.max_minutes * 60 + states(found)["Summarize"]["TimeoutSeconds"]
     assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == processing.longest_seconds(settings)

@@ -92,7 +92,7 @@ def test_a_part_is_asked_for_until_it_is_done_and_not_for_ever(status: str, spen
 
 @pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (60, 10), (7, 5), (600, 5), (5, 1_440)])
 def test_how_long_and_how_often_is_a_setting(poll: int, minutes: int) -> None:
-    found = parts(meetings(speech={"pollSeconds": poll, "maxMinutes": minutes}))
+    found = parts(meetings(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
     variables = filled(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
     pauses, at = [], "WaitForPart"
     while at == "WaitForPart":
@@ -110,7 +110,6 @@ def test_some_parts_at_once_and_speakers_are_told_apart() -> None:
     found = changed()
     assert states(found)["Transcribe"]["MaxConcurrency"] == 8
     assert states(found)["Transcribe"]["Items"] == "{% $media.audio %}"
-    assert parts(found)["StartPart"]["Arguments"]["Settings"]["MaxSpeakerLabels"] == 11
 
 
 @pytest.mark.parametrize("name", ["StartPart", "AskForPart"])

@@ -1,11 +1,14 @@
-"""Networks that are built: addresses that AWS takes and subnets fit in, each zone once."""
+"""Networks: those that are built, and the one that a private agent is in."""
 
 from typing import Any
 
 import pytest
 
-from tests.components.settings.test_loader import config, problems
-from tests.engine import FOUNDATION
+from components.settings import load
+from tests.components.settings.stack_config import complete, problems
+
+SUBNETS = ["subnet-0a1b", "subnet-0c2d"]
+NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
 
 
 @pytest.mark.parametrize("section", ["foundation", "meetings"])
@@ -23,8 +26,73 @@ from tests.engine import FOUNDATION
     ],
 )
 def test_a_network_that_could_not_be_built_is_refused(section: str, network: dict[str, Any], says: str) -> None:
-    given: dict[str, dict[str, Any]] = {"foundation": FOUNDATION, "meetings": {"enabled": False}}
-    given[section] = {**given[section], "network": network}
-    [problem] = problems(config(**given))
+    [problem] = problems(complete({f"{section}.network": network}))
     assert f"{section}.network" in problem
     assert says in problem
+
+
+@pytest.mark.parametrize("network", [{"vpcId": "vpc-0a1b"}, {"subnetIds": SUBNETS}])
+def test_a_network_that_is_there_has_subnets(network: dict[str, Any]) -> None:
+    [problem] = problems(complete({"foundation.network": network}))
+    assert "vpcId and subnetIds go together" in problem
+
+
+def private(endpoint: str = "http://172.31.10.9:5000", **network: Any) -> dict[str, str]:
+    """Return a stack whose agent is in the network that the requirement has."""
+    given = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS, **network}
+    return complete({"voiceQa.agentcore": {"endpoint": endpoint, "network": given}})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://172.31.10.9:5000", 5000),
+        ("https://agent.internal:5000", 5000),
+        ("https://agent.internal", 443),
+        ("http://agent.internal/here", 80),
+    ],
+)
+def test_the_agents_port_is_the_endpoints(endpoint: str, port: int) -> None:
+    assert load(private(endpoint), "dev").voice_qa.agentcore.port == port
+
+
+def test_a_way_out_may_be_made() -> None:
+    made = load(private(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
+    assert made is not None
+    assert made.nat is not None
+    assert (made.subnet_ids, made.nat.zone) == ((), "b")
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ({"subnetIds": []}, "give subnetIds, which have a way out, or nat, to have one made"),
+        ({"nat": NAT}, "give subnetIds, which have a way out, or nat, to have one made"),
+        ({"vpcId": "172.31.0.0"}, "network.vpcId"),
+        ({"subnetIds": ["vpc-1"]}, "network.subnetIds"),
+        ({"cidr": "172.31.0.0/15"}, "network.cidr"),
+        ({"cidr": "172.31.0.0/29"}, "network.cidr"),
+        ({"subnetIds": [], "nat": {**NAT, "zone": "us-east-1b"}}, "network.nat.zone"),
+        ({"subnetIds": [], "nat": {**NAT, "publicSubnetId": "igw-1"}}, "network.nat.publicSubnetId"),
+        ({"cidr": "172.31.5.0/16"}, "172.31.5.0/16 is no network"),
+        ({"cidr": "8.8.0.0/16"}, "8.8.0.0/16 is public"),
+        (
+            {"subnetIds": [], "nat": {**NAT, "subnetCidr": "10.0.0.0/24"}},
+            "nat.subnetCidr (10.0.0.0/24) must be part of cidr (172.31.0.0/16)",
+        ),
+    ],
+)
+def test_a_network_that_the_worker_could_not_use_is_refused(network: dict[str, Any], says: str) -> None:
+    assert [one for one in problems(private(**network)) if says in one]
+
+
+def test_an_address_outside_of_its_network_could_not_be_reached() -> None:
+    [problem] = problems(private("http://10.0.0.5:5000"))
+    assert "endpoint is not in network.cidr (172.31.0.0/16)" in problem
+
+
+def test_a_runtime_is_in_no_network_of_ours() -> None:
+    network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": SUBNETS}
+    runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
+    found = problems(complete({"voiceQa.agentcore": {"mode": "bedrock", "runtimeArn": runtime, "network": network}}))
+    assert [one for one in found if "network is for mode http" in one]

@@ -2,49 +2,35 @@
 
 from fnmatch import fnmatchcase
 
-from tests.components.subsystem import ACCOUNT, Permission, permissions, roles
+from tests.components.subsystem import ACCOUNT, Permission, may, may_run, permissions, roles
 from tests.components.transcription.deployment import API, PREFIX, PROCESSOR, ROUTER, complete
 
 SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-sessions"
 LIVE = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-live"
-LOGS = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{PREFIX}"
-
 IN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
     # As the requirement lists them.
-    ("transcribe:StartStreamTranscription", "*", None),
-    ("transcribe:StartStreamTranscriptionWebSocket", "*", None),
-    ("cloudwatch:PutMetricData", "*", IN_NAMESPACE),
-    ("dynamodb:GetItem", SESSIONS, None),
-    ("dynamodb:Query", SESSIONS, None),
-    ("logs:CreateLogStream", f"{LOGS}-audio-processor:*", None),
-    ("logs:PutLogEvents", f"{LOGS}-audio-processor:*", None),
-    # Beyond it: captions are delivered, places are given back, and every function is traced.
-    ("execute-api:ManageConnections", f"{API}/POST/@connections/*", None),
-    ("dynamodb:GetItem", LIVE, None),
-    ("dynamodb:UpdateItem", LIVE, None),
-    ("xray:PutTelemetryRecords", "*", None),
-    ("xray:PutTraceSegments", "*", None),
+    *may("transcribe", "StartStreamTranscription StartStreamTranscriptionWebSocket", "*"),
+    *may("cloudwatch", "PutMetricData", "*", condition=IN_NAMESPACE),
+    *may("dynamodb", "GetItem Query", SESSIONS),
+    *may_run(f"{PREFIX}-audio-processor"),
+    # Beyond it: captions are delivered, and places are given back.
+    *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
+    *may("dynamodb", "GetItem UpdateItem", LIVE),
 }
 ROUTER_MAY: set[Permission] = {
-    ("dynamodb:GetItem", SESSIONS, None),
-    ("dynamodb:PutItem", SESSIONS, None),
-    ("dynamodb:UpdateItem", SESSIONS, None),
-    ("dynamodb:GetItem", LIVE, None),
-    ("dynamodb:UpdateItem", LIVE, None),
-    ("dynamodb:Query", f"{LIVE}/index/due", None),
-    ("lambda:InvokeFunction", f"{PROCESSOR}:live", None),
-    ("execute-api:ManageConnections", f"{API}/POST/@connections/*", None),
-    ("transcribe:StartStreamTranscriptionWebSocket", "*", None),
-    ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed", None),
-    ("logs:CreateLogStream", f"{LOGS}-router:*", None),
-    ("logs:PutLogEvents", f"{LOGS}-router:*", None),
-    ("xray:PutTelemetryRecords", "*", None),
-    ("xray:PutTraceSegments", "*", None),
+    *may_run(f"{PREFIX}-router"),
+    *may("dynamodb", "GetItem PutItem UpdateItem", SESSIONS),
+    *may("dynamodb", "GetItem UpdateItem", LIVE),
+    *may("dynamodb", "Query", f"{LIVE}/index/due"),
+    *may("lambda", "InvokeFunction", f"{PROCESSOR}:live"),
+    *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
+    *may("transcribe", "StartStreamTranscriptionWebSocket", "*"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed"),
 }
 SWEEP_MAY: set[Permission] = {
-    ("lambda:InvokeFunction", f"{ROUTER}:live", None),
-    ("sqs:SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-sweep-dlq", None),
+    *may("lambda", "InvokeFunction", f"{ROUTER}:live"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-sweep-dlq"),
 }
 
 

@@ -1,16 +1,13 @@
 """A private agent: the worker stands in its network, reaches it and nothing else there, and has a way out that is paid for."""
 
-from functools import cache
 from typing import Any
 
 import pytest
 
-from components.settings import VoiceQaSettings
-from components.voice_qa import VoiceQa, monthly_usage
+from components.voice_qa import monthly_usage
 from guardrails.pricing.estimate import estimate
 from local.cost import priced
-from tests.components.subsystem import made_by_aws
-from tests.components.voice_qa.deployment import PREFIX, args, plain, voice_qa
+from tests.components.voice_qa.deployment import PREFIX, VOICE_QA, complete, plain, voice_qa
 from tests.engine import Recorded
 
 VPC, PUBLIC, SUBNETS = "vpc-0a1b2c3d", "subnet-0e3f", ["subnet-0a1b", "subnet-0c2d"]
@@ -22,14 +19,12 @@ def agent(**network: Any) -> dict[str, Any]:
     return {"endpoint": "http://172.31.10.9:5000", "network": {**NETWORK, **network}}
 
 
-@cache
 def attached() -> Recorded:
     return voice_qa(agentcore=agent(subnetIds=SUBNETS))
 
 
-@cache
 def routed() -> Recorded:
-    return made_by_aws(lambda: VoiceQa("voice-qa", args(agentcore=agent(nat=NAT))))
+    return complete(agentcore=agent(nat=NAT))
 
 
 def test_the_worker_and_nothing_else_stands_in_the_network() -> None:
@@ -61,6 +56,7 @@ def test_a_way_out_is_made_before_anything_needs_it() -> None:
     recorded = routed()
     nat, subnet = recorded.one("ec2.NatGateway").inputs, recorded.one("ec2.Subnet").inputs
     assert (nat["subnetId"], nat["connectivityType"]) == (PUBLIC, "public")
+    assert "no VPC endpoint" in nat["tags"]["Reason"]
     assert (subnet["cidrBlock"], subnet["availabilityZone"], subnet["mapPublicIpOnLaunch"]) == (
         "172.31.200.0/24",
         "us-east-1b",
@@ -82,16 +78,10 @@ def test_audio_and_conversations_do_not_pass_the_gateway() -> None:
 
 def test_the_way_out_is_paid_for_by_the_hour_and_by_what_passes() -> None:
     def cost(recorded: Recorded, **changes: Any) -> float:
-        usage = monthly_usage(VoiceQaSettings.model_validate({"agentcore": agent(**changes)}))
+        usage = monthly_usage(VOICE_QA.settings(agentcore=agent(**changes)))
         return estimate([priced(one, recorded.graph) for one in recorded.graph], usage).total
 
-    assert "voice-qa-agent-network" not in monthly_usage(
-        VoiceQaSettings.model_validate({"agentcore": agent(subnetIds=SUBNETS)})
-    ), "a way out that was there is its owner's to pay for"
+    theirs = monthly_usage(VOICE_QA.settings(agentcore=agent(subnetIds=SUBNETS)))
+    assert "voice-qa-agent-network" not in theirs, "a way out that was there is its owner's to pay for"
     dearer = cost(routed(), nat=NAT) - cost(attached(), subnetIds=SUBNETS)
     assert dearer == pytest.approx(730 * (0.045 + 0.005) + 200 * 30 * 0.5 * 4 / 3 / 1024 * 0.045, rel=0.01)
-
-
-def test_what_costs_by_the_hour_says_what_for() -> None:
-    reason = routed().one("ec2.NatGateway").inputs["tags"]["Reason"]
-    assert "no VPC endpoint" in reason

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.voice_qa import VoiceQa
 from handlers.voice_qa.records import allowance_key, connection_key, conversation_key, query_key
 from local.iam.evaluator import Request, judge
-from tests.components.subsystem import ACCOUNT, POOL, Permission, made_by_aws, permissions, roles
+from tests.components.subsystem import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
 from tests.components.voice_qa.deployment import (
     API,
     BUCKET,
@@ -22,7 +21,6 @@ from tests.components.voice_qa.deployment import (
     TABLE,
     VALIDATOR,
     WORKER,
-    args,
     bedrock,
     complete,
     open_to_guests,
@@ -30,7 +28,6 @@ from tests.components.voice_qa.deployment import (
 
 AUDIO = f"arn:aws:s3:::{BUCKET}"
 SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
-LOGS = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{PREFIX}"
 QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
 OWN = "${cognito-identity.amazonaws.com:sub}"
 OWN_KEYS = json.dumps(
@@ -42,58 +39,39 @@ OWN_KEYS = json.dumps(
 BELOW_LECTURES = '{"StringLike": {"s3:prefix": "lectures/*"}}'
 
 
-def runs(function: str) -> set[Permission]:
-    """What every function needs to run: its own log lines, and traces."""
-    return {
-        ("logs:CreateLogStream", f"{LOGS}-{function}:*", None),
-        ("logs:PutLogEvents", f"{LOGS}-{function}:*", None),
-        ("xray:PutTelemetryRecords", "*", None),
-        ("xray:PutTraceSegments", "*", None),
-    }
-
-
 GUESTS_MAY: set[Permission] = {
-    ("s3:PutObject", f"{AUDIO}/queries/{OWN}/*", None),
-    ("dynamodb:GetItem", SESSIONS, OWN_KEYS),
-    ("dynamodb:PutItem", SESSIONS, OWN_KEYS),
-    ("execute-api:Invoke", f"{API}/$connect", None),
+    *may("s3", "PutObject", f"{AUDIO}/queries/{OWN}/*"),
+    *may("dynamodb", "GetItem PutItem", SESSIONS, condition=OWN_KEYS),
+    *may("execute-api", "Invoke", f"{API}/$connect"),
 }
 HANDLER_MAY: set[Permission] = {
-    *runs("websocket-handler"),
-    ("s3:PutObject", f"{AUDIO}/queries/*", None),
-    ("dynamodb:GetItem", SESSIONS, None),
-    ("dynamodb:UpdateItem", SESSIONS, None),
-    ("lambda:InvokeFunction", f"{WORKER}:live", None),
+    *may_run(f"{PREFIX}-websocket-handler"),
+    *may("s3", "PutObject", f"{AUDIO}/queries/*"),
+    *may("dynamodb", "GetItem UpdateItem", SESSIONS),
+    *may("lambda", "InvokeFunction", f"{WORKER}:live"),
 }
 WORKER_MAY: set[Permission] = {
-    *runs("query-worker"),
-    ("s3:GetObject", f"{AUDIO}/queries/*", None),
-    ("s3:GetObject", f"{AUDIO}/lectures/*", None),
-    ("s3:GetObjectVersion", f"{AUDIO}/lectures/*", None),
-    ("s3:GetObject", f"{AUDIO}/responses/*", None),
-    ("s3:PutObject", f"{AUDIO}/responses/*", None),
-    ("s3:ListBucket", AUDIO, None),
-    ("dynamodb:GetItem", SESSIONS, None),
-    ("dynamodb:UpdateItem", SESSIONS, None),
-    ("execute-api:ManageConnections", f"{API}/POST/@connections/*", None),
-    ("sqs:SendMessage", f"{QUEUES}-queries-failed", None),
+    *may_run(f"{PREFIX}-query-worker"),
+    *may("s3", "GetObject", f"{AUDIO}/queries/*", f"{AUDIO}/lectures/*", f"{AUDIO}/responses/*"),
+    *may("s3", "GetObjectVersion", f"{AUDIO}/lectures/*"),
+    *may("s3", "PutObject", f"{AUDIO}/responses/*"),
+    *may("s3", "ListBucket", AUDIO),
+    *may("dynamodb", "GetItem UpdateItem", SESSIONS),
+    *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
+    *may("sqs", "SendMessage", f"{QUEUES}-queries-failed"),
 }
 VALIDATOR_MAY: set[Permission] = {
-    *runs("validate-lecture"),
-    ("s3:GetObject", f"{AUDIO}/lectures/*", None),
-    ("s3:GetObjectVersion", f"{AUDIO}/lectures/*", None),
-    ("s3:ListBucket", AUDIO, None),
-    ("s3:ListBucketVersions", AUDIO, BELOW_LECTURES),
-    ("dynamodb:GetItem", SESSIONS, None),
-    ("dynamodb:UpdateItem", SESSIONS, None),
-    ("sqs:DeleteMessage", f"{QUEUES}-uploads", None),
-    ("sqs:GetQueueAttributes", f"{QUEUES}-uploads", None),
-    ("sqs:ReceiveMessage", f"{QUEUES}-uploads", None),
-    ("sqs:SendMessage", f"{QUEUES}-validator-failed", None),
+    *may_run(f"{PREFIX}-validate-lecture"),
+    *may("s3", "GetObject GetObjectVersion", f"{AUDIO}/lectures/*"),
+    *may("s3", "ListBucket", AUDIO),
+    *may("s3", "ListBucketVersions", AUDIO, condition=BELOW_LECTURES),
+    *may("dynamodb", "GetItem UpdateItem", SESSIONS),
+    *may_consume(f"{PREFIX}-uploads"),
+    *may("sqs", "SendMessage", f"{QUEUES}-validator-failed"),
 }
 SWEEP_MAY: set[Permission] = {
-    ("lambda:InvokeFunction", f"{VALIDATOR}:live", None),
-    ("sqs:SendMessage", f"{QUEUES}-sweep-dlq", None),
+    *may("lambda", "InvokeFunction", f"{VALIDATOR}:live"),
+    *may("sqs", "SendMessage", f"{QUEUES}-sweep-dlq"),
 }
 
 
@@ -117,7 +95,7 @@ def test_only_where_guests_upload_lectures_may_the_handler_sign_for_them() -> No
 
 
 def test_guests_may_be_let_read_and_connect_alone() -> None:
-    reading = made_by_aws(lambda: VoiceQa("voice-qa", args(sessions={"guestWrites": False})))
+    reading = complete(sessions={"guestWrites": False})
     writes = {one for one in GUESTS_MAY if one[0] in {"s3:PutObject", "dynamodb:PutItem"}}
     assert permissions(reading, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
     for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
@@ -175,7 +153,7 @@ def granted() -> list[Any]:
     return [json.loads(one.inputs["policy"]) for one in complete().all("iam.RolePolicy") if one.inputs["role"] == role]
 
 
-def may(who: str, action: str, resource: str, **context: Any) -> bool:
+def allowed(who: str, action: str, resource: str, **context: Any) -> bool:
     known = {"cognito-identity.amazonaws.com:sub": who, **context}
     return judge(granted(), Request(action, resource, known)).allowed
 
@@ -200,27 +178,27 @@ def test_a_guest_reads_and_writes_his_own_conversations_and_no_other_items(me: s
         ),
     ]
     for action in ("dynamodb:GetItem", "dynamodb:PutItem"):
-        assert may(me, action, SESSIONS, **leading(own))
+        assert allowed(me, action, SESSIONS, **leading(own))
         for key in (*ours, me):
-            assert not may(me, action, SESSIONS, **leading(key))
-            assert not may(me, action, SESSIONS, **leading(own, key))
-        assert not may(me, action, SESSIONS), "a request that names no key is refused, too"
+            assert not allowed(me, action, SESSIONS, **leading(key))
+            assert not allowed(me, action, SESSIONS, **leading(own, key))
+        assert not allowed(me, action, SESSIONS), "a request that names no key is refused, too"
     for action in ("Query", "Scan", "UpdateItem", "DeleteItem"):
-        assert not may(me, f"dynamodb:{action}", SESSIONS, **leading(own))
+        assert not allowed(me, f"dynamodb:{action}", SESSIONS, **leading(own))
 
 
 @given(me=identities, other=identities, name=st.text(min_size=1, max_size=20))
 def test_a_guest_uploads_questions_below_his_identity_and_neither_lectures_nor_answers(
     me: str, other: str, name: str
 ) -> None:
-    assert may(me, "s3:PutObject", f"{AUDIO}/queries/{me}/{name}")
+    assert allowed(me, "s3:PutObject", f"{AUDIO}/queries/{me}/{name}")
     for key in (f"queries/{other}/{name}", f"queries/{name}", f"lectures/{me}/{name}", f"responses/{me}/{name}"):
-        assert not may(me, "s3:PutObject", f"{AUDIO}/{key}")
-    assert not may(me, "s3:GetObject", f"{AUDIO}/queries/{me}/{name}")
+        assert not allowed(me, "s3:PutObject", f"{AUDIO}/{key}")
+    assert not allowed(me, "s3:GetObject", f"{AUDIO}/queries/{me}/{name}")
 
 
 @given(me=identities)
 def test_a_guest_connects_and_posts_to_nobody(me: str) -> None:
-    assert may(me, "execute-api:Invoke", f"{API}/$connect")
-    assert not may(me, "execute-api:Invoke", f"{API}/query")
-    assert not may(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")
+    assert allowed(me, "execute-api:Invoke", f"{API}/$connect")
+    assert not allowed(me, "execute-api:Invoke", f"{API}/query")
+    assert not allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")

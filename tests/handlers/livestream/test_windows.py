@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from components.settings.livestream import AgentSettings
 from handlers.common.windows import Sizes
 from handlers.livestream.cues import MAX_CHARACTERS, MAX_MS
+from handlers.livestream.window_environment import WINDOW_SECONDS
 from handlers.livestream.windows import MAX_WINDOWS, WindowMessage, messages
 
 OWNER, EPISODE = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
@@ -72,8 +73,8 @@ def test_a_message_that_does_not_hold_together_is_refused(changed: dict[str, obj
 
 
 def test_with_the_windows_that_are_the_default_every_transcript_that_is_read_is_taken() -> None:
-    sizes = AgentSettings()
-    most = 1 + MAX_MS // (sizes.window_seconds * 1000) + 2 * MAX_CHARACTERS // sizes.window_characters
+    characters = AgentSettings().window_characters
+    most = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
     assert most <= MAX_WINDOWS
     assert message(index=MAX_WINDOWS - 1, count=MAX_WINDOWS).count == MAX_WINDOWS
 

@@ -115,7 +115,7 @@ DOCUMENT = Document(
         Saving(
             "the summary's prompt caching", "off → on", SONNET, CACHED, "Reads only; a write each five minutes adds."
         ),
-        Saving("meetings.table.kmsKey", "customer key → AWS' own", KEY, ()),
+        Saving("meetings.tableKmsKey", "customer key → AWS' own", KEY, ()),
     ),
     remarks=(
         "Its totals are right: 55.69 less 16.50 is 39.19, less 12.00 is 27.19, less 0.50 is 26.69, 52 % in all.",

@@ -1,0 +1,44 @@
+"""Stack configurations for tests of the settings, as the Pulumi CLI gives them to the program."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from components.settings import SettingsError, load
+from tests.engine import FOUNDATION
+
+PAGE = "https://app.example.com"
+IDENTITY = {"issuer": "https://login.example.com/", "audience": "polyphony"}
+DIGEST = f"sha256:{'0a' * 32}"
+ENCRYPTION_KEY = "canary-" + "k" * 32
+COMPLETE: dict[str, Any] = {
+    "exceptions": [],
+    "foundation": {**FOUNDATION, "identity": IDENTITY},
+    "ingestion": {"intake": {"corsOrigin": PAGE}},
+    "transcription": {},
+    "voiceQa": {"agentcore": {"endpoint": "https://agent.example.com"}, "audio": {"origins": [PAGE]}},
+    "livestream": {"encryptionKey": ENCRYPTION_KEY, "api": {"corsOrigin": PAGE}},
+    "meetings": {"exchange": {"corsOrigin": PAGE}, "processing": {"imageDigest": DIGEST}},
+}
+"""All subsystems are enabled, and every environment accepts the values."""
+
+
+def complete(changes: dict[str, Any] | None = None, environment: str = "dev") -> dict[str, str]:
+    """Return a stack with all subsystems; `changes` maps dotted keys to values."""
+    values = {"environment": environment, **deepcopy(COMPLETE)}
+    for key, value in (changes or {}).items():
+        *groups, name = key.split(".")
+        group = values
+        for part in groups:
+            group = group.setdefault(part, {})
+        group[name] = value
+    return {f"polyphony:{key}": one if isinstance(one, str) else json.dumps(one) for key, one in values.items()}
+
+
+def problems(raw: dict[str, str]) -> list[str]:
+    """Return the lines of the error that the loader raises."""
+    with pytest.raises(SettingsError) as error:
+        load(raw, "dev")
+    return [str(one) for one in error.value.problems]

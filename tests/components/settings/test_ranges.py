@@ -1,0 +1,262 @@
+"""Every numeric setting accepts the edges of its range, and the error for a value beyond names what is allowed."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+from pydantic.alias_generators import to_snake
+
+from components.settings import SettingsError, StackSettings, load
+from components.settings.transcription import CaptionSettings
+from components.settings.voice_qa import ConversationSettings
+from components.settings.voice_qa_agent import AgentSettings
+from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
+from handlers.transcription.thresholds import SessionSettings
+from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
+from tests.components.settings.stack_config import COMPLETE, complete, problems
+
+SCHEMA = StackSettings.model_json_schema()
+
+
+class Range(NamedTuple):
+    """The range of one numeric setting, from its JSON schema."""
+
+    key: str
+    lowest: float | None
+    above: float | None
+    highest: float | None
+    whole: bool
+    optional: bool
+
+    @property
+    def allowed(self) -> str:
+        """What the error says."""
+        text = "an integer" if self.whole else "a number"
+        if self.above is not None:
+            text += f" above {self.above}" + (f", up to {self.highest}" if self.highest is not None else "")
+        elif self.highest is not None:
+            text += f" from {self.lowest} to {self.highest}"
+        else:
+            text += f" of at least {self.lowest}"
+        return text + (" or nothing" if self.optional else "")
+
+    @property
+    def edges(self) -> list[float]:
+        """The values at the edges, which are allowed."""
+        first = self.lowest if self.above is None else self.above + 0.1
+        return [one for one in (first, self.highest) if one is not None]
+
+    @property
+    def beyond(self) -> list[float]:
+        """Values just outside of the range."""
+        step = 1 if self.whole else 0.01
+        below = self.above if self.lowest is None else self.lowest - step
+        return [one for one in (below, None if self.highest is None else self.highest + step) if one is not None]
+
+
+def ranges(schema: dict[str, Any], prefix: str = "") -> Iterator[Range]:
+    """Yield the range of every number below a model's schema."""
+    for name, field in schema.get("properties", {}).items():
+        key = f"{prefix}{name}"
+        options = field.get("anyOf", [field])
+        for option in options:
+            if "$ref" in option:
+                yield from ranges(SCHEMA["$defs"][option["$ref"].rpartition("/")[2]], f"{key}.")
+            elif option.get("type") in {"integer", "number"}:
+                yield Range(
+                    key,
+                    option.get("minimum"),
+                    option.get("exclusiveMinimum"),
+                    option.get("maximum"),
+                    option["type"] == "integer",
+                    optional=len(options) > 1,
+                )
+
+
+def _problems(raw: dict[str, str]) -> list[str]:
+    try:
+        load(raw, "dev")
+    except SettingsError as error:
+        return [str(one) for one in error.problems]
+    return []
+
+
+RANGES = [one for one in ranges(SCHEMA) if one.key != "foundation.logs.retentionDays"]
+
+
+def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
+    assert len(RANGES) > 100
+    assert [one.key for one in RANGES if one.lowest is None and one.above is None] == []
+
+
+@pytest.mark.parametrize("number", RANGES, ids=lambda one: one.key)
+def test_the_edges_of_a_range_are_accepted_and_what_is_beyond_is_refused(number: Range) -> None:
+    for edge in number.edges:
+        raw = complete({number.key: edge})
+        if conflicts := _problems(raw):  # a rule across fields may object, but not the range
+            assert not [one for one in conflicts if "allowed is" in one]
+            continue
+        value: Any = load(raw, "dev")
+        for part in number.key.split("."):
+            value = getattr(value, to_snake(part))
+        assert value == edge
+    for outside in number.beyond:
+        assert f"{number.key} = {outside}: allowed is {number.allowed}" in problems(complete({number.key: outside}))
+
+
+@pytest.mark.parametrize(
+    ("number", "lowest", "highest"),
+    [
+        ("ingestion.builder.timeoutSeconds", 1, 899),  # a claim must outlive the invocation that made it
+        ("ingestion.sweeper.timeoutSeconds", 1, 899),
+        ("ingestion.intake.tableRecordDays", 16, 3_653),  # two days of comparison and fourteen of a parked message
+        ("ingestion.spark.workers", 2, 100),
+        ("livestream.agent.answerSeconds", 50, 440),  # a model writes 3,000 tokens in 50 seconds
+        ("livestream.agent.memoryDays", 7, 365),
+        ("livestream.agent.windowCharacters", 1_200, 50_000),  # windows overlap by at most half
+        ("livestream.video.chunkingMinutes", 30, 1_380),
+        ("meetings.models.partCharacters", 4_000, 400_000),
+        ("transcription.router.timeoutSeconds", 1, 29),  # API Gateway waits no longer
+        ("voiceQa.socketHandler.timeoutSeconds", 1, 29),
+        ("voiceQa.queryWorker.timeoutSeconds", 60, 900),
+    ],
+)
+def test_a_bound_that_follows_from_something_else_is_that(number: str, lowest: float, highest: float) -> None:
+    (found,) = [one for one in RANGES if one.key == number]
+    assert (found.lowest, found.highest) == (lowest, highest)
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("ingestion.manifests.files", "an integer from 1"),
+        ("voiceQa.queryWorker.reservedConcurrency", "an integer"),
+        ("ingestion.load.fileMegabytes", "a number"),
+    ],
+)
+def test_true_is_not_accepted_as_a_number(key: str, allowed: str) -> None:
+    [problem] = problems(complete({key: True}))
+    assert problem.startswith(f"{key} = true: allowed is {allowed}")
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "ingestion": {
+        "load.filesPerDay": 8_000,
+        "load.fileMegabytes": 3.5,
+        "load.peakFilesPerHour": 1_000,
+        "load.runMinutes": 4,
+        "manifests.files": 200,
+        "intake.corsOrigin": None,
+        "logLevel": "INFO",
+    },
+    "transcription": {
+        "captions.partialResultsEnabled": True,
+        "captions.minStabilityThreshold": 0.85,
+        "captions.maxBufferTimeout": 5.0,
+        "captions.pauseThreshold": 2.0,
+        "captions.orphanTimeout": 15.0,
+        "captions.maxRatePerSecond": 5,
+        "captions.dedupCacheTtl": 10,
+        "load.utterancesPerDay": 1_000,
+        "load.utteranceSeconds": 5,
+        "alarms.latencyMs": 5_000,
+        "alarms.droppedPerMinute": 100,
+        "alarms.orphans": 10,
+        "alarms.fallbacks": 1,
+        "alarms.errors": 5,
+        "alarms.throttles": 10,
+        "audioProcessor.memoryMb": 512,
+        "audioProcessor.timeoutSeconds": 60,
+        "audioProcessor.reservedConcurrency": None,
+        "logLevel": "INFO",
+        "structuredLogging": True,
+    },
+    "voiceQa": {
+        "sessions.days": 7,
+        "sessions.urlSeconds": 3_600,
+        "sessions.pingSeconds": 300,
+        "audio.queryDays": 7,
+        "audio.responseDays": 7,
+        "lectures.uploads": "off",
+        "socketHandler.memoryMb": 512,
+        "socketHandler.timeoutSeconds": 29,
+        "socketHandler.provisionedConcurrency": 1,
+        "queryWorker.memoryMb": 512,
+        "queryWorker.timeoutSeconds": 900,
+        "queryWorker.provisionedConcurrency": 0,
+        "validator.memoryMb": 512,
+        "validator.timeoutSeconds": 300,
+        "alarms.answerSeconds": 10,
+        "alarms.accountConcurrency": 1_000,
+    },
+    "livestream": {
+        "uploads.objectDays": 7,
+        "agent.memoryDays": 90,
+        "video.chunkSeconds": 120,
+        "episodes.memoryMb": 1_024,
+        "episodes.timeoutSeconds": 25,
+        "videos.memoryMb": 1_024,
+        "videos.timeoutSeconds": 25,
+    },
+    "meetings": {
+        "processing.engine": "batch-spot",
+        "processing.spot.vcpus": 1,
+        "processing.spot.memoryMb": 2_048,
+        "processing.fargate.vcpus": 2,
+        "processing.fargate.memoryMb": 4_096,
+        "kept.rawDays": 7,
+        "kept.audioDays": 30,
+        "tableKmsKey": None,
+    },
+}
+
+
+@pytest.mark.parametrize("section", DEFAULTS)
+def test_the_defaults_are_the_numbers_of_the_requirements(section: str) -> None:
+    required = {name: COMPLETE[name] for name in ("exceptions", "foundation")} | {"environment": "dev"}
+    only = {name: {"enabled": False} for name in DEFAULTS} | {section: {}}
+    settings = StackSettings.model_validate(required | only).model_dump(mode="json", by_alias=True)[section]
+    found = {}
+    for key in DEFAULTS[section]:
+        found[key] = settings
+        for part in key.split("."):
+            found[key] = found[key][part]
+    assert found == DEFAULTS[section]
+
+
+def limits(model: type[BaseModel], *names: str) -> list[dict[str, Any]]:
+    """Return what a model accepts in these fields, besides nothing."""
+    schemas = [TypeAdapter(model.model_fields[name].rebuild_annotation()).json_schema() for name in names]
+    return [one for schema in schemas for one in schema.get("anyOf", [schema]) if one["type"] != "null"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reader", "fields"),
+    [
+        (CaptionSettings, ProcessorEnvironment, {one: one for one in CaptionSettings.model_fields}),
+        (CaptionSettings, SessionSettings, {one: one for one in CaptionSettings.model_fields}),
+        (AgentSettings, WorkerEnvironment, {"answer_seconds": "answer_seconds"}),
+        (
+            ConversationSettings,
+            SocketEnvironment,
+            {
+                "days": "session_days",
+                "url_seconds": "url_seconds",
+                "queries_at_once": "queries_at_once",
+                "queries_per_hour": "queries_per_hour",
+            },
+        ),
+    ],
+)
+def test_settings_accept_what_the_handlers_and_a_session_accept(
+    settings: type[BaseModel], reader: type[BaseModel], fields: dict[str, str]
+) -> None:
+    assert limits(settings, *fields) == limits(reader, *fields.values())
+
+
+@pytest.mark.parametrize("hours", [0.1, 6])
+def test_the_router_accepts_every_length_of_a_session(hours: float) -> None:
+    settings = load(complete({"transcription.sessions.hours": hours}), "dev").transcription.sessions
+    annotation = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
+    TypeAdapter(annotation).validate_python(int(settings.hours * 3600))
