@@ -48,6 +48,8 @@ class Thing:
     """Property → names of the resources whose outputs it is made of."""
     after: Sequence[str] = ()
     parent: str = ""
+    answers: Props = field(default_factory=dict)
+    """Properties that the program does not give and the provider answers."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ class Messages:
         self.outputs.update(added.outputs)
 
     def first(self, kind: str) -> str:
-        """The name of the first resource of a type."""
-        return next(one.name for one in self.inputs.values() if one.type == kind)
+        """The alphabetically first resource of a type: the order of registration differs from run to run."""
+        return min(one.name for one in self.inputs.values() if one.type == kind)
 
     def json(self, name: str, key: str) -> Any:
         """A property that holds JSON."""
@@ -129,6 +131,31 @@ class Spec:
         return self.policy
 
 
+@dataclass(frozen=True)
+class Case:
+    """A small stack and what one policy says about it, beyond the policy's spec."""
+
+    policy: str
+    things: Sequence[Thing]
+    says: str = ""
+    """Part of a message. Empty if the policy finds nothing."""
+    at: str = ""
+    """The only resource that is at fault. Empty if the case does not say."""
+
+    def __repr__(self) -> str:
+        return f"{self.policy}-{self.says or 'nothing'}"
+
+
+def finds(policy: str, says: str, *things: Thing, at: str = "") -> Case:
+    """Return a case in which the policy finds a fault; `UNDECIDED` as message if it cannot decide."""
+    return Case(policy, things, says, at)
+
+
+def passes(policy: str, *things: Thing) -> Case:
+    """Return a case in which the policy finds nothing."""
+    return Case(policy, things)
+
+
 def spec(
     policy: str,
     kind: str,
@@ -139,23 +166,26 @@ def spec(
     *,
     around: Sequence[Thing] = (),
     breaks: Break | None = None,
-    undecided: bool = True,
-    environment: str = "prod",
+    added: bool = False,
 ) -> Spec:
-    """A spec of one resource: what `bad` changes of `good` is at fault; `unknown` is the property not known yet.
+    """Return a spec of one resource: `bad` changes `good` into a fault; `unknown` is the property not known yet.
 
-    Without `breaks`, the broken resource is added to the real program.
+    Without `breaks`, the first resource of the type in the real program gets `bad`. If the program has none, or with
+    `added`, the broken resource is added to it.
     """
     broken = Thing(kind, changed(good, bad))
+
+    def break_like_this(stack: Messages) -> str:
+        there = any(one.type == kind for one in stack.inputs.values())
+        return (changes(kind, bad) if there and not added else inserted([*around, broken]))(stack)
+
     return Spec(
         policy=policy,
         good=[*around, Thing(kind, good)],
         bad=[*around, broken],
         says=says,
         unknown=[*around, Thing(kind, {**changed(good, bad), unknown: UNKNOWN})],
-        breaks=breaks or inserted([*around, broken]),
-        undecided=undecided,
-        environment=environment,
+        breaks=breaks or break_like_this,
     )
 
 
@@ -215,6 +245,7 @@ def of_things(things: Iterable[Thing]) -> Messages:
         inputs.properties.update(copy.deepcopy(dict(one.props)))
         outputs = analyzer_pb2.AnalyzerResource(type=one.type, urn=inputs.urn, name=one.name)
         outputs.properties.CopyFrom(inputs.properties)
+        outputs.properties.update(copy.deepcopy(dict(one.answers)))
         known = {name: message.urn for name, message in found.inputs.items()}
         outputs.parent = known.get(one.parent, "")
         outputs.dependencies.extend(known[name] for name in one.after)

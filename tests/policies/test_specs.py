@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from pulumi.runtime.proto import analyzer_pb2
 
 from guardrails import catalogue
+from guardrails import types as t
 from guardrails.record import Level
 from tests.policies.harness import (
     TODAY,
+    Case,
     Found,
     Messages,
     Spec,
+    Thing,
+    analyzer,
     as_the_pack_asks,
     ask,
     of_things,
@@ -23,9 +28,15 @@ from tests.policies.harness import (
     surroundings,
     waiver,
 )
+from tests.policies.specs.protection import tls_only
 
-MODULES = sorted(path.stem for path in Path(__file__).with_name("specs").glob("*.py") if path.stem != "documents")
-SPECS: list[Spec] = [one for name in MODULES for one in importlib.import_module(f"tests.policies.specs.{name}").SPECS]
+MODULES = [
+    importlib.import_module(f"tests.policies.specs.{path.stem}")
+    for path in sorted(Path(__file__).with_name("specs").glob("*.py"))
+    if path.stem != "documents"
+]
+SPECS: list[Spec] = [one for module in MODULES for one in module.SPECS]
+CASES: list[Case] = [one for module in MODULES for one in module.CASES]
 
 each = pytest.mark.parametrize("spec", SPECS, ids=repr)
 
@@ -75,6 +86,34 @@ def test_an_exception_covers_the_resource_it_names_until_its_day(spec: Spec) -> 
     expired = surroundings(spec.environment, waiver(spec.policy, name, TODAY.replace(day=19)))
     found = ask([policies(expired)[spec.policy]], of_things(spec.bad), expired)
     assert [one for one in found if one.name == spec.at], "an expired exception covers nothing"
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_a_case_is_judged_as_it_says(case: Case) -> None:
+    where = surroundings()
+    found = ask([policies(where)[case.policy]], of_things(case.things), where)
+    messages = [one.message for one in found]
+    assert any(case.says in message for message in messages) if case.says else messages == [], messages
+    assert not case.at or {one.name for one in found} == {case.at}
+
+
+def test_the_packs_configuration_sets_limits() -> None:
+    where = surroundings()
+    asked = [policies(where)[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
+    stack = of_things([Thing(t.FUNCTION, {"name": "f", "memorySize": 3008}), Thing(t.DASHBOARD, {}, "d")])
+    assert [one.policy for one in ask(asked, stack, where)] == ["function-memory-ceiling"]
+    limits = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
+    assert [one.policy for one in ask(asked, stack, where, limits)] == ["dashboard-ceiling"]
+
+
+def test_the_pack_notes_by_itself_which_properties_a_resource_is_given() -> None:
+    """A policy that the provider answers for a bucket is not the bucket's own."""
+    where = surroundings()
+    stack = of_things([Thing(t.BUCKET, {"bucket": "b"}, answers={"policy": tls_only()})])
+    asked = analyzer([policies(where)[one] for one in ("required-tags", "bucket-tls-only")], where)
+    asked.Analyze(stack.inputs["thing"], None)
+    whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
+    assert [one.policyName for one in whole.diagnostics] == ["bucket-tls-only"]
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Break, Messages, Spec, Thing, changes, drops, inserted, spec
+from tests.policies.harness import (
+    UNDECIDED,
+    UNKNOWN,
+    Break,
+    Messages,
+    Spec,
+    Thing,
+    changes,
+    drops,
+    finds,
+    inserted,
+    passes,
+    spec,
+)
 
 TAGS = dict.fromkeys(("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"), "x")
 BUILDER = "ingestion-manifest-builder-function"
@@ -154,7 +168,6 @@ SPECS = (
         {"retentionInDays": None},
         "for ever",
         "retentionInDays",
-        breaks=changes("ingestion-manifest-builder-logs", {"retentionInDays": 0}),
     ),
     spec(
         "logs-expire-in-time",
@@ -163,7 +176,6 @@ SPECS = (
         {"retentionInDays": 731},
         "731 days",
         "retentionInDays",
-        breaks=changes("ingestion-manifest-builder-logs", {"retentionInDays": 3653}),
     ),
     spec(
         "function-logs-owned",
@@ -221,9 +233,6 @@ SPECS = (
         },
         "after 7 days",
         "rules",
-        breaks=changes(
-            "ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}
-        ),
     ),
     bucket(
         "bucket-old-versions-expire",
@@ -239,7 +248,6 @@ SPECS = (
         {"billingMode": "PROVISIONED"},
         "PROVISIONED",
         "billingMode",
-        breaks=changes(FILES, {"billingMode": None}),
     ),
     spec(
         "table-few-indexes",
@@ -248,7 +256,6 @@ SPECS = (
         {"globalSecondaryIndexes": [{}, {}, {}]},
         "3 global secondary indexes",
         "globalSecondaryIndexes",
-        breaks=changes(FILES, {"globalSecondaryIndexes": [{}, {}, {}]}),
     ),
     spec(
         "repository-images-expire",
@@ -258,6 +265,7 @@ SPECS = (
         "every image",
         "name",
         around=[Thing(t.REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
+        added=True,
     ),
     spec(
         "query-scans-limited",
@@ -282,7 +290,6 @@ SPECS = (
         {"architectures": None},
         "x86_64",
         "architectures",
-        breaks=changes(BUILDER, {"architectures": ["x86_64"]}),
     ),
     spec(
         "function-memory-ceiling",
@@ -291,7 +298,6 @@ SPECS = (
         {"memorySize": 4096},
         "4096 MB",
         "memorySize",
-        breaks=changes(BUILDER, {"memorySize": 10240}),
     ),
     spec(
         "function-timeout-ceiling",
@@ -301,7 +307,6 @@ SPECS = (
         "900 seconds",
         "timeout",
         around=[Thing(t.FUNCTION_ASYNC, {"functionName": "other", "qualifier": "live"}, "async")],
-        breaks=changes(BUILDER, {"timeout": 900}),
     ),
     spec(
         "function-provisioned-ceiling",
@@ -318,7 +323,6 @@ SPECS = (
         {"scalingConfig": None},
         "maximumConcurrency",
         "eventSourceArn",
-        breaks=changes("ingestion-intake-source", {"scalingConfig": None}),
     ),
     Spec(
         "no-always-on-service",
@@ -341,13 +345,16 @@ SPECS = (
     spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X", "workerType"),
     spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes", "timeout"),
     spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "which then is 1", "executionProperty"),
-    spec(
-        "glue-flex-before-prod",
-        t.GLUE_JOB,
-        ETL,
-        {"executionClass": "STANDARD"},
-        "STANDARD",
-        "executionClass",
+    replace(
+        spec(
+            "glue-flex-before-prod",
+            t.GLUE_JOB,
+            ETL,
+            {"executionClass": "STANDARD"},
+            "STANDARD",
+            "executionClass",
+            added=True,
+        ),
         environment="staging",
     ),
     Spec(
@@ -377,6 +384,7 @@ SPECS = (
         {"tags": {"Reason": "why not"}},
         "no tag Reason",
         "tags",
+        added=True,
     ),
     spec("customer-key-with-reason", t.KEY, REASON, {"tags": None}, "no tag Reason", "tags"),
     ceiling("alarm-ceiling", t.ALARM, 201, "201 alarms"),
@@ -389,6 +397,42 @@ SPECS = (
         {"tags": {**TAGS, "Owner": ""}},
         "no tag Owner",
         "tags",
-        breaks=changes("ingestion-intake-queue", {"tags": {"Name": "q"}}),
     ),
+)
+
+
+LIVE = "arn:aws:lambda:us-east-1:123456789012:function:{}:live"
+LONG = Thing(t.FUNCTION, {"name": "summarise", "timeout": 900})
+ALWAYS_ON = (
+    "aws:alb/loadBalancer:LoadBalancer",
+    "aws:elb/loadBalancer:LoadBalancer",
+    "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
+)
+
+
+def workflow(calls: str) -> Thing:
+    """A workflow that calls a function."""
+    states = {"One": {"Type": "Task", "Arguments": {"FunctionName": LIVE.format(calls)}}}
+    return Thing(t.WORKFLOW, {"definition": json.dumps({"States": states})}, "workflow")
+
+
+CASES = (
+    passes("function-timeout-ceiling", Thing(t.FUNCTION, {"name": "f"})),
+    passes("function-timeout-ceiling", LONG, workflow("summarise")),
+    finds("function-timeout-ceiling", "900 seconds", LONG, workflow("summarise-more")),
+    finds("function-timeout-ceiling", "900 seconds", LONG, workflow("do-summarise")),
+    finds("function-timeout-ceiling", UNDECIDED, LONG, Thing(t.WORKFLOW, {"definition": UNKNOWN}, "workflow")),
+    *(finds("no-always-on-service", "used or not", Thing(kind, {})) for kind in ALWAYS_ON),
+    finds("api-logs-owned", "/aws/apigateway/", Thing(t.SOCKET_STAGE, {"apiId": "a", "name": "live"})),
+    finds("glue-worker-ceiling", "G.8X", Thing(t.GLUE_JOB, {**ETL, "workerType": "G.8X"})),
+    passes("glue-no-quarter-worker", Thing(t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"})),
+    passes(
+        "queue-source-bounded", Thing(t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"})
+    ),
+    finds(
+        "bucket-aborts-multipart",
+        "never aborts",
+        Thing(t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}),
+    ),
+    finds("cost-estimate", "cannot be read", platform(), Thing(t.BATCH_JOB, {"containerProperties": "{"})),
 )
