@@ -162,14 +162,15 @@ def spec(
     good: Props,
     bad: Props,
     says: str,
-    unknown: str,
+    unknown: str = "",
     *,
     around: Sequence[Thing] = (),
     breaks: Break | None = None,
     added: bool = False,
 ) -> Spec:
-    """Return a spec of one resource: `bad` changes `good` into a fault; `unknown` is the property not known yet.
+    """Return a spec of one resource: `bad` changes `good` into a fault.
 
+    `unknown` is the property that is not known yet, by default the first that `bad` changes.
     Without `breaks`, the first resource of the type in the real program gets `bad`. If the program has none, or with
     `added`, the broken resource is added to it.
     """
@@ -184,9 +185,21 @@ def spec(
         good=[*around, Thing(kind, good)],
         bad=[*around, broken],
         says=says,
-        unknown=[*around, Thing(kind, {**changed(good, bad), unknown: UNKNOWN})],
+        unknown=[*around, Thing(kind, {**changed(good, bad), unknown or next(iter(bad)): UNKNOWN})],
         breaks=breaks or break_like_this,
     )
+
+
+def setting(policy: str, kind: str, path: str, good: object, bad: object, says: str, name: str = "n") -> Spec:
+    """Return a spec of one property, by its path: a right and a wrong value, None if it is absent."""
+    outer, *inner = path.split(".")
+
+    def given(value: object) -> dict[str, object]:
+        for key in reversed(inner):
+            value = {key: value}
+        return {outer: value}
+
+    return spec(policy, kind, {"name": name, **given(good)}, given(bad), says)
 
 
 def changed(props: Props, patch: Props) -> dict[str, Any]:

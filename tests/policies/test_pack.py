@@ -42,9 +42,7 @@ pytestmark = ONE_WORKER
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(
-    stack: str,
-) -> None:
+def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(stack: str) -> None:
     judgements = previewed(stack).judgements
     assert [one for one in judgements if one.level == "mandatory"] == []
     assert previewed(stack).remediations == (), "the program itself needs no mending"

@@ -1,7 +1,7 @@
 """What Cognito guests may do: their own objects and items, by few services."""
 
 from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Case, Spec, Thing, finds, inserted, passes, spec
+from tests.policies.harness import UNKNOWN, Case, Spec, Thing, finds, inserted, passes, setting
 from tests.policies.specs.documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
 
 COGNITO = "cognito-identity.amazonaws.com"
@@ -72,14 +72,7 @@ SPECS = (
         allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"),
         "Guests may states:StartExecution",
     ),
-    spec(
-        "cognito-no-classic-flow",
-        t.IDENTITY_POOL,
-        {"allowClassicFlow": False},
-        {"allowClassicFlow": True},
-        "allowClassicFlow",
-        "allowClassicFlow",
-    ),
+    setting("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
 )
 
 

@@ -1,7 +1,7 @@
 """What roles may do: documents, passing, escalation, identities."""
 
 from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Case, Spec, Thing, edits, finds, inserted, passes, spec
+from tests.policies.harness import UNKNOWN, Case, Spec, Thing, edits, finds, inserted, passes, setting, spec
 from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
 
 READS = document(allow("dynamodb:GetItem"))
@@ -37,7 +37,7 @@ def inline(*texts: str) -> Thing:
 
 def role_policy(policy: str, good: str, bad: Statement, says: str) -> Spec:
     """A spec of one document."""
-    return spec(policy, t.ROLE_POLICY, {"role": "r", "policy": good}, {"policy": document(bad)}, says, "policy")
+    return spec(policy, t.ROLE_POLICY, {"role": "r", "policy": good}, {"policy": document(bad)}, says)
 
 
 DOCUMENTS = (
@@ -96,16 +96,8 @@ SPECS = (
         {"role": "r", "policyArn": OURS},
         {"policyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"},
         "AmazonS3FullAccess",
-        "policyArn",
     ),
-    spec(
-        "iam-no-managed-policy",
-        t.ROLE,
-        {"name": "r", "managedPolicyArns": []},
-        {"managedPolicyArns": [BASIC]},
-        "AWSLambdaBasicExecutionRole",
-        "managedPolicyArns",
-    ),
+    setting("iam-no-managed-policy", t.ROLE, "managedPolicyArns", [], [BASIC], "AWSLambdaBasicExecutionRole"),
     Spec(
         "iam-no-long-lived-credentials",
         good=[role()],
@@ -220,9 +212,7 @@ CASES = (
     finds("iam-no-negation", "NotPrincipal", role(assumeRolePolicy=document({"NotPrincipal": {"AWS": "x"}}))),
     finds("iam-pass-role-exact", "It may pass *", grants(document(allow("iam:*", "*")))),
     finds(
-        "iam-pass-role-to-service",
-        "no single service",
-        grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE))),
+        "iam-pass-role-to-service", "no single service", grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE)))
     ),
     finds(
         "iam-resource-fits-action",

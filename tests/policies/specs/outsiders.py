@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guardrails import types as t
-from tests.policies.harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, spec
+from tests.policies.harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, setting, spec
 from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, allow, document, service, source, trust
 from tests.policies.specs.guests import COGNITO, GUEST_TRUST, POOL, guest_trust
 
@@ -18,9 +18,7 @@ AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
 
 def role(policy: str, good: str, bad: str, says: str) -> Spec:
     """A spec of one trust policy."""
-    return spec(
-        policy, t.ROLE, {"name": "r", "assumeRolePolicy": good}, {"assumeRolePolicy": bad}, says, "assumeRolePolicy"
-    )
+    return setting(policy, t.ROLE, "assumeRolePolicy", good, bad, says)
 
 
 def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
@@ -31,7 +29,6 @@ def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
         {"bucket": "b", "policy": good},
         {"policy": bad},
         says,
-        "policy",
         breaks=edits(
             "foundation-audit-logs-policy",
             "policy",
@@ -95,21 +92,14 @@ SPECS = (
         "sourceArn",
         added=True,
     ),
-    spec(
-        "function-url-not-public",
-        t.FUNCTION_URL,
-        {"authorizationType": "AWS_IAM"},
-        {"authorizationType": "NONE"},
-        "NONE",
-        "authorizationType",
-    ),
-    spec(
+    setting("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
+    setting(
         "no-secret-in-environment",
         t.FUNCTION,
-        {"name": "f", "environment": {"variables": {"ENCRYPTION_KEY": "/p/key", "SECONDS": "3600", "LATE": UNKNOWN}}},
-        {"environment": {"variables": {"API_KEY": "s3cr3t-value"}}},
+        "environment.variables",
+        {"ENCRYPTION_KEY": "/p/key", "SECONDS": "3600", "LATE": UNKNOWN},
+        {"API_KEY": "s3cr3t-value"},
         "API_KEY",
-        "environment",
     ),
     spec(
         "secret-parameter-encrypted",
@@ -117,7 +107,6 @@ SPECS = (
         {"name": "/p/encryption-key", "type": "SecureString"},
         {"type": "String"},
         "type String",
-        "type",
         added=True,
     ),
 )
@@ -202,9 +191,7 @@ CASES = (
     ),
     passes("iam-trust-federated-conditioned", federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
     finds(
-        "iam-session-tags-conditioned",
-        "any tag",
-        Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))}),
+        "iam-session-tags-conditioned", "any tag", Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))})
     ),
     *map(public, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
     public(principal={"AWS": "*"}),
@@ -224,8 +211,7 @@ CASES = (
     passes("resource-policy-not-public", Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
     passes("resource-policy-not-public", Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
     passes(
-        "resource-policy-not-public",
-        Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION}),
+        "resource-policy-not-public", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})
     ),
     passes(
         "resource-policy-not-public",

@@ -18,6 +18,7 @@ from tests.policies.harness import (
     finds,
     inserted,
     passes,
+    setting,
     spec,
 )
 from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, allow, document
@@ -113,7 +114,6 @@ SPECS = (
         {"bucket": "b", "targetBucket": "audit"},
         {"targetBucket": "b"},
         "logs into b itself",
-        "targetBucket",
         added=True,
     ),
     Spec(
@@ -129,36 +129,16 @@ SPECS = (
         breaks=changes("ingestion-landing-versioning", {"versioningConfiguration": {"status": "Suspended"}}, LANDING),
     ),
     spec(
-        "bucket-never-emptied",
-        t.BUCKET,
-        {"bucket": "b", "forceDestroy": False},
-        {"forceDestroy": True},
-        "forceDestroy",
-        "forceDestroy",
+        "bucket-never-emptied", t.BUCKET, {"bucket": "b", "forceDestroy": False}, {"forceDestroy": True}, "forceDestroy"
     ),
-    spec(
-        "table-point-in-time-recovery",
-        t.TABLE,
-        {"pointInTimeRecovery": {"enabled": True}},
-        {"pointInTimeRecovery": {"enabled": False}},
-        "point in time",
-        "pointInTimeRecovery",
-    ),
-    spec(
-        "table-deletion-protected",
-        t.TABLE,
-        {"deletionProtectionEnabled": True},
-        {"deletionProtectionEnabled": False},
-        "one call",
-        "deletionProtectionEnabled",
-    ),
+    setting("table-point-in-time-recovery", t.TABLE, "pointInTimeRecovery.enabled", True, False, "point in time"),
+    setting("table-deletion-protected", t.TABLE, "deletionProtectionEnabled", True, False, "one call"),
     spec(
         "table-backed-up",
         t.TABLE,
         {"name": "t", "tags": {"Backup": "daily"}},
         {"tags": {"Backup": "none"}},
         "'Backup': 'none'",
-        "tags",
         around=[
             Thing(
                 t.BACKUP_SELECTION,
@@ -173,7 +153,6 @@ SPECS = (
         {"name": "q"},
         {"name": "r"},
         "It has no policy",
-        "name",
         around=[Thing(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
     ),
     spec(
@@ -182,98 +161,43 @@ SPECS = (
         {"name": "q"},
         {"name": "r"},
         "It has no policy",
-        "name",
         around=[Thing(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
     ),
-    spec(
-        "queue-encrypted",
-        t.QUEUE,
-        {"name": "q", "sqsManagedSseEnabled": True},
-        {"sqsManagedSseEnabled": False},
-        "sqsManagedSseEnabled",
-        "sqsManagedSseEnabled",
-    ),
-    spec(
-        "topic-key-lets-alarms-in",
-        t.TOPIC,
-        {"name": "q"},
-        {"kmsMasterKeyId": "alias/aws/sns"},
-        "alias/aws/sns",
-        "kmsMasterKeyId",
-    ),
-    spec(
-        "key-rotates",
-        t.KEY,
-        {"enableKeyRotation": True},
-        {"enableKeyRotation": None},
-        "never rotated",
-        "enableKeyRotation",
-    ),
-    spec("key-keeps-its-account", t.KEY, {"policy": ROOT}, {"policy": ROLE_ONLY}, "account's root", "policy"),
-    spec(
-        "key-deletion-waits",
-        t.KEY,
-        {"deletionWindowInDays": 30},
-        {"deletionWindowInDays": 7},
-        "gone 7 days",
-        "deletionWindowInDays",
-    ),
-    spec(
+    setting("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
+    spec("topic-key-lets-alarms-in", t.TOPIC, {"name": "q"}, {"kmsMasterKeyId": "alias/aws/sns"}, "alias/aws/sns"),
+    setting("key-rotates", t.KEY, "enableKeyRotation", True, None, "never rotated"),
+    setting("key-keeps-its-account", t.KEY, "policy", ROOT, ROLE_ONLY, "account's root"),
+    setting("key-deletion-waits", t.KEY, "deletionWindowInDays", 30, 7, "gone 7 days"),
+    setting(
         "cors-origin-named",
         t.BUCKET_CORS,
-        {"corsRules": [{"allowedOrigins": ["https://console.example.com"]}]},
-        {"corsRules": [{"allowedOrigins": ["*"]}]},
-        "polyphony:thing.corsOrigin",
         "corsRules",
+        [{"allowedOrigins": ["https://console.example.com"]}],
+        [{"allowedOrigins": ["*"]}],
+        "polyphony:thing.corsOrigin",
     ),
-    spec(
-        "api-traces-no-bodies",
-        t.REST_METHOD_SETTINGS,
-        {"settings": {"dataTraceEnabled": False}},
-        {"settings": {"dataTraceEnabled": True}},
-        "dataTraceEnabled",
-        "settings",
+    setting(
+        "api-traces-no-bodies", t.REST_METHOD_SETTINGS, "settings.dataTraceEnabled", False, True, "dataTraceEnabled"
     ),
-    spec(
+    setting(
         "function-logs-no-events",
         t.FUNCTION,
-        {"name": "f", "environment": {"variables": {"LOG_LEVEL": "INFO"}}},
-        {"environment": {"variables": {"POWERTOOLS_LOGGER_LOG_EVENT": "true"}}},
+        "environment.variables",
+        {"LOG_LEVEL": "INFO"},
+        {"POWERTOOLS_LOGGER_LOG_EVENT": "true"},
         "POWERTOOLS_LOGGER_LOG_EVENT is true",
-        "environment",
     ),
-    spec(
+    setting(
         "workflow-logs-no-data",
         t.WORKFLOW,
-        {"loggingConfiguration": {"includeExecutionData": False}},
-        {"loggingConfiguration": {"includeExecutionData": True}},
+        "loggingConfiguration.includeExecutionData",
+        False,
+        True,
         "includeExecutionData",
-        "loggingConfiguration",
     ),
-    spec(
-        "api-asks-who-calls",
-        t.REST_API,
-        {"body": json.dumps(API)},
-        {"body": json.dumps(OPEN_API)},
-        "GET /episodes",
-        "body",
-    ),
-    spec(
-        "repository-scans",
-        t.REPOSITORY,
-        {"imageScanningConfiguration": {"scanOnPush": True}},
-        {"imageScanningConfiguration": {"scanOnPush": False}},
-        "known weaknesses",
-        "imageScanningConfiguration",
-    ),
-    spec(
-        "repository-tags-immutable",
-        t.REPOSITORY,
-        {"imageTagMutability": "IMMUTABLE"},
-        {"imageTagMutability": "MUTABLE"},
-        "MUTABLE",
-        "imageTagMutability",
-    ),
+    setting("api-asks-who-calls", t.REST_API, "body", json.dumps(API), json.dumps(OPEN_API), "GET /episodes"),
+    setting("repository-scans", t.REPOSITORY, "imageScanningConfiguration.scanOnPush", True, False, "known weaknesses"),
+    setting("repository-tags-immutable", t.REPOSITORY, "imageTagMutability", "IMMUTABLE", "MUTABLE", "MUTABLE"),
     Spec(
         "glue-encrypts",
         good=[Thing(t.GLUE_JOB, {"securityConfiguration": UNKNOWN})],
@@ -283,13 +207,13 @@ SPECS = (
         breaks=inserted([Thing(t.GLUE_JOB, {"name": "j"})]),
         undecided=False,
     ),
-    spec(
+    setting(
         "network-not-open",
         t.SECURITY_GROUP,
-        {"ingress": [{"cidrBlocks": ["10.0.0.0/16"]}]},
-        {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]},
-        "0.0.0.0/0 in, from port 22",
         "ingress",
+        [{"cidrBlocks": ["10.0.0.0/16"]}],
+        [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}],
+        "0.0.0.0/0 in, from port 22",
     ),
 )
 
@@ -339,8 +263,7 @@ def images(*moving: str) -> Thing:
     """A repository in which some tags may move."""
     filters = [{"filter": one, "filterType": "WILDCARD"} for one in moving]
     return Thing(
-        t.REPOSITORY,
-        {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filters},
+        t.REPOSITORY, {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filters}
     )
 
 
@@ -436,9 +359,7 @@ CASES = (
         for kind in (t.BUCKET, t.BUCKET_V2)
     ),
     finds(
-        "cors-origin-named",
-        "https://*",
-        Thing(t.SOCKET_API, {"corsConfiguration": {"allowOrigins": ["https://*"]}}),
+        "cors-origin-named", "https://*", Thing(t.SOCKET_API, {"corsConfiguration": {"allowOrigins": ["https://*"]}})
     ),
     finds(
         "api-traces-no-bodies",

@@ -3,7 +3,20 @@
 import json
 
 from guardrails import types as t
-from tests.policies.harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, changes, drops, finds, inserted, passes, spec
+from tests.policies.harness import (
+    UNDECIDED,
+    UNKNOWN,
+    Case,
+    Spec,
+    Thing,
+    changes,
+    drops,
+    finds,
+    inserted,
+    passes,
+    setting,
+    spec,
+)
 from tests.policies.specs.documents import ACCOUNT, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
@@ -17,17 +30,9 @@ FEEDS = {
     "functionName": f"{FUNCTION_ARN}:live",
     "functionResponseTypes": ["ReportBatchItemFailures"],
 }
-FED = Thing(t.FUNCTION_SOURCE, FEEDS, "source")
-ALIAS = Thing(t.FUNCTION_ALIAS, {"name": "live", "functionName": "f"}, "alias")
-STAGE_SETTINGS = {
-    "throttlingRateLimit": 50,
-    "throttlingBurstLimit": 100,
-    "loggingLevel": "ERROR",
-}
+STAGE_SETTINGS = {"throttlingRateLimit": 50, "throttlingBurstLimit": 100, "loggingLevel": "ERROR"}
 STAGE = {"name": "live", "accessLogSettings": {"destinationArn": "arn"}, "defaultRouteSettings": STAGE_SETTINGS}
 REST = Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
-EVERY_METHOD = {"restApi": "a", "stageName": "s", "methodPath": "*/*"}
-TASK = {"Type": "Task", "Retry": [{}], "TimeoutSeconds": 60}
 ALARM = {
     "alarmActions": ["arn"],
     "treatMissingData": "notBreaching",
@@ -37,36 +42,43 @@ SPOT_RETRIES = {
     "attempts": 3,
     "evaluateOnExits": [{"onStatusReason": "Your Spot*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}],
 }
-ERRORS_ALARM = "ingestion-manifest-builder-errors-alarm"
-SOCKETS = {"resourceArn": f"arn:aws:apigateway:{REGION}::/apis/a/stages/s"}
-PUBLISHED = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
 
 
-def lambda_alarm(metric: str, **dimensions: str) -> Thing:
-    """An alarm on a function."""
-    return Thing(t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm")
-
-
-def watched(policy: str, metric: str, breaks: str) -> Spec:
+def watched(policy: str, metric: str) -> Spec:
     """A spec of one alarm that every function has."""
-    function = Thing(t.FUNCTION, {"name": "f"})
-    right = lambda_alarm(metric, FunctionName="f", Resource="f:live")
+
+    def alarm(**dimensions: str) -> Thing:
+        return Thing(t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm")
+
     return Spec(
         policy,
-        good=[function, ALIAS, right],
-        bad=[function, ALIAS, lambda_alarm(metric, FunctionName="f")],
+        good=[FUNCTION, alias("f"), alarm(FunctionName="f", Resource="f:live")],
+        bad=[FUNCTION, alias("f"), alarm(FunctionName="f")],
         says="Resource of f:live",
-        unknown=[Thing(t.FUNCTION, {"name": UNKNOWN}), ALIAS, right],
-        breaks=drops(breaks, BUILDER),
+        unknown=[Thing(t.FUNCTION, {"name": UNKNOWN}), alias("f")],
+        breaks=drops(f"ingestion-manifest-builder-{metric.lower()}-alarm", BUILDER),
     )
 
 
-def workflow(*, states: dict[str, object]) -> str:
-    """A state machine's definition, its tasks inside a map."""
-    inner = {"StartAt": "T", "States": states}
-    return json.dumps(
-        {"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": inner}}}
-    )
+def fed(seconds: object) -> list[Thing]:
+    """A queue that hides its messages for a time, and the function that it feeds."""
+    return [
+        Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
+        Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
+        Thing(t.FUNCTION_SOURCE, FEEDS),
+    ]
+
+
+def workflow(**task: object) -> str:
+    """A state machine's definition with one task inside a map."""
+    inner = {"States": {"T": {"Type": "Task", **task}}}
+    return json.dumps({"States": {"M": {"Type": "Map", "ItemProcessor": inner}}})
+
+
+def every_method(settings: object) -> list[Thing]:
+    """A REST stage and the settings of all its methods."""
+    props = {"restApi": "a", "stageName": "s", "methodPath": "*/*", "settings": settings}
+    return [REST, Thing(t.REST_METHOD_SETTINGS, props, "settings")]
 
 
 def stage(policy: str, bad: dict[str, object], says: str) -> Spec:
@@ -75,10 +87,18 @@ def stage(policy: str, bad: dict[str, object], says: str) -> Spec:
 
 
 QUEUE_OF_FAILURES = Thing(t.QUEUE, {"name": "q-dlq"})
+LANDING = Thing(
+    t.FUNCTION_ASYNC, {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}}, "async"
+)
 DROPPING = Thing(t.FUNCTION_ASYNC, {"functionName": "f", "maximumRetryAttempts": 0}, "async")
 FUNCTION = Thing(t.FUNCTION, {"name": "f"})
 EXCUSED = Thing(t.FUNCTION, {"name": "f", "tags": {"Reason": "a record would hold what must not be stored"}})
-S3_CALLS = Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "s3.amazonaws.com"}, "permission")
+
+
+def calls(service: str, function: str = "f") -> Thing:
+    """A permission by which a service calls a function."""
+    props = {"function": function, "principal": f"{service}.amazonaws.com"}
+    return Thing(t.FUNCTION_PERMISSION, props, f"{service}-{function}")
 
 
 def rings(comparison: str, threshold: int) -> Thing:
@@ -120,46 +140,31 @@ SPECS = (
         "name",
         breaks=changes(QUEUE, {"redrivePolicy": None}),
     ),
-    spec(
-        "dead-letters-kept",
-        t.QUEUE,
-        {"name": "q-dlq", "messageRetentionSeconds": 1_209_600},
-        {"messageRetentionSeconds": 86_400},
-        "for 1 days, not 14",
-        "messageRetentionSeconds",
-    ),
+    setting("dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days, not 14", "q-dlq"),
     spec(
         "dead-letters-watched",
         t.QUEUE,
         {"name": "q-dlq"},
         {"name": "r-dlq"},
         "No alarm watches",
-        "name",
         around=[rings("GreaterThanThreshold", 0)],
     ),
-    spec(
-        "queue-retries-first",
-        t.QUEUE,
-        {"name": "q", "redrivePolicy": REDRIVE},
-        {"redrivePolicy": HASTY},
-        "maxReceiveCount is 1",
-        "redrivePolicy",
-    ),
-    spec(
+    setting("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
+    setting(
         "event-target-has-dead-letters",
         t.EVENT_TARGET,
-        {"deadLetterConfig": {"arn": QUEUE_ARN}},
-        {"deadLetterConfig": None},
-        "no deadLetterConfig",
         "deadLetterConfig",
+        {"arn": QUEUE_ARN},
+        None,
+        "no deadLetterConfig",
     ),
-    spec(
+    setting(
         "schedule-has-dead-letters",
         t.SCHEDULE,
-        {"target": {"deadLetterConfig": {"arn": QUEUE_ARN}}},
-        {"target": {"arn": FUNCTION_ARN}},
-        "no deadLetterConfig",
         "target",
+        {"deadLetterConfig": {"arn": QUEUE_ARN}},
+        {"arn": FUNCTION_ARN},
+        "no deadLetterConfig",
     ),
     spec(
         "async-failure-lands",
@@ -167,45 +172,15 @@ SPECS = (
         {"name": "f"},
         {"name": "g"},
         "s3.amazonaws.com",
-        "name",
-        around=[
-            Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "s3.amazonaws.com"}, "one"),
-            Thing(t.FUNCTION_PERMISSION, {"function": "g", "principal": "s3.amazonaws.com"}, "two"),
-            Thing(
-                t.FUNCTION_ASYNC,
-                {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}},
-                "async",
-            ),
-        ],
-        breaks=inserted(
-            [
-                Thing(
-                    t.FUNCTION_PERMISSION,
-                    {"function": "polyphony-prod-ingestion-manifest-builder", "principal": "sns.amazonaws.com"},
-                    "one",
-                )
-            ],
-            BUILDER,
-        ),
+        around=[calls("s3"), calls("s3", "g"), LANDING],
+        breaks=inserted([calls("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
     Spec(
         "queue-hides-long-enough",
-        good=[
-            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": 360}, "queue"),
-            Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-            Thing(t.FUNCTION_SOURCE, FEEDS),
-        ],
-        bad=[
-            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": 60}, "queue"),
-            Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-            Thing(t.FUNCTION_SOURCE, FEEDS),
-        ],
+        good=fed(360),
+        bad=fed(60),
         says="hidden for 60 seconds, less than 6 times the 60 seconds",
-        unknown=[
-            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": UNKNOWN}, "queue"),
-            Thing(t.FUNCTION, {"name": "f"}, "f"),
-            Thing(t.FUNCTION_SOURCE, FEEDS),
-        ],
+        unknown=fed(UNKNOWN),
         breaks=changes(BUILDER, {"timeout": 61}, SOURCE),
     ),
     spec(
@@ -223,16 +198,9 @@ SPECS = (
         {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
         "never gets a message",
         "name",
-        around=[FED],
+        around=[Thing(t.FUNCTION_SOURCE, FEEDS, "source")],
     ),
-    spec(
-        "function-called-by-alias",
-        t.FUNCTION_SOURCE,
-        FEEDS,
-        {"functionName": FUNCTION_ARN},
-        "bare function",
-        "functionName",
-    ),
+    spec("function-called-by-alias", t.FUNCTION_SOURCE, FEEDS, {"functionName": FUNCTION_ARN}, "bare function"),
     Spec(
         "notification-after-permission",
         good=[Thing(t.QUEUE_POLICY, {}, "policy"), Thing(t.BUCKET_NOTIFICATION, {"queues": [{}]}, after=["policy"])],
@@ -241,114 +209,47 @@ SPECS = (
         unknown=[Thing(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
         breaks=drops("ingestion-intake-policy", "ingestion-landing-notification"),
     ),
-    watched("function-errors-watched", "Errors", ERRORS_ALARM),
-    watched("function-throttles-watched", "Throttles", "ingestion-manifest-builder-throttles-alarm"),
-    spec(
-        "function-traced",
-        t.FUNCTION,
-        {"tracingConfig": {"mode": "Active"}},
-        {"tracingConfig": {"mode": "PassThrough"}},
-        "PassThrough",
-        "tracingConfig",
-    ),
-    spec(
-        "function-logs-json",
-        t.FUNCTION,
-        {"loggingConfig": {"logFormat": "JSON"}},
-        {"loggingConfig": None},
-        "Text",
-        "loggingConfig",
-    ),
+    watched("function-errors-watched", "Errors"),
+    watched("function-throttles-watched", "Throttles"),
+    setting("function-traced", t.FUNCTION, "tracingConfig.mode", "Active", "PassThrough", "PassThrough"),
+    setting("function-logs-json", t.FUNCTION, "loggingConfig", {"logFormat": "JSON"}, None, "Text"),
     spec(
         "api-function-answers-in-time",
         t.FUNCTION,
         {"name": "f", "timeout": 29},
         {"timeout": 30},
         "30 seconds, but API Gateway gives up after 29",
-        "timeout",
-        around=[Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "apigateway.amazonaws.com"}, "permission")],
-        breaks=inserted(
-            [
-                Thing(
-                    t.FUNCTION_PERMISSION,
-                    {"function": "polyphony-prod-ingestion-manifest-builder", "principal": "apigateway.amazonaws.com"},
-                    "one",
-                )
-            ],
-            BUILDER,
-        ),
+        around=[calls("apigateway")],
+        breaks=inserted([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
-    spec(
-        "function-publishes-versions",
-        t.FUNCTION,
-        {"publish": True},
-        {"publish": None},
-        "no version",
-        "publish",
-    ),
-    spec(
-        "alarm-has-action",
-        t.ALARM,
-        ALARM,
-        {"alarmActions": []},
-        "tells nobody",
-        "alarmActions",
-    ),
-    spec(
-        "alarm-decides-missing-data",
-        t.ALARM,
-        ALARM,
-        {"treatMissingData": None},
-        "missing data",
-        "treatMissingData",
-    ),
-    spec(
-        "alarm-names-runbook",
-        t.ALARM,
-        ALARM,
-        {"alarmDescription": "It fails."},
-        "'It fails.'",
-        "alarmDescription",
-    ),
-    spec(
+    setting("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version"),
+    spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "tells nobody"),
+    spec("alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "missing data"),
+    spec("alarm-names-runbook", t.ALARM, ALARM, {"alarmDescription": "It fails."}, "'It fails.'"),
+    setting(
         "workflow-tasks-retried",
         t.WORKFLOW,
-        {"definition": workflow(states={"T": TASK})},
-        {"definition": workflow(states={"T": {**TASK, "Retry": []}})},
-        "task T has neither",
         "definition",
+        workflow(Retry=[{}]),
+        workflow(Retry=[]),
+        "task T has neither",
     ),
-    spec(
+    setting(
         "workflow-tasks-bounded",
         t.WORKFLOW,
-        {"definition": workflow(states={"T": TASK})},
-        {"definition": workflow(states={"T": {"Type": "Task"}})},
-        "task T has no timeout",
         "definition",
+        workflow(TimeoutSeconds=60),
+        workflow(),
+        "task T has no timeout",
     ),
-    spec(
-        "workflow-logged",
-        t.WORKFLOW,
-        {"loggingConfiguration": {"level": "ERROR"}},
-        {"loggingConfiguration": {"level": "OFF"}},
-        "OFF",
-        "loggingConfiguration",
-    ),
-    spec(
-        "workflow-traced",
-        t.WORKFLOW,
-        {"tracingConfiguration": {"enabled": True}},
-        {"tracingConfiguration": {"enabled": False}},
-        "not traced",
-        "tracingConfiguration",
-    ),
+    setting("workflow-logged", t.WORKFLOW, "loggingConfiguration.level", "ERROR", "OFF", "OFF"),
+    setting("workflow-traced", t.WORKFLOW, "tracingConfiguration.enabled", True, False, "not traced"),
     spec(
         "workflow-failures-watched",
         t.WORKFLOW,
         {"name": "w"},
         {"name": "x"},
         "ExecutionsFailed",
-        "name",
         around=[
             Thing(
                 t.ALARM,
@@ -366,20 +267,13 @@ SPECS = (
     stage("api-logged", {"accessLogSettings": None}, "no access log"),
     Spec(
         "api-measured",
-        good=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": {"metricsEnabled": True}}, "settings")],
-        bad=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": {"metricsEnabled": False}}, "settings")],
+        good=every_method({"metricsEnabled": True}),
+        bad=every_method({"metricsEnabled": False}),
         says="metrics are off",
-        unknown=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": UNKNOWN}, "settings")],
+        unknown=every_method(UNKNOWN),
         breaks=inserted([REST]),
     ),
-    spec(
-        "rest-api-traced",
-        t.REST_STAGE,
-        {"xrayTracingEnabled": True},
-        {"xrayTracingEnabled": False},
-        "xrayTracingEnabled",
-        "xrayTracingEnabled",
-    ),
+    setting("rest-api-traced", t.REST_STAGE, "xrayTracingEnabled", True, False, "xrayTracingEnabled"),
     Spec(
         "rest-api-deploys-changes",
         good=[Thing(t.REST_DEPLOYMENT, {"triggers": {"hash": UNKNOWN}})],
@@ -398,48 +292,21 @@ SPECS = (
         },
         {"rules": [{"statement": {"geoMatchStatement": {}}}]},
         "no rate-based rule",
-        "rules",
     ),
-    spec(
+    setting(
         "firewall-where-possible",
         t.WEB_ACL_ASSOCIATION,
-        {"resourceArn": f"arn:aws:apigateway:{REGION}::/restapis/a/stages/s"},
-        SOCKETS,
-        "/apis/a/stages/s",
         "resourceArn",
+        "arn:aws:apigateway:r::/restapis/a/stages/s",
+        "arn:aws:apigateway:r::/apis/a/stages/s",
+        "/apis/a/stages/s",
     ),
-    spec(
-        "batch-retries-reclaims",
-        t.BATCH_JOB,
-        {"retryStrategy": SPOT_RETRIES},
-        {"retryStrategy": {"attempts": 3}},
-        "onReason * → EXIT",
-        "retryStrategy",
+    setting("batch-retries-reclaims", t.BATCH_JOB, "retryStrategy", SPOT_RETRIES, {"attempts": 3}, "onReason * → EXIT"),
+    setting(
+        "batch-job-bounded", t.BATCH_JOB, "timeout", {"attemptDurationSeconds": 3600}, None, "attemptDurationSeconds"
     ),
-    spec(
-        "batch-job-bounded",
-        t.BATCH_JOB,
-        {"timeout": {"attemptDurationSeconds": 3600}},
-        {"timeout": None},
-        "attemptDurationSeconds",
-        "timeout",
-    ),
-    spec(
-        "glue-engine-supported",
-        t.GLUE_JOB,
-        {"glueVersion": "5.0"},
-        {"glueVersion": "2.0"},
-        "glueVersion is 2.0",
-        "glueVersion",
-    ),
-    spec(
-        "runtime-supported",
-        t.FUNCTION,
-        {"runtime": "python3.13"},
-        {"runtime": "nodejs22.x"},
-        "nodejs22.x ends on 2027-04-30",
-        "runtime",
-    ),
+    setting("glue-engine-supported", t.GLUE_JOB, "glueVersion", "5.0", "2.0", "glueVersion is 2.0"),
+    setting("runtime-supported", t.FUNCTION, "runtime", "python3.13", "nodejs22.x", "nodejs22.x ends on 2027-04-30"),
 )
 
 CASES = (
@@ -453,10 +320,7 @@ CASES = (
         "queue-has-dead-letters", UNDECIDED, Thing(t.QUEUE, {"name": UNKNOWN}, "late"), Thing(t.QUEUE, {"name": "q"})
     ),
     finds(
-        "function-errors-watched",
-        "No alarm watches its errors",
-        Thing(t.FUNCTION, {"name": UNKNOWN}, "late"),
-        FUNCTION,
+        "function-errors-watched", "No alarm watches its errors", Thing(t.FUNCTION, {"name": UNKNOWN}, "late"), FUNCTION
     ),
     passes("dead-letters-watched", QUEUE_OF_FAILURES, rings("GreaterThanOrEqualToThreshold", 1)),
     unwatched("GreaterThanThreshold", 1),
@@ -467,13 +331,13 @@ CASES = (
     finds("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
     # A schedule of something that is not known yet hides no other fault.
     finds(
-        "async-failure-lands", "s3.amazonaws.com", FUNCTION, S3_CALLS, alias("g"), schedule(UNKNOWN, target=["live"])
+        "async-failure-lands", "s3.amazonaws.com", FUNCTION, calls("s3"), alias("g"), schedule(UNKNOWN, target=["live"])
     ),
     passes("async-failure-lands", EXCUSED, DROPPING),
     finds("async-failure-lands", "no tag Reason", FUNCTION, DROPPING),
     finds("async-failure-lands", "no tag Reason", Thing(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}), DROPPING),
     # The reason is for our own calls, which the caller can repeat.
-    finds("async-failure-lands", "s3.amazonaws.com", EXCUSED, S3_CALLS, DROPPING),
+    finds("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
     finds("batch-retries-reclaims", "tried once", Thing(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})),
     finds("runtime-supported", "ruby3.2 nobody has looked up", Thing(t.FUNCTION, {"runtime": "ruby3.2"})),
     passes("runtime-supported", Thing(t.FUNCTION, {"packageType": "Image"})),
