@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.record import Judged, Stack
+from guardrails.record import Judged, Props, Stack
 
 
 def of_bucket(bucket: Judged, stack: Stack, kind: str) -> Iterator[Judged]:
@@ -13,16 +13,12 @@ def of_bucket(bucket: Judged, stack: Stack, kind: str) -> Iterator[Judged]:
             yield one
 
 
-def lifecycle_rules(configuration: Judged) -> list[Judged]:
-    """The rules that are in force, as if each were a resource."""
-    return [
-        Judged(configuration.urn, configuration.type, configuration.name, rule)
-        for rule in configuration.props.get("rules") or ()
-        if rule.get("status") == "Enabled"
-    ]
+def lifecycle_rules(configuration: Judged) -> list[Props]:
+    """The rules that are in force."""
+    return [rule for rule in configuration.props.get("rules") or () if rule.get("status") == "Enabled"]
 
 
-def covers_all(rule: Judged) -> bool:
+def covers_all(rule: Props) -> bool:
     """Whether a lifecycle rule is for the whole bucket."""
-    chosen = rule.props.get("filter") or {}
-    return not any(chosen.get(key) for key in chosen) and not rule.props.get("prefix")
+    chosen = rule.get("filter") or {}
+    return not any(chosen.get(key) for key in chosen) and not rule.get("prefix")

@@ -19,9 +19,9 @@ import pulumi_policy
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy as sdk
 
-from guardrails import catalogue, pack
-from guardrails.analyzer import ANALYZER, ask_less
-from guardrails.decoding import NAMES, decode_once
+from guardrails import pack
+from guardrails.analyzer import ANALYZER, DECODING, ask_less, decode_once
+from guardrails.catalogue import POLICIES
 from guardrails.record import Policy
 from guardrails.surroundings import Surroundings, Waiver
 from local.graph import Graph
@@ -315,22 +315,21 @@ def waiver(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> Wa
     return Waiver(policy, resource, "the old system needs it until it is gone", expires)
 
 
-def policies(where: Surroundings) -> dict[str, Policy]:
-    """All policies by name."""
-    return {one.name: one for one in catalogue.policies(where)}
+BY_NAME = {one.name: one for one in POLICIES}
 
 
 def analyzer(records: Iterable[Policy], where: Surroundings, given: Mapping[str, frozenset[str]] | None = None) -> Any:
     """The SDK's analyzer over some policies, which know what resources are given, also where none asks for it."""
-    noted = dict(given or {})
-    built = [pack.built(one, where, noted) for one in records]
+    builder = pack.PolicyBuilder(where)
+    builder.given.update(given or {})
+    built = [builder.policy(one) for one in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
 @contextmanager
 def as_it_was() -> Iterator[Any]:
     """The SDK's module, which afterwards is as it was before."""
-    before = {name: getattr(sdk, name) for name in (*NAMES, ANALYZER)}
+    before = {name: getattr(sdk, name) for name in (*DECODING, ANALYZER)}
     try:
         yield sdk
     finally:
@@ -339,14 +338,14 @@ def as_it_was() -> Iterator[Any]:
 
 
 @contextmanager
-def as_the_pack_asks(where: Surroundings) -> Iterator[None]:
+def as_the_pack_asks() -> Iterator[None]:
     """Decodes each resource once and asks only the policies that judge it, as the pack does when it starts.
 
     For what is asked about the whole program again and again. That it changes no answer is tested of its own.
     """
     with as_it_was():
         decode_once()
-        ask_less(pack.concerned(catalogue.policies(where)))
+        ask_less(pack.concerned)
         yield
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from components.blocks.trust import SENDS as BLOCKS_SENDS
 from guardrails import catalogue, types
+from guardrails.catalogue import POLICIES
 from guardrails.cost.tags import TAGGABLE
 from guardrails.least_privilege.trust_table import SENDS
 from guardrails.names import section, subsystem
@@ -21,7 +22,6 @@ from tests.policies.harness import ask, of_graph, surroundings
 from tests.whole import DOCUMENTED
 
 PROVIDER = Path(pulumi_aws.__file__).parent
-POLICIES = catalogue.policies(surroundings())
 FRAMEWORK = re.compile(
     r"AWS (FSBP|Security Hub) [A-Za-z0-9]+\.\d+|CIS AWS 3\.0 \d+(\.\d+)+|AWS Well-Architected [A-Z]+\d\d-BP\d\d"
 )

@@ -66,7 +66,7 @@ def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_
 
 def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost) -> None:
     where = harness.surroundings("prod")
-    found = harness.ask([harness.policies(where)["cost-estimate"]], harness.of_graph(graph("prod")), where)
+    found = harness.ask([harness.BY_NAME["cost-estimate"]], harness.of_graph(graph("prod")), where)
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from guardrails import analyzer as replaced
 from guardrails import pack
 from guardrails import types as t
-from guardrails.analyzer import ANALYZER, POLICIES, ask_less
-from guardrails.decoding import NAMES, decode_once
+from guardrails.analyzer import ANALYZER, DECODING, ask_less, decode_once
+from guardrails.catalogue import POLICIES
 from guardrails.record import Level, ResourcePolicy
-from tests.policies.harness import Messages, Thing, analyzer, as_it_was, ask, of_things, policies, surroundings
+from tests.policies.harness import BY_NAME, Messages, Thing, analyzer, as_it_was, ask, of_things, surroundings
 
 WHERE = surroundings()
-ENFORCED = [one for one in policies(WHERE).values() if one.levels.of("prod") is not Level.DISABLED]
+ENFORCED = [one for one in POLICIES if one.levels.of("prod") is not Level.DISABLED]
 TWO = [Thing(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
 
 
@@ -24,8 +26,8 @@ def sdk() -> Iterator[Any]:
 
 
 def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:
-    assert all(hasattr(sdk, name) for name in NAMES), "the pack still works, but a preview takes twice as long"
-    assert POLICIES in getattr(sdk, ANALYZER).__annotations__, "the same"
+    assert all(hasattr(sdk, name) for name in DECODING), "the pack still works, but a preview takes twice as long"
+    assert replaced.POLICIES in getattr(sdk, ANALYZER).__annotations__, "the same"
 
 
 def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
@@ -34,7 +36,7 @@ def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
     assert all(plain)
     for _ in range(2):  # a second call changes nothing
         decode_once()
-        ask_less(pack.concerned(ENFORCED))
+        ask_less(pack.concerned)
     assert [ask(ENFORCED, stack, WHERE) for stack in (prod, small, prod)] == [*plain, plain[0]]
 
 
@@ -50,17 +52,17 @@ def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_sta
 
     monkeypatch.setattr(sdk, "PolicyResource", Counted)
     asked = [one for one in ENFORCED if not isinstance(one, ResourcePolicy)]
-    ask_less(pack.concerned(asked))
+    ask_less(pack.concerned)
     for one in TWO:
         ask(asked, of_things([one]), WHERE)
     assert made == ["b", "c"]
 
 
 def test_a_policy_is_asked_only_about_the_types_that_it_judges(sdk: Any) -> None:
-    ask_less(pack.concerned(ENFORCED))
+    ask_less(pack.concerned)
     asked: list[str] = []
     one = analyzer(ENFORCED, WHERE)
-    for policy in getattr(one, POLICIES):
+    for policy in getattr(one, replaced.POLICIES):
         if isinstance(policy, sdk.ResourceValidationPolicy):
             policy.validate = lambda *_, name=policy.name: asked.append(name)
     one.Analyze(of_things(TWO).inputs["b"], None)
@@ -69,17 +71,16 @@ def test_a_policy_is_asked_only_about_the_types_that_it_judges(sdk: Any) -> None
 
 
 def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded: list[Any] = []
-    plain = sdk.json_format.MessageToDict
-    monkeypatch.setattr(sdk.json_format, "MessageToDict", lambda message: decoded.append(message) or plain(message))
+    decode = Mock(side_effect=sdk.json_format.MessageToDict)
+    monkeypatch.setattr(sdk.json_format, "MessageToDict", decode)
     decode_once()
     ask(ENFORCED, of_things(TWO), WHERE)
-    assert len(decoded) == 2
+    assert decode.call_count == 2
 
 
 def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
     decode_once()
-    asked = analyzer([policies(WHERE)["logs-expire"]], WHERE)
+    asked = analyzer([BY_NAME["logs-expire"]], WHERE)
     request = of_things([Thing(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
     assert len(asked.Analyze(request, None).diagnostics) == 1
     changed = asked.Remediate(request, None).remediations[0].properties

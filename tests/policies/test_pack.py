@@ -10,15 +10,16 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
-from guardrails import catalogue, surroundings
+from guardrails import surroundings
 from guardrails import types as t
+from guardrails.catalogue import EXCUSABLE
 from guardrails.record import Group
 from local import stack_files
 from local.graph import Graph
 from local.pack import Pack
 from local.stack_files import StackConfig
 from tests.policies import harness
-from tests.policies.harness import TODAY, policies, waiver
+from tests.policies.harness import BY_NAME, waiver
 from tests.whole import ONE_WORKER, STACKS, changed, graph, previewed, recorded
 
 WAITING_FOR_AN_ID = frozenset(
@@ -35,7 +36,7 @@ WAITING_FOR_AN_ID = frozenset(
 """Documents that name an id which AWS invents (an API's, an identity pool's, a memory's), by Pulumi name. Least
 privilege is judged there after `up`; everywhere else at preview.
 """
-LEAST_PRIVILEGE = {one.name for one in catalogue.named(TODAY) if one.group is Group.LEAST_PRIVILEGE}
+LEAST_PRIVILEGE = {one.name for one in EXCUSABLE if one.group is Group.LEAST_PRIVILEGE}
 
 
 pytestmark = ONE_WORKER
@@ -131,6 +132,6 @@ def test_an_exception_is_reported_and_no_exception_excuses_another() -> None:
     waivers = [waiver("table-backed-up", "ingestion-files-table", date(2020, 1, 1))]
     waivers += [waiver(policy, "platform") for policy in rules]
     where = harness.surroundings("prod", *waivers)
-    found = harness.ask([policies(where)[one] for one in rules], harness.of_graph(graph("prod")), where)
+    found = harness.ask([BY_NAME[one] for one in rules], harness.of_graph(graph("prod")), where)
     assert {one.policy for one in found} == set(rules), "the program publishes no exceptions"
     assert any("expired on 2020-01-01" in one.message for one in found)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails import types as t
+from guardrails.catalogue import POLICIES
 from guardrails.record import Policy, RelationPolicy, ResourcePolicy
-from tests.policies.harness import TAGS, UNKNOWN, Thing, analyzer, ask, of_things, policies, surroundings
+from tests.policies.harness import TAGS, UNKNOWN, Thing, analyzer, ask, of_things, surroundings
 
 WHERE = surroundings()
-POLICIES = list(policies(WHERE).values())
 KINDS = sorted(value for value in vars(t).values() if isinstance(value, str) and value.startswith("aws:"))
 REMEDYING = [one for one in POLICIES if isinstance(one, ResourcePolicy) and one.remediate]
 

@@ -12,8 +12,7 @@ from guardrails.record import (
     OUTSIDE_DEV,
     Group,
     Judged,
-    RelationPolicy,
-    ResourcePolicy,
+    PolicySet,
     Severity,
     Stack,
 )
@@ -30,6 +29,8 @@ from guardrails.types import (
     WORKFLOW,
 )
 
+POLICIES = PolicySet(Group.DATA_PROTECTION)
+
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
 CHECKED_BY, SHORTEST = "CallersCheckedBy", 15
@@ -38,6 +39,14 @@ exchanges tokens. It says what checks callers instead, in that many characters a
 BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 
 
+@POLICIES.resource(
+    "cors-origin-named",
+    severity=Severity.HIGH,
+    levels=ONLY_IN_PROD,
+    description="In prod, only pages of named origins may use buckets and APIs from a browser.",
+    remedy="The setting takes one origin, as https://console.example.com.",
+    types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
+)
 def _any_origin(one: Judged) -> Iterator[str]:
     for origin in _origins(one):
         if "*" in str(origin):
@@ -56,12 +65,28 @@ def _origins(one: Judged) -> Iterator[Any]:
             yield from (variables[name] for name in ("ORIGIN", "CORS_ORIGIN") if name in list(variables))
 
 
+@POLICIES.resource(
+    "api-traces-no-bodies",
+    severity=Severity.HIGH,
+    levels=ONLY_IN_PROD,
+    description="In prod, no API stage logs bodies.",
+    remedy="Switch data tracing off.",
+    types={REST_METHOD_SETTINGS, SOCKET_STAGE},
+)
 def _traced_bodies(one: Judged) -> Iterator[str]:
     settings = one.props.get("settings") if one.type == REST_METHOD_SETTINGS else one.props.get("defaultRouteSettings")
     if (settings or {}).get("dataTraceEnabled"):
         yield "It logs the bodies of requests and answers (dataTraceEnabled)."
 
 
+@POLICIES.resource(
+    "function-logs-no-events",
+    severity=Severity.HIGH,
+    levels=OUTSIDE_DEV,
+    description="No function logs or traces the events it is given.",
+    remedy="Take the variable away.",
+    types={FUNCTION},
+)
 def _logged_events(one: Judged) -> Iterator[str]:
     variables = one.at("environment", "variables") or {}
     for name, value in BODIES.items():
@@ -69,11 +94,28 @@ def _logged_events(one: Judged) -> Iterator[str]:
             yield f"{name} is {variables[name]}: what it is given or answers ends in its log."
 
 
+@POLICIES.resource(
+    "workflow-logs-no-data",
+    severity=Severity.HIGH,
+    levels=ONLY_IN_PROD,
+    description="In prod, no workflow logs what its states are given.",
+    remedy="Set includeExecutionData to false.",
+    types={WORKFLOW},
+)
 def _logged_data(one: Judged) -> Iterator[str]:
     if one.at("loggingConfiguration", "includeExecutionData"):
         yield "It logs the input and output of every state (includeExecutionData)."
 
 
+@POLICIES.relation(
+    "api-asks-who-calls",
+    severity=Severity.CRITICAL,
+    levels=OUTSIDE_DEV,
+    description="Outside dev and local, every method, route and connection is authorized.",
+    remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
+    frameworks=("AWS FSBP APIGateway.8",),
+    types={REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE},
+)
 def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
     if one.type == REST_METHOD:
         if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
@@ -137,58 +179,3 @@ def _is_secured(operation: Mapping[str, Any]) -> bool:
 def _refuses(operation: Mapping[str, Any]) -> bool:
     """Whether nothing stands behind an operation: it answers by itself whatever comes."""
     return bool(operation.get("x-amazon-apigateway-integration", {}).get("type") == "mock")
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="cors-origin-named",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ONLY_IN_PROD,
-        description="In prod, only pages of named origins may use buckets and APIs from a browser.",
-        remedy="The setting takes one origin, as https://console.example.com.",
-        types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
-        check=_any_origin,
-    ),
-    ResourcePolicy(
-        name="api-traces-no-bodies",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ONLY_IN_PROD,
-        description="In prod, no API stage logs bodies.",
-        remedy="Switch data tracing off.",
-        types=frozenset({REST_METHOD_SETTINGS, SOCKET_STAGE}),
-        check=_traced_bodies,
-    ),
-    ResourcePolicy(
-        name="function-logs-no-events",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=OUTSIDE_DEV,
-        description="No function logs or traces the events it is given.",
-        remedy="Take the variable away.",
-        types=frozenset({FUNCTION}),
-        check=_logged_events,
-    ),
-    ResourcePolicy(
-        name="workflow-logs-no-data",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ONLY_IN_PROD,
-        description="In prod, no workflow logs what its states are given.",
-        remedy="Set includeExecutionData to false.",
-        types=frozenset({WORKFLOW}),
-        check=_logged_data,
-    ),
-    RelationPolicy(
-        name="api-asks-who-calls",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.CRITICAL,
-        levels=OUTSIDE_DEV,
-        description="Outside dev and local, every method, route and connection is authorized.",
-        remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
-        frameworks=("AWS FSBP APIGateway.8",),
-        types=frozenset({REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE}),
-        check=_open_method,
-    ),
-)

@@ -1,11 +1,9 @@
 """Reliability: nothing that fails is lost, somebody hears of it, and can see why."""
 
-from datetime import date
-
 from guardrails.record import Policy
 from guardrails.reliability import alarms, apis, dead_letters, functions, jobs, queues, runtimes, workflows
 
-FIXED: tuple[Policy, ...] = (
+POLICIES: tuple[Policy, ...] = (
     *dead_letters.POLICIES,
     *queues.POLICIES,
     *functions.POLICIES,
@@ -13,9 +11,5 @@ FIXED: tuple[Policy, ...] = (
     *workflows.POLICIES,
     *apis.POLICIES,
     *jobs.POLICIES,
+    *runtimes.POLICIES,
 )
-
-
-def policies(today: date) -> tuple[Policy, ...]:
-    """All of them; that of runtimes speaks of a day."""
-    return (*FIXED, *runtimes.policies(today))

@@ -100,7 +100,8 @@ def test_the_way_back_to_fargate_is_priced_as_the_machines_that_it_brings() -> N
 def test_every_saving_saves_and_every_difference_has_a_cause() -> None:
     for document in DOCUMENTS:
         assert all(one.usd > 0 for one in document.savings), document.subsystem
-        assert all(one.cause for one in (*document.positions, *document.steps)), document.subsystem
+        causes = [one.cause for one in document.positions] + [one.cause for one in document.steps]
+        assert all(causes), document.subsystem
 
 
 def test_every_assumption_says_why_and_is_used() -> None:

@@ -37,7 +37,7 @@ def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
     )
 
 
-def outside(principal: object, action: str = "s3:GetObject", condition: dict[str, object] | None = None) -> str:
+def outside(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
     """A bucket's policy."""
     return document(allow(action, "arn:aws:s3:::b/*", condition, Principal=principal))
 
@@ -112,7 +112,7 @@ SPECS = (
 )
 
 
-def public(kind: str = t.QUEUE_POLICY, principal: object = "*", **condition: object) -> Case:
+def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> Case:
     """A resource policy that lets everybody in."""
     statement = document(allow("x:Get", "*", condition, Principal=principal))
     holder = Thing(kind, {"name": "q", document_property(kind): statement})
@@ -199,7 +199,7 @@ CASES = (
     public(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
     public(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
     public(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
-    public(**{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+    public(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
     public(StringLike={"aws:PrincipalOrgID": "o-*"}),
     public(StringLike={"aws:SourceVpc": "vpc-*"}),
     public(StringLike={"aws:SourceAccount": "1*"}),

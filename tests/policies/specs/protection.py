@@ -40,7 +40,7 @@ OPEN_API: dict[str, object] = {"paths": {"/episodes": {"get": {}}}}
 BUCKET_ARNS = ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]
 
 
-DENY = {
+DENY: dict[str, Any] = {
     "Effect": "Deny",
     "Principal": "*",
     "Action": "*",
@@ -274,7 +274,7 @@ ASKS = "api-asks-who-calls"
 TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
 
 
-def rest(tags: Mapping[str, str], kind: str = t.REST_API, **operations: object) -> Thing:
+def rest(tags: Mapping[str, str], operations: Mapping[str, Any], kind: str = t.REST_API) -> Thing:
     """An API by a document that asks for a token as a whole, which API Gateway does not read."""
     document = {"security": [{"jwt": []}], "paths": {"/x": operations}}
     return Thing(kind, {"body": json.dumps(document), "tags": dict(tags)})
@@ -391,18 +391,18 @@ CASES = (
     finds(ASKS, "POST asks for no", Thing(t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"})),
     passes(ASKS, Thing(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
     passes(ASKS, Thing(t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True})),
-    passes(ASKS, rest(SAYS_WHO, post={})),
+    passes(ASKS, rest(SAYS_WHO, {"post": {}})),
     *(
-        finds(ASKS, "POST /x asks", rest(tags, post={}))
+        finds(ASKS, "POST /x asks", rest(tags, {"post": {}}))
         for tags in ({"CallersCheckedBy": "somebody"}, {"CallersCheckedBy": f"nobody{' ' * 20}"}, {"Reason": "x" * 20})
     ),
     *(
-        finds(ASKS, "POST /x asks", rest({}, kind, post=operation))
+        finds(ASKS, "POST /x asks", rest({}, {"post": operation}, kind))
         for kind in (t.REST_API, t.SOCKET_API)
-        for operation in (PROXY, {"security": []}, {"security": [{}]}, {"security": [{"jwt": []}, {}]})
+        for operation in (PROXY, *({"security": ways} for ways in ([], [{}], [{"jwt": []}, {}])))
     ),
-    finds(ASKS, "ANY /x asks", rest({}, **{ANY: PROXY})),
-    passes(ASKS, rest({}, **{ANY: {**PROXY, "security": [{"jwt": []}]}})),
+    finds(ASKS, "ANY /x asks", rest({}, {ANY: PROXY})),
+    passes(ASKS, rest({}, {ANY: {**PROXY, "security": [{"jwt": []}]}})),
     *(finds(ASKS, f"{key} asks for no", *routed(key)) for key in ("POST /admin", "ANY /{proxy+}", "$default")),
     finds(ASKS, "GET /admin asks for no", Thing(t.SOCKET_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"})),
     passes(ASKS, *routed("POST /admin", authorizationType="JWT")),
