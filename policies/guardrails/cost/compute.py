@@ -3,16 +3,7 @@
 from collections.abc import Iterator
 
 from guardrails.functions import concerns
-from guardrails.record import (
-    ALWAYS,
-    NOT_IN_DEV,
-    Group,
-    Judged,
-    Limit,
-    PolicySet,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
 from guardrails.types import FUNCTION, FUNCTION_ASYNC, FUNCTION_PROVISIONED, FUNCTION_SOURCE, REST_STAGE, WORKFLOW
 
 POLICIES = PolicySet(Group.COST)

@@ -2,17 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.record import (
-    ALWAYS,
-    BEFORE_PROD,
-    NOT_IN_DEV,
-    Group,
-    Judged,
-    Limit,
-    PolicySet,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, BEFORE_PROD, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
 from guardrails.types import BATCH_ENVIRONMENT, BATCH_QUEUE, GLUE_JOB
 
 POLICIES = PolicySet(Group.COST)

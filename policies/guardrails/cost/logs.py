@@ -6,17 +6,7 @@ from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.record import (
-    NOT_IN_DEV,
-    REMEDIED,
-    Group,
-    Judged,
-    Limit,
-    PolicySet,
-    Props,
-    Severity,
-    Stack,
-)
+from guardrails.record import NOT_IN_DEV, REMEDIED, Group, Judged, Limit, PolicySet, Props, Severity, Stack
 from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE, SOCKET_STAGE
 
 POLICIES = PolicySet(Group.COST)

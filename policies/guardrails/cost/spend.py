@@ -3,17 +3,7 @@
 from collections.abc import Iterator
 
 from guardrails.pricing.adapter import report
-from guardrails.record import (
-    ALWAYS,
-    NEVER_BLOCKS,
-    NOT_IN_DEV,
-    ONLY_IN_PROD,
-    Finding,
-    Group,
-    PolicySet,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, NEVER_BLOCKS, NOT_IN_DEV, ONLY_IN_PROD, Finding, Group, PolicySet, Severity, Stack
 from guardrails.types import ANOMALY_SUBSCRIPTION, BUDGET, PLATFORM
 
 POLICIES = PolicySet(Group.COST)

@@ -3,16 +3,7 @@
 from collections.abc import Iterator
 
 from guardrails.buckets import covers_all, lifecycle_rules, of_bucket
-from guardrails.record import (
-    ALWAYS,
-    NOT_IN_DEV,
-    Group,
-    Judged,
-    Limit,
-    PolicySet,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
 from guardrails.types import (
     BUCKET_LIFECYCLE,
     BUCKET_VERSIONING,

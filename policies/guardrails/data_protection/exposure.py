@@ -7,15 +7,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.names import section
-from guardrails.record import (
-    ONLY_IN_PROD,
-    OUTSIDE_DEV,
-    Group,
-    Judged,
-    PolicySet,
-    Severity,
-    Stack,
-)
+from guardrails.record import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import (
     BUCKET_CORS,
     BUCKETS,

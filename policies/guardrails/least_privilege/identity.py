@@ -4,14 +4,7 @@ from collections.abc import Iterator
 
 from guardrails.least_privilege.rights import ATTACHMENTS, attached, granted
 from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
-from guardrails.types import (
-    ACCESS_KEY,
-    FUNCTION,
-    IDENTITY_POLICIES,
-    LOGIN_PROFILE,
-    ROLE,
-    USER,
-)
+from guardrails.types import ACCESS_KEY, FUNCTION, IDENTITY_POLICIES, LOGIN_PROFILE, ROLE, USER
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 

@@ -2,17 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.record import (
-    ALWAYS,
-    NOT_IN_DEV,
-    OUTSIDE_DEV,
-    Group,
-    Judged,
-    PolicySet,
-    Props,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, NOT_IN_DEV, OUTSIDE_DEV, Group, Judged, PolicySet, Props, Severity, Stack
 from guardrails.types import (
     REST_DEPLOYMENT,
     REST_METHOD_SETTINGS,

@@ -4,15 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from guardrails.record import (
-    ALWAYS,
-    NOT_IN_DEV,
-    Group,
-    Judged,
-    PolicySet,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import ALARM, WORKFLOW
 
 POLICIES = PolicySet(Group.RELIABILITY)

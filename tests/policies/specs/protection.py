@@ -269,6 +269,7 @@ def images(*moving: str) -> Thing:
 
 ANY = "x-amazon-apigateway-any-method"
 PROXY = {"x-amazon-apigateway-integration": {"type": "aws_proxy"}}
+OPEN_OPERATIONS: list[dict[str, Any]] = [PROXY, {"security": []}, {"security": [{}]}, {"security": [{"jwt": []}, {}]}]
 SAYS_WHO = {"CallersCheckedBy": "the token in the body"}
 ASKS = "api-asks-who-calls"
 TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
@@ -399,7 +400,7 @@ CASES = (
     *(
         finds(ASKS, "POST /x asks", rest({}, {"post": operation}, kind))
         for kind in (t.REST_API, t.SOCKET_API)
-        for operation in (PROXY, *({"security": ways} for ways in ([], [{}], [{"jwt": []}, {}])))
+        for operation in OPEN_OPERATIONS
     ),
     finds(ASKS, "ANY /x asks", rest({}, {ANY: PROXY})),
     passes(ASKS, rest({}, {ANY: {**PROXY, "security": [{"jwt": []}]}})),
