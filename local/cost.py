@@ -20,8 +20,8 @@ from rich.table import Table
 
 from components.settings import SettingsError
 from guardrails.names import subsystem
+from guardrails.pricing.book import prices
 from guardrails.pricing.estimate import CostReport, Line, Priced, estimate
-from guardrails.pricing.guardrail_prices import GUARDRAILS
 from local import ROOT, CannotRun, program, stack_files
 from local.graph import Graph, Resource
 from local.preview_provider import PreviewProvider
@@ -52,7 +52,7 @@ class StackCost:
     @property
     def guardrails(self) -> float:
         """Dollars for watching and protecting, which the requirements' own tables have not."""
-        return sum(line.usd for line in self.report.lines if line.price in GUARDRAILS)
+        return sum(line.usd for line in self.report.lines if prices()[line.price].guardrail)
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""

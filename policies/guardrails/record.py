@@ -16,7 +16,9 @@ Props = Mapping[str, Any]
 Limits = Mapping[str, float]
 """A policy's thresholds by name, as the pack's configuration or else the record says."""
 
-
+REASON: Final = "Reason"
+SHORTEST_REASON: Final = 15
+"""Characters of the shortest tag that counts as a reason."""
 MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What a document raises that is not as its service wants it."""
 
@@ -105,6 +107,10 @@ class Judged:
     def has(self, key: str) -> bool:
         """Whether a property is given, known or not."""
         return key in list(self.props)
+
+    def explains(self, tag: str = REASON) -> bool:
+        """Whether a tag says in some words why the resource is as it is, where a policy would have it otherwise."""
+        return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= SHORTEST_REASON
 
     @property
     def subsystem(self) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.functions import concerns
 from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import concerns
 from guardrails.types import FUNCTION, FUNCTION_ASYNC, FUNCTION_PROVISIONED, FUNCTION_SOURCE, REST_STAGE, WORKFLOW
 
 POLICIES = PolicySet(Group.COST)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.reasons import REASON, reason_missing
-from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.record import ALWAYS, REASON, Group, Judged, PolicySet, Severity
 from guardrails.types import ENDPOINT, KEY, NAT_GATEWAY
 
 POLICIES = PolicySet(Group.COST)
@@ -18,7 +17,7 @@ POLICIES = PolicySet(Group.COST)
     types={NAT_GATEWAY},
 )
 def _nat(one: Judged) -> Iterator[str]:
-    if reason_missing(one):
+    if not one.explains():
         yield f"It is paid by the hour and by the gigabyte, and no tag {REASON} says what for."
 
 
@@ -31,7 +30,7 @@ def _nat(one: Judged) -> Iterator[str]:
     types={ENDPOINT},
 )
 def _endpoint(one: Judged) -> Iterator[str]:
-    if one.props.get("vpcEndpointType") == "Interface" and reason_missing(one):
+    if one.props.get("vpcEndpointType") == "Interface" and not one.explains():
         yield f"It is paid by the hour in each zone, and no tag {REASON} says which function or job calls it."
 
 
@@ -44,5 +43,5 @@ def _endpoint(one: Judged) -> Iterator[str]:
     types={KEY},
 )
 def _customer_key(one: Judged) -> Iterator[str]:
-    if reason_missing(one):
+    if not one.explains():
         yield f"It is paid by the month and by the use, and no tag {REASON} says why AWS' own key is not enough."

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.buckets import covers_all, lifecycle_rules, of_bucket
 from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import covers_all, lifecycle_rules, of_bucket
 from guardrails.types import (
     BUCKET_LIFECYCLE,
     BUCKET_VERSIONING,

@@ -25,9 +25,9 @@ POLICIES = PolicySet(Group.DATA_PROTECTION)
 
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
-CHECKED_BY, SHORTEST = "CallersCheckedBy", 15
+CHECKED_BY = "CallersCheckedBy"
 """The tag of an API that asks for nothing itself: of a WebSocket API because a browser can set no header, of a REST API that
-exchanges tokens. It says what checks callers instead, in that many characters at least."""
+exchanges tokens. It says what checks callers instead."""
 BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 
 
@@ -114,7 +114,7 @@ def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
             yield f"{one.props.get('httpMethod')} asks for no authorization."
     elif one.type == SOCKET_ROUTE:
         yield from _open_route(one)
-    elif not _checks_itself(one):
+    elif not one.explains(CHECKED_BY):
         if _is_made_quickly(one):
             yield "Everybody may call its target: the route that comes with it asks for no authorization."
         yield from _open_operations(one)
@@ -123,7 +123,7 @@ def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
 def _open_route(route: Judged) -> Iterator[str]:
     """A WebSocket's callers are asked when they connect, an HTTP API's by each route but a browser's own question."""
     key, apis = str(route.props.get("routeKey")), route.references.get("apiId", ())
-    if route.props.get("authorizationType", "NONE") != "NONE" or any(map(_checks_itself, apis)):
+    if route.props.get("authorizationType", "NONE") != "NONE" or any(api.explains(CHECKED_BY) for api in apis):
         return
     of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
@@ -138,10 +138,6 @@ def _is_made_quickly(api: Judged) -> bool:
         return bool(api.props.get("target"))
     except UnknownValueError:
         return True
-
-
-def _checks_itself(api: Judged) -> bool:
-    return len(str((api.props.get("tags") or {}).get(CHECKED_BY, "")).strip()) >= SHORTEST
 
 
 def _unauthorized(one: Judged) -> bool:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.buckets import of_bucket
 from guardrails.iam import Statement, statements
 from guardrails.record import ALWAYS, ONLY_IN_PROD, Group, Judged, PolicySet, Severity, Stack
+from guardrails.related_resources import of_bucket
 from guardrails.types import (
     BUCKET_ENCRYPTION,
     BUCKET_LOGGING,

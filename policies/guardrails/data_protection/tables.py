@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.reasons import REASON, reason_missing
-from guardrails.record import ONLY_IN_PROD, Group, Judged, PolicySet, Severity, Stack
+from guardrails.record import ONLY_IN_PROD, REASON, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import BACKUP_SELECTION, TABLE
 
 POLICIES = PolicySet(Group.DATA_PROTECTION)
@@ -49,7 +48,7 @@ def _deletable(one: Judged) -> Iterator[str]:
     types=ANY_TABLE,
 )
 def _no_backup(table: Judged, stack: Stack) -> Iterator[str]:
-    if reason_missing(table) and not any(_selects(one, table) for one in stack.of(BACKUP_SELECTION)):
+    if not table.explains() and not any(_selects(one, table) for one in stack.of(BACKUP_SELECTION)):
         yield f"No backup selection takes it: its tags are {dict(table.props.get('tags') or {})}."
 
 

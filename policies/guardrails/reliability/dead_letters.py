@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.functions import SCHEDULER, callers, concerns
-from guardrails.reasons import REASON, reason_missing
-from guardrails.record import ALWAYS, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.record import ALWAYS, REASON, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import SCHEDULER, callers, concerns
 from guardrails.types import ALARM, EVENT_TARGET, FUNCTION, FUNCTION_ASYNC, QUEUE, SCHEDULE
 
 POLICIES = PolicySet(Group.RELIABILITY)
@@ -168,5 +167,5 @@ def _lost_invocation(function: Judged, stack: Stack) -> Iterator[str]:
         return
     for caller in sorted(callers(function, stack) & ASYNCHRONOUS):
         yield f"{caller} calls it without waiting, and what fails three times is dropped."
-    if settled and reason_missing(function):
+    if settled and not function.explains():
         yield f"Its asynchronous calls are dropped when they fail, and no tag {REASON} says why they may be."

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.functions import callers, concerns
 from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import callers, concerns
 from guardrails.types import ALARM, FUNCTION, FUNCTION_ALIAS
 
 POLICIES = PolicySet(Group.RELIABILITY)

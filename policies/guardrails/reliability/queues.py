@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.functions import concerns
 from guardrails.record import ALWAYS, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import concerns
 from guardrails.types import (
     BUCKET_NOTIFICATION,
     FUNCTION,
