@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NotRequired, TypedDict, Unpack
+from functools import partial
+from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -182,6 +183,7 @@ class Policy:
 ResourceCheck = Callable[[Judged], Iterable[str]]
 RelationCheck = Callable[[Judged, Stack], Iterable[str]]
 StackCheck = Callable[[Stack], Iterable[Finding]]
+Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,34 +261,22 @@ class PolicySet:
         **shared: Unpack[_Shared],
     ) -> Callable[[ResourceCheck], ResourceCheck]:
         """Add a `ResourcePolicy`."""
-
-        def add(check: ResourceCheck) -> ResourceCheck:
-            kinds = frozenset(types)
-            policy = ResourcePolicy(
-                name=name, group=self._group, types=kinds, check=check, remediate=remediate, **shared
-            )
-            self._policies.append(policy)
-            return check
-
-        return add
+        kinds = frozenset(types)
+        return self._add(partial(ResourcePolicy, name=name, types=kinds, remediate=remediate, **shared))
 
     def relation(
         self, name: str, *, types: Collection[str], **shared: Unpack[_Shared]
     ) -> Callable[[RelationCheck], RelationCheck]:
         """Add a `RelationPolicy`."""
-
-        def add(check: RelationCheck) -> RelationCheck:
-            kinds = frozenset(types)
-            self._policies.append(RelationPolicy(name=name, group=self._group, types=kinds, check=check, **shared))
-            return check
-
-        return add
+        return self._add(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
 
     def stack(self, name: str, **shared: Unpack[_Shared]) -> Callable[[StackCheck], StackCheck]:
         """Add a `StackPolicy`."""
+        return self._add(partial(StackPolicy, name=name, **shared))
 
-        def add(check: StackCheck) -> StackCheck:
-            self._policies.append(StackPolicy(name=name, group=self._group, check=check, **shared))
+    def _add(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
+        def add(check: Check) -> Check:
+            self._policies.append(record(group=self._group, check=check))
             return check
 
         return add

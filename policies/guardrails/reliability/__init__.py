@@ -3,13 +3,5 @@
 from guardrails.record import Policy
 from guardrails.reliability import alarms, apis, dead_letters, functions, jobs, queues, runtimes, workflows
 
-POLICIES: tuple[Policy, ...] = (
-    *dead_letters.POLICIES,
-    *queues.POLICIES,
-    *functions.POLICIES,
-    *alarms.POLICIES,
-    *workflows.POLICIES,
-    *apis.POLICIES,
-    *jobs.POLICIES,
-    *runtimes.POLICIES,
-)
+MODULES = (dead_letters, queues, functions, alarms, workflows, apis, jobs, runtimes)
+POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -3,9 +3,9 @@
 A function, a workflow or a job may call any of them; its block's usage has the measures.
 """
 
-from guardrails.pricing.rule import Bill, Quantities
+from guardrails.pricing.rule import Bill, PricedMeasures, Quantities, counted
 
-CALLED = {
+CALLED: PricedMeasures = {
     "transcribeMinutes": ("transcribe_batch_minute", "minutes that Amazon Transcribe works on as batch jobs"),
     "transcribeStreamingMinutes": (
         "transcribe_streaming_minute",
@@ -39,8 +39,7 @@ CALLED = {
     "keyRequests": ("kms_request", "uses of a KMS key"),
     "egressGb": ("data_transfer_out", "GB sent to the internet"),
 }
-"""Measure → price, and what it counts."""
-MEASURES = {measure: says for measure, (_, says) in CALLED.items()}
+MEASURES = counted(CALLED)
 
 
 def called(bill: Bill) -> Quantities:
