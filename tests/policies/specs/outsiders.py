@@ -2,11 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from guardrails import types as t
 from tests.policies.harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, setting, spec
-from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, allow, document, service, source, trust
+from tests.policies.specs.documents import (
+    ACCOUNT,
+    REGION,
+    ROLE_ARN,
+    TABLE_ARN,
+    Statement,
+    allow,
+    document,
+    service,
+    source,
+    trust,
+)
 from tests.policies.specs.guests import COGNITO, GUEST_TRUST, POOL, guest_trust
 
 GROUP_ARN = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
@@ -111,24 +123,24 @@ SPECS = (
     ),
 )
 
+PUBLIC, OWNERLESS = "resource-policy-not-public", "resource-policy-source-account"
+PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
+FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
+
 
 def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> Case:
     """A resource policy that lets everybody in."""
-    statement = document(allow("x:Get", "*", condition, Principal=principal))
-    holder = Thing(kind, {"name": "q", document_property(kind): statement})
-    return finds("resource-policy-not-public", "It lets everybody x:Get", holder)
+    return finds(PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal)))
 
 
-def document_property(kind: str) -> str:
-    """The property that holds a resource's policy."""
-    return t.DOCUMENTS.get(kind, "policy")
+def holder(kind: str, *statements: Statement) -> Thing:
+    """A resource with a policy."""
+    return Thing(kind, {"name": "q", t.DOCUMENTS.get(kind, "policy"): document(*statements)})
 
 
-def for_service(name: str, **condition: object) -> Thing:
-    """A topic's policy that lets a service in."""
-    return Thing(
-        t.TOPIC_POLICY, {"policy": document(allow("sns:Publish", "*", condition, Principal={"Service": name}))}
-    )
+def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> Thing:
+    """A policy that lets a service in."""
+    return holder(kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"}))
 
 
 def trusting(says: str, text: str, policy: str = "iam-trust-names-source") -> Case:
@@ -153,13 +165,14 @@ def api_of(kind: str) -> list[Thing]:
     return [Thing(kind, {}, "source"), Thing(t.FUNCTION_PERMISSION, props, refers={"sourceArn": ["source"]})]
 
 
-def variables(found: Mapping[str, str]) -> str:
-    """Environment variables as containers have them."""
-    return json.dumps([{"name": name, "value": value} for name, value in found.items()])
+def container(name: str, value: str) -> dict[str, object]:
+    """A container with one environment variable."""
+    return {"environment": [{"name": name, "value": value}]}
 
 
-LOG_WRITER = {"Service": "delivery.logs.amazonaws.com"}
-UNREADABLE = Thing(t.QUEUE_POLICY, {"policy": document(allow("sqs:SendMessage", Principal=["*"]))})
+UNREADABLE = holder(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
+EVERYBODY = allow("x:Get", "*", Principal="*")
+ONE_BUCKET = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
 LAYER = {"principal": "*", "action": "lambda:GetLayerVersion"}
 IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
 
@@ -174,22 +187,18 @@ CASES = (
     trusting(
         "schedule-group",
         service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
-        "iam-trust-usable",
+        USABLE,
     ),
-    trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), "iam-trust-usable"),
-    trusting("It trusts *", trust("*"), "iam-trust-exact-principal"),
-    trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), "iam-trust-exact-principal"),
+    trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
+    trusting("It trusts *", trust("*"), EXACT),
+    trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
     passes(
         "iam-trust-names-source",
         Thing(t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}),
     ),
-    finds("iam-trust-federated-conditioned", "token.example.com:sub", federated()),
-    finds(
-        "iam-trust-federated-conditioned",
-        "whoever's that is",
-        federated(StringLike={"token.example.com:sub": "repo:*"}),
-    ),
-    passes("iam-trust-federated-conditioned", federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
+    finds(FEDERATED, "token.example.com:sub", federated()),
+    finds(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
+    passes(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
     finds(
         "iam-session-tags-conditioned", "any tag", Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))})
     ),
@@ -204,101 +213,57 @@ CASES = (
     public(StringLike={"aws:SourceVpc": "vpc-*"}),
     public(StringLike={"aws:SourceAccount": "1*"}),
     public(NumericGreaterThan={"aws:SourceAccount": "1"}),
-    finds("resource-policy-not-public", "everybody lambda:GetLayerVersion", Thing(t.LAYER_PERMISSION, LAYER)),
-    finds(
-        "resource-policy-not-public", "everybody events:PutEvents", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*"})
-    ),
-    passes("resource-policy-not-public", Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
-    passes("resource-policy-not-public", Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
-    passes(
-        "resource-policy-not-public", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})
-    ),
-    passes(
-        "resource-policy-not-public",
-        Thing(t.QUEUE_POLICY, {"policy": outside("*", condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}})}),
-    ),
-    finds("resource-policy-not-public", "cannot be read", UNREADABLE, at="thing"),
-    finds("resource-policy-not-public", "cannot be read", Thing(t.QUEUE_POLICY, {"policy": "{"})),
-    finds(
-        "resource-policy-not-public",
-        "It lets everybody",
-        Thing(t.QUEUE_POLICY, UNREADABLE.props, "unreadable"),
-        Thing(t.QUEUE_POLICY, {"policy": outside("*")}),
-    ),
-    finds("iam-no-negation", "NotResource", Thing(t.QUEUE_POLICY, {"policy": document({"NotResource": "x"})})),
-    finds("iam-no-negation", "NotAction", Thing(t.LOG_POLICY, {"policyDocument": document({"NotAction": "x"})})),
+    finds(PUBLIC, "everybody lambda:GetLayerVersion", Thing(t.LAYER_PERMISSION, LAYER)),
+    finds(PUBLIC, "everybody events:PutEvents", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
+    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
+    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
+    passes(PUBLIC, Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
+    passes(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
+    finds(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
+    finds(PUBLIC, "cannot be read", Thing(t.QUEUE_POLICY, {"policy": "{"})),
+    finds(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
+    finds("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
+    finds("iam-no-negation", "NotAction", holder(t.LOG_POLICY, {"NotAction": "x"})),
     *(
-        finds("resource-policy-source-account", "whichever account", for_service("events.amazonaws.com", **condition))
+        finds(OWNERLESS, "whichever account", for_service(kind, **condition))
+        for kind in (t.TOPIC_POLICY, t.LOG_POLICY)
         for condition in (
+            {},
             {"StringLike": {"aws:SourceAccount": "1*"}},
             {"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}},
             {"ArnNotLike": {"aws:SourceArn": RULE_ARN}},
         )
     ),
-    passes(
-        "resource-policy-source-account",
-        for_service("events.amazonaws.com", ArnLike={"aws:SourceArn": RULE_ARN}),
-        Thing(
-            t.LOG_POLICY,
-            {"policyDocument": document(allow("logs:PutLogEvents", "*", OWN_ACCOUNT, Principal=LOG_WRITER))},
-            "logs",
-        ),
-    ),
-    passes(
-        "resource-policy-source-account",
-        for_service(
-            "logs.us-east-1.amazonaws.com", ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"}
-        ),
-    ),
+    passes(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
+    passes(OWNERLESS, for_service(t.LOG_POLICY, **OWN_ACCOUNT)),
+    passes(OWNERLESS, for_service(t.KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})),
+    finds("resource-policy-no-wildcard-action", "x:*", holder(t.LOG_POLICY, allow("x:*", Principal={"AWS": ACCOUNT}))),
+    finds(PERMISSION, "everybody call", permission(principal="*")),
+    finds(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
+    finds(PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)),
     finds(
-        "resource-policy-source-account",
-        "whichever account",
-        Thing(t.LOG_POLICY, {"policyDocument": document(allow("logs:PutLogEvents", Principal=LOG_WRITER))}),
-    ),
-    finds(
-        "resource-policy-no-wildcard-action",
-        "logs:*",
-        Thing(t.LOG_POLICY, {"policyDocument": document(allow("logs:*", Principal={"AWS": ACCOUNT}))}),
-    ),
-    finds("function-permission-source", "everybody call", permission(principal="*")),
-    finds("function-permission-source", "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
-    finds(
-        "function-permission-source",
-        "sourceArn is missing",
-        permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT),
-    ),
-    finds(
-        "function-permission-source",
+        PERMISSION,
         "from any account",
         permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
     ),
-    passes("function-permission-source", permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
-    passes("function-permission-source", *api_of(t.SOCKET_API)),
-    passes("function-permission-source", *api_of(t.REST_API)),
-    finds("function-permission-source", UNDECIDED, *api_of(t.BUCKET)),
+    passes(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
+    passes(PERMISSION, *api_of(t.SOCKET_API)),
+    passes(PERMISSION, *api_of(t.REST_API)),
+    finds(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
     finds(
-        "no-secret-in-environment",
-        "DB_PASSWORD",
-        Thing(t.BATCH_JOB, {"containerProperties": f'{{"environment": {variables({"DB_PASSWORD": "x1"})}}}'}),
+        SECRETS, "DB_PASSWORD", Thing(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))})
     ),
-    finds("no-secret-in-environment", "--api-token", Thing(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
+    finds(SECRETS, "--api-token", Thing(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
     finds(
-        "no-secret-in-environment",
+        SECRETS,
         "a URL with a password",
-        Thing(
-            t.TASK_DEFINITION, {"containerDefinitions": f'[{{"environment": {variables({"URL": "pg://u:p@h/d"})}}}]'}
-        ),
+        Thing(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
     ),
-    finds(
-        "no-secret-in-environment",
-        "an AWS access key",
-        Thing(t.FUNCTION, {"environment": {"variables": {"NOTE": "AKIAABCDEFGHIJKLMNOP"}}}),
-    ),
+    finds(SECRETS, "an AWS access key", Thing(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})),
     passes(
-        "no-secret-in-environment",
+        SECRETS,
         Thing(
-            t.FUNCTION,
-            {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "900", "API_KEY": "arn:aws:ssm:x"}}},
+            t.FUNCTION, {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "9", "API_KEY": "arn:x"}}}
         ),
     ),
 )
