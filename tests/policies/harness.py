@@ -30,7 +30,6 @@ from local.values import UNKNOWN_STRING
 
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
-PLATFORM_NAME = "platform"
 UNKNOWN = UNKNOWN_STRING
 UNDECIDED = "can't run policy"
 

@@ -29,22 +29,16 @@ TOPIC_ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:q"
 BLOCKED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
 ROOT = document(allow("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}))
 ROLE_ONLY = document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))
+ANY = "x-amazon-apigateway-any-method"
 API = {
-    "openapi": "3.0.1",
-    "paths": {
-        "/episodes": {"get": {"security": [{"jwt": []}]}, "options": {}},
-        "/{proxy+}": {"x-amazon-apigateway-any-method": {"x-amazon-apigateway-integration": {"type": "mock"}}},
-    },
+    "/episodes": {"get": {"security": [{"jwt": []}]}, "options": {}},
+    "/{proxy+}": {ANY: {"x-amazon-apigateway-integration": {"type": "mock"}}},
 }
-OPEN_API: dict[str, object] = {"paths": {"/episodes": {"get": {}}}}
-BUCKET_ARNS = ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]
-
-
 DENY: dict[str, Any] = {
     "Effect": "Deny",
     "Principal": "*",
     "Action": "*",
-    "Resource": BUCKET_ARNS,
+    "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
 
@@ -52,6 +46,11 @@ DENY: dict[str, Any] = {
 def tls_only(**change: Any) -> str:
     """A policy that refuses plain HTTP, or leaves something out."""
     return document({**DENY, **change})
+
+
+def rest(paths: Mapping[str, Any]) -> str:
+    """A document that asks for a token as a whole, which API Gateway does not read."""
+    return json.dumps({"security": [{"jwt": []}], "paths": paths})
 
 
 def bucket(policy: str, kind: str, good: dict[str, object], bad: dict[str, object], says: str, breaks: Break) -> Spec:
@@ -195,7 +194,7 @@ SPECS = (
         True,
         "includeExecutionData",
     ),
-    setting("api-asks-who-calls", t.REST_API, "body", json.dumps(API), json.dumps(OPEN_API), "GET /episodes"),
+    setting("api-asks-who-calls", t.REST_API, "body", rest(API), rest({"/episodes": {"get": {}}}), "GET /episodes"),
     setting("repository-scans", t.REPOSITORY, "imageScanningConfiguration.scanOnPush", True, False, "known weaknesses"),
     setting("repository-tags-immutable", t.REPOSITORY, "imageTagMutability", "IMMUTABLE", "MUTABLE", "MUTABLE"),
     Spec(
@@ -267,7 +266,6 @@ def images(*moving: str) -> Thing:
     )
 
 
-ANY = "x-amazon-apigateway-any-method"
 PROXY = {"x-amazon-apigateway-integration": {"type": "aws_proxy"}}
 OPEN_OPERATIONS: list[dict[str, Any]] = [PROXY, {"security": []}, {"security": [{}]}, {"security": [{"jwt": []}, {}]}]
 SAYS_WHO = {"CallersCheckedBy": "the token in the body"}
@@ -275,10 +273,9 @@ ASKS = "api-asks-who-calls"
 TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
 
 
-def rest(tags: Mapping[str, str], operations: Mapping[str, Any], kind: str = t.REST_API) -> Thing:
-    """An API by a document that asks for a token as a whole, which API Gateway does not read."""
-    document = {"security": [{"jwt": []}], "paths": {"/x": operations}}
-    return Thing(kind, {"body": json.dumps(document), "tags": dict(tags)})
+def api(operations: Mapping[str, Any], tags: Mapping[str, str] | None = None, kind: str = t.REST_API) -> Thing:
+    """An API with one path."""
+    return Thing(kind, {"body": rest({"/x": operations}), "tags": dict(tags or {})})
 
 
 def routed(key: str, protocol: str = "HTTP", tags: Mapping[str, str] | None = None, **route: str) -> list[Thing]:
@@ -392,18 +389,18 @@ CASES = (
     finds(ASKS, "POST asks for no", Thing(t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"})),
     passes(ASKS, Thing(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
     passes(ASKS, Thing(t.REST_METHOD, {"httpMethod": "GET", "authorization": "NONE", "apiKeyRequired": True})),
-    passes(ASKS, rest(SAYS_WHO, {"post": {}})),
+    passes(ASKS, api({"post": {}}, SAYS_WHO)),
     *(
-        finds(ASKS, "POST /x asks", rest(tags, {"post": {}}))
+        finds(ASKS, "POST /x asks", api({"post": {}}, tags))
         for tags in ({"CallersCheckedBy": "somebody"}, {"CallersCheckedBy": f"nobody{' ' * 20}"}, {"Reason": "x" * 20})
     ),
     *(
-        finds(ASKS, "POST /x asks", rest({}, {"post": operation}, kind))
+        finds(ASKS, "POST /x asks", api({"post": operation}, kind=kind))
         for kind in (t.REST_API, t.SOCKET_API)
         for operation in OPEN_OPERATIONS
     ),
-    finds(ASKS, "ANY /x asks", rest({}, {ANY: PROXY})),
-    passes(ASKS, rest({}, {ANY: {**PROXY, "security": [{"jwt": []}]}})),
+    finds(ASKS, "ANY /x asks", api({ANY: PROXY})),
+    passes(ASKS, api({ANY: {**PROXY, "security": [{"jwt": []}]}})),
     *(finds(ASKS, f"{key} asks for no", *routed(key)) for key in ("POST /admin", "ANY /{proxy+}", "$default")),
     finds(ASKS, "GET /admin asks for no", Thing(t.SOCKET_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"})),
     passes(ASKS, *routed("POST /admin", authorizationType="JWT")),

@@ -20,7 +20,6 @@ from tests.policies.harness import (
 from tests.policies.specs.documents import ACCOUNT, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
-QUEUE, DLQ, SOURCE = "ingestion-intake-queue", "ingestion-intake-dlq-queue", "ingestion-intake-source"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
 REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 5})
 HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 1})
@@ -138,7 +137,7 @@ SPECS = (
         {"redrivePolicy": None},
         "no dead-letter queue",
         "name",
-        breaks=changes(QUEUE, {"redrivePolicy": None}),
+        breaks=changes("ingestion-intake-queue", {"redrivePolicy": None}),
     ),
     setting("dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days, not 14", "q-dlq"),
     spec(
@@ -181,7 +180,7 @@ SPECS = (
         bad=fed(60),
         says="hidden for 60 seconds, less than 6 times the 60 seconds",
         unknown=fed(UNKNOWN),
-        breaks=changes(BUILDER, {"timeout": 61}, SOURCE),
+        breaks=changes(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
     ),
     spec(
         "queue-fails-one-by-one",
@@ -250,16 +249,7 @@ SPECS = (
         {"name": "w"},
         {"name": "x"},
         "ExecutionsFailed",
-        around=[
-            Thing(
-                t.ALARM,
-                {
-                    "metricName": "ExecutionsFailed",
-                    "dimensions": {"StateMachineArn": "arn:aws:states:r:1:stateMachine:w"},
-                },
-                "alarm",
-            )
-        ],
+        around=[Thing(t.ALARM, {"metricName": "ExecutionsFailed", "dimensions": {"StateMachineArn": "a:w"}}, "alarm")],
     ),
     stage(
         "api-throttled", {"defaultRouteSettings": {**STAGE_SETTINGS, "throttlingRateLimit": 0}}, "throttlingRateLimit"
@@ -309,6 +299,7 @@ SPECS = (
     setting("runtime-supported", t.FUNCTION, "runtime", "python3.13", "nodejs22.x", "nodejs22.x ends on 2027-04-30"),
 )
 
+TASKS = {"States": {"In": {"Type": "Task"}}}
 CASES = (
     finds(
         "queue-has-dead-letters",
@@ -345,13 +336,6 @@ CASES = (
     finds(
         "workflow-tasks-retried",
         "task In",
-        Thing(
-            t.WORKFLOW,
-            {
-                "definition": json.dumps(
-                    {"States": {"P": {"Type": "Parallel", "Branches": [{"States": {"In": {"Type": "Task"}}}]}}}
-                )
-            },
-        ),
+        Thing(t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Branches": [TASKS]}}})}),
     ),
 )

@@ -24,7 +24,6 @@ from tests.policies.harness import (
 TAGS = dict.fromkeys(("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"), "x")
 BUILDER = "ingestion-manifest-builder-function"
 LANDING = "ingestion-landing-bucket"
-FILES = "ingestion-files-table"
 ETL = {
     "command": {"name": "glueetl"},
     "workerType": "G.1X",
@@ -39,7 +38,6 @@ ETL = {
 CONTAINER = {"logConfiguration": {"options": {"awslogs-group": "/polyphony/batch"}}}
 REASON = {"tags": {"Reason": "the compliance office asks for it"}}
 PLATFORM = {"usage": {}, "budget": 500, "environment": "prod", "exceptions": []}
-ALARM = {"metricName": "Errors"}
 
 
 def platform(**props: object) -> Thing:
@@ -207,16 +205,8 @@ SPECS = (
     spec(
         "bucket-aborts-multipart",
         t.BUCKET_LIFECYCLE,
-        {"bucket": "b", "rules": [{"status": "Enabled", "filter": {"prefix": ""}, **ABORT}]},
-        {
-            "rules": [
-                {
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
-                }
-            ]
-        },
+        lifecycle(ABORT).props,
+        {"rules": [{"status": "Enabled", "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7}}]},
         "after 7 days",
     ),
     bucket(
@@ -303,10 +293,7 @@ SPECS = (
         good=orders("FARGATE_SPOT"),
         bad=orders("FARGATE"),
         says="FARGATE only",
-        unknown=[
-            Thing(t.BATCH_ENVIRONMENT, {"name": "e"}, "e"),
-            Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN}),
-        ],
+        unknown=[Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN})],
         breaks=drops("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
     setting("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 processors"),
