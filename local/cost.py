@@ -22,6 +22,7 @@ from components.settings import SettingsError
 from guardrails.names import subsystem
 from guardrails.pricing.book import prices
 from guardrails.pricing.estimate import CostReport, Line, Priced, estimate
+from guardrails.types import PLATFORM
 from local import ROOT, CannotRun, program, stack_files
 from local.graph import Graph, Resource
 from local.preview_provider import PreviewProvider
@@ -29,7 +30,6 @@ from local.stack_files import StackFileError
 from local.terminal import terminal
 from local.values import UNKNOWN, Secret, revealed
 
-PLATFORM = "polyphony:platform:Platform"
 WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
 """Names what is not committed yet, where a revision is asked for."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from guardrails import actions
 from guardrails.iam import could_meet
-from guardrails.least_privilege.rights import granted, said
+from guardrails.least_privilege.rights import allowed, granted, said
 from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
 from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES
 
@@ -39,9 +39,9 @@ BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional"
     types=IDENTITY_POLICIES,
 )
 def _wildcard_actions(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
+    for statement in allowed(one):
         for action in statement.actions:
-            if "*" in action and statement.allows:
+            if "*" in action:
                 yield f"It allows {action}."
 
 
@@ -55,10 +55,8 @@ def _wildcard_actions(one: Judged) -> Iterator[str]:
     types=IDENTITY_POLICIES,
 )
 def _star_resources(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
-        if not statement.allows or "*" not in statement.resources:
-            continue
-        for action in statement.actions:
+    for statement in allowed(one):
+        for action in statement.actions if "*" in statement.resources else ():
             if actions.has_resource_level(action):
                 yield f"It allows {action} on *, but it can be limited to {actions.patterns(action)[0]}."
 
@@ -73,10 +71,8 @@ def _star_resources(one: Judged) -> Iterator[str]:
     types=IDENTITY_POLICIES,
 )
 def _nameless_resources(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
-        if not statement.allows or set(statement.actions) <= IDS_OF_AWS:
-            continue
-        for resource in statement.resources:
+    for statement in allowed(one):
+        for resource in statement.resources if not set(statement.actions) <= IDS_OF_AWS else ():
             if resource != "*" and not _names_something(resource):
                 yield f"It allows {', '.join(statement.actions)} on {resource}, which is everything of that kind."
 

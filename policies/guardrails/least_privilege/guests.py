@@ -36,13 +36,13 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
     return any(matches("unauthenticated", kind) for kind in kinds)
 
 
-def _allowed(role: Judged, stack: Stack) -> Iterator[Statement]:
+def _guest_rights(role: Judged, stack: Stack) -> Iterator[Statement]:
     if _is_guest(role, stack):
         yield from (one for one in rights(role, stack) if one.allows)
 
 
 def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:
-    for statement in _allowed(role, stack):
+    for statement in _guest_rights(role, stack):
         if any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions):
             yield statement
 
@@ -62,7 +62,7 @@ def _is_own(pattern: str) -> bool:
     types={ROLE},
 )
 def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
-    for statement in _allowed(role, stack):
+    for statement in _guest_rights(role, stack):
         for action in statement.actions:
             if action.partition(":")[0].lower() not in SERVICES:
                 yield f"Guests may {action}; they are anybody, and call {', '.join(SERVICES)} only."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from guardrails.least_privilege.rights import ATTACHMENTS, attached, granted
+from guardrails.least_privilege.rights import ATTACHMENTS, allowed, attached
 from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import ACCESS_KEY, FUNCTION, IDENTITY_POLICIES, LOGIN_PROFILE, ROLE, USER
 
@@ -86,7 +86,6 @@ def _role_of(function: Judged) -> str:
     types=IDENTITY_POLICIES,
 )
 def _metrics_anywhere(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
-        writes = statement.allows and statement.does("cloudwatch:PutMetricData")
-        if writes and not statement.narrowed_by("cloudwatch:namespace"):
+    for statement in allowed(one):
+        if statement.does("cloudwatch:PutMetricData") and not statement.narrowed_by("cloudwatch:namespace"):
             yield "It may write cloudwatch metrics into every namespace, AWS' own included."

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from guardrails.iam import Statement
-from guardrails.least_privilege.rights import granted
+from guardrails.least_privilege.rights import allowed
 from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
 from guardrails.types import IDENTITY_POLICIES
 
@@ -13,7 +13,7 @@ MEDIA_CONVERT = "mediaconvert.amazonaws.com"
 
 
 def _passing(one: Judged) -> list[Statement]:
-    return [statement for statement in granted(one) if statement.allows and statement.does("iam:PassRole")]
+    return [statement for statement in allowed(one) if statement.does("iam:PassRole")]
 
 
 @POLICIES.resource(
@@ -59,10 +59,8 @@ def _passing_to_anybody(one: Judged) -> Iterator[str]:
     types=IDENTITY_POLICIES,
 )
 def _loose_assuming(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
-        if not statement.allows or not statement.does("sts:AssumeRole"):
-            continue
-        for resource in statement.resources:
+    for statement in allowed(one):
+        for resource in statement.resources if statement.does("sts:AssumeRole") else ():
             if "*" in resource or ":role/" not in resource:
                 yield f"It may assume {resource}."
 
@@ -76,6 +74,6 @@ def _loose_assuming(one: Judged) -> Iterator[str]:
     types=IDENTITY_POLICIES,
 )
 def _media_convert_without_role(one: Judged) -> Iterator[str]:
-    creates = any(statement.allows and statement.does("mediaconvert:CreateJob") for statement in granted(one))
+    creates = any(statement.does("mediaconvert:CreateJob") for statement in allowed(one))
     if creates and not any(MEDIA_CONVERT in statement.values("iam:PassedToService") for statement in _passing(one)):
         yield f"It creates MediaConvert jobs, but may not pass a role to {MEDIA_CONVERT}: every job would be refused."
