@@ -78,9 +78,9 @@ def edges(graph: Graph) -> list[Edge]:
 
 
 def _joined(labels: set[str]) -> str:
-    if {"reads", "writes"} <= labels:
-        return ", ".join(["reads, writes", *sorted(labels - {"reads", "writes"})])
-    return ", ".join(sorted(labels - {"asks after"} if "starts" in labels else labels))
+    rest = labels - {"asks after"} if "starts" in labels else labels
+    first = ["reads, writes"] if {"reads", "writes"} <= rest else []
+    return ", ".join([*first, *sorted(rest - {"reads", "writes"} if first else rest)])
 
 
 def _events(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
