@@ -84,6 +84,7 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
     assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
     assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
+    assert main(["cost-diff", "dev", "prod", "--json"]) == 0
     assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
 
 
