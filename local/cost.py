@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from rich.table import Table
 
 from components.settings import SettingsError
 from guardrails.names import subsystem
+from guardrails.pricing.book import prices
 from guardrails.pricing.estimate import CostReport, Line, Priced, estimate
-from guardrails.pricing.guardrail_prices import GUARDRAILS
+from guardrails.types import PLATFORM
 from local import ROOT, CannotRun, program, stack_files
 from local.graph import Graph, Resource
 from local.preview_provider import PreviewProvider
@@ -29,7 +30,6 @@ from local.stack_files import StackFileError
 from local.terminal import terminal
 from local.values import UNKNOWN, Secret, revealed
 
-PLATFORM = "polyphony:platform:Platform"
 WORKTREES = ROOT / ".local" / "worktrees"
 WORKING_TREE = "."
 """Names what is not committed yet, where a revision is asked for."""
@@ -52,7 +52,7 @@ class StackCost:
     @property
     def guardrails(self) -> float:
         """Dollars for watching and protecting, which the requirements' own tables have not."""
-        return sum(line.usd for line in self.report.lines if line.price in GUARDRAILS)
+        return sum(line.usd for line in self.report.lines if prices()[line.price].guardrail)
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -63,7 +63,10 @@ class StackCost:
             "monthlyUsd": round(report.total, 2),
             "budgetUsd": self.budget,
             "guardrailsUsd": round(self.guardrails, 2),
-            **{name: _rounded(report.by(name)) for name in ("subsystem", "service", "block", "price")},
+            **{
+                name: {key: round(usd, 4) for key, usd in report.by(name).items()}
+                for name in ("subsystem", "service", "block", "price")
+            },
             "lines": [vars(line) for line in report.lines],
             "unpriced": list(report.unpriced),
             "gaps": list(report.gaps),
@@ -175,16 +178,15 @@ def show(cost: StackCost, console: Console | None = None) -> None:
     out = console or terminal()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
-    out.print(_table("subsystem", report.by("subsystem"), report.total))
-    out.print(_table("service", report.by("service"), report.total))
-    drivers = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("dearest lines", "price"):
-        drivers.add_column(column)
-    for column in ("quantity", "USD"):
-        drivers.add_column(column, justify="right")
-    for line in sorted(report.lines, key=lambda line: -line.usd)[:DEAREST]:
-        drivers.add_row(escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
-    out.print(drivers)
+    for what in ("subsystem", "service"):
+        sums = report.by(what).items()
+        rows = [(escape(name), f"{usd:,.2f}", f"[dim]{usd / report.total:.0%}[/]") for name, usd in sums]
+        out.print(_table((what,), ("USD", "share"), rows))
+    drivers = [
+        (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
+        for line in sorted(report.lines, key=lambda line: -line.usd)[:DEAREST]
+    ]
+    out.print(_table(("dearest lines", "price"), ("quantity", "USD"), drivers))
     out.print(f"\nof which watching and protecting: ${cost.guardrails:,.2f}")
     _remarks(out, report)
 
@@ -199,13 +201,10 @@ def show_diff(
         f"[bold]{escape(before.label)}[/] ${before.report.total:,.2f} → [bold]{escape(after.label)}[/] "
         f"${after.report.total:,.2f}: {change:+,.2f} a month\n"
     )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("block")
-    for column in ("before", "after", "change"):
-        table.add_column(column, justify="right")
-    for one in differences:
-        table.add_row(escape(one.block), f"{one.before:,.2f}", f"{one.after:,.2f}", f"{one.change:+,.2f}")
-    out.print(table if table.row_count else "No block costs more or less.")
+    rows = [
+        (escape(one.block), f"{one.before:,.2f}", f"{one.after:,.2f}", f"{one.change:+,.2f}") for one in differences
+    ]
+    out.print(_table(("block",), ("before", "after", "change"), rows) if rows else "No block costs more or less.")
     _remarks(out, after.report)
 
 
@@ -246,15 +245,13 @@ def _remarks(out: Console, report: CostReport) -> None:
             out.print(f"[yellow]{label}[/] {escape(one)}", soft_wrap=True)
 
 
-def _table(what: str, sums: Mapping[str, float], total: float) -> Table:
+def _table(words: Sequence[str], numbers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table whose columns of numbers stand to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(what)
-    table.add_column("USD", justify="right")
-    table.add_column("share", justify="right", style="dim")
-    for name, usd in sums.items():
-        table.add_row(escape(name), f"{usd:,.2f}", f"{usd / total:.0%}")
+    for column in words:
+        table.add_column(column)
+    for column in numbers:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
     return table
-
-
-def _rounded(sums: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(usd, 4) for name, usd in sums.items()}

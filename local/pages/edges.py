@@ -6,14 +6,16 @@ Nothing is drawn by hand. A grant of a service that is neither drawn nor left ou
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from local import CannotRun
 from local.graph import Graph, Resource
-from local.pages.nodes import Node, Shape, key, nodes, roles
+from local.pages.nodes import Key, Node, Shape, key, nodes, roles
 
+Known = Mapping[Key, Node]
+Held = Mapping[str, Node]
 CLOCK = Node("", "clock", Shape.SERVICE)
 CALLERS = Node("", "callers", Shape.CALLER)
 
@@ -68,25 +70,21 @@ class Edge:
 
 def edges(graph: Graph) -> list[Edge]:
     """Every arrow of the platform, those between two nodes joined into one."""
-    said: dict[tuple[Node, Node], list[str]] = defaultdict(list)
-    for one in (*_events(graph), *_calls(graph), *_outside(graph), *_grants(graph)):
-        if one.label not in said[one.tail, one.head]:
-            said[one.tail, one.head].append(one.label)
+    known, held = nodes(graph), roles(graph)
+    said: dict[tuple[Node, Node], set[str]] = defaultdict(set)
+    for one in (*_events(graph, known, held), *_outside(graph, known, held), *_grants(graph, known, held)):
+        said[one.tail, one.head].add(one.label)
     return sorted(Edge(tail, head, _joined(labels)) for (tail, head), labels in said.items() if tail != head)
 
 
-def _joined(labels: Iterable[str]) -> str:
-    found = sorted(labels)
-    if {"reads", "writes"} <= set(found):
-        found = ["reads, writes", *(one for one in found if one not in {"reads", "writes"})]
-    if "starts" in found and "asks after" in found:
-        found.remove("asks after")
-    return ", ".join(found)
+def _joined(labels: set[str]) -> str:
+    rest = labels - {"asks after"} if "starts" in labels else labels
+    first = ["reads, writes"] if {"reads", "writes"} <= rest else []
+    return ", ".join([*first, *sorted(rest - {"reads", "writes"} if first else rest)])
 
 
-def _events(graph: Graph) -> Iterator[Edge]:
+def _events(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
     """What wakes whom: mappings, notifications, rules, schedules."""
-    known = nodes(graph)
     for one in graph.customs():
         given = one.inputs
         match one.kind:
@@ -100,11 +98,10 @@ def _events(graph: Graph) -> Iterator[Edge]:
                 head = known[key(given["target"]["arn"])]
                 yield Edge(CLOCK, head, re.sub(r"^rate\((.*)\)$", r"every \1", given["scheduleExpression"]))
             case "EventTarget":
-                yield from _rule(one, graph)
+                yield from _rule(one, graph, known, held)
 
 
-def _rule(target: Resource, graph: Graph) -> Iterator[Edge]:
-    known = nodes(graph)
+def _rule(target: Resource, graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
     [rule] = [one for one in graph.customs() if one.kind == "EventRule" and one.inputs["name"] == target.inputs["rule"]]
     pattern = json.loads(rule.inputs["eventPattern"])
     head = known[key(target.inputs["arn"])]
@@ -120,46 +117,31 @@ def _rule(target: Resource, graph: Graph) -> Iterator[Edge]:
         name = {"aws.mediaconvert": "MediaConvert", "aws.backup": "AWS Backup"}[source]
         yield Edge(Node("", name, Shape.SERVICE), head, what.lower())
     else:
-        for sender in _senders(source, graph):
-            yield Edge(sender, head, f"event {what}")
+        for role, statement in statements(graph):  # whoever may put events of the source on the bus
+            if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {})):
+                yield Edge(held[role], head, f"event {what}")
 
 
-def _senders(source: str, graph: Graph) -> list[Node]:
-    """Whose role may put events of a source on the bus."""
-    held = roles(graph)
-    return [
-        held[role]
-        for role, statement in statements(graph)
-        if "events:PutEvents" in statement["Action"] and source in json.dumps(statement.get("Condition", {}))
-    ]
-
-
-def _calls(graph: Graph) -> Iterator[Edge]:
-    """Whom an API calls, and that everybody reaches the API."""
-    known = nodes(graph)
+def _outside(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
+    """Who enters by APIs, identity pools and buckets, and whom functions reach by an address in their environment."""
     for one in graph.customs():
-        if one.kind != "Permission" or one.inputs["principal"] != "apigateway.amazonaws.com":
-            continue
-        api, function = known[key(one.inputs["sourceArn"])], known["lambda", one.inputs["function"]]
-        yield Edge(CALLERS, api, "call")
-        yield Edge(api, function, "asks" if "/authorizers/" in one.inputs["sourceArn"] else "calls")
-    for one in graph.customs():
-        if one.kind == "IdentityPool" and one.inputs["allowUnauthenticatedIdentities"]:
-            guests = {node for node in roles(graph).values() if node.shape is Shape.CALLER and node.name in one.name}
-            yield from (Edge(CALLERS, guest, "become") for guest in guests)
-
-
-def _outside(graph: Graph) -> Iterator[Edge]:
-    """Whom functions reach by an address in their environment, and which buckets browsers may talk to."""
-    known = nodes(graph)
-    for one in graph.customs():
-        if one.kind == "Function":
-            for name, value in one.inputs["environment"]["variables"].items():
-                if name in ADDRESSES and value.startswith("https://"):
-                    yield Edge(known["lambda", one.inputs["name"]], ADDRESSES[name], "asks")
-        if one.kind == "BucketCorsConfiguration":
-            methods = sorted({method for rule in one.inputs["corsRules"] for method in rule["allowedMethods"]})
-            yield Edge(CALLERS, known["s3", one.inputs["bucket"]], f"browsers {', '.join(methods)}")
+        given = one.inputs
+        match one.kind:
+            case "Permission" if given["principal"] == "apigateway.amazonaws.com":
+                api = known[key(given["sourceArn"])]
+                yield Edge(CALLERS, api, "call")
+                verb = "asks" if "/authorizers/" in given["sourceArn"] else "calls"
+                yield Edge(api, known["lambda", given["function"]], verb)
+            case "IdentityPool" if given["allowUnauthenticatedIdentities"]:
+                guests = {node for node in held.values() if node.shape is Shape.CALLER and node.name in one.name}
+                yield from (Edge(CALLERS, guest, "become") for guest in guests)
+            case "BucketCorsConfiguration":
+                methods = sorted({method for rule in given["corsRules"] for method in rule["allowedMethods"]})
+                yield Edge(CALLERS, known["s3", given["bucket"]], f"browsers {', '.join(methods)}")
+            case "Function":
+                for name, value in given["environment"]["variables"].items():
+                    if name in ADDRESSES and value.startswith("https://"):
+                        yield Edge(known["lambda", given["name"]], ADDRESSES[name], "asks")
 
 
 def statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -170,8 +152,7 @@ def statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield one.inputs["role"], statement
 
 
-def _grants(graph: Graph) -> Iterator[Edge]:
-    held, known = roles(graph), nodes(graph)
+def _grants(graph: Graph, known: Known, held: Held) -> Iterator[Edge]:
     for role, statement in statements(graph):
         if role not in held:  # a schedule's, a backup's or a log writer's: drawn from the resource itself
             continue
@@ -181,7 +162,7 @@ def _grants(graph: Graph) -> Iterator[Edge]:
                     yield Edge(held[role], head, _verb(action, head))
 
 
-def _reached(action: str, resource: str, known: Mapping[Any, Node], held: Mapping[str, Node]) -> Node | None:
+def _reached(action: str, resource: str, known: Known, held: Held) -> Node | None:
     service = action.partition(":")[0]
     if service in LEFT_OUT or action in UNSAID or action == "events:PutEvents":
         return None

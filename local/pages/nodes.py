@@ -73,19 +73,21 @@ KNOWN_BY_ID = {"execute-api", "bedrock-agentcore"}
 
 def nodes(graph: Graph) -> dict[Key, Node]:
     """Every resource that is shown, by what ARNs call it."""
-    found: dict[Key, Node] = {}
+    return {_key_of(one): node for one, node in _shown(graph)}
+
+
+def _shown(graph: Graph) -> Iterator[tuple[Resource, Node]]:
     for one in graph.customs():
         block = graph[one.parent]
         if one.type in SHOWN and block.type != DEAD_LETTERS:
-            shape, service = SHOWN[one.type]
-            found[service, _called(one, service)] = Node(subsystem(block.name), block.name, shape)
-    return found
+            yield one, Node(subsystem(block.name), block.name, SHOWN[one.type][0])
 
 
-def _called(one: Resource, service: str) -> str:
+def _key_of(one: Resource) -> Key:
+    service = SHOWN[one.type][1]
     if service in KNOWN_BY_ID:
-        return one.id
-    return str(one.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
+        return service, one.id
+    return service, str(one.inputs["bucket" if service == "s3" else "name"]).removeprefix("/")
 
 
 def key(arn: str) -> Key:
@@ -103,15 +105,7 @@ def key(arn: str) -> Key:
 
 def roles(graph: Graph) -> dict[str, Node]:
     """Who holds each role, by the role's name: what runs with it, or whom it is for where nothing of ours does."""
-    known = nodes(graph)
-    found: dict[str, Node] = {}
-    for one in graph.customs():
-        if one.type not in SHOWN:
-            continue
-        node = known.get((SHOWN[one.type][1], _called(one, SHOWN[one.type][1])))
-        for role in _roles_of(one):
-            if node is not None:
-                found[role] = node
+    found = {role: node for one, node in _shown(graph) for role in _roles_of(one)}
     for one in graph.customs():
         if one.kind == "Role" and one.inputs["name"] not in found and (outside := _outsider(one, graph)):
             found[one.inputs["name"]] = outside
@@ -122,9 +116,7 @@ def _roles_of(one: Resource) -> Iterator[str]:
     arns = [one.inputs.get("role"), one.inputs.get("roleArn")]
     if one.kind == "JobDefinition":  # what starts its containers is the service's business, what they do is theirs
         arns.append(json.loads(one.inputs["containerProperties"])["jobRoleArn"])
-    for arn in arns:
-        if isinstance(arn, str) and ":role/" in arn:
-            yield arn.partition(":role/")[2]
+    yield from (arn.partition(":role/")[2] for arn in arns if isinstance(arn, str) and ":role/" in arn)
 
 
 SERVICES = {

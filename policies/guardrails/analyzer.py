@@ -1,48 +1,82 @@
 """The SDK's analyzer, spared what it does for nothing.
 
-It asks every policy about every resource, whatever its type, and puts a stack's resources together anew for every
-policy that looks at the whole. Here only the policies that judge a type are asked about it, and a stack is put together
-once a request. The class and its attribute are the SDK's own; where a later version lacks one, its analyzer is left as
-it is and the pack is slower, not wrong.
+It decodes every resource anew for every policy, asks every policy about every resource, whatever its type, and puts a
+stack's resources together anew for every policy that looks at the whole. Here a resource is decoded once, because
+policies only read it; only the policies that judge a type are asked about it; and a stack is put together once a
+request. Remediation, which writes, always gets a copy of its own. The names that are replaced are the SDK's own; where
+a later version lacks one, that part of its analyzer is left as it is and the pack is slower, not wrong.
 """
 
 import copy
 import importlib
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, copy_context
-from typing import Any, Generic, TypeVar
+from types import ModuleType
+from typing import Any
 
-from guardrails.decoding import SDK
-
+SDK = "pulumi_policy.policy"
+DECODING = ("json_format", "deserialize_properties", "unknown_checking_proxy")
 ANALYZER = "_PolicyAnalyzerServicer"
 POLICIES = f"{ANALYZER}__policies"
-Listed = TypeVar("Listed")
-Read = TypeVar("Read")
 
 
-class Whole(Generic[Listed, Read]):
-    """What a stack's resources are to policies, made of the SDK's once a request."""
+class _Once:
+    """Remembers what a function made of an object, by identity; the object is kept, so that its identity stays."""
 
-    def __init__(self, make: Callable[[Sequence[Listed]], Read]) -> None:
-        self._make = make
-        self._read: ContextVar[Read] = ContextVar("read")
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+        self._made: dict[int, tuple[Any, Any]] = {}
 
-    def __call__(self, resources: Sequence[Listed]) -> Read:
-        """The same for all policies of a request: resources are listed for the first one of them."""
-        if resources or self._read.get(None) is None:
-            self._read.set(self._make(resources))
-        return self._read.get()
+    def __call__(self, given: Any) -> Any:
+        found = self._made.get(id(given))
+        if found is None:
+            found = self._made[id(given)] = (given, self._function(given))
+        return found[1]
+
+
+class _Messages:
+    """The SDK's `json_format`, which gives one and the same structure for messages of the same content."""
+
+    def __init__(self, json_format: ModuleType) -> None:
+        self._json_format = json_format
+        self._decoded: dict[bytes, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._json_format, name)
+
+    def MessageToDict(self, message: Any) -> Any:  # noqa: N802 - the name it stands for
+        """A message as plain values."""
+        content = message.SerializeToString()
+        found = self._decoded.get(content)
+        if found is None:
+            found = self._decoded[content] = self._json_format.MessageToDict(message)
+        return found
+
+
+def decode_once() -> None:
+    """Replaces the SDK's decoding; a second call changes nothing."""
+    sdk: Any = importlib.import_module(SDK)
+    if not all(hasattr(sdk, name) for name in DECODING) or isinstance(sdk.json_format, _Messages):
+        return
+    deserialize = sdk.deserialize_properties
+    shared = _Once(deserialize)
+
+    def deserialized(props: Any, proxy_secrets: bool = False) -> Any:
+        return deserialize(props, True) if proxy_secrets else shared(props)
+
+    sdk.json_format = _Messages(sdk.json_format)
+    sdk.deserialize_properties = deserialized
+    sdk.unknown_checking_proxy = _Once(sdk.unknown_checking_proxy)
 
 
 class _ListedOnce:
-    """A request about a whole stack, whose resources can be had once."""
+    """A request about a whole stack that gives its resources to the first policy only."""
 
     def __init__(self, request: Any) -> None:
         self._left: Sequence[Any] = request.resources
 
     @property
     def resources(self) -> Sequence[Any]:
-        """What the SDK goes through for each policy."""
+        """What the SDK decodes for each policy."""
         found, self._left = self._left, []
         return found
 
@@ -63,6 +97,6 @@ def ask_less(judges: Callable[[str, str], bool]) -> None:
         return plain.Analyze(asked, request, context)
 
     def analyze_stack(self: Any, request: Any, context: Any) -> Any:
-        return copy_context().run(plain.AnalyzeStack, self, _ListedOnce(request), context)
+        return plain.AnalyzeStack(self, _ListedOnce(request), context)
 
     setattr(sdk, ANALYZER, type(ANALYZER, (plain,), {"Analyze": analyze, "AnalyzeStack": analyze_stack}))

@@ -1,13 +1,15 @@
 """One record a policy: what it is called, whom it judges, how hard, and what to do about a finding."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.names import subsystem
+from guardrails.surroundings import Surroundings
 
 Props = Mapping[str, Any]
 """A resource's properties. Reading one that is not known yet raises the SDK's UnknownValueError."""
@@ -15,7 +17,9 @@ Props = Mapping[str, Any]
 Limits = Mapping[str, float]
 """A policy's thresholds by name, as the pack's configuration or else the record says."""
 
-
+REASON: Final = "Reason"
+SHORTEST_REASON: Final = 15
+"""Characters of the shortest tag that counts as a reason."""
 MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What a document raises that is not as its service wants it."""
 
@@ -84,6 +88,7 @@ class Judged:
     type: str
     name: str
     props: Props
+    surroundings: Surroundings
     parent: "Judged | None" = None
     dependencies: tuple["Judged", ...] = ()
     references: Mapping[str, tuple["Judged", ...]] = field(default_factory=dict)
@@ -104,6 +109,10 @@ class Judged:
         """Whether a property is given, known or not."""
         return key in list(self.props)
 
+    def explains(self, tag: str = REASON) -> bool:
+        """Whether a tag says in some words why the resource is as it is, where a policy would have it otherwise."""
+        return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= SHORTEST_REASON
+
     @property
     def subsystem(self) -> str:
         """The part of the platform it belongs to."""
@@ -119,6 +128,7 @@ class Stack:
     """Everything that is judged together."""
 
     resources: tuple[Judged, ...]
+    surroundings: Surroundings
     limits: Limits = field(default_factory=dict)
     given: Given = field(default_factory=dict)
 
@@ -149,7 +159,7 @@ class Limit:
     says: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What all kinds of policy have in common."""
 
@@ -170,27 +180,33 @@ class Policy:
         return {one.name: float(configured.get(one.name, one.default)) for one in self.limits}
 
 
-@dataclass(frozen=True)
+ResourceCheck = Callable[[Judged], Iterable[str]]
+RelationCheck = Callable[[Judged, Stack], Iterable[str]]
+StackCheck = Callable[[Stack], Iterable[Finding]]
+Check = TypeVar("Check", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResourcePolicy(Policy):
     """Judges one resource at a time, by its inputs."""
 
-    types: frozenset[str] = frozenset()
+    types: frozenset[str]
     """Types it judges; one that ends in `/` stands for all types of that module."""
-    check: Callable[[Judged], Iterable[str]] = field(default=lambda _: ())
-    remediate: Callable[[Judged, Mapping[str, str]], Props] | None = None
-    """What to change, from the resource and the tags that this stack gives; merged into its properties."""
+    check: ResourceCheck
+    remediate: Callable[[Judged], Props] | None = None
+    """What to change in the resource; merged into its properties."""
 
     def judges(self, kind: str) -> bool:
         """Whether it judges resources of a type."""
         return kind in self.types or f"{kind.rpartition('/')[0]}/" in self.types
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RelationPolicy(Policy):
     """Judges one resource by what stands around it in the stack."""
 
-    types: frozenset[str] = frozenset()
-    check: Callable[[Judged, Stack], Iterable[str]] = field(default=lambda _one, _stack: ())
+    types: frozenset[str]
+    check: RelationCheck
 
     def findings(self, stack: Stack) -> Iterator[Finding]:
         """All findings. What one resource does not know yet keeps no other from being judged."""
@@ -208,8 +224,59 @@ class RelationPolicy(Policy):
             raise unknown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StackPolicy(Policy):
     """Judges the whole stack, by what its resources are known to become."""
 
-    check: Callable[[Stack], Iterable[Finding]] = field(default=lambda _: ())
+    check: StackCheck
+
+
+class _Shared(TypedDict):
+    """The fields of every record but name and group."""
+
+    severity: Severity
+    levels: Levels
+    description: str
+    remedy: str
+    frameworks: NotRequired[tuple[str, ...]]
+    limits: NotRequired[tuple[Limit, ...]]
+
+
+class PolicySet:
+    """The policies of one module. A decorator adds a check with its record, in the order of their definition."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._policies: list[Policy] = []
+
+    def __iter__(self) -> Iterator[Policy]:
+        return iter(self._policies)
+
+    def resource(
+        self,
+        name: str,
+        *,
+        types: Collection[str],
+        remediate: Callable[[Judged], Props] | None = None,
+        **shared: Unpack[_Shared],
+    ) -> Callable[[ResourceCheck], ResourceCheck]:
+        """Add a `ResourcePolicy`."""
+        kinds = frozenset(types)
+        return self._add(partial(ResourcePolicy, name=name, types=kinds, remediate=remediate, **shared))
+
+    def relation(
+        self, name: str, *, types: Collection[str], **shared: Unpack[_Shared]
+    ) -> Callable[[RelationCheck], RelationCheck]:
+        """Add a `RelationPolicy`."""
+        return self._add(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
+
+    def stack(self, name: str, **shared: Unpack[_Shared]) -> Callable[[StackCheck], StackCheck]:
+        """Add a `StackPolicy`."""
+        return self._add(partial(StackPolicy, name=name, **shared))
+
+    def _add(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
+        def add(check: Check) -> Check:
+            self._policies.append(record(group=self._group, check=check))
+            return check
+
+        return add

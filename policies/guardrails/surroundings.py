@@ -6,9 +6,9 @@ of its own: without them it does not start. The configuration may hold decrypted
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
@@ -73,16 +73,8 @@ def _day(given: str) -> date:
 def _tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
     """The stack's tags; who owns and who pays for it stands in its foundation's settings."""
     tags = {"Project": project, "Environment": environment}
-    for tag, key in (("Owner", "owner"), ("CostCenter", "costCenter")):
-        value = _foundation(config, project).get(key)
-        if isinstance(value, str):
-            tags[tag] = value
+    with suppress(ValueError, AttributeError):  # the program refuses such a file with a better message
+        foundation = json.loads(config.get(f"{project}:foundation", "{}"))
+        named = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
+        tags |= {tag: value for tag, value in named.items() if isinstance(value, str)}
     return tags
-
-
-def _foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
-    try:
-        loaded = json.loads(config.get(f"{project}:foundation", "{}"))
-    except ValueError:  # the program refuses such a file with a better message
-        return {}
-    return loaded if isinstance(loaded, dict) else {}

@@ -32,10 +32,15 @@ def test_the_deploying_role_has_room_for_its_policies() -> None:
     assert len(deployed("prod").resources["DeployRole"]["Properties"]["ManagedPolicyArns"]) <= MOST_POLICIES
 
 
-def named() -> set[str]:
-    one = deployed("dev")
+def statements(stack: str) -> list[dict[str, Any]]:
+    """Every statement of the managed policies and of the previewing role, its actions as a list."""
+    one = deployed(stack)
     documents = [document for _, document in one.managed()] + one.documents("PreviewRole")
-    return {action for document in documents for entry in document["Statement"] for action in listed(entry["Action"])}
+    return [{**entry, "Action": listed(entry["Action"])} for document in documents for entry in document["Statement"]]
+
+
+def named() -> set[str]:
+    return {action for entry in statements("dev") for action in entry["Action"]}
 
 
 def test_every_action_is_one_that_iam_knows() -> None:
@@ -67,32 +72,21 @@ def test_a_pattern_of_actions_stands_only_for_what_describes() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_everything_is_allowed_by_name_and_only_denials_say_everything(stack: str) -> None:
-    one = deployed(stack)
-    for document in (*(found for _, found in one.managed()), *one.documents("PreviewRole")):
-        for statement in document["Statement"]:
-            if statement["Effect"] == "Allow":
-                assert not [action for action in listed(statement["Action"]) if action.endswith(":*")]
+    allowed = {action for entry in statements(stack) if entry["Effect"] == "Allow" for action in entry["Action"]}
+    assert {action for action in allowed if action.endswith(":*")} == set()
 
 
 def test_an_action_that_knows_no_resource_is_granted_on_everything_or_it_is_granted_in_vain() -> None:
-    one = deployed("prod")
-    vain = {
-        action
-        for document in (*(found for _, found in one.managed()), *one.documents("PreviewRole"))
-        for statement in document["Statement"]
-        for action in listed(statement["Action"])
-        if "*" not in action and statement["Resource"] != "*" and not actions.has_resource_level(action)
-    }
-    assert vain == set()
+    limited = {action for entry in statements("prod") if entry["Resource"] != "*" for action in entry["Action"]}
+    assert {one for one in limited if "*" not in one and not actions.has_resource_level(one)} == set()
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_without_resource_stand_only_actions_that_have_none_or_whose_condition_confines_them(stack: str) -> None:
-    one = deployed(stack)
-    for document in one.documents("DeployRole"):
-        for statement in document["Statement"]:
-            if statement["Effect"] == "Allow" and statement["Resource"] == "*" and "Condition" not in statement:
-                assert {action for action in listed(statement["Action"]) if actions.has_resource_level(action)} == set()
+    for document in deployed(stack).documents("DeployRole"):
+        for entry in document["Statement"]:
+            if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
+                assert {action for action in listed(entry["Action"]) if actions.has_resource_level(action)} == set()
 
 
 def test_state_is_kept_encrypted_versioned_private_and_when_the_template_goes() -> None:

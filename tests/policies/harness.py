@@ -19,9 +19,9 @@ import pulumi_policy
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import policy as sdk
 
-from guardrails import catalogue, pack
-from guardrails.analyzer import ANALYZER, ask_less
-from guardrails.decoding import NAMES, decode_once
+from guardrails import pack
+from guardrails.analyzer import ANALYZER, DECODING, ask_less, decode_once
+from guardrails.catalogue import POLICIES
 from guardrails.record import Policy
 from guardrails.surroundings import Surroundings, Waiver
 from local.graph import Graph
@@ -30,7 +30,6 @@ from local.values import UNKNOWN_STRING
 
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
-PLATFORM_NAME = "platform"
 UNKNOWN = UNKNOWN_STRING
 UNDECIDED = "can't run policy"
 
@@ -48,6 +47,8 @@ class Thing:
     """Property → names of the resources whose outputs it is made of."""
     after: Sequence[str] = ()
     parent: str = ""
+    answers: Props = field(default_factory=dict)
+    """Properties that the program does not give and the provider answers."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Messages:
         self.outputs.update(added.outputs)
 
     def first(self, kind: str) -> str:
-        """The name of the first resource of a type."""
-        return next(one.name for one in self.inputs.values() if one.type == kind)
+        """The alphabetically first resource of a type: the order of registration differs from run to run."""
+        return min(one.name for one in self.inputs.values() if one.type == kind)
 
     def json(self, name: str, key: str) -> Any:
         """A property that holds JSON."""
@@ -129,34 +130,75 @@ class Spec:
         return self.policy
 
 
+@dataclass(frozen=True)
+class Case:
+    """A small stack and what one policy says about it, beyond the policy's spec."""
+
+    policy: str
+    things: Sequence[Thing]
+    says: str = ""
+    """Part of a message. Empty if the policy finds nothing."""
+    at: str = ""
+    """The only resource that is at fault. Empty if the case does not say."""
+
+    def __repr__(self) -> str:
+        return f"{self.policy}-{self.says or 'nothing'}"
+
+
+def finds(policy: str, says: str, *things: Thing, at: str = "") -> Case:
+    """Return a case in which the policy finds a fault; `UNDECIDED` as message if it cannot decide."""
+    return Case(policy, things, says, at)
+
+
+def passes(policy: str, *things: Thing) -> Case:
+    """Return a case in which the policy finds nothing."""
+    return Case(policy, things)
+
+
 def spec(
     policy: str,
     kind: str,
     good: Props,
     bad: Props,
     says: str,
-    unknown: str,
+    unknown: str = "",
     *,
     around: Sequence[Thing] = (),
     breaks: Break | None = None,
-    undecided: bool = True,
-    environment: str = "prod",
+    added: bool = False,
 ) -> Spec:
-    """A spec of one resource: what `bad` changes of `good` is at fault; `unknown` is the property not known yet.
+    """Return a spec of one resource: `bad` changes `good` into a fault.
 
-    Without `breaks`, the broken resource is added to the real program.
+    `unknown` is the property that is not known yet, by default the first that `bad` changes.
+    Without `breaks`, the first resource of the type in the real program gets `bad`. If the program has none, or with
+    `added`, the broken resource is added to it.
     """
     broken = Thing(kind, changed(good, bad))
+
+    def break_like_this(stack: Messages) -> str:
+        there = any(one.type == kind for one in stack.inputs.values())
+        return (changes(kind, bad) if there and not added else inserted([*around, broken]))(stack)
+
     return Spec(
         policy=policy,
         good=[*around, Thing(kind, good)],
         bad=[*around, broken],
         says=says,
-        unknown=[*around, Thing(kind, {**changed(good, bad), unknown: UNKNOWN})],
-        breaks=breaks or inserted([*around, broken]),
-        undecided=undecided,
-        environment=environment,
+        unknown=[*around, Thing(kind, {**changed(good, bad), unknown or next(iter(bad)): UNKNOWN})],
+        breaks=breaks or break_like_this,
     )
+
+
+def setting(policy: str, kind: str, path: str, good: object, bad: object, says: str, name: str = "n") -> Spec:
+    """Return a spec of one property, by its path: a right and a wrong value, None if it is absent."""
+    outer, *inner = path.split(".")
+
+    def given(value: object) -> dict[str, object]:
+        for key in reversed(inner):
+            value = {key: value}
+        return {outer: value}
+
+    return spec(policy, kind, {"name": name, **given(good)}, given(bad), says)
 
 
 def changed(props: Props, patch: Props) -> dict[str, Any]:
@@ -215,6 +257,7 @@ def of_things(things: Iterable[Thing]) -> Messages:
         inputs.properties.update(copy.deepcopy(dict(one.props)))
         outputs = analyzer_pb2.AnalyzerResource(type=one.type, urn=inputs.urn, name=one.name)
         outputs.properties.CopyFrom(inputs.properties)
+        outputs.properties.update(copy.deepcopy(dict(one.answers)))
         known = {name: message.urn for name, message in found.inputs.items()}
         outputs.parent = known.get(one.parent, "")
         outputs.dependencies.extend(known[name] for name in one.after)
@@ -271,22 +314,21 @@ def waiver(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> Wa
     return Waiver(policy, resource, "the old system needs it until it is gone", expires)
 
 
-def policies(where: Surroundings) -> dict[str, Policy]:
-    """All policies by name."""
-    return {one.name: one for one in catalogue.policies(where)}
+BY_NAME = {one.name: one for one in POLICIES}
 
 
 def analyzer(records: Iterable[Policy], where: Surroundings, given: Mapping[str, frozenset[str]] | None = None) -> Any:
     """The SDK's analyzer over some policies, which know what resources are given, also where none asks for it."""
-    noted = dict(given or {})
-    built = [pack.built(one, where, noted) for one in records]
+    builder = pack.PolicyBuilder(where)
+    builder.given.update(given or {})
+    built = [builder.policy(one) for one in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
 @contextmanager
 def as_it_was() -> Iterator[Any]:
     """The SDK's module, which afterwards is as it was before."""
-    before = {name: getattr(sdk, name) for name in (*NAMES, ANALYZER)}
+    before = {name: getattr(sdk, name) for name in (*DECODING, ANALYZER)}
     try:
         yield sdk
     finally:
@@ -295,14 +337,14 @@ def as_it_was() -> Iterator[Any]:
 
 
 @contextmanager
-def as_the_pack_asks(where: Surroundings) -> Iterator[None]:
+def as_the_pack_asks() -> Iterator[None]:
     """Decodes each resource once and asks only the policies that judge it, as the pack does when it starts.
 
     For what is asked about the whole program again and again. That it changes no answer is tested of its own.
     """
     with as_it_was():
         decode_once()
-        ask_less(pack.concerned(catalogue.policies(where)))
+        ask_less(pack.concerned)
         yield
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -66,7 +67,7 @@ def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_
 
 def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost) -> None:
     where = harness.surroundings("prod")
-    found = harness.ask([harness.policies(where)["cost-estimate"]], harness.of_graph(graph("prod")), where)
+    found = harness.ask([harness.BY_NAME["cost-estimate"]], harness.of_graph(graph("prod")), where)
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 
@@ -83,6 +84,8 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
     cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
     assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
     assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
+    assert main(["cost-diff", "dev", "prod", "--json"]) == 0
+    assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
 
 
 def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost) -> None:
@@ -92,19 +95,15 @@ def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost) -> None:
     assert free.report.by("price")["s3_storage"] == prod_cost.report.by("price")["s3_storage"]
 
 
-@pytest.mark.parametrize(("given", "free"), [([], False), (["--free"], True)])
-def test_the_command_line_asks_for_free_tiers(
-    monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost, given: list[str], free: bool
+@pytest.mark.parametrize("free", [False, True])
+def test_the_command_fails_above_the_budget_and_asks_for_free_tiers(
+    monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost, free: bool
 ) -> None:
-    asked: list[bool] = []
-
-    def report(_stack: str, *, free_tiers: bool) -> StackCost:
-        asked.append(free_tiers)
-        return prod_cost
-
-    monkeypatch.setattr(cost, "cost_report", report)
-    assert main(["cost", "--stack", "prod", "--json", *given]) == 0
-    assert asked == [free]
+    for budget, status in ((prod_cost.budget, 0), (1, 1)):
+        report = Mock(return_value=StackCost("prod", prod_cost.report, budget))
+        monkeypatch.setattr(cost, "cost_report", report)
+        assert main(["cost", "--stack", "prod", "--json", *["--free"] * free]) == status
+        report.assert_called_once_with("prod", free_tiers=free)
 
 
 @pytest.mark.parametrize(
@@ -129,27 +128,12 @@ def test_make_passes_on_what_it_was_given(typed: list[str], runs: str) -> None:
     assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
 
 
-@pytest.mark.usefixtures("run_before")
-def test_a_stack_does_not_differ_from_itself() -> None:
-    before, after, differences = cost_diff(".", "prod")
-    assert before.report == after.report
-    assert before.report.total > 0
-    assert differences == []
-
-
 def test_what_is_neither_a_stack_nor_a_revision_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a revision"):
         at_revision("nothing", "prod")
     assert main(["cost", "--stack", "nowhere"]) == 2
     assert main(["cost-diff", "--", "--output=x", "prod"]) == 2
     assert "nowhere" in capsys.readouterr().err
-
-
-def test_the_command_fails_above_the_budget(monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost) -> None:
-    monkeypatch.setattr(cost, "cost_report", lambda *_, **__: prod_cost)
-    assert cost.cost_command("prod", as_json=True) == 0
-    monkeypatch.setattr(cost, "cost_report", lambda *_, **__: StackCost("prod", prod_cost.report, budget=1))
-    assert cost.cost_command("prod", as_json=True) == 1
 
 
 def test_a_revision_is_priced_from_its_own_files_and_leaves_nothing_behind(

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from pulumi.runtime.proto import analyzer_pb2
 
+from guardrails import analyzer as replaced
 from guardrails import pack
 from guardrails import types as t
-from guardrails.analyzer import ANALYZER, POLICIES, ask_less
-from guardrails.decoding import NAMES, decode_once
+from guardrails.analyzer import ANALYZER, DECODING, ask_less, decode_once
+from guardrails.catalogue import POLICIES
 from guardrails.record import Level, ResourcePolicy
-from tests.policies import exemplary
-from tests.policies.harness import Messages, Thing, analyzer, as_it_was, ask, of_things, policies, surroundings
+from tests.policies.harness import BY_NAME, Messages, Thing, analyzer, as_it_was, ask, of_things, surroundings
+
+WHERE = surroundings()
+ENFORCED = [one for one in POLICIES if one.levels.of("prod") is not Level.DISABLED]
+TWO = [Thing(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
 
 
 @pytest.fixture
@@ -22,21 +26,18 @@ def sdk() -> Iterator[Any]:
 
 
 def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:
-    assert all(hasattr(sdk, name) for name in NAMES), "the pack still works, but a preview takes twice as long"
-    assert POLICIES in getattr(sdk, ANALYZER).__annotations__, "the same"
+    assert all(hasattr(sdk, name) for name in DECODING), "the pack still works, but a preview takes twice as long"
+    assert replaced.POLICIES in getattr(sdk, ANALYZER).__annotations__, "the same"
 
 
 def test_every_answer_is_the_same(sdk: Any, prod: Messages) -> None:
-    where = surroundings("prod")
-    asked = [one for one in policies(where).values() if one.levels.of("prod") is not Level.DISABLED]
-    small = of_things(exemplary.ALL)
-    plain = [ask(asked, stack, where) for stack in (prod, small)]
+    small = of_things(TWO)
+    plain = [ask(ENFORCED, stack, WHERE) for stack in (prod, small)]
     assert all(plain)
-    for _ in range(2):
+    for _ in range(2):  # a second call changes nothing
         decode_once()
-        ask_less(pack.concerned(asked))
-    assert [ask(asked, stack, where) for stack in (prod, small)] == plain
-    assert [ask(asked, stack, where) for stack in (small, prod)] == plain[::-1], "no stack is taken for another"
+        ask_less(pack.concerned)
+    assert [ask(ENFORCED, stack, WHERE) for stack in (prod, small, prod)] == [*plain, plain[0]]
 
 
 def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_stack(
@@ -50,59 +51,40 @@ def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_sta
             super().__init__(kind, props, urn, name, *rest)
 
     monkeypatch.setattr(sdk, "PolicyResource", Counted)
-    where = surroundings("prod")
-    asked = [one for one in policies(where).values() if not isinstance(one, ResourcePolicy)]
-    assert len(asked) > 20
-    ask_less(pack.concerned(asked))
-    for name in ("b", "c"):
-        ask(asked, of_things([Thing(t.BUCKET, {"bucket": name}, name)]), where)
+    asked = [one for one in ENFORCED if not isinstance(one, ResourcePolicy)]
+    ask_less(pack.concerned)
+    for one in TWO:
+        ask(asked, of_things([one]), WHERE)
     assert made == ["b", "c"]
 
 
-def test_of_a_resource_only_those_are_asked_that_judge_its_type(sdk: Any) -> None:
-    where = surroundings("prod")
-    records = list(policies(where).values())
-    ask_less(pack.concerned(records))
+def test_a_policy_is_asked_only_about_the_types_that_it_judges(sdk: Any) -> None:
+    ask_less(pack.concerned)
     asked: list[str] = []
-    one = analyzer(records, where)
-    for policy in getattr(one, POLICIES):
+    one = analyzer(ENFORCED, WHERE)
+    for policy in getattr(one, replaced.POLICIES):
         if isinstance(policy, sdk.ResourceValidationPolicy):
             policy.validate = lambda *_, name=policy.name: asked.append(name)
-    one.Analyze(of_things([Thing(t.BUCKET, {"bucket": "b"})]).inputs["thing"], None)
-    judging = [r.name for r in records if isinstance(r, ResourcePolicy) and r.judges(t.BUCKET)]
-    enforced = [name for name in judging if policies(where)[name].levels.of("prod") is not Level.DISABLED]
-    assert sorted(asked) == sorted(enforced)
-    assert 0 < len(asked) < len(records) / 4
+    one.Analyze(of_things(TWO).inputs["b"], None)
+    assert asked == [one.name for one in ENFORCED if isinstance(one, ResourcePolicy) and one.judges(t.BUCKET)]
+    assert 0 < len(asked) < len(ENFORCED) / 4
 
 
 def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    count = 0
-    plain = sdk.json_format.MessageToDict
-
-    def counted(message: Any) -> Any:
-        nonlocal count
-        count += 1
-        return plain(message)
-
-    monkeypatch.setattr(sdk.json_format, "MessageToDict", counted)
+    decode = Mock(side_effect=sdk.json_format.MessageToDict)
+    monkeypatch.setattr(sdk.json_format, "MessageToDict", decode)
     decode_once()
-    where = surroundings("prod")
-    ask(
-        policies(where).values(),
-        of_things([Thing(t.BUCKET, {"bucket": "b"}), Thing(t.BUCKET, {"bucket": "c"}, "c")]),
-        where,
-    )
-    assert count == 2
+    ask(ENFORCED, of_things(TWO), WHERE)
+    assert decode.call_count == 2
 
 
-def test_what_is_mended_in_one_place_is_not_mended_in_what_others_see(sdk: Any) -> None:
+def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
     decode_once()
-    where = surroundings("prod")
-    asked = analyzer([policies(where)["logs-expire"]], where)
+    asked = analyzer([BY_NAME["logs-expire"]], WHERE)
     request = of_things([Thing(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
     assert len(asked.Analyze(request, None).diagnostics) == 1
-    mended = asked.Remediate(request, None).remediations[0].properties
-    assert mended["retentionInDays"] == 90
+    changed = asked.Remediate(request, None).remediations[0].properties
+    assert changed["retentionInDays"] == 90
     assert len(asked.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
-    again = analyzer_pb2.AnalyzeRequest(type=request.type, urn=request.urn, name=request.name, properties=mended)
-    assert len(asked.Analyze(again, None).diagnostics) == 0
+    request.properties.CopyFrom(changed)
+    assert len(asked.Analyze(request, None).diagnostics) == 0

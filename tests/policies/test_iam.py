@@ -14,56 +14,49 @@ WORDS = st.text(alphabet="ab", max_size=6)
 PATTERNS = st.text(alphabet="ab*", max_size=6)
 
 
-def test_single_values_are_read_as_lists() -> None:
-    text = json.dumps({"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "x", "Principal": "*"}})
-    [one] = statements(text)
-    assert (one.actions, one.resources, one.principals) == (("s3:GetObject",), ("x",), (("*", "*"),))
-
-
-def test_a_document_may_be_given_as_a_structure() -> None:
-    [one] = statements({"Statement": [{"Effect": "Deny", "Principal": {"AWS": ["a", "b"]}}]})
-    assert not one.allows
+def test_single_values_are_read_as_lists_from_text_or_from_a_structure() -> None:
+    given = {"Statement": {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "x", "Principal": "*"}}
+    for document in (given, json.dumps(given)):
+        [one] = statements(document)
+        assert (one.actions, one.resources, one.principals) == (("s3:GetObject",), ("x",), (("*", "*"),))
+        assert not one.allows
+    [one] = statements({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["a", "b"]}}]})
+    assert one.allows
     assert one.principals == (("AWS", "a"), ("AWS", "b"))
 
 
 @pytest.mark.parametrize(
-    ("condition", "narrowed"),
+    ("condition", "narrowed", "pinned"),
     [
-        ({"StringEquals": {"aws:SourceAccount": "1"}}, True),
-        ({"StringEquals": {"AWS:sourceaccount": ["1"]}}, True),
-        ({"StringLike": {"aws:SourceAccount": "*"}}, False),
-        ({"StringNotEquals": {"aws:SourceAccount": "1"}}, False),
-        ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, False),
-        ({"Null": {"aws:SourceAccount": "false"}}, False),
-        ({"NumericGreaterThan": {"aws:SourceAccount": "1"}}, False),
-        ({"stringnotequals": {"aws:SourceAccount": "1"}}, False),
-        ({"ArnLike": {"aws:SourceAccount": "1*"}}, True),
-        ({"StringLike": {"aws:SourceAccount": ["1", "*"]}}, False),
-        ({"ForAnyValue:StringEquals": {"aws:SourceAccount": "1"}}, True),
-        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}}, False),
-        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}, "Null": {"aws:sourceAccount": "true"}}, False),
-        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}, "Null": {"aws:sourceAccount": False}}, True),
-        ({}, False),
+        ({"StringEquals": {"aws:SourceAccount": "1"}}, True, True),
+        ({"StringEquals": {"AWS:sourceaccount": ["1", "2"]}}, True, True),
+        ({"StringLike": {"aws:sourceAccount": "1"}}, True, True),
+        ({"StringLike": {"aws:SourceAccount": "1*"}}, True, False),
+        ({"StringLike": {"aws:SourceAccount": ["1", "?2"]}}, True, False),
+        ({"ArnLike": {"aws:SourceAccount": "1*"}}, True, False),
+        ({"StringLike": {"aws:SourceAccount": "*"}}, False, False),
+        ({"StringLike": {"aws:SourceAccount": ["1", "*"]}}, False, False),
+        ({"StringNotEquals": {"aws:SourceAccount": "1"}}, False, False),
+        ({"stringnotequals": {"aws:SourceAccount": "1"}}, False, False),
+        ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, False, False),
+        ({"Null": {"aws:SourceAccount": "false"}}, False, False),
+        ({"NumericGreaterThan": {"aws:SourceAccount": "1"}}, False, False),
+        ({"ForAnyValue:StringEquals": {"aws:SourceAccount": "1"}}, True, True),
+        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}}, False, False),
+        (
+            {"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}, "Null": {"aws:sourceAccount": "true"}},
+            False,
+            False,
+        ),
+        ({"ForAllValues:StringEquals": {"aws:SourceAccount": "1"}, "Null": {"aws:sourceAccount": False}}, True, True),
+        ({}, False, False),
     ],
 )
-def test_only_a_comparison_with_more_than_a_wildcard_narrows(condition: dict[str, object], narrowed: bool) -> None:
+def test_a_comparison_with_more_than_a_wildcard_narrows_and_one_with_whole_values_pins(
+    condition: dict[str, object], narrowed: bool, pinned: bool
+) -> None:
     [one] = statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
     assert one.narrowed_by("aws:SourceAccount") is narrowed
-
-
-@pytest.mark.parametrize(
-    ("condition", "pinned"),
-    [
-        ({"StringEquals": {"aws:SourceAccount": ["1", "2"]}}, True),
-        ({"StringLike": {"aws:sourceAccount": "1"}}, True),
-        ({"StringLike": {"aws:SourceAccount": "1*"}}, False),
-        ({"StringLike": {"aws:SourceAccount": ["1", "?2"]}}, False),
-        ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, False),
-        ({}, False),
-    ],
-)
-def test_only_whole_values_pin(condition: dict[str, object], pinned: bool) -> None:
-    [one] = statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
     assert one.pinned_by("aws:SourceAccount") is pinned
 
 
@@ -90,37 +83,26 @@ def test_two_patterns_of_one_text_meet(one: str, other: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "action",
+    ("action", "limited"),
     [
-        "transcribe:StartStreamTranscription",
-        "transcribe:StartTranscriptionJob",
-        "xray:PutTraceSegments",
-        "batch:DescribeJobs",
-        "cloudwatch:PutMetricData",
-        "bedrock:ListInferenceProfiles",
+        ("transcribe:StartTranscriptionJob", False),
+        ("xray:PutTraceSegments", False),
+        ("batch:DescribeJobs", False),
+        ("cloudwatch:PutMetricData", False),
+        ("bedrock:InvokeModel", True),
+        ("bedrock-agentcore:CreateEvent", True),
+        ("iam:PassRole", True),
+        ("mediaconvert:CreateJob", True),
     ],
 )
-def test_these_have_no_resource_level(action: str) -> None:
+def test_the_table_says_which_actions_can_be_limited_to_resources(action: str, limited: bool) -> None:
     assert actions.exists(action)
-    assert not actions.has_resource_level(action)
+    assert actions.has_resource_level(action) is limited
 
 
-@pytest.mark.parametrize(
-    "action", ["bedrock:InvokeModel", "bedrock-agentcore:CreateEvent", "iam:PassRole", "mediaconvert:CreateJob"]
-)
-def test_these_have_one(action: str) -> None:
-    assert actions.has_resource_level(action)
-
-
-def test_the_first_resource_of_an_action_on_objects_is_an_object() -> None:
+def test_the_table_knows_objects_connections_and_what_is_no_action() -> None:
     assert actions.patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
-
-
-def test_head_object_is_no_action() -> None:
-    assert not actions.exists("s3:HeadObject")
-    assert not actions.exists("nosuch:Thing")
-
-
-def test_a_websocket_connection_can_be_granted() -> None:
     connect = "arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect"
     assert any(could_meet(connect, pattern) for pattern in actions.patterns("execute-api:Invoke"))
+    assert not actions.exists("s3:HeadObject")
+    assert not actions.exists("nosuch:Thing")

@@ -4,16 +4,22 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from random import Random
+from typing import Any
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
-from guardrails import catalogue, surroundings
+from guardrails import surroundings
+from guardrails import types as t
+from guardrails.catalogue import EXCUSABLE
 from guardrails.record import Group
 from local import stack_files
 from local.graph import Graph
-from local.pack import Judgement, Pack, Remediation
+from local.pack import Pack
 from local.stack_files import StackConfig
-from tests.policies.harness import TODAY
+from tests.policies import harness
+from tests.policies.harness import BY_NAME, waiver
 from tests.whole import ONE_WORKER, STACKS, changed, graph, previewed, recorded
 
 WAITING_FOR_AN_ID = frozenset(
@@ -30,22 +36,14 @@ WAITING_FOR_AN_ID = frozenset(
 """Documents that name an id which AWS invents (an API's, an identity pool's, a memory's), by Pulumi name. Least
 privilege is judged there after `up`; everywhere else at preview.
 """
-LEAST_PRIVILEGE = {one.name for one in catalogue.named(TODAY) if one.group is Group.LEAST_PRIVILEGE}
+LEAST_PRIVILEGE = {one.name for one in EXCUSABLE if one.group is Group.LEAST_PRIVILEGE}
 
 
 pytestmark = ONE_WORKER
 
 
-def judged(config: StackConfig, made: Graph) -> tuple[list[Judgement], list[Remediation]]:
-    with Pack(config, dry_run=True) as pack:
-        pack.rules()
-        return pack.judge(made)
-
-
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(
-    stack: str,
-) -> None:
+def test_the_whole_program_passes_in_every_stack_and_nothing_is_left_undecided(stack: str) -> None:
     judgements = previewed(stack).judgements
     assert [one for one in judgements if one.level == "mandatory"] == []
     assert previewed(stack).remediations == (), "the program itself needs no mending"
@@ -74,37 +72,36 @@ def test_a_private_agents_network_passes_too() -> None:
     nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
     config = changed("prod", "voiceQa", agentcore={"endpoint": "https://agent.example.com:5000", "network": network})
-    judgements, _ = judged(config, recorded(config).graph)
+    with Pack(config, dry_run=True) as pack:
+        judgements, _ = pack.judge(recorded(config).graph)
     assert [one for one in judgements if one.level == "mandatory"] == []
 
 
-def test_what_can_be_mended_is_mended_and_shown_before_and_after() -> None:
-    made = graph("staging")
-    names = {one.name: one for one in made}
-    alarm = names["ingestion-manifest-builder-errors-alarm"]
-    logs = names["ingestion-manifest-builder-logs"]
-    kept = (type(alarm.request)(), type(logs.request)())
-    kept[0].CopyFrom(alarm.request)
-    kept[1].CopyFrom(logs.request)
-    inputs = alarm.inputs, logs.inputs
-    try:
-        for one, key in ((alarm, "treatMissingData"), (logs, "retentionInDays")):
-            del one.request.object.fields[key]
-            one.inputs = {name: value for name, value in one.inputs.items() if name != key}
-        del alarm.request.object.fields["tags"].struct_value.fields["Owner"]
-        judgements, remediations = judged(stack_files.read("staging"), made)
-    finally:
-        alarm.request, logs.request = kept
-        alarm.inputs, logs.inputs = inputs
+@pytest.mark.parametrize(
+    ("kind", "given", "remedied"),
+    [
+        (t.ALARM, {"alarmActions": ["arn"]}, {"alarm-decides-missing-data": ("treatMissingData", "notBreaching")}),
+        (t.LOG_GROUP, {}, {"logs-expire": ("retentionInDays", 90)}),
+        (t.QUEUE, {"tags": {"Name": "given", "Owner": ""}}, {}),
+    ],
+)
+def test_a_policy_changes_what_it_can_remedy_and_shows_it_before_and_after(
+    kind: str, given: dict[str, Any], remedied: dict[str, tuple[str, object]]
+) -> None:
+    inputs = Struct()
+    inputs.update(given)
+    request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
+    with Pack(stack_files.read("staging"), dry_run=True) as pack:
+        judgements, remediations = pack.judge_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
     by_policy = {one.policy: one for one in remediations}
-    assert set(by_policy) == {"alarm-decides-missing-data", "logs-expire", "required-tags"}
-    assert "treatMissingData" not in by_policy["alarm-decides-missing-data"].before
-    assert by_policy["alarm-decides-missing-data"].after["treatMissingData"] == "notBreaching"
-    assert by_policy["logs-expire"].after["retentionInDays"] == 90
+    assert set(by_policy) == {"required-tags", *remedied}
+    for policy, (key, value) in remedied.items():
+        assert key not in by_policy[policy].before
+        assert by_policy[policy].after[key] == value
     tags = by_policy["required-tags"].after["tags"]
-    assert tags["Owner"] == "platform"
-    assert tags["Name"] == "polyphony-staging-ingestion-manifest-builder-errors-critical", "what is given stays"
-    assert [one for one in judgements if one.policy in by_policy] == [], "nothing is wrong with what was mended"
+    assert (tags["Owner"], tags["Subsystem"]) == ("platform", "ingestion")
+    assert tags["Name"] == given.get("tags", {}).get("Name", "ingestion-thing"), "what is given stays"
+    assert [one for one in judgements if one.policy in by_policy] == [], "nothing is wrong with what was changed"
 
 
 @pytest.mark.parametrize(
@@ -130,18 +127,11 @@ def test_a_day_is_the_same_with_and_without_quotes_in_the_stack_file(day: str) -
     assert found.expires == date(2026, 12, 31)
 
 
-def test_an_expired_exception_is_a_violation_and_one_in_force_is_reported() -> None:
-    config = stack_files.read("prod")
-    exceptions = [
-        {"policy": policy, "resource": "ingestion-files-table", "reason": "until the move is over", "expires": day}
-        for policy, day in (("table-backed-up", "2020-01-01"), ("table-few-indexes", "2999-01-01"))
-    ]
-    # Nor can one excuse what is wrong with the others.
+def test_an_exception_is_reported_and_no_exception_excuses_another() -> None:
     rules = ("exceptions-in-order", "exceptions-in-force", "published-settings-agree")
-    exceptions += [{**exceptions[1], "policy": policy, "resource": "platform"} for policy in rules]
-    values = {**config.values, "polyphony:exceptions": json.dumps(exceptions)}
-    judgements, _ = judged(StackConfig(config.project, "prod", values), graph("prod"))
-    found = {(one.policy, one.level) for one in judgements}
-    assert ("exceptions-in-order", "mandatory") in found
-    assert ("exceptions-in-force", "advisory") in found
-    assert ("published-settings-agree", "mandatory") in found, "the program published none"
+    waivers = [waiver("table-backed-up", "ingestion-files-table", date(2020, 1, 1))]
+    waivers += [waiver(policy, "platform") for policy in rules]
+    where = harness.surroundings("prod", *waivers)
+    found = harness.ask([BY_NAME[one] for one in rules], harness.of_graph(graph("prod")), where)
+    assert {one.policy for one in found} == set(rules), "the program publishes no exceptions"
+    assert any("expired on 2020-01-01" in one.message for one in found)

@@ -3,13 +3,5 @@
 from guardrails.cost import compute, jobs, logs, network, observability, spend, storage, tags
 from guardrails.record import Policy
 
-POLICIES: tuple[Policy, ...] = (
-    *spend.POLICIES,
-    *logs.POLICIES,
-    *storage.POLICIES,
-    *compute.POLICIES,
-    *jobs.POLICIES,
-    *network.POLICIES,
-    *observability.POLICIES,
-    *tags.POLICIES,
-)
+MODULES = (spend, logs, storage, compute, jobs, network, observability, tags)
+POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -3,20 +3,19 @@
 from collections.abc import Iterator
 
 from guardrails.pricing.adapter import report
-from guardrails.record import (
-    ALWAYS,
-    NEVER_BLOCKS,
-    NOT_IN_DEV,
-    ONLY_IN_PROD,
-    Finding,
-    Group,
-    Severity,
-    Stack,
-    StackPolicy,
-)
+from guardrails.record import ALWAYS, NEVER_BLOCKS, NOT_IN_DEV, ONLY_IN_PROD, Finding, Group, PolicySet, Severity, Stack
 from guardrails.types import ANOMALY_SUBSCRIPTION, BUDGET, PLATFORM
 
+POLICIES = PolicySet(Group.COST)
 
+
+@POLICIES.stack(
+    "cost-estimate",
+    severity=Severity.LOW,
+    levels=NEVER_BLOCKS,
+    description="What the stack is estimated to cost a month.",
+    remedy="",
+)
 def _estimate(stack: Stack) -> Iterator[Finding]:
     for platform in stack.of(PLATFORM):
         found = report(stack, platform)
@@ -31,11 +30,26 @@ def _estimate(stack: Stack) -> Iterator[Finding]:
             yield Finding(f"{gap}: not in the sum.")
 
 
+@POLICIES.stack(
+    "cost-usage-read",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every measure of the published usage is one that a price follows from.",
+    remedy="Correct the name; docs/cost.md lists the measures of each kind of resource.",
+)
 def _usage_is_read(stack: Stack) -> Iterator[Finding]:
     for platform in stack.of(PLATFORM):
         yield from (Finding(f"{problem}.", platform.urn) for problem in report(stack, platform).problems)
 
 
+@POLICIES.stack(
+    "spend-within-budget",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="The estimated monthly cost is within the stack's budget.",
+    remedy="Make it cheaper, or raise foundation.spend.monthlyBudget with whoever pays.",
+    frameworks=("AWS Well-Architected COST02-BP05",),
+)
 def _within_budget(stack: Stack) -> Iterator[Finding]:
     for platform in stack.of(PLATFORM):
         found = report(stack, platform)
@@ -48,6 +62,14 @@ def _within_budget(stack: Stack) -> Iterator[Finding]:
             )
 
 
+@POLICIES.stack(
+    "budget-exists",
+    severity=Severity.MEDIUM,
+    levels=NOT_IN_DEV,
+    description="A budget of AWS' own watches the bill and tells somebody.",
+    remedy="Use the foundation's spend component.",
+    frameworks=("AWS Well-Architected COST02-BP05",),
+)
 def _budget_exists(stack: Stack) -> Iterator[Finding]:
     budgets = stack.of(BUDGET)
     if not budgets:
@@ -60,6 +82,14 @@ def _budget_exists(stack: Stack) -> Iterator[Finding]:
             yield Finding("It tells nobody when it is used up.", one.urn)
 
 
+@POLICIES.stack(
+    "anomaly-detection-exists",
+    severity=Severity.MEDIUM,
+    levels=ONLY_IN_PROD,
+    description="Cost anomalies are told to somebody.",
+    remedy="Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn.",
+    frameworks=("AWS Well-Architected COST03-BP05",),
+)
 def _anomalies_are_told(stack: Stack) -> Iterator[Finding]:
     subscriptions = stack.of(ANOMALY_SUBSCRIPTION)
     if not subscriptions:
@@ -68,55 +98,3 @@ def _anomalies_are_told(stack: Stack) -> Iterator[Finding]:
         to_topic = any(each["type"] == "SNS" for each in one.props.get("subscribers") or ())
         if to_topic and one.props.get("frequency") != "IMMEDIATE":
             yield Finding(f"Its frequency is {one.props.get('frequency')}: AWS refuses a topic with it.", one.urn)
-
-
-POLICIES = (
-    StackPolicy(
-        name="cost-estimate",
-        group=Group.COST,
-        severity=Severity.LOW,
-        levels=NEVER_BLOCKS,
-        description="What the stack is estimated to cost a month.",
-        remedy="",
-        check=_estimate,
-    ),
-    StackPolicy(
-        name="cost-usage-read",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every measure of the published usage is one that a price follows from.",
-        remedy="Correct the name; docs/cost.md lists the measures of each kind of resource.",
-        check=_usage_is_read,
-    ),
-    StackPolicy(
-        name="spend-within-budget",
-        group=Group.COST,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="The estimated monthly cost is within the stack's budget.",
-        remedy="Make it cheaper, or raise foundation.spend.monthlyBudget with whoever pays.",
-        frameworks=("AWS Well-Architected COST02-BP05",),
-        check=_within_budget,
-    ),
-    StackPolicy(
-        name="budget-exists",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=NOT_IN_DEV,
-        description="A budget of AWS' own watches the bill and tells somebody.",
-        remedy="Use the foundation's spend component.",
-        frameworks=("AWS Well-Architected COST02-BP05",),
-        check=_budget_exists,
-    ),
-    StackPolicy(
-        name="anomaly-detection-exists",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=ONLY_IN_PROD,
-        description="Cost anomalies are told to somebody.",
-        remedy="Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn.",
-        frameworks=("AWS Well-Architected COST03-BP05",),
-        check=_anomalies_are_told,
-    ),
-)

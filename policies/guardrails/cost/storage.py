@@ -2,18 +2,8 @@
 
 from collections.abc import Iterator
 
-from guardrails.buckets import covers_all, lifecycle_rules, of_bucket
-from guardrails.record import (
-    ALWAYS,
-    NOT_IN_DEV,
-    Group,
-    Judged,
-    Limit,
-    RelationPolicy,
-    ResourcePolicy,
-    Severity,
-    Stack,
-)
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import covers_all, lifecycle_rules, of_bucket
 from guardrails.types import (
     BUCKET_LIFECYCLE,
     BUCKET_VERSIONING,
@@ -25,19 +15,39 @@ from guardrails.types import (
     WORKGROUP,
 )
 
+POLICIES = PolicySet(Group.COST)
+
 ENDS = ("expiration", "transitions", "noncurrentVersionExpiration")
 
 
+@POLICIES.relation(
+    "bucket-objects-expire",
+    severity=Severity.MEDIUM,
+    levels=NOT_IN_DEV,
+    description="Every bucket has a lifecycle rule that expires or moves objects.",
+    remedy="Give the bucket block a Lifecycle.",
+    frameworks=("AWS FSBP S3.13",),
+    types=BUCKETS,
+)
 def _kept_for_ever(bucket: Judged, stack: Stack) -> Iterator[str]:
     rules = [rule for one in of_bucket(bucket, stack, BUCKET_LIFECYCLE) for rule in lifecycle_rules(one)]
-    if not any(rule.props.get(end) for rule in rules for end in ENDS):
+    if not any(rule.get(end) for rule in rules for end in ENDS):
         yield "No lifecycle rule ever expires or moves an object of it."
 
 
+@POLICIES.resource(
+    "bucket-aborts-multipart",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="Every lifecycle aborts incomplete multipart uploads soon, in the whole bucket.",
+    remedy="Add a rule without prefix: abortIncompleteMultipartUpload after 1 day.",
+    limits=(Limit("days", 1, "Days after which an upload must be aborted."),),
+    types={BUCKET_LIFECYCLE},
+)
 def _parts_kept(one: Judged) -> Iterator[str]:
     most = one.limits["days"]
     found = [
-        rule.at("abortIncompleteMultipartUpload", "daysAfterInitiation")
+        (rule.get("abortIncompleteMultipartUpload") or {}).get("daysAfterInitiation")
         for rule in lifecycle_rules(one)
         if covers_all(rule)
     ]
@@ -48,26 +58,61 @@ def _parts_kept(one: Judged) -> Iterator[str]:
         yield f"It aborts multipart uploads after {min(days):g} days, later than {most:g}."
 
 
+@POLICIES.relation(
+    "bucket-old-versions-expire",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="A versioned bucket expires old versions.",
+    remedy="Add noncurrentVersionExpiration (old_version_days of the bucket block's Lifecycle).",
+    types=BUCKETS,
+)
 def _old_versions_kept(bucket: Judged, stack: Stack) -> Iterator[str]:
     versioned = any(
         one.at("versioningConfiguration", "status") == "Enabled" for one in of_bucket(bucket, stack, BUCKET_VERSIONING)
     )
     rules = [rule for one in of_bucket(bucket, stack, BUCKET_LIFECYCLE) for rule in lifecycle_rules(one)]
-    if versioned and not any(rule.props.get("noncurrentVersionExpiration") for rule in rules):
+    if versioned and not any(rule.get("noncurrentVersionExpiration") for rule in rules):
         yield "It is versioned, and overwritten versions stay for ever."
 
 
+@POLICIES.resource(
+    "table-on-demand",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Tables are paid by request.",
+    remedy="Set billingMode PAY_PER_REQUEST.",
+    frameworks=("AWS FSBP DynamoDB.1",),
+    types={TABLE},
+)
 def _provisioned(one: Judged) -> Iterator[str]:
     if one.props.get("billingMode") != "PAY_PER_REQUEST":
         yield f"Its billingMode is {one.props.get('billingMode', 'PROVISIONED, the default')}: paid while idle."
 
 
+@POLICIES.resource(
+    "table-few-indexes",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="A table has few global secondary indexes.",
+    remedy="Filter in the client, or overload one index.",
+    limits=(Limit("indexes", 2, "The most indexes of a table."),),
+    types={TABLE},
+)
 def _many_indexes(one: Judged) -> Iterator[str]:
     indexes, most = one.props.get("globalSecondaryIndexes") or (), one.limits["indexes"]
     if len(indexes) > most:
         yield f"It has {len(indexes)} global secondary indexes, more than {most:g}: each write is paid once more in each."
 
 
+@POLICIES.relation(
+    "repository-images-expire",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="Every image repository has a lifecycle policy.",
+    remedy="Add an ecr.LifecyclePolicy that keeps the last images.",
+    frameworks=("AWS FSBP ECR.3",),
+    types={REPOSITORY},
+)
 def _images_kept(repository: Judged, stack: Stack) -> Iterator[str]:
     for one in stack.of(REPOSITORY_LIFECYCLE):
         references = one.references.get("repository", ())
@@ -76,6 +121,14 @@ def _images_kept(repository: Judged, stack: Stack) -> Iterator[str]:
     yield "It keeps every image that was ever pushed."
 
 
+@POLICIES.resource(
+    "query-scans-limited",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="An Athena workgroup limits what one query may scan, and clients cannot lift that.",
+    remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
+    types={WORKGROUP},
+)
 def _unlimited_scans(one: Judged) -> Iterator[str]:
     configuration = one.props.get("configuration") or {}
     if not configuration.get("bytesScannedCutoffPerQuery"):
@@ -84,97 +137,16 @@ def _unlimited_scans(one: Judged) -> Iterator[str]:
         yield "A client may override its settings: enforceWorkgroupConfiguration is off."
 
 
+@POLICIES.resource(
+    "memory-expires",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="An agent's memory forgets its events in time.",
+    remedy="Lower eventExpiryDuration.",
+    limits=(Limit("days", 90, "Days that events may be kept."),),
+    types={MEMORY},
+)
 def _long_memory(one: Judged) -> Iterator[str]:
     days, most = float(one.props.get("eventExpiryDuration") or 0), one.limits["days"]
     if days > most:
         yield f"It keeps events for {days:g} days, more than {most:g}."
-
-
-POLICIES = (
-    RelationPolicy(
-        name="bucket-objects-expire",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=NOT_IN_DEV,
-        description="Every bucket has a lifecycle rule that expires or moves objects.",
-        remedy="Give the bucket block a Lifecycle.",
-        frameworks=("AWS FSBP S3.13",),
-        types=BUCKETS,
-        check=_kept_for_ever,
-    ),
-    ResourcePolicy(
-        name="bucket-aborts-multipart",
-        group=Group.COST,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="Every lifecycle aborts incomplete multipart uploads soon, in the whole bucket.",
-        remedy="Add a rule without prefix: abortIncompleteMultipartUpload after 1 day.",
-        limits=(Limit("days", 1, "Days after which an upload must be aborted."),),
-        types=frozenset({BUCKET_LIFECYCLE}),
-        check=_parts_kept,
-    ),
-    RelationPolicy(
-        name="bucket-old-versions-expire",
-        group=Group.COST,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="A versioned bucket expires old versions.",
-        remedy="Add noncurrentVersionExpiration (old_version_days of the bucket block's Lifecycle).",
-        types=BUCKETS,
-        check=_old_versions_kept,
-    ),
-    ResourcePolicy(
-        name="table-on-demand",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Tables are paid by request.",
-        remedy="Set billingMode PAY_PER_REQUEST.",
-        frameworks=("AWS FSBP DynamoDB.1",),
-        types=frozenset({TABLE}),
-        check=_provisioned,
-    ),
-    ResourcePolicy(
-        name="table-few-indexes",
-        group=Group.COST,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="A table has few global secondary indexes.",
-        remedy="Filter in the client, or overload one index.",
-        limits=(Limit("indexes", 2, "The most indexes of a table."),),
-        types=frozenset({TABLE}),
-        check=_many_indexes,
-    ),
-    RelationPolicy(
-        name="repository-images-expire",
-        group=Group.COST,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="Every image repository has a lifecycle policy.",
-        remedy="Add an ecr.LifecyclePolicy that keeps the last images.",
-        frameworks=("AWS FSBP ECR.3",),
-        types=frozenset({REPOSITORY}),
-        check=_images_kept,
-    ),
-    ResourcePolicy(
-        name="query-scans-limited",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="An Athena workgroup limits what one query may scan, and clients cannot lift that.",
-        remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
-        types=frozenset({WORKGROUP}),
-        check=_unlimited_scans,
-    ),
-    ResourcePolicy(
-        name="memory-expires",
-        group=Group.COST,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="An agent's memory forgets its events in time.",
-        remedy="Lower eventExpiryDuration.",
-        limits=(Limit("days", 90, "Days that events may be kept."),),
-        types=frozenset({MEMORY}),
-        check=_long_memory,
-    ),
-)

@@ -1,10 +1,12 @@
 """The tags by which cost, ownership and access are told apart, on everything that can be tagged."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from guardrails import types
-from guardrails.record import REMEDIED, Group, Judged, Props, ResourcePolicy, Severity
+from guardrails.record import REMEDIED, Group, Judged, PolicySet, Props, Severity
+
+POLICIES = PolicySet(Group.COST)
 
 REQUIRED: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
 
@@ -63,34 +65,28 @@ TAGGABLE: Final = frozenset(
 )
 
 
+def _tagged(one: Judged) -> Props:
+    """What the stack and the resource's own name say; whatever is given already stays."""
+    tags = one.props.get("tags") or {}
+    if isinstance(tags, str):  # not known yet
+        return {}
+    known = {**one.surroundings.tags, "Subsystem": one.subsystem, "Name": one.name}
+    added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
+    return {"tags": added} if added else {}
+
+
+@POLICIES.resource(
+    "required-tags",
+    severity=Severity.MEDIUM,
+    levels=REMEDIED,
+    description="Everything carries the tags by which cost and ownership are told apart.",
+    remedy="Give it scope.tags(…).",
+    frameworks=("AWS Well-Architected COST03-BP02",),
+    types=TAGGABLE,
+    remediate=_tagged,
+)
 def _missing(one: Judged) -> Iterator[str]:
     tags = one.props.get("tags") or {}
     missing = [tag for tag in REQUIRED if not tags.get(tag)]
     if missing:
         yield f"It has no tag {', '.join(missing)}."
-
-
-def _tagged(one: Judged, of_stack: Mapping[str, str]) -> Props:
-    """What the stack and the resource's own name say; whatever is given already stays."""
-    tags = one.props.get("tags") or {}
-    if isinstance(tags, str):  # not known yet
-        return {}
-    known = {**of_stack, "Subsystem": one.subsystem, "Name": one.name}
-    added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
-    return {"tags": added} if added else {}
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="required-tags",
-        group=Group.COST,
-        severity=Severity.MEDIUM,
-        levels=REMEDIED,
-        description="Everything carries the tags by which cost and ownership are told apart.",
-        remedy="Give it scope.tags(…).",
-        frameworks=("AWS Well-Architected COST03-BP02",),
-        types=TAGGABLE,
-        check=_missing,
-        remediate=_tagged,
-    ),
-)

@@ -3,12 +3,5 @@
 from guardrails.data_protection import exposure, keys, messages, network, objects, repositories, tables
 from guardrails.record import Policy
 
-POLICIES: tuple[Policy, ...] = (
-    *objects.POLICIES,
-    *tables.POLICIES,
-    *messages.POLICIES,
-    *keys.POLICIES,
-    *exposure.POLICIES,
-    *repositories.POLICIES,
-    *network.POLICIES,
-)
+MODULES = (objects, tables, messages, keys, exposure, repositories, network)
+POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

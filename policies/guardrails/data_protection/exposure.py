@@ -7,16 +7,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.names import section
-from guardrails.record import (
-    ONLY_IN_PROD,
-    OUTSIDE_DEV,
-    Group,
-    Judged,
-    RelationPolicy,
-    ResourcePolicy,
-    Severity,
-    Stack,
-)
+from guardrails.record import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import (
     BUCKET_CORS,
     BUCKETS,
@@ -30,14 +21,24 @@ from guardrails.types import (
     WORKFLOW,
 )
 
+POLICIES = PolicySet(Group.DATA_PROTECTION)
+
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
-CHECKED_BY, SHORTEST = "CallersCheckedBy", 15
+CHECKED_BY = "CallersCheckedBy"
 """The tag of an API that asks for nothing itself: of a WebSocket API because a browser can set no header, of a REST API that
-exchanges tokens. It says what checks callers instead, in that many characters at least."""
+exchanges tokens. It says what checks callers instead."""
 BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 
 
+@POLICIES.resource(
+    "cors-origin-named",
+    severity=Severity.HIGH,
+    levels=ONLY_IN_PROD,
+    description="In prod, only pages of named origins may use buckets and APIs from a browser.",
+    remedy="The setting takes one origin, as https://console.example.com.",
+    types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
+)
 def _any_origin(one: Judged) -> Iterator[str]:
     for origin in _origins(one):
         if "*" in str(origin):
@@ -56,12 +57,28 @@ def _origins(one: Judged) -> Iterator[Any]:
             yield from (variables[name] for name in ("ORIGIN", "CORS_ORIGIN") if name in list(variables))
 
 
+@POLICIES.resource(
+    "api-traces-no-bodies",
+    severity=Severity.HIGH,
+    levels=ONLY_IN_PROD,
+    description="In prod, no API stage logs bodies.",
+    remedy="Switch data tracing off.",
+    types={REST_METHOD_SETTINGS, SOCKET_STAGE},
+)
 def _traced_bodies(one: Judged) -> Iterator[str]:
     settings = one.props.get("settings") if one.type == REST_METHOD_SETTINGS else one.props.get("defaultRouteSettings")
     if (settings or {}).get("dataTraceEnabled"):
         yield "It logs the bodies of requests and answers (dataTraceEnabled)."
 
 
+@POLICIES.resource(
+    "function-logs-no-events",
+    severity=Severity.HIGH,
+    levels=OUTSIDE_DEV,
+    description="No function logs or traces the events it is given.",
+    remedy="Take the variable away.",
+    types={FUNCTION},
+)
 def _logged_events(one: Judged) -> Iterator[str]:
     variables = one.at("environment", "variables") or {}
     for name, value in BODIES.items():
@@ -69,18 +86,35 @@ def _logged_events(one: Judged) -> Iterator[str]:
             yield f"{name} is {variables[name]}: what it is given or answers ends in its log."
 
 
+@POLICIES.resource(
+    "workflow-logs-no-data",
+    severity=Severity.HIGH,
+    levels=ONLY_IN_PROD,
+    description="In prod, no workflow logs what its states are given.",
+    remedy="Set includeExecutionData to false.",
+    types={WORKFLOW},
+)
 def _logged_data(one: Judged) -> Iterator[str]:
     if one.at("loggingConfiguration", "includeExecutionData"):
         yield "It logs the input and output of every state (includeExecutionData)."
 
 
+@POLICIES.relation(
+    "api-asks-who-calls",
+    severity=Severity.CRITICAL,
+    levels=OUTSIDE_DEV,
+    description="Outside dev and local, every method, route and connection is authorized.",
+    remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
+    frameworks=("AWS FSBP APIGateway.8",),
+    types={REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE},
+)
 def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
     if one.type == REST_METHOD:
         if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
             yield f"{one.props.get('httpMethod')} asks for no authorization."
     elif one.type == SOCKET_ROUTE:
         yield from _open_route(one)
-    elif not _checks_itself(one):
+    elif not one.explains(CHECKED_BY):
         if _is_made_quickly(one):
             yield "Everybody may call its target: the route that comes with it asks for no authorization."
         yield from _open_operations(one)
@@ -89,7 +123,7 @@ def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
 def _open_route(route: Judged) -> Iterator[str]:
     """A WebSocket's callers are asked when they connect, an HTTP API's by each route but a browser's own question."""
     key, apis = str(route.props.get("routeKey")), route.references.get("apiId", ())
-    if route.props.get("authorizationType", "NONE") != "NONE" or any(map(_checks_itself, apis)):
+    if route.props.get("authorizationType", "NONE") != "NONE" or any(api.explains(CHECKED_BY) for api in apis):
         return
     of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
@@ -104,10 +138,6 @@ def _is_made_quickly(api: Judged) -> bool:
         return bool(api.props.get("target"))
     except UnknownValueError:
         return True
-
-
-def _checks_itself(api: Judged) -> bool:
-    return len(str((api.props.get("tags") or {}).get(CHECKED_BY, "")).strip()) >= SHORTEST
 
 
 def _unauthorized(one: Judged) -> bool:
@@ -137,58 +167,3 @@ def _is_secured(operation: Mapping[str, Any]) -> bool:
 def _refuses(operation: Mapping[str, Any]) -> bool:
     """Whether nothing stands behind an operation: it answers by itself whatever comes."""
     return bool(operation.get("x-amazon-apigateway-integration", {}).get("type") == "mock")
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="cors-origin-named",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ONLY_IN_PROD,
-        description="In prod, only pages of named origins may use buckets and APIs from a browser.",
-        remedy="The setting takes one origin, as https://console.example.com.",
-        types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
-        check=_any_origin,
-    ),
-    ResourcePolicy(
-        name="api-traces-no-bodies",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ONLY_IN_PROD,
-        description="In prod, no API stage logs bodies.",
-        remedy="Switch data tracing off.",
-        types=frozenset({REST_METHOD_SETTINGS, SOCKET_STAGE}),
-        check=_traced_bodies,
-    ),
-    ResourcePolicy(
-        name="function-logs-no-events",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=OUTSIDE_DEV,
-        description="No function logs or traces the events it is given.",
-        remedy="Take the variable away.",
-        types=frozenset({FUNCTION}),
-        check=_logged_events,
-    ),
-    ResourcePolicy(
-        name="workflow-logs-no-data",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ONLY_IN_PROD,
-        description="In prod, no workflow logs what its states are given.",
-        remedy="Set includeExecutionData to false.",
-        types=frozenset({WORKFLOW}),
-        check=_logged_data,
-    ),
-    RelationPolicy(
-        name="api-asks-who-calls",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.CRITICAL,
-        levels=OUTSIDE_DEV,
-        description="Outside dev and local, every method, route and connection is authorized.",
-        remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
-        frameworks=("AWS FSBP APIGateway.8",),
-        types=frozenset({REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE}),
-        check=_open_method,
-    ),
-)

@@ -4,12 +4,32 @@ from collections.abc import Iterator
 
 from guardrails.data_protection.objects import inline, refuses_plain_http
 from guardrails.iam import statements
-from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY
+
+POLICIES = PolicySet(Group.DATA_PROTECTION)
 
 POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
 
 
+@POLICIES.relation(
+    "queue-tls-only",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every queue refuses plain HTTP.",
+    remedy="Use the queue block, which denies it.",
+    frameworks=("AWS Well-Architected SEC09-BP02",),
+    types={QUEUE},
+)
+@POLICIES.relation(
+    "topic-tls-only",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every topic refuses plain HTTP.",
+    remedy="Deny sns:Publish where aws:SecureTransport is false.",
+    frameworks=("AWS Well-Architected SEC09-BP02",),
+    types={TOPIC},
+)
 def _plain_http(one: Judged, stack: Stack) -> Iterator[str]:
     """Its policy is found by the ARN that the document names: the queue's URL and the topic's ARN come later."""
     mine = [policy for policy in (*stack.of(POLICY_TYPES[one.type]), *inline(one, stack)) if _is_about(policy, one)]
@@ -25,58 +45,28 @@ def _is_about(policy: Judged, one: Judged) -> bool:
     )
 
 
+@POLICIES.resource(
+    "queue-encrypted",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Queues are encrypted at rest.",
+    remedy="Leave sqsManagedSseEnabled on.",
+    frameworks=("AWS FSBP SQS.1",),
+    types={QUEUE},
+)
 def _unencrypted(one: Judged) -> Iterator[str]:
     if one.props.get("sqsManagedSseEnabled") is False and not one.props.get("kmsMasterKeyId"):
         yield "Its encryption at rest is switched off (sqsManagedSseEnabled)."
 
 
+@POLICIES.resource(
+    "topic-key-lets-alarms-in",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="No topic uses the AWS-managed key, through which alarms cannot publish.",
+    remedy="Leave kmsMasterKeyId out (SNS encrypts by itself), or use a key whose policy lets the services in.",
+    types={TOPIC},
+)
 def _silent(one: Judged) -> Iterator[str]:
     if str(one.props.get("kmsMasterKeyId", "")).endswith("alias/aws/sns"):
         yield "It is encrypted with alias/aws/sns, through which no alarm, budget or event can publish."
-
-
-POLICIES = (
-    RelationPolicy(
-        name="queue-tls-only",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every queue refuses plain HTTP.",
-        remedy="Use the queue block, which denies it.",
-        frameworks=("AWS Well-Architected SEC09-BP02",),
-        types=frozenset({QUEUE}),
-        check=_plain_http,
-    ),
-    RelationPolicy(
-        name="topic-tls-only",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every topic refuses plain HTTP.",
-        remedy="Deny sns:Publish where aws:SecureTransport is false.",
-        frameworks=("AWS Well-Architected SEC09-BP02",),
-        types=frozenset({TOPIC}),
-        check=_plain_http,
-    ),
-    ResourcePolicy(
-        name="queue-encrypted",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Queues are encrypted at rest.",
-        remedy="Leave sqsManagedSseEnabled on.",
-        frameworks=("AWS FSBP SQS.1",),
-        types=frozenset({QUEUE}),
-        check=_unencrypted,
-    ),
-    ResourcePolicy(
-        name="topic-key-lets-alarms-in",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="No topic uses the AWS-managed key, through which alarms cannot publish.",
-        remedy="Leave kmsMasterKeyId out (SNS encrypts by itself), or use a key whose policy lets the services in.",
-        types=frozenset({TOPIC}),
-        check=_silent,
-    ),
-)

@@ -4,14 +4,25 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any, Final
 
-from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
 from guardrails.types import DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
+
+POLICIES = PolicySet(Group.DATA_PROTECTION)
 
 LARGEST: Final = {4: 8, 6: 16}
 """Length of the shortest prefix that anybody has for himself, by IP's version: what is wider is the internet, or much of it."""
 RANGES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 
 
+@POLICIES.resource(
+    "network-not-open",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="No security group lets the whole internet in, or much of it.",
+    remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
+    frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
+    types={DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE},
+)
 def _open_inwards(one: Judged) -> Iterator[str]:
     for rule in _rules(one):
         for key in RANGES:
@@ -34,18 +45,3 @@ def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:
         yield from one.props.get("ingress") or ()
     elif one.type == INGRESS_RULE or one.props.get("type") == "ingress":
         yield one.props
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="network-not-open",
-        group=Group.DATA_PROTECTION,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="No security group lets the whole internet in, or much of it.",
-        remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
-        frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
-        types=frozenset({DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE}),
-        check=_open_inwards,
-    ),
-)

@@ -12,13 +12,5 @@ from guardrails.least_privilege import (
 )
 from guardrails.record import Policy
 
-POLICIES: tuple[Policy, ...] = (
-    *documents.POLICIES,
-    *identity.POLICIES,
-    *passing.POLICIES,
-    *escalation.POLICIES,
-    *trust.POLICIES,
-    *guests.POLICIES,
-    *resource_policies.POLICIES,
-    *secret_values.POLICIES,
-)
+MODULES = (documents, identity, passing, escalation, trust, guests, resource_policies, secret_values)
+POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from guardrails import actions
 from guardrails.iam import could_meet
-from guardrails.least_privilege.rights import granted, said
-from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.least_privilege.rights import allowed, granted, said
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
 from guardrails.types import IDENTITY_POLICIES, RESOURCE_POLICIES
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
 IDS_OF_AWS = frozenset(
     {
@@ -27,27 +29,50 @@ BEFORE_NAME = {"autoScalingGroup": 2, "global": 1, "loadbalancer": 1, "regional"
 """Kinds whose name is not the next word: so many others stand between."""
 
 
+@POLICIES.resource(
+    "iam-no-wildcard-action",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A role is allowed single actions, never a pattern of them.",
+    remedy="Name each action that the code calls.",
+    frameworks=("AWS FSBP IAM.1", "AWS FSBP IAM.21", "CIS AWS 3.0 1.16"),
+    types=IDENTITY_POLICIES,
+)
 def _wildcard_actions(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
+    for statement in allowed(one):
         for action in statement.actions:
-            if "*" in action and statement.allows:
+            if "*" in action:
                 yield f"It allows {action}."
 
 
+@POLICIES.resource(
+    "iam-no-star-resource",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="An action that can be limited to resources is limited to them.",
+    remedy="Name the ARN: a block's grant() gives it.",
+    frameworks=("AWS Well-Architected SEC03-BP02",),
+    types=IDENTITY_POLICIES,
+)
 def _star_resources(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
-        if not statement.allows or "*" not in statement.resources:
-            continue
-        for action in statement.actions:
+    for statement in allowed(one):
+        for action in statement.actions if "*" in statement.resources else ():
             if actions.has_resource_level(action):
                 yield f"It allows {action} on *, but it can be limited to {actions.patterns(action)[0]}."
 
 
+@POLICIES.resource(
+    "iam-resource-is-named",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="An ARN in a role's policy names something, not all tables, all buckets or all roles.",
+    remedy="Name the resource, or a prefix of its name.",
+    frameworks=("AWS Well-Architected SEC03-BP02",),
+    types=IDENTITY_POLICIES,
+)
 def _nameless_resources(one: Judged) -> Iterator[str]:
-    for statement in granted(one):
-        if not statement.allows or set(statement.actions) <= IDS_OF_AWS:
-            continue
-        for resource in statement.resources:
+    for statement in allowed(one):
+        for resource in statement.resources if not set(statement.actions) <= IDS_OF_AWS else ():
             if resource != "*" and not _names_something(resource):
                 yield f"It allows {', '.join(statement.actions)} on {resource}, which is everything of that kind."
 
@@ -65,6 +90,14 @@ def _names_something(arn: str) -> bool:
     return any(letter.isalnum() for letter in "".join(words[:1]))
 
 
+@POLICIES.resource(
+    "iam-action-exists",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every action of a role's policy is one that AWS has.",
+    remedy="Look it up in the service authorization reference (s3:HeadObject is s3:GetObject, for instance).",
+    types=IDENTITY_POLICIES,
+)
 def _misspelt_actions(one: Judged) -> Iterator[str]:
     for statement in granted(one):
         for action in statement.actions:
@@ -72,6 +105,14 @@ def _misspelt_actions(one: Judged) -> Iterator[str]:
                 yield f"{action} is no action of AWS, so it allows nothing."
 
 
+@POLICIES.resource(
+    "iam-resource-fits-action",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every action is allowed on resources that it can have.",
+    remedy="Name the kind of resource that the action has (an object instead of its bucket, an alias with its name).",
+    types=IDENTITY_POLICIES,
+)
 def _unfit_resources(one: Judged) -> Iterator[str]:
     for statement in granted(one):
         for action in statement.actions:
@@ -81,74 +122,15 @@ def _unfit_resources(one: Judged) -> Iterator[str]:
                     yield f"{action} can never be allowed on {resource}: its resources look like {known[0]}."
 
 
+@POLICIES.resource(
+    "iam-no-negation",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="No policy document uses NotAction, NotResource or NotPrincipal.",
+    remedy="Say what is allowed; refuse by a Deny with a condition.",
+    types=IDENTITY_POLICIES | RESOURCE_POLICIES,
+)
 def _negations(one: Judged) -> Iterator[str]:
     for statement in said(one):
         for element in statement.not_elements:
             yield f"It uses {element}, which covers whatever AWS adds tomorrow."
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="iam-no-wildcard-action",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A role is allowed single actions, never a pattern of them.",
-        remedy="Name each action that the code calls.",
-        frameworks=("AWS FSBP IAM.1", "AWS FSBP IAM.21", "CIS AWS 3.0 1.16"),
-        types=IDENTITY_POLICIES,
-        check=_wildcard_actions,
-    ),
-    ResourcePolicy(
-        name="iam-no-star-resource",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="An action that can be limited to resources is limited to them.",
-        remedy="Name the ARN: a block's grant() gives it.",
-        frameworks=("AWS Well-Architected SEC03-BP02",),
-        types=IDENTITY_POLICIES,
-        check=_star_resources,
-    ),
-    ResourcePolicy(
-        name="iam-resource-is-named",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="An ARN in a role's policy names something, not all tables, all buckets or all roles.",
-        remedy="Name the resource, or a prefix of its name.",
-        frameworks=("AWS Well-Architected SEC03-BP02",),
-        types=IDENTITY_POLICIES,
-        check=_nameless_resources,
-    ),
-    ResourcePolicy(
-        name="iam-action-exists",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every action of a role's policy is one that AWS has.",
-        remedy="Look it up in the service authorization reference (s3:HeadObject is s3:GetObject, for instance).",
-        types=IDENTITY_POLICIES,
-        check=_misspelt_actions,
-    ),
-    ResourcePolicy(
-        name="iam-resource-fits-action",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every action is allowed on resources that it can have.",
-        remedy="Name the kind of resource that the action has (an object instead of its bucket, an alias with its name).",
-        types=IDENTITY_POLICIES,
-        check=_unfit_resources,
-    ),
-    ResourcePolicy(
-        name="iam-no-negation",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="No policy document uses NotAction, NotResource or NotPrincipal.",
-        remedy="Say what is allowed; refuse by a Deny with a condition.",
-        types=IDENTITY_POLICIES | RESOURCE_POLICIES,
-        check=_negations,
-    ),
-)

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from guardrails.iam import matches
 from guardrails.least_privilege.rights import rights
-from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, Severity, Stack
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import ROLE
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("iam:AddUserToGroup",),
@@ -46,23 +48,17 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
+@POLICIES.relation(
+    "iam-no-escalation",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="No role can give itself further rights, by one action or by several together.",
+    remedy="Take the action away; deployments do this, functions do not.",
+    frameworks=("AWS Well-Architected SEC03-BP02",),
+    types={ROLE},
+)
 def _escalation(role: Judged, stack: Stack) -> Iterator[str]:
     allowed = [action for statement in rights(role, stack) if statement.allows for action in statement.actions]
     for combination in COMBINATIONS:
         if all(any(matches(needed, action) for action in allowed) for needed in combination):
             yield f"It may {' and '.join(combination)}: by that it can take on rights that it was not given."
-
-
-POLICIES = (
-    RelationPolicy(
-        name="iam-no-escalation",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="No role can give itself further rights, by one action or by several together.",
-        remedy="Take the action away; deployments do this, functions do not.",
-        frameworks=("AWS Well-Architected SEC03-BP02",),
-        types=frozenset({ROLE}),
-        check=_escalation,
-    ),
-)

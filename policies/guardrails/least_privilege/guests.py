@@ -6,8 +6,10 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.iam import DEMANDING, Statement, listed, matches, statements
 from guardrails.least_privilege.rights import rights
-from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
@@ -34,13 +36,13 @@ def _is_guest(role: Judged, stack: Stack) -> bool:
     return any(matches("unauthenticated", kind) for kind in kinds)
 
 
-def _allowed(role: Judged, stack: Stack) -> Iterator[Statement]:
+def _guest_rights(role: Judged, stack: Stack) -> Iterator[Statement]:
     if _is_guest(role, stack):
         yield from (one for one in rights(role, stack) if one.allows)
 
 
 def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:
-    for statement in _allowed(role, stack):
+    for statement in _guest_rights(role, stack):
         if any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions):
             yield statement
 
@@ -51,13 +53,29 @@ def _is_own(pattern: str) -> bool:
     return bool(own) and not any(wildcard in before for wildcard in "*?")
 
 
+@POLICIES.relation(
+    "guests-few-services",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="Guests of an identity pool call S3, DynamoDB and execute-api, and no other service.",
+    remedy="Let a function do it for them, with a role of its own.",
+    types={ROLE},
+)
 def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
-    for statement in _allowed(role, stack):
+    for statement in _guest_rights(role, stack):
         for action in statement.actions:
             if action.partition(":")[0].lower() not in SERVICES:
                 yield f"Guests may {action}; they are anybody, and call {', '.join(SERVICES)} only."
 
 
+@POLICIES.relation(
+    "guests-own-objects-only",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="Guests of an identity pool reach objects below their own identity only.",
+    remedy=f"End the prefix of the ARN in {OWN_ID}.",
+    types={ROLE},
+)
 def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
     for statement in _granted(role, stack, "s3"):
         for resource in statement.resources:
@@ -74,6 +92,14 @@ def _lists_own(statement: Statement) -> bool:
     )
 
 
+@POLICIES.relation(
+    "guests-own-items-only",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="Guests of an identity pool reach items whose partition key is their own identity only.",
+    remedy=f"Compare {LEADING_KEYS} by ForAllValues with {OWN_ID}, and add Null: false beside it.",
+    types={ROLE},
+)
 def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
     for statement in _granted(role, stack, "dynamodb"):
         keys = [
@@ -88,50 +114,14 @@ def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
             yield f"{what}; ForAllValues also holds for a request without any key."
 
 
+@POLICIES.resource(
+    "cognito-no-classic-flow",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="Identity pools hand out credentials by the enhanced flow only, which caps what guests may do.",
+    remedy="Leave allowClassicFlow off.",
+    types={IDENTITY_POOL},
+)
 def _classic_flow(one: Judged) -> Iterator[str]:
     if one.props.get("allowClassicFlow"):
         yield "It has allowClassicFlow, which lifts the list of services that guests are capped to."
-
-
-POLICIES = (
-    RelationPolicy(
-        name="guests-own-objects-only",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="Guests of an identity pool reach objects below their own identity only.",
-        remedy=f"End the prefix of the ARN in {OWN_ID}.",
-        types=frozenset({ROLE}),
-        check=_others_objects,
-    ),
-    RelationPolicy(
-        name="guests-own-items-only",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="Guests of an identity pool reach items whose partition key is their own identity only.",
-        remedy=f"Compare {LEADING_KEYS} by ForAllValues with {OWN_ID}, and add Null: false beside it.",
-        types=frozenset({ROLE}),
-        check=_others_items,
-    ),
-    RelationPolicy(
-        name="guests-few-services",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="Guests of an identity pool call S3, DynamoDB and execute-api, and no other service.",
-        remedy="Let a function do it for them, with a role of its own.",
-        types=frozenset({ROLE}),
-        check=_other_services,
-    ),
-    ResourcePolicy(
-        name="cognito-no-classic-flow",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="Identity pools hand out credentials by the enhanced flow only, which caps what guests may do.",
-        remedy="Leave allowClassicFlow off.",
-        types=frozenset({IDENTITY_POOL}),
-        check=_classic_flow,
-    ),
-)

@@ -6,7 +6,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.iam import Statement, statements
-from guardrails.record import ALWAYS, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import (
     DOCUMENTS,
     EVENT_BUS_PERMISSION,
@@ -17,6 +17,8 @@ from guardrails.types import (
     REST_API,
     SOCKET_API,
 )
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
 CALLERS = (
     "aws:PrincipalAccount",
@@ -57,6 +59,15 @@ def _document(one: Judged) -> str | Mapping[str, Any] | None:
     return {"Statement": [statement]}
 
 
+@POLICIES.resource(
+    "resource-policy-not-public",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="No bucket, queue, topic, key, secret, repository, log group or API allows everybody anything.",
+    remedy="Name the principal, or compare who calls (aws:SourceAccount, aws:PrincipalArn).",
+    frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
+    types=RESOURCE_POLICIES,
+)
 def _public(one: Judged) -> Iterator[str]:
     for statement in _given(one):
         for kind, value in statement.principals:
@@ -71,6 +82,15 @@ def _says_who(statement: Statement) -> bool:
     )
 
 
+@POLICIES.resource(
+    "resource-policy-source-account",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A service that is let in says for which account it acts.",
+    remedy="Add StringEquals aws:SourceAccount.",
+    frameworks=("AWS Well-Architected SEC03-BP07",),
+    types=RESOURCE_POLICIES,
+)
 def _ownerless(one: Judged) -> Iterator[str]:
     for statement in _given(one):
         services = [value for kind, value in statement.principals if kind == "Service"]
@@ -102,6 +122,14 @@ def _bucket(arn: str) -> bool:
     return bool(name) and not {"*", "?"} & set(name)
 
 
+@POLICIES.resource(
+    "resource-policy-no-wildcard-action",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A resource's policy allows single actions; only a key lets its own account do everything.",
+    remedy="Name each action.",
+    types=RESOURCE_POLICIES,
+)
 def _any_action(one: Judged) -> Iterator[str]:
     for statement in _given(one):
         owner = all(kind == "AWS" and value.endswith(":root") for kind, value in statement.principals)
@@ -110,6 +138,15 @@ def _any_action(one: Judged) -> Iterator[str]:
                 yield f"It allows {action}."
 
 
+@POLICIES.relation(
+    "function-permission-source",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="A service may call a function only for resources of one account, which the permission names.",
+    remedy="Give sourceArn, and sourceAccount where the ARN has no account (a bucket's has none).",
+    frameworks=("AWS FSBP Lambda.1",),
+    types={FUNCTION_PERMISSION},
+)
 def _permission_for_anybody(one: Judged, _stack: Stack) -> Iterator[str]:
     principal = str(one.props.get("principal"))
     if principal == "*" and not one.has("principalOrgId"):
@@ -132,63 +169,14 @@ def _source_has_account(permission: Judged) -> bool:
         raise
 
 
+@POLICIES.resource(
+    "function-url-not-public",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="A function's URL asks for signed requests.",
+    remedy="Set authorizationType AWS_IAM, or put an API with an authorizer before it.",
+    types={FUNCTION_URL},
+)
 def _open_url(one: Judged) -> Iterator[str]:
     if one.props.get("authorizationType") != "AWS_IAM":
         yield f"Its authorizationType is {one.props.get('authorizationType')}: everybody may call it."
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="resource-policy-not-public",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="No bucket, queue, topic, key, secret, repository, log group or API allows everybody anything.",
-        remedy="Name the principal, or compare who calls (aws:SourceAccount, aws:PrincipalArn).",
-        frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
-        types=RESOURCE_POLICIES,
-        check=_public,
-    ),
-    ResourcePolicy(
-        name="resource-policy-source-account",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A service that is let in says for which account it acts.",
-        remedy="Add StringEquals aws:SourceAccount.",
-        frameworks=("AWS Well-Architected SEC03-BP07",),
-        types=RESOURCE_POLICIES,
-        check=_ownerless,
-    ),
-    ResourcePolicy(
-        name="resource-policy-no-wildcard-action",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A resource's policy allows single actions; only a key lets its own account do everything.",
-        remedy="Name each action.",
-        types=RESOURCE_POLICIES,
-        check=_any_action,
-    ),
-    RelationPolicy(
-        name="function-permission-source",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="A service may call a function only for resources of one account, which the permission names.",
-        remedy="Give sourceArn, and sourceAccount where the ARN has no account (a bucket's has none).",
-        frameworks=("AWS FSBP Lambda.1",),
-        types=frozenset({FUNCTION_PERMISSION}),
-        check=_permission_for_anybody,
-    ),
-    ResourcePolicy(
-        name="function-url-not-public",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="A function's URL asks for signed requests.",
-        remedy="Set authorizationType AWS_IAM, or put an API with an authorizer before it.",
-        types=frozenset({FUNCTION_URL}),
-        check=_open_url,
-    ),
-)

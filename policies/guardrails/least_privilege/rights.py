@@ -43,6 +43,11 @@ def granted(one: Judged) -> Iterator[Statement]:
         yield from statements(holder.get(DOCUMENTS.get(one.type, "policy")))
 
 
+def allowed(one: Judged) -> Iterator[Statement]:
+    """The statements of them that allow something."""
+    return (statement for statement in granted(one) if statement.allows)
+
+
 def said(one: Judged) -> Iterator[Statement]:
     """All statements of a policy or a role: what it grants, and who may take it on."""
     yield from granted(one)

@@ -7,8 +7,10 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
 from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
 NAMES = re.compile(
     r"(SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING|SECRET)_?KEY)$", re.IGNORECASE
@@ -47,6 +49,15 @@ def _values(one: Judged) -> Iterator[tuple[str, str]]:
             continue
 
 
+@POLICIES.resource(
+    "no-secret-in-environment",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="Environments of functions, jobs and tasks hold references to secrets, never secrets.",
+    remedy="Put the secret into an SSM SecureString and its name into the variable.",
+    frameworks=("AWS Well-Architected SEC02-BP03",),
+    types={BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION},
+)
 def _secrets(one: Judged) -> Iterator[str]:
     for name, value in _values(one):
         for what, shape in SHAPES.items():
@@ -58,32 +69,15 @@ def _secrets(one: Judged) -> Iterator[str]:
                 yield f"{name} looks like a secret and holds a value instead of a reference."
 
 
+@POLICIES.resource(
+    "secret-parameter-encrypted",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A parameter that is named like a secret is a SecureString.",
+    remedy="Set type SecureString.",
+    types={PARAMETER},
+)
 def _plain_parameter(one: Judged) -> Iterator[str]:
     name = str(one.props.get("name", one.name))
     if NAMES.search(name.replace("-", "_")) and one.props.get("type") != "SecureString":
         yield f"{name} has type {one.props.get('type')}: whoever lists parameters can read it."
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="no-secret-in-environment",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="Environments of functions, jobs and tasks hold references to secrets, never secrets.",
-        remedy="Put the secret into an SSM SecureString and its name into the variable.",
-        frameworks=("AWS Well-Architected SEC02-BP03",),
-        types=frozenset({BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION}),
-        check=_secrets,
-    ),
-    ResourcePolicy(
-        name="secret-parameter-encrypted",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A parameter that is named like a secret is a SecureString.",
-        remedy="Set type SecureString.",
-        types=frozenset({PARAMETER}),
-        check=_plain_parameter,
-    ),
-)

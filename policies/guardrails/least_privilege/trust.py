@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from guardrails.iam import Statement, statements
 from guardrails.least_privilege.rights import said
 from guardrails.least_privilege.trust_table import SENDS
-from guardrails.record import ALWAYS, Group, Judged, ResourcePolicy, Severity
+from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
 from guardrails.types import IDENTITY_POLICIES, ROLE
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
 ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
 COGNITO = "cognito-identity.amazonaws.com"
@@ -24,6 +26,15 @@ def _services(one: Judged) -> Iterator[tuple[Statement, str]]:
                 yield statement, value
 
 
+@POLICIES.resource(
+    "iam-trust-names-source",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A role that a service takes on says for which account and resource, where the service sends it.",
+    remedy="Use trust_policy() of components/blocks/trust.py; a new service goes into both tables, with its page.",
+    frameworks=("AWS Well-Architected SEC03-BP07",),
+    types={ROLE},
+)
 def _source_unnamed(one: Judged) -> Iterator[str]:
     for statement, service in _services(one):
         sends = SENDS.get(service)
@@ -36,6 +47,14 @@ def _source_unnamed(one: Judged) -> Iterator[str]:
                 yield f"It trusts {service} for whatever resource asks: {ARN} is not compared."
 
 
+@POLICIES.resource(
+    "iam-trust-usable",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A trust policy compares no key that its service does not send.",
+    remedy="Compare what the service's guide says that it sends, or nothing.",
+    types={ROLE},
+)
 def _unusable(one: Judged) -> Iterator[str]:
     for statement, service in _services(one):
         sends = SENDS.get(service)
@@ -48,6 +67,14 @@ def _unusable(one: Judged) -> Iterator[str]:
                 yield f"{service} sends an ARN with {sends.arn_part}, never {arn} ({sends.page})."
 
 
+@POLICIES.resource(
+    "iam-trust-federated-conditioned",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="A role for federated identities compares audience and subject (Cognito: audience and kind).",
+    remedy="Add StringEquals conditions on both claims, with the owner before a subject's first wildcard.",
+    types={ROLE},
+)
 def _federated_unconditioned(one: Judged) -> Iterator[str]:
     for statement in _trusting(one):
         for kind, provider in statement.principals:
@@ -68,6 +95,14 @@ def _owned(subject: str) -> bool:
     return head == subject or "/" in head
 
 
+@POLICIES.resource(
+    "iam-trust-exact-principal",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="A role that other roles take on names each of them by its exact ARN.",
+    remedy="Name the role's ARN, with depends_on, because IAM refuses one that does not exist yet.",
+    types={ROLE},
+)
 def _whoever(one: Judged) -> Iterator[str]:
     for statement in _trusting(one):
         for kind, value in statement.principals:
@@ -75,6 +110,14 @@ def _whoever(one: Judged) -> Iterator[str]:
                 yield f"It trusts {value}, which is no single role."
 
 
+@POLICIES.resource(
+    "iam-session-tags-conditioned",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="sts:TagSession is limited to the tags that it is meant for, on both sides.",
+    remedy="Add a condition on aws:TagKeys (ForAllValues) or on aws:RequestTag/<tag>.",
+    types=IDENTITY_POLICIES,
+)
 def _session_tags(one: Judged) -> Iterator[str]:
     for statement in said(one):
         if not statement.allows or not statement.does("sts:TagSession"):
@@ -82,58 +125,3 @@ def _session_tags(one: Judged) -> Iterator[str]:
         compared = {key.lower() for keys in statement.conditions.values() for key in keys}
         if not any(key.startswith("aws:requesttag/") or key == "aws:tagkeys" for key in compared):
             yield "It lets a session be tagged with any tag: whoever is let in could claim to be another user."
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="iam-trust-names-source",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A role that a service takes on says for which account and resource, where the service sends it.",
-        remedy="Use trust_policy() of components/blocks/trust.py; a new service goes into both tables, with its page.",
-        frameworks=("AWS Well-Architected SEC03-BP07",),
-        types=frozenset({ROLE}),
-        check=_source_unnamed,
-    ),
-    ResourcePolicy(
-        name="iam-trust-usable",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A trust policy compares no key that its service does not send.",
-        remedy="Compare what the service's guide says that it sends, or nothing.",
-        types=frozenset({ROLE}),
-        check=_unusable,
-    ),
-    ResourcePolicy(
-        name="iam-trust-federated-conditioned",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="A role for federated identities compares audience and subject (Cognito: audience and kind).",
-        remedy="Add StringEquals conditions on both claims, with the owner before a subject's first wildcard.",
-        types=frozenset({ROLE}),
-        check=_federated_unconditioned,
-    ),
-    ResourcePolicy(
-        name="iam-trust-exact-principal",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.CRITICAL,
-        levels=ALWAYS,
-        description="A role that other roles take on names each of them by its exact ARN.",
-        remedy="Name the role's ARN, with depends_on, because IAM refuses one that does not exist yet.",
-        types=frozenset({ROLE}),
-        check=_whoever,
-    ),
-    ResourcePolicy(
-        name="iam-session-tags-conditioned",
-        group=Group.LEAST_PRIVILEGE,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="sts:TagSession is limited to the tags that it is meant for, on both sides.",
-        remedy="Add a condition on aws:TagKeys (ForAllValues) or on aws:RequestTag/<tag>.",
-        types=IDENTITY_POLICIES,
-        check=_session_tags,
-    ),
-)

@@ -12,57 +12,49 @@ from dataclasses import dataclass
 class Sends:
     """What one service sends with sts:AssumeRole."""
 
+    guide: str
+    """The page that says it, below https://docs.aws.amazon.com/."""
     account: bool
     arn: bool
-    page: str
     required: bool = True
     """Whether the conditions must be there; not where the service's guide shows trust policies without them too."""
     arn_part: str = ""
     """What the ARN that it sends contains, where people often name another."""
 
+    @property
+    def page(self) -> str:
+        """The address of the page."""
+        return f"https://docs.aws.amazon.com/{self.guide}"
 
-DOCS = "https://docs.aws.amazon.com"
 
 SENDS: dict[str, Sends] = {
-    "apigateway.amazonaws.com": Sends(
-        account=False, arn=False, page=f"{DOCS}/apigateway/latest/developerguide/set-up-logging.html"
-    ),
+    "apigateway.amazonaws.com": Sends("apigateway/latest/developerguide/set-up-logging.html", account=False, arn=False),
     "backup.amazonaws.com": Sends(
-        account=False,
-        arn=False,
-        page=f"{DOCS}/aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html",
+        "aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html", account=False, arn=False
     ),
     "bedrock-agentcore.amazonaws.com": Sends(
-        account=True,
-        arn=True,
-        page=f"{DOCS}/bedrock-agentcore/latest/devguide/cross-service-confused-deputy-prevention.html",
+        "bedrock-agentcore/latest/devguide/cross-service-confused-deputy-prevention.html", account=True, arn=True
     ),
     "ecs-tasks.amazonaws.com": Sends(
-        account=True, arn=True, required=False, page=f"{DOCS}/AmazonECS/latest/developerguide/task-iam-roles.html"
+        "AmazonECS/latest/developerguide/task-iam-roles.html", account=True, arn=True, required=False
     ),
     "events.amazonaws.com": Sends(
-        account=True,
-        arn=True,
-        page=f"{DOCS}/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html",
+        "eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html", account=True, arn=True
     ),
-    "glue.amazonaws.com": Sends(account=False, arn=False, page=f"{DOCS}/glue/latest/dg/create-an-iam-role.html"),
-    "lambda.amazonaws.com": Sends(
-        account=False, arn=False, page=f"{DOCS}/lambda/latest/dg/lambda-intro-execution-role.html"
-    ),
+    "glue.amazonaws.com": Sends("glue/latest/dg/create-an-iam-role.html", account=False, arn=False),
+    "lambda.amazonaws.com": Sends("lambda/latest/dg/lambda-intro-execution-role.html", account=False, arn=False),
     "mediaconvert.amazonaws.com": Sends(
+        "mediaconvert/latest/ug/cross-service-confused-deputy-prevention.html",
         account=True,
         arn=True,
         arn_part=":mediaconvert:",
-        page=f"{DOCS}/mediaconvert/latest/ug/cross-service-confused-deputy-prevention.html",
     ),
     "scheduler.amazonaws.com": Sends(
+        "scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html",
         account=True,
         arn=True,
         arn_part=":schedule-group/",
-        page=f"{DOCS}/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html",
     ),
-    "states.amazonaws.com": Sends(
-        account=True, arn=True, page=f"{DOCS}/step-functions/latest/dg/procedure-create-iam-role.html"
-    ),
-    "transcribe.amazonaws.com": Sends(account=True, arn=True, page=f"{DOCS}/transcribe/latest/dg/confused-deputy.html"),
+    "states.amazonaws.com": Sends("step-functions/latest/dg/procedure-create-iam-role.html", account=True, arn=True),
+    "transcribe.amazonaws.com": Sends("transcribe/latest/dg/confused-deputy.html", account=True, arn=True),
 }

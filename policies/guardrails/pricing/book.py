@@ -20,6 +20,8 @@ class Price:
     basis: str
     free: float = 0
     """What an account has each month for nothing, for ever."""
+    guardrail: bool = False
+    """Whether it is for monitoring and protection, which the requirements' own tables do not have."""
 
 
 @functools.cache

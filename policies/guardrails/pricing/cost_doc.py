@@ -6,7 +6,6 @@ from guardrails.pricing.book import prices
 from guardrails.pricing.documents import DOCUMENTS, Document
 from guardrails.pricing.documents.model import assumptions, priced
 from guardrails.pricing.documents.transcription import STREAMING
-from guardrails.pricing.guardrail_prices import GUARDRAILS
 from guardrails.pricing.rules import RULES
 from guardrails.pricing.rules.called import MEASURES as CALLED
 
@@ -43,6 +42,10 @@ def text() -> str:
 
 def _usd(value: float) -> str:
     return f"{value:,.2f}"
+
+
+def _exactly(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _signed(value: float) -> str:
@@ -101,8 +104,9 @@ def _guardrails() -> Iterator[str]:
     yield "like for like.\n"
     yield "| what | price | unit |"
     yield "|---|---:|---|"
-    for name in sorted(GUARDRAILS):
-        yield f"| {name} | {prices()[name].usd:.8f}".rstrip("0").rstrip(".") + f" | {prices()[name].unit} |"
+    for name, one in sorted(prices().items()):
+        if one.guardrail:
+            yield f"| {name} | {_exactly(one.usd, 8)} | {one.unit} |"
 
 
 def _measures() -> Iterator[str]:
@@ -133,6 +137,5 @@ def _book() -> Iterator[str]:
     yield "| price | USD | unit | free a month | basis | read | source |"
     yield "|---|---:|---|---:|---|---|---|"
     for name, one in prices().items():
-        usd = f"{one.usd:.10f}".rstrip("0").rstrip(".")
         free = f"{one.free:,.0f}" if one.free else ""
-        yield f"| {name} | {usd} | {one.unit} | {free} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"
+        yield f"| {name} | {_exactly(one.usd, 10)} | {one.unit} | {free} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"

@@ -16,6 +16,8 @@ SECONDS: Final = HOURS * 3600
 Quantities = Iterator[tuple[str, float]]
 Measures = Mapping[str, str]
 """Name of a measure → what it counts in a month."""
+PricedMeasures = Mapping[str, tuple[str, str]]
+"""Name of a measure → the price of each, and what it counts in a month."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,24 @@ def free_but(unpriced: Callable[[Priced], str]) -> Rule:
 def of_hours(price: str) -> Rule:
     """A type that is paid by the hour for being there."""
     return Rule(lambda _: iter([(price, HOURS)]))
+
+
+def of_measures(
+    needs: PricedMeasures, also: PricedMeasures | None = None, *, needless: Callable[[Priced], bool] = lambda _: False
+) -> Rule:
+    """A type that is paid by its measures alone."""
+    measures = {**needs, **(also or {})}
+    return Rule(
+        lambda bill: ((price, bill.of(measure)) for measure, (price, _) in measures.items()),
+        needs=counted(needs),
+        also=counted(also or {}),
+        needless=needless,
+    )
+
+
+def counted(measures: PricedMeasures) -> Measures:
+    """What each measure counts."""
+    return {measure: says for measure, (_, says) in measures.items()}
 
 
 def of_months(price: str, number: float = 1) -> Rule:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from guardrails.functions import callers, concerns
-from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity, Stack
+from guardrails.related_resources import callers, concerns
 from guardrails.types import ALARM, FUNCTION, FUNCTION_ALIAS
+
+POLICIES = PolicySet(Group.RELIABILITY)
 
 GATEWAY = "apigateway.amazonaws.com"
 
@@ -25,98 +27,82 @@ def _watched(function: Judged, stack: Stack, metric: str) -> Iterator[str]:
         yield f"Its alarm on {metric.lower()} lacks the dimension Resource of {', '.join(sorted(aliases))}: it sees no data."
 
 
+@POLICIES.relation(
+    "function-errors-watched",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="An alarm watches the errors of every function, at its alias.",
+    remedy="Use the function block, which brings it.",
+    frameworks=("AWS Well-Architected REL06-BP03",),
+    types={FUNCTION},
+)
 def _errors_unwatched(function: Judged, stack: Stack) -> Iterator[str]:
     yield from _watched(function, stack, "Errors")
 
 
+@POLICIES.relation(
+    "function-throttles-watched",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="An alarm watches the throttles of every function, at its alias.",
+    remedy="Use the function block, which brings it.",
+    frameworks=("AWS Well-Architected REL06-BP03",),
+    types={FUNCTION},
+)
 def _throttles_unwatched(function: Judged, stack: Stack) -> Iterator[str]:
     yield from _watched(function, stack, "Throttles")
 
 
+@POLICIES.resource(
+    "function-traced",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="Every function is traced by X-Ray.",
+    remedy="Set tracingConfig.mode Active.",
+    frameworks=("AWS Security Hub Lambda.7",),
+    types={FUNCTION},
+)
 def _untraced(one: Judged) -> Iterator[str]:
     if one.at("tracingConfig", "mode") != "Active":
         yield f"Its tracing is {one.at('tracingConfig', 'mode') or 'off'}."
 
 
+@POLICIES.resource(
+    "function-logs-json",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="Every function writes JSON logs.",
+    remedy="Set loggingConfig.logFormat JSON.",
+    types={FUNCTION},
+)
 def _plain_logs(one: Judged) -> Iterator[str]:
     if one.at("loggingConfig", "logFormat") != "JSON":
         yield f"Its log format is {one.at('loggingConfig', 'logFormat') or 'Text'}: nobody can search it by field."
 
 
+@POLICIES.relation(
+    "api-function-answers-in-time",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="A function behind API Gateway answers before the gateway gives up.",
+    remedy="Lower timeoutSeconds, and do what takes longer in an asynchronous worker.",
+    limits=(Limit("seconds", 29, "API Gateway's integration timeout."),),
+    types={FUNCTION},
+)
 def _late(function: Judged, stack: Stack) -> Iterator[str]:
     timeout, most = float(function.props.get("timeout", 3)), stack.limits["seconds"]
     if timeout > most and GATEWAY in callers(function, stack):
         yield f"It may take {timeout:g} seconds, but API Gateway gives up after {most:g}."
 
 
+@POLICIES.resource(
+    "function-publishes-versions",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every deployment of a function is a version that an alias can go back to.",
+    remedy="Set publish.",
+    types={FUNCTION},
+)
 def _nameless_version(one: Judged) -> Iterator[str]:
     if not one.props.get("publish"):
         yield "It publishes no version: there is nothing to go back to."
-
-
-POLICIES = (
-    RelationPolicy(
-        name="function-errors-watched",
-        group=Group.RELIABILITY,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="An alarm watches the errors of every function, at its alias.",
-        remedy="Use the function block, which brings it.",
-        frameworks=("AWS Well-Architected REL06-BP03",),
-        types=frozenset({FUNCTION}),
-        check=_errors_unwatched,
-    ),
-    RelationPolicy(
-        name="function-throttles-watched",
-        group=Group.RELIABILITY,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="An alarm watches the throttles of every function, at its alias.",
-        remedy="Use the function block, which brings it.",
-        frameworks=("AWS Well-Architected REL06-BP03",),
-        types=frozenset({FUNCTION}),
-        check=_throttles_unwatched,
-    ),
-    ResourcePolicy(
-        name="function-traced",
-        group=Group.RELIABILITY,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="Every function is traced by X-Ray.",
-        remedy="Set tracingConfig.mode Active.",
-        frameworks=("AWS Security Hub Lambda.7",),
-        types=frozenset({FUNCTION}),
-        check=_untraced,
-    ),
-    ResourcePolicy(
-        name="function-logs-json",
-        group=Group.RELIABILITY,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="Every function writes JSON logs.",
-        remedy="Set loggingConfig.logFormat JSON.",
-        types=frozenset({FUNCTION}),
-        check=_plain_logs,
-    ),
-    RelationPolicy(
-        name="api-function-answers-in-time",
-        group=Group.RELIABILITY,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="A function behind API Gateway answers before the gateway gives up.",
-        remedy="Lower timeoutSeconds, and do what takes longer in an asynchronous worker.",
-        limits=(Limit("seconds", 29, "API Gateway's integration timeout."),),
-        types=frozenset({FUNCTION}),
-        check=_late,
-    ),
-    ResourcePolicy(
-        name="function-publishes-versions",
-        group=Group.RELIABILITY,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every deployment of a function is a version that an alias can go back to.",
-        remedy="Set publish.",
-        types=frozenset({FUNCTION}),
-        check=_nameless_version,
-    ),
-)

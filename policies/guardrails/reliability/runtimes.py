@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-from guardrails.record import NOT_IN_DEV, Group, Judged, Limit, Policy, ResourcePolicy, Severity
+from guardrails.record import NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity
 from guardrails.types import FUNCTION
+
+POLICIES = PolicySet(Group.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtimes.toml")
 DAYS_A_MONTH = 30.4
@@ -20,30 +22,22 @@ def ends() -> dict[str, date]:
         return tomllib.load(file)
 
 
-def policies(today: date) -> tuple[Policy, ...]:
-    """The policy as of a day."""
-
-    def outdated(one: Judged) -> Iterator[str]:
-        runtime = one.props.get("runtime")
-        if runtime is None:  # an image brings its own
-            return
-        end = ends().get(runtime)
-        if end is None:
-            yield f"Of its runtime {runtime} nobody has looked up when its support ends."
-        elif end - today < timedelta(days=one.limits["months"] * DAYS_A_MONTH):
-            yield f"The support of its runtime {runtime} ends on {end}."
-
-    return (
-        ResourcePolicy(
-            name="runtime-supported",
-            group=Group.RELIABILITY,
-            severity=Severity.MEDIUM,
-            levels=NOT_IN_DEV,
-            description="The support of every function's runtime lasts for some time yet.",
-            remedy="Move to a newer runtime (policies/guardrails/reliability/runtimes.toml has the days).",
-            frameworks=("AWS FSBP Lambda.2",),
-            limits=(Limit("months", 6, "Months that a runtime must still be supported."),),
-            types=frozenset({FUNCTION}),
-            check=outdated,
-        ),
-    )
+@POLICIES.resource(
+    "runtime-supported",
+    severity=Severity.MEDIUM,
+    levels=NOT_IN_DEV,
+    description="The support of every function's runtime lasts for some time yet.",
+    remedy="Move to a newer runtime (policies/guardrails/reliability/runtimes.toml has the days).",
+    frameworks=("AWS FSBP Lambda.2",),
+    limits=(Limit("months", 6, "Months that a runtime must still be supported."),),
+    types={FUNCTION},
+)
+def _outdated(one: Judged) -> Iterator[str]:
+    runtime = one.props.get("runtime")
+    if runtime is None:  # an image brings its own
+        return
+    end = ends().get(runtime)
+    if end is None:
+        yield f"Of its runtime {runtime} nobody has looked up when its support ends."
+    elif end - one.surroundings.today < timedelta(days=one.limits["months"] * DAYS_A_MONTH):
+        yield f"The support of its runtime {runtime} ends on {end}."

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, RelationPolicy, ResourcePolicy, Severity, Stack
+from guardrails.record import ALWAYS, NOT_IN_DEV, Group, Judged, PolicySet, Severity, Stack
 from guardrails.types import ALARM, WORKFLOW
+
+POLICIES = PolicySet(Group.RELIABILITY)
 
 ANY_WORKFLOW = frozenset({WORKFLOW})
 
@@ -24,29 +26,73 @@ def _tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
                 yield from _tasks_of(inner)
 
 
+@POLICIES.resource(
+    "workflow-tasks-retried",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="Every task of a workflow is tried again or caught.",
+    remedy="Give it Retry for what passes, Catch for what does not.",
+    frameworks=("AWS Well-Architected REL05-BP03",),
+    types=ANY_WORKFLOW,
+)
 def _unretried(one: Judged) -> Iterator[str]:
     for name, state in _tasks(one):
         if not state.get("Retry") and not state.get("Catch"):
             yield f"Its task {name} has neither Retry nor Catch: one throttled call ends the execution."
 
 
+@POLICIES.resource(
+    "workflow-tasks-bounded",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="Every task of a workflow ends in time.",
+    remedy="Set TimeoutSeconds.",
+    frameworks=("AWS Well-Architected REL05-BP05",),
+    types=ANY_WORKFLOW,
+)
 def _unbounded(one: Judged) -> Iterator[str]:
     for name, state in _tasks(one):
         if not any(key in state for key in ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds")):
             yield f"Its task {name} has no timeout: an execution can hang for a year."
 
 
+@POLICIES.resource(
+    "workflow-logged",
+    severity=Severity.MEDIUM,
+    levels=ALWAYS,
+    description="Every workflow logs what failed.",
+    remedy="Set loggingConfiguration.level ERROR and a destination.",
+    frameworks=("AWS FSBP StepFunctions.1",),
+    types=ANY_WORKFLOW,
+)
 def _unlogged(one: Judged) -> Iterator[str]:
     level = one.at("loggingConfiguration", "level") or "OFF"
     if level == "OFF":
         yield "It writes no log (loggingConfiguration.level is OFF)."
 
 
+@POLICIES.resource(
+    "workflow-traced",
+    severity=Severity.LOW,
+    levels=NOT_IN_DEV,
+    description="Every workflow is traced by X-Ray.",
+    remedy="Set tracingConfiguration.enabled.",
+    types=ANY_WORKFLOW,
+)
 def _untraced(one: Judged) -> Iterator[str]:
     if not one.at("tracingConfiguration", "enabled"):
         yield "It is not traced."
 
 
+@POLICIES.relation(
+    "workflow-failures-watched",
+    severity=Severity.HIGH,
+    levels=ALWAYS,
+    description="An alarm watches the failed executions of every workflow.",
+    remedy="Use the workflow block, which brings it.",
+    frameworks=("AWS Well-Architected REL06-BP03",),
+    types=ANY_WORKFLOW,
+)
 def _unwatched(one: Judged, stack: Stack) -> Iterator[str]:
     for alarm in stack.of(ALARM):
         named = str(alarm.at("dimensions", "StateMachineArn") or "").endswith(f":{one.props.get('name')}")
@@ -55,61 +101,3 @@ def _unwatched(one: Judged, stack: Stack) -> Iterator[str]:
         ):
             return
     yield "No alarm watches its ExecutionsFailed."
-
-
-POLICIES = (
-    ResourcePolicy(
-        name="workflow-tasks-retried",
-        group=Group.RELIABILITY,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="Every task of a workflow is tried again or caught.",
-        remedy="Give it Retry for what passes, Catch for what does not.",
-        frameworks=("AWS Well-Architected REL05-BP03",),
-        types=ANY_WORKFLOW,
-        check=_unretried,
-    ),
-    ResourcePolicy(
-        name="workflow-tasks-bounded",
-        group=Group.RELIABILITY,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="Every task of a workflow ends in time.",
-        remedy="Set TimeoutSeconds.",
-        frameworks=("AWS Well-Architected REL05-BP05",),
-        types=ANY_WORKFLOW,
-        check=_unbounded,
-    ),
-    ResourcePolicy(
-        name="workflow-logged",
-        group=Group.RELIABILITY,
-        severity=Severity.MEDIUM,
-        levels=ALWAYS,
-        description="Every workflow logs what failed.",
-        remedy="Set loggingConfiguration.level ERROR and a destination.",
-        frameworks=("AWS FSBP StepFunctions.1",),
-        types=ANY_WORKFLOW,
-        check=_unlogged,
-    ),
-    ResourcePolicy(
-        name="workflow-traced",
-        group=Group.RELIABILITY,
-        severity=Severity.LOW,
-        levels=NOT_IN_DEV,
-        description="Every workflow is traced by X-Ray.",
-        remedy="Set tracingConfiguration.enabled.",
-        types=ANY_WORKFLOW,
-        check=_untraced,
-    ),
-    RelationPolicy(
-        name="workflow-failures-watched",
-        group=Group.RELIABILITY,
-        severity=Severity.HIGH,
-        levels=ALWAYS,
-        description="An alarm watches the failed executions of every workflow.",
-        remedy="Use the workflow block, which brings it.",
-        frameworks=("AWS Well-Architected REL06-BP03",),
-        types=ANY_WORKFLOW,
-        check=_unwatched,
-    ),
-)

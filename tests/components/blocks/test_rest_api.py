@@ -22,7 +22,7 @@ from local.preview_provider import PreviewProvider
 from local.stack_files import StackConfig
 from local.values import Props
 from tests.engine import Engine, Recorded, foundation_settings, scope
-from tests.policies.harness import ask, of_graph, policies, surroundings
+from tests.policies.harness import BY_NAME, ask, of_graph, surroundings
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
 LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
@@ -234,7 +234,7 @@ def found_by_policies(body: Callable[[], object], *, undecided: bool = False) ->
     where = surroundings("prod")
     config = StackConfig(project="polyphony", stack="test", values={})
     graph = program.record(exported, config, PreviewProvider(), preview=True).graph
-    asked = [one for name, one in policies(where).items() if name not in STACK_WIDE]
+    asked = [one for name, one in BY_NAME.items() if name not in STACK_WIDE]
     return {(one.policy, one.name) for one in ask(asked, of_graph(graph), where) if one.undecided is undecided}
 
 

@@ -11,7 +11,7 @@ from components.blocks.trust import SENDS
 from local import ROOT, stack_files
 from local.graph import Graph
 from local.iam.evaluator import listed
-from local.pages import documented, entries, grants
+from local.pages import documented, security
 from local.pages.edges import statements
 from tests.whole import DOCUMENTED
 
@@ -40,7 +40,7 @@ def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> Non
     chapters = dict(re.findall(r"^#### (.+?)\n(.*?)(?=^#|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL))
     for role, statement in statements(graph):
         name = role.removeprefix("polyphony-prod-")
-        if grants._telemetry(statement, role):
+        if security.telemetry(statement, role):
             continue
         for action in statement["Action"]:
             assert f"`{action}`" in chapters[name], f"{name}: {action}"
@@ -48,20 +48,22 @@ def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> Non
 
 def test_only_a_functions_own_logs_and_traces_are_left_out() -> None:
     own = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": ["arn:x:/aws/lambda/role:*"]}
-    assert grants._telemetry(own, "role")
-    assert not grants._telemetry(own, "another")
-    assert not grants._telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
+    assert security.telemetry(own, "role")
+    assert not security.telemetry(own, "another")
+    assert not security.telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
 
 
 def test_a_condition_is_told_with_its_operator_its_key_and_what_it_wants() -> None:
     statement = {"Condition": {"StringLike": {"s3:prefix": ["a/*", "b/*"]}, "Null": {"aws:TagKeys": "false"}}}
-    assert grants.conditions(statement) == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
+    assert security.conditions(statement) == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
 
 
 def test_a_resource_keeps_its_region_where_it_is_another() -> None:
-    assert grants.named("arn:aws:bedrock:us-west-2::foundation-model/x") == "bedrock `foundation-model/x` in us-west-2"
     assert (
-        grants.named("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*") == "s3 `ingestion-lake/data/*`"
+        security.named("arn:aws:bedrock:us-west-2::foundation-model/x") == "bedrock `foundation-model/x` in us-west-2"
+    )
+    assert (
+        security.named("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*") == "s3 `ingestion-lake/data/*`"
     )
 
 
@@ -70,7 +72,7 @@ def test_the_page_names_no_account() -> None:
 
 
 def test_nobody_enters_unchecked(graph: Graph) -> None:
-    found = rows(entries.entries(graph))
+    found = rows(security.entries(graph))
     assert len(found) > 10
     assert not [row for row in found if "**nobody**" in row]
     [open_to_all] = [row for row in found if "nobody" in row]
@@ -78,7 +80,7 @@ def test_nobody_enters_unchecked(graph: Graph) -> None:
 
 
 def test_every_method_with_code_behind_it_is_an_entry(graph: Graph) -> None:
-    told = "\n".join(entries.entries(graph))
+    told = "\n".join(security.entries(graph))
     for one in graph.customs():
         if one.kind == "RestApi":
             for path, methods in json.loads(one.inputs["body"])["paths"].items():
@@ -89,8 +91,8 @@ def test_every_method_with_code_behind_it_is_an_entry(graph: Graph) -> None:
 
 def test_an_exception_is_listed_with_its_last_day(monkeypatch: pytest.MonkeyPatch) -> None:
     excused = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
-    monkeypatch.setattr(entries, "_excused", lambda stack: [excused] if stack == "dev" else [])
-    assert list(entries.exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
+    monkeypatch.setattr(security, "_excused", lambda stack: [excused] if stack == "dev" else [])
+    assert list(security.exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
 
 
 def allowed(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from guardrails import types as t
 from guardrails.pricing.adapter import known, priced, report
 from guardrails.pricing.estimate import Priced, estimate
 from guardrails.record import Judged, Stack
+from tests.policies.harness import surroundings
 
 TABLE = Priced(t.TABLE, "a-files-table", "a-files", "a", {})
 FULL = {"writes": 1e6, "reads": 0, "storageGb": 0}
@@ -82,14 +83,15 @@ def test_an_unknown_value_takes_nothing_but_itself_away() -> None:
 
 
 def test_an_unknown_size_is_priced_as_the_services_default_and_the_rest_of_the_stack_as_it_is() -> None:
-    block = Judged("u0", "polyphony:blocks:Function", "a-f", {})
-    function = Judged(
-        "u1", t.FUNCTION, "a-f-function", unknown_checking_proxy({"memorySize": UNKNOWN_NUMBER_VALUE}), parent=block
-    )
-    platform = Judged("u2", t.PLATFORM, "platform", {"usage": {"a-f": {"invocations": 1e6, "milliseconds": 0}}})
-    dashboard = Judged("u3", t.DASHBOARD, "b-dashboard", {})
+    where = surroundings()
+    block = Judged("u0", "polyphony:blocks:Function", "a-f", {}, where)
+    late = unknown_checking_proxy({"memorySize": UNKNOWN_NUMBER_VALUE})
+    function = Judged("u1", t.FUNCTION, "a-f-function", late, where, parent=block)
+    usage = {"usage": {"a-f": {"invocations": 1e6, "milliseconds": 0}}}
+    platform = Judged("u2", t.PLATFORM, "platform", usage, where)
+    dashboard = Judged("u3", t.DASHBOARD, "b-dashboard", {}, where)
     assert priced(function).block == "a-f"
-    assert report(Stack((block, function, platform, dashboard)), platform).total == 0.20 + 3.00
+    assert report(Stack((block, function, platform, dashboard), where), platform).total == 0.20 + 3.00
 
 
 @given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=0, max_value=1e9))

@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+Statement = Mapping[str, Any]
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/polyphony-prod-x"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-media"
 
 
-def document(*statements: Mapping[str, Any]) -> str:
+def document(*statements: Statement) -> str:
     """A policy document."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
@@ -20,7 +21,7 @@ def allow(
     resources: str | Sequence[str] = TABLE_ARN,
     condition: Mapping[str, Any] | None = None,
     **more: Any,
-) -> dict[str, Any]:
+) -> Statement:
     """A statement that allows something."""
     statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
     return {**statement, "Condition": condition} if condition else statement

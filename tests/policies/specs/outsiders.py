@@ -1,84 +1,55 @@
-"""Who is let in: trust, guests, resource policies, permissions; and secrets that show."""
+"""Who is let in: trust, resource policies, permissions; and secrets that show."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Spec, Thing, changes, edits, inserted, spec
-from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, allow, document, service, source, trust
+from tests.policies.harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, setting, spec
+from tests.policies.specs.documents import (
+    ACCOUNT,
+    REGION,
+    ROLE_ARN,
+    TABLE_ARN,
+    Statement,
+    allow,
+    document,
+    service,
+    source,
+    trust,
+)
+from tests.policies.specs.guests import COGNITO, GUEST_TRUST, POOL, guest_trust
 
-ROLE = "ingestion-manifest-builder-role"
-OWN = "${cognito-identity.amazonaws.com:sub}"
-COGNITO = "cognito-identity.amazonaws.com"
 GROUP_ARN = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
-GUEST_TRUST = trust(
-    {"Federated": COGNITO},
-    {"StringEquals": {f"{COGNITO}:aud": "pool"}, "ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}},
-    "sts:AssumeRoleWithWebIdentity",
-)
-POOL_ROLES = Thing(
-    t.IDENTITY_POOL_ROLES,
-    {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": f"arn:aws:iam::{ACCOUNT}:role/guest"}},
-    "roles",
-)
-GUEST = Thing(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
-OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{OWN}#*"}, "Null": {"dynamodb:LeadingKeys": "false"}}
+RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"
+SESSIONS = ["sts:AssumeRole", "sts:TagSession"]
+OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
 
 
 def role(policy: str, good: str, bad: str, says: str) -> Spec:
-    """A spec of one trust policy, by which the real builder's is then replaced."""
-    return spec(
-        policy,
-        t.ROLE,
-        {"name": "r", "assumeRolePolicy": good},
-        {"assumeRolePolicy": bad},
-        says,
-        "assumeRolePolicy",
-        breaks=changes(ROLE, {"assumeRolePolicy": bad}),
-    )
-
-
-def guest(policy: str, good: str, bad: str, says: str) -> Spec:
-    """A spec of what guests may do; the role is known by its pool, whose id is not known."""
-
-    def stack(text: str, *more: Thing) -> list[Thing]:
-        return [GUEST, POOL_ROLES, Thing(t.ROLE_POLICY, {"role": "guest", "policy": text}, "p"), *more]
-
-    return Spec(
-        policy,
-        good=stack(good),
-        bad=stack(bad),
-        says=says,
-        unknown=stack(bad, Thing(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")),
-        breaks=inserted(
-            [
-                Thing(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
-                Thing(t.ROLE_POLICY, {"role": "visitor", "policy": bad}, "p"),
-            ]
-        ),
-        undecided=False,
-    )
+    """A spec of one trust policy."""
+    return setting(policy, t.ROLE, "assumeRolePolicy", good, bad, says)
 
 
 def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
-    """A spec of one resource policy; the real audit bucket's is broken by it."""
-    name = "foundation-audit-logs-policy"
+    """A spec of one resource policy; the statement of the bad one is added to the real audit bucket's."""
     return spec(
         policy,
         t.BUCKET_POLICY,
         {"bucket": "b", "policy": good},
         {"policy": bad},
         says,
-        "policy",
-        breaks=edits(name, "policy", lambda found: found["Statement"].append(statement_of(bad))),
+        breaks=edits(
+            "foundation-audit-logs-policy",
+            "policy",
+            lambda found: found["Statement"].extend(json.loads(bad)["Statement"]),
+        ),
     )
 
 
-def statement_of(text: str) -> object:
-    """The only statement of a document."""
-    return json.loads(text)["Statement"][0]
-
-
-def outside(principal: object, action: str = "s3:GetObject", condition: dict[str, object] | None = None) -> str:
+def outside(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
     """A bucket's policy."""
     return document(allow(action, "arn:aws:s3:::b/*", condition, Principal=principal))
 
@@ -96,52 +67,15 @@ SPECS = (
         service("lambda.amazonaws.com", source(TABLE_ARN)),
         "could never take on this role",
     ),
-    role(
-        "iam-trust-federated-conditioned",
-        GUEST_TRUST,
-        trust({"Federated": COGNITO}, {"StringEquals": {f"{COGNITO}:aud": "pool"}}),
-        f"{COGNITO}:amr",
-    ),
+    role("iam-trust-federated-conditioned", GUEST_TRUST, guest_trust(**POOL), f"{COGNITO}:amr"),
     role(
         "iam-trust-exact-principal", trust({"AWS": ROLE_ARN}), trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}), ":root"
     ),
     role(
         "iam-session-tags-conditioned",
-        trust(
-            {"AWS": ROLE_ARN},
-            {"ForAllValues:StringEquals": {"aws:TagKeys": ["user"]}},
-            ["sts:AssumeRole", "sts:TagSession"],
-        ),
-        trust({"AWS": ROLE_ARN}, None, ["sts:AssumeRole", "sts:TagSession"]),
+        trust({"AWS": ROLE_ARN}, {"ForAllValues:StringEquals": {"aws:TagKeys": ["user"]}}, SESSIONS),
+        trust({"AWS": ROLE_ARN}, None, SESSIONS),
         "any tag",
-    ),
-    guest(
-        "guests-own-objects-only",
-        document(allow("s3:PutObject", f"arn:aws:s3:::b/queries/{OWN}/*")),
-        document(allow("s3:PutObject", "arn:aws:s3:::b/queries/*")),
-        "arn:aws:s3:::b/queries/*",
-    ),
-    guest(
-        "guests-own-items-only",
-        document(allow(["dynamodb:GetItem", "dynamodb:PutItem"], TABLE_ARN, OWN_KEYS)),
-        document(
-            allow("dynamodb:GetItem", TABLE_ARN, {"ForAllValues:StringLike": OWN_KEYS["ForAllValues:StringLike"]})
-        ),
-        "also holds for a request without any key",
-    ),
-    guest(
-        "guests-few-services",
-        document(allow("execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/$connect")),
-        document(allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x")),
-        "Guests may states:StartExecution",
-    ),
-    spec(
-        "cognito-no-classic-flow",
-        t.IDENTITY_POOL,
-        {"allowClassicFlow": False},
-        {"allowClassicFlow": True},
-        "allowClassicFlow",
-        "allowClassicFlow",
     ),
     bucket_policy(
         "resource-policy-not-public",
@@ -151,7 +85,7 @@ SPECS = (
     ),
     bucket_policy(
         "resource-policy-source-account",
-        outside({"Service": "logging.s3.amazonaws.com"}, condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        outside({"Service": "logging.s3.amazonaws.com"}, condition=OWN_ACCOUNT),
         outside({"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}),
         "logging.s3.amazonaws.com",
     ),
@@ -168,30 +102,16 @@ SPECS = (
         {"sourceAccount": None},
         "arn:aws:s3:::b names none",
         "sourceArn",
+        added=True,
     ),
-    spec(
-        "function-url-not-public",
-        t.FUNCTION_URL,
-        {"authorizationType": "AWS_IAM"},
-        {"authorizationType": "NONE"},
-        "NONE",
-        "authorizationType",
-    ),
-    spec(
+    setting("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
+    setting(
         "no-secret-in-environment",
         t.FUNCTION,
-        {
-            "name": "f",
-            "environment": {
-                "variables": {"ENCRYPTION_KEY": "/polyphony/prod/key", "TOKEN_SECONDS": "3600", "LATE": UNKNOWN}
-            },
-        },
-        {"environment": {"variables": {"API_KEY": "s3cr3t-value"}}},
+        "environment.variables",
+        {"ENCRYPTION_KEY": "/p/key", "SECONDS": "3600", "LATE": UNKNOWN},
+        {"API_KEY": "s3cr3t-value"},
         "API_KEY",
-        "environment",
-        breaks=changes(
-            "ingestion-manifest-builder-function", {"environment": {"variables": {"NOTE": "AKIAABCDEFGHIJKLMNOP"}}}
-        ),
     ),
     spec(
         "secret-parameter-encrypted",
@@ -199,6 +119,151 @@ SPECS = (
         {"name": "/p/encryption-key", "type": "SecureString"},
         {"type": "String"},
         "type String",
-        "type",
+        added=True,
+    ),
+)
+
+PUBLIC, OWNERLESS = "resource-policy-not-public", "resource-policy-source-account"
+PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
+FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
+
+
+def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> Case:
+    """A resource policy that lets everybody in."""
+    return finds(PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal)))
+
+
+def holder(kind: str, *statements: Statement) -> Thing:
+    """A resource with a policy."""
+    return Thing(kind, {"name": "q", t.DOCUMENTS.get(kind, "policy"): document(*statements)})
+
+
+def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> Thing:
+    """A policy that lets a service in."""
+    return holder(kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"}))
+
+
+def trusting(says: str, text: str, policy: str = "iam-trust-names-source") -> Case:
+    """A fault of a trust policy."""
+    return finds(policy, says, Thing(t.ROLE, {"assumeRolePolicy": text}))
+
+
+def federated(**condition: object) -> Thing:
+    """A role for tokens of an OpenID Connect provider."""
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"
+    return Thing(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
+
+
+def permission(**props: Any) -> Thing:
+    """A function's permission."""
+    return Thing(t.FUNCTION_PERMISSION, props)
+
+
+def api_of(kind: str) -> list[Thing]:
+    """A permission for a resource of this stack whose ARN is not known yet."""
+    props = {"principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
+    return [Thing(kind, {}, "source"), Thing(t.FUNCTION_PERMISSION, props, refers={"sourceArn": ["source"]})]
+
+
+def container(name: str, value: str) -> dict[str, object]:
+    """A container with one environment variable."""
+    return {"environment": [{"name": name, "value": value}]}
+
+
+UNREADABLE = holder(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
+EVERYBODY = allow("x:Get", "*", Principal="*")
+ONE_BUCKET = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
+LAYER = {"principal": "*", "action": "lambda:GetLayerVersion"}
+IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
+
+CASES = (
+    trusting("nobody has looked up", service("quicksight.amazonaws.com")),
+    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
+    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
+    trusting(
+        "aws:SourceAccount is not compared",
+        service("states.amazonaws.com", {**source("arn:aws:states:*"), "StringEquals": {"aws:SourceAccount": "*2"}}),
+    ),
+    trusting(
+        "schedule-group",
+        service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
+        USABLE,
+    ),
+    trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
+    trusting("It trusts *", trust("*"), EXACT),
+    trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
+    passes(
+        "iam-trust-names-source",
+        Thing(t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}),
+    ),
+    finds(FEDERATED, "token.example.com:sub", federated()),
+    finds(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
+    passes(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
+    finds(
+        "iam-session-tags-conditioned", "any tag", Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))})
+    ),
+    *map(public, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
+    public(principal={"AWS": "*"}),
+    public(t.KEY, StringLike={"aws:PrincipalArn": "*"}),
+    public(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
+    public(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
+    public(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
+    public(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+    public(StringLike={"aws:PrincipalOrgID": "o-*"}),
+    public(StringLike={"aws:SourceVpc": "vpc-*"}),
+    public(StringLike={"aws:SourceAccount": "1*"}),
+    public(NumericGreaterThan={"aws:SourceAccount": "1"}),
+    finds(PUBLIC, "everybody lambda:GetLayerVersion", Thing(t.LAYER_PERMISSION, LAYER)),
+    finds(PUBLIC, "everybody events:PutEvents", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
+    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
+    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
+    passes(PUBLIC, Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
+    passes(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
+    finds(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
+    finds(PUBLIC, "cannot be read", Thing(t.QUEUE_POLICY, {"policy": "{"})),
+    finds(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
+    finds("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
+    finds("iam-no-negation", "NotAction", holder(t.LOG_POLICY, {"NotAction": "x"})),
+    *(
+        finds(OWNERLESS, "whichever account", for_service(kind, **condition))
+        for kind in (t.TOPIC_POLICY, t.LOG_POLICY)
+        for condition in (
+            {},
+            {"StringLike": {"aws:SourceAccount": "1*"}},
+            {"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            {"ArnNotLike": {"aws:SourceArn": RULE_ARN}},
+        )
+    ),
+    passes(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
+    passes(OWNERLESS, for_service(t.LOG_POLICY, **OWN_ACCOUNT)),
+    passes(OWNERLESS, for_service(t.KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})),
+    finds("resource-policy-no-wildcard-action", "x:*", holder(t.LOG_POLICY, allow("x:*", Principal={"AWS": ACCOUNT}))),
+    finds(PERMISSION, "everybody call", permission(principal="*")),
+    finds(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
+    finds(PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)),
+    finds(
+        PERMISSION,
+        "from any account",
+        permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
+    ),
+    passes(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
+    passes(PERMISSION, *api_of(t.SOCKET_API)),
+    passes(PERMISSION, *api_of(t.REST_API)),
+    finds(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
+    finds(
+        SECRETS, "DB_PASSWORD", Thing(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))})
+    ),
+    finds(SECRETS, "--api-token", Thing(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
+    finds(
+        SECRETS,
+        "a URL with a password",
+        Thing(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
+    ),
+    finds(SECRETS, "an AWS access key", Thing(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})),
+    passes(
+        SECRETS,
+        Thing(
+            t.FUNCTION, {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "9", "API_KEY": "arn:x"}}}
+        ),
     ),
 )

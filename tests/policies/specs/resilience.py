@@ -3,11 +3,23 @@
 import json
 
 from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Spec, Thing, changes, drops, edits, inserted, spec
+from tests.policies.harness import (
+    UNDECIDED,
+    UNKNOWN,
+    Case,
+    Spec,
+    Thing,
+    changes,
+    drops,
+    finds,
+    inserted,
+    passes,
+    setting,
+    spec,
+)
 from tests.policies.specs.documents import ACCOUNT, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
-QUEUE, DLQ, SOURCE = "ingestion-intake-queue", "ingestion-intake-dlq-queue", "ingestion-intake-source"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
 REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 5})
 HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 1})
@@ -17,17 +29,9 @@ FEEDS = {
     "functionName": f"{FUNCTION_ARN}:live",
     "functionResponseTypes": ["ReportBatchItemFailures"],
 }
-FED = Thing(t.FUNCTION_SOURCE, FEEDS, "source")
-ALIAS = Thing(t.FUNCTION_ALIAS, {"name": "live", "functionName": "f"}, "alias")
-STAGE_SETTINGS = {
-    "throttlingRateLimit": 50,
-    "throttlingBurstLimit": 100,
-    "loggingLevel": "ERROR",
-}
+STAGE_SETTINGS = {"throttlingRateLimit": 50, "throttlingBurstLimit": 100, "loggingLevel": "ERROR"}
 STAGE = {"name": "live", "accessLogSettings": {"destinationArn": "arn"}, "defaultRouteSettings": STAGE_SETTINGS}
 REST = Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
-EVERY_METHOD = {"restApi": "a", "stageName": "s", "methodPath": "*/*"}
-TASK = {"Type": "Task", "Retry": [{}], "TimeoutSeconds": 60}
 ALARM = {
     "alarmActions": ["arn"],
     "treatMissingData": "notBreaching",
@@ -37,49 +41,92 @@ SPOT_RETRIES = {
     "attempts": 3,
     "evaluateOnExits": [{"onStatusReason": "Your Spot*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}],
 }
-ERRORS_ALARM = "ingestion-manifest-builder-errors-alarm"
-SOCKETS = {"resourceArn": f"arn:aws:apigateway:{REGION}::/apis/a/stages/s"}
-PUBLISHED = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
 
 
-def lambda_alarm(metric: str, **dimensions: str) -> Thing:
-    """An alarm on a function."""
-    return Thing(t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm")
-
-
-def watched(policy: str, metric: str, breaks: str) -> Spec:
+def watched(policy: str, metric: str) -> Spec:
     """A spec of one alarm that every function has."""
-    function = Thing(t.FUNCTION, {"name": "f"})
-    right = lambda_alarm(metric, FunctionName="f", Resource="f:live")
+
+    def alarm(**dimensions: str) -> Thing:
+        return Thing(t.ALARM, {"namespace": "AWS/Lambda", "metricName": metric, "dimensions": dimensions}, "alarm")
+
     return Spec(
         policy,
-        good=[function, ALIAS, right],
-        bad=[function, ALIAS, lambda_alarm(metric, FunctionName="f")],
+        good=[FUNCTION, alias("f"), alarm(FunctionName="f", Resource="f:live")],
+        bad=[FUNCTION, alias("f"), alarm(FunctionName="f")],
         says="Resource of f:live",
-        unknown=[Thing(t.FUNCTION, {"name": UNKNOWN}), ALIAS, right],
-        breaks=drops(breaks, BUILDER),
+        unknown=[Thing(t.FUNCTION, {"name": UNKNOWN}), alias("f")],
+        breaks=drops(f"ingestion-manifest-builder-{metric.lower()}-alarm", BUILDER),
     )
 
 
-def workflow(*, states: dict[str, object]) -> str:
-    """A state machine's definition, its tasks inside a map."""
-    inner = {"StartAt": "T", "States": states}
-    return json.dumps(
-        {"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": inner}}}
-    )
+def fed(seconds: object) -> list[Thing]:
+    """A queue that hides its messages for a time, and the function that it feeds."""
+    return [
+        Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
+        Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
+        Thing(t.FUNCTION_SOURCE, FEEDS),
+    ]
+
+
+def workflow(**task: object) -> str:
+    """A state machine's definition with one task inside a map."""
+    inner = {"States": {"T": {"Type": "Task", **task}}}
+    return json.dumps({"States": {"M": {"Type": "Map", "ItemProcessor": inner}}})
+
+
+def every_method(settings: object) -> list[Thing]:
+    """A REST stage and the settings of all its methods."""
+    props = {"restApi": "a", "stageName": "s", "methodPath": "*/*", "settings": settings}
+    return [REST, Thing(t.REST_METHOD_SETTINGS, props, "settings")]
 
 
 def stage(policy: str, bad: dict[str, object], says: str) -> Spec:
     """A spec of a stage's settings, for a WebSocket stage; a REST stage without any is added to the real program."""
-    return spec(
-        policy,
-        t.SOCKET_STAGE,
-        STAGE,
-        bad,
-        says,
-        "defaultRouteSettings",
-        breaks=inserted([Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})]),
+    return spec(policy, t.SOCKET_STAGE, STAGE, bad, says, "defaultRouteSettings", breaks=inserted([REST]))
+
+
+QUEUE_OF_FAILURES = Thing(t.QUEUE, {"name": "q-dlq"})
+LANDING = Thing(
+    t.FUNCTION_ASYNC, {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}}, "async"
+)
+DROPPING = Thing(t.FUNCTION_ASYNC, {"functionName": "f", "maximumRetryAttempts": 0}, "async")
+FUNCTION = Thing(t.FUNCTION, {"name": "f"})
+EXCUSED = Thing(t.FUNCTION, {"name": "f", "tags": {"Reason": "a record would hold what must not be stored"}})
+
+
+def calls(service: str, function: str = "f") -> Thing:
+    """A permission by which a service calls a function."""
+    props = {"function": function, "principal": f"{service}.amazonaws.com"}
+    return Thing(t.FUNCTION_PERMISSION, props, f"{service}-{function}")
+
+
+def rings(comparison: str, threshold: int) -> Thing:
+    """An alarm on a queue's visible messages."""
+    return Thing(
+        t.ALARM,
+        {
+            "metricName": "ApproximateNumberOfMessagesVisible",
+            "dimensions": {"QueueName": "q-dlq"},
+            "comparisonOperator": comparison,
+            "threshold": threshold,
+        },
+        "alarm",
     )
+
+
+def schedule(arn: str, **refers: list[str]) -> Thing:
+    """A schedule of a function."""
+    return Thing(t.SCHEDULE, {"target": {"arn": arn}}, "nightly", refers=refers)
+
+
+def alias(of: str) -> Thing:
+    """A function's alias."""
+    return Thing(t.FUNCTION_ALIAS, {"functionName": of, "name": "live"}, "live")
+
+
+def unwatched(comparison: str, threshold: int) -> Case:
+    """A queue of failed work whose alarm does not ring at the first message."""
+    return finds("dead-letters-watched", "No alarm watches", QUEUE_OF_FAILURES, rings(comparison, threshold))
 
 
 SPECS = (
@@ -90,63 +137,33 @@ SPECS = (
         {"redrivePolicy": None},
         "no dead-letter queue",
         "name",
-        breaks=changes(QUEUE, {"redrivePolicy": None}),
+        breaks=changes("ingestion-intake-queue", {"redrivePolicy": None}),
     ),
-    spec(
-        "dead-letters-kept",
-        t.QUEUE,
-        {"name": "q-dlq", "messageRetentionSeconds": 1_209_600},
-        {"messageRetentionSeconds": 86_400},
-        "for 1 days, not 14",
-        "messageRetentionSeconds",
-        breaks=changes(DLQ, {"messageRetentionSeconds": None}),
-    ),
+    setting("dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days, not 14", "q-dlq"),
     spec(
         "dead-letters-watched",
         t.QUEUE,
         {"name": "q-dlq"},
         {"name": "r-dlq"},
         "No alarm watches",
-        "name",
-        around=[
-            Thing(
-                t.ALARM,
-                {
-                    "metricName": "ApproximateNumberOfMessagesVisible",
-                    "comparisonOperator": "GreaterThanThreshold",
-                    "threshold": 0,
-                    "dimensions": {"QueueName": "q-dlq"},
-                },
-                "alarm",
-            )
-        ],
-        breaks=changes("ingestion-intake-dlq-alarm", {"threshold": 1000}, DLQ),
+        around=[rings("GreaterThanThreshold", 0)],
     ),
-    spec(
-        "queue-retries-first",
-        t.QUEUE,
-        {"name": "q", "redrivePolicy": REDRIVE},
-        {"redrivePolicy": HASTY},
-        "maxReceiveCount is 1",
-        "redrivePolicy",
-        breaks=edits(QUEUE, "redrivePolicy", lambda found: found.update(maxReceiveCount=2)),
-    ),
-    spec(
+    setting("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
+    setting(
         "event-target-has-dead-letters",
         t.EVENT_TARGET,
-        {"deadLetterConfig": {"arn": QUEUE_ARN}},
-        {"deadLetterConfig": None},
-        "no deadLetterConfig",
         "deadLetterConfig",
-        breaks=changes(t.EVENT_TARGET, {"deadLetterConfig": None}),
+        {"arn": QUEUE_ARN},
+        None,
+        "no deadLetterConfig",
     ),
-    spec(
+    setting(
         "schedule-has-dead-letters",
         t.SCHEDULE,
-        {"target": {"deadLetterConfig": {"arn": QUEUE_ARN}}},
-        {"target": {"arn": FUNCTION_ARN}},
-        "no deadLetterConfig",
         "target",
+        {"deadLetterConfig": {"arn": QUEUE_ARN}},
+        {"arn": FUNCTION_ARN},
+        "no deadLetterConfig",
     ),
     spec(
         "async-failure-lands",
@@ -154,46 +171,16 @@ SPECS = (
         {"name": "f"},
         {"name": "g"},
         "s3.amazonaws.com",
-        "name",
-        around=[
-            Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "s3.amazonaws.com"}, "one"),
-            Thing(t.FUNCTION_PERMISSION, {"function": "g", "principal": "s3.amazonaws.com"}, "two"),
-            Thing(
-                t.FUNCTION_ASYNC,
-                {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}},
-                "async",
-            ),
-        ],
-        breaks=inserted(
-            [
-                Thing(
-                    t.FUNCTION_PERMISSION,
-                    {"function": "polyphony-prod-ingestion-manifest-builder", "principal": "sns.amazonaws.com"},
-                    "one",
-                )
-            ],
-            BUILDER,
-        ),
+        around=[calls("s3"), calls("s3", "g"), LANDING],
+        breaks=inserted([calls("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
     Spec(
         "queue-hides-long-enough",
-        good=[
-            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": 360}, "queue"),
-            Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-            Thing(t.FUNCTION_SOURCE, FEEDS),
-        ],
-        bad=[
-            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": 60}, "queue"),
-            Thing(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-            Thing(t.FUNCTION_SOURCE, FEEDS),
-        ],
+        good=fed(360),
+        bad=fed(60),
         says="hidden for 60 seconds, less than 6 times the 60 seconds",
-        unknown=[
-            Thing(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": UNKNOWN}, "queue"),
-            Thing(t.FUNCTION, {"name": "f"}, "f"),
-            Thing(t.FUNCTION_SOURCE, FEEDS),
-        ],
-        breaks=changes(BUILDER, {"timeout": 61}, SOURCE),
+        unknown=fed(UNKNOWN),
+        breaks=changes(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
     ),
     spec(
         "queue-fails-one-by-one",
@@ -202,7 +189,6 @@ SPECS = (
         {"functionResponseTypes": []},
         "whole batch",
         "eventSourceArn",
-        breaks=changes(SOURCE, {"functionResponseTypes": None}),
     ),
     spec(
         "queue-fed-function-no-dlq",
@@ -211,18 +197,9 @@ SPECS = (
         {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
         "never gets a message",
         "name",
-        around=[FED],
-        breaks=changes(BUILDER, {"deadLetterConfig": {"targetArn": QUEUE_ARN}}),
+        around=[Thing(t.FUNCTION_SOURCE, FEEDS, "source")],
     ),
-    spec(
-        "function-called-by-alias",
-        t.FUNCTION_SOURCE,
-        FEEDS,
-        {"functionName": FUNCTION_ARN},
-        "bare function",
-        "functionName",
-        breaks=changes(SOURCE, {"functionName": "polyphony-prod-ingestion-manifest-builder"}),
-    ),
+    spec("function-called-by-alias", t.FUNCTION_SOURCE, FEEDS, {"functionName": FUNCTION_ARN}, "bare function"),
     Spec(
         "notification-after-permission",
         good=[Thing(t.QUEUE_POLICY, {}, "policy"), Thing(t.BUCKET_NOTIFICATION, {"queues": [{}]}, after=["policy"])],
@@ -231,130 +208,48 @@ SPECS = (
         unknown=[Thing(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
         breaks=drops("ingestion-intake-policy", "ingestion-landing-notification"),
     ),
-    watched("function-errors-watched", "Errors", ERRORS_ALARM),
-    watched("function-throttles-watched", "Throttles", "ingestion-manifest-builder-throttles-alarm"),
-    spec(
-        "function-traced",
-        t.FUNCTION,
-        {"tracingConfig": {"mode": "Active"}},
-        {"tracingConfig": {"mode": "PassThrough"}},
-        "PassThrough",
-        "tracingConfig",
-        breaks=changes(BUILDER, {"tracingConfig": None}),
-    ),
-    spec(
-        "function-logs-json",
-        t.FUNCTION,
-        {"loggingConfig": {"logFormat": "JSON"}},
-        {"loggingConfig": None},
-        "Text",
-        "loggingConfig",
-        breaks=changes(BUILDER, {"loggingConfig": {"logFormat": "Text"}}),
-    ),
+    watched("function-errors-watched", "Errors"),
+    watched("function-throttles-watched", "Throttles"),
+    setting("function-traced", t.FUNCTION, "tracingConfig.mode", "Active", "PassThrough", "PassThrough"),
+    setting("function-logs-json", t.FUNCTION, "loggingConfig", {"logFormat": "JSON"}, None, "Text"),
     spec(
         "api-function-answers-in-time",
         t.FUNCTION,
         {"name": "f", "timeout": 29},
         {"timeout": 30},
         "30 seconds, but API Gateway gives up after 29",
-        "timeout",
-        around=[Thing(t.FUNCTION_PERMISSION, {"function": "f", "principal": "apigateway.amazonaws.com"}, "permission")],
-        breaks=inserted(
-            [
-                Thing(
-                    t.FUNCTION_PERMISSION,
-                    {"function": "polyphony-prod-ingestion-manifest-builder", "principal": "apigateway.amazonaws.com"},
-                    "one",
-                )
-            ],
-            BUILDER,
-        ),
+        around=[calls("apigateway")],
+        breaks=inserted([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
-    spec(
-        "function-publishes-versions",
-        t.FUNCTION,
-        {"publish": True},
-        {"publish": None},
-        "no version",
-        "publish",
-        breaks=changes(BUILDER, {"publish": False}),
-    ),
-    spec(
-        "alarm-has-action",
-        t.ALARM,
-        ALARM,
-        {"alarmActions": []},
-        "tells nobody",
-        "alarmActions",
-        breaks=changes(ERRORS_ALARM, {"actionsEnabled": False}),
-    ),
-    spec(
-        "alarm-decides-missing-data",
-        t.ALARM,
-        ALARM,
-        {"treatMissingData": None},
-        "missing data",
-        "treatMissingData",
-        breaks=changes(ERRORS_ALARM, {"treatMissingData": None}),
-    ),
-    spec(
-        "alarm-names-runbook",
-        t.ALARM,
-        ALARM,
-        {"alarmDescription": "It fails."},
-        "'It fails.'",
-        "alarmDescription",
-        breaks=changes(ERRORS_ALARM, {"alarmDescription": None}),
-    ),
-    spec(
+    setting("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version"),
+    spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "tells nobody"),
+    spec("alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "missing data"),
+    spec("alarm-names-runbook", t.ALARM, ALARM, {"alarmDescription": "It fails."}, "'It fails.'"),
+    setting(
         "workflow-tasks-retried",
         t.WORKFLOW,
-        {"definition": workflow(states={"T": TASK})},
-        {"definition": workflow(states={"T": {**TASK, "Retry": []}})},
-        "task T has neither",
         "definition",
+        workflow(Retry=[{}]),
+        workflow(Retry=[]),
+        "task T has neither",
     ),
-    spec(
+    setting(
         "workflow-tasks-bounded",
         t.WORKFLOW,
-        {"definition": workflow(states={"T": TASK})},
-        {"definition": workflow(states={"T": {"Type": "Task"}})},
-        "task T has no timeout",
         "definition",
+        workflow(TimeoutSeconds=60),
+        workflow(),
+        "task T has no timeout",
     ),
-    spec(
-        "workflow-logged",
-        t.WORKFLOW,
-        {"loggingConfiguration": {"level": "ERROR"}},
-        {"loggingConfiguration": {"level": "OFF"}},
-        "OFF",
-        "loggingConfiguration",
-    ),
-    spec(
-        "workflow-traced",
-        t.WORKFLOW,
-        {"tracingConfiguration": {"enabled": True}},
-        {"tracingConfiguration": {"enabled": False}},
-        "not traced",
-        "tracingConfiguration",
-    ),
+    setting("workflow-logged", t.WORKFLOW, "loggingConfiguration.level", "ERROR", "OFF", "OFF"),
+    setting("workflow-traced", t.WORKFLOW, "tracingConfiguration.enabled", True, False, "not traced"),
     spec(
         "workflow-failures-watched",
         t.WORKFLOW,
         {"name": "w"},
         {"name": "x"},
         "ExecutionsFailed",
-        "name",
-        around=[
-            Thing(
-                t.ALARM,
-                {
-                    "metricName": "ExecutionsFailed",
-                    "dimensions": {"StateMachineArn": "arn:aws:states:r:1:stateMachine:w"},
-                },
-                "alarm",
-            )
-        ],
+        around=[Thing(t.ALARM, {"metricName": "ExecutionsFailed", "dimensions": {"StateMachineArn": "a:w"}}, "alarm")],
     ),
     stage(
         "api-throttled", {"defaultRouteSettings": {**STAGE_SETTINGS, "throttlingRateLimit": 0}}, "throttlingRateLimit"
@@ -362,20 +257,13 @@ SPECS = (
     stage("api-logged", {"accessLogSettings": None}, "no access log"),
     Spec(
         "api-measured",
-        good=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": {"metricsEnabled": True}}, "settings")],
-        bad=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": {"metricsEnabled": False}}, "settings")],
+        good=every_method({"metricsEnabled": True}),
+        bad=every_method({"metricsEnabled": False}),
         says="metrics are off",
-        unknown=[REST, Thing(t.REST_METHOD_SETTINGS, {**EVERY_METHOD, "settings": UNKNOWN}, "settings")],
-        breaks=inserted([Thing(t.REST_STAGE, {"restApi": "a", "stageName": "s"})]),
+        unknown=every_method(UNKNOWN),
+        breaks=inserted([REST]),
     ),
-    spec(
-        "rest-api-traced",
-        t.REST_STAGE,
-        {"xrayTracingEnabled": True},
-        {"xrayTracingEnabled": False},
-        "xrayTracingEnabled",
-        "xrayTracingEnabled",
-    ),
+    setting("rest-api-traced", t.REST_STAGE, "xrayTracingEnabled", True, False, "xrayTracingEnabled"),
     Spec(
         "rest-api-deploys-changes",
         good=[Thing(t.REST_DEPLOYMENT, {"triggers": {"hash": UNKNOWN}})],
@@ -394,47 +282,60 @@ SPECS = (
         },
         {"rules": [{"statement": {"geoMatchStatement": {}}}]},
         "no rate-based rule",
-        "rules",
     ),
-    spec(
+    setting(
         "firewall-where-possible",
         t.WEB_ACL_ASSOCIATION,
-        {"resourceArn": f"arn:aws:apigateway:{REGION}::/restapis/a/stages/s"},
-        SOCKETS,
-        "/apis/a/stages/s",
         "resourceArn",
+        "arn:aws:apigateway:r::/restapis/a/stages/s",
+        "arn:aws:apigateway:r::/apis/a/stages/s",
+        "/apis/a/stages/s",
     ),
-    spec(
-        "batch-retries-reclaims",
-        t.BATCH_JOB,
-        {"retryStrategy": SPOT_RETRIES},
-        {"retryStrategy": {"attempts": 3}},
-        "onReason * → EXIT",
-        "retryStrategy",
+    setting("batch-retries-reclaims", t.BATCH_JOB, "retryStrategy", SPOT_RETRIES, {"attempts": 3}, "onReason * → EXIT"),
+    setting(
+        "batch-job-bounded", t.BATCH_JOB, "timeout", {"attemptDurationSeconds": 3600}, None, "attemptDurationSeconds"
     ),
-    spec(
-        "batch-job-bounded",
-        t.BATCH_JOB,
-        {"timeout": {"attemptDurationSeconds": 3600}},
-        {"timeout": None},
-        "attemptDurationSeconds",
-        "timeout",
+    setting("glue-engine-supported", t.GLUE_JOB, "glueVersion", "5.0", "2.0", "glueVersion is 2.0"),
+    setting("runtime-supported", t.FUNCTION, "runtime", "python3.13", "nodejs22.x", "nodejs22.x ends on 2027-04-30"),
+)
+
+TASKS = {"States": {"In": {"Type": "Task"}}}
+CASES = (
+    finds(
+        "queue-has-dead-letters",
+        "is itself",
+        Thing(t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE_ARN})}),
     ),
-    spec(
-        "glue-engine-supported",
-        t.GLUE_JOB,
-        {"glueVersion": "5.0"},
-        {"glueVersion": "2.0"},
-        "glueVersion is 2.0",
-        "glueVersion",
+    # The names of all dead-letter queues are needed to judge one queue.
+    finds(
+        "queue-has-dead-letters", UNDECIDED, Thing(t.QUEUE, {"name": UNKNOWN}, "late"), Thing(t.QUEUE, {"name": "q"})
     ),
-    spec(
-        "runtime-supported",
-        t.FUNCTION,
-        {"runtime": "python3.13"},
-        {"runtime": "nodejs22.x"},
-        "nodejs22.x ends on 2027-04-30",
-        "runtime",
-        breaks=changes(BUILDER, {"runtime": "python3.10"}),
+    finds(
+        "function-errors-watched", "No alarm watches its errors", Thing(t.FUNCTION, {"name": UNKNOWN}, "late"), FUNCTION
+    ),
+    passes("dead-letters-watched", QUEUE_OF_FAILURES, rings("GreaterThanOrEqualToThreshold", 1)),
+    unwatched("GreaterThanThreshold", 1),
+    unwatched("GreaterThanOrEqualToThreshold", 2),
+    unwatched("LessThanThreshold", 0),
+    finds("async-failure-lands", "scheduler.amazonaws.com calls it", FUNCTION, schedule(f"{FUNCTION_ARN}:live")),
+    passes("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
+    finds("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
+    # A schedule of something that is not known yet hides no other fault.
+    finds(
+        "async-failure-lands", "s3.amazonaws.com", FUNCTION, calls("s3"), alias("g"), schedule(UNKNOWN, target=["live"])
+    ),
+    passes("async-failure-lands", EXCUSED, DROPPING),
+    finds("async-failure-lands", "no tag Reason", FUNCTION, DROPPING),
+    finds("async-failure-lands", "no tag Reason", Thing(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}), DROPPING),
+    # The reason is for our own calls, which the caller can repeat.
+    finds("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
+    finds("batch-retries-reclaims", "tried once", Thing(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})),
+    finds("runtime-supported", "ruby3.2 nobody has looked up", Thing(t.FUNCTION, {"runtime": "ruby3.2"})),
+    passes("runtime-supported", Thing(t.FUNCTION, {"packageType": "Image"})),
+    finds("alarm-has-action", "actionsEnabled", Thing(t.ALARM, {**ALARM, "actionsEnabled": False})),
+    finds(
+        "workflow-tasks-retried",
+        "task In",
+        Thing(t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Branches": [TASKS]}}})}),
     ),
 )

@@ -2,14 +2,28 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Break, Messages, Spec, Thing, changes, drops, inserted, spec
+from tests.policies.harness import (
+    UNDECIDED,
+    UNKNOWN,
+    Break,
+    Messages,
+    Spec,
+    Thing,
+    changes,
+    drops,
+    finds,
+    inserted,
+    passes,
+    setting,
+    spec,
+)
 
 TAGS = dict.fromkeys(("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"), "x")
 BUILDER = "ingestion-manifest-builder-function"
 LANDING = "ingestion-landing-bucket"
-FILES = "ingestion-files-table"
 ETL = {
     "command": {"name": "glueetl"},
     "workerType": "G.1X",
@@ -24,7 +38,6 @@ ETL = {
 CONTAINER = {"logConfiguration": {"options": {"awslogs-group": "/polyphony/batch"}}}
 REASON = {"tags": {"Reason": "the compliance office asks for it"}}
 PLATFORM = {"usage": {}, "budget": 500, "environment": "prod", "exceptions": []}
-ALARM = {"metricName": "Errors"}
 
 
 def platform(**props: object) -> Thing:
@@ -147,24 +160,8 @@ SPECS = (
         unknown=[Thing(t.ANOMALY_SUBSCRIPTION, {"frequency": UNKNOWN, "subscribers": [{"type": "SNS"}]})],
         breaks=drops("foundation-spend-anomaly-subscription", ""),
     ),
-    spec(
-        "logs-expire",
-        t.LOG_GROUP,
-        {"name": "l", "retentionInDays": 30},
-        {"retentionInDays": None},
-        "for ever",
-        "retentionInDays",
-        breaks=changes("ingestion-manifest-builder-logs", {"retentionInDays": 0}),
-    ),
-    spec(
-        "logs-expire-in-time",
-        t.LOG_GROUP,
-        {"name": "l", "retentionInDays": 400},
-        {"retentionInDays": 731},
-        "731 days",
-        "retentionInDays",
-        breaks=changes("ingestion-manifest-builder-logs", {"retentionInDays": 3653}),
-    ),
+    setting("logs-expire", t.LOG_GROUP, "retentionInDays", 30, None, "for ever"),
+    setting("logs-expire-in-time", t.LOG_GROUP, "retentionInDays", 400, 731, "731 days"),
     spec(
         "function-logs-owned",
         t.FUNCTION,
@@ -196,7 +193,6 @@ SPECS = (
         {"containerProperties": json.dumps(CONTAINER)},
         {"containerProperties": "{}"},
         "a group that AWS makes",
-        "containerProperties",
         around=[Thing(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
     ),
     bucket(
@@ -209,21 +205,9 @@ SPECS = (
     spec(
         "bucket-aborts-multipart",
         t.BUCKET_LIFECYCLE,
-        {"bucket": "b", "rules": [{"status": "Enabled", "filter": {"prefix": ""}, **ABORT}]},
-        {
-            "rules": [
-                {
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
-                }
-            ]
-        },
+        lifecycle(ABORT).props,
+        {"rules": [{"status": "Enabled", "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7}}]},
         "after 7 days",
-        "rules",
-        breaks=changes(
-            "ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}
-        ),
     ),
     bucket(
         "bucket-old-versions-expire",
@@ -232,23 +216,9 @@ SPECS = (
         "overwritten versions stay",
         changes("ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "expiration": {"days": 9}}]}, LANDING),
     ),
-    spec(
-        "table-on-demand",
-        t.TABLE,
-        {"name": "t", "billingMode": "PAY_PER_REQUEST"},
-        {"billingMode": "PROVISIONED"},
-        "PROVISIONED",
-        "billingMode",
-        breaks=changes(FILES, {"billingMode": None}),
-    ),
-    spec(
-        "table-few-indexes",
-        t.TABLE,
-        {"name": "t", "globalSecondaryIndexes": [{}, {}]},
-        {"globalSecondaryIndexes": [{}, {}, {}]},
-        "3 global secondary indexes",
-        "globalSecondaryIndexes",
-        breaks=changes(FILES, {"globalSecondaryIndexes": [{}, {}, {}]}),
+    setting("table-on-demand", t.TABLE, "billingMode", "PAY_PER_REQUEST", "PROVISIONED", "PROVISIONED"),
+    setting(
+        "table-few-indexes", t.TABLE, "globalSecondaryIndexes", [{}, {}], [{}, {}, {}], "3 global secondary indexes"
     ),
     spec(
         "repository-images-expire",
@@ -256,60 +226,35 @@ SPECS = (
         {"name": "r"},
         {"name": "s"},
         "every image",
-        "name",
         around=[Thing(t.REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
+        added=True,
     ),
-    spec(
+    setting(
         "query-scans-limited",
         t.WORKGROUP,
-        {"configuration": {"bytesScannedCutoffPerQuery": 10}},
-        {"configuration": {}},
-        "bytesScannedCutoffPerQuery",
         "configuration",
+        {"bytesScannedCutoffPerQuery": 10},
+        {},
+        "bytesScannedCutoffPerQuery",
     ),
-    spec(
-        "memory-expires",
-        t.MEMORY,
-        {"eventExpiryDuration": 90},
-        {"eventExpiryDuration": 365},
-        "365 days",
-        "eventExpiryDuration",
-    ),
-    spec(
-        "function-on-arm64",
-        t.FUNCTION,
-        {"name": "f", "architectures": ["arm64"]},
-        {"architectures": None},
-        "x86_64",
-        "architectures",
-        breaks=changes(BUILDER, {"architectures": ["x86_64"]}),
-    ),
-    spec(
-        "function-memory-ceiling",
-        t.FUNCTION,
-        {"name": "f", "memorySize": 2048},
-        {"memorySize": 4096},
-        "4096 MB",
-        "memorySize",
-        breaks=changes(BUILDER, {"memorySize": 10240}),
-    ),
+    setting("memory-expires", t.MEMORY, "eventExpiryDuration", 90, 365, "365 days"),
+    setting("function-on-arm64", t.FUNCTION, "architectures", ["arm64"], None, "x86_64"),
+    setting("function-memory-ceiling", t.FUNCTION, "memorySize", 2048, 4096, "4096 MB"),
     spec(
         "function-timeout-ceiling",
         t.FUNCTION,
         {"name": "f", "timeout": 300},
         {"timeout": 900},
         "900 seconds",
-        "timeout",
         around=[Thing(t.FUNCTION_ASYNC, {"functionName": "other", "qualifier": "live"}, "async")],
-        breaks=changes(BUILDER, {"timeout": 900}),
     ),
-    spec(
+    setting(
         "function-provisioned-ceiling",
         t.FUNCTION_PROVISIONED,
-        {"provisionedConcurrentExecutions": 2},
-        {"provisionedConcurrentExecutions": 5},
-        "5 environments",
         "provisionedConcurrentExecutions",
+        2,
+        5,
+        "5 environments",
     ),
     spec(
         "queue-source-bounded",
@@ -318,7 +263,6 @@ SPECS = (
         {"scalingConfig": None},
         "maximumConcurrency",
         "eventSourceArn",
-        breaks=changes("ingestion-intake-source", {"scalingConfig": None}),
     ),
     Spec(
         "no-always-on-service",
@@ -335,19 +279,13 @@ SPECS = (
         {"cacheClusterEnabled": False},
         {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"},
         "0.5 GB",
-        "cacheClusterEnabled",
     ),
-    spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "50 workers", "numberOfWorkers"),
-    spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X", "workerType"),
-    spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes", "timeout"),
-    spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "which then is 1", "executionProperty"),
-    spec(
-        "glue-flex-before-prod",
-        t.GLUE_JOB,
-        ETL,
-        {"executionClass": "STANDARD"},
-        "STANDARD",
-        "executionClass",
+    spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "50 workers"),
+    spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X"),
+    spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
+    spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "which then is 1"),
+    replace(
+        spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
         environment="staging",
     ),
     Spec(
@@ -355,40 +293,59 @@ SPECS = (
         good=orders("FARGATE_SPOT"),
         bad=orders("FARGATE"),
         says="FARGATE only",
-        unknown=[
-            Thing(t.BATCH_ENVIRONMENT, {"name": "e"}, "e"),
-            Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN}),
-        ],
+        unknown=[Thing(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN})],
         breaks=drops("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
-    spec(
-        "batch-vcpu-ceiling",
-        t.BATCH_ENVIRONMENT,
-        {"computeResources": {"maxVcpus": 16}},
-        {"computeResources": {"maxVcpus": 64}},
-        "64 processors",
-        "computeResources",
-    ),
-    spec("nat-with-reason", t.NAT_GATEWAY, REASON, {"tags": {}}, "no tag Reason", "tags"),
+    setting("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 processors"),
+    spec("nat-with-reason", t.NAT_GATEWAY, REASON, {"tags": {}}, "no tag Reason"),
     spec(
         "interface-endpoint-with-reason",
         t.ENDPOINT,
         {"vpcEndpointType": "Interface", **REASON},
         {"tags": {"Reason": "why not"}},
         "no tag Reason",
-        "tags",
+        added=True,
     ),
-    spec("customer-key-with-reason", t.KEY, REASON, {"tags": None}, "no tag Reason", "tags"),
+    spec("customer-key-with-reason", t.KEY, REASON, {"tags": None}, "no tag Reason"),
     ceiling("alarm-ceiling", t.ALARM, 201, "201 alarms"),
     ceiling("dashboard-ceiling", t.DASHBOARD, 7, "7 dashboards"),
     ceiling("custom-metric-ceiling", t.METRIC_FILTER, 61, "61 metrics"),
-    spec(
-        "required-tags",
-        t.QUEUE,
-        {"name": "q", "tags": TAGS},
-        {"tags": {**TAGS, "Owner": ""}},
-        "no tag Owner",
-        "tags",
-        breaks=changes("ingestion-intake-queue", {"tags": {"Name": "q"}}),
+    setting("required-tags", t.QUEUE, "tags", TAGS, {**TAGS, "Owner": ""}, "no tag Owner"),
+)
+
+
+LIVE = "arn:aws:lambda:us-east-1:123456789012:function:{}:live"
+LONG = Thing(t.FUNCTION, {"name": "summarise", "timeout": 900})
+ALWAYS_ON = (
+    "aws:alb/loadBalancer:LoadBalancer",
+    "aws:elb/loadBalancer:LoadBalancer",
+    "aws:ec2/spotInstanceRequest:SpotInstanceRequest",
+)
+
+
+def workflow(calls: str) -> Thing:
+    """A workflow that calls a function."""
+    states = {"One": {"Type": "Task", "Arguments": {"FunctionName": LIVE.format(calls)}}}
+    return Thing(t.WORKFLOW, {"definition": json.dumps({"States": states})}, "workflow")
+
+
+CASES = (
+    passes("function-timeout-ceiling", Thing(t.FUNCTION, {"name": "f"})),
+    passes("function-timeout-ceiling", LONG, workflow("summarise")),
+    finds("function-timeout-ceiling", "900 seconds", LONG, workflow("summarise-more")),
+    finds("function-timeout-ceiling", "900 seconds", LONG, workflow("do-summarise")),
+    finds("function-timeout-ceiling", UNDECIDED, LONG, Thing(t.WORKFLOW, {"definition": UNKNOWN}, "workflow")),
+    *(finds("no-always-on-service", "used or not", Thing(kind, {})) for kind in ALWAYS_ON),
+    finds("api-logs-owned", "/aws/apigateway/", Thing(t.SOCKET_STAGE, {"apiId": "a", "name": "live"})),
+    finds("glue-worker-ceiling", "G.8X", Thing(t.GLUE_JOB, {**ETL, "workerType": "G.8X"})),
+    passes("glue-no-quarter-worker", Thing(t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"})),
+    passes(
+        "queue-source-bounded", Thing(t.FUNCTION_SOURCE, {"eventSourceArn": "arn:aws:dynamodb:r:1:table/t/stream/s"})
     ),
+    finds(
+        "bucket-aborts-multipart",
+        "never aborts",
+        Thing(t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}),
+    ),
+    finds("cost-estimate", "cannot be read", platform(), Thing(t.BATCH_JOB, {"containerProperties": "{"})),
 )

@@ -3,11 +3,6 @@
 from guardrails.pricing.documents import ingestion, meetings, transcription, voice_qa
 from guardrails.pricing.documents.model import Document, Position, Saving, Step
 
-DOCUMENTS: tuple[Document, ...] = (
-    ingestion.DOCUMENT,
-    meetings.DOCUMENT,
-    transcription.DOCUMENT,
-    voice_qa.DOCUMENT,
-)
+DOCUMENTS: tuple[Document, ...] = (ingestion.DOCUMENT, meetings.DOCUMENT, transcription.DOCUMENT, voice_qa.DOCUMENT)
 
 __all__ = ["DOCUMENTS", "Document", "Position", "Saving", "Step"]

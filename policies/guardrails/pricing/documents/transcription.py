@@ -41,10 +41,7 @@ DOCUMENT = Document(
             (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", CALLS)),
         ),
         Saving(
-            "foundation.logs.retentionDays",
-            "90 → 30 days",
-            (("logs_stored", LOG_GB * 3),),
-            (("logs_stored", LOG_GB),),
+            "foundation.logs.retentionDays", "90 → 30 days", (("logs_stored", LOG_GB * 3),), (("logs_stored", LOG_GB),)
         ),
     ),
     remarks=(

@@ -19,10 +19,7 @@ DOCUMENT = Document(
         Position(
             "API Gateway",
             5,
-            (
-                ("websocket_message", MESSAGES),
-                ("websocket_connection_minute", assumed("voice_connection_minutes")),
-            ),
+            (("websocket_message", MESSAGES), ("websocket_connection_minute", assumed("voice_connection_minutes"))),
             "A million WebSocket messages cost $1; even as REST requests they would cost $3.50.",
         ),
         Position(
@@ -31,11 +28,7 @@ DOCUMENT = Document(
         Position(
             "S3",
             10,
-            (
-                ("s3_storage", AUDIO_GB + assumed("voice_lecture_gb")),
-                ("s3_put", QUERIES * 2),
-                ("s3_get", QUERIES * 3),
-            ),
+            (("s3_storage", AUDIO_GB + assumed("voice_lecture_gb")), ("s3_put", QUERIES * 2), ("s3_get", QUERIES * 3)),
             "Sizes are assumed; with 7 days' lifecycle $10 would be 430 GB of lectures.",
         ),
         Position(

@@ -2,7 +2,7 @@
 
 import json
 
-from guardrails.pricing.rule import SECONDS, Bill, Priced, Quantities, Rule, free_but
+from guardrails.pricing.rule import SECONDS, Bill, Priced, Quantities, Rule, free_but, of_measures
 from guardrails.pricing.rules.called import MEASURES, called
 from guardrails.types import (
     FUNCTION,
@@ -56,10 +56,6 @@ def _provisioned(bill: Bill) -> Quantities:
     yield f"lambda_provisioned_gb_second_{_processor(bill)}", environments * _gigabytes(bill) * SECONDS
 
 
-def _rest_api(bill: Bill) -> Quantities:
-    yield "rest_request", bill.of("requests")
-
-
 def _cache(stage: Priced) -> str:
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
@@ -99,7 +95,7 @@ RULES = {
         },
     ),
     FUNCTION_PROVISIONED: Rule(_provisioned),
-    REST_API: Rule(_rest_api, needs={"requests": "requests"}),
+    REST_API: of_measures({"requests": ("rest_request", "requests")}),
     REST_METHOD_SETTINGS: Rule(_method_settings),
     REST_STAGE: free_but(_cache),
     SOCKET_API: Rule(

@@ -66,9 +66,7 @@ RULES = {
         },
     ),
     GLUE_JOB: Rule(
-        _glue,
-        needs={"runs": "runs of the job", "minutes": "minutes that one run takes on average"},
-        also=MEASURES,
+        _glue, needs={"runs": "runs of the job", "minutes": "minutes that one run takes on average"}, also=MEASURES
     ),
     BATCH_JOB: Rule(
         _batch,

@@ -2,7 +2,7 @@
 
 import re
 
-from guardrails.pricing.rule import HOURS, SECONDS, Bill, Priced, Quantities, Rule
+from guardrails.pricing.rule import HOURS, SECONDS, Bill, Priced, Quantities, Rule, of_measures
 from guardrails.types import EVENT_ARCHIVE, FUNCTION_SOURCE, MEMORY, QUEUE, SCHEDULE, TOPIC
 
 REQUESTS_A_MESSAGE = 2
@@ -23,16 +23,6 @@ def _source(bill: Bill) -> Quantities:
     """What Lambda's own polling costs while nothing comes: it is billed as any other request."""
     if ":sqs:" in str(bill.props.get("eventSourceArn")):
         yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
-
-
-def _topic(bill: Bill) -> Quantities:
-    yield "sns_publish", bill.of("published")
-    yield "sns_email", bill.of("emails")
-
-
-def _archive(bill: Bill) -> Quantities:
-    yield "events_archived", bill.of("archivedGb")
-    yield "events_archive_storage", bill.of("archiveGb")
 
 
 def _schedule(bill: Bill) -> Quantities:
@@ -69,12 +59,6 @@ def _span(part: str, all_of: int) -> int:
     return last - first + 1 + (all_of if last < first else 0)
 
 
-def _memory(bill: Bill) -> Quantities:
-    yield "memory_event", bill.of("memoryEvents")
-    yield "memory_record", bill.of("memoryRecords")
-    yield "memory_retrieval", bill.of("memoryRetrievals")
-
-
 def _dead_letters(one: Priced) -> bool:
     return one.block.endswith("-dlq")
 
@@ -87,19 +71,25 @@ RULES = {
         needless=_dead_letters,
     ),
     FUNCTION_SOURCE: Rule(_source),
-    TOPIC: Rule(
-        _topic, also={"published": "messages that alarms, budgets and events publish", "emails": "e-mails sent"}
+    TOPIC: of_measures(
+        {},
+        {
+            "published": ("sns_publish", "messages that alarms, budgets and events publish"),
+            "emails": ("sns_email", "e-mails sent"),
+        },
     ),
-    EVENT_ARCHIVE: Rule(
-        _archive, needs={"archivedGb": "GB of events that are archived", "archiveGb": "GB of events kept on average"}
+    EVENT_ARCHIVE: of_measures(
+        {
+            "archivedGb": ("events_archived", "GB of events that are archived"),
+            "archiveGb": ("events_archive_storage", "GB of events kept on average"),
+        }
     ),
     SCHEDULE: Rule(_schedule, also={"runs": "calls; counted from its expression where they are not given"}),
-    MEMORY: Rule(
-        _memory,
-        needs={
-            "memoryEvents": "events written to the agent's memory",
-            "memoryRecords": "long-term records kept on average",
+    MEMORY: of_measures(
+        {
+            "memoryEvents": ("memory_event", "events written to the agent's memory"),
+            "memoryRecords": ("memory_record", "long-term records kept on average"),
         },
-        also={"memoryRetrievals": "retrievals of long-term records"},
+        {"memoryRetrievals": ("memory_retrieval", "retrievals of long-term records")},
     ),
 }

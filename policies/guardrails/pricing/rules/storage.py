@@ -1,18 +1,7 @@
 """Buckets, tables, images and what is kept of them."""
 
-from guardrails.pricing.rule import Bill, Priced, Quantities, Rule, of_months
+from guardrails.pricing.rule import Bill, Priced, Quantities, Rule, of_measures, of_months
 from guardrails.types import BACKUP_VAULT, BUCKET, KEY, PARAMETER, REPOSITORY, SECRET, TABLE, WORKGROUP
-
-
-def _bucket(bill: Bill) -> Quantities:
-    yield "s3_storage", bill.of("storageGb")
-    yield "s3_put", bill.of("puts")
-    yield "s3_get", bill.of("gets")
-    yield "s3_infrequent_storage", bill.of("infrequentGb")
-    yield "s3_tiering_monitoring", bill.of("monitoredObjects")
-    yield "s3_tiering_transition", bill.of("tieredObjects")
-    yield "data_transfer_out", bill.of("downloadedGb")
-    yield "s3_acceleration", bill.of("acceleratedGb")
 
 
 def _table(bill: Bill) -> Quantities:
@@ -21,19 +10,6 @@ def _table(bill: Bill) -> Quantities:
     yield "dynamodb_storage", bill.of("storageGb")
     if (bill.props.get("pointInTimeRecovery") or {}).get("enabled"):
         yield "dynamodb_point_in_time_recovery", bill.of("storageGb")
-
-
-def _vault(bill: Bill) -> Quantities:
-    yield "backup_storage", bill.of("backupGb")
-    yield "backup_restore", bill.of("restoredGb")
-
-
-def _repository(bill: Bill) -> Quantities:
-    yield "ecr_storage", bill.of("imageGb")
-
-
-def _workgroup(bill: Bill) -> Quantities:
-    yield "athena_tb", bill.of("scannedTb")
 
 
 def _parameter(bill: Bill) -> Quantities:
@@ -45,19 +21,21 @@ def _audit(one: Priced) -> bool:
 
 
 RULES = {
-    BUCKET: Rule(
-        _bucket,
-        needs={
-            "storageGb": "GB kept on average, in the standard or the frequent tier, old versions included",
-            "puts": "objects or parts put, copied or listed",
+    BUCKET: of_measures(
+        {
+            "storageGb": (
+                "s3_storage",
+                "GB kept on average, in the standard or the frequent tier, old versions included",
+            ),
+            "puts": ("s3_put", "objects or parts put, copied or listed"),
         },
-        also={
-            "gets": "objects or ranges read",
-            "infrequentGb": "GB kept on average in Intelligent-Tiering's infrequent tier",
-            "monitoredObjects": "objects in Intelligent-Tiering",
-            "tieredObjects": "objects moved to Intelligent-Tiering",
-            "downloadedGb": "GB that browsers and other clients outside of AWS load from it",
-            "acceleratedGb": "GB sent to it by Transfer Acceleration",
+        {
+            "gets": ("s3_get", "objects or ranges read"),
+            "infrequentGb": ("s3_infrequent_storage", "GB kept on average in Intelligent-Tiering's infrequent tier"),
+            "monitoredObjects": ("s3_tiering_monitoring", "objects in Intelligent-Tiering"),
+            "tieredObjects": ("s3_tiering_transition", "objects moved to Intelligent-Tiering"),
+            "downloadedGb": ("data_transfer_out", "GB that browsers and other clients outside of AWS load from it"),
+            "acceleratedGb": ("s3_acceleration", "GB sent to it by Transfer Acceleration"),
         },
         needless=_audit,
     ),
@@ -70,13 +48,12 @@ RULES = {
         },
         also={"indexWrites": "write request units of global indexes"},
     ),
-    BACKUP_VAULT: Rule(
-        _vault,
-        needs={"backupGb": "GB of backups kept on average: each is a whole copy of its table"},
-        also={"restoredGb": "GB restored"},
+    BACKUP_VAULT: of_measures(
+        {"backupGb": ("backup_storage", "GB of backups kept on average: each is a whole copy of its table")},
+        {"restoredGb": ("backup_restore", "GB restored")},
     ),
-    REPOSITORY: Rule(_repository, needs={"imageGb": "GB of images kept on average"}),
-    WORKGROUP: Rule(_workgroup, needs={"scannedTb": "TB that queries scan"}),
+    REPOSITORY: of_measures({"imageGb": ("ecr_storage", "GB of images kept on average")}),
+    WORKGROUP: of_measures({"scannedTb": ("athena_tb", "TB that queries scan")}),
     KEY: of_months("kms_key"),
     SECRET: of_months("secret"),
     PARAMETER: Rule(_parameter),
