@@ -48,7 +48,8 @@ class Site:
         allowed = [
             {"Effect": "Allow", "Action": action.replace("_", ":"), "Resource": one} for action, one in grants.items()
         ]
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": allowed}))
+        if allowed:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": allowed}))
         return str(arn)
 
     def url(self, queue: str) -> str:
