@@ -147,7 +147,6 @@ def test_the_media_jobs_network_has_a_way_out_without_a_nat_and_nothing_in(platf
     assert gateway_id in {one.get("GatewayId") for one in routes["Routes"]}
     subnets = ec2.describe_subnets(Filters=[network])["Subnets"]
     assert {one["SubnetId"] for one in routes["Associations"]} == {one["SubnetId"] for one in subnets}
-    assert all(one["MapPublicIpOnLaunch"] for one in subnets)
     endpoints = ec2.describe_vpc_endpoints(Filters=[network])["VpcEndpoints"]
     assert {one["ServiceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
     assert {one["VpcEndpointType"] for one in endpoints} == {"Gateway"}
@@ -433,7 +432,8 @@ def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
     def body(days: int, *strategies: Strategy) -> Callable[[], object]:
-        args = AgentMemoryArgs(scope(), "ClipAgentMemory", "clipAgentMemory", days=days, strategies=strategies)
+        loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+        args = AgentMemoryArgs(loose, "ClipAgentMemory", "clipAgentMemory", days=days, strategies=strategies)
         return lambda: AgentMemory("memory", args)
 
     def made() -> dict[str, Any]:
