@@ -279,38 +279,6 @@ def test_deleting_what_is_gone_already_is_no_failure(tmp_path: Path) -> None:
     assert state.entries() == {}
 
 
-def protected(name: str, *, on: bool = True) -> None:
-    Thing(TOPIC, "topic", name=name, opts=pulumi.ResourceOptions(protect=on))
-    Thing(GROUP, "beside", name="beside")
-
-
-def test_where_one_is_protected_none_is_deleted(tmp_path: Path) -> None:
-    aws, heard = FakeAws(), Heard()
-    run(lambda: protected("topic"), aws, tmp_path)
-    with pytest.raises(ResourceFailed, match="Topic::topic: it is protected"):
-        run(lambda: None, aws, tmp_path, heard)
-    assert sorted(aws.things) == ["beside", "topic"]
-    assert [urn.rpartition("::")[2] for urn, _ in heard.wrong] == ["topic"]
-
-
-def test_what_is_protected_is_not_replaced(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(lambda: protected("one"), aws, tmp_path)
-    with pytest.raises(ResourceFailed, match="Topic::topic: it is protected"):
-        run(lambda: protected("two"), aws, tmp_path)
-    assert sorted(aws.things) == ["beside", "one"]
-
-
-def test_protection_is_taken_back_by_an_up_of_its_own(tmp_path: Path) -> None:
-    aws = FakeAws()
-    run(lambda: protected("topic"), aws, tmp_path)
-    with pytest.raises(ResourceFailed, match="it is protected"):
-        run(lambda: protected("other", on=False), aws, tmp_path)
-    assert set(done(lambda: protected("topic", on=False), aws, tmp_path).values()) == {Action.SAME}
-    run(lambda: None, aws, tmp_path)
-    assert aws.things == {}
-
-
 def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
     """Steps of a first up, of a second with changes, and the world after both."""
     aws = FakeAws()
