@@ -41,7 +41,8 @@ def private_names() -> Iterator[str]:
         for node in ast.walk(tree):
             match node:
                 case ast.Call(
-                    func=ast.Name(id="reached" | "replace"), args=[ast.Name(id=owner), ast.Constant(value=name), *_]
+                    func=ast.Name(id="reached" | "replace"),
+                    args=[ast.Name(id=owner), ast.Constant(value=str(name)), *_],
                 ):
                     yield f"{imported[owner]}.{name}"
 
