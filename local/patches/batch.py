@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,13 @@ from local.patches.batch_containers import (
     Container,
     matches,
     program_of,
-    repository_of,
     should_retry,
 )
-from local.patches.service_roles import STREAM, ServiceRoles, log_group_arn
 
 Given = Mapping[str, Any]
 LOG = "batch.log"
 """In the platform's folder: the output of all jobs."""
 POLL_SECONDS = 0.05
-PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 _log = logging.getLogger("batch")
 
 
@@ -64,9 +61,8 @@ class Job:
 class Batch:
     """The jobs of the account, and the operations on them."""
 
-    def __init__(self, folder: Path, roles: ServiceRoles) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._roles = roles
         self._jobs: dict[str, Job] = {}
 
     def install(self) -> None:
@@ -155,23 +151,13 @@ class Batch:
 
     def _run_attempt(self, job: Job, number: int) -> tuple[str, int]:
         """Run one attempt; return why it ended, and its exit code."""
-        container, options = job.detail["container"], job.detail["container"]["logConfiguration"]["options"]
-        stream = f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
-        container["logStreamName"] = stream
-        attempt: dict[str, Any] = {"container": {"logStreamName": stream}, "startedAt": _now()}
-        refused = self._refused(container)
-        if refused is not None:
-            reason, exit_code = f"ResourceInitializationError: AccessDeniedException: {refused}", 1
-        else:
-            _change(job, "RUNNING", startedAt=attempt["startedAt"])
-            reason, exit_code = self._run_container(job, number, options["awslogs-group"], stream)
-            container["exitCode"] = attempt["container"]["exitCode"] = exit_code
-        job.detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": reason})
-        return reason, exit_code
-
-    def _run_container(self, job: Job, number: int, group: str, stream: str) -> tuple[str, int]:
         detail, fault = job.detail, self._fault(job)
+        options = detail["container"]["logConfiguration"]["options"]
+        group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
         reached(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
+        attempt: dict[str, Any] = {"container": {"logStreamName": stream}, "startedAt": _now()}
+        detail["container"]["logStreamName"] = stream
+        _change(job, "RUNNING", startedAt=attempt["startedAt"])
         container = Container(
             program_of(detail["container"]["image"]),
             detail["container"].get("command") or [],
@@ -187,18 +173,9 @@ class Batch:
             timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
             reclaim_at=fault.at if reclaimed else None,
         )
+        detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
+        detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": container.reason})
         return container.reason, exit_code
-
-    def _refused(self, container: Given) -> str | None:
-        """Return the first thing that the execution role may not do before a container starts, or None.
-
-        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
-        """
-        role = container["executionRoleArn"]
-        for action, resource in _needed_to_start(container):
-            if not self._roles.may(role, action, resource):
-                return f"{role} is not authorized to perform: {action} on resource: {resource}"
-        return None
 
     def _fault(self, job: Job) -> batch_faults.Fault:
         return batch_faults.told(self._folder, job.queue["jobQueueName"])
@@ -241,16 +218,6 @@ def _detail(request: Given, definition: Given, queue: Given) -> dict[str, Any]:
         "timeout": definition.get("timeout"),
         "tags": request.get("tags") or {},
     }
-
-
-def _needed_to_start(container: Given) -> Iterator[tuple[str, str]]:
-    account = f"{get_region()}:{get_account_id()}"
-    yield "ecr:GetAuthorizationToken", "*"
-    for action in PULL:
-        yield action, f"arn:aws:ecr:{account}:repository/{repository_of(container['image'])}"
-    stream = f"{log_group_arn(container['logConfiguration']['options']['awslogs-group'])}:log-stream:{STREAM}"
-    yield "logs:CreateLogStream", stream
-    yield "logs:PutLogEvents", stream
 
 
 def _variables(container: Given, job_id: str) -> dict[str, str]:

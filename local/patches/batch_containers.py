@@ -51,15 +51,11 @@ IMAGES = {
 """Images by the end of the repository's name. The beginning of the name contains the stack."""
 
 
-def repository_of(image: str) -> str:
-    """Return the repository name in an image reference."""
-    return image.partition("/")[2].partition("@")[0].partition(":")[0]
-
-
 def program_of(image: str) -> Image:
     """Return the content of an image."""
+    repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
     for ending, found in IMAGES.items():
-        if repository_of(image).endswith(f"-{ending}"):
+        if repository.endswith(f"-{ending}"):
             return found
     raise ValueError(f"the content of the image {image} is unknown: add it to IMAGES in {__name__}")
 

@@ -29,7 +29,7 @@ def serve(folder: Path) -> None:
     """Serve until the process is killed. The record of IAM decisions and the logs of jobs are written to `folder`."""
     recorder = Recorder(folder)
     roles = ServiceRoles(recorder)
-    jobs = Batch(folder, roles)
+    jobs = Batch(folder)
     transport.install()
     decisions.install(recorder)
     cognito_guests.install()
