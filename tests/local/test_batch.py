@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from local.patches import batch_containers
-from local.patches.batch_containers import EXITED, RECLAIMED, TIMED_OUT, Container, Image, program_of, should_retry
+from local.patches.batch_containers import (
+    EXITED,
+    RECLAIMED,
+    TIMED_OUT,
+    Container,
+    Image,
+    matches,
+    program_of,
+    should_retry,
+)
 from local.patches.batch_faults import Fault, tell, told
 
 PROGRAM = """
@@ -118,6 +127,12 @@ def test_without_a_matching_entry_a_job_is_tried_again() -> None:
     assert should_retry(code, 1, EXITED, 1)
     assert not should_retry(code, 1, EXITED, 75)
     assert not should_retry({}, 1, EXITED, 1), "by default there is one attempt"
+
+
+def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
+    assert matches("one*", "one and more")
+    assert not matches("one*", "on")
+    assert not matches("one", "one and more")
 
 
 def test_an_image_whose_content_is_unknown_is_named() -> None:

@@ -71,6 +71,12 @@ def test_a_field_that_the_api_lacks_is_named(given: dict[str, Any]) -> None:
         to_api(given, shape, "Arguments")
 
 
+def test_a_map_that_an_api_answers_keeps_its_keys() -> None:
+    shape = service_model("batch").operation_model("DescribeJobs").output_shape
+    answer = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
+    assert to_states(answer, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
+
+
 def test_what_an_api_answers_reaches_a_state_as_json() -> None:
     shape = service_model("transcribe").operation_model("GetTranscriptionJob").output_shape
     answer = {

@@ -11,7 +11,16 @@ import pytest
 from local import ROOT
 from local.emulator import PYTHON
 from local.patches import MADE_FOR, NotThere, reached
-from local.patches.socket_answers import FAILED, FRAME_BYTES, MESSAGE_BYTES, Answer, FrameCount, answer_of, header_name
+from local.patches.socket_answers import (
+    FAILED,
+    FRAME_BYTES,
+    MESSAGE_BYTES,
+    Answer,
+    FrameCount,
+    answer_of,
+    header_name,
+    refusal_message,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -83,6 +92,11 @@ def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: 
 @pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
 def test_a_function_that_failed_has_not_answered(flaw: dict[str, Any]) -> None:
     assert answer_of({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
+
+
+@pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (500, "Internal server error")])
+def test_a_refusal_says_no_more_than_its_status(status: int, text: str) -> None:
+    assert refusal_message(status) == text
 
 
 def test_functions_see_headers_as_clients_write_them() -> None:
