@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from botocore import xform_name
@@ -31,8 +30,6 @@ SETTLE_SECONDS = 30
 POLL_SECONDS = 0.05
 GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
 """How services say that something is not there (any more)."""
-
-PROTECTED = "it is protected, so nothing is deleted: deploy once without its protection"
 
 Drivers = Mapping[str, Driver | RecordedOnly]
 ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
@@ -91,8 +88,6 @@ class Engine:
         entry = self._state.get(resource.urn)
         needed = change(driver, resource, entry, hashes)
         if entry is not None and needed.action is Action.SAME:
-            if entry.protected != resource.request.protect:
-                self._state.put(resource.urn, replace(entry, protected=resource.request.protect))
             self._progress.ended(resource.urn, Action.SAME, 0)
             return entry.id, entry.outputs
         with self._step(resource.urn, needed.action):
@@ -107,14 +102,7 @@ class Engine:
         self.delete({urn for urn in self._state.entries() if urn not in {one.urn for one in graph}})
 
     def delete(self, urns: set[str]) -> None:
-        """Deletes resources, each before what it was made after; what fails is kept and the others go on.
-
-        If one of them is protected, none is deleted.
-        """
-        if protected := self._protected(urns):
-            for urn in protected:
-                self._failure(urn, PROTECTED)
-            return
+        """Deletes resources, each before what it was made after; what fails is kept and the others go on."""
         for urn in self._state.deletion_order(urns):
             try:
                 with self._step(urn, Action.DELETE):
@@ -226,18 +214,12 @@ class Engine:
             if driver
             else (),
             emptied=bool(driver and driver.emptying and resource.inputs.get(driver.emptying.when)),
-            protected=status is Status.MADE and resource.request.protect,
         )
 
     def _delete_with_what_it_made(self, urn: str) -> None:
         urns = {urn, *self._state.made_of(urn)}
-        for one in self._protected(urns):
-            raise self._failure(one, PROTECTED)
         for one in self._state.deletion_order(urns):
             self._delete(one)
-
-    def _protected(self, urns: set[str]) -> list[str]:
-        return sorted(urn for urn in urns if (entry := self._state.get(urn)) is not None and entry.protected)
 
     def _delete(self, urn: str) -> None:
         entry = self._state.get(urn)

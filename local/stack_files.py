@@ -25,8 +25,9 @@ PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 BOOLEAN, INTEGER, FLOAT, DAY = READ_BY_1_1 = tuple(
     f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")
 )
-INTEGERS = r"[-+]?(?:0[bB][01_]+|0[oO][0-7_]+|0[xX][0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)"
-FLOATS = r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
+INTEGERS = r"[-+]?(?:0|[1-9][0-9]*)"
+FLOATS = r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+"""Decimal numbers. The CLI also knows octal, hexadecimal and grouped ones, which no setting is written as."""
 
 
 class StackFileError(CannotRun):
@@ -50,15 +51,6 @@ class _AsTheCli(yaml.SafeLoader):
     And it refuses a key that is given twice, as the CLI does; by itself PyYAML would keep the second without a word.
     """
 
-    def construct_integer(self, node: yaml.ScalarNode) -> int:
-        """A zero in front means octal, as it did in 1.1."""
-        digits = node.value.replace("_", "")
-        return int(digits, 8 if digits.lstrip("+-").isdecimal() and digits.lstrip("+-")[0] == "0" else 0)
-
-    def construct_float(self, node: yaml.ScalarNode) -> float:
-        """Infinity is none: JSON has no word for it."""
-        return float(node.value.replace("_", ""))
-
     def construct_day(self, node: yaml.ScalarNode) -> str:
         """To the CLI a day is its first moment, which is how programs are told it."""
         try:
@@ -81,8 +73,8 @@ _AsTheCli.yaml_implicit_resolvers = {
 }
 for _tag, _words, _first, _construct in (
     (BOOLEAN, "true|True|TRUE|false|False|FALSE", "tTfF", yaml.SafeLoader.construct_yaml_bool),
-    (INTEGER, INTEGERS, "-+0123456789", _AsTheCli.construct_integer),
-    (FLOAT, FLOATS, "-+.0123456789", _AsTheCli.construct_float),
+    (INTEGER, INTEGERS, "-+0123456789", yaml.SafeLoader.construct_yaml_int),
+    (FLOAT, FLOATS, "-+.0123456789", yaml.SafeLoader.construct_yaml_float),
     (DAY, r"\d{4}-\d{1,2}-\d{1,2}", "0123456789", _AsTheCli.construct_day),
 ):
     _AsTheCli.add_implicit_resolver(_tag, re.compile(f"^(?:{_words})$"), list(_first))
@@ -114,8 +106,6 @@ def read(stack: str, root: Path = ROOT) -> StackConfig:
     if not isinstance(given, dict):
         raise StackFileError(f"{path.name} must hold a mapping below `config`, it holds {type(given).__name__}")
     written = _yaml(path, _AsWritten)["config"] if given else {}
-    if len(written) != len(given):
-        raise StackFileError(f"{path.name} has two keys below `config` that are read as one number: give them as words")
     config: dict[str, Any] = {**_defaults(project.get("config") or {}, name)}
     for (key, word), value in zip(written.items(), given.values(), strict=True):
         # What has no structure is a word to the CLI, whatever it looks like.

@@ -64,8 +64,6 @@ class Entry:
     deletion: tuple[Deletion, ...] = ()
     emptied: bool = False
     """Whether its content is deleted with it."""
-    protected: bool = False
-    """Whether it may be neither deleted nor replaced, until the program says otherwise."""
 
 
 class State:

@@ -4,7 +4,6 @@ import gc
 import inspect
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,6 @@ from xdist.workermanage import WorkerController
 
 from tests import quicker_aws
 from tests.engine import Engine
-from tests.roomy import roomy
 
 # A run of the whole program makes two million objects that all stay until its end: the usual thresholds would have them
 # gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
@@ -68,24 +66,6 @@ class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _FilesAndGroups:
     """Who gets which tests."""
     return _FilesAndGroups(config, log)
-
-
-def pytest_collection_finish() -> None:
-    """What is there when tests begin stays until they end: no collection goes through it again."""
-    gc.freeze()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """Pytest has just looked at what was left behind; it would again, and Python at its end, half a second each."""
-    gc.freeze()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> Any:
-    """Whoever runs the tests runs them with room on the stack."""
-    others = session.config.pluginmanager.subset_hook_caller("pytest_runtestloop", [sys.modules[__name__]])
-    return roomy(lambda: others(session=session))
 
 
 @pytest.fixture

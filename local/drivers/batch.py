@@ -18,7 +18,6 @@ QUEUE = {
     "jobStateTimeLimitActions": "jobStateTimeLimitActions",
     "schedulingPolicyArn": "schedulingPolicyArn",
 }
-TAG = Call("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 
 @made("containerProperties")
@@ -63,7 +62,7 @@ DRIVERS = (
                 {"computeEnvironmentName": named, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
-        update=(Call("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}), TAG),
+        update=(Call("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
         # One that takes jobs cannot be deleted.
         delete=(
             Call("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": const("DISABLED")}),
@@ -79,7 +78,7 @@ DRIVERS = (
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
         create=(Call("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
-        update=(Call("UpdateJobQueue", {"jobQueue": "id", **QUEUE}), TAG),
+        update=(Call("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
         delete=(
             Call("UpdateJobQueue", {"jobQueue": "id", "state": const("DISABLED")}),
             Call("DeleteJobQueue", {"jobQueue": "id"}),

@@ -5,18 +5,17 @@ Fitting renames and nests, checking says which value breaks which rule. Unknown 
 """
 
 import functools
-import gzip
-import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from local.drivers.model import Call, Driver, Known, Made, RecordedOnly
 from local.values import UNKNOWN, Archive, Props, revealed
+
+_LOADER = Loader()
 
 
 class Misfit(ValueError):
@@ -34,24 +33,7 @@ class Breach(NamedTuple):
 @functools.cache
 def service_model(service: str) -> ServiceModel:
     """A service as botocore knows it; nothing is contacted."""
-    return ServiceModel(_models().load_service_model(service, "service-2"), service)
-
-
-class _PlainFiles(JSONFileLoader):
-    """The models as plain dictionaries: botocore's own reader makes ordered ones, for which it takes thrice as long."""
-
-    def load_file(self, file_path: str) -> Any:
-        """A model, or None where there is no such file."""
-        for ending, opened in ((".json", open), (".json.gz", gzip.open)):
-            if (path := Path(file_path + ending)).is_file():
-                with opened(path, "rb") as file:
-                    return json.load(file)
-        return None
-
-
-@functools.cache
-def _models() -> Loader:
-    return Loader(file_loader=_PlainFiles())
+    return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
 
 
 def parameters(driver: Driver | RecordedOnly, call: Call, known: Known) -> Props:

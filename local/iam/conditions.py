@@ -24,32 +24,22 @@ class NotEvaluable(ValueError):
 
 def holds(operator: str, keys: Context, context: Context) -> bool:
     """Whether one operator's block holds: every key, with any of its values. Keys are in lower case on both sides."""
-    quantifier, _, plain = operator.rpartition(":")
-    base = plain.removesuffix("IfExists")
-    optional = plain != base
+    quantifier, _, base = operator.rpartition(":")
     return all(
-        _key_holds(quantifier, base, [str(one) for one in _listed(wanted)], key, context, optional=optional)
+        _key_holds(quantifier, base, [str(one) for one in _listed(wanted)], key, context)
         for key, wanted in keys.items()
     )
 
 
 def substituted(text: str, context: Context) -> str | None:
-    """A text with its policy variables replaced; none where one of them has no value, so that nothing matches.
-
-    `${key}`, `${key, 'default'}`, and `${*}`, `${?}`, `${$}` for the characters themselves.
-    """
+    """A text with its policy variables replaced; none where one of them has no value, so that nothing matches."""
     missing = False
 
     def value(found: re.Match[str]) -> str:
         nonlocal missing
-        name, _, default = (part.strip() for part in found[1].partition(","))
-        if name in {"*", "?", "$"}:
-            return _literal(name)
-        known = context.get(name.lower())
+        known = context.get(found[1].lower())
         if isinstance(known, str):
-            return _literal(known)
-        if default:
-            return _literal(default.strip("'"))
+            return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in known)
         missing = True
         return ""
 
@@ -64,35 +54,26 @@ def pattern(text: str) -> "re.Pattern[str]":
     return re.compile("".join(WILDCARDS.get(part, re.escape(part.removeprefix(LITERAL))) for part in parts), re.DOTALL)
 
 
-def plain(text: str) -> str:
-    """A text without marks."""
-    return text.replace(LITERAL, "")
-
-
 def lowered(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Condition keys are compared without regard to case."""
     return {name.lower(): value for name, value in keys.items()}
-
-
-def _literal(text: str) -> str:
-    return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in text)
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _key_holds(
-    quantifier: str, operator: str, wanted: list[str], key: str, context: Context, *, optional: bool
-) -> bool:
+def _key_holds(quantifier: str, operator: str, wanted: list[str], key: str, context: Context) -> bool:
     known = context.get(key)
     if operator == "Null":
         return (known is None or known == []) == (wanted[0].lower() == "true")
-    compare, negated = _operator(operator)
+    compare = OPERATORS.get(operator)
+    if compare is None:
+        raise NotEvaluable(f"the condition operator {operator} is not known; known are {', '.join(sorted(OPERATORS))}")
     values = [one for text in wanted if (one := substituted(text, context)) is not None]
 
     def one_holds(value: str) -> bool:
-        return any(compare(value, text) for text in values) != negated
+        return any(compare(value, text) for text in values)
 
     match quantifier:
         case "ForAllValues":
@@ -101,49 +82,31 @@ def _key_holds(
         case "ForAnyValue":
             return known is not None and any(one_holds(value) for value in _listed(known))
         case "":
-            if known is None:
-                return optional or negated
             if isinstance(known, list):
                 raise NotEvaluable(f"{key} has several values: {operator} needs ForAllValues or ForAnyValue")
-            return one_holds(known)
+            return known is not None and one_holds(known)
     raise NotEvaluable(f"the set operator {quantifier} is not known")
 
 
-Compare = Callable[[str, str], bool]
+def _equal(value: str, wanted: str) -> bool:
+    return value == wanted.replace(LITERAL, "")
 
 
-def _operator(name: str) -> tuple[Compare, bool]:
-    """How a value is held against a wanted one, and whether the answer is turned round."""
-    negated = "Not" in name
-    positive = name.replace("Not", "", 1)
-    found = OPERATORS.get(positive)
-    if found is None:
-        raise NotEvaluable(f"the condition operator {name} is not known; known are {', '.join(sorted(OPERATORS))}")
-    return found, negated
-
-
-def _number(compare: Callable[[float, float], bool]) -> Compare:
-    return lambda value, wanted: compare(float(value), float(plain(wanted)))
+def _like(value: str, wanted: str) -> bool:
+    return pattern(wanted).fullmatch(value) is not None
 
 
 def _arn(value: str, wanted: str) -> bool:
     """Each of the six parts is matched by itself, so that a `*` does not reach over a colon."""
     ours, theirs = value.split(":", 5), wanted.split(":", 5)
-    return len(ours) == len(theirs) == 6 and all(
-        pattern(part).fullmatch(own) is not None for own, part in zip(ours, theirs, strict=True)
-    )
+    return len(ours) == len(theirs) == 6 and all(_like(own, part) for own, part in zip(ours, theirs, strict=True))
 
 
-OPERATORS: dict[str, Compare] = {
-    "StringEquals": lambda value, wanted: value == plain(wanted),
-    "StringEqualsIgnoreCase": lambda value, wanted: value.lower() == plain(wanted).lower(),
-    "StringLike": lambda value, wanted: pattern(wanted).fullmatch(value) is not None,
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": _equal,
+    "StringLike": _like,
     "ArnEquals": _arn,
     "ArnLike": _arn,
-    "Bool": lambda value, wanted: value.lower() == plain(wanted).lower(),
-    "NumericEquals": _number(lambda value, wanted: value == wanted),
-    "NumericLessThan": _number(lambda value, wanted: value < wanted),
-    "NumericLessThanEquals": _number(lambda value, wanted: value <= wanted),
-    "NumericGreaterThan": _number(lambda value, wanted: value > wanted),
-    "NumericGreaterThanEquals": _number(lambda value, wanted: value >= wanted),
+    "Bool": lambda value, wanted: _equal(value.lower(), wanted.lower()),
 }
+"""What the policies of this project use."""

@@ -15,13 +15,8 @@ Body = Mapping[str, Any]
 LEADING_KEYS = "dynamodb:leadingkeys"
 
 AUTHORISED_AS = {
-    # The emulator asks for an action that does not exist.
-    "bedrock:Converse": "bedrock:InvokeModel",
-    "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
-    # Batches are authorised as what they are batches of.
+    # A batch is authorised as what it is a batch of.
     "sqs:SendMessageBatch": "sqs:SendMessage",
-    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
-    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 
 
@@ -76,46 +71,17 @@ def job_resource(path: str, body: Body, region: str, account: str) -> str | None
 
 
 def leading_keys(body: Body, hash_keys: Sequence[str]) -> list[str]:
-    """The partition keys that a DynamoDB request names; `hash_keys` are those of its table and indexes."""
-    found: list[str] = []
-    for holder in _holders(body):
-        for part in ("Key", "Item"):
-            found += _of_item(holder.get(part), hash_keys)
-        for key in holder.get("Keys", []):
-            found += _of_item(key, hash_keys)
-        found += _of_query(holder, hash_keys)
-    return found
+    """The partition keys that a DynamoDB request names; `hash_keys` are those of its table and indexes.
 
-
-def _holders(body: Body) -> list[Body]:
-    """The request itself, and each single request within a batch or a transaction."""
-    holders: list[Body] = [body]
-    items = body.get("RequestItems")
-    for one in items.values() if isinstance(items, Mapping) else ():
-        if isinstance(one, Mapping):
-            holders.append(one)
-        else:
-            holders += [inner for entry in one for inner in entry.values()]
-    for entry in body.get("TransactItems", ()):
-        holders += list(entry.values())
-    return holders
-
-
-def _of_item(item: Any, hash_keys: Sequence[str]) -> list[str]:
-    if not isinstance(item, Mapping):
-        return []
-    return [str(value) for key in hash_keys if key in item for value in item[key].values()]
-
-
-def _of_query(holder: Body, hash_keys: Sequence[str]) -> list[str]:
-    names, values = holder.get("ExpressionAttributeNames") or {}, holder.get("ExpressionAttributeValues") or {}
-    compared = re.findall(r"([#\w.-]+)\s*=\s*(:\w+)", holder.get("KeyConditionExpression") or "")
-    return [
-        str(value)
-        for name, placeholder in compared
-        if names.get(name, name) in hash_keys
-        for value in values.get(placeholder, {}).values()
-    ]
+    Nobody whose policy asks for them may send batches and transactions, so those are not looked into.
+    """
+    item = body.get("Key") or body.get("Item") or {}
+    found = [value for key in hash_keys if key in item for value in item[key].values()]
+    names, values = body.get("ExpressionAttributeNames") or {}, body.get("ExpressionAttributeValues") or {}
+    for name, placeholder in re.findall(r"([#\w.-]+)\s*=\s*(:\w+)", body.get("KeyConditionExpression") or ""):
+        if names.get(name, name) in hash_keys:
+            found += values.get(placeholder, {}).values()
+    return [str(value) for value in found]
 
 
 def _texts(value: Any) -> Iterator[str]:

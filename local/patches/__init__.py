@@ -1,13 +1,15 @@
-"""Where the launcher reaches into the emulator. Each file mends one thing and names the private attribute it replaces.
+"""The launcher's changes to the emulator. Each module corrects one area and names the private attributes that it uses.
 
-Such names are nobody's promise: the emulator's version is pinned to the letter, and `reached` stops the launch with
-the name of whatever is no longer there.
+The emulator's version is pinned exactly, because private names may change with any version. If one is missing, the
+launch stops with an error that names it.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 MADE_FOR = "1.5.33"
-"""The version whose private names these are."""
+"""The version whose private names are used."""
 
 
 class NotThere(Exception):
@@ -17,13 +19,18 @@ class NotThere(Exception):
         where = getattr(owner, "__name__", repr(owner))
         super().__init__(
             f"ministack has no {where}.{name}: local/patches was made for ministack {MADE_FOR}; "
-            "pin that version in requirements/emulator.in, or mend the patch that names it"
+            "pin that version in requirements/emulator.in, or adapt the module in local/patches that names it"
         )
 
 
 def reached(owner: object, name: str) -> Any:
-    """A private attribute that must be there."""
+    """Return a private attribute of the emulator."""
     try:
         return getattr(owner, name)
     except AttributeError:
         raise NotThere(owner, name) from None
+
+
+def replace(owner: object, name: str, wrapper: Callable[..., Any]) -> None:
+    """Replace a private function by `wrapper`, which gets the original function as its first argument."""
+    setattr(owner, name, functools.partial(wrapper, reached(owner, name)))

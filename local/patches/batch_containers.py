@@ -1,42 +1,45 @@
-"""A job's container on this machine: which program an image holds, and what that program sees. Pure but for links.
+"""The container of one Batch attempt: a process that sees nothing but its own folder and variables. Knows no AWS.
 
-An image is built for arm64 and cannot run here. So a table says which module of ours is an image's entry point, and
-which packages were copied into it: a job can import those and no others.
+A container image is built for arm64 and cannot run here. `IMAGES` names the module that is an image's entry point, and
+the packages that are copied into the image. The process can import those packages and no others.
 """
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
+
 from local import ROOT
-from local.patches.itself import endpoint
 
-SUPERVISOR = ROOT / "local" / "container.py"
-Container = Mapping[str, Any]
-
-
-class NoProgram(ValueError):
-    """An image that nobody has said the content of."""
+GRACE_SECONDS = 30.0
+"""From SIGTERM to SIGKILL: https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
+EXITED = "Essential container in task exited"
+RECLAIMED = "Your Spot Task was interrupted."
+TIMED_OUT = "Job attempt duration exceeded timeout"
+FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 
 
 @dataclass(frozen=True)
 class Image:
-    """What is in an image."""
+    """The content of a container image."""
 
     module: str
-    """Its entry point, which gets the container's command as arguments."""
+    """The entry point. It gets the container's command as arguments."""
     packages: tuple[str, ...]
-    """What of the project is copied into it."""
+    """The files and folders of the project that are copied into the image."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Of its environment, as its Dockerfile sets them."""
+    """The environment variables that the Dockerfile sets."""
     places: Mapping[str, str] = field(default_factory=dict)
-    """Variables that say where in the image something is, each with where it is here: below the container's folder."""
+    """Environment variables that hold a path in the image, each with the path below the attempt's folder here."""
 
 
-FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 IMAGES = {
     "meetings-media-images": Image(
         "handlers.meetings.media_job",
@@ -45,93 +48,115 @@ IMAGES = {
         {"FFMPEG": FFMPEG, "SCRATCH_FOLDER": SCRATCH},
     ),
 }
-"""By how the repository's name ends: what comes before is the stack's."""
-MORE = "emulator/batch-images.json"
-"""Below the platform's folder: images of a test's own."""
-BROUGHT = ("LANG", "LC_ALL")
+"""Images by the end of the repository's name. The beginning of the name contains the stack."""
 
 
-def repository_of(image: str) -> str | None:
-    """The name of an ECR repository; none where an image is another registry's."""
-    registry, _, rest = image.partition("/")
-    return rest.partition("@")[0].partition(":")[0] if ".dkr.ecr." in registry else None
-
-
-def program_of(image: str, folder: Path) -> Image:
-    """What an image holds."""
-    repository = repository_of(image) or ""
-    try:
-        more: dict[str, Any] = json.loads((folder / MORE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        more = {}
-    known = {name: Image(**{**one, "packages": tuple(one["packages"])}) for name, one in more.items()}
-    known = IMAGES | known
-    for ending, found in known.items():
+def program_of(image: str) -> Image:
+    """Return the content of an image."""
+    repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
+    for ending, found in IMAGES.items():
         if repository.endswith(f"-{ending}"):
             return found
-    raise NoProgram(f"nobody says what {image} holds: local/patches/batch_containers.py has a table")
+    raise ValueError(f"the content of the image {image} is unknown: add it to IMAGES in {__name__}")
 
 
-def overridden(container: Container, overrides: Container, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """A definition's container with what a job says instead, and its placeholders filled in."""
-    merged = {**container, **{name: one for name, one in overrides.items() if name in {"command", "instanceType"}}}
-    for name, key in (("environment", "name"), ("resourceRequirements", "type")):
-        parts = {one[key]: one for one in (*container.get(name, ()), *overrides.get(name, ()))}
-        merged[name] = list(parts.values())
-    merged["command"] = [
-        parameters.get(part.removeprefix("Ref::"), part) if part.startswith("Ref::") else part
-        for part in merged.get("command") or []
-    ]
-    return merged
+class Container:
+    """One attempt's process. Another thread may stop it."""
+
+    def __init__(self, image: Image, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+        self._image = image
+        self._arguments = arguments
+        self._variables = variables
+        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        self.reason = EXITED
+        """Why the process ended. It is final when `run` has returned."""
+
+    def stop(self, reason: str) -> None:
+        """Stop the process by SIGTERM, and by SIGKILL after the grace period. Only the first reason counts."""
+        with self._lock:
+            if self.reason != EXITED:
+                return
+            self.reason = reason
+            process = self._process
+        if process is not None:
+            process.terminate()
+            _start_timer(GRACE_SECONDS, process.kill)
+
+    def run(self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at: str | None = None) -> int:
+        """Run the process to its end and return its exit code. `reclaim_at` is the log text that interrupts it."""
+        with tempfile.TemporaryDirectory(prefix="batch-") as scratch:
+            own = _prepare_folder(Path(scratch), self._image)
+            with self._lock:
+                # The process stays in the launcher's process group, so it ends with the emulator.
+                self._process = process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", self._image.module, *self._arguments],
+                    # A job definition's variables take precedence over the image's. Only this module knows the paths.
+                    env={**self._image.variables, **self._variables, **own},
+                    cwd=own["TMPDIR"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                )
+                stopped = self.reason != EXITED
+            if stopped:
+                process.terminate()
+            timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
+            with process:
+                for line in process.stdout or ():
+                    # Before the line is logged: logging takes time, in which the program goes on.
+                    if reclaim_at is not None and reclaim_at in line:
+                        self.stop(RECLAIMED)
+                    log(line.rstrip("\n"))
+            if timer is not None:
+                timer.cancel()
+        return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
-def command(python: str, image: Image, arguments: Sequence[str]) -> list[str]:
-    """What is run."""
-    return [python, "-P", str(SUPERVISOR), python, "-P", "-m", image.module, *arguments]
+def should_retry(strategy: Mapping[str, Any], attempts: int, reason: str, exit_code: int) -> bool:
+    """Return True if a job is tried again after its last attempt failed.
+
+    The first matching entry of `evaluateOnExit` decides. Without a matching entry, the job is tried again:
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html.
+    """
+    if attempts >= int(strategy.get("attempts", 1)):
+        return False
+    seen = {"onStatusReason": reason, "onReason": "", "onExitCode": str(exit_code)}
+    for entry in strategy.get("evaluateOnExit") or []:
+        if all(matches(entry[name], text) for name, text in seen.items() if entry.get(name)):
+            return str(entry["action"]).upper() == "RETRY"
+    return True
 
 
-def variables(
-    container: Container, own: Mapping[str, str], credentials: tuple[str, str, str], region: str
-) -> dict[str, str]:
-    """All that a job sees of an environment: its own variables, the service's, a role's credentials, the endpoints."""
-    key, secret, token = credentials
-    return {
-        **{name: os.environ[name] for name in BROUGHT if name in os.environ},
-        **{one["name"]: str(one["value"]) for one in container.get("environment") or []},
-        **own,
-        **dict(_endpoints()),
-        "AWS_ACCESS_KEY_ID": key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_SESSION_TOKEN": token,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+def matches(pattern: str, text: str) -> bool:
+    """Compare a text with a pattern that may end in an asterisk."""
+    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
 
 
-def furnished(folder: Path, image: Image, ffmpeg: str) -> dict[str, str]:
-    """Makes a folder what a container's file system is to its job; the variables that lead there."""
-    code = folder / "code"
-    for one in (FFMPEG, f"{SCRATCH}/any"):
-        (folder / one).parent.mkdir()
-    for package in image.packages:
-        link = code / (Path(package).name if Path(package).is_absolute() else package)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(ROOT / package)
-    (folder / FFMPEG).symlink_to(ffmpeg)
+def _prepare_folder(folder: Path, image: Image) -> dict[str, str]:
+    """Link the image's packages and ffmpeg into a folder, and return the variables that lead there."""
+    for path, target in (
+        (FFMPEG, Path(imageio_ffmpeg.get_ffmpeg_exe())),
+        *((f"code/{one}", ROOT / one) for one in image.packages),
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).symlink_to(target)
+    (folder / SCRATCH).mkdir()
     return {
         "PATH": str((folder / FFMPEG).parent),
-        "PYTHONPATH": str(code),
+        "PYTHONPATH": str(folder / "code"),
         "HOME": str(folder),
         "TMPDIR": str(folder / SCRATCH),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **{name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ},
         **{name: str(folder / place) for name, place in image.places.items()},
     }
 
 
-def _endpoints() -> Iterator[tuple[str, str]]:
-    yield "AWS_ENDPOINT_URL", endpoint()
-    for name, value in os.environ.items():
-        if name.startswith("AWS_ENDPOINT_URL_"):
-            yield name, value
+def _start_timer(seconds: float, action: Callable[..., object], *arguments: object) -> threading.Timer:
+    timer = threading.Timer(seconds, action, arguments)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -4,7 +4,6 @@ Every member of an API in Pascal case, acronyms too, as the AWS SDK for Java nam
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
-import base64
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -63,9 +62,7 @@ def to_states(answered: Any, shape: Shape | None) -> Any:
             return {key: to_states(one, shape.value) for key, one in answered.items()}
     if isinstance(answered, datetime):
         return answered.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if hasattr(answered, "read"):
-        answered = answered.read()
-    return _text(answered) if isinstance(answered, bytes) else answered
+    return answered
 
 
 def service_prefix(model: ServiceModel) -> str:
@@ -79,10 +76,3 @@ def error_name(operation: OperationModel, code: str) -> str:
     known = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
     known |= {shape.name for shape in operation.error_shapes}
     return f"{prefix}.{pascal(code if code in known else prefix).removesuffix(SUFFIX)}{SUFFIX}"
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(data).decode()

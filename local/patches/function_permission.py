@@ -1,4 +1,4 @@
-"""Whether a function lets a service call it, as its own policy says: the emulator never asks."""
+"""The resource policies of functions, which the emulator does not check."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ GATEWAY = "apigateway.amazonaws.com"
 
 
 def let_in(name: str, function: str, source_arn: str) -> bool:
-    """Whether API Gateway may call it for a route, a method or an authorizer; `aws:SourceArn` is all that it sends."""
+    """Return True if API Gateway may call a function for a route, a method or an authorizer."""
     return lets_in(name, function, GATEWAY, {"aws:SourceArn": source_arn})
 
 
 def lets_in(name: str, function: str, service: str, keys: Mapping[str, str]) -> bool:
-    """Whether a service that sends these keys may call a function, by name and by the ARN that it calls."""
-    policy = reached(lambda_svc, "_functions")[name]["policy"]
-    return service_may(policy, service, Request("lambda:InvokeFunction", function, keys))
+    """Return True if a service that sends these condition keys may call a function. `function` is the ARN it calls."""
+    known = reached(lambda_svc, "_functions").get(name) or {"policy": {}}
+    return service_may(known["policy"], service, Request("lambda:InvokeFunction", function, keys))

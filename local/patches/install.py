@@ -1,4 +1,4 @@
-"""All patches in their order, then the emulator itself."""
+"""Installs all changes, then serves."""
 
 from pathlib import Path
 
@@ -6,64 +6,43 @@ from ministack import app
 
 from local.iam.decisions import Recorder
 from local.patches import (
-    async_calls,
-    batch_states,
+    async_invocations,
+    cognito_guests,
     decisions,
-    errors,
-    function_logs,
-    glue_runs,
-    guests,
-    integrations,
-    media_convert,
-    memories,
-    models,
-    object_versions,
-    passed_roles,
-    reserved_places,
-    rest_answers,
-    sdk_calls,
-    transcriptions,
+    lambda_workers,
+    local_services,
+    request_resources,
+    rest_apis,
+    s3_versions,
     transport,
-    versioned_ranges,
     websockets,
-    workflow_roles,
 )
-from local.patches.queues import Queues
+from local.patches.batch import Batch
+from local.patches.event_targets import Targets
+from local.patches.glue_runs import GlueRuns
 from local.patches.service_roles import ServiceRoles
-from local.patches.targets import Targets
+from local.patches.sqs_event_sources import EventSources
+from local.patches.state_machines import StateMachines
 
 
 def serve(folder: Path) -> None:
-    """Serves until killed."""
-    install(folder)
-    app.main()
-
-
-def install(folder: Path) -> None:
-    """Mends the emulator; the record of IAM decisions goes into `folder`."""
+    """Serve until the process is killed. The record of IAM decisions and the logs of jobs are written to `folder`."""
     recorder = Recorder(folder)
     roles = ServiceRoles(recorder)
+    jobs = Batch(folder)
     transport.install()
     decisions.install(recorder)
-    guests.install()
+    cognito_guests.install()
+    request_resources.install()
     roles.install()
-    Queues(roles).install()
-    errors.install()
-    function_logs.install()
-    glue_runs.install(folder)
-    batch_states.install(folder, roles)
-    integrations.install()
-    sdk_calls.install()
-    workflow_roles.install(roles)
-    websockets.install()
-    rest_answers.install()
-    versioned_ranges.install()
-    object_versions.install()
-    memories.install()
-    media_convert.install(roles)
-    models.install(roles)
-    transcriptions.install(roles)
-    passed_roles.install()
-    reserved_places.install()  # before what finds out by which settings a call goes
-    async_calls.install()
+    lambda_workers.install()
+    async_invocations.install()
+    EventSources(roles).install()
     Targets(roles).install()
+    jobs.install()
+    StateMachines(roles, jobs, GlueRuns(folder).run).install()
+    rest_apis.install()
+    websockets.install()
+    s3_versions.install()
+    local_services.install(roles)
+    app.main()

@@ -1,7 +1,7 @@
-"""What API Gateway makes of what a WebSocket route's function returned. Pure.
+"""API Gateway's limits and its reading of what a WebSocket route's function returned. Pure.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html; read strictly where it is
-silent: an answer that is no object with a whole `statusCode` and a text as `body` counts as malformed.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html. The page does not define a
+malformed answer. Here it is everything but an object with a whole `statusCode` and a text as `body`.
 """
 
 from collections.abc import Mapping
@@ -12,63 +12,56 @@ from typing import Any
 FRAME_BYTES = 32 * 1024
 MESSAGE_BYTES = 128 * 1024
 BAD_GATEWAY = 502
-ERROR = 500
-MESSAGES = {BAD_GATEWAY: "Internal server error", ERROR: "Internal server error"}
 PROTOCOL = "sec-websocket-protocol"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function returned, or that it failed."""
+    """The answer of a function, or its failure. A client never learns the reason of a failure."""
 
     status: int
     body: str = ""
     subprotocol: str | None = None
     failed: bool = False
-    """The client is told that it did, never why."""
 
 
 FAILED = Answer(BAD_GATEWAY, failed=True)
-"""The function raised, timed out, was not to be had, or returned what is no answer."""
-NOT_LET_IN = Answer(ERROR, failed=True)
+"""The function raised, timed out, does not exist, or returned a malformed answer."""
+NOT_LET_IN = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
 """API Gateway may not call the function."""
 
 
 def answer_of(result: Mapping[str, Any]) -> Answer:
-    """An invocation's result as an answer."""
+    """Read an invocation's result."""
     returned = result.get("body")
     if result.get("error") or result.get("throttle") or not isinstance(returned, Mapping):
         return FAILED
     status, body = returned.get("statusCode"), returned.get("body") or ""
     if not isinstance(status, int) or not 200 <= status < 600 or not isinstance(body, str):
         return FAILED
-    headers = returned.get("headers")
-    named = {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
-    return Answer(status, body, named.get(PROTOCOL))
+    headers = {str(name).lower(): str(value) for name, value in (returned.get("headers") or {}).items()}
+    return Answer(status, body, headers.get(PROTOCOL))
 
 
 def refusal_message(status: int) -> str:
-    """What a client is told whose connection is refused."""
-    try:
-        return MESSAGES.get(status) or HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    """Return the text that a client gets whose connection is refused."""
+    return "Internal server error" if status >= 500 else HTTPStatus(status).phrase
 
 
 def header_name(name: str) -> str:
-    """A header's name as clients write it and functions see it: `Sec-WebSocket-Protocol`."""
+    """Return a header's name as clients write it and functions see it: `Sec-WebSocket-Protocol`."""
     return "-".join("WebSocket" if part == "websocket" else part.capitalize() for part in name.split("-"))
 
 
 @dataclass
 class FrameCount:
-    """The bytes of one client's messages, frame by frame, as they come in."""
+    """The bytes of one client's messages, counted frame by frame as they arrive."""
 
     frame: int = 0
     message: int = 0
 
     def fits(self, size: int, *, frame_ends: bool) -> bool:
-        """Whether `size` more bytes are still within what one frame, and one message, may have."""
+        """Count `size` more bytes. Return False if the frame or the message is now too long."""
         self.frame += size
         self.message += size
         fits = self.frame <= FRAME_BYTES and self.message <= MESSAGE_BYTES

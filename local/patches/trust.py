@@ -1,4 +1,4 @@
-"""Whether a role lets a service take it on, as its trust policy says: the emulator itself never asks."""
+"""Trust policies of roles. The emulator itself does not check them for services and for Cognito."""
 
 import json
 from collections.abc import Mapping
@@ -10,23 +10,21 @@ from ministack.services import iam
 from local.iam.evaluator import Request, judge, listed
 from local.patches import reached
 
-TAKES = "sts:AssumeRole"
+ACTIONS = {"Service": "sts:AssumeRole", "Federated": "sts:AssumeRoleWithWebIdentity"}
+"""How each kind of principal assumes a role."""
 
 
-def trusts(role_arn: str, service: str, keys: Mapping[str, str]) -> bool:
-    """Whether there is such a role, and a service that sends these keys may take it on."""
-    known = reached(iam, "_roles").get_scoped(get_account_id(), None, role_arn.rpartition("/")[2])
-    if known is None or known["Arn"] != role_arn:
+def trusts(role_arn: str, principal: str, keys: Mapping[str, Any], kind: str = "Service") -> bool:
+    """Return True if the role exists and a principal that sends these condition keys may assume it."""
+    role = reached(iam, "_roles").get_scoped(get_account_id(), None, role_arn.rpartition("/")[2])
+    if role is None or role["Arn"] != role_arn:
         return False
-    return judge([{"Statement": _statements(known, "Service", service)}], Request(TAKES, "*", keys)).allowed
-
-
-def _statements(role: Mapping[str, Any], kind: str, principal: str) -> list[dict[str, Any]]:
-    """What a trust policy says of one principal, in the form of a role's own policy."""
     text = role.get("AssumeRolePolicyDocument") or {}
     document = json.loads(text) if isinstance(text, str) else text
-    return [
-        {**{key: value for key, value in one.items() if key != "Principal"}, "Resource": "*"}
-        for one in listed(document.get("Statement", []))
-        if principal in listed((one.get("Principal") or {}).get(kind, []))
+    # The statements about the principal, in the form of a role's own policy.
+    statements = [
+        {**{key: value for key, value in statement.items() if key != "Principal"}, "Resource": "*"}
+        for statement in listed(document.get("Statement", []))
+        if principal in listed((statement.get("Principal") or {}).get(kind, []))
     ]
+    return judge([{"Statement": statements}], Request(ACTIONS[kind], "*", keys)).allowed

@@ -10,12 +10,12 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
+from components.blocks.agent_memory import FACTS, SUMMARIES, AgentMemory, AgentMemoryArgs, Strategy, StrategyType
 from components.blocks.names import Kind
 from components.blocks.secret import Secret, SecretArgs
 from components.blocks.table import Table, TableArgs
 from local import program, stack_files
 from local.changes import Action
-from local.drivers import RECORDED_ONLY
 from local.engine import Engine
 from local.progress import Silent
 from local.stack_files import StackConfig
@@ -118,9 +118,41 @@ def test_the_foundation_watches_spend_and_backs_up(platform: Platform) -> None:
     assert target["Arn"].startswith("arn:aws:")
 
 
-def test_the_dashboard_is_there(platform: Platform) -> None:
-    names = [one["DashboardName"] for one in platform.client("cloudwatch").list_dashboards()["DashboardEntries"]]
-    assert platform.id("ingestion-overview-dashboard") in names
+def test_the_media_jobs_queues_and_definition_are_as_their_blocks_say(platform: Platform) -> None:
+    batch = platform.client("batch")
+    queues = {queue["jobQueueArn"]: queue for queue in batch.describe_job_queues()["jobQueues"]}
+    environments = {
+        environment["computeEnvironmentArn"]: environment["computeResources"]
+        for environment in batch.describe_compute_environments()["computeEnvironments"]
+    }
+    for what, kind in (("spot", "FARGATE_SPOT"), ("on-demand", "FARGATE")):
+        queue = queues[platform.id(f"meetings-media-{what}-queue")]
+        [order] = queue["computeEnvironmentOrder"]
+        resources = environments[order["computeEnvironment"]]
+        assert (resources["type"], len(resources["subnets"])) == (kind, 2)
+    [media] = batch.describe_job_definitions(jobDefinitionName="polyphony-local-meetings-media")["jobDefinitions"]
+    assert media["retryStrategy"]["evaluateOnExit"][0]["onStatusReason"] == "Your Spot Task was interrupted*"
+    container = media["containerProperties"]
+    assert container["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    assert {one["type"]: one["value"] for one in container["resourceRequirements"]} == {"VCPU": "1", "MEMORY": "2048"}
+
+
+def test_the_media_jobs_network_has_a_way_out_without_a_nat_and_nothing_in(platform: Platform) -> None:
+    ec2 = platform.client("ec2")
+    network = {"Name": "vpc-id", "Values": [platform.id("meetings-jobs-vpc")]}
+    gateway_id = platform.id("meetings-jobs-gateway")
+    [gateway] = ec2.describe_internet_gateways(InternetGatewayIds=[gateway_id])["InternetGateways"]
+    assert [one["VpcId"] for one in gateway["Attachments"]] == network["Values"]
+    [routes] = ec2.describe_route_tables(RouteTableIds=[platform.id("meetings-jobs-routes")])["RouteTables"]
+    assert gateway_id in {one.get("GatewayId") for one in routes["Routes"]}
+    subnets = ec2.describe_subnets(Filters=[network])["Subnets"]
+    assert {one["SubnetId"] for one in routes["Associations"]} == {one["SubnetId"] for one in subnets}
+    endpoints = ec2.describe_vpc_endpoints(Filters=[network])["VpcEndpoints"]
+    assert {one["ServiceName"].rpartition(".")[2] for one in endpoints} == {"s3", "dynamodb"}
+    assert {one["VpcEndpointType"] for one in endpoints} == {"Gateway"}
+    groups = ec2.describe_security_groups(Filters=[network])["SecurityGroups"]
+    assert [one["IpPermissions"] for one in groups if one["GroupName"] != "default"] == [[]]
+    assert ec2.describe_nat_gateways()["NatGateways"] == []
 
 
 def test_nothing_that_the_preview_promised_came_to_nothing(platform: Platform) -> None:
@@ -131,18 +163,6 @@ def test_nothing_that_the_preview_promised_came_to_nothing(platform: Platform) -
         for name in set(one.inputs) - set(platform.graph[one.urn].inputs)
     ]
     assert lost == []
-
-
-def test_what_is_only_recorded_is_a_pinned_list_with_reasons() -> None:
-    assert {kind: one.reason for kind, one in RECORDED_ONLY.items()} == {
-        "aws:backup/regionSettings:RegionSettings": "the emulator's Backup knows no settings of a region",
-        "aws:costexplorer/anomalyMonitor:AnomalyMonitor": "the emulator has no Cost Explorer",
-        "aws:costexplorer/anomalySubscription:AnomalySubscription": "the emulator has no Cost Explorer",
-        "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration": (
-            "the emulator takes a bucket's tiering configuration and forgets it"
-        ),
-        "aws:s3/bucketMetric:BucketMetric": "the emulator takes a bucket's metrics configuration and forgets it",
-    }
 
 
 class Workshop:
@@ -384,3 +404,51 @@ def test_calls_that_nobody_waits_for_have_their_settings_on_the_alias(workshop: 
     ):
         with pytest.raises(ClientError, match="NotFound"):
             read(FunctionName=name, Qualifier="live")
+
+
+def test_a_changed_job_is_a_new_revision_and_the_old_one_goes(workshop: Workshop) -> None:
+    def body(minutes: int) -> Callable[[], object]:
+        return lambda: aws.batch.JobDefinition(
+            "job",
+            name="workshop",
+            type="container",
+            container_properties=json.dumps({"image": "workshop"}),
+            timeout={"attempt_duration_seconds": minutes * 60},
+        )
+
+    def timeouts() -> dict[str, int]:
+        """By status, of the newest revision."""
+        found = workshop.client("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
+        return {one["status"]: one["timeout"]["attemptDurationSeconds"] for one in found}
+
+    workshop.up(body(60))
+    assert timeouts() == {"ACTIVE": 3600}
+    assert workshop.up(body(30)) == {"job": Action.UPDATE}
+    assert timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
+    assert workshop.up(body(30)) == {"job": Action.SAME}
+
+
+def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(workshop: Workshop) -> None:
+    memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
+
+    def body(days: int, *strategies: Strategy) -> Callable[[], object]:
+        loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+        args = AgentMemoryArgs(loose, "ClipAgentMemory", "clipAgentMemory", days=days, strategies=strategies)
+        return lambda: AgentMemory("memory", args)
+
+    def made() -> dict[str, Any]:
+        client = workshop.client("bedrock-agentcore-control")
+        [found] = [one["id"] for one in client.list_memories()["memories"] if "_test_" in one["id"]]
+        answer: dict[str, Any] = client.get_memory(memoryId=found)["memory"]
+        return answer
+
+    workshop.up(body(90, SUMMARIES, FACTS))
+    before = made()
+    known = Strategy(StrategyType.SEMANTIC, "/known/{actorId}")
+    done = workshop.up(body(30, SUMMARIES, known))
+    assert (done[memory], done[semantic]) == (Action.UPDATE, Action.UPDATE)
+    after = made()
+    assert (after["id"], after["eventExpiryDuration"]) == (before["id"], 30)
+    assert ["/known/{actorId}"] in [one["namespaceTemplates"] for one in after["strategies"]]
+    assert workshop.up(body(30, SUMMARIES))[semantic] is Action.DELETE
+    assert [one["type"] for one in made()["strategies"]] == ["SUMMARIZATION"]

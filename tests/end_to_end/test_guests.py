@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pulumi
 import pulumi_aws as aws
 import pytest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -112,13 +110,6 @@ def test_each_guest_is_seen_as_himself(live: Live, one: Guest, other: Guest) -> 
         assert seen["sourceIp"] == "127.0.0.1"
 
 
-def test_a_guest_who_comes_again_is_the_same(live: Live, one: Guest) -> None:
-    again = Guest.again(live.stack.emulator.endpoint, one.identity_id)
-    assert again.credentials.access_key != one.credentials.access_key
-    with again.connect(live.stack.outputs["url"]) as client:
-        assert ask(client)["seen"]["cognitoIdentityId"] == one.identity_id
-
-
 def test_later_messages_say_nobody_and_what_they_claim_changes_nothing(live: Live, one: Guest, other: Guest) -> None:
     forged = {"cognitoIdentityId": other.identity_id}
     with one.connect(live.stack.outputs["url"]) as client:
@@ -138,37 +129,6 @@ def refusal(url: str) -> int:
     with pytest.raises(InvalidStatus) as refused:
         connect(url, proxy=None)
     return refused.value.response.status_code
-
-
-def changed(url: str, **changes: str | None) -> str:
-    address = urlsplit(url)
-    query = {name: value for name, value in {**dict(parse_qsl(address.query)), **changes}.items() if value is not None}
-    return address._replace(query=urlencode(query)).geturl()
-
-
-def test_an_unsigned_handshake_is_refused(live: Live) -> None:
-    assert refusal(live.stack.outputs["url"]) == 403
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"X-Amz-Signature": "0" * 64},
-        {"X-Amz-Signature": None},
-        {"X-Amz-Security-Token": None},
-        {"X-Amz-Security-Token": "another"},
-        {"X-Amz-Date": "20200101T000000Z"},
-        {"added": "later"},
-    ],
-    ids=["another signature", "none", "no token", "another token", "an old one", "another address"],
-)
-def test_a_handshake_that_is_signed_wrongly_is_refused(live: Live, one: Guest, changes: dict[str, str | None]) -> None:
-    assert refusal(changed(one.signed_url(live.stack.outputs["url"]), **changes)) == 403
-
-
-def test_nobody_connects_with_another_guests_key_and_his_own_secret(live: Live, one: Guest, other: Guest) -> None:
-    mixed = Credentials(other.credentials.access_key, one.credentials.secret_key, other.credentials.token)
-    assert refusal(Guest(one.identity_id, mixed, one.client).signed_url(live.stack.outputs["url"])) == 403
 
 
 def test_a_guest_of_another_pool_without_the_grant_is_refused(live: Live) -> None:
@@ -197,28 +157,6 @@ def test_a_guest_uploads_below_his_own_prefix_only(one: Guest, other: Guest) -> 
         assert put(one, key) == "AccessDenied", key
 
 
-def test_a_guest_reads_lists_and_deletes_nothing_not_even_his_own(one: Guest) -> None:
-    s3, key = one.client("s3"), f"queries/{one.identity_id}/question.webm"
-    assert code_of(lambda: s3.get_object(Bucket=BUCKET, Key=key)) == "AccessDenied"
-    assert code_of(lambda: s3.delete_object(Bucket=BUCKET, Key=key)) == "AccessDenied"
-    assert code_of(lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"queries/{one.identity_id}/")) == "AccessDenied"
-
-
-def test_what_a_bucket_forbids_stays_forbidden(live: Live, one: Guest) -> None:
-    s3 = live.stack.clients("s3")
-    before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
-    document = json.loads(before)
-    document["Statement"].append(
-        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
-    )
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(document))
-    try:
-        assert put(one, f"queries/{one.identity_id}/question.webm") == "AccessDenied"
-    finally:
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=before)
-    assert put(one, f"queries/{one.identity_id}/question.webm") == ""
-
-
 def key_of(session: str) -> dict[str, dict[str, str]]:
     return {"sessionId": {"S": session}, "lectureId": {"S": "lecture"}}
 
@@ -242,80 +180,27 @@ def test_a_guest_reads_and_writes_his_own_items_only(one: Guest, other: Guest) -
             assert code_of(partial(call, TableName=TABLE)) == "AccessDeniedException", session
 
 
-def test_a_guest_finds_nothing_by_looking_around(one: Guest) -> None:
-    table, own = one.client("dynamodb"), key_of(f"{one.identity_id}#01J")
-    statement = 'SELECT * FROM "polyphony-test-ingestion-sessions"'
-    asked: dict[str, Callable[[], object]] = {
-        "Query": lambda: table.query(
-            TableName=TABLE,
-            KeyConditionExpression="sessionId = :s",
-            ExpressionAttributeValues={":s": own["sessionId"]},
-        ),
-        "Scan": lambda: table.scan(TableName=TABLE),
-        "DeleteItem": lambda: table.delete_item(TableName=TABLE, Key=own),
-        "UpdateItem": lambda: table.update_item(TableName=TABLE, Key=own),
-        "BatchGetItem": lambda: table.batch_get_item(RequestItems={TABLE: {"Keys": [own]}}),
-        "ExecuteStatement": lambda: table.execute_statement(Statement=statement),
-        "DescribeTable": lambda: table.describe_table(TableName=TABLE),
-    }
-    assert {name: code_of(call) for name, call in asked.items()} == dict.fromkeys(asked, "AccessDeniedException")
-
-
-def test_a_guest_is_nobody_anywhere_else(live: Live, one: Guest) -> None:
-    refused = {
-        "lambda": lambda: one.client("lambda").invoke(FunctionName=f"{live.stack.ids['ingestion-echo-function']}:live"),
-        "iam": lambda: one.client("iam").get_role(RoleName=ROLE),
-        "states": lambda: one.client("stepfunctions").list_state_machines(),
-        "execute-api": lambda: one.client("apigatewayv2").get_apis(),
-    }
-    assert all("AccessDenied" in code_of(call) for call in refused.values())
-
-
 def test_credentials_are_for_identities_that_the_pool_gave(live: Live) -> None:
     unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
     assert code_of(lambda: Guest.again(live.stack.emulator.endpoint, unknown)) == "ResourceNotFoundException"
 
 
-@pytest.mark.parametrize("flaw", ["another pool", "the signed-in", "nobody", "no role"])
-def test_a_pool_hands_out_no_role_that_does_not_trust_it(live: Live, flaw: str) -> None:
-    guest = live.guest("others")
-    iam, cognito = live.stack.clients("iam"), live.stack.clients("cognito-identity")
-    role = "polyphony-test-ingestion-others-guest"
-    before = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-    document = json.loads(json.dumps(before))
-    [statement] = document["Statement"]
-    if flaw == "another pool":
-        statement["Condition"]["StringEquals"]["cognito-identity.amazonaws.com:aud"] = live.stack.outputs["pool"]
-    elif flaw == "the signed-in":
-        statement["Condition"]["ForAnyValue:StringLike"]["cognito-identity.amazonaws.com:amr"] = "authenticated"
-    elif flaw == "nobody":
-        statement["Principal"] = {"Service": "lambda.amazonaws.com"}
-    else:
-        cognito.set_identity_pool_roles(IdentityPoolId=live.stack.outputs["others"], Roles={})
+@pytest.mark.parametrize(
+    ("operator", "key", "value"),
+    [("StringEquals", "aud", "another-pool"), ("ForAnyValue:StringLike", "amr", "authenticated")],
+)
+def test_a_pool_hands_out_no_role_that_does_not_trust_it(live: Live, operator: str, key: str, value: str) -> None:
+    guest, iam, role = live.guest("others"), live.stack.clients("iam"), "polyphony-test-ingestion-others-guest"
+    before = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
+    document = json.loads(before)
+    document["Statement"][0]["Condition"][operator][f"cognito-identity.amazonaws.com:{key}"] = value
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
     try:
         refused = code_of(lambda: Guest.again(live.stack.emulator.endpoint, guest.identity_id))
     finally:
-        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(before))
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        cognito.set_identity_pool_roles(IdentityPoolId=live.stack.outputs["others"], Roles={"unauthenticated": arn})
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=before)
     assert refused == "InvalidIdentityPoolConfigurationException"
     assert Guest.again(live.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
-
-
-def test_the_pool_is_as_its_block_says(live: Live) -> None:
-    cognito, pool = live.stack.clients("cognito-identity"), live.stack.outputs["pool"]
-    made = cognito.describe_identity_pool(IdentityPoolId=pool)
-    assert made["IdentityPoolName"] == "polyphony-test-ingestion-visitors"
-    assert (made["AllowUnauthenticatedIdentities"], made["AllowClassicFlow"]) == (True, False)
-    assert made["IdentityPoolTags"]["Name"] == "Visitors"
-    roles = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]
-    assert roles == {"unauthenticated": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"}
-
-
-def test_nothing_that_is_unchanged_is_deployed_again(live: Live) -> None:
-    _, done = live.stack.up(with_guests)
-    assert set(done.values()) == {Action.SAME}
 
 
 def test_a_pool_and_its_roles_change_in_place_and_go(live: Live, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ pytestmark = [
     pytest.mark.xdist_group("interruption"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads process trees and sockets from /proc"),
 ]
-KEPT = {"decisions.jsonl", "emulator.log"}
-"""For whoever wonders what happened."""
+KEPT = {"decisions.jsonl", "emulator.log", "command.lock"}
+"""Two logs, and the lock that every command takes."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Machine:
             return process.returncode, said
 
     def left(self) -> set[str]:
-        """All files that there are now, but for the two that stay."""
+        """All files that there are now, but for those that stay."""
         found = {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if not path.is_dir()}
         return found - {f"platform/{name}" for name in KEPT}
 

@@ -16,6 +16,7 @@ from handlers.meetings.records import INDEX, OPEN, PARTITION, SORT, MeetingStatu
 from local.flows.http import Answer, ask, send
 from local.flows.meetings import Meetings
 from local.flows.meetings_scenario import EXPECTED, Outcome
+from local.iam.evaluator import Verdict
 from local.services.login import AUDIENCE, ISSUER, KEY_ID
 from tests.end_to_end.conftest import Platform, Played
 from tests.end_to_end.recordings import Recorder, new_meeting
@@ -177,6 +178,15 @@ def test_another_users_credentials_do_not(ann: Recorder, bob: Opened, what: str)
     with pytest.raises(ClientError) as raised:
         FOREIGN[what](bob, record.user, record.transcript_key)
     assert raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
+
+
+def test_the_exchange_must_be_allowed_to_tag_a_session(platform: Platform, meetings: Meetings) -> None:
+    """Without the tag, a session would be nobody's, so there is none."""
+    with platform.actions_of("meetings-auth-exchange", without="sts:TagSession"):
+        mark = platform.mark()
+        assert exchange(meetings, {"token": meetings.token("ann"), "sessionName": "laptop"}).status >= 500
+        refused = [one for one in platform.decisions(mark) if one.verdict is not Verdict.ALLOW]
+    assert {(one.role, one.action) for one in refused} == {("polyphony-local-meetings-auth-exchange", "sts:TagSession")}
 
 
 @pytest.mark.usefixtures("meetings_played")

@@ -13,7 +13,7 @@ from handlers.meetings.media import ChunkProblem
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus
 from local.flows.meetings import Meetings
-from local.patches.batch_attempts import RECLAIMED
+from local.patches.batch_containers import RECLAIMED
 from local.patches.batch_faults import Fault, tell
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.recordings import Recorder, new_meeting, worked

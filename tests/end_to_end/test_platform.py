@@ -130,7 +130,7 @@ def test_an_emulator_that_was_told_to_stay_is_stopped_by_down(tmp_path: Path) ->
     assert whole.running(tmp_path) == {"endpoint": found.endpoint, "outputs": {}}
     assert whole.down(tmp_path) == 0
     eventually(lambda: None if alive(pid) else True, "the emulator's end")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
 
 
 def test_down_without_anything_running_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

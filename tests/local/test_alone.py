@@ -1,5 +1,6 @@
 """Two commands never work on one platform, and what ended in whatever way is in nobody's way."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -50,9 +51,8 @@ def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None
         alone(tmp_path, "another `make up`"),
     ):
         pytest.fail("two have it")
-    with alone(tmp_path, "another"):
-        pass
-    assert list(tmp_path.iterdir()) == []
+    with alone(tmp_path, "another"), pytest.raises(Busy, match=rf"process {os.getpid()}:"), alone(tmp_path, "another"):
+        pytest.fail("two have it")
 
 
 def test_up_makes_the_folders_above_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,8 +64,8 @@ def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
     with other(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
-    with alone(tmp_path, "another"), pytest.raises(Busy, match=r"process [0-9]+:"), alone(tmp_path, "another"):
-        pytest.fail("two have it")
+    with alone(tmp_path, "another"):
+        pass
 
 
 def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_path: Path) -> None:
@@ -75,28 +75,16 @@ def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_pat
             pass
 
 
-def test_up_and_down_leave_a_platform_alone_that_another_works_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["up", "down", "demo"])
+def test_a_command_leaves_a_platform_alone_that_another_works_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr(platform, "emulator", None)
-    with other(tmp_path) as first:
-        for command in ("up", "down"):
-            assert main([command, "--folder", str(tmp_path)]) == 2
-            said = capsys.readouterr()
-            assert said.err.startswith(
-                f"another `make up` or `make down` is at work in {tmp_path}, process {first.pid}: "
-            )
-            assert said.out == ""
-
-
-def test_a_second_demo_says_so_before_it_begins(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
     with other(tmp_path) as first:
-        assert main(["demo"]) == 2
+        assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2
         said = capsys.readouterr()
-        assert said.err.startswith(f"another `make demo` is at work in {tmp_path}, process {first.pid}: wait until")
+        assert f" is at work in {tmp_path}, process {first.pid}: wait until" in said.err
         assert said.out == ""
 
 

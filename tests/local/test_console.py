@@ -72,32 +72,19 @@ def test_the_page_is_served_with_its_modules(port: int) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [
-        "/../README.md",
-        "/lib/../../README.md",
-        "/%2e%2e/README.md",
-        "//etc/passwd",
-        "/vendor/aws4fetch.LICENSE",
-        "/lib/",
-        "/lib",
-    ],
+    ["/../README.md", "/%2e%2e/README.md", "//etc/passwd", "/vendor/aws4fetch.LICENSE", "/lib/"],
 )
 def test_what_is_not_the_page_is_not_served(port: int, path: str) -> None:
     status, _, body = asked(port, path)
     assert (status, body) == (404, b"there is no such file")
 
 
-@pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1", "localhost", "127.0.0.1:1", ""])
+@pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1:1", ""])
 def test_a_page_whose_name_was_made_to_lead_here_gets_nothing(port: int, runs: None, host: str) -> None:
     for path in ("/", "/local.json"):
         status, _, body = asked(port, path, {"Host": host})
         assert status == 403
         assert b"test" not in body
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_the_server_goes_by_two_names(port: int, host: str) -> None:
-    assert asked(port, "/", {"Host": f"{host}:{port}"})[0] == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -142,23 +129,10 @@ def test_without_a_platform_it_says_what_starts_one(port: int) -> None:
         assert b"make up" in body
 
 
-def test_a_platform_of_another_version_is_to_be_renewed(port: int, runs: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    older = {**FRONTEND, "ingestion": {"bucket": "landing", "prefix": "incoming/"}}
-    monkeypatch.setattr(platform, "running", lambda _: {"outputs": {"frontend": older}})
-    status, _, body = asked(port, "/frontend.json")
-    assert status == 503
-    assert b"make up" in body
-
-
 def test_a_port_that_is_taken_is_left_to_who_has_it(tmp_path: Path, port: int) -> None:
     with console.listening(tmp_path, port) as other:
         assert other.server_address[1] != port
         assert other.server_address[0] == "127.0.0.1"
-
-
-def test_the_command_brings_nothing_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert console.command(tmp_path) == 2
-    assert "make up" in capsys.readouterr().err
 
 
 def test_the_command_ends_with_an_interrupt(

@@ -37,12 +37,15 @@ OWN = allow(
 
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
     ("nothing is said", [], {}, IMPLICIT),
-    ("named", [allow()], {}, ALLOW),
     ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
+    ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
+    ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
+    ("Null true of a key that is", [when("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
+    ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
+    ("named", [allow()], {}, ALLOW),
     ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
     ("actions in any case", [allow("DynamoDB:putitem")], {}, ALLOW),
     ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),
-    ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
     ("another resource", [allow(resource=f"{TABLE}2")], {}, IMPLICIT),
     ("resources to the letter", [allow(resource=TABLE.replace("sessions", "Sessions"))], {}, IMPLICIT),
     ("resources by wildcard", [allow(resource="arn:aws:dynamodb:*:*:table/*")], {}, ALLOW),
@@ -55,17 +58,11 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
     ("a deny whose condition holds", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
      {"aws:SecureTransport": "false"}, DENY),
     ("StringEquals", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
-    ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
     ("another value", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "2"}, IMPLICIT),
     ("a key that is not there", [when("StringEquals", "aws:SourceAccount", "1")], {}, IMPLICIT),
-    ("IfExists forgives that", [when("StringEqualsIfExists", "aws:SourceAccount", "1")], {}, ALLOW),
-    ("IfExists still compares", [when("StringEqualsIfExists", "aws:SourceAccount", "1")], {"aws:SourceAccount": "2"}, IMPLICIT),
     ("keys in any case", [when("StringEquals", "AWS:sourceaccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
     ("StringEquals knows no wildcard", [when("StringEquals", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
     ("StringLike does", [when("StringLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, ALLOW),
-    ("StringNotEquals", [when("StringNotEquals", "s3:prefix", "a")], {"s3:prefix": "b"}, ALLOW),
-    ("StringNotEquals of a key that is not there", [when("StringNotEquals", "s3:prefix", "a")], {}, ALLOW),
-    ("StringNotLike", [when("StringNotLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
     ("all operators must hold", [allow(condition={"StringEquals": {"s3:prefix": "a"}, "Bool": {"aws:SecureTransport": "true"}})],
      {"s3:prefix": "a", "aws:SecureTransport": "false"}, IMPLICIT),
     ("all keys must hold", [allow(condition={"StringEquals": {"s3:prefix": "a", "aws:SourceAccount": "1"}})], {"s3:prefix": "a"}, IMPLICIT),
@@ -77,11 +74,6 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
     ("Null true of a key that is not there", [when("Null", KEYS, "true")], {}, ALLOW),
     ("Null false of a key that is not there", [when("Null", KEYS, "false")], {}, IMPLICIT),
     ("Null false of a key that is", [when("Null", KEYS, "false")], {KEYS: ["a"]}, ALLOW),
-    ("NumericLessThanEquals", [when("NumericLessThanEquals", "s3:max-keys", "10")], {"s3:max-keys": "10"}, ALLOW),
-    ("NumericLessThan", [when("NumericLessThan", "s3:max-keys", "10")], {"s3:max-keys": "10"}, IMPLICIT),
-    ("NumericGreaterThan", [when("NumericGreaterThan", "s3:max-keys", "9")], {"s3:max-keys": "10"}, ALLOW),
-    ("numbers are no strings", [when("NumericEquals", "s3:max-keys", "10.0")], {"s3:max-keys": "10"}, ALLOW),
-    ("NumericNotEquals", [when("NumericNotEquals", "s3:max-keys", "10")], {"s3:max-keys": "10"}, IMPLICIT),
     ("ForAllValues with all", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "a#2"]}, ALLOW),
     ("ForAllValues with one that is not", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "b#1"]}, IMPLICIT),
     ("ForAllValues with none holds, hence `Null` beside it", [when("ForAllValues:StringLike", KEYS, "a#*")], {}, ALLOW),
@@ -97,19 +89,13 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
     ("a variable in a resource, without a value", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {}, IMPLICIT),
     ("a variable in a resource is no wildcard", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "*"}, IMPLICIT),
     ("a variable in a resource that is not to the letter", [allow(resource="arn:aws:s3:::b/${aws:userid}/*")], {}, IMPLICIT),
-    ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
     ("a guest's own key, and `Null` beside it", [OWN], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
     ("one of two keys is another's", [OWN], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
     ("no key, which ForAllValues forgives and `Null` does not", [OWN], {SUB: "me"}, IMPLICIT),
     ("an empty list of keys", [OWN], {KEYS: [], SUB: "me"}, IMPLICIT),
     ("a guest's key by somebody who is no guest", [OWN], {KEYS: ["me#1"]}, IMPLICIT),
-    ("a key that only starts like a guest", [OWN], {KEYS: ["me2#1"], SUB: "me"}, IMPLICIT),
-    ("Null true of a key that is", [when("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
     ("Null in any case", [when("Null", KEYS, "False")], {KEYS: ["a"]}, ALLOW),
     ("Null of a key with one value", [when("Null", SUB, "false")], {SUB: "me"}, ALLOW),
-    ("a variable's default", [when("StringEquals", "s3:prefix", "${aws:userid, 'guest'}")], {"s3:prefix": "guest"}, ALLOW),
-    ("a literal star", [when("StringLike", "s3:prefix", "a${*}")], {"s3:prefix": "ab"}, IMPLICIT),
-    ("a literal star matches a star", [when("StringLike", "s3:prefix", "a${*}")], {"s3:prefix": "a*"}, ALLOW),
 ]  # fmt: skip
 
 
@@ -136,13 +122,12 @@ def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
         {"Effect": "Allow", "Action": "s3:*", "NotResource": "*"},
         {"Effect": "allow", "Action": "dynamodb:*", "Resource": "*"},
         when("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
-        when("IpAddress", "aws:SourceIp", "10.0.0.0/8"),
         when("ForMostValues:StringEquals", KEYS, "a"),
         when("StringEquals", KEYS, "a"),
     ],
-    ids=["NotAction", "NotResource", "effect", "date", "address", "quantifier", "several values"],
+    ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values"],
 )
 def test_what_is_not_modelled_gets_no_verdict(statement: dict[str, Any]) -> None:
-    context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", "aws:SourceIp": "x", KEYS: ["a", "b"]}
+    context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", KEYS: ["a", "b"]}
     with pytest.raises(NotEvaluable):
         judge([{"Statement": [statement]}], Request("dynamodb:PutItem", TABLE, context))

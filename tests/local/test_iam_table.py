@@ -9,7 +9,7 @@ import pytest
 from local.iam.corrections import corrected, job_resource, leading_keys, memory_resource, tagging
 from local.iam.decisions import CLOCK, Decision, Recorder, end, read
 from local.iam.evaluator import Request, Verdict
-from local.iam.table import Granted, Reviewed, granted_by, reviewed_grants, table
+from local.iam.table import Granted, Reviewed, granted_by, table
 
 pytestmark = pytest.mark.unit
 
@@ -88,12 +88,6 @@ def test_a_grant_counts_as_used_only_by_its_own_role_on_its_own_resource(decisio
     assert table([PUT], [decision], [], PREFIX).used == ()
 
 
-def test_a_wildcard_grant_is_used_by_what_it_covers() -> None:
-    grant = Granted(ROLE, "logs:PutLogEvents", "arn:aws:logs:us-east-1:1:log-group:/aws/lambda/x:*")
-    used = decided("logs:PutLogEvents", resource="arn:aws:logs:us-east-1:1:log-group:/aws/lambda/x:log-stream:any")
-    assert table([grant], [used], [], PREFIX).used == (grant,)
-
-
 def test_a_document_grants_each_action_on_each_resource_and_a_deny_grants_nothing() -> None:
     document = {
         "Statement": [
@@ -105,10 +99,6 @@ def test_a_document_grants_each_action_on_each_resource_and_a_deny_grants_nothin
     assert sorted((one.action, one.resource) for one in granted_by("role", document)) == [
         ("a:B", "r1"), ("a:B", "r2"), ("a:C", "r1"), ("a:C", "r2"), ("a:D", "r3"),
     ]  # fmt: skip
-
-
-def test_every_reviewed_grant_has_a_reason() -> None:
-    assert all(len(one.reason.split()) >= 4 for one in reviewed_grants())
 
 
 def test_decisions_are_read_back_from_a_mark_on(tmp_path: Path) -> None:
@@ -142,14 +132,6 @@ def test_a_grant_with_a_policy_variable_is_used_by_whoever_the_variable_stands_f
 
 def conditioned(operator: str, key: str) -> list[dict[str, Any]]:
     return [{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {operator: {key: "x"}}}}]
-
-
-def test_converse_is_authorised_as_the_model_invocation_that_it_is() -> None:
-    one = corrected("bedrock:Converse", "arn:aws:bedrock:::model", {}, [], [])
-    stream = corrected("bedrock:ConverseStream", "arn:aws:bedrock:::model", {}, [], [])
-    assert one is not None
-    assert stream is not None
-    assert (one.action, stream.action) == ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
 
 
 @pytest.mark.parametrize(
@@ -211,10 +193,6 @@ def test_dynamodb_is_judged_again_only_where_a_policy_asks_for_leading_keys() ->
     assert request.context == {"dynamodb:leadingkeys": ["me"]}
 
 
-def test_everything_else_is_left_to_the_emulator() -> None:
-    assert corrected("s3:GetObject", "arn:aws:s3:::b/k", {}, conditioned("StringLike", "s3:prefix"), []) is None
-
-
 @pytest.mark.parametrize(
     ("body", "keys"),
     [
@@ -229,15 +207,9 @@ def test_everything_else_is_left_to_the_emulator() -> None:
             },
             ["a"],
         ),
-        ({"RequestItems": {"t": {"Keys": [{"pk": {"S": "a"}}, {"pk": {"S": "b"}}]}}}, ["a", "b"]),
-        (
-            {"RequestItems": {"t": [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}, {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}}]}},
-            ["a", "b"],
-        ),
-        ({"TransactItems": [{"Put": {"Item": {"pk": {"S": "a"}}}}, {"Update": {"Key": {"pk": {"S": "b"}}}}]}, ["a", "b"]),
         ({"TableName": "t"}, []),
     ],
-    ids=["key", "item", "query", "query by name", "batch read", "batch write", "transaction", "scan"],
+    ids=["key", "item", "query", "query by name", "scan"],
 )  # fmt: skip
 def test_the_leading_keys_of_a_request_are_its_partition_keys(body: dict[str, Any], keys: list[str]) -> None:
     assert leading_keys(body, ["pk"]) == keys
@@ -254,7 +226,6 @@ def test_events_are_those_of_their_source_and_of_several_nobodys(sources: list[s
     assert request.context == {"events:source": known}
 
 
-@pytest.mark.parametrize("action", ["SendMessage", "DeleteMessage", "ChangeMessageVisibility"])
-def test_a_batch_of_messages_is_what_it_is_a_batch_of(action: str) -> None:
-    request = corrected(f"sqs:{action}Batch", "arn:aws:sqs:::queue", {}, [], [])
-    assert request == Request(f"sqs:{action}", "arn:aws:sqs:::queue")
+def test_a_batch_of_messages_is_what_it_is_a_batch_of() -> None:
+    request = corrected("sqs:SendMessageBatch", "arn:aws:sqs:::queue", {}, [], [])
+    assert request == Request("sqs:SendMessage", "arn:aws:sqs:::queue")

@@ -45,17 +45,5 @@ def test_without_the_runtimes_own_python_nothing_is(folder: Path, monkeypatch: p
     assert bytecode(folder) == []
 
 
-def test_a_python_of_that_name_that_does_not_run_is_none(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Version managers put such in the path."""
-    shim = tmp_path / "python3.99"
-    shim.write_text("#!/bin/sh\nexit 127\n")
-    shim.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(layers, "RUNTIME", (3, 99))
-    assert not layers.compiled(folder)
-
-
 def test_it_is_the_version_that_functions_run() -> None:
     assert f"python{layers.RUNTIME[0]}.{layers.RUNTIME[1]}" == RUNTIME

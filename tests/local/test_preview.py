@@ -81,12 +81,6 @@ def test_a_state_that_says_nothing_of_what_up_would_change_is_named(
     assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
 
 
-@pytest.mark.usefixtures("as_committed")
-def test_a_pipe_gets_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["preview", "--stack", "dev"])
-    assert "\x1b[" not in capsys.readouterr().out
-
-
 def test_the_command_previews_what_it_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a run tells its user, in a pipe and on a terminal."""
+"""What a run tells its user, in a pipe."""
 
 import io
 
@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from local.changes import Action
-from local.progress import Reporter, shown
+from local.progress import Reporter
 
 pytestmark = pytest.mark.unit
 
@@ -16,9 +16,9 @@ QUEUE = (
 TOPIC = "urn:pulumi:local::polyphony::aws:sns/topic:Topic::alerts"
 
 
-def told(*, terminal: bool = False) -> str:
+def told() -> str:
     out = io.StringIO()
-    with Reporter(Console(file=out, force_terminal=terminal, width=200, color_system=None)) as report:
+    with Reporter(Console(file=out, width=200)) as report:
         report.began(QUEUE, Action.CREATE)
         report.ended(QUEUE, Action.CREATE, 0.034)
         report.ended(TOPIC, Action.SAME, 0)
@@ -36,15 +36,3 @@ def test_in_a_pipe_each_step_is_a_plain_line() -> None:
     assert lines[3].strip() == "SetTopicAttributes: InvalidParameter: [red]no[/red]", "AWS' words are no markup"
     assert lines[4].startswith("1 created, 1 unchanged, 1 failed in ")
     assert "\x1b" not in told()
-
-
-def test_on_a_terminal_the_same_lines_stay() -> None:
-    assert "  created   intake-queue (Queue) 34 ms" in told(terminal=True)
-
-
-def test_what_is_the_same_is_counted_and_not_listed() -> None:
-    assert "alerts (Topic) 0 ms" not in told()
-
-
-def test_a_resource_is_shown_by_its_name_and_kind() -> None:
-    assert shown(QUEUE) == "intake-queue (Queue)"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.blocks.api_document import document
-from components.blocks.gateway_document import Authorization, Authorizer, Gateway, gateway_document
+from components.blocks.gateway_document import Gateway, gateway_document
 from handlers.common.messages import Message
 from handlers.common.operations import Operation
 from local.drivers.fit import Misfit, breaches, service_model
@@ -75,33 +75,11 @@ def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
     return client
 
 
-def test_each_path_is_a_chain_of_resources_made_once() -> None:
-    client = told(made())
-    assert len(client.of("create_resource")) == 3
-    parents = {one["pathPart"]: one["parentId"] for one in client.of("create_resource")}
-    assert set(parents) == {"notes", "{noteId}", "{proxy+}"}
-    assert parents["notes"] == parents["{proxy+}"] == "root"
-    assert parents["{noteId}"].startswith("create_resource")
-    methods = sorted(one["httpMethod"] for one in client.of("put_method"))
-    assert methods == ["ANY", "ANY", "ANY", "ANY", "GET", "OPTIONS", "OPTIONS", "POST"]
-
-
 def test_a_model_refers_to_others_by_their_addresses() -> None:
     models = {one["name"]: json.loads(one["schema"]) for one in told(made()).of("create_model")}
     address = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
     assert models["NewNote"]["properties"]["words"]["items"] == {"$ref": address}
     assert set(models) == {"NewNote", "Word"}
-
-
-def test_a_method_asks_for_what_its_operation_says() -> None:
-    client = told(made(authorization=Authorization.LAMBDA, authorizer=Authorizer("uri", 60)))
-    methods = {one["operationName"]: one for one in client.of("put_method") if one["operationName"]}
-    assert methods["makeNote"]["requestModels"] == {"application/json": "NewNote"}
-    assert methods["readNote"]["requestParameters"] == {"method.request.path.noteId": True}
-    (authorizer,) = client.of("create_authorizer")
-    assert (authorizer["type"], authorizer["authorizerUri"]) == ("TOKEN", "uri")
-    assert {one["authorizationType"] for one in methods.values()} == {"CUSTOM"}
-    assert {one["authorizationType"] for one in client.of("put_method") if not one["operationName"]} == {"NONE"}
 
 
 def test_what_was_there_is_taken_away_the_deepest_first() -> None:

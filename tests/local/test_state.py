@@ -101,12 +101,6 @@ def test_an_unknown_value_equals_nothing(tmp_path: Path) -> None:
     assert state.hashes({"arn": UNKNOWN}) != state.hashes({"arn": UNKNOWN})
 
 
-def test_the_state_of_another_emulator_is_empty(tmp_path: Path) -> None:
-    State.empty(tmp_path / "state.json", INSTANCE).put("a", entry())
-    assert State.read(tmp_path / "state.json", "2:4566").entries() == {}
-    assert State.read(tmp_path / "elsewhere.json", INSTANCE).entries() == {}
-
-
 def test_another_schema_version_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     State.empty(path, INSTANCE).put("a", entry())
