@@ -13,7 +13,6 @@ from local.patches import reached
 from local.patches.accounts import Account
 from local.patches.itself import OWNER, s3_of
 from local.patches.service_roles import ServiceRoles
-from local.patches.sessions import opened
 from local.services import transcribe_batch
 
 ENDPOINT = "AWS_ENDPOINT_URL_TRANSCRIBE"
@@ -32,7 +31,7 @@ class TranscribeAccount(Account):
     """What Transcribe needs of an account."""
 
     def __init__(self, roles: ServiceRoles) -> None:
-        super().__init__(roles, transcribe_batch.SERVICE, "transcription-job/any")
+        super().__init__(roles, "transcribe.amazonaws.com", "transcription-job/any")
 
     def s3_of_caller(self, access_key: str) -> Any:
         """A client with a caller's own credentials: AWS hands his rights on from service to service."""
@@ -40,7 +39,3 @@ class TranscribeAccount(Account):
         if known is None:
             return s3_of(boto3.Session(OWNER, OWNER, region_name=self.region))
         return s3_of(boto3.Session(access_key, known["SecretAccessKey"], known["SessionToken"], self.region))
-
-    def s3_of_role(self, role_arn: str, name: str) -> Any:
-        """A client in the name of a role."""
-        return s3_of(opened(role_arn, name).boto3())
