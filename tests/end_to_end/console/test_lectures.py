@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 from local.flows import eventually
-from local.flows.sound import encoded
 from local.flows.voice_qa_scenario import LECTURE
 from local.services import tones
+from local.services.audio import encoded
 from tests.browser import SAMPLE_RATE, Visit, visit
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.visiting import MARKS, broken_once, pictured
