@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 from handlers.voice_qa.agent import Lecture, Question, SpokenQuery, Turn, WrittenQuery, opaque
@@ -29,42 +31,33 @@ LECTURE = (
 )
 
 
-@dataclass
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+
+@dataclass(frozen=True)
 class Shelf:
     """Files over HTTP, as presigned URLs lead to them."""
 
-    files: dict[str, bytes] = field(default_factory=dict)
-    expired: set[str] = field(default_factory=set)
-    port: int = 0
+    folder: Path
+    port: int
 
     def put(self, name: str, content: bytes) -> str:
         """Store a file, and return its URL."""
-        self.files[f"/{name}"] = content
+        (self.folder / name).write_bytes(content)
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """Return the URL of a file, whether there is one or not."""
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
-
-    def handler(self) -> type[BaseHTTPRequestHandler]:
-        """Return the class that answers requests."""
-        shelf = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
-                self.send_response(403 if path in shelf.expired else 200)
-                self.end_headers()
-                self.wfile.write(shelf.files[path])
-
-            def log_message(self, *_: Any) -> None:
-                """Print nothing."""
-
-        return Handler
 
 
 @contextlib.contextmanager
-def shelf() -> Iterator[Shelf]:
-    """Serve a shelf."""
-    made = Shelf()
-    with running(made.handler()) as made.port:
-        yield made
+def shelf(folder: Path) -> Iterator[Shelf]:
+    """Serve a folder."""
+    with running(partial(_Silent, directory=str(folder))) as port:
+        yield Shelf(folder, port)
 
 
 def recorded(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:

@@ -41,14 +41,14 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def files() -> Iterator[Shelf]:
-    with shelf() as found:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    with shelf(tmp_path_factory.mktemp("files")) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def lecture(files: Shelf) -> str:
-    return files.put("lectures/one", recorded(LECTURE))
+    return files.put("lecture-one", recorded(LECTURE))
 
 
 def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
@@ -91,17 +91,17 @@ def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
 
 
 def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> None:
-    url = files.put("queries/one", recorded(("speak", "of", "captions"), "webm"))
+    url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
     pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
     assert pieces[0] == TranscriptPiece("speak of captions")
     assert [one.quote for one in cited(pieces)] == ["we speak of the stream", "captions come back again"]
 
 
 def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> None:
-    other = files.put("lectures/two", recorded(("good", "day", ".", "thank", "you", "captions")))
+    other = files.put("lecture-two", recorded(("good", "day", ".", "thank", "you", "captions")))
     wanted = WrittenQuery("captions")
     assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: thank you captions."
-    files.put("lectures/two", recorded(("captions", "please")))
+    files.put("lecture-two", recorded(("captions", "please")))
     assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
 
 
@@ -135,7 +135,7 @@ def test_a_question_that_leads_nowhere_goes_on_with_the_one_before(endpoint: str
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
 def test_every_format_is_heard(endpoint: str, files: Shelf, audio_format: str) -> None:
-    url = files.put(f"lectures/{audio_format}", recorded(LECTURE, audio_format))
+    url = files.put(f"lecture-{audio_format}", recorded(LECTURE, audio_format))
     about = question(url, WrittenQuery("captions"), lecture_format=audio_format)
     assert said(asked(endpoint, about)) == CAPTIONS
 
@@ -144,16 +144,13 @@ def test_every_format_is_heard(endpoint: str, files: Shelf, audio_format: str) -
 def test_a_lecture_that_cannot_be_heard_is_rejected(
     endpoint: str, files: Shelf, lecture_format: str, content: bytes | None
 ) -> None:
-    url = files.put("lectures/bad", recorded(LECTURE) if content is None else content)
+    url = files.put("lecture-bad", recorded(LECTURE) if content is None else content)
     _, failed = failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
     assert (failed.code, failed.retryable) == (AgentCode.REJECTED, False)
 
 
 def test_an_address_that_has_expired_or_is_elsewhere_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
-    # Even if what comes with the refusal could be heard.
-    gone = files.put("lectures/gone", recorded(LECTURE))
-    files.expired.add("/lectures/gone")
-    for url in (gone, "http://192.0.2.1/x", "file:///etc/hostname"):
+    for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
         assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.REJECTED
         assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.REJECTED
 
@@ -171,7 +168,7 @@ def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
     ("fault", "code"), [(Fault.DROPPED, AgentCode.BROKEN_OFF), (Fault.MALFORMED, AgentCode.MALFORMED)]
 )
 def test_a_fault_comes_in_the_middle(endpoint: str, lecture: str, files: Shelf, fault: Fault, code: AgentCode) -> None:
-    url = files.put("queries/fault", recorded(("captions", fault.value)))
+    url = files.put("query-fault", recorded(("captions", fault.value)))
     for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
         text, failed = failure(endpoint, question(lecture, query))
         assert failed.code is code

@@ -1,6 +1,5 @@
 """The local MediaConvert, through a real client and with real videos."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.services.mediaconvert_serving import (
-    BUCKET,
     PICTURES,
     ROLE,
     SOUND,
@@ -41,8 +39,18 @@ def refusal(service: Served, request: dict[str, Any]) -> tuple[str, int]:
 
 
 def test_a_video_is_cut_into_segments_of_the_length_asked_for(service: Served) -> None:
-    events = service.cut(recorded("mp4", 7, PICTURES, SOUND))
-    assert [one["status"] for one in events] == ["PROGRESSING", "COMPLETE"]
+    request = job(service.upload(recorded("mp4", 7, PICTURES, SOUND)))
+    service.client.create_job(**request)
+    began, ended = service.account.until_done()
+    assert (began["status"], ended["status"]) == ("PROGRESSING", "COMPLETE")
+    assert ended["userMetadata"] == request["UserMetadata"]
+    assert ended["queue"] == "arn:aws:mediaconvert:us-east-1:123456789012:queues/Default"
+    [group] = ended["outputGroupDetails"]
+    destination = request["Settings"]["OutputGroups"][0]["OutputGroupSettings"]["HlsGroupSettings"]["Destination"]
+    assert group["playlistFilePaths"] == [f"{destination}{UPLOAD}.m3u8"]
+    [output] = group["outputDetails"]
+    assert output["outputFilePaths"] == [f"{destination}{UPLOAD}_chunk.m3u8"]
+    assert output["durationInMs"] == pytest.approx(7000, abs=50)
     names = [f"{UPLOAD}_chunk_{number:05d}.ts" for number in range(1, 5)]
     files = service.account.files()
     assert list(files) == sorted([f"{UPLOAD}.m3u8", f"{UPLOAD}_chunk.m3u8", *names])
@@ -64,19 +72,6 @@ def test_two_minutes_are_two_minutes(service: Served) -> None:
     """The length that the project asks for, of a video that is quickly made."""
     service.cut(recorded("mp4", 250, "testsrc=size=64x48:rate=1"), seconds=120)
     assert [len(times(one)) for one in service.segments()] == [120, 120, 10]
-
-
-def test_the_last_event_says_where_everything_is_and_whose(service: Served) -> None:
-    last = service.cut(recorded("mp4", 7, PICTURES, SOUND))[-1]
-    request = job(service.upload(b""))
-    destination = request["Settings"]["OutputGroups"][0]["OutputGroupSettings"]["HlsGroupSettings"]["Destination"]
-    [group] = last["outputGroupDetails"]
-    assert group["playlistFilePaths"] == [f"{destination}{UPLOAD}.m3u8"]
-    [output] = group["outputDetails"]
-    assert output["outputFilePaths"] == [f"{destination}{UPLOAD}_chunk.m3u8"]
-    assert output["durationInMs"] == pytest.approx(7000, abs=50)
-    assert last["userMetadata"] == request["UserMetadata"]
-    assert last["queue"] == "arn:aws:mediaconvert:us-east-1:123456789012:queues/Default"
 
 
 @pytest.mark.parametrize(("end", "pictures"), [("00:00:03:00", [10, 6]), ("11:30:00:00", [10, 10, 10, 5])])
@@ -179,11 +174,3 @@ def test_a_caller_needs_to_create_and_to_pass_a_role_that_trusts_the_service(ser
     assert service.account.demanded[-1][2:] == (ROLE, {"iam:PassedToService": "mediaconvert.amazonaws.com"})
     service.account.forbidden, service.account.trusted = set(), False
     assert refusal(service, request) == ("BadRequestException", 400)
-
-
-def test_no_file_stays_behind(service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = recorded("mp4", 3, PICTURES)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert service.cut(video)[-1]["status"] == "COMPLETE"
-    assert [one for one in tmp_path.iterdir() if one.name.startswith("mediaconvert-")] == []
-    assert {bucket for bucket, _ in service.account.objects} == {BUCKET}
