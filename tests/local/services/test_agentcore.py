@@ -24,7 +24,7 @@ from handlers.voice_qa.agent_answer import Limits
 from handlers.voice_qa.agent_attempts import Timing
 from handlers.voice_qa.agent_http import HttpAgent
 from local.services.agentcore import Fault, serve
-from local.services.agentcore_answers import NOTHING, Passage, best, passages, spoken, words_of
+from local.services.agentcore_answers import NOTHING, Passage, best, passages, reply, spoken, words_of
 from local.services.audio import heard_in
 from local.services.tones import Pause, Word
 from tests.local.services.agentcore_serving import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
@@ -218,6 +218,7 @@ def test_a_rare_word_weighs_more_than_a_common_one_and_the_earlier_wins() -> Non
     assert [one.start_ms for one in best(lecture, ["a"])] == [1000, 3000]
     assert len(best(lecture, ["the"])) == 3
     assert best(lecture, ["good"]) == best([], ["the"]) == []
+    assert reply([Passage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
 
 
 def test_only_words_of_the_vocabulary_are_spoken() -> None:
