@@ -11,7 +11,7 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
 
 from components.outputs import Frontend
-from tests.browser import PATIENCE_MS, Visit, visit
+from tests.browser import Visit, visit
 
 FRONTEND: Final = Frontend.model_validate(
     {
@@ -151,4 +151,4 @@ def becomes(page: Page, pasted: str, name: str, *, field: str = "Token of the id
     page.locator("#who").click()
     page.get_by_label(field).fill(pasted)
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
-    expect(page.locator("#who")).to_have_text(name, timeout=PATIENCE_MS)
+    expect(page.locator("#who")).to_have_text(name)
