@@ -35,6 +35,7 @@ from handlers.common.users import EVERYBODY
 from handlers.livestream.records import episode_key
 from local import emulator, stack_files
 from local.aws import EmulatorClients
+from local.flows import Deployment
 from local.flows.livestream import Livestream
 from local.platform import deploy
 from local.preview_provider import REGION
@@ -63,7 +64,8 @@ def platform(config: StackConfig) -> Iterator[tuple[Livestream, Mapping[str, str
     """Livestream on a platform of its own, and the ids of all that is deployed."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         made = deploy(config, started.emulator, Silent())
-        yield Livestream.of(EmulatorClients(started.emulator.endpoint), made.ids, made.outputs), made.ids
+        clients = EmulatorClients(started.emulator.endpoint)
+        yield Livestream(Deployment(started.emulator, clients, made.ids, made.outputs)), made.ids
 
 
 def unthrottled() -> StackConfig:

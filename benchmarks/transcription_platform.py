@@ -17,9 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import at_share
 from local import emulator, stack_files
-from local.aws import EmulatorClients
 from local.flows.dialogue import Message
-from local.flows.transcription import SAMPLE_RATE, Captioning, Screen, Speaker
+from local.flows.transcription import SAMPLE_RATE, Screen, Speaker
 from local.platform import deploy
 from local.progress import Silent
 from local.services.tones import WORDS, silence, speech
@@ -105,8 +104,7 @@ def main() -> None:
     """Prints one table."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         deployed = deploy(stack_files.read("local"), started.emulator, Silent())
-        clients = EmulatorClients(started.emulator.endpoint)
-        url = Captioning.of(clients, deployed.ids, deployed.outputs).url
+        url = deployed.outputs["frontend"]["transcription"]["url"]
         with speaking(url, 2) as [first, second]:
             cold, alone = listened(first, 1), listened(second, UTTERANCES)
         with speaking(url, CLIENTS) as speakers, ThreadPoolExecutor(CLIENTS) as pool:

@@ -24,7 +24,6 @@ from handlers.transcription.captions import Captions
 from handlers.transcription.event_stream import decode
 from handlers.transcription.results import results_of
 from local.services.tones import Pause, Word
-from local.services.transcribe_captions import Answer
 from local.services.transcribe_captions import Captions as Service
 from tests.handlers.transcription.captioning import DEPLOYED
 
@@ -148,8 +147,8 @@ def weighed(kind: str) -> dict[str, float]:
     return {"kB a stream": tracemalloc.get_traced_memory()[0] / WEIGHED / 1024}
 
 
-def _payloads(answers: Iterable[Answer]) -> list[bytes]:
-    return [decode(one).payload for one in answers if isinstance(one, bytes)]
+def _payloads(frames: Iterable[bytes]) -> list[bytes]:
+    return [decode(one).payload for one in frames]
 
 
 def _resident_mb() -> float:

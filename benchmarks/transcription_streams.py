@@ -34,8 +34,8 @@ from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import Stream, StreamFailed
 from handlers.transcription.transcribing import End, Transcribing
 from handlers.transcription.work import Work
-from local.flows.sound import encoded
 from local.services import serving
+from local.services.audio import encoded
 from local.services.tones import WORDS, silence, speech
 from tests.handlers.transcription.captioning import DEPLOYED
 from tests.handlers.transcription.stage import Clients

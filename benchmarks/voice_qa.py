@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import at_share, verdict
 from local import emulator, stack_files
 from local.aws import EmulatorClients
-from local.flows import NotInTime
+from local.flows import Deployment, NotInTime
 from local.flows.dialogue import Message
 from local.flows.voice_qa import Heard, Lectures, Listener
 from local.flows.voice_qa_scenario import LECTURE
@@ -113,8 +113,8 @@ def main() -> None:
     """Prints one table."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
         deployed = deploy(stack_files.read("local"), started.emulator, Silent())
-        endpoint = started.emulator.endpoint
-        lectures = Lectures.of(EmulatorClients(endpoint), endpoint, deployed.ids, deployed.outputs)
+        clients = EmulatorClients(started.emulator.endpoint)
+        lectures = Lectures(Deployment(started.emulator, clients, deployed.ids, deployed.outputs))
         print("milliseconds\n")
         print(f"{'':46}{'first':>8}{'p50':>8}{'p95':>8}{'most':>8}   asked for")
         _alone(lectures)

@@ -18,8 +18,8 @@ from local import ROOT, CannotRun, emulator, report, stack_files
 from local.alone import Busy, alone
 from local.aws import EmulatorClients
 from local.engine import ResourceFailed
-from local.flows import NotInTime
-from local.flows.table import FLOWS, Flow, Stage
+from local.flows import Deployment, NotInTime
+from local.flows.table import FLOWS, Flow
 from local.iam.decisions import read
 from local.iam.table import Table, granted_on, reviewed_grants, table
 from local.platform import delete_all, deploy, judged_again
@@ -72,9 +72,9 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if left := [one for one in judged_again(config, deployed.graph) if one.level == "mandatory"]:
                 raise DemoFailed(f"{left[0].policy}: {left[0].message}")
-        stage = Stage(started.emulator, clients, deployed.ids, deployed.outputs)
+        deployment = Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
         for name in flows:
-            _flow(out, name, FLOWS[name], stage)
+            _flow(out, name, FLOWS[name], deployment)
         with _part(out, "grants against use"):
             _grants(out, clients, whole=flows == list(FLOWS))
         out.print("\n[bold]outputs[/]")
@@ -86,10 +86,10 @@ def _all(out: Console, config: StackConfig, flows: list[str]) -> None:
             out.print("  every resource deleted, in reverse order")
 
 
-def _flow(out: Console, name: str, flow: Flow, stage: Stage) -> None:
+def _flow(out: Console, name: str, flow: Flow, deployment: Deployment) -> None:
     with _part(out, f"{name}: {flow.title} ({flow.scripted})"):
-        if wrong := flow.play(stage, Clock(out)):
-            raise DemoFailed(f"{name} is not as it should be: {wrong}")
+        if wrong := flow.play(deployment, Clock(out)):
+            raise DemoFailed(f"{name} is not as it should be: {'; '.join(wrong)}")
         out.print(f"  {flow.promise}")
 
 

@@ -1,26 +1,32 @@
-"""An HTTP server beside whoever needs one, for as long as he does: local services, the console, tests."""
+"""HTTP servers on the loopback interface that run in threads: local services, the console, and servers of tests."""
 
+import contextlib
+import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
 
 from local import LOOPBACK
 
 POLL_SECONDS = 0.02
-"""How soon it notices that it is over."""
+"""Interval at which a server checks whether it was told to stop."""
 
 
 @contextmanager
 def running(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serves while the block lasts, and gives the port. Each request has a thread of its own."""
+    """Serve while the block lasts, and yield the port. Each request has a thread of its own."""
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, beside(server):
         yield server.server_port
 
 
 @contextmanager
 def beside(server: ThreadingHTTPServer) -> Iterator[None]:
-    """A server that is there already, in a thread while the block lasts."""
+    """Run an existing server in a thread while the block lasts."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     thread.start()
     try:
@@ -28,3 +34,65 @@ def beside(server: ThreadingHTTPServer) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join()
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request to a service that answers in JSON."""
+
+    method: str
+    path: str
+    """Without the query, percent-decoded."""
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A JSON document, or JSON lines that are sent as soon as the iterator yields them.
+
+    If the iterator raises a ConnectionError, the connection breaks off in the middle of the response.
+    """
+
+    content: Mapping[str, Any] | Iterator[bytes]
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContextManager[int]:
+    """Serve while the block lasts, and yield the port."""
+    return running(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
+
+
+class _JsonHandler(BaseHTTPRequestHandler):
+    """Answers one request per connection, with GET or POST."""
+
+    protocol_version = "HTTP/1.1"
+    respond: Callable[[HttpRequest], HttpResponse]
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(int(headers.get("content-length", "0")))
+        response = self.respond(HttpRequest(self.command, unquote(self.path.partition("?")[0]), headers, body))
+        with contextlib.suppress(ConnectionError):
+            self._send(response)
+
+    do_POST = do_GET  # noqa: N815 - http.server's name
+
+    def _send(self, response: HttpResponse) -> None:
+        content = response.content
+        document = json.dumps(content).encode() if isinstance(content, Mapping) else None
+        framing = ("Transfer-Encoding", "chunked") if document is None else ("Content-Length", str(len(document)))
+        self.send_response(response.status)
+        kind = "application/jsonl" if document is None else "application/json"
+        for name, value in (("Content-Type", kind), framing, ("Connection", "close"), *response.headers.items()):
+            self.send_header(name, value)
+        self.end_headers()
+        if not isinstance(content, Mapping):
+            for line in content:
+                self.wfile.write(b"%x\r\n%b\n\r\n" % (len(line) + 1, line))
+        self.wfile.write(b"0\r\n\r\n" if document is None else document)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""

@@ -1,8 +1,13 @@
 """What each subsystem does, driven from outside as its users would: for the demo, and for the end-to-end tests."""
 
+import json
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from local.aws import Clients
+from local.emulator import Emulator
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -26,3 +31,41 @@ def eventually(found: Callable[[], T | None], what: str, seconds: float = PATIEN
             raise NotInTime(f"{what}: not in {seconds:g} s")
         time.sleep(max(POLL_SECONDS, waited * POLL_SHARE))
     return value
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A stack that was deployed to the emulator."""
+
+    emulator: Emulator
+    client: Clients
+    ids: Mapping[str, Any]
+    """Ids of the resources by their Pulumi names."""
+    outputs: Mapping[str, Any]
+
+    def frontend(self, subsystem: str) -> Any:
+        """Return what a frontend of a subsystem knows."""
+        return self.outputs["frontend"][subsystem]
+
+    def function(self, name: str) -> str:
+        """Return the alias of a function."""
+        return f"{self.ids[f'{name}-function']}:live"
+
+
+def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
+    """Call a function as its schedule or an operator does, and return its result."""
+    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    return result
+
+
+class Checks:
+    """What a flow found, compared with what it should have found."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def equal(self, what: str, found: object, expected: object) -> None:
+        """Note a problem if the values differ."""
+        if found != expected:
+            self.problems.append(f"{what}: {found!r}, not {expected!r}")

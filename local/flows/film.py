@@ -1,10 +1,9 @@
 """Videos as cameras make them: real ffmpeg films noise and a tone."""
 
-import subprocess
 import tempfile
 from pathlib import Path
 
-import imageio_ffmpeg
+from local.services.audio import run_ffmpeg
 
 
 def film(seconds: int) -> bytes:
@@ -12,13 +11,6 @@ def film(seconds: int) -> bytes:
     pictures = f"testsrc2=duration={seconds}:size=1280x720:rate=2,noise=alls=100:allf=t"
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "film.mp4")
-        subprocess.run(
-            [
-                *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"),
-                *("-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", f"sine=duration={seconds}"),
-                *("-c:v", "mpeg4", "-q:v", "1", "-c:a", "aac", str(made)),
-            ],
-            capture_output=True,
-            check=True,
-        )
+        sources = ("-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", f"sine=duration={seconds}")
+        run_ffmpeg(*sources, "-c:v", "mpeg4", "-q:v", "1", "-c:a", "aac", str(made))
         return made.read_bytes()

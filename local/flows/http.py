@@ -1,12 +1,11 @@
 """HTTP as a browser's page would speak it: requests with JSON, uploads as forms and as parts."""
 
 import json
-import urllib.error
-import urllib.request
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import urllib3
 
 TIMEOUT_SECONDS = 30
 
@@ -17,7 +16,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """By lower-case names."""
+    """By names in any case."""
     data: bytes
 
     @property
@@ -34,27 +33,15 @@ def ask(method: str, url: str, body: object = None, headers: Mapping[str, str] |
 
 def send(method: str, url: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
     """A request with whatever body."""
-    request = urllib.request.Request(url, data=data, headers=dict(headers or {}), method=method)  # noqa: S310 - ours
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            return Answer(answer.status, _lower(answer.headers), answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, _lower(error.headers), error.read())
+    return _sent(method, url, body=data, headers=headers)
 
 
 def post_form(url: str, fields: Mapping[str, str], data: bytes) -> Answer:
     """An upload as a browser's form does it: the fields, then the file."""
-    boundary = uuid.uuid4().hex
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'.encode() + data)
-    whole = b"".join(parts) + f"\r\n--{boundary}--\r\n".encode()
-    return send("POST", url, whole, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    return _sent("POST", url, fields={**fields, "file": ("a", data)})
 
 
-def _lower(headers: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _sent(method: str, url: str, **content: Any) -> Answer:
+    with urllib3.PoolManager(retries=False, timeout=TIMEOUT_SECONDS) as pool:
+        answer = pool.request(method, url, **content)
+        return Answer(answer.status, answer.headers, answer.data)

@@ -8,37 +8,24 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local import spark
-from local.aws import Clients
-from local.flows import eventually
+from local.flows import Deployment, eventually, invoke
 
 Item = dict[str, Any]
 
 
-@dataclass(frozen=True)
 class Intake:
     """The intake from outside."""
 
-    client: Clients
-    bucket: str
-    queue_url: str
-    dead_letters_url: str
-    table: str
-
-    @classmethod
-    def of(cls, client: Clients, ids: Mapping[str, str]) -> "Intake":
-        """Of a deployment, by the ids of its resources."""
-        return cls(
-            client=client,
-            bucket=ids["ingestion-landing-bucket"],
-            queue_url=ids["ingestion-intake-queue"],
-            dead_letters_url=ids["ingestion-intake-dlq-queue"],
-            table=ids["ingestion-files-table"],
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        self.client = deployment.client
+        self.bucket = deployment.frontend("ingestion")["bucket"]
+        self.queue_url = deployment.ids["ingestion-intake-queue"]
+        self.dead_letters_url = deployment.ids["ingestion-intake-dlq-queue"]
+        self.table = deployment.ids["ingestion-files-table"]
 
     def drop(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
         """Uploads a file; returns its version."""
@@ -89,30 +76,16 @@ class Intake:
         eventually(lambda: True if self.waiting(self.queue_url) == (0, 0) else None, "an empty queue")
 
 
-@dataclass(frozen=True)
 class Runs:
     """From tracked files to rows."""
 
-    client: Clients
-    endpoint: str
-    intake: Intake
-    lake: str
-    sweeper: str
-    """The sweeper's alias."""
-    machine: str
-    """ARN of the workflow."""
-
-    @classmethod
-    def of(cls, intake: Intake, endpoint: str, ids: Mapping[str, str]) -> "Runs":
-        """Of the intake's deployment, by the ids of its resources."""
-        return cls(
-            client=intake.client,
-            endpoint=endpoint,
-            intake=intake,
-            lake=ids["ingestion-lake-bucket"],
-            sweeper=f"{ids['ingestion-sweeper-function']}:live",
-            machine=ids["ingestion-workflow-machine"],
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        self.client = deployment.client
+        self.endpoint = deployment.emulator.endpoint
+        self.intake = Intake(deployment)
+        self.lake = deployment.ids["ingestion-lake-bucket"]
+        self.sweeper = deployment.function("ingestion-sweeper")
+        self.machine = deployment.ids["ingestion-workflow-machine"]
 
     def drop_all(self, files: Mapping[str, bytes]) -> None:
         """Uploads many files at once."""
@@ -130,9 +103,7 @@ class Runs:
 
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
         """Calls the sweeper, as its schedule does."""
-        answer = self.client("lambda").invoke(FunctionName=self.sweeper, Payload=json.dumps({"kind": kind}))
-        found: dict[str, int] = json.loads(answer["Payload"].read())
-        return found
+        return invoke(self.client, self.sweeper, kind=kind)
 
     def executions(self) -> dict[str, str]:
         """Name of every execution so far → how it stands."""

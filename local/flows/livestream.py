@@ -1,34 +1,22 @@
 """The livestream backend, driven from outside: its REST API, and what is uploaded by its word."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from local.aws import Clients
-from local.flows import eventually
+from local.flows import Deployment, eventually, invoke
 from local.flows.http import Answer, ask, post_form, send
 
 
-@dataclass(frozen=True)
 class Livestream:
-    """A deployment."""
+    """The livestream of a deployment."""
 
-    client: Clients
-    url: str
-    bucket: str
-    table: str
-    memory: str
-    care: str
-    """The alias of the function that looks after episodes."""
-
-    @classmethod
-    def of(cls, client: Clients, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
-        """What a frontend knows from the outputs, the rest by the ids of its resources."""
-        known = outputs["frontend"]["livestream"]
-        named = ("livestream-transcripts-bucket", "livestream-null-check-table", "livestream-memory-memory")
-        bucket, table, memory = (ids[one] for one in named)
-        return cls(client, known["apiUrl"], bucket, table, memory, f"{ids['livestream-care-function']}:live")
+    def __init__(self, deployment: Deployment) -> None:
+        self.client, ids = deployment.client, deployment.ids
+        self.url = deployment.frontend("livestream")["apiUrl"]
+        self.bucket = ids["livestream-transcripts-bucket"]
+        self.table = ids["livestream-null-check-table"]
+        self.memory = ids["livestream-memory-memory"]
+        self.care = deployment.function("livestream-care")
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """A request to the API."""
@@ -70,21 +58,18 @@ class Livestream:
 
     def done(self, episode_id: str) -> dict[str, Any]:
         """Waits until an episode's video is cut and its transcript is analyzed, or either has failed."""
-
-        def found() -> dict[str, Any] | None:
-            episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
-            return episode if episode["status"] in {"ready", "failed"} else None
-
-        return eventually(found, "an episode that is ready")
+        return self._episode(episode_id, lambda one: one["status"] in {"ready", "failed"})
 
     def cut(self, episode_id: str) -> dict[str, Any]:
         """Waits until an episode's video is cut, or has failed."""
+        return self._episode(episode_id, lambda one: one["video"]["state"] in {"chunked", "failed"})
 
+    def _episode(self, episode_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         def found() -> dict[str, Any] | None:
             episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
-            return episode if episode["video"]["state"] in {"chunked", "failed"} else None
+            return episode if wanted(episode) else None
 
-        return eventually(found, "a video that is cut")
+        return eventually(found, "an episode that is done")
 
     def chunks(self, episode_id: str) -> list[str]:
         """The keys of an episode's chunks, in order."""
@@ -109,14 +94,9 @@ class Livestream:
             "memories": len(events["events"]),
         }
 
-    def tidied(self, episode_id: str) -> dict[str, int]:
+    def tidied(self, episode_id: str) -> None:
         """Waits until nothing is left of an episode."""
-
-        def found() -> dict[str, int] | None:
-            left = self.left(episode_id)
-            return None if any(left.values()) else left
-
-        return eventually(found, "a tidy-up")
+        eventually(lambda: None if any(self.left(episode_id).values()) else True, "a tidy-up")
 
     def ages(self, episode_id: str, track: str) -> None:
         """Has a track been where it is, and waited for, for a year."""
@@ -131,9 +111,7 @@ class Livestream:
 
     def sweep(self) -> dict[str, Any]:
         """Calls who looks after episodes as its schedule does."""
-        answer = self.client("lambda").invoke(FunctionName=self.care, Payload=b'{"kind": "sweep"}')
-        found: dict[str, Any] = json.loads(answer["Payload"].read())
-        return found
+        return invoke(self.client, self.care, kind="sweep")
 
     def size(self, key: str) -> int:
         """Bytes of an object."""

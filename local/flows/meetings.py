@@ -1,58 +1,35 @@
 """The meetings backend, driven from outside by its own client: recordings, and what came of them."""
 
-import json
-import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
-
-import imageio_ffmpeg
+from typing import Any
 
 from clients.meetings import MeetingsClient
 from clients.meetings.access import Access, Opened
 from clients.meetings.exchange import HttpExchange
 from handlers.common import clock
-from local.aws import Clients
-from local.emulator import Emulator
+from local.flows import Deployment, invoke
 from local.flows.http import ask
 from local.services import tones
+from local.services.audio import pcm_input, run_ffmpeg
 from local.services.login import token_address
 
 SAMPLE_RATE = 16_000
 
 
-@dataclass(frozen=True)
 class Meetings:
-    """A deployment."""
+    """The meetings of a deployment."""
 
-    client: Clients
-    endpoint: str
-    login: str
-    """Where the local identity provider gives tokens."""
-    url: str
-    bucket: str
-    table: str
-    workflow: str
-    sweep: str
-    """The alias of the function that sweeps; `storage` likewise."""
-    storage: str
-
-    @classmethod
-    def of(cls, client: Clients, there: Emulator, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
-        """What a frontend knows from the outputs, the rest by the ids of its resources."""
-        known = outputs["frontend"]["meetings"]
-        return cls(
-            client=client,
-            endpoint=there.endpoint,
-            login=token_address(there.services["JWKS_URL"]),
-            url=known["apiUrl"],
-            bucket=known["bucket"],
-            table=known["table"],
-            workflow=ids["meetings-workflow-machine"],
-            sweep=f"{ids['meetings-sweep-function']}:live",
-            storage=f"{ids['meetings-storage-function']}:live",
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        known = deployment.frontend("meetings")
+        self.client = deployment.client
+        self.endpoint = deployment.emulator.endpoint
+        self.login = token_address(deployment.emulator.services["JWKS_URL"])
+        """Where the local identity provider gives tokens."""
+        self.url, self.bucket, self.table = known["apiUrl"], known["bucket"], known["table"]
+        self.workflow = deployment.ids["meetings-workflow-machine"]
+        self.sweep = deployment.function("meetings-sweep")
+        self.storage = deployment.function("meetings-storage")
 
     def token(self, subject: str, seconds: int = 3600) -> str:
         """A token of the local provider, good for so long; below 0 it has ended already."""
@@ -78,9 +55,7 @@ class Meetings:
 
     def call(self, function: str, kind: str) -> dict[str, Any]:
         """Calls a function as its schedule does."""
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"kind": kind}))
-        found: dict[str, Any] = json.loads(answer["Payload"].read())
-        return found
+        return invoke(self.client, function, kind=kind)
 
 
 def recorded(path: Path, said: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
@@ -89,15 +64,6 @@ def recorded(path: Path, said: Iterable[tuple[int, str]], *, pictures: bool = Tr
     # As long as the sound, and so said: with `-shortest`, pictures are now and then made for seconds longer.
     film = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
     encoders = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k")
-    subprocess.run(
-        [
-            *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"),
-            *("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"),
-            *((*film, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")),
-            str(path),
-        ],
-        input=samples,
-        capture_output=True,
-        check=True,
-    )
+    made = (*film, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")
+    run_ffmpeg(*pcm_input(SAMPLE_RATE), *made, str(path), data=samples)
     return path

@@ -5,21 +5,19 @@ make other captions.
 """
 
 import base64
-import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from handlers.transcription.environment import FALLBACK, NAMESPACE, PROTOCOL
 from handlers.transcription.messages import USER_PREFIX
-from local.aws import Clients
+from local.flows import Deployment, invoke
 from local.flows.dialogue import Dialogue, Message
-from local.flows.sound import encoded
+from local.services.audio import encoded
 from local.services.tones import speech
 
 SAMPLE_RATE = 16_000
@@ -29,33 +27,19 @@ class Refused(Exception):
     """A session was not opened; the message says why."""
 
 
-@dataclass(frozen=True)
 class Captioning:
-    """A deployment of transcription."""
+    """Transcription of a deployment."""
 
-    client: Clients
-    url: str
-    router: str
-    """The router's alias."""
-    processor: str
-    live_table: str
-
-    @classmethod
-    def of(cls, client: Clients, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
-        """Of a deployment: its address as a frontend finds it, the rest by the ids of its resources."""
-        return cls(
-            client=client,
-            url=outputs["frontend"]["transcription"]["url"],
-            router=f"{ids['transcription-router-function']}:live",
-            processor=ids["transcription-audio-processor-function"],
-            live_table=ids["transcription-live-table"],
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        self.client = deployment.client
+        self.url = deployment.frontend("transcription")["url"]
+        self.router = deployment.function("transcription-router")
+        self.processor = deployment.ids["transcription-audio-processor-function"]
+        self.live_table = deployment.ids["transcription-live-table"]
 
     def operate(self, **event: Any) -> dict[str, Any]:
         """Calls the router as its schedule does, or an operator."""
-        answer = self.client("lambda").invoke(FunctionName=self.router, Payload=json.dumps(event))
-        found: dict[str, Any] = json.loads(answer["Payload"].read())
-        return found
+        return invoke(self.client, self.router, **event)
 
     def fallbacks(self) -> float:
         """How many fallbacks CloudWatch was told of."""

@@ -4,51 +4,33 @@ The local agent listens to both and answers from what it heard (words are tones)
 """
 
 import base64
-import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from handlers.common.items import stored
 from handlers.voice_qa.records import lecture_key
-from local.aws import Clients
-from local.flows import eventually
+from local.flows import Deployment, eventually, invoke
 from local.flows.dialogue import Dialogue, Message
 from local.flows.guests import Guest
 from local.flows.http import post_form
-from local.flows.sound import encoded
+from local.services.audio import encoded
 from local.services.tones import speech
 
 SAMPLE_RATE = 16_000
 
 
-@dataclass(frozen=True)
 class Lectures:
-    """A deployment of voice Q&A."""
+    """Voice Q&A of a deployment."""
 
-    client: Clients
-    endpoint: str
-    url: str
-    pool_id: str
-    bucket: str
-    table: str
-    validator: str
-    """The validator's alias."""
-
-    @classmethod
-    def of(cls, client: Clients, endpoint: str, ids: Mapping[str, str], outputs: Mapping[str, Any]) -> Self:
-        """Of a deployment: what a frontend knows from the outputs, the rest by the ids of its resources."""
-        known = outputs["frontend"]["voiceQa"]
-        return cls(
-            client=client,
-            endpoint=endpoint,
-            url=known["url"],
-            pool_id=known["identityPoolId"],
-            bucket=ids["voice-qa-audio-bucket"],
-            table=ids["voice-qa-sessions-table"],
-            validator=f"{ids['voice-qa-validate-lecture-function']}:live",
-        )
+    def __init__(self, deployment: Deployment) -> None:
+        known = deployment.frontend("voiceQa")
+        self.client = deployment.client
+        self.endpoint = deployment.emulator.endpoint
+        self.url, self.pool_id = known["url"], known["identityPoolId"]
+        self.bucket = deployment.ids["voice-qa-audio-bucket"]
+        self.table = deployment.ids["voice-qa-sessions-table"]
+        self.validator = deployment.function("voice-qa-validate-lecture")
 
     def guest(self) -> Guest:
         """Somebody new."""
@@ -72,9 +54,7 @@ class Lectures:
 
     def sweep(self) -> dict[str, Any]:
         """Calls the validator as its schedule does."""
-        answer = self.client("lambda").invoke(FunctionName=self.validator, Payload=b'{"kind": "sweep"}')
-        found: dict[str, Any] = json.loads(answer["Payload"].read())
-        return found
+        return invoke(self.client, self.validator, kind="sweep")
 
 
 @dataclass
@@ -119,8 +99,6 @@ class Listener(Dialogue):
         self.guest = guest or lectures.guest()
         super().__init__(self.guest.connect(lectures.url))
         self.heard: dict[str, Heard] = {}
-        self.keys: list[str] = []
-        """Where its questions were uploaded."""
 
     def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Says a lecture, uploads it; gives its id."""
@@ -134,8 +112,7 @@ class Listener(Dialogue):
         audio = encoded(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
         ready = self.ask("upload", kind="query", contentType="audio/ogg")
         post(ready, audio)
-        self.keys.append(ready["key"])
-        return self.keys[-1]
+        return str(ready["key"])
 
     def question(self, lecture_id: str, query_id: str | None = None, **how: Any) -> tuple[Message, Heard]:
         """Asks, and listens to the end."""

@@ -87,11 +87,9 @@ class Account:
         resources = [resource] if resource else []
         reached(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
 
-    def s3_of_role(self, role_arn: str, name: str) -> Any:
+    def s3(self, role_arn: str, session_name: str) -> Any:
         """Return an S3 client that acts as a role."""
-        return _s3(open_session(role_arn, name).boto3())
-
-    s3 = s3_of_role
+        return _s3(open_session(role_arn, session_name).boto3())
 
     def s3_of_caller(self, access_key: str) -> Any:
         """Return an S3 client with a caller's own credentials, which AWS forwards from service to service."""

@@ -11,11 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from subprocess import PIPE, run
 
-import imageio_ffmpeg
-
-from local.services.agentcore_faults import Fault
+from local.services.audio import encoded
 from local.services.tones import WORDS, Pause, Word, speech
 
 CITED = 3
@@ -70,7 +67,7 @@ def passages(heard: Iterable[Word | Pause]) -> list[Passage]:
 def best(lecture: Sequence[Passage], asked: Iterable[str]) -> list[Passage]:
     """The passages that have to do with the question, the best first, the earlier first among equals."""
     within = Counter(word for passage in lecture for word in set(passage.words))
-    wanted = set(asked) - set(Fault)
+    wanted = set(asked)
 
     def weight(passage: Passage) -> float:
         return sum(math.log(1 + len(lecture) / within[word]) for word in wanted.intersection(passage.words))
@@ -97,6 +94,4 @@ def spoken(text: str) -> list[tuple[str, ...]]:
 @lru_cache(maxsize=256)
 def voice(words: tuple[str, ...]) -> bytes:
     """These words as an Ogg Opus file."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "quiet", "-f", "s16le", "-ar", str(VOICE_RATE)]
-    command += ["-ac", "1", "-i", "pipe:0", "-c:a", "libopus", "-b:a", "24k", "-f", "ogg", "pipe:1"]
-    return run(command, input=speech(words, VOICE_RATE), stdout=PIPE, check=True).stdout
+    return encoded(speech(words, VOICE_RATE), VOICE_RATE, "ogg-opus")

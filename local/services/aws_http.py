@@ -1,102 +1,69 @@
-"""As much HTTP as a service of AWS needs: signed requests in, JSON out, refusals as the SDKs read them.
+"""HTTP services of AWS: signed requests in, JSON documents out, errors as the SDKs read them.
 
-Requests have threads, so none keeps another waiting. An error's name is in a header and in the body: of AWS' two
-protocols with JSON each looks in one of them.
+The signature itself is not verified. All sockets listen on loopback only, so every caller is the machine's owner.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Protocol
 
-from local.http_server import running
+from local.http_server import HttpRequest, HttpResponse, serve_json
 
-MAX_BODY = 1024 * 1024
-IDLE_SECONDS = 10
-_CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
+_ACCESS_KEY = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
-class Refused(Exception):
-    """An answer that is an error."""
+class AwsError(Exception):
+    """An error response of a service."""
 
-    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.code, self.status = code, status
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request."""
+class SignedRequest:
+    """A request, and the access key that signed it."""
 
-    method: str
-    path: str
-    query: Mapping[str, list[str]]
-    target: str
-    """The operation, where the protocol names it in a header."""
-    caller: str
-    """Whose key it is signed with. Whether the signature fits is not looked at: nobody is here but the machine's owner."""
-    body: bytes
+    http: HttpRequest
+    access_key: str
 
 
-Answer = Callable[[Asked], tuple[HTTPStatus, Mapping[str, Any]]]
+def serve_signed(respond: Callable[[SignedRequest], HttpResponse]) -> AbstractContextManager[int]:
+    """Serve while the block lasts, and yield the port."""
 
-
-def serving(answer: Answer) -> AbstractContextManager[int]:
-    """Serves while the block lasts, and gives the port."""
-    return running(type("Handler", (_Handler,), {"answer": staticmethod(answer)}))
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request a connection, as short as HTTP may be."""
-
-    timeout = IDLE_SECONDS
-    answer: Answer
-
-    def do_GET(self) -> None:
-        """Answers."""
-        self._respond(b"")
-
-    def do_POST(self) -> None:
-        """Answers."""
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
-            self.close_connection = True
-            self._refuse(Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BadRequestException", "too large"))
-            return
-        self._respond(self.rfile.read(int(length)))
-
-    def _respond(self, body: bytes) -> None:
+    def respond_or_refuse(request: HttpRequest) -> HttpResponse:
         try:
-            self._send(*self.answer(self._asked(body)))
-        except Refused as refused:
-            self._refuse(refused)
+            return respond(SignedRequest(request, _access_key(request)))
+        except AwsError as error:
+            # AWS has two protocols with JSON. One reads the error's code from the body, the other from the header.
+            content = {"__type": error.code, "message": str(error)}
+            return HttpResponse(content, error.status, {"x-amzn-ErrorType": error.code})
 
-    def _asked(self, body: bytes) -> Asked:
-        signed = _CALLER.search(self.headers.get("Authorization", ""))
-        if signed is None:
-            told = "Missing Authentication Token"
-            raise Refused(HTTPStatus.FORBIDDEN, "MissingAuthenticationTokenException", told)
-        parts = urlsplit(self.path)
-        target = self.headers.get("X-Amz-Target", "")
-        return Asked(self.command, parts.path, parse_qs(parts.query), target, signed[1], body)
+    return serve_json(respond_or_refuse)
 
-    def _refuse(self, refused: Refused) -> None:
-        self._send(refused.status, {"__type": refused.code, "message": refused.message}, refused.code)
 
-    def _send(self, status: HTTPStatus, body: Mapping[str, Any], error: str = "") -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if error:
-            self.send_header("x-amzn-ErrorType", error)
-        self.end_headers()
-        self.wfile.write(data)
+def _access_key(request: HttpRequest) -> str:
+    signed = _ACCESS_KEY.search(request.headers.get("authorization", ""))
+    if signed is None:
+        raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", HTTPStatus.FORBIDDEN)
+    return signed[1]
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
-        """Says nothing."""
+
+class Permissions(Protocol):
+    """IAM of the account that a service runs in."""
+
+    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        """Return True if a caller may not perform an action on a resource."""
+        ...
+
+
+def require(
+    permissions: Permissions, access_key: str, action: str, resource: str, context: Mapping[str, str] | None = None
+) -> None:
+    """Raise AccessDeniedException unless the caller may perform the action."""
+    if permissions.denied(access_key, action, resource, context or {}):
+        message = f"User is not authorized to perform: {action} on resource: {resource}"
+        raise AwsError("AccessDeniedException", message, HTTPStatus.FORBIDDEN)

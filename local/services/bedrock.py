@@ -1,175 +1,131 @@
-"""A model for this machine: Bedrock's Converse, answered out of what the prompt holds.
+"""Amazon Bedrock's Converse for this machine. It answers from the JSON lines of the prompt's last turn.
 
-It speaks the protocol that boto3 speaks, REST with JSON, and takes only what Bedrock takes: the request is held to
-botocore's own model of the operation and to the rules that Bedrock has beside it. It counts tokens, those of a kept
-prefix apart. What it says of a broadcast is `bedrock_answers`, of a meeting `bedrock_meetings`, and how it fails on
-request `bedrock_faults`. It shares no code with who asks it. Whom it answers is for its starter to say.
+The lines are about a broadcast (`bedrock_answers`) or about a meeting (`bedrock_meetings`). It shares no code with the
+handlers. Words in the transcript make it fail: a transcript with `throttled` is refused twice and then answered, and
+the answer to one with `repeating` reaches the token limit.
 """
 
-import asyncio
 import contextlib
 import json
+import math
 import re
-import time
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, Final
 
 from local import LOOPBACK
-from local.services import bare_http as wire
-from local.services.bedrock_access import Guard, Wish
-from local.services.bedrock_answers import Prompt, prompt_of
-from local.services.bedrock_cache import CHARACTERS_PER_TOKEN, PrefixCache, taken, tokens
-from local.services.bedrock_faults import Fault, Script, script_of, spoiled
-from local.services.bedrock_material import material
-from local.services.bedrock_meetings import Meeting, meeting_of
-from local.services.bedrock_requests import Invalid, converse_request
+from local.http_server import HttpResponse
+from local.services.aws_http import AwsError, SignedRequest, serve_signed
+from local.services.aws_model import InvalidRequest, read_request
+from local.services.bedrock_access import Guard
+from local.services.bedrock_answers import prompt_of
+from local.services.bedrock_meetings import meeting_of
 
 MAX_TOKENS = 4096
-"""Of an answer, where the request does not say it."""
-NOT_KEPT = "You invoked an unsupported model or your request did not allow prompt caching."
-BLOCKED = "Sorry, the model cannot answer this question."
-_CALLER = re.compile(r"Credential=([A-Za-z0-9]+)/")
+"""Limit of an answer if the request gives none."""
+CHARACTERS_PER_TOKEN = 4
+MIN_CACHED_TOKENS = 1024
+"""Bedrock does not cache shorter prefixes, and does not say so."""
+THROTTLED, REPEATING = "throttled", "repeating"
+THROTTLED_TIMES = 2
+_PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
-def serve(
-    *,
-    now: Callable[[], float] = time.monotonic,
-    guard: Guard | None = None,
-) -> AbstractAsyncContextManager[int]:
-    """Serves while the block lasts, and gives the port.
-
-    Without a guard it answers everybody.
-    """
-    service = _Service(PrefixCache(now), guard)
-    return wire.served(service.answer)
+def serve(guard: Guard | None = None) -> AbstractContextManager[int]:
+    """Serve while the block lasts, and yield the port. Without a guard, every caller may use every model."""
+    return serve_signed(_Service(guard).respond)
 
 
-class _Error(Exception):
-    """An error of Converse."""
-
-    def __init__(self, name: str, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-        self.status = status
+def lines_of(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the JSON objects in the request's last turn, each from a line of its own."""
+    return list(_lines(request["messages"][-1]["content"]))
 
 
-_RAISED = {
-    Fault.THROTTLED: ("ThrottlingException", HTTPStatus.TOO_MANY_REQUESTS),
-    Fault.UNAVAILABLE: ("ServiceUnavailableException", HTTPStatus.SERVICE_UNAVAILABLE),
-    Fault.LATE: ("ModelTimeoutException", HTTPStatus.REQUEST_TIMEOUT),
-    Fault.DENIED: ("AccessDeniedException", HTTPStatus.FORBIDDEN),
-}
+def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for block in content:
+        for line in str(block.get("text", "")).split("\n"):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                yield value
 
 
-@dataclass(frozen=True)
 class _Service:
-    cache: PrefixCache
-    guard: Guard | None = None
-    seen: Counter[tuple[Fault, str]] = field(default_factory=Counter)
-    """How often each fault was carried out for a prompt."""
+    def __init__(self, guard: Guard | None) -> None:
+        self._guard = guard
+        self._throttled: Counter[str] = Counter()
+        """Number of refusals per transcript."""
+        self._cached: set[tuple[str, str]] = set()
+        """Prefixes by model; none of them expires."""
 
-    async def answer(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
-        match request.path.split("/"):
-            case ["", "model", model, "converse"]:
-                if request.method != "POST":
-                    raise wire.Refused(HTTPStatus.METHOD_NOT_ALLOWED)
-            case _:
-                raise wire.Refused(HTTPStatus.NOT_FOUND)
+    def respond(self, signed: SignedRequest) -> HttpResponse:
+        path = _PATH.fullmatch(signed.http.path)
+        if path is None:
+            raise AwsError("UnknownOperationException", "The local Bedrock has Converse only.", HTTPStatus.NOT_FOUND)
+        model = path["model"]
         try:
-            body = self._converse(unquote(model), request.body, request.authorization)
-        except _Error as error:
-            await _respond(writer, error.status, {"message": str(error)}, error.name)
-        except Invalid as invalid:
-            await _respond(writer, HTTPStatus.BAD_REQUEST, {"message": str(invalid)}, "ValidationException")
-        else:
-            await _respond(writer, HTTPStatus.OK, body)
+            content = {"modelId": model, **json.loads(signed.http.body)}
+            request = read_request("bedrock-runtime", "Converse", content)
+        except (InvalidRequest, ValueError, TypeError) as error:
+            raise AwsError("ValidationException", str(error)) from None
+        if self._guard is not None:
+            self._guard.check(signed.access_key, model, request)
+        return HttpResponse(self._answer(model, request))
 
-    def _converse(self, model: str, body: bytes, authorization: str) -> dict[str, Any]:
-        if self.guard is not None:
-            _check(self.guard, authorization, self.guard.model_wishes(model))
-        asked = converse_request(model, body)
-        if not taken(model, asked):
-            raise _Error("AccessDeniedException", HTTPStatus.FORBIDDEN, NOT_KEPT)
-        if self.guard is not None:
-            _check(self.guard, authorization, self.guard.guardrail_wish(asked))
-        lines = material(asked)
+    def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        lines = lines_of(request)
         prompt = meeting_of(lines) or prompt_of(lines)
-        script = script_of(model, prompt.said)
-        fault = self._due(script, prompt)
-        if fault in _RAISED:
-            name, status = _RAISED[fault]
-            raise _Error(name, status, f"{name}, as the prompt wants it")
-        prefix = self.cache.count(model, asked)
-        if fault is Fault.GUARDED:
-            return _result(BLOCKED, "guardrail_intervened", prefix)
-        text = spoiled(fault, prompt.answer())
-        most = asked.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
-        if fault in {Fault.TRUNCATED, Fault.REPEATING}:
-            most = len(text) // 2
-        if len(text) > most:
-            return _result(text[:most], "max_tokens", prefix)
-        return _result(text, "end_turn", prefix)
+        words = set(re.findall("[a-z]+", prompt.said.lower()))
+        if THROTTLED in words and self._throttled[prompt.said] < THROTTLED_TIMES:
+            self._throttled[prompt.said] += 1
+            raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
+        text = json.dumps(prompt.answer())
+        max_characters = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
+        if REPEATING in words:
+            max_characters = len(text) // 2
+        return {
+            "output": {"message": {"role": "assistant", "content": [{"text": text[:max_characters]}]}},
+            "stopReason": "max_tokens" if len(text) > max_characters else "end_turn",
+            "usage": self._usage(model, request, text[:max_characters]),
+            "metrics": {"latencyMs": 1},
+        }
 
-    def _due(self, script: Script | None, prompt: Prompt | Meeting) -> Fault | None:
-        if script is None:
-            return None
-        key = (script.fault, prompt.said)
-        if script.times is not None and self.seen[key] >= script.times:
-            return None
-        self.seen[key] += 1
-        return script.fault
-
-
-def _check(guard: Guard, authorization: str, wishes: Iterator[Wish]) -> None:
-    """Raises what Bedrock answers to whoever may not; that a signature fits is not looked at."""
-    caller = _CALLER.search(authorization)
-    if caller is None:
-        raise _Error("MissingAuthenticationTokenException", HTTPStatus.FORBIDDEN, "Missing Authentication Token")
-    if refused := guard.refusal(caller[1], wishes):
-        told = f"User is not authorized to perform: {refused.action} on resource: {refused.resource}"
-        raise _Error("AccessDeniedException", HTTPStatus.FORBIDDEN, told)
-
-
-def _result(text: str, stop_reason: str, prefix: tuple[int, int, int]) -> dict[str, Any]:
-    read, written, rest = prefix
-    said = tokens(text)
-    return {
-        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
-        "stopReason": stop_reason,
-        "usage": {
-            "inputTokens": rest,
+    def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
+        """Count tokens. The prefix before the last cache point is written the first time, and read from then on."""
+        before: list[str] = []
+        after: list[str] = []
+        for block in (*request.get("system", []), *(one for turn in request["messages"] for one in turn["content"])):
+            if "cachePoint" in block:
+                before, after = [*before, *after], []
+            else:
+                after.append(json.dumps(block))
+        prefix = "".join(before)
+        read = written = 0
+        if _tokens(prefix) >= MIN_CACHED_TOKENS:
+            is_cached = (model, prefix) in self._cached
+            read, written = (_tokens(prefix), 0) if is_cached else (0, _tokens(prefix))
+            self._cached.add((model, prefix))
+        sent, said = _tokens(prefix + "".join(after)) - read - written, _tokens(text)
+        return {
+            "inputTokens": sent,
             "outputTokens": said,
-            "totalTokens": read + written + rest + said,
+            "totalTokens": read + written + sent + said,
             "cacheReadInputTokens": read,
             "cacheWriteInputTokens": written,
-        },
-        "metrics": {"latencyMs": 1},
-    }
+        }
 
 
-async def _respond(writer: asyncio.StreamWriter, status: HTTPStatus, body: dict[str, Any], error: str = "") -> None:
-    data = json.dumps(body).encode()
-    named = f"x-amzn-ErrorType: {error}\r\n" if error else ""
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n{named}"
-        f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n"
-    )
-    writer.write(head.encode() + data)
-    await writer.drain()
-
-
-async def _alone() -> None:
-    """Serves until it is interrupted, and says which variable leads to it."""
-    async with serve() as port:
-        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{LOOPBACK}:{port}", flush=True)
-        await asyncio.Event().wait()
+def _tokens(text: str) -> int:
+    """Return about as many tokens as a model would count."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_alone())
+    with contextlib.suppress(KeyboardInterrupt), serve() as port:
+        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{LOOPBACK}:{port}", flush=True)
+        threading.Event().wait()

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from local.services.bedrock_material import Line
-
 MOST_CLAIMS = 20
 SHARED_WORDS = 3
 """With a remembered line, for it to be about the same."""
@@ -47,7 +45,7 @@ class Prompt:
         return {"window": self.head.get("window", ""), "claims": kept, "clips": _clips(self, kept)}
 
 
-def prompt_of(lines: Sequence[Line]) -> Prompt:
+def prompt_of(lines: Sequence[Mapping[str, Any]]) -> Prompt:
     """What the lines say of a broadcast."""
     return Prompt(
         head=next((line for line in lines if "window" in line), {}),

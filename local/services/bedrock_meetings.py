@@ -7,11 +7,9 @@ same lines give the same answer, other lines another.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from local.services.bedrock_material import Line
 
 QUOTED_CHARACTERS = 200
 _SENTENCE = re.compile(r"[^.!?]+[.!?]?(?=\s|$)")
@@ -31,8 +29,8 @@ _NOT = re.compile(r"^(?:not|never|be)\b")
 class Meeting:
     """What a request holds of a meeting."""
 
-    task: Line
-    spoken: tuple[Line, ...]
+    task: Mapping[str, Any]
+    spoken: tuple[Mapping[str, Any], ...]
     summaries: tuple[str, ...]
 
     @property
@@ -48,7 +46,7 @@ class Meeting:
         return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summary(self.spoken)}
 
 
-def meeting_of(lines: Sequence[Line]) -> Meeting | None:
+def meeting_of(lines: Sequence[Mapping[str, Any]]) -> Meeting | None:
     """The meeting that the lines are about; none if they name no task."""
     task = next((line for line in reversed(lines) if "task" in line), None)
     if task is None:
@@ -60,7 +58,7 @@ def meeting_of(lines: Sequence[Line]) -> Meeting | None:
     )
 
 
-def _summary(spoken: Sequence[Line]) -> str:
+def _summary(spoken: Sequence[Mapping[str, Any]]) -> str:
     if not spoken:
         return "Nothing was said."
     speakers = list(dict.fromkeys(str(line["speaker"]) for line in spoken))
@@ -69,11 +67,11 @@ def _summary(spoken: Sequence[Line]) -> str:
     return told if longest is first else f"{told} At most was said here: {_short(longest)}"
 
 
-def _short(line: Line) -> str:
+def _short(line: Mapping[str, Any]) -> str:
     return str(line["text"])[:QUOTED_CHARACTERS].strip()
 
 
-def _items(line: Line) -> Iterator[dict[str, Any]]:
+def _items(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for found in _SENTENCE.finditer(str(line["text"])):
         sentence = found[0].strip()
         bare = sentence.rstrip(".!?")

@@ -1,4 +1,4 @@
-"""Runs the services that the emulator lacks: one process beside it, in its process group, gone when it is.
+"""The services that the emulator lacks, in a process beside it, which ends with it.
 
 The emulator's environment tells every handler where they are, by the variables that the AWS SDKs read.
 """
@@ -14,42 +14,38 @@ ROOT = Path(__file__).resolve().parents[2]
 STREAMING = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
 AGENT = "AGENTCORE_ENDPOINT"
 KEYS = "JWKS_URL"
-"""Where handlers find the identity provider's keys whose deployment does not say."""
-AGENT_PER_MINUTE = 600
-"""Questions a minute: tests ask many."""
+"""Tells handlers where the identity provider's keys are, unless the deployment says so."""
 _running: "list[subprocess.Popen[bytes]]" = []
-"""Kept, because a process that nobody refers to loses its input, and takes that for the end."""
+"""Keeps the processes' standard inputs open, because the services end with their standard input."""
 
 
 def started() -> dict[str, str]:
-    """Starts them, and says which variables lead to them."""
+    """Start the services, and return the variables that lead to them."""
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     _running.append(process)
-    if process.stdout is None:
-        raise RuntimeError("the services have no output to say where they are")
-    line = process.stdout.readline()
+    line = process.stdout.readline() if process.stdout else b""
     if not line:
-        raise RuntimeError("the local services did not start; what they said is in the emulator's log")
-    found: dict[str, str] = json.loads(line)
-    return found
+        raise RuntimeError("the local services did not start; their output is in the emulator's log")
+    variables: dict[str, str] = json.loads(line)
+    return variables
 
 
 async def _serve() -> None:
-    # Once the project is on the path.
+    # Importable only since the project is on the path.
     from local import LOOPBACK  # noqa: PLC0415
     from local.services import agentcore, login, transcribe  # noqa: PLC0415
 
-    async with transcribe.serve() as transcribe_port, agentcore.serve(per_minute=AGENT_PER_MINUTE) as agent_port:
-        with login.serve() as login_port:
-            found = {
+    async with transcribe.serve() as transcribe_port:
+        with agentcore.serve() as agent_port, login.serve() as login_port:
+            variables = {
                 STREAMING: f"ws://{LOOPBACK}:{transcribe_port}",
                 AGENT: f"http://{LOOPBACK}:{agent_port}",
                 KEYS: f"http://{LOOPBACK}:{login_port}{login.KEYS}",
             }
-            print(json.dumps(found), flush=True)
-            # Whoever started them holds the other end of this pipe, and lets go of it when it ends.
+            print(json.dumps(variables), flush=True)
+            # The process that started the services holds the other end of this pipe, and closes it when it ends.
             await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
 
 

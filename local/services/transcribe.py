@@ -1,17 +1,18 @@
 """Amazon Transcribe's streaming service for this machine: the real protocol, and ears for words that are tones.
 
-It decides when a stream opens and how it ends, as the real service does over WebSockets. Incoming frames are read by
-botocore's decoder, so that whoever talks to it is checked against somebody else's code. It answers as audio comes,
-never ahead of it. It runs in any event loop: who serves, and for how long, is the caller's business.
+It answers as the audio comes, never ahead of it. Incoming frames are read by botocore's decoder, so that the handlers'
+encoder is checked against another implementation. PCM is samples already; FLAC and Ogg Opus go through ffmpeg, which
+gives samples as soon as it can.
 """
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import datetime
+from subprocess import DEVNULL, PIPE
 
+import imageio_ffmpeg
 from botocore.eventstream import EventStreamBuffer
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
@@ -20,32 +21,40 @@ from websockets.http11 import Request, Response
 
 from handlers.common import clock
 from local import LOOPBACK
+from local.services.audio import DEMUXERS
 from local.services.tones import Recogniser
-from local.services.transcribe_audio import Decoder, decoding
-from local.services.transcribe_captions import Answer, Captions, Ending, exception
-from local.services.transcribe_requests import Asked, BadRequest, asked, refusal
+from local.services.transcribe_captions import Captions, ConnectionDropped, StreamFailed, exception
+from local.services.transcribe_requests import BadRequest, StreamSettings, refusal_of, settings_of
 
 SILENCE_SECONDS = 15.0
 MAX_CHUNK = 32 * 1024
 MAX_FRAME = MAX_CHUNK + 1024
+READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 1
 
 
 @contextlib.asynccontextmanager
 async def serve(
-    *,
-    silence_seconds: float = SILENCE_SECONDS,
-    now: Callable[[], datetime] = clock.now,
-    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    *, silence_seconds: float = SILENCE_SECONDS, now: Callable[[], datetime] = clock.now
 ) -> AsyncIterator[int]:
-    """Serves while the block lasts, and gives the port."""
+    """Serve while the block lasts, and yield the port."""
 
     def checked(connection: ServerConnection, request: Request) -> Response | None:
-        status = refusal(request.path, now())
+        status = refusal_of(request.path, now())
         return None if status is None else connection.respond(status, "")
 
     async def converse(connection: ServerConnection) -> None:
-        await _Conversation(connection, silence_seconds, new_id).hold()
+        # The server closes the connection normally after this.
+        with contextlib.suppress(ConnectionClosed):
+            try:
+                settings = settings_of(connection.request.path if connection.request else "")
+                await _transcribe(connection, settings, silence_seconds)
+            except BadRequest as bad:
+                await connection.send(exception("BadRequestException", str(bad)))
+            except StreamFailed as failed:
+                await connection.send(failed.frame)
+            except ConnectionDropped:
+                connection.transport.abort()
 
     async with serve_websockets(
         converse,
@@ -60,74 +69,80 @@ async def serve(
         yield next(iter(server.sockets)).getsockname()[1]
 
 
-@dataclass(frozen=True)
-class _Conversation:
-    connection: ServerConnection
-    silence_seconds: float
-    new_id: Callable[[], str]
+async def _transcribe(connection: ServerConnection, settings: StreamSettings, silence_seconds: float) -> None:
+    recogniser = Recogniser(settings.sample_rate)
+    captions = Captions(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
+    chunks = _received(connection, silence_seconds)
+    async with contextlib.aclosing(chunks if settings.encoding == "pcm" else _decoded(chunks, settings)) as samples:
+        async for piece in samples:
+            for heard in recogniser.feed(piece):
+                for frame in captions.hear(heard):
+                    await connection.send(frame)
+    for heard in recogniser.finish():
+        for frame in captions.hear(heard):
+            await connection.send(frame)
+    for frame in captions.end():
+        await connection.send(frame)
 
-    async def hold(self) -> None:
-        """Listens and answers until either is over; the server closes normally after it."""
-        with contextlib.suppress(ConnectionClosed):
-            try:
-                wanted = asked(self.connection.request.path if self.connection.request else "")
-                async with decoding(wanted) as decoder:
-                    await self._talk(wanted, decoder)
-            except BadRequest as bad:
-                await self.connection.send(exception("BadRequestException", str(bad)))
 
-    async def _talk(self, wanted: Asked, decoder: Decoder) -> None:
-        listening = asyncio.create_task(self._listen(decoder))
-        answering = asyncio.create_task(self._answer(wanted, decoder))
+async def _received(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
+    """Yield the audio of each event, until an empty one ends the stream."""
+    while True:
         try:
-            await asyncio.wait([listening, answering], return_when=asyncio.FIRST_COMPLETED)
-            if listening.done():
-                listening.result()
-            await answering
-        finally:
-            listening.cancel()
-            answering.cancel()
-            await asyncio.gather(listening, answering, return_exceptions=True)
-
-    async def _listen(self, decoder: Decoder) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(self.silence_seconds):
-                    chunk = _audio(await self.connection.recv())
-            except TimeoutError:
-                raise BadRequest(
-                    f"Your request timed out because no new audio was received for {self.silence_seconds:g} seconds."
-                ) from None
-            if not chunk:
-                await decoder.end()
-                return
-            await decoder.feed(chunk)
-
-    async def _answer(self, wanted: Asked, decoder: Decoder) -> None:
-        async for answer in self._answers(wanted, decoder):
-            if isinstance(answer, bytes):
-                await self.connection.send(answer)
-                continue
-            if answer is Ending.DROPPED:
-                self.connection.transport.abort()
+            async with asyncio.timeout(silence_seconds):
+                message = await connection.recv()
+        except TimeoutError:
+            raise BadRequest(
+                f"Your request timed out because no new audio was received for {silence_seconds:g} seconds."
+            ) from None
+        chunk = _audio(message)
+        if not chunk:
             return
+        yield chunk
 
-    async def _answers(self, wanted: Asked, decoder: Decoder) -> AsyncIterator[Answer]:
-        recogniser = Recogniser(wanted.sample_rate)
-        captions = Captions(stabilised=wanted.stabilised, new_id=self.new_id)
-        async for samples in decoder.samples():
-            for heard in recogniser.feed(samples):
-                for answer in captions.hear(heard):
-                    yield answer
-        for heard in recogniser.finish():
-            for answer in captions.hear(heard):
-                yield answer
-        for answer in captions.end():
-            yield answer
+
+async def _decoded(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
+    """Yield the samples of encoded audio while it comes."""
+    process = await asyncio.create_subprocess_exec(
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
+        # One thread, because several keep several frames back.
+        *("-threads", "1", "-f", DEMUXERS[settings.encoding], "-i", "pipe:0"),
+        *("-f", "s16le", "-ac", "1", "-ar", str(settings.sample_rate), "-flush_packets", "1", "pipe:1"),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+    )
+
+    async def feed() -> None:
+        if process.stdin is None:
+            return
+        try:
+            # ffmpeg ends early if it cannot read the audio. Its exit status says so.
+            with contextlib.suppress(ConnectionError):
+                async for chunk in chunks:
+                    process.stdin.write(chunk)
+                    await process.stdin.drain()
+        finally:
+            process.stdin.close()
+
+    feeding = asyncio.create_task(feed())
+    try:
+        while process.stdout is not None and (samples := await process.stdout.read(READ_BYTES)):
+            yield samples
+        if feeding.done():
+            feeding.result()
+        if await process.wait():
+            raise BadRequest("The audio is not of the encoding that was asked for.")
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
 
 
 def _audio(message: str | bytes) -> bytes:
-    """The audio of one event."""
+    """Return the audio of one event."""
     if isinstance(message, str):
         raise BadRequest("The message is text.")
     try:

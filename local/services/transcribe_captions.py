@@ -1,7 +1,8 @@
-"""What the local Transcribe answers to the words that it hears: results that grow, become final, or fail. Pure.
+"""The results that the local Transcribe gives for the words that it hears. They grow, become final, or fail. Pure.
 
-It decides results and their frames, and what a fault does to them. Hearing is the recogniser's business, and sending
-the server's. A stable word never changes: it is written the same in every result, the final one included.
+A stable word never changes: it is written the same in every result, the final one included. Words make a stream fail,
+so that audio alone drives every failure. All but `broken` do so only if partial results are stabilised. So a client
+that sends the same audio again and asks for final results only is understood.
 """
 
 import json
@@ -10,21 +11,40 @@ from enum import StrEnum
 
 from handlers.transcription.event_stream import encode
 from local.services.tones import Pause, Word
-from local.services.transcribe_faults import Fault, fault_of
 
 REWORDED = "well,"
-"""How a repeated final begins."""
+"""Beginning of a repeated final result."""
 
 
-class Ending(StrEnum):
-    """How the server ends a stream early."""
+class Fault(StrEnum):
+    """Words that make a stream fail."""
 
-    CLOSED = "closed"
+    THROTTLED = "throttled"
+    """LimitExceededException, and the stream ends."""
     DROPPED = "dropped"
+    """The connection breaks off."""
+    MALFORMED = "malformed"
+    """The partial result comes in a frame whose checksum is wrong."""
+    UNFLAGGED = "unflagged"
+    """From here on, no item says whether it is stable."""
+    REPEATING = "repeating"
+    """The final result of this sentence comes twice. The second one has other words, and the same id and times."""
+    ENDLESS = "endless"
+    """The final result of this sentence never comes."""
+    BROKEN = "broken"
+    """InternalFailureException, and the stream ends."""
 
 
-Answer = bytes | Ending
-"""A frame to send, or the end."""
+class StreamFailed(Exception):
+    """The stream ends with an exception's frame."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.frame = exception(kind, message)
+
+
+class ConnectionDropped(Exception):
+    """The connection breaks off."""
 
 
 class Captions:
@@ -36,22 +56,20 @@ class Captions:
         self._new_id = new_id
         self._begin()
 
-    def hear(self, heard: Word | Pause) -> Iterator[Answer]:
-        """What to answer at once."""
+    def hear(self, heard: Word | Pause) -> Iterator[bytes]:
+        """Yield the frames to send at once."""
         if isinstance(heard, Pause):
             yield from self.end()
             return
-        fault = fault_of(heard.text, stabilised=self._stabilised)
+        fault = next((one for one in Fault if one == heard.text and (self._stabilised or one is Fault.BROKEN)), None)
         self._words.append(heard)
         match fault:
             case Fault.THROTTLED:
-                yield exception("LimitExceededException", "You have too many streams at once.")
-                yield Ending.CLOSED
+                raise StreamFailed("LimitExceededException", "You have too many streams at once.")
             case Fault.BROKEN:
-                yield exception("InternalFailureException", "A problem occurred while processing the audio.")
-                yield Ending.CLOSED
+                raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
             case Fault.DROPPED:
-                yield Ending.DROPPED
+                raise ConnectionDropped
             case Fault.MALFORMED:
                 frame = self._result(self._written(), partial=True)
                 yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
@@ -60,7 +78,7 @@ class Captions:
                 self._flagging = self._flagging and fault is not Fault.UNFLAGGED
                 yield self._result(self._written(), partial=True)
 
-    def end(self) -> Iterator[Answer]:
+    def end(self) -> Iterator[bytes]:
         """The final result of what has been said, if anything has."""
         if self._words and Fault.ENDLESS not in self._faults:
             yield self._result(self._written(), partial=False)

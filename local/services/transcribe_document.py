@@ -49,28 +49,15 @@ def segments(heard: Iterable[Word | Pause], most: int) -> list[Segment]:
 def document(name: str, account: str, said: list[Segment], *, labelled: bool) -> dict[str, Any]:
     """The whole of it; who speaks is in it where somebody asked."""
     items: list[dict[str, Any]] = []
-    audio: list[dict[str, Any]] = []
-    for at, segment in enumerate(said):
-        own = _items(segment, len(items), labelled=labelled)
-        items += own
-        audio.append(
-            {
-                "id": at,
-                "transcript": segment.text,
-                "start_time": _time(segment.words[0].start),
-                "end_time": _time(segment.words[-1].end),
-                **({"speaker_label": segment.speaker} if labelled else {}),
-                "items": [one["id"] for one in own],
-            }
-        )
-    results: dict[str, Any] = {"transcripts": [{"transcript": " ".join(one.text for one in said)}]}
+    for segment in said:
+        items += _items(segment, len(items), labelled=labelled)
+    results: dict[str, Any] = {"transcripts": [{"transcript": " ".join(one.text for one in said)}], "items": items}
     if labelled:
         results["speaker_labels"] = {
             "segments": [_labels(one) for one in said],
             "channel_label": "ch_0",
             "speakers": len({one.speaker for one in said}),
         }
-    results |= {"items": items, "audio_segments": audio}
     return {"jobName": name, "accountId": account, "status": "COMPLETED", "results": results}
 
 

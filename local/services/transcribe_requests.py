@@ -1,13 +1,10 @@
-"""What the local Transcribe makes of the address that a stream is opened with. Pure; the clock is the caller's.
+"""The presigned URL that a stream of Amazon Transcribe is opened with. Pure; the caller passes the time.
 
-It decides whether the address is one that Amazon Transcribe would take: its path, that it is signed for this service
-and still in time, and what it asks for. It cannot check the signature itself, because it does not know the key: whether
-an address is signed right is shown by the tests of whoever signs. Parameters that it does not know are refused, so that
-a misspelt one shows; the real service has more.
+The signature itself is not verified, because the service does not know the key. The tests of the code that signs do
+that. Unknown parameters are refused, so that a misspelt one is noticed.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -15,19 +12,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 PATH = "/stream-transcription-websocket"
 MAX_EXPIRES_SECONDS = 300
-SKEW = timedelta(minutes=5)
-MIN_RATE, MAX_RATE = 8000, 48000
+CLOCK_SKEW = timedelta(minutes=5)
 
-_SIGNED = re.compile(r"[^/]+/(?P<day>\d{8})/[a-z0-9-]+/transcribe/aws4_request")
 _SIGNATURE = {
     "X-Amz-Algorithm": r"AWS4-HMAC-SHA256",
-    "X-Amz-Credential": _SIGNED.pattern,
+    "X-Amz-Credential": r"[^/]+/\d{8}/[a-z0-9-]+/transcribe/aws4_request",
     "X-Amz-Date": r"\d{8}T\d{6}Z",
     "X-Amz-Expires": r"\d{1,3}",
-    "X-Amz-SignedHeaders": r"([a-z0-9-]+;)*host(;[a-z0-9-]+)*",
+    "X-Amz-SignedHeaders": r"host",
     "X-Amz-Signature": r"[0-9a-f]{64}",
 }
-_ASKED = {
+_REQUIRED = {
     "language-code": r"[a-z]{2,3}-[A-Z]{2}",
     "media-encoding": r"pcm|flac|ogg-opus",
     "sample-rate": r"\d{4,5}",
@@ -35,72 +30,46 @@ _ASKED = {
 _OPTIONAL = {
     "enable-partial-results-stabilization": r"true|false",
     "partial-results-stability": r"low|medium|high",
+    "X-Amz-Security-Token": r".+",
 }
-_TOKEN = "X-Amz-Security-Token"  # noqa: S105 - a parameter's name
 
 
 class BadRequest(Exception):
-    """The stream opens, and this is all that it says."""
+    """A stream that opens, and then says no more than this."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a stream is asked for."""
+class StreamSettings:
+    """What a stream was opened for."""
 
     encoding: str
     sample_rate: int
     stabilised: bool
 
 
-def refusal(address: str, now: datetime) -> HTTPStatus | None:
-    """Why the stream does not even open, if it does not."""
+def refusal_of(address: str, now: datetime) -> HTTPStatus | None:
+    """Return the status that the handshake is refused with, or None if the stream opens."""
     parts = urlsplit(address)
     if parts.path != PATH:
         return HTTPStatus.NOT_FOUND
-    query = _query(parts.query)
-    if query is None or not _fit(query, _SIGNATURE) or not _in_time(query, now):
+    query = dict(parse_qsl(parts.query))
+    if not all(re.fullmatch(pattern, query.get(name, "")) for name, pattern in _SIGNATURE.items()):
         return HTTPStatus.FORBIDDEN
-    return None
+    signed_at = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    expires = int(query["X-Amz-Expires"])
+    is_in_time = signed_at - CLOCK_SKEW <= now <= signed_at + timedelta(seconds=expires)
+    return None if is_in_time and expires <= MAX_EXPIRES_SECONDS else HTTPStatus.FORBIDDEN
 
 
-def asked(address: str) -> Asked:
-    """What an address that is not refused asks for."""
-    query = _query(urlsplit(address).query) or {}
-    if query.keys() - _SIGNATURE.keys() - _ASKED.keys() - _OPTIONAL.keys() - {_TOKEN}:
-        raise BadRequest("The request has a parameter that is not known here.")
-    given = {name: pattern for name, pattern in _OPTIONAL.items() if name in query}
-    if not _fit(query, {**_ASKED, **given}):
-        raise BadRequest("A parameter of the request is missing or not valid.")
-    rate = int(query["sample-rate"])
+def settings_of(address: str) -> StreamSettings:
+    """Return what the stream is opened for; raise BadRequest if Transcribe would not serve it."""
+    query = dict(parse_qsl(urlsplit(address).query))
+    known = {**_SIGNATURE, **_REQUIRED, **_OPTIONAL}
+    if query.keys() - known.keys() or _REQUIRED.keys() - query.keys():
+        raise BadRequest("A parameter of the request is missing or unknown.")
+    if not all(re.fullmatch(known[name], value) for name, value in query.items()):
+        raise BadRequest("A parameter of the request is not valid.")
     stabilised = query.get("enable-partial-results-stabilization") == "true"
-    if not MIN_RATE <= rate <= MAX_RATE:
-        raise BadRequest("The sample rate is out of range.")
     if "partial-results-stability" in query and not stabilised:
         raise BadRequest("A stability was given, but stabilisation is not enabled.")
-    return Asked(query["media-encoding"], rate, stabilised)
-
-
-def _query(text: str) -> dict[str, str] | None:
-    """The parameters; none if one is there twice."""
-    pairs = parse_qsl(text, keep_blank_values=True)
-    query = dict(pairs)
-    return query if len(query) == len(pairs) else None
-
-
-def _fit(query: Mapping[str, str], patterns: Mapping[str, str]) -> bool:
-    return all(re.fullmatch(pattern, query.get(name, "")) for name, pattern in patterns.items())
-
-
-def _in_time(query: Mapping[str, str], now: datetime) -> bool:
-    scope = _SIGNED.fullmatch(query["X-Amz-Credential"])
-    try:
-        signed = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    expires = int(query["X-Amz-Expires"])
-    return (
-        scope is not None
-        and query["X-Amz-Date"].startswith(scope["day"])
-        and 1 <= expires <= MAX_EXPIRES_SECONDS
-        and signed - SKEW <= now <= signed + timedelta(seconds=expires)
-    )
+    return StreamSettings(query["media-encoding"], int(query["sample-rate"]), stabilised)

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from local import LOOPBACK, console
 from local.http_server import beside
-from tests.browser import Visit, browser, spoken, visit
+from tests.browser import PATIENCE_MS, Visit, browser, spoken, visit
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")

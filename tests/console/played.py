@@ -2,14 +2,16 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
 
 from components.outputs import Frontend
-from tests.browser import PATIENCE_MS, Visit, visit
+from tests.browser import Visit, visit
 
 FRONTEND: Final = Frontend.model_validate(
     {
@@ -69,10 +71,14 @@ Answer = dict[str, Any] | int
 
 @contextmanager
 def played(
-    started: Browser, url: str, panel: str, *, plays: Callable[[Page], object] = lambda _: None
+    started: Browser, url: str, panel: str, *, plays: Callable[[Page], object] = lambda _: None, script: str = ""
 ) -> Iterator[Visit]:
-    """A visitor at a panel of this stack; its hosts are not those that the page's server names."""
+    """A visitor at a panel of this stack; its hosts are not those that the page's server names.
+
+    The script runs before the page's own.
+    """
     with visit(started, url, bypass_csp=True) as made:
+        made.page.add_init_script(script)
         made.page.route("**/frontend.json", lambda route: route.fulfill(json=FRONTEND.exported()))
         plays(made.page)
         made.open(panel)
@@ -92,6 +98,48 @@ def answers(page: Page, host: str, answer: Callable[[Request], Answer]) -> None:
     page.route(f"https://{host}/**", fulfil)
 
 
+SESSION: Final = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+
+
+@dataclass
+class Transcription:
+    """The transcription backend. It accepts whatever is said, and says nothing else by itself."""
+
+    in_flight: int = 2
+    breaks_at: str = ""
+    """The action after which the first connection breaks; no other connection comes to anything."""
+    accepted: Callable[[dict[str, Any]], object] = lambda _: None
+    """Hears of every utterance that was accepted."""
+    actions: list[str] = field(default_factory=list)
+    """What connections were told to do."""
+    sockets: list[WebSocketRoute] = field(default_factory=list)
+
+    def plays(self, page: Page) -> None:
+        page.route_web_socket(re.compile("^wss://transcription"), self._connected)
+
+    def say(self, **message: object) -> None:
+        """Sends a message over the first connection."""
+        self.sockets[0].send(json.dumps({**SESSION, **message}))
+
+    def _connected(self, socket: WebSocketRoute) -> None:
+        self.sockets.append(socket)
+        is_lost = bool(self.breaks_at) and len(self.sockets) > 1
+
+        def answered(message: str | bytes) -> None:
+            asked = json.loads(message)
+            self.actions.append(asked["action"])
+            kind = {"open": "opened", "audio": "accepted", "close": "closed", "ping": "pong"}[asked["action"]]
+            if not is_lost:
+                about = {"expiresAt": "", "inFlight": self.in_flight, **SESSION}
+                socket.send(json.dumps({"type": kind, "id": asked["id"], **about}))
+            if is_lost or asked["action"] == self.breaks_at:
+                socket.close(code=1001)
+            elif kind == "accepted":
+                self.accepted(asked)
+
+        socket.on_message(answered)
+
+
 def token(name: str, number: int = 0) -> str:
     """One of the identity provider's tokens for somebody."""
     claims = {"iss": "https://login.example.com", "sub": name, "name": name, "jti": number}
@@ -103,4 +151,4 @@ def becomes(page: Page, pasted: str, name: str, *, field: str = "Token of the id
     page.locator("#who").click()
     page.get_by_label(field).fill(pasted)
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
-    expect(page.locator("#who")).to_have_text(name, timeout=PATIENCE_MS)
+    expect(page.locator("#who")).to_have_text(name)

@@ -56,9 +56,9 @@ def test_the_formula_is_the_standards() -> None:
 
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize(("ink", "ground", "least"), PAIRS, ids=str)
-def test_what_is_to_be_read_can_be(scheme: dict[str, str], ink: str, ground: str, least: float) -> None:
-    assert contrast(scheme[ink], scheme[ground]) >= least
+def test_what_is_to_be_read_can_be(scheme: dict[str, str]) -> None:
+    found = {(ink, ground): contrast(scheme[ink], scheme[ground]) for ink, ground, _ in PAIRS}
+    assert {one: found[one[:2]] for one in PAIRS if found[one[:2]] < one[2]} == {}
 
 
 def test_dark_changes_every_colour_of_text_and_ground() -> None:

@@ -19,6 +19,7 @@ class Landing:
         """None is there yet."""
         self.reason = ""
         self.asked_with: set[str] = set()
+        self.put: list[tuple[str, dict[str, str]]] = []
         self.ended: set[str] = set()
         """Keys that hold no more."""
 
@@ -28,6 +29,8 @@ class Landing:
         answers(page, "livestream.example.com", lambda _: {"episodes": []})
 
     def _put(self, route: Route) -> None:
+        if route.request.method == "PUT":
+            self.put.append((route.request.url, route.request.headers))
         exposed = {"x-amz-version-id": "v1", "Access-Control-Expose-Headers": "x-amz-version-id"}
         route.fulfill(status=200, headers={**CORS, "Access-Control-Allow-Headers": "*, authorization", **exposed})
 
@@ -51,6 +54,24 @@ def dropped(page: Page, name: str = "a.ndjson") -> Locator:
     """What is shown of a file that was just chosen."""
     page.get_by_label("Choose files").set_input_files({"name": name, "mimeType": "", "buffer": b"{}\n"})
     return page.get_by_role("list", name="Files of this visit").locator(".card", has_text=name)
+
+
+def test_a_visitor_brings_credentials_and_they_go_to_aws_alone(started: Browser, url: str) -> None:
+    landing = Landing()
+    landing.status, landing.reason = "rejected", "EMPTY"
+    with played(started, url, "files", plays=landing.plays) as other:
+        dropped(other.page)
+        expect(other.page.locator("#files-problem")).to_contain_text("Sign in at the top.")
+        keys = f"{KEYS.format(1)} AWS_SESSION_TOKEN=session"
+        becomes(other.page, keys, "Signed in", field="AWS credentials")
+        expect(other.page.get_by_label("AWS credentials")).to_have_value("")
+        expect(dropped(other.page).first).to_contain_text("Not taken: it is empty.")
+        assert not other.page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length")
+    [(address, headers)] = landing.put
+    assert address == "https://landing.s3.eu-west-1.amazonaws.com/incoming/console/a.ndjson"
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIA1/")
+    assert headers["x-amz-security-token"] == "session"
+    assert "secret" not in str(headers).replace("x-amz-security", "")
 
 
 def test_a_file_is_followed_until_its_rows_are_in_the_lake(started: Browser, url: str) -> None:

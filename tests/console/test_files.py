@@ -1,4 +1,4 @@
-"""The console's files: what they may hold, whom they load, and that every control has a name."""
+"""The console's files: what they may hold, and whom they load."""
 
 import hashlib
 import re
@@ -18,32 +18,17 @@ FORBIDDEN = (
     *("localStorage", "sessionStorage", "indexedDB", "document.cookie"),
     *("console.log", "console.info", "console.debug"),
 )
-VOID = frozenset(["meta", "link", "input", "br", "rect", "path", "circle"])
 
 
 class Reader(HTMLParser):
-    """What the tests ask of a page."""
+    """Collects the elements of a page with their attributes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
-        self.labelled: set[str] = set()
-        self.wrapped: list[dict[str, str]] = []
-        """Controls inside their label."""
-        self._in_label = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.elements.append((tag, given))
-        if tag == "label":
-            self._in_label = True
-            self.labelled.add(given.get("for", ""))
-        elif self._in_label and tag == "input":
-            self.wrapped.append(given)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "label":
-            self._in_label = False
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +48,6 @@ def test_the_signer_is_the_one_that_was_published() -> None:
 def test_data_never_becomes_markup_and_secrets_stay_in_memory(path: Path) -> None:
     text = path.read_text()
     assert not [word for word in FORBIDDEN if word in text]
-
-
-@pytest.mark.parametrize("path", OWN, ids=lambda one: one.name)
-def test_modules_import_what_is_there(path: Path) -> None:
-    for found in re.findall(r'(?:from|import) "([^"]+)"', path.read_text()):
-        assert found.startswith("."), f"{found} comes from elsewhere"
-        assert (path.parent / found).resolve().is_file(), found
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda one: one.name)
@@ -97,26 +75,12 @@ def test_the_pages_own_policy_lets_in_no_script_but_its_own(read: Reader) -> Non
     assert "unsafe" not in policy
 
 
-def test_every_control_has_a_label(read: Reader) -> None:
-    for tag, given in read.elements:
-        if tag in {"input", "select", "textarea", "meter", "audio", "video"}:
-            named = given.get("id") in read.labelled or given in read.wrapped or "aria-label" in given
-            assert named, (tag, given)
-
-
 def test_ids_are_given_once_and_what_names_them_finds_them(read: Reader) -> None:
     ids = [given["id"] for _, given in read.elements if "id" in given]
     assert len(ids) == len(set(ids))
     for _, given in read.elements:
         for name in ("for", "aria-controls", "aria-labelledby"):
             assert given.get(name, ids[0]) in ids, given
-
-
-def test_tabs_and_panels_belong_together(read: Reader) -> None:
-    tabs = [given for _, given in read.elements if given.get("role") == "tab"]
-    panels = [given for _, given in read.elements if given.get("role") == "tabpanel"]
-    assert [one["aria-controls"] for one in tabs] == [one["id"] for one in panels]
-    assert [one["id"] for one in tabs] == [one["aria-labelledby"] for one in panels]
 
 
 def test_what_changes_by_itself_is_told_to_readers(read: Reader) -> None:

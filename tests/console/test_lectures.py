@@ -18,12 +18,14 @@ FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
 class Lectures:
     """The voice Q&A backend: a guest's credentials, uploads, and answers in two pieces."""
 
-    def __init__(self, *, breaks: bool = False) -> None:
+    def __init__(self, *, breaks: bool = False, unavailable: bool = False) -> None:
         self.asked: list[dict[str, Any]] = []
         self.connections = 0
         self._uploads = [FIRST, SECOND]
         self._breaks = breaks
         """Whether the first connection breaks between them."""
+        self._unavailable = unavailable
+        """Whether the first question cannot be taken."""
 
     def plays(self, page: Page) -> None:
         answers(page, "cognito-identity.eu-west-1.amazonaws.com", self._guest)
@@ -45,6 +47,9 @@ class Lectures:
                 say(type="uploadReady", id=asked["id"], lectureId=self._uploads.pop(0), **form)
                 return
             self.asked.append(asked)
+            if self._unavailable and len(self.asked) == 1:
+                say(type="error", id=asked["id"], requestId="r1", code="UNAVAILABLE", message="Ask it again.")
+                return
             of = {"queryId": asked["queryId"], "attempt": 1}
             say(type="queryAccepted", id=asked["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **of)
             quote = f"words of {asked['lectureId'][-1]}"
@@ -84,6 +89,11 @@ def sound(seconds: int) -> FilePayload:
     return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": made.getvalue()}
 
 
+def asks_of_one_that_is_there(page: Page) -> None:
+    page.get_by_text("One that is there already").click()
+    page.get_by_label("Its id").fill(FIRST)
+
+
 def answered(page: Page) -> None:
     page.get_by_label("Or write it").fill("why?")
     page.get_by_label("Or write it").press("Enter")
@@ -92,22 +102,27 @@ def answered(page: Page) -> None:
 
 def test_an_answer_goes_on_though_no_connection_comes_back_at_once(started: Browser, url: str) -> None:
     backend = Lectures(breaks=True)
-    with played(started, url, "lectures", plays=backend.plays) as other:
-        other.page.add_init_script(UNREACHED)
-        other.page.reload()
-        other.page.get_by_text("One that is there already").click()
-        other.page.get_by_label("Its id").fill(FIRST)
+    with played(started, url, "lectures", plays=backend.plays, script=UNREACHED) as other:
+        asks_of_one_that_is_there(other.page)
         answered(other.page)
         assert [one.get("resumeFrom") for one in backend.asked] == [0, 1]
         assert len({one["queryId"] for one in backend.asked}) == 1
         assert all("127.0.0.1:9" in one for one in other.complaints), "by the browser, of what was not there"
 
 
+def test_a_question_that_could_not_be_taken_is_asked_again_under_its_name(started: Browser, url: str) -> None:
+    backend = Lectures(unavailable=True)
+    with played(started, url, "lectures", plays=backend.plays) as other:
+        asks_of_one_that_is_there(other.page)
+        answered(other.page)
+    assert len(backend.asked) == 2
+    assert len({one["queryId"] for one in backend.asked}) == 1
+
+
 def test_two_who_need_the_connection_share_one(started: Browser, url: str) -> None:
     backend = Lectures()
     with played(started, url, "lectures", plays=backend.plays) as other:
-        other.page.get_by_text("One that is there already").click()
-        other.page.get_by_label("Its id").fill(FIRST)
+        asks_of_one_that_is_there(other.page)
         other.page.get_by_label("Or write it").fill("why?")
         other.page.evaluate("""() => {
           const form = document.getElementById("lectures-form");

@@ -22,6 +22,7 @@ from tests.console.modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
+KEYS = {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN}
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RATE = 16_000
 
@@ -176,34 +177,31 @@ def test_an_answer_that_begins_anew_takes_the_place_of_what_was_heard(page: Visi
     assert (found["anew"], found["text"]) == (True, "Right")
 
 
+@pytest.fixture
+def _moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore signs at that moment."""
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: MOMENT.replace(tzinfo=None))
+
+
+@pytest.mark.usefixtures("_moment")
 def test_a_handshake_is_signed_as_botocore_signs_it(page: Visit) -> None:
     url = "wss://abc.execute-api.eu-west-1.amazonaws.com/Prod"
     script = """
     const real = Date.prototype.toISOString;
-    Date.prototype.toISOString = () => given.moment;
+    Date.prototype.toISOString = () => "2026-01-31T12:00:00.000Z";
     try {
       return await it.signedUrl({ region: "eu-west-1" }, "execute-api", given.credentials, given.url, 60);
     } finally { Date.prototype.toISOString = real; }
     """
-    keys = {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN}
-    made = run(page, "aws", script, {"moment": "2026-01-31T12:00:00.000Z", "credentials": keys, "url": url})
+    made = run(page, "aws", script, {"credentials": KEYS, "url": url})
+    request = AWSRequest("GET", url.replace("wss", "https"))
+    SigV4QueryAuth(Credentials(KEY, SECRET, TOKEN), "execute-api", "eu-west-1", expires=60).add_auth(request)
     assert made.startswith(f"{url}?")
-    assert signature(made) == signature(signed_by_botocore(url.replace("wss", "https")))
+    signatures = [str(one).partition("X-Amz-Signature=")[2][:64] for one in (made, request.url)]
+    assert signatures[0] == signatures[1] != ""
 
 
-def signature(url: str) -> str:
-    return url.partition("X-Amz-Signature=")[2][:64]
-
-
-def signed_by_botocore(url: str) -> str:
-    """What botocore makes of it at that moment."""
-    request = AWSRequest("GET", url)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("botocore.auth.get_current_datetime", lambda **_: MOMENT.replace(tzinfo=None))
-        SigV4QueryAuth(Credentials(KEY, SECRET, TOKEN), "execute-api", "eu-west-1", expires=60).add_auth(request)
-    return str(request.url)
-
-
+@pytest.mark.usefixtures("_moment")
 def test_a_request_is_signed_as_botocore_signs_it(page: Visit) -> None:
     script = """
     const { AwsV4Signer } = await import('/vendor/aws4fetch.js');
@@ -212,17 +210,10 @@ def test_a_request_is_signed_as_botocore_signs_it(page: Visit) -> None:
       headers: { "X-Amz-Target": "DynamoDB_20120810.GetItem" } }).sign();
     return headers.get("Authorization");
     """
-    made = run(page, "aws", script, {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN})
-    request = AWSRequest(
-        "POST",
-        "https://dynamodb.eu-west-1.amazonaws.com/",
-        data=b"{}",
-        headers={"X-Amz-Target": "DynamoDB_20120810.GetItem"},
-    )
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("botocore.auth.get_current_datetime", lambda **_: MOMENT.replace(tzinfo=None))
-        SigV4Auth(Credentials(KEY, SECRET, TOKEN), "dynamodb", "eu-west-1").add_auth(request)
-    assert made == request.headers["Authorization"]
+    target = {"X-Amz-Target": "DynamoDB_20120810.GetItem"}
+    request = AWSRequest("POST", "https://dynamodb.eu-west-1.amazonaws.com/", data=b"{}", headers=target)
+    SigV4Auth(Credentials(KEY, SECRET, TOKEN), "dynamodb", "eu-west-1").add_auth(request)
+    assert run(page, "aws", script, KEYS) == request.headers["Authorization"]
 
 
 STACK = "new it.Stack({ region: given.region }, given.local ?? null)"
@@ -265,34 +256,27 @@ def test_a_message_that_failed_says_whether_to_ask_again_or_its_code_does(
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "todo"),
+    ("status", "text", "code", "todo", "retryable"),
     [
-        ('{"code": "TOKEN_EXPIRED", "message": "It ended.", "requestId": "r1"}', "TOKEN_EXPIRED", "Sign in again"),
-        ("<Error><Code>AccessDenied</Code><Message>No.</Message></Error>", "AccessDenied", "Sign in"),
-        ('{"__type": "com.amazon#AccessDeniedException", "Message": "No."}', "AccessDeniedException", "Sign in"),
-        ('{"message": "Forbidden"}', "HTTP 403", "Sign in"),
-        ("nonsense", "HTTP 403", "Sign in"),
+        (403, '{"code": "TOKEN_EXPIRED", "message": "It ended."}', "TOKEN_EXPIRED", "Sign in again", False),
+        (403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>", "AccessDenied", "Sign in", False),
+        (403, '{"__type": "com.amazon#AccessDeniedException"}', "AccessDeniedException", "Sign in", False),
+        (403, '{"message": "Forbidden"}', "HTTP 403", "Sign in", False),
+        (403, "nonsense", "HTTP 403", "Sign in", False),
+        (503, "", "HTTP 503", "", True),
+        (429, "", "HTTP 429", "", True),
+        (400, '{"__type": "com.amazonaws.dynamodb#ThrottlingException"}', "ThrottlingException", "", True),
+        (400, '{"__type": "com.amazonaws.dynamodb#ValidationException"}', "ValidationException", "", False),
     ],
 )
-def test_a_refusal_says_what_happened_and_what_to_do(page: Visit, text: str, code: str, todo: str) -> None:
-    found = run(page, "problems", "const one = it.refusal(403, given); return [one.code, one.message, one.todo];", text)
-    assert found[0] == code
+def test_a_refusal_says_what_happened_what_to_do_and_whether_it_passes(
+    page: Visit, status: int, text: str, code: str, todo: str, *, retryable: bool
+) -> None:
+    script = "const one = it.refusal(...given); return [one.code, one.message, one.todo, one.retryable];"
+    found = run(page, "problems", script, [status, text])
+    assert (found[0], found[3]) == (code, retryable)
     assert found[1].startswith(f"{code}: ")
-    assert todo in found[2]
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "retryable"),
-    [
-        (503, "", True),
-        (429, "", True),
-        (400, '{"__type": "com.amazonaws.dynamodb#ThrottlingException"}', True),
-        (400, '{"__type": "com.amazonaws.dynamodb#ValidationException"}', False),
-        (403, "", False),
-    ],
-)
-def test_a_refusal_says_whether_it_passes(page: Visit, status: int, text: str, *, retryable: bool) -> None:
-    assert run(page, "problems", "return it.refusal(...given).retryable;", [status, text]) is retryable
+    assert todo in (found[2] or "")
 
 
 @pytest.mark.parametrize(

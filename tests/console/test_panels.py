@@ -3,15 +3,14 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.browser import Visit, spoken
+from tests.browser import Visit
 from tests.console.modules import run
 from tests.console.played import Answer, answers, becomes, played, token
 
@@ -59,101 +58,6 @@ def test_an_episode_is_not_shown_to_somebody_else(started: Browser, url: str) ->
         assert re.search("plan|words of ann", page.locator("body").inner_html()) is None
 
 
-def test_a_list_of_episodes_that_comes_late_is_not_shown_to_somebody_else(started: Browser, url: str) -> None:
-    held: list[Route] = []
-
-    def plays(page: Page) -> None:
-        answers(page, "livestream.example.com", anns)
-        page.route(
-            "**/episodes?*", lambda route: route.fallback() if held or not is_anns(route) else held.append(route)
-        )
-
-    def is_anns(route: Route) -> bool:
-        return route.request.method == "GET" and user(route.request) == "ann"
-
-    with played(started, url, "episodes", plays=plays) as other:
-        page = other.page
-        with page.expect_request(lambda request: request.method == "GET" and "episodes?" in request.url):
-            becomes(page, token("ann"), "ann")
-        with page.expect_response(lambda response: response.request.method == "GET" and "episodes?" in response.url):
-            becomes(page, token("bob"), "bob")
-        with page.expect_response(lambda response: response.request == held[0].request) as late:
-            held[0].fallback()
-        late.value.finished()
-        expect(page.locator("#episodes-again")).to_be_enabled()
-        assert page.locator("#episodes-list li").count() == 0
-
-
-SESSION = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "expiresAt": "", "inFlight": 2}
-
-
-def captioned(page: Page) -> list[str]:
-    """Captions of whatever is said; gives what connections are told to do."""
-    told: list[str] = []
-
-    def platform_says(socket: WebSocketRoute) -> None:
-        def answered(message: str | bytes) -> None:
-            asked = json.loads(message)
-            told.append(asked["action"])
-            kind = {"open": "opened", "audio": "accepted", "close": "closed", "ping": "pong"}[asked["action"]]
-            socket.send(json.dumps({"type": kind, "id": asked["id"], **SESSION}))
-            if kind == "accepted":
-                line = {"utterance": asked["utterance"], "sequence": asked["sequence"], "resultId": "r", "revision": 1}
-                line |= {"startMs": 0, "endMs": 9, "text": "words of ann", "final": True}
-                socket.send(json.dumps({"type": "caption", **line, **SESSION}))
-
-        socket.on_message(answered)
-
-    page.route_web_socket(re.compile("^wss://transcription"), platform_says)
-    return told
-
-
-LISTENING = """
-const asked = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-navigator.mediaDevices.getUserMedia = async (what) => (window.heard = await asked(what));
-"""
-ENDED = "window.heard.getTracks().every((one) => one.readyState === 'ended')"
-
-
-def test_captions_end_where_somebody_else_signs_in(started: Browser, url: str) -> None:
-    with played(started, url, "captions", plays=lambda page: page.add_init_script(LISTENING)) as other:
-        page, speak = other.page, other.page.locator("#captions-speak")
-        told = captioned(page)
-        becomes(page, token("ann"), "ann")
-        speak.click()
-        expect(page.locator("#captions-screen").get_by_text("words of ann").first).to_be_visible()
-        becomes(page, token("ann", 2), "ann")
-        expect(speak).to_have_attribute("aria-pressed", "true")
-        assert "close" not in told
-        becomes(page, token("bob"), "bob")
-        expect(speak).to_have_attribute("aria-pressed", "false")
-        page.wait_for_function(ENDED)
-        assert "close" in told
-        assert "words of ann" not in page.locator("body").inner_html()
-
-
-DECODING = """
-const decode = OfflineAudioContext.prototype.decodeAudioData;
-const allowed = new Promise((resolve) => { window.allow = resolve; });
-OfflineAudioContext.prototype.decodeAudioData = async function (data) {
-  await allowed;
-  return decode.call(this, data);
-};
-"""
-
-
-def test_a_recording_of_one_is_not_captioned_as_another(started: Browser, url: str, tmp_path: Path) -> None:
-    with played(started, url, "captions", plays=lambda page: page.add_init_script(DECODING)) as other:
-        page = other.page
-        told = captioned(page)
-        becomes(page, token("ann"), "ann")
-        page.get_by_label("Choose a file").set_input_files(spoken(tmp_path / "said.wav", "hello ."))
-        becomes(page, token("bob"), "bob")
-        page.evaluate("window.allow()")
-        expect(page.locator("#captions-problem")).to_contain_text("Somebody else has signed in")
-        assert told == []
-
-
 def exchanged(request: Request) -> Answer:
     """Credentials to whosever token it is."""
     part = json.loads(request.post_data or "")["token"].split(".")[1]
@@ -179,6 +83,8 @@ class Recordings:
         self.puts: list[str] = []
         self.looked: Answer = {"Item": item("Weekly")}
         """What a look at a meeting gives."""
+        self.listed: Callable[[str], list[Any]] = lambda _: []
+        """A user's meetings."""
 
     def plays(self, page: Page) -> None:
         answers(page, "meetings.example.com", exchanged)
@@ -190,7 +96,46 @@ class Recordings:
         return 200
 
     def _table(self, request: Request) -> Answer:
-        return self.looked if request.headers["x-amz-target"].endswith("GetItem") else {"Items": []}
+        if request.headers["x-amz-target"].endswith("GetItem"):
+            return self.looked
+        return {"Items": self.listed(asked_by(request))}
+
+
+def asked_by(request: Request) -> str:
+    """Who asks for a list; nobody if it is another request."""
+    if request.headers.get("x-amz-target", "").endswith(".Query"):
+        return "bob" if "bob" in (request.post_data or "") else "ann"
+    is_list = request.method == "GET" and "/episodes?" in request.url
+    return user(request) if is_list else ""
+
+
+@pytest.mark.parametrize("panel", ["episodes", "meetings"])
+def test_a_list_that_comes_late_is_not_shown_to_somebody_else(started: Browser, url: str, panel: str) -> None:
+    held: list[Route] = []
+    recordings = Recordings()
+    recordings.listed = lambda name: [item("Ann's plan")] if name == "ann" else []
+
+    def plays(page: Page) -> None:
+        answers(page, "livestream.example.com", anns)
+        recordings.plays(page)
+        page.route(re.compile("^https:"), lambda one: held.append(one) if is_first(one.request) else one.fallback())
+
+    def is_first(request: Request) -> bool:
+        return not held and asked_by(request) == "ann"
+
+    with played(started, url, panel, plays=plays) as other:
+        page = other.page
+        with page.expect_request(lambda request: asked_by(request) == "ann"):
+            becomes(page, token("ann"), "ann")
+        with page.expect_response(lambda response: asked_by(response.request) == "bob"):
+            becomes(page, token("bob"), "bob")
+        with page.expect_response(lambda response: response.request == held[0].request) as late:
+            held[0].fallback()
+        late.value.finished()
+        expect(page.locator(f"#{panel}-again")).to_be_enabled()
+        assert page.locator(f"#{panel}-list li").count() == 0
+        becomes(page, token("ann", 2), "ann")
+        expect(page.locator(f"#{panel}-list li")).to_have_count(1)
 
 
 def uploading(visitor: Visit, title: str) -> None:
@@ -304,16 +249,3 @@ def test_what_may_not_be_looked_at_is_not_asked_for_again_by_itself(page: Visit)
     return told;
     """
     assert run(page, "watch", script) == [1, 3, 3]
-
-
-def test_a_button_has_the_keyboard_back_when_its_work_is_done(started: Browser, url: str) -> None:
-    with played(started, url, "captions") as other:
-        captioned(other.page)
-        becomes(other.page, token("ann"), "ann")
-        speak = other.page.locator("#captions-speak")
-        speak.focus()
-        for pressed in ("true", "false"):
-            other.page.keyboard.press("Enter")
-            expect(speak).to_have_attribute("aria-pressed", pressed)
-            expect(speak).to_be_enabled()
-            expect(speak).to_be_focused()

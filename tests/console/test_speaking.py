@@ -1,7 +1,5 @@
 """Speaking goes wrong: no microphone stays open, and what was said for nothing is told. In a browser with a played microphone."""
 
-from typing import Any
-
 import pytest
 
 from tests.browser import Visit
@@ -59,10 +57,19 @@ function platform(answers) {
     return socket;
   };
 }
+let overs = 0;
 const speaking = (connect) => new it.Dictation({
-  connect, spoken: {}, inFlight: 2, pingSeconds: 60, changed() {}, failed: (problem) => told.push(problem.message), over() {},
+  connect, spoken: {}, inFlight: 2, pingSeconds: 60, changed() {}, failed: (problem) => told.push(problem.message), over() { overs += 1; },
 });
 const of = (action) => sent.filter((one) => one.action === action);
+// A session in which so many utterances are said, and two of them are on their way.
+async function said(count, answers) {
+  const dictation = speaking(platform(answers));
+  await dictation.open();
+  for (let one = 1; one <= count; one += 1) dictation.say(new Uint8Array(1));
+  await until("two are sent", () => of("audio").length === 2);
+  return dictation;
+}
 try {
   %s
 } finally {
@@ -74,10 +81,7 @@ try {
 
 UNHEARD = """
   const again = [{ utterance: "u2", fromMs: 0 }];
-  const dictation = speaking(platform({ open: (number) => (number > 1 ? { resend: again } : {}) }));
-  await dictation.open();
-  for (let one = 1; one <= 4; one += 1) dictation.say(new Uint8Array(1));
-  await until("two are sent", () => of("audio").length === 2);
+  const dictation = await said(4, { open: (number) => (number > 1 ? { resend: again } : {}) });
   heard[0]({ type: "done", utterance: "u1", sessionId: "s" });
   await until("a third is sent", () => of("audio").length === 3);
   broken[0]();
@@ -151,10 +155,7 @@ def test_a_connection_that_is_dead_but_not_closed_is_replaced(page: Visit, silen
 
 
 GIVEN_UP = """
-  const dictation = speaking(platform({ open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) }));
-  await dictation.open();
-  for (let one = 1; one <= 2; one += 1) dictation.say(new Uint8Array(1));
-  await until("two are sent", () => of("audio").length === 2);
+  const dictation = await said(2, { open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) });
   broken[0]();
   await until("their ends are told", () => !dictation.isBusy);
   await dictation.end();
@@ -167,10 +168,7 @@ def test_what_the_platform_gave_up_does_not_count_as_said(page: Visit) -> None:
 
 
 RESTING = """
-  const dictation = speaking(platform({}));
-  await dictation.open();
-  for (let one = 1; one <= 3; one += 1) dictation.say(new Uint8Array(1));
-  await until("two are sent", () => of("audio").length === 2);
+  const dictation = await said(3, {});
   const [random, after] = [Math.random, globalThis.setTimeout];
   const waits = [];
   Math.random = () => 0.5;
@@ -277,47 +275,29 @@ def test_sessions_that_take_nothing_are_not_opened_for_ever(page: Visit) -> None
     assert run(page, "dictation", PLAYED % FRUITLESS) == [6, 1, ["over"], [False]]
 
 
-BROKEN = """
-const { Problem } = await import("/lib/problems.js");
-const slow = globalThis.setTimeout;
-globalThis.setTimeout = (act, ms, ...more) => slow(act, ms / 100, ...more);
-const told = [];
-let connections = 0;
-let breaks;
-let wake;
-const over = new Promise((resolve) => { wake = resolve; });
-async function connect(onMessage, onClose) {
-  connections += 1;
-  if (connections > 1) throw new Problem("nobody there");
-  const socket = { isOpen: true, keepAlive() {}, close() {}, ask: async (what) => (what === "open" ? { sessionId: "s", inFlight: 1 } : {}) };
-  breaks = () => { socket.isOpen = false; onClose(); };
-  return socket;
-}
-try {
-  const dictation = new it.Dictation({
-    connect, spoken: {}, inFlight: 1, pingSeconds: 60, changed() {}, failed: (problem) => told.push(problem.message),
-    over: () => { told.push("over"); wake(); },
+LOST = """
+  const connect = platform({});
+  let connections = 0;
+  const dictation = speaking(async (...hears) => {
+    connections += 1;
+    if (connections > 1) throw new Problem("nobody there");
+    return connect(...hears);
   });
   await dictation.open();
-  dictation.say(new Uint8Array(1));
-  dictation.say(new Uint8Array(1));
-  breaks();
-  await Promise.race([over, new Promise((resolve) => slow(resolve, 3000))]);
+  for (let one = 1; one <= 2; one += 1) dictation.say(new Uint8Array(1));
+  broken[0]();
+  await until("it is over", () => dictation.isOver);
   dictation.say(new Uint8Array(1));
   await dictation.finish();
-  return { told, connections, counts: dictation.counts, over: dictation.isOver };
-} finally {
-  globalThis.setTimeout = slow;
-}
+  return [told, overs, connections, dictation.counts];
 """
 
 
 def test_what_was_said_is_lost_once_no_connection_comes_back_and_that_is_told(page: Visit) -> None:
-    found: dict[str, Any] = run(page, "dictation", BROKEN)
-    assert found["told"] == ["nobody there", "over"]
-    assert found["connections"] == 6, "the first one, and five tries to have it back"
-    assert found["counts"] == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
-    assert found["over"]
+    told, overs, connections, counts = run(page, "dictation", PLAYED % LOST)
+    assert (told, overs) == (["nobody there"], 1)
+    assert connections == 6, "the first one, and five tries to have it back"
+    assert counts == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
 
 
 ENDED = """

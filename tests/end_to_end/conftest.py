@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from local import emulator, stack_files
 from local.aws import EmulatorClients
 from local.emulator import Emulator
 from local.flows import (
+    Deployment,
     ingestion_scenario,
     livestream_scenario,
     meetings_scenario,
@@ -52,6 +53,11 @@ class Platform:
     def outputs(self) -> Props:
         """The stack's outputs."""
         return self.deployed.outputs
+
+    @property
+    def deployment(self) -> Deployment:
+        """The stack as flows see it."""
+        return Deployment(self.emulator, self.client, self.deployed.ids, self.outputs)
 
     @property
     def graph(self) -> Graph:
@@ -118,9 +124,7 @@ def _nothing_refused(platform: Platform) -> Iterator[None]:
 @pytest.fixture
 def intake(platform: Platform) -> Iterator[Intake]:
     """Ingestion's intake; what a test leaves waiting for another attempt is thrown away."""
-    # The bucket as a frontend finds it: from the stack's outputs.
-    bucket = platform.outputs["frontend"]["ingestion"]["bucket"]
-    made = replace(Intake.of(platform.client, platform.deployed.ids), bucket=bucket)
+    made = Intake(platform.deployment)
     yield made
     made.client("sqs").purge_queue(QueueUrl=made.queue_url)
 
@@ -140,8 +144,7 @@ Ingested = Played[tuple[int, ingestion_scenario.Outcome]]
 @pytest.fixture(scope="session")
 def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
     """Ingestion's flow, which others may be played beside: most of the time it waits for Spark."""
-    mark, ids = platform.mark(), platform.deployed.ids
-    runs = Runs.of(Intake.of(platform.client, ids), platform.emulator.endpoint, ids)
+    mark, runs = platform.mark(), Runs(platform.deployment)
     waiting = runs.statuses("")["pending"]
 
     def play() -> Ingested:
@@ -159,41 +162,35 @@ def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
 
 
 @pytest.fixture(scope="session")
-def transcription_played(platform: Platform) -> Played[transcription_scenario.Outcome]:
+def transcription_played(platform: Platform) -> Played[list[str]]:
     """Transcription's flow."""
     mark = platform.mark()
-    captioning = Captioning.of(platform.client, platform.deployed.ids, platform.outputs)
-    outcome = transcription_scenario.play(captioning, lambda _: None)
+    outcome = transcription_scenario.play(Captioning(platform.deployment), lambda _: None)
     return Played(outcome, platform.decisions(mark))
 
 
 @pytest.fixture(scope="session")
-def voice_qa_played(platform: Platform) -> Played[voice_qa_scenario.Outcome]:
+def voice_qa_played(platform: Platform) -> Played[list[str]]:
     """Voice Q&A's flow."""
     mark = platform.mark()
-    outcome = voice_qa_scenario.play(lectures_of(platform), lambda _: None)
+    outcome = voice_qa_scenario.play(Lectures(platform.deployment), lambda _: None)
     return Played(outcome, platform.decisions(mark))
-
-
-def lectures_of(platform: Platform) -> Lectures:
-    """Voice Q&A from outside."""
-    return Lectures.of(platform.client, platform.emulator.endpoint, platform.deployed.ids, platform.outputs)
 
 
 @pytest.fixture
 def lectures(platform: Platform) -> Lectures:
-    """The same, for one test."""
-    return lectures_of(platform)
+    """Voice Q&A from outside."""
+    return Lectures(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def livestream(platform: Platform) -> Livestream:
     """The livestream backend from outside."""
-    return Livestream.of(platform.client, platform.deployed.ids, platform.outputs)
+    return Livestream(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream_played(platform: Platform, livestream: Livestream) -> Played[livestream_scenario.Outcome]:
+def livestream_played(platform: Platform, livestream: Livestream) -> Played[list[str]]:
     """The livestream's flow."""
     mark = platform.mark()
     outcome = livestream_scenario.play(livestream, lambda _: None)
@@ -203,11 +200,11 @@ def livestream_played(platform: Platform, livestream: Livestream) -> Played[live
 @pytest.fixture(scope="session")
 def meetings(platform: Platform) -> Meetings:
     """The meetings backend from outside."""
-    return Meetings.of(platform.client, platform.emulator, platform.deployed.ids, platform.outputs)
+    return Meetings(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def meetings_played(platform: Platform, meetings: Meetings) -> Played[meetings_scenario.Outcome]:
+def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]:
     """The meetings' flow."""
     mark = platform.mark()
     outcome = meetings_scenario.play(meetings, lambda _: None)
@@ -217,7 +214,7 @@ def meetings_played(platform: Platform, meetings: Meetings) -> Played[meetings_s
 @pytest.fixture
 def captioning(platform: Platform) -> Captioning:
     """Transcription from outside."""
-    return Captioning.of(platform.client, platform.deployed.ids, platform.outputs)
+    return Captioning(platform.deployment)
 
 
 @pytest.fixture(scope="session")

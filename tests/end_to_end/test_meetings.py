@@ -15,7 +15,6 @@ from handlers.meetings.places import COMPLETE
 from handlers.meetings.records import INDEX, OPEN, PARTITION, SORT, MeetingStatus
 from local.flows.http import Answer, ask, send
 from local.flows.meetings import Meetings
-from local.flows.meetings_scenario import EXPECTED, Outcome
 from local.iam.evaluator import Verdict
 from local.services.login import AUDIENCE, ISSUER, KEY_ID
 from tests.end_to_end.conftest import Platform, Played
@@ -61,8 +60,8 @@ def forged() -> str:
     return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": KEY_ID})
 
 
-def test_a_recording_becomes_a_summary_that_its_user_reads(meetings_played: Played[Outcome]) -> None:
-    assert meetings_played.outcome == EXPECTED
+def test_a_recording_becomes_a_summary_that_its_user_reads(meetings_played: Played[list[str]]) -> None:
+    assert meetings_played.outcome == []
 
 
 def test_a_token_becomes_credentials_for_an_hour(meetings: Meetings) -> None:

@@ -11,9 +11,8 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from local.flows.sound import encoded
 from local.flows.voice_qa import SAMPLE_RATE, Lectures, Listener, post
-from local.flows.voice_qa_scenario import EXPECTED, Outcome
+from local.services.audio import encoded
 from local.services.tones import speech
 from tests.end_to_end.conftest import Platform, Played
 
@@ -35,21 +34,15 @@ def listener(lectures: Lectures) -> Iterator[Listener]:
 @pytest.fixture(scope="session")
 def lecture_id(platform: Platform) -> str:
     """One lecture for all questions."""
-    lectures = Lectures.of(platform.client, platform.emulator.endpoint, platform.deployed.ids, platform.outputs)
+    lectures = Lectures(platform.deployment)
     with Listener(lectures) as made:
         uploaded = made.upload_lecture(LECTURE)
     assert lectures.validated(uploaded)["status"] == "ready"
     return uploaded
 
 
-def test_what_is_asked_is_answered_from_the_lecture(voice_qa_played: Played[Outcome]) -> None:
-    outcome = voice_qa_played.outcome
-    assert {name: getattr(outcome, name) for name in EXPECTED} == EXPECTED
-    assert all("you hear" in answer for answer in outcome.answers)
-    assert all(size > 1_000 for size in outcome.spoken), "the answers are spoken too"
-    for numbers in outcome.numbers:
-        assert numbers == list(range(len(numbers))), "in order, without a gap"
-    assert outcome.resumed == list(range(2, len(outcome.numbers[0])))
+def test_what_is_asked_is_answered_from_the_lecture(voice_qa_played: Played[list[str]]) -> None:
+    assert voice_qa_played.outcome == []
 
 
 def test_1_websocket_connection(listener: Listener) -> None:

@@ -10,11 +10,11 @@ from rich.console import Console
 from components.blocks.context import Subsystem
 from local import demo, stack_files
 from local.__main__ import main
-from local.flows import Tell
-from local.flows.table import FLOWS, Flow, Stage
+from local.flows import Deployment, Tell
+from local.flows.table import FLOWS, Flow
 from local.stack_files import StackFileError
 
-NOWHERE = cast("Stage", None)
+NOWHERE = cast("Deployment", None)
 
 
 def shown(flow: Flow) -> str:
@@ -23,7 +23,7 @@ def shown(flow: Flow) -> str:
     return out.getvalue()
 
 
-def flow(play: Callable[[Any, Tell], str]) -> Flow:
+def flow(play: Callable[[Any, Tell], list[str]]) -> Flow:
     return Flow("speech to captions", "the words are [tones]", "all was heard", play)
 
 
@@ -32,9 +32,9 @@ def test_there_is_a_flow_for_every_subsystem() -> None:
 
 
 def test_a_flow_shows_what_is_scripted_each_step_and_what_holds() -> None:
-    def play(_stage: Stage, tell: Tell) -> str:
+    def play(_deployment: Deployment, tell: Tell) -> list[str]:
         tell("a word [said]")
-        return ""
+        return []
 
     lines = shown(flow(play)).splitlines()
     assert lines[1] == "captions: speech to captions (the words are [tones])"
@@ -44,7 +44,7 @@ def test_a_flow_shows_what_is_scripted_each_step_and_what_holds() -> None:
 
 def test_a_flow_that_went_wrong_fails_the_demo_with_all_that_is_wrong() -> None:
     with pytest.raises(demo.DemoFailed, match="captions is not as it should be: said is 'a', not 'b'; more"):
-        shown(flow(lambda _stage, _tell: "said is 'a', not 'b'; more"))
+        shown(flow(lambda _stage, _tell: ["said is 'a', not 'b'", "more"]))
 
 
 def test_an_unknown_flow_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

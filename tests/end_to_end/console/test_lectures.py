@@ -1,20 +1,17 @@
 """Lectures: asked by voice and in writing, answered over connections that break."""
 
-import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, expect
 
 from local.flows import eventually
-from local.flows.sound import encoded
 from local.flows.voice_qa_scenario import LECTURE
 from local.services import tones
-from tests.browser import SAMPLE_RATE, Visit, visit
-from tests.end_to_end.conftest import Platform
-from tests.end_to_end.console.visiting import MARKS, broken_once, pictured
+from local.services.audio import encoded
+from tests.browser import SAMPLE_RATE, Visit
+from tests.end_to_end.console.visiting import MARKS, pictured
 
 pytestmark = MARKS
 
@@ -66,57 +63,3 @@ def test_a_lecture_is_asked_by_voice_and_in_writing(visitor: Visit, page: Page, 
     assert page.locator("#lectures-player").evaluate("(one) => one.currentTime") == pytest.approx(2.6, abs=0.9)
     page.locator("#lectures-player").evaluate("(one) => one.pause()")
     pictured(visitor, "lectures")
-
-
-def is_answered(visitor: Visit, lecture: Path) -> None:
-    """A lecture is uploaded, asked about in writing, and answers."""
-    visitor.open("lectures")
-    visitor.page.get_by_label("Choose a lecture").set_input_files(lecture)
-    expect(visitor.page.locator("#lectures-player")).to_be_visible()
-    visitor.page.get_by_label("Or write it").fill("tones captions")
-    visitor.page.get_by_label("Or write it").press("Enter")
-    expect(answer(visitor.page).get_by_text("Answered")).to_be_visible()
-    expect(answer(visitor.page).locator(".answer")).to_have_text(ANSWER)
-
-
-def unavailable_once(page: Page, url: str) -> list[dict[str, Any]]:
-    """Answers the first question as a stack does that cannot take it; gives all that were asked."""
-    asked: list[dict[str, Any]] = []
-
-    def handle(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-
-        def from_page(message: str | bytes) -> None:
-            said = json.loads(message)
-            if said["action"] == "query":
-                asked.append(said)
-                if len(asked) == 1:
-                    error = {"code": "UNAVAILABLE", "message": "The question could not be taken. Ask it again."}
-                    socket.send(json.dumps({"type": "error", "id": said["id"], "requestId": "r1", **error}))
-                    return
-            server.send(message)
-
-        socket.on_message(from_page)
-
-    page.route_web_socket(f"{url}**", handle)
-    return asked
-
-
-def test_a_question_that_could_not_be_taken_is_asked_again_under_its_name(
-    started: Browser, url: str, platform: Platform, lecture: Path
-) -> None:
-    with visit(started, url) as other:
-        asked = unavailable_once(other.page, platform.outputs["frontend"]["voiceQa"]["url"])
-        is_answered(other, lecture)
-    assert len(asked) > 1
-    assert len({one["queryId"] for one in asked}) == 1
-
-
-def test_an_answer_goes_on_after_the_connection_broke(
-    started: Browser, url: str, platform: Platform, lecture: Path
-) -> None:
-    with visit(started, url) as other:
-        sent = broken_once(other.page, platform.outputs["frontend"]["voiceQa"]["url"], '"number":2')
-        is_answered(other, lecture)
-    assert len(sent) == 2
-    assert '"resumeFrom":2' in sent[1]

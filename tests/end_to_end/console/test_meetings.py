@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Request, Route, expect
+from playwright.sync_api import Page, Request, expect
 
 from local.flows import eventually
 from local.flows.meetings_scenario import CHUNKS
 from local.services import tones
-from tests.browser import SAMPLE_RATE, Visit, visit
+from tests.browser import SAMPLE_RATE, Visit
 from tests.end_to_end.console.visiting import MARKS, filmed, panel, pictured
 
 pytestmark = MARKS
@@ -83,48 +83,3 @@ def test_somebody_else_has_meetings_of_his_own(visitor: Visit, page: Page) -> No
         if name != "ann":
             expect(page.get_by_role("article", name=TITLE)).to_be_hidden()
             expect(panel(page, "Meetings").get_by_text("None yet.")).to_be_visible()
-
-
-def test_a_list_that_comes_late_is_not_shown_to_somebody_else(visitor: Visit, page: Page) -> None:
-    visitor.tab("Meetings")
-    mine = panel(page, "Meetings").get_by_role("button", name=TITLE)
-    expect(mine).to_be_visible()
-    held: list[Route] = []
-
-    def is_list(request: Request) -> bool:
-        return request.headers.get("x-amz-target", "").endswith(".Query")
-
-    def hold(route: Route) -> None:
-        if held or not is_list(route.request):
-            route.continue_()
-        else:
-            held.append(route)
-
-    page.route("**/*", hold)
-    page.locator("#meetings-again").click()
-    with page.expect_response(lambda response: is_list(response.request)) as others:
-        become(page, "nobody-yet")
-    others.value.finished()
-    assert others.value.request != held[0].request
-    with page.expect_response(lambda response: is_list(response.request)) as late:
-        held[0].continue_()
-    late.value.finished()
-    page.unroute("**/*", hold)
-    expect(page.locator("#meetings-again")).to_be_enabled()
-    expect(mine).to_be_hidden()
-    become(page, "ann")
-
-
-def test_a_token_that_is_not_taken_is_told_in_words(started: Browser, url: str) -> None:
-    def ended(route: Route) -> None:
-        answer = route.fetch(post_data='{"subject": "ann", "seconds": -60}')
-        route.fulfill(response=answer)
-
-    with visit(started, url) as other:
-        other.page.route("**/token", ended)
-        other.open("meetings")
-        told = other.page.locator("#meetings-problem")
-        expect(told).to_contain_text("TOKEN_EXPIRED")
-        expect(told).to_contain_text("Sign in again, at the top.")
-        assert told.get_attribute("role") == "alert"
-        assert [one for one in other.complaints if "401" not in one] == []

@@ -4,13 +4,12 @@ With `CONSOLE_PICTURES=docs/console` in the environment, what is seen is also ke
 """
 
 import os
-import subprocess
 from pathlib import Path
 
-import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute
 
+from local.services.audio import pcm_input, run_ffmpeg
 from tests.browser import DESKTOP, PHONE, SAMPLE_RATE, Visit
 
 MARKS = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("platform")]
@@ -47,16 +46,21 @@ def filmed(path: Path, size: str, grain: int, sound: bytes) -> Path:
     """Colours that drift behind a sound, as browsers can play it; grain makes it large."""
     lasts = len(sound) / 2 / SAMPLE_RATE
     pictures = f"gradients=size={size}:rate=8:duration={lasts}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
-    subprocess.run(  # noqa: S603 - ours
-        [
-            *(imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y"),
-            *("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0", "-f", "lavfi", "-i", pictures),
-            *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p"),
-            *("-c:a", "aac", "-b:a", "96k", str(path)),
-        ],
-        input=sound,
-        check=True,
+    encoders = (
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-qp",
+        "8",
+        "-pix_fmt",
+        "yuv420p",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "96k",
     )
+    run_ffmpeg(*pcm_input(SAMPLE_RATE), "-f", "lavfi", "-i", pictures, *encoders, str(path), data=sound)
     return path
 
 

@@ -1,16 +1,18 @@
 """The job, by botocore's own model of the service, and what makes two of them one."""
 
+import json
 from typing import Any
 
 import boto3
 import pytest
+from botocore.serialize import create_serializer
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.livestream import chunking
-from local.services import mediaconvert_model as model
-from local.services.mediaconvert_rules import cut
+from local.services.aws_model import read_request
+from local.services.mediaconvert_cutting import cut_of
 from tests.handlers.livestream.video_stage import BUCKET, EPISODE, NEWER, OWNER, ROLE, UPLOAD, key, video
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
@@ -30,8 +32,11 @@ def test_mediaconvert_takes_the_job() -> None:
 
 def test_every_value_is_one_that_the_model_lists() -> None:
     """botocore checks types and names only."""
+    client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
+    operation = client.meta.service_model.operation_model("CreateJob")
     for job in (request(), request(max_hours=1), request(max_hours=11)):
-        assert model.read("CreateJobRequest", model.written("CreateJobRequest", job)) == job
+        sent = create_serializer("rest-json").serialize_to_request(job, operation)
+        assert read_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
 
 
 def test_it_is_cut_exactly_into_segments_of_their_own() -> None:
@@ -54,23 +59,23 @@ def test_pictures_and_sound_are_in_one_file() -> None:
 
 
 def test_it_reads_the_upload_and_writes_below_the_episode() -> None:
-    wanted = cut(request())
+    wanted = cut_of(request())
     assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
     token = request()["ClientRequestToken"]
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
-    assert (wanted.base, wanted.modifier) == (UPLOAD, "_chunk")
+    assert (wanted.name, wanted.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
 def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) -> None:
     """By more than that, a video is known that was cut off; MediaConvert takes no clip of 12 hours."""
-    end = cut(request(max_hours=hours)).end_seconds
+    end = cut_of(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
 
 
 def test_without_a_longest_a_video_is_cut_to_its_end() -> None:
-    assert cut(request()).end_seconds is None
+    assert cut_of(request()).end_seconds is None
     assert "InputClippings" not in request()["Settings"]["Inputs"][0]
 
 

@@ -1,25 +1,23 @@
-"""The local agent in a thread of its own, audio that it can fetch, and questions about it."""
+"""Files that the local agent can fetch, and questions about them."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from subprocess import PIPE, run
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
 from typing import Any
-
-import imageio_ffmpeg
 
 from handlers.voice_qa.agent import Lecture, Question, SpokenQuery, Turn, WrittenQuery, opaque
 from local.http_server import running
-from local.services.agentcore import PER_MINUTE, serve
+from local.services.audio import pcm_input, run_ffmpeg
 from local.services.tones import speech
-from tests.local.services.threads import served
 
 RATE = 16000
 ENCODINGS = {
     "mp3": ("-f", "mp3"),
-    "mp4": ("-f", "mp4"),
-    "m4a": ("-f", "ipod"),
+    "mp4": ("-f", "mp4", "-movflags", "frag_keyframe+empty_moov"),
+    "m4a": ("-f", "ipod", "-movflags", "frag_keyframe+empty_moov"),
     "wav": ("-f", "wav"),
     "flac": ("-f", "flac"),
     "ogg": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
@@ -33,61 +31,38 @@ LECTURE = (
 )
 
 
-@contextlib.contextmanager
-def answering(per_minute: int = PER_MINUTE) -> Iterator[str]:
-    """A local agent, and its endpoint."""
-    with served(serve(per_minute=per_minute, word_seconds=0), "agent") as port:
-        yield f"http://127.0.0.1:{port}"
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Shelf:
-    """Files over HTTP, as presigned addresses lead to them."""
+    """Files over HTTP, as presigned URLs lead to them."""
 
-    files: dict[str, bytes] = field(default_factory=dict)
-    forbidden: set[str] = field(default_factory=set)
-    fetched: list[str] = field(default_factory=list)
-    port: int = 0
+    folder: Path
+    port: int
 
     def put(self, name: str, content: bytes) -> str:
-        """Its address."""
-        self.files[f"/{name}"] = content
+        """Store a file, and return its URL."""
+        (self.folder / name).write_bytes(content)
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """Return the URL of a file, whether there is one or not."""
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
-
-    def handler(self) -> type[BaseHTTPRequestHandler]:
-        """What answers."""
-        shelf = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = self.path.partition("?")[0]
-                shelf.fetched.append(path)
-                content = shelf.files.get(path)
-                self.send_response(403 if content is None or path in shelf.forbidden else 200)
-                self.end_headers()
-                self.wfile.write(content or b"expired")
-
-            def log_message(self, *_: Any) -> None:
-                """Nothing."""
-
-        return Handler
 
 
 @contextlib.contextmanager
-def shelf() -> Iterator[Shelf]:
-    """A shelf that serves."""
-    made = Shelf()
-    with running(made.handler()) as made.port:
-        yield made
+def shelf(folder: Path) -> Iterator[Shelf]:
+    """Serve a folder."""
+    with running(partial(_Silent, directory=str(folder))) as port:
+        yield Shelf(folder, port)
 
 
 def recorded(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
-    """Words as a file of a format, made by a real ffmpeg."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "s16le", "-ar", str(RATE), "-ac", "1"]
-    command += ["-i", "pipe:0", *ENCODINGS[audio_format]]
-    if audio_format in {"mp4", "m4a"}:
-        command += ["-movflags", "frag_keyframe+empty_moov"]
-    return run([*command, "pipe:1"], input=speech(words, RATE), stdout=PIPE, check=True).stdout  # noqa: S603 - our own
+    """Return words as a file of a format."""
+    return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=speech(words, RATE))
 
 
 def question(
@@ -96,9 +71,8 @@ def question(
     *,
     lecture_format: str = "ogg",
     query_id: str = "query",
-    session: str = "session",
     before: tuple[Turn, ...] = (),
 ) -> Question:
-    """A question about a lecture of a minute."""
+    """Return a question about a lecture of a minute."""
     lecture = Lecture("lecture", lecture_url, lecture_format, 60_000)
-    return Question(query_id, opaque(session), lecture, query, before)
+    return Question(query_id, opaque("session"), lecture, query, before)

@@ -4,10 +4,8 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from subprocess import PIPE, run
 from typing import Any
 
-import imageio_ffmpeg
 from botocore.credentials import Credentials
 
 from handlers.transcription.signing import Encoding, StreamRequest, presigned_url
@@ -16,11 +14,6 @@ from local.services.transcribe import SILENCE_SECONDS, serve
 from tests.local.services.threads import PATIENCE, served
 
 RATE = 16000
-SAMPLES = {
-    "pcm": ("-f", "s16le"),
-    "flac": ("-f", "flac"),
-    "ogg-opus": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
-}
 
 
 @contextlib.contextmanager
@@ -74,10 +67,3 @@ def rest(stream: Stream) -> list[Result]:
 def finals(found: list[Result]) -> list[str]:
     """What is final of it."""
     return [one.text for one in found if not one.partial]
-
-
-def encoded(pcm: bytes, encoding: Encoding, rate: int = RATE) -> bytes:
-    """Audio in an encoding, made by a real ffmpeg."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "s16le", "-ar", str(rate), "-ac", "1"]
-    command += ["-i", "pipe:0", *SAMPLES[encoding], "pipe:1"]
-    return run(command, input=pcm, stdout=PIPE, check=True).stdout  # noqa: S603 - the project's own

@@ -1,0 +1,77 @@
+"""Requests checked against botocore's model of a service.
+
+The SDK itself checks names, types and required members only, and Step Functions' SDK integrations not even those. The
+services also refuse values outside the model's enums, patterns and ranges.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import botocore.session
+
+
+class InvalidRequest(ValueError):
+    """A request that does not fit the model; the message names the member."""
+
+
+@cache
+def _input_shape(service: str, operation: str) -> Any:
+    return botocore.session.Session().get_service_model(service).operation_model(operation).input_shape
+
+
+def read_request(service: str, operation: str, content: object) -> dict[str, Any]:
+    """Return a request by the model's names, which differ from those on the wire for some services."""
+    request: dict[str, Any] = _read(_input_shape(service, operation), content, "")
+    return request
+
+
+def _read(shape: Any, value: Any, path: str) -> Any:
+    match shape.type_name, value:
+        case "structure", dict():
+            return _read_structure(shape, value, path)
+        case "list", list():
+            _check_range(shape, len(value), path)
+            return [_read(shape.member, item, f"{path}[{index}]") for index, item in enumerate(value)]
+        case "map", dict():
+            return {key: _read(shape.value, item, f"{path}.{key}") for key, item in value.items()}
+        case "string", str():
+            _check_text(shape, value, path)
+        case "integer" | "long" | "float" | "double", int() | float() if not isinstance(value, bool):
+            _check_range(shape, value, path)
+        case "boolean", bool():
+            pass
+        case kind, _:
+            raise InvalidRequest(f"{path or 'the request'} must be of type {kind}")
+    return value
+
+
+def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
+    names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
+    if unknown := sorted(value.keys() - names.keys()):
+        raise InvalidRequest(f"{path}.{unknown[0]} is unknown")
+    request = {
+        names[wire]: _read(shape.members[names[wire]], item, f"{path}.{wire}")
+        for wire, item in value.items()
+        if item is not None
+    }
+    if missing := [name for name in shape.required_members if name not in request]:
+        raise InvalidRequest(f"{path}.{missing[0]} is required")
+    return request
+
+
+def _check_text(shape: Any, value: str, path: str) -> None:
+    _check_range(shape, len(value), path)
+    if shape.enum and value not in shape.enum:
+        raise InvalidRequest(f"{path} must be one of {', '.join(shape.enum)}")
+    pattern = shape.metadata.get("pattern")
+    # Some of MediaConvert's patterns describe the beginning of a URI only.
+    if pattern and not re.fullmatch(f"{pattern}.*" if pattern.endswith("/") else pattern, value):
+        raise InvalidRequest(f"{path} must match {pattern}")
+
+
+def _check_range(shape: Any, size: float, path: str) -> None:
+    low, high = shape.metadata.get("min", size), shape.metadata.get("max", size)
+    if not low <= size <= high:
+        raise InvalidRequest(f"{path} must be from {low} to {high}")
