@@ -10,7 +10,8 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
-from components.blocks.agent_memory import FACTS, SUMMARIES, AgentMemory, AgentMemoryArgs, Strategy, StrategyType
+from components.blocks import agent_memory
+from components.blocks.agent_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
 from components.blocks.names import Kind
 from components.blocks.secret import Secret, SecretArgs
 from components.blocks.table import Table, TableArgs
@@ -428,13 +429,15 @@ def test_a_changed_job_is_a_new_revision_and_the_old_one_goes(workshop: Workshop
     assert workshop.up(body(30)) == {"job": Action.SAME}
 
 
-def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(workshop: Workshop) -> None:
+def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_goes(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
-    def body(days: int, *strategies: Strategy) -> Callable[[], object]:
+    def up(days: int, **namespaces: str) -> dict[str, Action]:
+        monkeypatch.setattr(agent_memory, "NAMESPACES", namespaces)
         loose = scope(foundation=foundation_settings(data={"deletionProtection": False}))
-        args = AgentMemoryArgs(loose, "ClipAgentMemory", "clipAgentMemory", days=days, strategies=strategies)
-        return lambda: AgentMemory("memory", args)
+        return workshop.up(lambda: AgentMemory("memory", AgentMemoryArgs(loose, "clipAgentMemory", days)))
 
     def made() -> dict[str, Any]:
         client = workshop.client("bedrock-agentcore-control")
@@ -442,13 +445,12 @@ def test_a_memorys_days_and_namespaces_change_in_place_and_a_strategy_comes_and_
         answer: dict[str, Any] = client.get_memory(memoryId=found)["memory"]
         return answer
 
-    workshop.up(body(90, SUMMARIES, FACTS))
+    up(90, SUMMARIZATION=SUMMARIES, SEMANTIC="/facts/{actorId}/")
     before = made()
-    known = Strategy(StrategyType.SEMANTIC, "/known/{actorId}")
-    done = workshop.up(body(30, SUMMARIES, known))
+    done = up(30, SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
     assert (done[memory], done[semantic]) == (Action.UPDATE, Action.UPDATE)
     after = made()
     assert (after["id"], after["eventExpiryDuration"]) == (before["id"], 30)
     assert ["/known/{actorId}"] in [one["namespaceTemplates"] for one in after["strategies"]]
-    assert workshop.up(body(30, SUMMARIES))[semantic] is Action.DELETE
+    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is Action.DELETE
     assert [one["type"] for one in made()["strategies"]] == ["SUMMARIZATION"]
