@@ -33,7 +33,7 @@ from handlers.meetings.results import Results
 from handlers.meetings.start import Arrivals
 from handlers.meetings.starting import Starting
 from handlers.meetings.steps import Steps
-from handlers.meetings.sweep import Limits, Sweep, Swept
+from handlers.meetings.sweep import Limits, Sweep
 from handlers.meetings.uploads import Uploads
 from handlers.meetings.workflow_steps import done
 from tests.credentials import credentials
@@ -216,7 +216,7 @@ class Stage:
     def wrong(self, meeting: MeetingId = MEETING) -> dict[str, str]:
         return {one.name: str(one.problem) for one in self.record(meeting).wrong}
 
-    def sweeps(self) -> Swept:
+    def sweeps(self) -> dict[str, int]:
         sweep = Sweep(
             self.table,
             self.executions,

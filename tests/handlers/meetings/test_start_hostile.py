@@ -110,7 +110,7 @@ def test_a_sealed_complete_ends_the_wait_for_chunks_when_somebody_looks_again(st
     stage.says(b"a", title="again")
     stage.passes(hours=1)
     with stage.sealed(code):
-        assert stage.sweeps().failed == 0
+        assert stage.sweeps()["failed"] == 0
     assert stage.stands() == ("failed", "MALFORMED")
 
 
