@@ -25,8 +25,7 @@ from handlers.common.moments import timestamp
 from handlers.common.oidc import Verifier
 from handlers.common.rest import Rest
 from handlers.meetings.auth_exchange import acts
-from handlers.meetings.client_role import Credentials
-from handlers.meetings.exchanging import Exchange, Store
+from handlers.meetings.exchanging import Credentials, Exchange, Store
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
@@ -73,7 +72,7 @@ class Backend:
         verifier = Verifier(
             self.provider.issuer, AUDIENCE, KeySet(self.provider.keys_url, self.provider.fetch), lambda: self.now
         )
-        self._exchange = Exchange(verifier, self, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR"))
+        self._exchange = Exchange(verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR"))
         self._rest = Rest(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
 
     def session(self, user: str, name: str) -> Credentials:
