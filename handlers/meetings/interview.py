@@ -1,20 +1,28 @@
 """Asks the models about one recording: once for each question, whatever breaks off in between.
 
+Answers are kept below the recording's `work/`, so that a summary that breaks off goes on where it was, and no question
+is paid for twice. Another prompt, transcript, setting or model is another question.
+
 It decides how long a busy model is waited for, and what each fault means to the workflow. Safe to use from several
 threads.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
 
 from handlers.common.asking import ATTEMPTS, NoAnswer, Question, ask
 from handlers.common.converse import Model, Usage
 from handlers.common.faults import PASSING, ServiceFailed
 from handlers.common.logging import EventLog
+from handlers.common.messages import Message
 from handlers.common.model_answers import BadAnswer
 from handlers.common.patience import Patience, Timing
-from handlers.meetings.kept_answers import KeptAnswer, KeptAnswers
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.places import Recording
 from handlers.meetings.questions import Asked
 from handlers.meetings.summary import Tokens
 from handlers.meetings.summary_faults import ModelBusy, ModelRefused, SummaryUnusable
@@ -22,7 +30,43 @@ from handlers.meetings.summary_faults import ModelBusy, ModelRefused, SummaryUnu
 WAITED_SECONDS = 60.0
 """How long a model that is busy is asked again, beside the time that answers take. After that it is the workflow's turn:
 waiting there costs nothing."""
+MAX_BYTES = 2 * 1024**2
+"""Of an answer that is kept."""
 T = TypeVar("T")
+
+
+class KeptAnswer(Message):
+    """An answer that could be used."""
+
+    schema_version: Literal[1] = 1
+    text: str = Field(repr=False)
+    tokens: Tokens
+    """What it cost, with the one before it that could not be used."""
+
+
+class KeptAnswers:
+    """The answers about one recording: each under the hash of its question and its model."""
+
+    def __init__(self, store: MeetingStore, recording: Recording) -> None:
+        self._store = store
+        self._recording = recording
+
+    def get(self, model_id: str, question: str) -> KeptAnswer | None:
+        """The answer to a question; none where it was not answered yet, or what is kept is no answer."""
+        data = self._store.read(self._key(model_id, question), MAX_BYTES)
+        if data is None:
+            return None
+        try:
+            return KeptAnswer.model_validate_json(data)
+        except ValidationError:
+            return None
+
+    def keep(self, model_id: str, question: str, answer: KeptAnswer) -> None:
+        """Keeps it."""
+        self._store.write(self._key(model_id, question), answer.model_dump_json(by_alias=True))
+
+    def _key(self, model_id: str, question: str) -> str:
+        return self._recording.answer(hashlib.sha256(f"{model_id}\n{question}".encode()).hexdigest())
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,9 @@ class Backend:
         verifier = Verifier(
             self.provider.issuer, AUDIENCE, KeySet(self.provider.keys_url, self.provider.fetch), lambda: self.now
         )
-        self._exchange = Exchange(verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR"))
+        self._exchange = Exchange(
+            verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
+        )
         self._rest = Rest(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
 
     def session(self, user: str, name: str) -> Credentials:

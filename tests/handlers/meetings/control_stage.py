@@ -24,6 +24,7 @@ from handlers.common.executions import Executions
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.meetings.media import MediaOutcome
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import Metrics
 from handlers.meetings.places import MeetingId, Recording
@@ -141,7 +142,7 @@ class Stage:
     def steps(self) -> Steps:
         client: Any = self.told
         metrics = Metrics(client, "dev")
-        results = Results(self.s3, BUCKET)
+        results = Results(MeetingStore(self.s3, BUCKET))
         return Steps(self.table, results, self.starting, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property

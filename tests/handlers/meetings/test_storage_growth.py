@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import ulid
 from handlers.meetings.media import MediaOutcome
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.metrics import STORAGE_GROWTH, Metrics
 from handlers.meetings.places import MeetingId, Recording
 from handlers.meetings.storage_growth import Counted, OutOfTime, StorageGrowth
@@ -42,8 +43,7 @@ class Counting:
     def run(self) -> Counted:
         client: Any = self.stage.told
         return StorageGrowth(
-            self.stage.s3,
-            BUCKET,
+            MeetingStore(self.stage.s3, BUCKET),
             Metrics(client, STACK),
             Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
             max_users=self.max_users,

@@ -112,7 +112,7 @@ def test_a_number_that_cannot_be_told_costs_no_summary(
 ) -> None:
     stage.meter.broken = True
     assert stage.summarize(asked).made
-    assert "metric_lost" in capsys.readouterr().out
+    assert "metrics_lost" in capsys.readouterr().out
 
 
 def test_two_models_do_a_task_each(stage: Stage, asked: SummaryRequest) -> None:
