@@ -17,10 +17,10 @@ from handlers.common.executions import Executions, Started
 from handlers.common.logging import EventLog, hashed
 from handlers.common.versioned import TooManyWriters
 from handlers.meetings.deciding import decided
-from handlers.meetings.execution import Execution
 from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.standing import Execution
 from handlers.meetings.uploads import Uploads
 
 

@@ -16,14 +16,13 @@ from pydantic import Field
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.names import Ulid, User
-from handlers.meetings.execution import Execution
 from handlers.meetings.media import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_table import Change, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, Measure, Metrics
 from handlers.meetings.places import Content, MeetingId, Recording
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.results import Results
-from handlers.meetings.standing import FAILURES, Word, about, heard
+from handlers.meetings.standing import FAILURES, Execution, Word, about, heard
 from handlers.meetings.starting import Starting, known_as
 
 UNNAMED: Final = "unnamed"

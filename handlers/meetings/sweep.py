@@ -16,10 +16,9 @@ from handlers.common.executions import Executions, ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
 from handlers.common.sweep import SweepLoop
-from handlers.meetings.execution import Execution
 from handlers.meetings.meeting_table import Due, MeetingTable
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.standing import FAILURES, again, failed, postponed
+from handlers.meetings.standing import FAILURES, Execution, again, failed, postponed
 from handlers.meetings.starting import Outcome, Starting, known_as
 
 LOOK_AGAIN: Final = timedelta(hours=6)

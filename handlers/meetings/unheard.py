@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.logging import EventLog
-from handlers.common.moments import timestamp
 from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.places import MeetingId
@@ -61,11 +60,7 @@ class Unheard:
         if self._clock() - one.came < PATIENCE:
             return False
         record = self._table.read(one.meeting)
-        if record is None:
-            return True
-        if not record.said:  # by an edition that did not write which one it was
-            return record.updated_at < timestamp(one.came)
-        return record.said != one.mark
+        return record is None or record.said != one.mark
 
     def _look(self, one: Announced) -> Outcome:
         outcome = self._starting.look(one.meeting)

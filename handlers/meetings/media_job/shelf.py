@@ -10,7 +10,7 @@ from typing import Final
 
 from handlers.common.parallel import Parallel
 from handlers.common.sealed import Sealed
-from handlers.meetings.media import ChunkProblem, WrongChunk
+from handlers.meetings.media import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
 from handlers.meetings.media_job.bucket import Bucket, Found, Gone
 from handlers.meetings.places import MeetingId
 from handlers.meetings.recordings import Chunk, Complete
@@ -19,12 +19,12 @@ ATTEMPTS: Final = 3
 """How often a chunk is fetched anew that is replaced meanwhile."""
 
 
-class Incomplete(Exception):
-    """Chunks are missing, or not what they were said to be."""
+class Concluded(Exception):
+    """There is nothing to be made of the recording: how, and because of which chunks."""
 
-    def __init__(self, wrong: tuple[WrongChunk, ...]) -> None:
-        super().__init__(f"{len(wrong)} chunks")
-        self.wrong = wrong
+    def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
+        super().__init__(outcome)
+        self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
 
 
 class Shelf:
@@ -44,11 +44,11 @@ class Shelf:
         self._here: set[int] = set()
 
     def look(self) -> None:
-        """Asks for every chunk whether it is there and as long as promised; raises Incomplete with all that are not."""
+        """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
         _raise(self._fetchers.all(self._looked, range(len(self._chunks))))
 
     def fetch(self, numbers: Iterable[int] | None = None) -> None:
-        """Fetches chunks, or all of them; raises Incomplete with all that are not what their hash says."""
+        """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
         wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._here)
         _raise(self._fetchers.all(self._fetched, wanted))
         self._here.update(wanted)
@@ -100,6 +100,5 @@ class Shelf:
 
 
 def _raise(found: Iterable[WrongChunk | None]) -> None:
-    wrong = tuple(one for one in found if one is not None)
-    if wrong:
-        raise Incomplete(wrong)
+    if wrong := [one for one in found if one is not None]:
+        raise Concluded(MediaOutcome.INCOMPLETE, wrong)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings import start_handler, storage_handler, sweep_handler, workflow_steps
-from handlers.meetings.execution import Execution
+from handlers.meetings.standing import Execution
 from handlers.meetings.start_environment import StartEnvironment
 from handlers.meetings.steps_environment import StepsEnvironment
 from handlers.meetings.storage_environment import StorageEnvironment

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from handlers.common.items import stored
 from handlers.meetings.deciding import Said, Seen, decided
-from handlers.meetings.execution import Execution
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.places import COMPLETE, MeetingId, Recording
 from handlers.meetings.recordings import MAX_CHUNKS, Complete
 from handlers.meetings.records import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.standing import PLACES, Word, about, again, failed, heard, listed, place, postponed
+from handlers.meetings.standing import PLACES, Execution, Word, about, again, failed, heard, listed, place, postponed
 from tests.handlers.meetings.control_stage import ANN, BOB, MEETING, START, said
 
 FIRST, OTHER = said(b"a", b"b"), said(b"c")

@@ -265,23 +265,6 @@ def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before
     assert (stage.record().content, stage.stands()) == (second.content, ("processing", "media"))
 
 
-def test_a_meeting_that_does_not_say_what_it_is_by_is_judged_by_when_it_was_changed(counting: Counting) -> None:
-    """Items were written so before."""
-    stage = counting.stage
-    recording = stage.whole(b"a")
-    stage.passes(minutes=1)
-    stage.does("fail", recording)
-    record = stage.record()
-    assert stage.table.write(record, record.model_copy(update={"said": "", "version": record.version + 1}))
-    before = stage.stored()
-    stage.passes(days=1)
-    assert counting.run().begun == 0
-    assert stage.stored() == before
-    stage.says(b"a")
-    stage.passes(days=1)
-    assert counting.run().begun == 1
-
-
 def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_one(
     counting: Counting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
