@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.credentials import credentials
+from tests.handlers.meetings.control_stage import Stage, staged
 from tests.handlers.meetings.counter import Counter, opened
 
 
@@ -13,4 +14,11 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
     """The exchange, with a provider and STS."""
     credentials(monkeypatch)
     with opened() as one:
+        yield one
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A meeting's way, empty."""
+    with staged(monkeypatch) as one:
         yield one

@@ -123,7 +123,6 @@ class Stage:
     now: datetime = START
     workflows: Workflows = field(default_factory=Workflows)
     told: Told = field(default_factory=Told)
-    budget: timedelta = timedelta(minutes=1)
 
     @property
     def table(self) -> MeetingTable:
@@ -223,7 +222,7 @@ class Stage:
             self.executions,
             self.starting,
             limits=LIMITS,
-            budget=self.budget,
+            budget=timedelta(minutes=1),
             clock=lambda: self.now,
             log=self.log,
         )

@@ -1,6 +1,5 @@
 """What each user has is counted once a day, and told beside the day before; the number of numbers has a bound."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -19,17 +18,11 @@ from handlers.meetings.storage_growth import Counted, OutOfTime, StorageGrowth
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
 from handlers.meetings.unheard import PATIENCE, Unheard
 from handlers.meetings.uploads import Uploads
-from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage, staged
+from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage
 
 STACK = "dev"
 EVE = "E" * 32
 DAY = date(2026, 1, 31)
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with staged(monkeypatch) as one:
-        yield one
 
 
 @dataclass

@@ -107,28 +107,10 @@ def test_what_it_cost_is_told_once_with_all_that_was_read(stage: Stage, asked: S
     assert Tokens.model_validate(result.model_dump()) == cost
 
 
-def test_a_number_that_cannot_be_told_costs_no_summary(
-    stage: Stage, asked: SummaryRequest, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stage.meter.broken = True
-    assert stage.summarize(asked).made
-    assert "metrics_lost" in capsys.readouterr().out
-
-
 def test_two_models_do_a_task_each(stage: Stage, asked: SummaryRequest) -> None:
     stage.summarize(asked, action_model=HAIKU)
     assert (stage.sonnet.tasks, stage.haiku.tasks) == (["summary"], ["actionItems"])
     assert stage.summary.action_model == HAIKU
-
-
-def test_one_model_reads_the_transcript_at_full_price_once(stage: Stage, asked: SummaryRequest) -> None:
-    stage.summarize(asked)
-    blocks = [one["messages"][0]["content"] for one in stage.sonnet.asked]
-    assert blocks[0][:2] == blocks[1][:2]
-    assert "cachePoint" in blocks[0][1]
-    other = Stage()
-    other.summarize(other.transcribed(MEETING), action_model=HAIKU)
-    assert not any("cachePoint" in one for one in other.sonnet.asked[0]["messages"][0]["content"])
 
 
 def test_a_quote_that_nobody_said_is_dropped_and_what_is_kept_is_the_transcripts_own_wording(

@@ -1,28 +1,18 @@
 """No meeting waits for ever: what was lost is found, started, marked as it ended, or given up."""
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from handlers.common.executions import Executions
 from handlers.common.items import stored
-from handlers.common.ulid import ulid
 from handlers.meetings.media import MediaOutcome
 from handlers.meetings.places import MeetingId
 from handlers.meetings.starting import Starting
-from handlers.meetings.sweep_environment import SweepEnvironment
-from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, START, TABLE, Stage, staged
+from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, TABLE, Stage
 
 NOTHING = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with staged(monkeypatch) as one:
-        yield one
 
 
 def lacking(stage: Stage, meeting: MeetingId = MEETING) -> None:
@@ -52,18 +42,7 @@ def test_what_runs_is_left_alone_until_it_is_due_again(stage: Stage) -> None:
     assert len(stage.workflows.statuses) == 1
 
 
-def test_what_was_never_started_is_started(stage: Stage) -> None:
-    stage.uploads(b"a")
-    stage.says(b"a")
-    stage.workflows.fates.append("lost")
-    stage.arrives("complete.json")
-    stage.passes(minutes=61)
-    assert stage.sweeps()["started"] == 1
-    assert list(stage.workflows.statuses.values()) == ["RUNNING"]
-    assert stage.record().attempt == 1
-
-
-def test_a_start_that_fails_again_is_made_by_the_next_sweep(stage: Stage) -> None:
+def test_what_was_never_started_is_started_by_the_next_sweep_that_can(stage: Stage) -> None:
     stage.uploads(b"a")
     stage.says(b"a")
     stage.workflows.fates.extend(["lost", "refused"])
@@ -71,15 +50,16 @@ def test_a_start_that_fails_again_is_made_by_the_next_sweep(stage: Stage) -> Non
     stage.passes(minutes=61)
     assert stage.sweeps()["failed"] == 1
     assert stage.sweeps()["started"] == 1
+    assert list(stage.workflows.statuses.values()) == ["RUNNING"]
+    assert stage.record().attempt == 1
 
 
-@pytest.mark.parametrize("status", ["FAILED", "ABORTED"])
 @pytest.mark.parametrize(
-    ("steps", "reason"),
+    ("status", "steps", "reason"),
     [
-        ((), "MEDIA_FAILED"),
-        (("media",), "TRANSCRIPTION_FAILED"),
-        (("media", "transcribed"), "SUMMARY_FAILED"),
+        ("FAILED", (), "MEDIA_FAILED"),
+        ("ABORTED", ("media",), "TRANSCRIPTION_FAILED"),
+        ("FAILED", ("media", "transcribed"), "SUMMARY_FAILED"),
     ],
 )
 def test_what_ended_without_a_word_is_marked_as_it_ended(
@@ -215,17 +195,6 @@ def test_what_is_found_by_mistake_is_taken_away(stage: Stage) -> None:
     assert stage.record() == before
 
 
-def test_the_most_urgent_comes_first_and_the_rest_when_there_is_time(stage: Stage) -> None:
-    for number in range(3):
-        stage.whole(b"a", meeting=MeetingId(ANN, ulid(START, number)))
-        stage.passes(minutes=1)
-    stage.passes(hours=3)
-    stage.budget = timedelta(seconds=-1)
-    assert (stage.sweeps()["checked"], stage.sweeps()["unfinished"]) == (0, 1)
-    stage.budget = timedelta(minutes=1)
-    assert (stage.sweeps()["checked"], stage.sweeps()["unfinished"]) == (3, 0)
-
-
 def test_one_meetings_trouble_does_not_stop_the_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -267,10 +236,3 @@ def test_what_is_given_up_is_an_error_where_it_is_not_the_users(
     assert given_up == {"NEVER_COMPLETE": "INFO", "MEDIA_FAILED": "ERROR"}
     swept = [one for one in lines if one["message"] == "meeting_sweep"]
     assert [(one["failed"], one["unfinished"]) for one in swept] == [(0, 0), (0, 0)], "what alarms read"
-
-
-def test_a_meeting_is_asked_for_before_it_is_given_up() -> None:
-    names = {"table_name": "t", "bucket_name": "b", "state_machine_arn": "a"}
-    SweepEnvironment(**names)
-    with pytest.raises(ValueError, match="later than it is asked for"):
-        SweepEnvironment(**names, processing_minutes=60, give_up_minutes=60)

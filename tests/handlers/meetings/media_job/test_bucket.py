@@ -81,16 +81,12 @@ class BreakingClient:
         return {"Body": StreamingBody(Breaking(body, after), len(body))}
 
 
-def test_an_answer_that_breaks_off_goes_on_from_there() -> None:
-    client = BreakingClient(after=300_000)
+def test_an_answer_that_breaks_off_goes_on_from_there_until_one_gives_nothing_more() -> None:
     one = Found(size=len(DATA), etag="e", recipe="", ffmpeg_ms=0)
+    client = BreakingClient(after=300_000)
     assert b"".join(Bucket(client, "b", Stopping()).pieces("k", one)) == DATA  # type: ignore[arg-type]
     assert client.asked == [f"bytes={start}-{len(DATA) - 1}" for start in (0, 300_000, 600_000, 900_000)]
-
-
-def test_one_that_gives_nothing_more_is_given_up() -> None:
     client = BreakingClient(after=300_000, until=600_000)
-    one = Found(size=len(DATA), etag="e", recipe="", ffmpeg_ms=0)
     with pytest.raises(ReadTimeoutError):
         list(Bucket(client, "b", Stopping()).pieces("k", one))  # type: ignore[arg-type]
     assert len(client.asked) == 2 + module.BREAKS
@@ -141,30 +137,22 @@ def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload"])
-def test_an_upload_that_is_stopped_leaves_nothing(stage: Stage, bucket: Bucket, tmp_path: Path, call: str) -> None:
+@pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload", "a failure"])
+def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
+    stage: Stage, bucket: Bucket, tmp_path: Path, call: str
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(3 * LEAST_PART))
-    stopping = stage.stopping
 
-    def stop(**_: Any) -> None:
-        stopping.now()
-        if call != "UploadPart":
+    def stop(params: dict[str, Any], **_: Any) -> None:
+        if call != "a failure":
+            stage.stopping.now()
+        elif params["query_string"].get("partNumber") == 2:
+            raise ReadTimeoutError(endpoint_url="https://s3")
+        if call == "CompleteMultipartUpload":
             raise Stopped
 
-    with before(stage.s3, call, stop), pytest.raises(Stopped):
-        bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
-    assert (stage.pending(), stage.keys("")) == ([], [])
-
-
-def test_an_upload_that_fails_leaves_nothing(stage: Stage, bucket: Bucket, tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(3 * LEAST_PART))
-
-    def fail(params: dict[str, Any], **_: Any) -> None:
-        if params["query_string"].get("partNumber") == 2:
-            raise ReadTimeoutError(endpoint_url="https://s3")
-
-    with before(stage.s3, "UploadPart", fail), pytest.raises(ReadTimeoutError):
+    stopped_at = "UploadPart" if call == "a failure" else call
+    with before(stage.s3, stopped_at, stop), pytest.raises((Stopped, ReadTimeoutError)):
         bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
     assert (stage.pending(), stage.keys("")) == ([], [])
