@@ -241,14 +241,6 @@ def test_an_authorizer_that_names_nobody_lets_nobody_in(desk: Desk, authorizer: 
     assert desk.calls == []
 
 
-def test_what_an_act_refuses_is_answered_as_it_says(desk: Desk) -> None:
-    def act(_: Call) -> Answered:
-        raise HandlerError(CommonCode.MALFORMED, "No.", 409)
-
-    desk.act = act
-    assert refused(desk.asks()) == (409, "MALFORMED")
-
-
 def _broken(**values: Any) -> Thing:
     """An answer that nobody checked when it was made."""
     construct: Callable[..., Thing] = Thing.model_construct

@@ -134,16 +134,6 @@ def test_a_malformed_body_is_a_400_with_the_field(counter: Counter, body: Any, f
     assert counter.provider.asked == 0, "nothing is asked of anybody for it"
 
 
-def test_a_name_that_is_too_short_says_what_a_name_needs_and_nothing_of_itself(counter: Counter) -> None:
-    answer = counter.exchanges(name="ü€")
-    [field] = answer.body["fields"]
-    assert field == {
-        "field": "sessionName",
-        "rule": "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters",
-    }
-    assert "ü" not in answer.text
-
-
 @SHARED
 @given(body=good(ExchangeRequest))
 def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[str, Any]) -> None:

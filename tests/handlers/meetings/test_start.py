@@ -7,7 +7,7 @@ import pytest
 from handlers.common.ulid import ulid
 from handlers.meetings.places import MeetingId
 from handlers.meetings.uploads import Uploads
-from tests.handlers.meetings.control_stage import ANN, BOB, MEETING, START, Stage
+from tests.handlers.meetings.control_stage import ANN, MEETING, START, Stage
 
 
 def test_a_whole_recording_is_worked_on(stage: Stage) -> None:
@@ -36,16 +36,6 @@ def test_the_same_event_again_changes_nothing_and_starts_nothing_more(stage: Sta
         assert stage.arrives("complete.json") == []
     assert stage.stored() == before
     assert len(stage.workflows.statuses) == 1
-
-
-def test_two_users_may_call_a_meeting_the_same(stage: Stage) -> None:
-    theirs = MeetingId(BOB, MEETING.meeting_id)
-    stage.whole(b"a")
-    mine = stage.record()
-    stage.whole(b"a", meeting=theirs)
-    assert len(stage.workflows.statuses) == 2
-    assert stage.record() == mine
-    assert stage.record(theirs).user == BOB
 
 
 def test_chunks_that_are_missing_or_of_another_size_are_all_listed(stage: Stage) -> None:

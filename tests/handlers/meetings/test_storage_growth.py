@@ -310,16 +310,6 @@ def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
     assert len(stage.workflows.statuses) == 2
 
 
-def test_no_key_and_no_user_is_in_a_log(counting: Counting, capsys: pytest.CaptureFixture[str]) -> None:
-    has(counting.stage, ANN, 1)
-    counting.stage.put("raw/canary", b"1")
-    counting.run()
-    said = capsys.readouterr().out
-    assert "storage_counted" in said
-    for secret in (CANARY, ANN, MEETING.meeting_id):
-        assert secret not in said
-
-
 USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))
 
 

@@ -149,13 +149,6 @@ def test_a_chunk_that_came_while_the_job_worked_is_tried_at_once(stage: Stage, r
     assert [one["attempt"] for one in stage.workflows.inputs.values()] == [1, 2]
 
 
-def test_a_chunk_that_went_while_the_job_worked_is_listed_as_missing(stage: Stage, recording: Recording) -> None:
-    stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    stage.s3.delete_object(Bucket="recordings", Key=MEETING.chunk("0.webm"))
-    stage.does("media", recording)
-    assert stage.wrong() == {"0.webm": "missing"}
-
-
 def test_a_start_that_fails_then_is_made_by_the_repeated_step(stage: Stage, recording: Recording) -> None:
     stage.makes(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     stage.put(MEETING.chunk("1.webm"), b"c")
