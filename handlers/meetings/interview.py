@@ -44,31 +44,6 @@ class KeptAnswer(Message):
     """What it cost, with the one before it that could not be used."""
 
 
-class KeptAnswers:
-    """The answers about one recording: each under the hash of its question and its model."""
-
-    def __init__(self, store: MeetingStore, recording: Recording) -> None:
-        self._store = store
-        self._recording = recording
-
-    def get(self, model_id: str, question: str) -> KeptAnswer | None:
-        """The answer to a question; none where it was not answered yet, or what is kept is no answer."""
-        data = self._store.read(self._key(model_id, question), MAX_BYTES)
-        if data is None:
-            return None
-        try:
-            return KeptAnswer.model_validate_json(data)
-        except ValidationError:
-            return None
-
-    def keep(self, model_id: str, question: str, answer: KeptAnswer) -> None:
-        """Keeps it."""
-        self._store.write(self._key(model_id, question), answer.model_dump_json(by_alias=True))
-
-    def _key(self, model_id: str, question: str) -> str:
-        return self._recording.answer(hashlib.sha256(f"{model_id}\n{question}".encode()).hexdigest())
-
-
 @dataclass(frozen=True)
 class Interviewer:
     """What asks."""
@@ -83,22 +58,24 @@ class Interviewer:
 class Interview:
     """The questions about one recording."""
 
-    def __init__(self, interviewer: Interviewer, kept: KeptAnswers, deadline: float) -> None:
+    def __init__(self, interviewer: Interviewer, store: MeetingStore, recording: Recording, deadline: float) -> None:
         self._with = interviewer
-        self._kept = kept
+        self._store = store
+        self._recording = recording
         self._deadline = deadline
 
     def answer(self, model_id: str, asked: Asked[T]) -> tuple[T, Tokens]:
         """The answer and what it cost, now or earlier; raises SummaryFailed."""
-        name = asked.name
-        found = self._kept.get(model_id, name)
-        if found is not None:
+        key = self._recording.answer(hashlib.sha256(f"{model_id}\n{asked.name}".encode()).hexdigest())
+        data = self._store.read(key, MAX_BYTES)
+        if data is not None:
             try:
+                found = KeptAnswer.model_validate_json(data)
                 return asked.question.read(found.text, True), found.tokens
-            except BadAnswer:
+            except (ValidationError, BadAnswer):
                 pass  # the rules have changed since
         answer, kept = self._asked(model_id, asked)
-        self._kept.keep(model_id, name, kept)
+        self._store.write(key, kept.model_dump_json(by_alias=True))
         return answer, kept.tokens
 
     def _asked(self, model_id: str, asked: Asked[T]) -> tuple[T, KeptAnswer]:

@@ -19,7 +19,7 @@ from handlers.common.parallel import Parallel
 from handlers.common.windows import Sizes, Window, windows
 from handlers.meetings import questions
 from handlers.meetings.action_items import Checked, checked, merged
-from handlers.meetings.interview import Interview, Interviewer, KeptAnswers, total
+from handlers.meetings.interview import Interview, Interviewer, total
 from handlers.meetings.joining import MAX_OUTPUT_BYTES, BadTranscript, HeardPart, joined, said_in
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, Measure, Metrics
@@ -99,7 +99,7 @@ class Summarizer:
         transcript = self._transcript(asked)
         if not transcript.said:
             return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript)
-        interview = Interview(self.interviewer, KeptAnswers(self.store, asked.recording), deadline)
+        interview = Interview(self.interviewer, self.store, asked.recording, deadline)
         summary = self._made(transcript, interview)
         if not self.store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
             # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
