@@ -6,17 +6,13 @@ Names on the disk are ours: what a client calls a chunk means nothing to a file 
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from handlers.common.parallel import Parallel
 from handlers.common.sealed import Sealed
 from handlers.meetings.media import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
-from handlers.meetings.media_job.bucket import Bucket, Found, Gone
+from handlers.meetings.media_job.bucket import Bucket, Gone
 from handlers.meetings.places import MeetingId
-from handlers.meetings.recordings import Chunk, Complete
-
-ATTEMPTS: Final = 3
-"""How often a chunk is fetched anew that is replaced meanwhile."""
+from handlers.meetings.recordings import Complete
 
 
 class Concluded(Exception):
@@ -40,7 +36,6 @@ class Shelf:
         self._chunks = complete.chunks
         self._folder = folder
         self._fetchers = fetchers
-        self._found: dict[int, Found] = {}
         self._here: set[int] = set()
 
     def look(self) -> None:
@@ -69,34 +64,22 @@ class Shelf:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING)
         if found.size != chunk.bytes:
             return WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE)
-        self._found[number] = found
         return None
 
     def _fetched(self, number: int) -> WrongChunk | None:
-        chunk = self._chunks[number]
-        for _ in range(ATTEMPTS):
-            if number not in self._found and (wrong := self._looked(number)):
-                return wrong
-            try:
-                same = self._written(chunk, self._found.pop(number), self._folder / self.names[number])
-            except Gone:
-                continue
-            except Sealed:
-                return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
-            return None if same else WrongChunk(name=chunk.name, problem=ChunkProblem.HASH)
-        raise Gone
-
-    def _written(self, chunk: Chunk, found: Found, path: Path) -> bool:
-        """Whether it is what its hash says; it is no longer there if not."""
-        digest = hashlib.sha256()
-        with path.open("wb") as file:
-            for piece in self._bucket.pieces(self._meeting.chunk(chunk.name), found):
-                digest.update(piece)
-                file.write(piece)
-        if digest.hexdigest() == chunk.sha256:
-            return True
-        path.unlink()
-        return False
+        chunk, path = self._chunks[number], self._folder / self.names[number]
+        problem = ChunkProblem.HASH
+        try:
+            self._bucket.download(self._meeting.chunk(chunk.name), path)
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == chunk.sha256:
+                    return None
+            path.unlink()
+        except Gone:
+            problem = ChunkProblem.MISSING
+        except Sealed:
+            problem = ChunkProblem.UNREADABLE
+        return WrongChunk(name=chunk.name, problem=problem)
 
 
 def _raise(found: Iterable[WrongChunk | None]) -> None:
