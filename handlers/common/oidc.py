@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import jwt
 
-from handlers.common.jwks import KeysUnavailable, SigningKey, UnknownKey
+from handlers.common.jwks import KeySet, KeysUnavailable, UnknownKey
 from handlers.common.users import user_id
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
@@ -53,13 +53,6 @@ class InvalidToken(Exception):
         self.reason = reason
 
 
-class KeySource(Protocol):
-    """Where keys come from: a `KeySet`."""
-
-    def key(self, kid: str | None) -> SigningKey:
-        """The key of this name; raises UnknownKey or KeysUnavailable."""
-
-
 class Verifies(Protocol):
     """Whoever can tell whom a token is about."""
 
@@ -75,7 +68,7 @@ class Verifier:
         self,
         issuer: str,
         audience: str,
-        keys: KeySource,
+        keys: KeySet,
         clock: Callable[[], datetime],
         leeway_seconds: int = 30,
     ) -> None:
