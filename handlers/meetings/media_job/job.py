@@ -22,7 +22,7 @@ from handlers.meetings.media_job.bucket import Bucket, TooLong
 from handlers.meetings.media_job.facts import ChunkFacts, Facts
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
 from handlers.meetings.media_job.planning import Limits, Plan
-from handlers.meetings.media_job.probing import Prober
+from handlers.meetings.media_job.probing import facts_of
 from handlers.meetings.media_job.shelf import Concluded, Shelf
 from handlers.meetings.media_job.sound import Undecodable
 from handlers.meetings.media_job.steps import Steps
@@ -63,7 +63,6 @@ class MediaJob:
         self._recording = recording
         self._bucket = bucket
         self._ffmpeg = ffmpeg
-        self._prober = Prober(ffmpeg)
         self._settings = settings
         self._fetchers = fetchers
         self._log = log
@@ -163,7 +162,7 @@ class MediaJob:
 
     def _probed(self, name: str) -> ChunkFacts | None:
         try:
-            return self._prober.facts(name)
+            return facts_of(self._ffmpeg, name)
         except Refused:
             return None
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, LIST, Ffmpeg, Refused
 from handlers.meetings.media_job.planning import MAX_BITS, Piece, Plan
-from handlers.meetings.media_job.probing import Prober
+from handlers.meetings.media_job.probing import facts_of
 
 TIME_SCALE: Final = 90_000
 KEY_SECONDS: Final = 5
@@ -67,7 +67,7 @@ class VideoMaker:
         self._ffmpeg.run(
             *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
         )
-        away = abs(Prober(self._ffmpeg).facts(name).duration - self._plan.duration)
+        away = abs(facts_of(self._ffmpeg, name).duration - self._plan.duration)
         if away > TOLERANCE + self._picture:
             raise Refused
 
