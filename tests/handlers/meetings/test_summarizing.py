@@ -128,7 +128,11 @@ def test_an_answer_that_is_not_to_the_question_is_asked_for_once_more_and_then_r
 
 def test_in_the_end_single_items_that_are_none_are_passed_over(stage: Stage, asked: SummaryRequest) -> None:
     stage.sonnet = Oracle([answering(), answering([{"text": 7}, REPORT])])
+    stage.drawer.broken = "summaries/"
+    cause(stage, asked, StorageFailed)
+    stage.drawer.broken = None
     assert stage.summarize(asked).action_items == 1
+    assert len(stage.sonnet.asked) == 3, "what was kept is read as patiently as it was"
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.UNAVAILABLE])
