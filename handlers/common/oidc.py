@@ -1,7 +1,7 @@
 """Who a caller is: checks an OpenID Connect provider's token, and names the caller.
 
-A token must be signed by a key of the provider, with an algorithm that fits the key's type, and say by whom, for whom
-(`aud`), about whom (`sub`) and until when (`exp`). Access tokens without `aud` are refused: Amazon Cognito's, which
+A token must be signed by a key of the provider, with the algorithm that the key says or that is its type's, and say by
+whom, for whom (`aud`), about whom (`sub`) and until when (`exp`). Access tokens without `aud` are refused: Amazon Cognito's, which
 have `client_id` instead, are the known case, and its ID tokens serve. Issuers are compared to the letter: a slash at
 the end counts.
 
@@ -23,7 +23,7 @@ from handlers.common.jwks import KeySet, KeysUnavailable, UnknownKey
 from handlers.common.users import user_id
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
-"""The most that any key may be used for; each allows only those of its type. No shared secrets, and never `none`."""
+"""No shared secrets, and never `none`."""
 MAX_TOKEN_LENGTH = 8 * 1024
 MAX_SUBJECT_LENGTH = 255
 """OpenID Connect's own bound."""
@@ -98,7 +98,7 @@ class Verifier:
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise InvalidToken(Reason.ALGORITHM_REFUSED)
         key = self._keys.key(header.get("kid"))
-        if algorithm not in key.algorithms:
+        if algorithm != key.algorithm_name:
             raise InvalidToken(Reason.ALGORITHM_REFUSED)
         return jwt.decode(
             token,

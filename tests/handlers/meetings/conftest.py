@@ -7,6 +7,7 @@ import pytest
 from tests.credentials import credentials
 from tests.handlers.meetings.control_stage import Stage, staged
 from tests.handlers.meetings.counter import Counter, opened
+from tests.issuer import timed
 
 
 @pytest.fixture
@@ -14,6 +15,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
     """The exchange, with a provider and STS."""
     credentials(monkeypatch)
     with opened() as one:
+        timed(monkeypatch, lambda: one.seconds)
         yield one
 
 

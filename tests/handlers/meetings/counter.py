@@ -42,11 +42,11 @@ class Counter:
     sessions: list[dict[str, Any]]
     """What STS was asked for."""
     seconds: float = 1_000_000.0
-    """What the key set's clock says."""
+    """What the key set's clock says, where a test has it so."""
     keys: KeySet = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = KeySet(self.provider.keys_url, clock_seconds=lambda: self.seconds)
+        self.keys = KeySet(self.provider.keys_url)
 
     @cached_property
     def log(self) -> EventLog:
