@@ -15,7 +15,7 @@ Loads cryptography: only the function that verifies tokens imports this file.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 
@@ -53,14 +53,6 @@ class InvalidToken(Exception):
         self.reason = reason
 
 
-class Verifies(Protocol):
-    """Whoever can tell whom a token is about."""
-
-    def verify(self, token: str) -> str:
-        """The project's own name for the caller, see `users`; raises InvalidToken. The provider's is personal."""
-        ...
-
-
 class Verifier:
     """Checks the tokens of one issuer for one audience."""
 
@@ -79,7 +71,7 @@ class Verifier:
         self._leeway = timedelta(seconds=leeway_seconds)
 
     def verify(self, token: str) -> str:
-        """The user whom a token names; raises InvalidToken."""
+        """The project's own name for the user whom a token is about, see `users`; raises InvalidToken."""
         try:
             return self._user(self._claims(token))
         except (jwt.PyJWTError, UnknownKey, KeysUnavailable) as error:

@@ -13,7 +13,7 @@ from handlers.common.errors import HandlerError
 from handlers.common.faults import ServiceFailed, called
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
-from handlers.common.oidc import InvalidToken, Reason, Verifies
+from handlers.common.oidc import InvalidToken, Reason, Verifier
 from handlers.common.rest import Answered, Call
 from handlers.meetings import places
 from handlers.meetings.codes import Code
@@ -74,7 +74,7 @@ class Exchange:
 
     def __init__(
         self,
-        verifier: Verifies,
+        verifier: Verifier,
         session: Callable[[str, str], Credentials],
         store: Store,
         *,
