@@ -1,6 +1,6 @@
 """An OpenID Connect provider for tests: it has keys, signs tokens, and publishes its keys over loopback.
 
-It can be away, slow, too long, or talk nonsense; and every question for its keys is counted. Whatever waits here ends
+It can be away, slow, or talk nonsense; and every question for its keys is counted. Whatever waits here ends
 by itself after a few seconds.
 """
 
@@ -8,18 +8,20 @@ import base64
 import functools
 import json
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from handlers.common.jwks import KeySet
 from local import LOOPBACK
 from local.http_server import running
 
@@ -96,12 +98,10 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     """What it answers instead of its keys."""
+    away: bool = False
+    """Whether `fetch` gets no answer."""
     goes_on: threading.Event | None = None
     """Until then, it answers nothing."""
-    drips: bool = False
-    """Whether the answer comes a space at a time before the keys, for a second or two."""
-    never_ends: bool = False
-    """Whether the answer goes on until the client has enough."""
 
     @property
     def keys_url(self) -> str:
@@ -115,6 +115,8 @@ class Provider:
         """Its keys without a socket."""
         assert url == self.keys_url
         self.asked += 1
+        if self.away:
+            raise ConnectionError(url)
         return self.published()
 
     def rotate(self, kid: str, algorithm: str = "RS256") -> None:
@@ -148,6 +150,24 @@ class Provider:
         )
 
 
+class KeysOf(KeySet):
+    """The keys of a provider, asked for without a socket."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider.keys_url)
+        self._provider = provider
+
+    def _asked(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._provider.fetch(self.uri))
+        return answer
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
+    """Key sets have this clock."""
+    for module in ("jwks_client", "jwk_set_cache", "api_jwk"):
+        monkeypatch.setattr(f"jwt.{module}.time", SimpleNamespace(monotonic=seconds))
+
+
 def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -167,14 +187,6 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             for name, value in provider.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            if provider.drips:
-                never = threading.Event()
-                for _ in range(100):
-                    self.wfile.write(b" ")
-                    never.wait(0.02)
-            end = time.monotonic() + LONGEST_WAIT_SECONDS
-            while provider.never_ends and time.monotonic() < end:
-                self.wfile.write(b" " * 65536)
             self.wfile.write(provider.published())
 
         def log_message(self, *_: object) -> None:

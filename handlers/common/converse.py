@@ -86,19 +86,11 @@ class Model(Protocol):
         ...
 
 
-class ConverseClient(Protocol):
-    """What is used of boto3's client."""
-
-    def converse(self, **request: Any) -> Mapping[str, Any]:
-        """Asks a model."""
-        ...
-
-
 class BedrockModel:
     """One model, whatever it is asked."""
 
-    def __init__(self, client: ConverseClient, model_id: str) -> None:
-        """`model_id` may be an inference profile's."""
+    def __init__(self, client: Any, model_id: str) -> None:
+        """`client`: boto3's. `model_id` may be an inference profile's."""
         self._client = client
         self._model_id = model_id
         self._keeps = _KEEPING.search(model_id) is not None

@@ -37,6 +37,8 @@ PASSING = frozenset([Fault.THROTTLED, Fault.UNAVAILABLE, Fault.TIMED_OUT])
 _FAULTS = {
     "ThrottlingException": Fault.THROTTLED,
     "ThrottledException": Fault.THROTTLED,
+    "Throttling": Fault.THROTTLED,
+    "RequestLimitExceeded": Fault.THROTTLED,
     "TooManyRequestsException": Fault.THROTTLED,
     "ServiceQuotaExceededException": Fault.THROTTLED,
     "ServiceUnavailableException": Fault.UNAVAILABLE,

@@ -91,10 +91,6 @@ class EventLog:
         formatter = None if structured else _Plain()
         self._logger = Logger(level=level, use_rfc3339=True, log_uncaught_exceptions=False, logger_formatter=formatter)
 
-    def debug(self, event: str, **fields: Unpack[Fields]) -> None:
-        """What helps while building."""
-        self._logger.debug(event, extra=_checked(fields))
-
     def info(self, event: str, **fields: Unpack[Fields]) -> None:
         """What happened."""
         self._logger.info(event, extra=_checked(fields))

@@ -1,7 +1,7 @@
 """Who a caller is: checks an OpenID Connect provider's token, and names the caller.
 
-A token must be signed by a key of the provider, with an algorithm that fits the key's type, and say by whom, for whom
-(`aud`), about whom (`sub`) and until when (`exp`). Access tokens without `aud` are refused: Amazon Cognito's, which
+A token must be signed by a key of the provider, with the algorithm that the key says or that is its type's, and say by
+whom, for whom (`aud`), about whom (`sub`) and until when (`exp`). Access tokens without `aud` are refused: Amazon Cognito's, which
 have `client_id` instead, are the known case, and its ID tokens serve. Issuers are compared to the letter: a slash at
 the end counts.
 
@@ -15,15 +15,15 @@ Loads cryptography: only the function that verifies tokens imports this file.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 
-from handlers.common.jwks import KeysUnavailable, SigningKey, UnknownKey
+from handlers.common.jwks import KeySet, KeysUnavailable, UnknownKey
 from handlers.common.users import user_id
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
-"""The most that any key may be used for; each allows only those of its type. No shared secrets, and never `none`."""
+"""No shared secrets, and never `none`."""
 MAX_TOKEN_LENGTH = 8 * 1024
 MAX_SUBJECT_LENGTH = 255
 """OpenID Connect's own bound."""
@@ -53,21 +53,6 @@ class InvalidToken(Exception):
         self.reason = reason
 
 
-class KeySource(Protocol):
-    """Where keys come from: a `KeySet`."""
-
-    def key(self, kid: str | None) -> SigningKey:
-        """The key of this name; raises UnknownKey or KeysUnavailable."""
-
-
-class Verifies(Protocol):
-    """Whoever can tell whom a token is about."""
-
-    def verify(self, token: str) -> str:
-        """The project's own name for the caller, see `users`; raises InvalidToken. The provider's is personal."""
-        ...
-
-
 class Verifier:
     """Checks the tokens of one issuer for one audience."""
 
@@ -75,7 +60,7 @@ class Verifier:
         self,
         issuer: str,
         audience: str,
-        keys: KeySource,
+        keys: KeySet,
         clock: Callable[[], datetime],
         leeway_seconds: int = 30,
     ) -> None:
@@ -86,7 +71,7 @@ class Verifier:
         self._leeway = timedelta(seconds=leeway_seconds)
 
     def verify(self, token: str) -> str:
-        """The user whom a token names; raises InvalidToken."""
+        """The project's own name for the user whom a token is about, see `users`; raises InvalidToken."""
         try:
             return self._user(self._claims(token))
         except (jwt.PyJWTError, UnknownKey, KeysUnavailable) as error:
@@ -105,7 +90,7 @@ class Verifier:
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise InvalidToken(Reason.ALGORITHM_REFUSED)
         key = self._keys.key(header.get("kid"))
-        if algorithm not in key.algorithms:
+        if algorithm != key.algorithm_name:
             raise InvalidToken(Reason.ALGORITHM_REFUSED)
         return jwt.decode(
             token,

@@ -33,8 +33,6 @@ M = TypeVar("M", bound=Message)
 class RestCode(StrEnum):
     """What can be wrong with a request before anything looks at what it asks."""
 
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    PATH_UNKNOWN = "PATH_UNKNOWN"
     TOO_LARGE = "TOO_LARGE"
     UNAUTHENTICATED = "UNAUTHENTICATED"
 
@@ -74,9 +72,6 @@ class Rest:
     ) -> None:
         """`acts`: what does an operation, by its name. `origin`: whose pages may read the answers."""
         self._operations: dict[tuple[str, str], Operation] = {(one.path, one.method): one for one in operations}
-        self._methods: dict[str, set[str]] = {}
-        for one in operations:
-            self._methods.setdefault(one.path, set()).add(one.method)
         self._acts = {one.name: acts[one.name] for one in operations}
         self._headers = {"Access-Control-Allow-Origin": origin, "Cache-Control": "no-store"}
         self._log = log
@@ -90,7 +85,8 @@ class Rest:
         try:
             context = event.get("requestContext") or {}
             request_id = str(context.get("requestId", ""))
-            operation = self._operation(event)
+            # The gateway's document has these operations alone: it answers other paths and methods by itself.
+            operation = self._operations[event["resource"], event["httpMethod"]]
             route = operation.name
             return self._answered(operation, self._acts[route](_call(operation, event, context)))
         except AnswerBroken as error:
@@ -98,8 +94,7 @@ class Rest:
             return http_error(error, request_id)
         except HandlerError as error:
             self._log.info("request_refused", code=error.code, route=route)
-            refused = http_error(error, request_id)
-            return {**refused, "headers": {**refused["headers"], **self._allowed(error, event)}}
+            return http_error(error, request_id)
         except Exception as error:  # noqa: BLE001 - the client gets one clear answer, and no trace leaves
             self._log.error("request_failed", error_type=type(error).__name__, route=route)
             return http_error(error, request_id)
@@ -109,22 +104,6 @@ class Rest:
         # Browsers have a list of what a page may read unasked; this is not on it.
         exposed = {"Access-Control-Expose-Headers": LATER} if LATER in headers else {}
         return {**response, "headers": {**headers, **self._headers, **exposed}}
-
-    def _operation(self, event: Mapping[str, Any]) -> Operation:
-        path, method = str(event.get("resource")), str(event.get("httpMethod"))
-        if path not in self._methods:
-            raise HandlerError(RestCode.PATH_UNKNOWN, "There is nothing at this path.", 404)
-        operation = self._operations.get((path, method))
-        if operation is None:
-            allowed = ", ".join(sorted(self._methods[path]))
-            raise HandlerError(RestCode.METHOD_NOT_ALLOWED, f"This path takes {allowed}.", 405)
-        return operation
-
-    def _allowed(self, error: HandlerError, event: Mapping[str, Any]) -> dict[str, str]:
-        """What refuses a method says which there are."""
-        if error.code is not RestCode.METHOD_NOT_ALLOWED:
-            return {}
-        return {"Allow": ", ".join(sorted(self._methods[str(event.get("resource"))]))}
 
     def _answered(self, operation: Operation, answer: Answered) -> Response:
         if answer.status not in operation.statuses:

@@ -6,6 +6,7 @@ somebody else's.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
@@ -39,24 +40,17 @@ class TooManyWriters(Exception):
     """An item changed each time that it was read."""
 
 
+@dataclass(frozen=True)
 class VersionedItems:
     """Reads and changes items, with GetItem and UpdateItem alone."""
 
-    def __init__(
-        self,
-        client: "DynamoDBClient",
-        table: str,
-        *,
-        ttl_attribute: str,
-        kept_seconds: int,
-        clock_ms: Callable[[], int],
-    ) -> None:
-        """`kept_seconds`: how long an item stays after its last change."""
-        self._client = client
-        self._table = table
-        self._ttl_attribute = ttl_attribute
-        self._kept_seconds = kept_seconds
-        self._clock_ms = clock_ms
+    client: "DynamoDBClient"
+    table: str
+    _: KW_ONLY
+    ttl_attribute: str
+    kept_seconds: int
+    """How long an item stays after its last change."""
+    clock_ms: Callable[[], int]
 
     def read(self, model: type[S], key: Key) -> S:
         """What is known of a key; a value of defaults where nothing is."""
@@ -86,7 +80,7 @@ class VersionedItems:
         raise TooManyWriters
 
     def _item(self, key: Key) -> Item:
-        return self._client.get_item(TableName=self._table, Key=stored(key), ConsistentRead=True).get("Item", {})
+        return self.client.get_item(TableName=self.table, Key=stored(key), ConsistentRead=True).get("Item", {})
 
     def _write(self, key: Key, state: State, beside: Mapping[str, Item | None], before: Item) -> Item | None:
         """None when it is written; otherwise what somebody else wrote."""
@@ -97,28 +91,28 @@ class VersionedItems:
             ":old": {"N": str(version)},
             ":new": {"N": str(version + 1)},
             ":writes": {"L": [write, *_writes(before)][:REMEMBERED]},
-            ":ttl": {"N": str(self._clock_ms() // 1000 + self._kept_seconds)},
+            ":ttl": {"N": str(self.clock_ms() // 1000 + self.kept_seconds)},
             **{f":{name}": value for name, value in beside.items() if value is not None},
         }
         names = {
             "#state": "state",
             "#writes": "writes",
-            "#ttl": self._ttl_attribute,
+            "#ttl": self.ttl_attribute,
             **{f"#{name}": name for name in beside},
         }
         sets = ", ".join(f"#{name} = :{name}" for name, value in beside.items() if value is not None)
         removes = ", ".join(f"#{name}" for name, value in beside.items() if value is None)
         update = "SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl"
         try:
-            self._client.update_item(
-                TableName=self._table,
+            self.client.update_item(
+                TableName=self.table,
                 Key=stored(key),
                 UpdateExpression=f"{update}{f', {sets}' if sets else ''}{f' REMOVE {removes}' if removes else ''}",
                 ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=values,
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except self.client.exceptions.ConditionalCheckFailedException:
             found = self._item(key)
             return None if write in _writes(found) else found
         return None

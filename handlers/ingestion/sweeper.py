@@ -4,11 +4,12 @@ Every state has somebody who ends it. This is who ends the states that a builder
 beside any of them and beside itself.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import repeat
 from typing import Any, Literal
 
 import boto3
@@ -19,6 +20,7 @@ from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
+from handlers.common.sweep import SweepLoop
 from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import SweeperEnvironment
@@ -88,31 +90,29 @@ class Sweeper:
 
     def sweep(self, *, flush_all: bool = False) -> Swept:
         """One round. What fails in it is logged and counted, and met again by the next one."""
-        released, resolved, failed = self._resolve_claims()
-        settled, more_failed = self._settle_runs()
+        claims, runs = self._resolve_claims(), self._settle_runs()
         oldest = self._table.pending(1)
         seconds = (self._clock() - datetime.fromisoformat(oldest[0].since)).total_seconds() if oldest else 0
         # Before anything is built, so that the alarm on it hears of files which building does not help.
         tried: set[RecordId] = set()
         manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
         files = self._maker.flush(tried, timedelta() if flush_all else self._ages.flush, MANIFESTS_A_SWEEP)
-        swept = Swept(int(seconds), manifests, files, released, resolved, settled, failed + more_failed)
+        failed = claims["failed"] + runs["failed"]
+        swept = Swept(int(seconds), manifests, files, claims["released"], claims["resolved"], runs["settled"], failed)
         self._log.info("sweep", **asdict(swept))
         return swept
 
-    def _resolve_claims(self) -> tuple[int, int, int]:
+    def _resolve_claims(self) -> Counter[str]:
         """Claims older than any builder: released where no execution has them."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
         for one in self._table.claims(self._clock() - self._ages.claim):
             by_manifest[one.manifest_id].append(one)
-        released = failed = 0
-        for manifest_id, claims in by_manifest.items():
-            try:
-                released += self._resolve(manifest_id, claims)
-            except Exception as error:  # noqa: BLE001 - one manifest's trouble must not stop the others
-                self._log.error("claims_unresolved", manifest_id=manifest_id, error_type=type(error).__name__)
-                failed += 1
-        return released, len(by_manifest) - failed, failed
+        return SweepLoop(self._log, self._clock, timedelta.max).run(
+            ([one] for one in by_manifest.items()),
+            lambda one: ["resolved", *repeat("released", self._resolve(*one))],
+            failure_event="claims_unresolved",
+            describe=lambda one: {"manifest_id": one[0]},
+        )
 
     def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
         manifest = self._lists.read(manifest_id)
@@ -134,23 +134,22 @@ class Sweeper:
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
         return sum(self._table.release(one.id, manifest_id) for one in claims)
 
-    def _settle_runs(self) -> tuple[int, int]:
-        """Manifests that should have ended: their executions are asked."""
-        settled = failed = 0
-        until = self._clock() + ASKING
-        for manifest_id, arn in self._records.running(self._clock() - self._ages.claim):
-            if self._clock() > until:  # the oldest came first: who began later is asked after when those have ended
-                break
-            try:
-                execution = Execution.of(arn)
-                status = self._workflow.status(execution)
-                if status is not ExecutionStatus.RUNNING:
-                    self._settler.settle_ended(execution, status)
-                    settled += 1
-            except Exception as error:  # noqa: BLE001 - one manifest's trouble must not stop the others
-                self._log.error("run_unsettled", manifest_id=manifest_id, error_type=type(error).__name__)
-                failed += 1
-        return settled, failed
+    def _settle_runs(self) -> Counter[str]:
+        """Manifests that should have ended: their executions are asked, those that began first before the others."""
+        return SweepLoop(self._log, self._clock, ASKING).run(
+            ([one] for one in self._records.running(self._clock() - self._ages.claim)),
+            lambda one: self._settle(one[1]),
+            failure_event="run_unsettled",
+            describe=lambda one: {"manifest_id": one[0]},
+        )
+
+    def _settle(self, arn: str) -> list[str]:
+        execution = Execution.of(arn)
+        status = self._workflow.status(execution)
+        if status is ExecutionStatus.RUNNING:
+            return []
+        self._settler.settle_ended(execution, status)
+        return ["settled"]
 
 
 class Call(BaseModel):

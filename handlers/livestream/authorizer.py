@@ -13,7 +13,7 @@ from typing import Any
 from handlers.common import clock
 from handlers.common.jwks import KeySet
 from handlers.common.logging import EventLog
-from handlers.common.oidc import InvalidToken, Reason, Verifier, Verifies
+from handlers.common.oidc import InvalidToken, Reason, Verifier
 from handlers.livestream.authorizer_environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
@@ -28,7 +28,7 @@ class ProviderAway(Exception):
 class Authorizer:
     """Tells API Gateway whose a request is."""
 
-    def __init__(self, verifier: Verifies, log: EventLog) -> None:
+    def __init__(self, verifier: Verifier, log: EventLog) -> None:
         self._verifier = verifier
         self._log = log
 

@@ -1,7 +1,6 @@
 """The function that looks after episodes: batches of deletions from a queue, and the sweep of a schedule."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
@@ -56,4 +55,4 @@ def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[
     if "Records" in event:
         return care.handle(event["Records"])
     Call.model_validate(event)
-    return asdict(care.sweep())
+    return care.sweep()

@@ -4,9 +4,7 @@ A deletion is told on the bus and tidied up at once. The sweep finds the deletio
 up a second time when all that was under way has ended: an agent or a job may have written after the first.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -19,6 +17,7 @@ from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
 from handlers.common.s3_events import NotAnEvent
+from handlers.common.sweep import SweepLoop
 from handlers.livestream.care_table import CareTable, Due
 from handlers.livestream.episode_objects import EpisodeObjects
 from handlers.livestream.event_names import EPISODE_DELETED, ours
@@ -26,7 +25,7 @@ from handlers.livestream.forgetting import SessionMemory
 from handlers.livestream.models import EpisodeId
 from handlers.livestream.overdue import Limits, at_rest, overdue
 from handlers.livestream.records import EpisodeRecord
-from handlers.livestream.tracks import TrackKind, TrackReason
+from handlers.livestream.tracks import TrackKind
 from handlers.livestream.upload_keys import OWNER
 
 GRACE = timedelta(minutes=15)
@@ -49,19 +48,6 @@ class Outcome(StrEnum):
     """The episode is there: whoever said otherwise was wrong."""
 
 
-@dataclass(frozen=True)
-class Swept:
-    """What one sweep found and did."""
-
-    checked: int
-    never_uploaded: int
-    timed_out: int
-    tidied: int
-    failed: int
-    unfinished: int
-    """1 where time ran out."""
-
-
 class Care:
     """Ends what nobody else will."""
 
@@ -81,7 +67,7 @@ class Care:
         self._objects = objects
         self._memory = memory
         self._limits = limits
-        self._budget = budget
+        self._loop = SweepLoop(log, clock, budget)
         self._clock = clock
         self._log = log
 
@@ -89,30 +75,11 @@ class Care:
         """A batch of deletions; the answer names the messages to deliver again."""
         return acted_on(messages, self._deleted, self._log, about="deletion")
 
-    def sweep(self) -> Swept:
-        """One round. What fails in it is logged and counted, and met again by the next one."""
-        started = self._clock()
-        count: Counter[str] = Counter()
-        for due in self._table.due(timestamp(started - GRACE)):
-            if self._clock() - started > self._budget:
-                count["unfinished"] = 1
-                break
-            count["checked"] += 1
-            try:
-                count.update(self._look(due))
-            except Exception as error:  # noqa: BLE001 - one episode's trouble must not stop the others
-                self._log.error("episode_unattended", error_type=type(error).__name__)
-                count["failed"] += 1
-        swept = Swept(
-            checked=count["checked"],
-            never_uploaded=count[TrackReason.NEVER_UPLOADED],
-            timed_out=count[TrackReason.TIMED_OUT],
-            tidied=count[Outcome.TIDIED],
-            failed=count["failed"],
-            unfinished=count["unfinished"],
-        )
-        self._log.info("care_sweep", **asdict(swept))
-        return swept
+    def sweep(self) -> dict[str, int]:
+        """Sweep once; return what was found, by number."""
+        due = self._table.due(timestamp(self._clock() - GRACE))
+        count = self._loop.run(([one] for one in due), self._look, failure_event="episode_unattended")
+        return self._loop.report("care_sweep", count, "never_uploaded", "timed_out", Outcome.TIDIED)
 
     def _deleted(self, body: str) -> Outcome:
         event = envelope(body)
@@ -149,7 +116,7 @@ class Care:
         now = self._clock()
         found = {kind: overdue(there.track(kind), now, self._limits) for kind in TrackKind}
         return [
-            reason
+            reason.lower()
             for kind, reason in found.items()
             if reason is not None and self._table.give_up(there, kind, reason, timestamp(now))
         ]

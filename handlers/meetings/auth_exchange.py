@@ -18,8 +18,7 @@ from handlers.common.logging import EventLog
 from handlers.common.oidc import Verifier
 from handlers.common.rest import Answered, Call, Response, Rest
 from handlers.meetings.auth_environment import AuthEnvironment
-from handlers.meetings.client_role import ClientRole
-from handlers.meetings.exchanging import Exchange, Store
+from handlers.meetings.exchanging import ClientRole, Exchange, Store
 from handlers.meetings.operations import OPERATIONS
 
 _STS_CONFIG = CONFIG.merge(
@@ -43,7 +42,7 @@ def _rest() -> Rest:
         raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
     exchange = Exchange(
         Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
-        ClientRole(client, environment.client_role, environment.credential_seconds),
+        ClientRole(client, environment.client_role, environment.credential_seconds).session,
         Store(environment.bucket_name, environment.table_name, client.meta.region_name),
         renew_before_seconds=environment.renew_before_seconds,
         log=log,

@@ -1,42 +1,27 @@
 """The function that summarises a meeting, called by the workflow when its sound is transcribed."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import boto3
 from pydantic import ValidationError
 
-from handlers.common import clients
+from handlers.common.clients import CONFIG
 from handlers.common.converse import BedrockModel, Guardrail, Manner, config
-from handlers.common.faults import called
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.patience import Timing
 from handlers.common.runtime import LambdaContext
 from handlers.meetings.interview import Interviewer
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.metrics import Measure, Metrics
+from handlers.meetings.metrics import Metrics
 from handlers.meetings.questions import instructions
 from handlers.meetings.summarizing import Reading, Summarizer
 from handlers.meetings.summary_environment import SummaryEnvironment
 from handlers.meetings.summary_event import SummaryRequest
 from handlers.meetings.summary_faults import EventMalformed
-
-
-class _Told:
-    """Metrics whose failures are faults. Its client is made when the first number is there: most time is the model's."""
-
-    def __init__(self, stack: str) -> None:
-        self._stack = stack
-
-    def put(self, measures: Sequence[Measure]) -> None:
-        def put() -> Mapping[str, Any]:
-            Metrics(boto3.client("cloudwatch", config=clients.CONFIG), self._stack).put(measures)
-            return {}
-
-        called(put)
 
 
 def summarizer(environment: SummaryEnvironment) -> Summarizer:
@@ -47,8 +32,8 @@ def summarizer(environment: SummaryEnvironment) -> Summarizer:
     models = {one: BedrockModel(bedrock, one) for one in (environment.summary_model_id, environment.action_model_id)}
     instructions()  # read while the container starts
     return Summarizer(
-        MeetingStore(boto3.client("s3", config=clients.CONFIG), environment.bucket_name),
-        _Told(environment.stack),
+        MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         Interviewer(models, environment.answer_seconds, log, Timing()),
         reading(environment),
         Parallel(environment.at_once),

@@ -21,8 +21,6 @@ from handlers.meetings.recordings import Complete
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.standing import listed, stamped
 
-NO_LANGUAGE = ""
-
 
 @dataclass(frozen=True)
 class Said:
@@ -80,8 +78,7 @@ def _refused(record: MeetingRecord | None, meeting: MeetingId, said: Said, at: d
         **listed((WrongChunk(name=COMPLETE, problem=said.problem, fields=said.fields),)),
     }
     if record is None:
-        nothing = _record(meeting, content="", title="", started_at=timestamp(at), language=NO_LANGUAGE, size=0, at=at)
-        return stamped(None, nothing.model_copy(update=update), at)
+        return stamped(None, _record(meeting, at).model_copy(update=update), at)
     if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.mark:
         return record
     anew = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
@@ -96,19 +93,11 @@ def _wanted_again(record: MeetingRecord, said: Said) -> bool:
 def _begun(
     record: MeetingRecord | None, meeting: MeetingId, said: Said, complete: Complete, at: datetime
 ) -> MeetingRecord:
-    begun = _record(
-        meeting,
-        content=complete.content,
-        title=complete.title,
-        started_at=complete.started_at,
-        language=complete.language,
-        size=complete.size,
-        at=at,
-    )
+    begun = _record(meeting, at)
     before: dict[str, object] = (
         {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
     )
-    return begun.model_copy(update={**before, **_described(begun, said, complete)})
+    return begun.model_copy(update={**before, "content": complete.content, **_described(begun, said, complete)})
 
 
 def _described(record: MeetingRecord, said: Said, complete: Complete) -> dict[str, object]:
@@ -141,20 +130,19 @@ def _seen(begun: MeetingRecord, said: Said, seen: Seen) -> MeetingRecord:
     return begun.model_copy(update=update)
 
 
-def _record(
-    meeting: MeetingId, *, content: str, title: str, started_at: str, language: str, size: int, at: datetime
-) -> MeetingRecord:
+def _record(meeting: MeetingId, at: datetime) -> MeetingRecord:
+    """A meeting of which nothing is known yet."""
     now = timestamp(at)
     return MeetingRecord(
         user=meeting.user,
         meeting_id=meeting.meeting_id,
-        content=content,
-        title=title,
-        started_at=started_at,
-        language=language,
+        content="",
+        title="",
+        started_at=now,
+        language="",
         status=MeetingStatus.INCOMPLETE,
         since=now,
-        size=size,
+        size=0,
         created_at=now,
         updated_at=now,
     )

@@ -4,19 +4,23 @@ A token that is refused is told apart only as far as another token may help. Who
 log line; that somebody was refused, and why, is.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from handlers.common.errors import HandlerError
+from handlers.common.faults import ServiceFailed, called
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
-from handlers.common.oidc import InvalidToken, Reason, Verifies
+from handlers.common.oidc import InvalidToken, Reason, Verifier
 from handlers.common.rest import Answered, Call
 from handlers.meetings import places
-from handlers.meetings.client_role import Credentials, RoleBusy, RoleRefused
 from handlers.meetings.codes import Code
 from handlers.meetings.exchange_models import Exchanged, ExchangeRequest, Prefixes
+
+if TYPE_CHECKING:
+    from types_boto3_sts.client import STSClient
 
 RETRY_SECONDS = 5
 CODES = {Reason.EXPIRED: Code.TOKEN_EXPIRED, Reason.NOT_YET_VALID: Code.TOKEN_NOT_YET_VALID}
@@ -31,22 +35,55 @@ class Store:
     region: str
 
 
-class GivesSessions(Protocol):
-    """Whoever has the clients' role: a `ClientRole`."""
+@dataclass(frozen=True)
+class Credentials:
+    """The credentials of one session of the clients' role."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expiration: datetime
+
+
+@dataclass(frozen=True)
+class ClientRole:
+    """The role whose credentials clients get.
+
+    The role's policies compare object keys and partitions with the session tag. The trust policy requires the tag.
+    """
+
+    client: "STSClient"
+    arn: str
+    seconds: int
 
     def session(self, user: str, name: str) -> Credentials:
-        """A session of this user; raises RoleBusy or RoleRefused."""
-        ...
+        """Assume the role for a user; raises ServiceFailed, which does not quote what STS says."""
+        answer = called(
+            self.client.assume_role,
+            RoleArn=self.arn,
+            RoleSessionName=name,
+            DurationSeconds=self.seconds,
+            Tags=[{"Key": places.USER_TAG, "Value": user}],
+        )
+        given = answer["Credentials"]
+        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"])
 
 
 class Exchange:
     """Does what the operation asks."""
 
     def __init__(
-        self, verifier: Verifies, role: GivesSessions, store: Store, *, renew_before_seconds: int, log: EventLog
+        self,
+        verifier: Verifier,
+        session: Callable[[str, str], Credentials],
+        store: Store,
+        *,
+        renew_before_seconds: int,
+        log: EventLog,
     ) -> None:
+        """`session` returns credentials for a user and a session name."""
         self._verifier = verifier
-        self._role = role
+        self._session = session
         self._store = store
         self._renew_before = timedelta(seconds=renew_before_seconds)
         self._log = log
@@ -83,12 +120,12 @@ class Exchange:
 
     def _credentials(self, user: str, name: str) -> Credentials:
         try:
-            return self._role.session(user, name)
-        except RoleBusy as error:
-            self._log.warning("role_busy", cause=str(error))
-            raise _later("Credentials cannot be given at the moment. Try again.") from None
-        except RoleRefused as error:
-            self._log.error("role_refused", cause=str(error))
+            return self._session(user, name)
+        except ServiceFailed as error:
+            if error.passes:
+                self._log.warning("role_busy", cause=error.fault)
+                raise _later("Credentials cannot be given at the moment. Try again.") from None
+            self._log.error("role_refused", cause=error.fault)
             raise
 
 

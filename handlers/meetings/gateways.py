@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import boto3
 
@@ -12,19 +11,17 @@ from handlers.common.clients import CONFIG
 from handlers.common.executions import Executions
 from handlers.common.logging import EventLog
 from handlers.meetings.environment import MeetingsEnvironment
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.starting import Starting
 from handlers.meetings.uploads import Uploads
-
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
 
 
 @dataclass(frozen=True)
 class Gateways:
     """On clients of this container's."""
 
-    s3: "S3Client"
+    store: MeetingStore
     table: MeetingTable
     executions: Executions
     starting: Starting
@@ -38,4 +35,4 @@ def gateways(environment: MeetingsEnvironment) -> Gateways:
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = Executions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
     starting = Starting(table, Uploads(s3, environment.bucket_name), executions, clock=clock.now, log=log)
-    return Gateways(s3, table, executions, starting, log, clock.now)
+    return Gateways(MeetingStore(s3, environment.bucket_name), table, executions, starting, log, clock.now)

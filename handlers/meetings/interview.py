@@ -1,20 +1,28 @@
 """Asks the models about one recording: once for each question, whatever breaks off in between.
 
+Answers are kept below the recording's `work/`, so that a summary that breaks off goes on where it was, and no question
+is paid for twice. Another prompt, transcript, setting or model is another question.
+
 It decides how long a busy model is waited for, and what each fault means to the workflow. Safe to use from several
 threads.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
 
 from handlers.common.asking import ATTEMPTS, NoAnswer, Question, ask
 from handlers.common.converse import Model, Usage
 from handlers.common.faults import PASSING, ServiceFailed
 from handlers.common.logging import EventLog
+from handlers.common.messages import Message
 from handlers.common.model_answers import BadAnswer
 from handlers.common.patience import Patience, Timing
-from handlers.meetings.kept_answers import KeptAnswer, KeptAnswers
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.places import Recording
 from handlers.meetings.questions import Asked
 from handlers.meetings.summary import Tokens
 from handlers.meetings.summary_faults import ModelBusy, ModelRefused, SummaryUnusable
@@ -22,7 +30,18 @@ from handlers.meetings.summary_faults import ModelBusy, ModelRefused, SummaryUnu
 WAITED_SECONDS = 60.0
 """How long a model that is busy is asked again, beside the time that answers take. After that it is the workflow's turn:
 waiting there costs nothing."""
+MAX_BYTES = 2 * 1024**2
+"""Of an answer that is kept."""
 T = TypeVar("T")
+
+
+class KeptAnswer(Message):
+    """An answer that could be used."""
+
+    schema_version: Literal[1] = 1
+    text: str = Field(repr=False)
+    tokens: Tokens
+    """What it cost, with the one before it that could not be used."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +58,24 @@ class Interviewer:
 class Interview:
     """The questions about one recording."""
 
-    def __init__(self, interviewer: Interviewer, kept: KeptAnswers, deadline: float) -> None:
+    def __init__(self, interviewer: Interviewer, store: MeetingStore, recording: Recording, deadline: float) -> None:
         self._with = interviewer
-        self._kept = kept
+        self._store = store
+        self._recording = recording
         self._deadline = deadline
 
     def answer(self, model_id: str, asked: Asked[T]) -> tuple[T, Tokens]:
         """The answer and what it cost, now or earlier; raises SummaryFailed."""
-        name = asked.name
-        found = self._kept.get(model_id, name)
-        if found is not None:
+        key = self._recording.answer(hashlib.sha256(f"{model_id}\n{asked.name}".encode()).hexdigest())
+        data = self._store.read(key, MAX_BYTES)
+        if data is not None:
             try:
+                found = KeptAnswer.model_validate_json(data)
                 return asked.question.read(found.text, True), found.tokens
-            except BadAnswer:
+            except (ValidationError, BadAnswer):
                 pass  # the rules have changed since
         answer, kept = self._asked(model_id, asked)
-        self._kept.keep(model_id, name, kept)
+        self._store.write(key, kept.model_dump_json(by_alias=True))
         return answer, kept.tokens
 
     def _asked(self, model_id: str, asked: Asked[T]) -> tuple[T, KeptAnswer]:

@@ -1,6 +1,7 @@
-"""Objects of the meetings' bucket that are read and written whole, with GetObject and PutObject."""
+"""Objects of the meetings' bucket that are read and written whole, with GetObject, PutObject and ListObjectsV2."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.common.faults import Fault, ServiceFailed, called
@@ -8,6 +9,7 @@ from handlers.meetings.summary_faults import StorageFailed
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
+    from types_boto3_s3.type_defs import ObjectTypeDef
 
 JSON = "application/json"
 
@@ -43,6 +45,19 @@ class MeetingStore:
     def write_new(self, key: str, data: str) -> bool:
         """Keeps it unless something is there already; whether it did."""
         return self._put(key, data, IfNoneMatch="*")
+
+    def has(self, key: str) -> bool:
+        """Return True if the object exists. A listing needs no permission to read the object."""
+        return key in self.times(key)
+
+    def times(self, prefix: str) -> dict[str, datetime]:
+        """Return when each of the first thousand objects below a prefix was written."""
+        return {one["Key"]: one["LastModified"] for one in next(self.pages(prefix))}
+
+    def pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
+        """List the objects below a prefix, a thousand at a time."""
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            yield page.get("Contents", [])
 
     def _put(self, key: str, data: str, **condition: str) -> bool:
         request = {"Bucket": self._bucket, "Key": key, "Body": data.encode(), "ContentType": JSON, **condition}

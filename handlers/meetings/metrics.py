@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from handlers.common.logging import EventLog
+
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
     from types_boto3_cloudwatch.type_defs import DimensionTypeDef
@@ -56,6 +58,13 @@ class Metrics:
                 for one in measures
             ],
         )
+
+    def put_or_log(self, measures: Sequence[Measure], event_log: EventLog) -> None:
+        """Send numbers; log a failure, because the work that the numbers describe is done."""
+        try:
+            self.put(measures)
+        except Exception as error:  # noqa: BLE001 - the caller must not repeat what is done
+            event_log.error("metrics_lost", error_type=type(error).__name__)
 
     def _dimensions(self, user: str | None) -> "list[DimensionTypeDef]":
         stack: DimensionTypeDef = {"Name": STACK, "Value": self._stack}

@@ -4,17 +4,13 @@ The result is ours, and still parsed: whatever it names must be the recording's 
 """
 
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic import ValidationError
 
 from handlers.meetings.media import AudioPart, MediaOutcome, MediaResult
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.places import Recording
-
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Of a result: it may name 5,000 chunks."""
@@ -29,20 +25,16 @@ class ResultMalformed(Exception):
 
 
 class Results:
-    """Reads results, with GetObject and ListObjectsV2."""
+    """Reads results."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
+    def __init__(self, store: MeetingStore) -> None:
+        self._store = store
 
     def media(self, recording: Recording) -> MediaResult:
         """What the media job said last; raises ResultMissing or ResultMalformed."""
-        try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=recording.media_result)
-        except self._client.exceptions.NoSuchKey:
-            raise ResultMissing from None
-        with closing(answer["Body"]) as body:
-            text = body.read(MAX_BYTES + 1)
+        text = self._store.read(recording.media_result, MAX_BYTES)
+        if text is None:
+            raise ResultMissing
         try:
             result = MediaResult.model_validate_json(text)
         except ValidationError:
@@ -51,28 +43,22 @@ class Results:
             raise ResultMalformed
         return result
 
-    def has(self, key: str) -> bool:
-        """Whether an object is there. Its name is asked for, not the object: that takes no right to read it."""
-        answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
-        return any(one["Key"] == key for one in answer.get("Contents", ()))
+    def has_transcript(self, recording: Recording) -> bool:
+        """Whether all that was said is one transcript already."""
+        return self._store.has(recording.transcript)
 
     def heard(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
         """Which parts of a recording's sound have a transcript: of this sound, and not of one that was divided otherwise.
 
         Once all of it is one transcript, that is what is read, and no part is needed.
         """
-        if self.has(recording.transcript):
+        if self.has_transcript(recording):
             return [True] * len(audio)
-        made, heard = self._times(recording.sound), self._times(recording.parts_heard(language))
+        made, heard = self._store.times(recording.sound), self._store.times(recording.parts_heard(language))
         keys = [(one.key, recording.part_transcript(number, language)) for number, one in enumerate(audio)]
         return [
             sound in made and transcript in heard and made[sound] <= heard[transcript] for sound, transcript in keys
         ]
-
-    def _times(self, prefix: str) -> dict[str, datetime]:
-        """When each object was made. No recording has a thousand parts."""
-        answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
-        return {one["Key"]: one["LastModified"] for one in answer.get("Contents", ())}
 
 
 def _own(recording: Recording, result: MediaResult) -> bool:

@@ -5,16 +5,18 @@ an earlier attempt or of another content changes nothing. A failure is no end: w
 counts as done. What cannot be worked on before more of it has arrived waits for its next attempt.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.moments import timestamp
-from handlers.meetings.execution import Execution
 from handlers.meetings.media import WrongChunk
+from handlers.meetings.places import Recording
 from handlers.meetings.records import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
 
+HASH_DIGITS: Final = 32
 FIRST_LOOK: Final = timedelta(minutes=15)
 """After which somebody looks at what was begun: what is started is running by then."""
 PLACES: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
@@ -32,6 +34,44 @@ FAILURES: Final[Mapping[Stage, MeetingReason]] = {
 }
 """What it is where a stage fails and says no more."""
 _OPEN = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution of the workflow: one attempt at one recording.
+
+    Its name says of which meeting it is, of which content, and which attempt: the name of an execution that has ended
+    is refused for 90 days, so that what is begun anew has a number of its own. The hash has the user in it: two users
+    may call a meeting the same.
+    """
+
+    recording: Recording
+    attempt: int
+
+    @classmethod
+    def of(cls, record: MeetingRecord) -> "Execution":
+        """The one that a meeting's item is about."""
+        return cls(Recording(record.meeting, record.content), record.attempt)
+
+    @property
+    def name(self) -> str:
+        """At most 80 characters, as long as a meeting is begun anew less than 10^20 times."""
+        meeting = self.recording.meeting
+        said = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
+        digest = hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+        return f"{meeting.meeting_id}-{digest}-{self.attempt}"
+
+    @property
+    def input(self) -> dict[str, object]:
+        """What the workflow is given, and gives each of its steps. The same again is the same text."""
+        meeting = self.recording.meeting
+        return {
+            "schemaVersion": 1,
+            "user": meeting.user,
+            "meetingId": meeting.meeting_id,
+            "content": self.recording.content,
+            "attempt": self.attempt,
+        }
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ written that a chunk is wrong looks once more.
 """
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -16,10 +17,10 @@ from handlers.common.executions import Executions, Started
 from handlers.common.logging import EventLog, hashed
 from handlers.common.versioned import TooManyWriters
 from handlers.meetings.deciding import decided
-from handlers.meetings.execution import Execution
 from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.standing import Execution
 from handlers.meetings.uploads import Uploads
 
 
@@ -42,38 +43,31 @@ class NotStarted(Exception):
     """It is not known that an execution was started: somebody must ask again."""
 
 
+@dataclass(frozen=True)
 class Starting:
     """Looks at meetings' recordings."""
 
-    def __init__(
-        self,
-        table: MeetingTable,
-        uploads: Uploads,
-        executions: Executions,
-        *,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        self._table = table
-        self._uploads = uploads
-        self._executions = executions
-        self._clock = clock
-        self._log = log
+    table: MeetingTable
+    uploads: Uploads
+    executions: Executions
+    _: KW_ONLY
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def look(self, meeting: MeetingId) -> Outcome:
         """Looks at what is there of a meeting, and does what follows from it; raises NotStarted or TooManyWriters."""
         for _ in range(ATTEMPTS):
-            record = self._table.read(meeting)  # before what it is compared with
-            said = self._uploads.said(meeting)
+            record = self.table.read(meeting)  # before what it is compared with
+            said = self.uploads.said(meeting)
             if said is None:
                 return Outcome.GONE
             if said.complete is None:
-                self._log.warning("complete_refused", code=said.problem, cause=said.cause, key_hash=known_as(meeting))
-            after = decided(record, meeting, said, partial(self._uploads.seen, meeting), self._clock())
+                self.log.warning("complete_refused", code=said.problem, cause=said.cause, key_hash=known_as(meeting))
+            after = decided(record, meeting, said, partial(self.uploads.seen, meeting), self.clock())
             if after != record:
-                if not self._table.write(record, after):
+                if not self.table.write(record, after):
                     continue
-                self._log.info(
+                self.log.info(
                     "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=known_as(meeting)
                 )
             if not _newly_wrong(record, after):
@@ -83,7 +77,7 @@ class Starting:
     def start(self, record: MeetingRecord) -> None:
         """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
         execution = Execution.of(record)
-        started = self._executions.start(execution.name, execution.input)
+        started = self.executions.start(execution.name, execution.input)
         if started not in {Started.YES, Started.ALREADY}:
             raise NotStarted(started)
 

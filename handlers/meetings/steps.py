@@ -6,6 +6,7 @@ its meeting is no longer about is told so (`superseded`), and its execution need
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -15,14 +16,13 @@ from pydantic import Field
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
 from handlers.common.names import Ulid, User
-from handlers.meetings.execution import Execution
 from handlers.meetings.media import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_table import Change, MeetingTable
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, Measure, Metrics
 from handlers.meetings.places import Content, MeetingId, Recording
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.results import Results
-from handlers.meetings.standing import FAILURES, Word, about, heard
+from handlers.meetings.standing import FAILURES, Execution, Word, about, heard
 from handlers.meetings.starting import Starting, known_as
 
 UNNAMED: Final = "unnamed"
@@ -91,25 +91,17 @@ class MediaTold(Told):
     duration_ms: Milliseconds = 0
 
 
+@dataclass(frozen=True)
 class Steps:
     """Makes steps."""
 
-    def __init__(
-        self,
-        table: MeetingTable,
-        results: Results,
-        starting: Starting,
-        metrics: Metrics,
-        *,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        self._table = table
-        self._results = results
-        self._starting = starting
-        self._metrics = metrics
-        self._clock = clock
-        self._log = log
+    table: MeetingTable
+    results: Results
+    starting: Starting
+    metrics: Metrics
+    _: KW_ONLY
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def done(self, step: Step) -> Told:
         """Makes one step."""
@@ -125,23 +117,23 @@ class Steps:
 
     def media(self, execution: Execution, attempts: int = 1) -> MediaTold:
         """The media job has ended; raises ResultMissing or ResultMalformed where it does not say with what."""
-        result = self._results.media(execution.recording)
+        result = self.results.media(execution.recording)
         word = _word(execution, result)
-        change = None if word is None else self._change(execution, lambda record: heard(record, word, self._clock()))
+        change = None if word is None else self._change(execution, lambda record: heard(record, word, self.clock()))
         if change is None:
             return MediaTold(outcome=MediaOutcome.SUPERSEDED)
         if change.moved:
-            self._log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
+            self.log.info("media_read", interruptions=attempts - 1, key_hash=_hash(execution))
             self._measure(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have come after the job looked and before the item said that it is lacking.
-            self._starting.look(execution.recording.meeting)
+            self.starting.look(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaTold(outcome=result.outcome)
         if not about(change.after, execution):
             return MediaTold(outcome=MediaOutcome.SUPERSEDED)
         language = change.after.language
-        heard_already = self._results.heard(execution.recording, language, result.audio)
+        heard_already = self.results.heard(execution.recording, language, result.audio)
         return MediaTold(
             outcome=result.outcome,
             audio=tuple(
@@ -155,17 +147,17 @@ class Steps:
     def transcribed(self, execution: Execution) -> Told:
         """Every part of the sound has a transcript; the summary is next."""
         word = Word(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
-        change = self._change(execution, lambda record: heard(record, word, self._clock()))
+        change = self._change(execution, lambda record: heard(record, word, self.clock()))
         return _told(change, execution, StepOutcome.GOES_ON)
 
     def finish(self, execution: Execution, *, said: bool) -> Told:
         """There is a summary, or nothing was said that could have one."""
         recording = execution.recording
-        result = self._results.media(recording)
+        result = self.results.media(recording)
         made = {"transcript_key": recording.transcript, "summary_key": recording.summary if said else None}
         reason = None if said else MeetingReason.NOTHING_SAID
         word = Word(execution, MeetingStatus.READY, reason=reason, facts={**_facts(result), **made})
-        change = self._change(execution, lambda record: heard(record, word, self._clock()))
+        change = self._change(execution, lambda record: heard(record, word, self.clock()))
         if change is not None and change.moved:
             self._measure(change.after)
         return _told(change, execution, StepOutcome.READY)
@@ -173,37 +165,33 @@ class Steps:
     def fail(self, execution: Execution, reason: MeetingReason | None, error: str) -> Told:
         """Something cannot be done; what was made until then is there."""
         recording = execution.recording
-        transcript = {"transcript_key": recording.transcript} if self._results.has(recording.transcript) else {}
+        transcript = {"transcript_key": recording.transcript} if self.results.has_transcript(recording) else {}
 
         def move(record: MeetingRecord) -> MeetingRecord:
             why = reason or FAILURES[record.stage or Stage.MEDIA]
-            return heard(record, Word(execution, MeetingStatus.FAILED, reason=why, facts=transcript), self._clock())
+            return heard(record, Word(execution, MeetingStatus.FAILED, reason=why, facts=transcript), self.clock())
 
         change = self._change(execution, move)
         if change is not None and change.moved:
             cause = error if _NAME.fullmatch(error) else UNNAMED
-            self._log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
+            self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
         done = change is not None and change.after.status is MeetingStatus.READY
         return _told(change, execution, StepOutcome.READY if done else StepOutcome.FAILED)
 
     def _change(self, execution: Execution, move: Callable[[MeetingRecord], MeetingRecord]) -> Change | None:
-        change = self._table.change(execution.recording.meeting, move)
+        change = self.table.change(execution.recording.meeting, move)
         if change is not None and change.moved:
-            self._log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
+            self.log.info("meeting_moved", outcome=change.after.status, key_hash=_hash(execution))
         return change
 
     def _measure(self, record: MeetingRecord, result: MediaResult | None = None) -> None:
         """Tells what there is to tell of a meeting that has just moved. A number that is lost is no reason to fail."""
-        measures = [*_ratio(result), *self._duration(record)]
-        try:
-            self._metrics.put(measures)
-        except Exception as error:  # noqa: BLE001 - the meeting has moved, and must not be told that it has not
-            self._log.error("metrics_lost", error_type=type(error).__name__)
+        self.metrics.put_or_log([*_ratio(result), *self._duration(record)], self.log)
 
     def _duration(self, record: MeetingRecord) -> Sequence[Measure]:
         if record.status is not MeetingStatus.READY or record.whole_at is None:
             return []
-        took = self._clock() - datetime.fromisoformat(record.whole_at)
+        took = self.clock() - datetime.fromisoformat(record.whole_at)
         return [Measure(PROCESSING_DURATION, max(0.0, took.total_seconds()), "Seconds")]
 
 

@@ -11,24 +11,21 @@ may be told twice, to the same metric, but never not. Whole recordings that are 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic import ValidationError
 
 from handlers.common import users
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.metrics import Metrics
 from handlers.meetings.places import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, raw_key
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
 from handlers.meetings.unheard import Announced, Unheard
 from handlers.meetings.uploads import said_mark
-
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
 
 PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 """Where users have something. What is being worked on is ours, and goes by itself."""
@@ -65,64 +62,46 @@ class Listed:
     announced: list[Announced] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
 class StorageGrowth:
     """Counts."""
 
-    def __init__(
-        self,
-        client: "S3Client",
-        bucket: str,
-        metrics: Metrics,
-        unheard: Unheard,
-        *,
-        max_users: int,
-        budget: timedelta,
-        parallel: Parallel,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        self._client = client
-        self._bucket = bucket
-        self._metrics = metrics
-        self._unheard = unheard
-        self._max_users = max_users
-        self._budget = budget
-        self._parallel = parallel
-        self._clock = clock
-        self._log = log
+    store: MeetingStore
+    metrics: Metrics
+    unheard: Unheard
+    _: KW_ONLY
+    max_users: int
+    budget: timedelta
+    parallel: Parallel
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def run(self) -> Counted:
         """Counts this day, if it has not been; raises OutOfTime."""
-        began = self._clock()
+        began = self.clock()
         if self._kept(began.date()) is not None:
             return Counted(0, 0, 0)
-        ends = began + self._budget
-        found = self._parallel.all(lambda prefix: self._list(prefix, ends), PREFIXES)
-        begun = self._unheard.begin((announced for one in found for announced in one.announced), ends)
+        ends = began + self.budget
+        found = self.parallel.all(lambda prefix: self._list(prefix, ends), PREFIXES)
+        begun = self.unheard.begin((announced for one in found for announced in one.announced), ends)
         by_user: Counter[str] = Counter()
         for one in found:
             by_user.update(one.by_user)
         totals = Totals(day=began.date(), bytes_of=by_user)
         before = next((one for one in self._earlier(began.date()) if one is not None), None)
-        told = [] if before is None else measures(growth(before, totals), self._max_users)
-        self._metrics.put(told)
-        self._client.put_object(
-            Bucket=self._bucket,
-            Key=_key(totals.day),
-            Body=totals.model_dump_json(by_alias=True).encode(),
-            ContentType="application/json",
-        )
+        told = [] if before is None else measures(growth(before, totals), self.max_users)
+        self.metrics.put(told)
+        self.store.write(_key(totals.day), totals.model_dump_json(by_alias=True))
         counted = Counted(sum(one.objects for one in found), len(by_user), len(told), begun)
-        self._log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
+        self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
         return counted
 
     def _list(self, prefix: str, ends: datetime) -> Listed:
         listed = Listed()
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        for page in pages:
-            if self._clock() > ends:
+        for page in self.store.pages(prefix):
+            if self.clock() > ends:
                 raise OutOfTime
-            for one in page.get("Contents", ()):
+            for one in page:
                 listed.objects += 1
                 listed.by_user[_owner(one["Key"], prefix)] += one["Size"]
                 upload = raw_key(one["Key"])
@@ -137,16 +116,11 @@ class StorageGrowth:
 
     def _kept(self, day: date) -> Totals | None:
         """A day's count; none where there is none, or one that another edition of this has left."""
+        text = self.store.read(_key(day), MAX_BYTES)
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=_key(day))
-        except self._client.exceptions.NoSuchKey:
-            return None
-        with closing(answer["Body"]) as body:
-            text = body.read(MAX_BYTES)
-        try:
-            return Totals.model_validate_json(text)
+            return None if text is None else Totals.model_validate_json(text)
         except ValidationError:
-            self._log.warning("storage_count_unreadable")
+            self.log.warning("storage_count_unreadable")
             return None
 
 

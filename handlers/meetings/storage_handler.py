@@ -30,8 +30,7 @@ def _storage_growth() -> StorageGrowth:
     environment = StorageEnvironment.read()
     made = gateways(environment)
     return StorageGrowth(
-        made.s3,
-        environment.bucket_name,
+        made.store,
         Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         Unheard(made.table, made.starting, clock=made.clock, log=made.log),
         max_users=environment.max_users,

@@ -8,12 +8,11 @@ read in parts, each for its summary and then for its action items, several parts
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from handlers.common.converse import Manner
-from handlers.common.faults import ServiceFailed
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
 from handlers.common.parallel import Parallel
@@ -22,8 +21,8 @@ from handlers.meetings import questions
 from handlers.meetings.action_items import Checked, checked, merged
 from handlers.meetings.interview import Interview, Interviewer, total
 from handlers.meetings.joining import MAX_OUTPUT_BYTES, BadTranscript, HeardPart, joined, said_in
-from handlers.meetings.kept_answers import KeptAnswers, Store
-from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, Measure
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, Measure, Metrics
 from handlers.meetings.questions import Place, Style
 from handlers.meetings.summary import Summary, Tokens
 from handlers.meetings.summary_event import SummaryOutcome, SummaryRequest, SummaryResult
@@ -35,14 +34,6 @@ FINISH_SECONDS = 10.0
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
 MAX_SUMMARY_BYTES = 4 * 1024**2
 M = TypeVar("M", bound=Message)
-
-
-class Measuring(Protocol):
-    """What takes numbers."""
-
-    def put(self, measures: Sequence[Measure]) -> None:
-        """Raises ServiceFailed."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -71,41 +62,33 @@ class _Part:
     tokens: Tokens
 
 
+@dataclass(frozen=True)
 class Summarizer:
     """Summarises meetings."""
 
-    def __init__(
-        self,
-        store: Store,
-        metrics: Measuring,
-        interviewer: Interviewer,
-        reading: Reading,
-        parallel: Parallel,
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._metrics = metrics
-        self._interviewer = interviewer
-        self._reading = reading
-        self._parallel = parallel
-        self._log = log
+    store: MeetingStore
+    metrics: Metrics
+    interviewer: Interviewer
+    reading: Reading
+    parallel: Parallel
+    log: EventLog
 
     def summarize(self, asked: SummaryRequest, remaining_ms: int) -> SummaryResult:
         """What came of a recording; raises SummaryFailed."""
         key_hash = hashed(asked.recording.summary)
-        begun = self._interviewer.timing.now()
+        begun = self.interviewer.timing.now()
         try:
             result = self._result(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
         except SummaryFailed as failed:
-            self._log.warning("summary_failed", key_hash=key_hash, error_type=type(failed).__name__, cause=str(failed))
+            self.log.warning("summary_failed", key_hash=key_hash, error_type=type(failed).__name__, cause=str(failed))
             raise
-        self._log.info(
+        self.log.info(
             "summary_ready",
             key_hash=key_hash,
             outcome=result.outcome.value,
             action_items=result.action_items,
             dropped=result.dropped,
-            milliseconds=round((self._interviewer.timing.now() - begun) * 1000),
+            milliseconds=round((self.interviewer.timing.now() - begun) * 1000),
         )
         return result
 
@@ -116,46 +99,46 @@ class Summarizer:
         transcript = self._transcript(asked)
         if not transcript.said:
             return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript)
-        interview = Interview(self._interviewer, KeptAnswers(self._store, asked.recording), deadline)
+        interview = Interview(self.interviewer, self.store, asked.recording, deadline)
         summary = self._made(transcript, interview)
-        if not self._store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
+        if not self.store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
             # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
             return _told(asked, self._summary(asked) or summary, made=False)
         self._measure(summary.tokens)
         return _told(asked, summary, made=True)
 
     def _summary(self, asked: SummaryRequest) -> Summary | None:
-        data = self._store.read(asked.recording.summary, MAX_SUMMARY_BYTES)
+        data = self.store.read(asked.recording.summary, MAX_SUMMARY_BYTES)
         return None if data is None else _parsed(Summary, data)
 
     def _transcript(self, asked: SummaryRequest) -> Transcript:
         """What is there, or else what the parts make."""
         recording = asked.recording
-        data = self._store.read(recording.transcript, MAX_TRANSCRIPT_BYTES)
+        data = self.store.read(recording.transcript, MAX_TRANSCRIPT_BYTES)
         if data is not None:
             return _parsed(Transcript, data)
         parts = (self._heard(asked, at) for at in range(len(asked.audio)))
         transcript = _readable(lambda: joined(parts, asked.language, asked.duration_ms))
-        self._store.write(recording.transcript, transcript.model_dump_json(by_alias=True))
+        self.store.write(recording.transcript, transcript.model_dump_json(by_alias=True))
         return transcript
 
     def _heard(self, asked: SummaryRequest, at: int) -> tuple[Said, ...]:
-        output = self._store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
+        output = self.store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
         if output is None:
             raise TranscriptMissing("part_missing")
         part = HeardPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
         return said_in(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
 
     def _made(self, transcript: Transcript, interview: Interview) -> Summary:
-        reading = self._reading
+        reading = self.reading
         # Only the characters count: what is said in a part may take as long as it likes.
         sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
         cut = windows(transcript.said, sizes)
         place = partial(Place, count=len(cut), language=transcript.language)
-        parts = self._parallel.all(lambda one: self._part(one, place(one.index), interview), cut)
+        parts = self.parallel.all(lambda one: self._part(one, place(one.index), interview), cut)
         summary, tokens = self._combined([one.summary for one in parts], transcript.language, interview)
         items = tuple(one.item for one in merged([one.checked.placed for one in parts]))
-        self._log.info(
+        self.log.info(
             "meeting_read",
             parts=len(parts),
             action_items=len(items),
@@ -173,7 +156,7 @@ class Summarizer:
 
     def _part(self, window: Window[Said], place: Place, interview: Interview) -> _Part:
         """The summary first: where one model does both, the transcript is kept when it reads it again."""
-        reading = self._reading
+        reading = self.reading
         summary, read = interview.answer(reading.summary_model, questions.summary(window, place, reading.style))
         asked = questions.action_items(window, place, reading.style)
         answer, read_again = interview.answer(reading.action_model, asked)
@@ -181,7 +164,7 @@ class Summarizer:
 
     def _combined(self, summaries: Sequence[str], language: str, interview: Interview) -> tuple[str, Tokens]:
         """One summary of all; of very many, groups become one each until one is left."""
-        reading = self._reading
+        reading = self.reading
         spent: list[Tokens] = []
         while len(summaries) > 1:
             shorter: list[str] = []
@@ -197,13 +180,10 @@ class Summarizer:
         return summaries[0], total(spent)
 
     def _measure(self, tokens: Tokens) -> None:
-        """Tells what it cost. A summary is none the worse for a number that is not there."""
+        """Tells what it cost."""
         read = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
         measures = [Measure(INPUT_TOKENS, read, "Count"), Measure(OUTPUT_TOKENS, tokens.output_tokens, "Count")]
-        try:
-            self._metrics.put(measures)
-        except ServiceFailed as error:
-            self._log.warning("metric_lost", cause=error.fault.value)
+        self.metrics.put_or_log(measures, self.log)
 
 
 def _parsed(model: type[M], data: bytes) -> M:

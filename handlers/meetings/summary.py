@@ -1,12 +1,9 @@
 """A meeting's summary as it is kept and as clients read it. Pure."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from handlers.common.messages import Message
-
-Milliseconds = Annotated[int, Field(ge=0)]
+from handlers.meetings.media import Milliseconds
 
 
 class Quoted(Message):

@@ -6,9 +6,8 @@ was had found another recording there than it was about, which is gone again: th
 incomplete is looked at again, for the arrival that nobody announced, until what it has is deleted.
 """
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -16,10 +15,10 @@ from typing import Final
 from handlers.common.executions import Executions, ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
-from handlers.meetings.execution import Execution
+from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import Due, MeetingTable
 from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.standing import FAILURES, again, failed, postponed
+from handlers.meetings.standing import FAILURES, Execution, again, failed, postponed
 from handlers.meetings.starting import Outcome, Starting, known_as
 
 LOOK_AGAIN: Final = timedelta(hours=6)
@@ -49,21 +48,6 @@ class Found(StrEnum):
     """Another was quicker."""
 
 
-@dataclass(frozen=True)
-class Swept:
-    """What one sweep found and did."""
-
-    checked: int
-    started: int
-    ended: int
-    timed_out: int
-    never_complete: int
-    failed: int
-    """Meetings that could not be looked at."""
-    unfinished: int
-    """1 where time ran out."""
-
-
 class Sweep:
     """Ends or begins anew what nobody else will."""
 
@@ -83,37 +67,21 @@ class Sweep:
         self._executions = executions
         self._starting = starting
         self._limits = limits
-        self._budget = budget
+        self._loop = SweepLoop(log, clock, budget)
         self._clock = clock
         self._log = log
 
-    def run(self) -> Swept:
-        """One round. What fails in it is logged and counted, and met again by the next one."""
-        started = self._clock()
-        count: Counter[str] = Counter()
-        for due in self._table.due(timestamp(started)):
-            if self._clock() - started > self._budget:
-                count["unfinished"] = 1
-                break
-            count["checked"] += 1
-            try:
-                found = self._look(due)
-            except Exception as error:  # noqa: BLE001 - one meeting's trouble must not stop the others
-                self._log.error("meeting_unattended", error_type=type(error).__name__, key_hash=known_as(due.meeting))
-                count["failed"] += 1
-            else:
-                count[found] += 1
-        swept = Swept(
-            checked=count["checked"],
-            started=count[Found.STARTED],
-            ended=count[Found.ENDED],
-            timed_out=count[Found.TIMED_OUT],
-            never_complete=count[Found.NEVER_COMPLETE],
-            failed=count["failed"],
-            unfinished=count["unfinished"],
+    def run(self) -> dict[str, int]:
+        """Sweep once; return what was found, by number."""
+        count = self._loop.run(
+            ([due] for due in self._table.due(timestamp(self._clock()))),
+            lambda due: [self._look(due)],
+            failure_event="meeting_unattended",
+            describe=lambda due: {"key_hash": known_as(due.meeting)},
         )
-        self._log.info("meeting_sweep", **asdict(swept))
-        return swept
+        return self._loop.report(
+            "meeting_sweep", count, Found.STARTED, Found.ENDED, Found.TIMED_OUT, Found.NEVER_COMPLETE
+        )
 
     def _look(self, due: Due) -> Found:
         record = self._table.read(due.meeting)

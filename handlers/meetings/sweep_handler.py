@@ -1,7 +1,6 @@
 """The function that looks after meetings, called by a schedule."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
@@ -42,4 +41,4 @@ def _sweep() -> Sweep:
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """The entry point of the function."""
     Call.model_validate(event)
-    return asdict(_sweep().run())
+    return _sweep().run()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.common.logging import EventLog
-from handlers.common.moments import timestamp
+from handlers.common.sweep import SweepLoop
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.places import MeetingId
 from handlers.meetings.starting import Outcome, Starting, known_as
@@ -46,26 +46,21 @@ class Unheard:
 
     def begin(self, announced: Iterable[Announced], ends: datetime) -> int:
         """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
-        begun = 0
-        for one in announced:
-            if self._clock() > ends:
-                self._log.error("recordings_unchecked", cause="out_of_time")
-                break
-            try:
-                begun += self._missed(one) and self._look(one) is Outcome.STARTED
-            except Exception as error:  # noqa: BLE001 - one recording's trouble must not hide the others
-                self._log.error("recording_unattended", error_type=type(error).__name__, key_hash=known_as(one.meeting))
-        return begun
+        count = SweepLoop(self._log, self._clock, ends - self._clock()).run(
+            ([one] for one in announced),
+            lambda one: [self._look(one)] if self._missed(one) else [],
+            failure_event="recording_unattended",
+            describe=lambda one: {"key_hash": known_as(one.meeting)},
+        )
+        if count["unfinished"]:
+            self._log.error("recordings_unchecked", cause="out_of_time")
+        return count[Outcome.STARTED]
 
     def _missed(self, one: Announced) -> bool:
         if self._clock() - one.came < PATIENCE:
             return False
         record = self._table.read(one.meeting)
-        if record is None:
-            return True
-        if not record.said:  # by an edition that did not write which one it was
-            return record.updated_at < timestamp(one.came)
-        return record.said != one.mark
+        return record is None or record.said != one.mark
 
     def _look(self, one: Announced) -> Outcome:
         outcome = self._starting.look(one.meeting)

@@ -37,7 +37,7 @@ def _steps() -> Steps:
     made = gateways(environment)
     return Steps(
         made.table,
-        Results(made.s3, environment.bucket_name),
+        Results(made.store),
         made.starting,
         Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         clock=made.clock,

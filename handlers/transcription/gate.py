@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handlers.common.errors import HandlerError
-from handlers.common.oidc import InvalidToken, Reason, Verifies
+from handlers.common.oidc import InvalidToken, Reason, Verifier
 from handlers.common.sockets import SocketCode
 from handlers.common.users import user_id
 from handlers.transcription.environment import PROTOCOL
@@ -17,7 +17,7 @@ NOBODY = "anonymous"
 class Gate:
     """Decides on handshakes."""
 
-    def __init__(self, verifier: Verifies | None) -> None:
+    def __init__(self, verifier: Verifier | None) -> None:
         """Without a verifier everybody may in, under the name that he gives: for local and dev stacks only."""
         self._verifier = verifier
 

@@ -7,38 +7,25 @@ all the same, after that. A sweep that runs out of time says so and begins anew 
 seen each time.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NewObject
+from handlers.common.sweep import SweepLoop
 from handlers.common.ulid import ulid
 from handlers.voice_qa.lecture_bucket import LectureBucket
-from handlers.voice_qa.lectures import PREFIX, Upload, upload_of
+from handlers.voice_qa.lectures import PREFIX, upload_of
 from handlers.voice_qa.validating import Outcome, Validator
 
 GRACE = timedelta(minutes=15)
 """Objects younger than this may still be announced."""
+IGNORED = "ignored"
+"""The outcome of an object whose key names no lecture."""
 FOLDER = "/"
 """At its end a key has it that S3's console made for a folder."""
-
-
-@dataclass(frozen=True)
-class Swept:
-    """What one sweep found."""
-
-    checked: int
-    missing: int
-    """What had no verdict, whatever became of it: uploads, and objects whose keys name no lecture."""
-    ready: int
-    rejected: int
-    ignored: int
-    failed: int
-    unfinished: int
-    """1 where time ran out."""
 
 
 class Sweep:
@@ -57,47 +44,24 @@ class Sweep:
     ) -> None:
         self._bucket = bucket
         self._validator = validator
-        self._parallel = parallel
-        self._log = log
         self._clock = clock
         self._look_back = look_back
-        self._budget = budget
+        self._loop = SweepLoop(log, clock, budget, parallel=parallel)
 
-    def run(self) -> Swept:
-        """One sweep. What fails in it is logged and counted, and met again by the next one."""
-        started = self._clock()
-        count: Counter[str] = Counter()
-        for page in self._pages(started - self._look_back):
-            due = [one for one in page if started - self._look_back <= one.arrived <= started - GRACE]
-            named = [(one.key, upload_of(one)) for one in due]
-            uploads = [upload for _, upload in named if upload is not None]
-            count["checked"] += len(uploads)
-            count["ignored"] += sum(upload is None and not key.endswith(FOLDER) for key, upload in named)
-            count.update(self._validated(uploads))
-            if self._clock() - started > self._budget:
-                count["unfinished"] = 1
-                break
-        swept = Swept(
-            checked=count["checked"],
-            missing=count[Outcome.READY] + count[Outcome.REJECTED] + count["failed"] + count["ignored"],
-            ready=count[Outcome.READY],
-            rejected=count[Outcome.REJECTED],
-            ignored=count["ignored"],
-            failed=count["failed"],
-            unfinished=count["unfinished"],
-        )
-        self._log.info("lecture_sweep", **asdict(swept))
-        return swept
+    def run(self) -> dict[str, int]:
+        """Sweep once; return what was found, by number."""
+        count = self._loop.run(self._due(), self._validated, failure_event="upload_failed")
+        count["missing"] = sum(count[one] for one in (Outcome.READY, Outcome.REJECTED, IGNORED, "failed"))
+        return self._loop.report("lecture_sweep", count, "missing", Outcome.READY, Outcome.REJECTED, IGNORED)
 
-    def _pages(self, since: datetime) -> Iterator[list[NewObject]]:
-        recent = PREFIX + ulid(since, 0)
-        yield from self._bucket.pages(PREFIX, recent)
-        yield from self._bucket.pages(PREFIX, "", recent)
+    def _due(self) -> Iterator[list[NewObject]]:
+        now = self._clock()
+        recent = PREFIX + ulid(now - self._look_back, 0)
+        for page in chain(self._bucket.pages(PREFIX, recent), self._bucket.pages(PREFIX, "", recent)):
+            yield [
+                one for one in page if GRACE <= now - one.arrived <= self._look_back and not one.key.endswith(FOLDER)
+            ]
 
-    def _validated(self, uploads: list[Upload]) -> Iterator[str]:
-        for outcome in self._parallel.each(self._validator.validate, uploads):
-            if isinstance(outcome, Exception):
-                self._log.error("upload_failed", error_type=type(outcome).__name__)
-                yield "failed"
-            else:
-                yield outcome
+    def _validated(self, one: NewObject) -> list[str]:
+        upload = upload_of(one)
+        return [IGNORED if upload is None else self._validator.validate(upload)]

@@ -20,25 +20,10 @@ from handlers.meetings.media_job.stopping import Process, Stopping
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
 """`mov` is MP4, M4A and 3GP as well. None of them names other files, as ffmpeg reads them unless told otherwise."""
-DECODERS: Final = ",".join(
-    (
-        *(
-            "h264",
-            "hevc",
-            "vp8",
-            "vp9",
-            "libvpx",
-            "libvpx-vp9",
-            "av1",
-            "libdav1d",
-            "libaom-av1",
-            "mpeg4",
-            "mjpeg",
-            "prores",
-        ),
-        *("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac"),
-        *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le", "pcm_f32be"),
-    )
+DECODERS: Final = (
+    "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,mjpeg,prores,"
+    "aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,"
+    "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_f32be"
 )
 MAX_PIXELS: Final = 16 * 1024 * 1024
 """Of one picture: a 5K screen has 15 million. A picture takes memory before anybody knows what is in it."""

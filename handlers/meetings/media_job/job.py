@@ -22,8 +22,8 @@ from handlers.meetings.media_job.bucket import Bucket, TooLong
 from handlers.meetings.media_job.facts import ChunkFacts, Facts
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
 from handlers.meetings.media_job.planning import Limits, Plan
-from handlers.meetings.media_job.probing import Prober
-from handlers.meetings.media_job.shelf import Incomplete, Shelf
+from handlers.meetings.media_job.probing import facts_of
+from handlers.meetings.media_job.shelf import Concluded, Shelf
 from handlers.meetings.media_job.sound import Undecodable
 from handlers.meetings.media_job.steps import Steps
 from handlers.meetings.places import COMPLETE, Recording
@@ -35,14 +35,6 @@ MAX_NOTE: Final = 16 * 1024 * 1024
 """Bytes of what we keep of up to 5,000 chunks."""
 _HALF_A_SECOND: Final = bytes(16_000)
 M = TypeVar("M", bound=Message)
-
-
-class Concluded(Exception):
-    """There is nothing to be made of the recording."""
-
-    def __init__(self, outcome: MediaOutcome, wrong: tuple[WrongChunk, ...] = ()) -> None:
-        super().__init__(outcome)
-        self.result = MediaResult(outcome=outcome, wrong=wrong)
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,6 @@ class MediaJob:
         self._recording = recording
         self._bucket = bucket
         self._ffmpeg = ffmpeg
-        self._prober = Prober(ffmpeg)
         self._settings = settings
         self._fetchers = fetchers
         self._log = log
@@ -86,8 +77,6 @@ class MediaJob:
                 result = self._made()
             except Concluded as concluded:
                 result = concluded.result
-            except Incomplete as incomplete:
-                result = MediaResult(outcome=MediaOutcome.INCOMPLETE, wrong=incomplete.wrong)
             self._bucket.write(self._recording.media_result, result.model_dump_json(by_alias=True).encode())
         self._log.info(
             "media_done",
@@ -154,7 +143,7 @@ class MediaJob:
             problem = ChunkProblem.SIZE
         except (ValidationError, Sealed):
             problem = ChunkProblem.UNREADABLE
-        raise Incomplete((WrongChunk(name=COMPLETE, problem=problem),))
+        raise Concluded(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE, problem=problem)])
 
     def _facts(self, complete: Complete, shelf: Shelf) -> Facts:
         """What the chunks are: as it was found out before, or by reading all of them."""
@@ -173,7 +162,7 @@ class MediaJob:
 
     def _probed(self, name: str) -> ChunkFacts | None:
         try:
-            return self._prober.facts(name)
+            return facts_of(self._ffmpeg, name)
         except Refused:
             return None
 
@@ -186,7 +175,7 @@ class MediaJob:
         if self._probed(name) is None:
             raise FfmpegFailed("it cannot read what it must")
         wrong = (WrongChunk(name=complete.chunks[one].name, problem=ChunkProblem.UNREADABLE) for one in numbers)
-        return Concluded(MediaOutcome.UNREADABLE, tuple(wrong))
+        return Concluded(MediaOutcome.UNREADABLE, wrong)
 
     def _read(self, kind: type[M], key: str) -> M | None:
         """A note of ours; none where there is none, or one that another edition of this has left."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, LIST, Ffmpeg, Refused
 from handlers.meetings.media_job.planning import MAX_BITS, Piece, Plan
-from handlers.meetings.media_job.probing import Prober
+from handlers.meetings.media_job.probing import facts_of
 
 TIME_SCALE: Final = 90_000
 KEY_SECONDS: Final = 5
@@ -38,20 +38,8 @@ class VideoMaker:
         seconds = f"{piece.duration / _SECOND:.6f}"
         self._ffmpeg.run(
             *self._read(piece, seconds),
-            *(
-                "-an",
-                "-sn",
-                "-dn",
-                "-c:v",
-                ENCODED,
-                "-preset",
-                "veryfast",
-                "-crf",
-                "26",
-                "-pix_fmt",
-                "yuv420p",
-                *COLOURS,
-            ),
+            *("-an", "-sn", "-dn", "-c:v", ENCODED, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
+            *COLOURS,
             *("-maxrate", str(MAX_BITS), "-bufsize", str(2 * MAX_BITS), "-g", str(KEY_SECONDS * self._plan.rate)),
             *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
             # Pictures that cannot be decoded are left out; a piece without any is no piece.
@@ -79,7 +67,7 @@ class VideoMaker:
         self._ffmpeg.run(
             *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
         )
-        away = abs(Prober(self._ffmpeg).facts(name).duration - self._plan.duration)
+        away = abs(facts_of(self._ffmpeg, name).duration - self._plan.duration)
         if away > TOLERANCE + self._picture:
             raise Refused
 
@@ -108,16 +96,8 @@ class VideoMaker:
         if piece.form is None:
             black = f"color=c=black:s={width}x{height}:r={self._plan.rate}:d={seconds},format=yuv420p[black]"
             return "-filter_complex", black, "-map", "[black]"
-        fitted = ",".join(
-            (
-                *self._standing,
-                "scale=iw*sar:ih",
-                f"scale={width}:{height}:{FITTED}",
-                f"pad={width}:{height}:-1:-1",
-                "setsar=1",
-            )
-        )
-        drawn = ("-map", f"0:{piece.form.stream}", "-vf", fitted)
+        fitted = f"scale=iw*sar:ih,scale={width}:{height}:{FITTED},pad={width}:{height}:-1:-1,setsar=1"
+        drawn = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._standing},{fitted}")
         threads = ("-threads", str(self._threads))
         (first, *others) = piece.spans
         if others or first.duration == self._plan.chunks[first.chunk].duration:
@@ -133,7 +113,7 @@ class VideoMaker:
         return max(_SECOND // self._plan.rate, last.end // last.count if last and last.count else 0)
 
     @property
-    def _standing(self) -> tuple[str, ...]:
+    def _standing(self) -> str:
         """Each picture stands until the next one: the last for as long as anybody asks, the first before it begins too.
 
         Of a span, what is read begins with a picture that can be decoded by itself: the one that stands when the span
@@ -142,8 +122,8 @@ class VideoMaker:
         """
         rate = self._plan.rate
         # Moments are rounded as `fps` would by itself, which then loses a last picture that is rounded to its own end.
-        rounded = ("settb=AVTB", f"setpts=PTS+{_SECOND // (2 * rate)}", f"fps={rate}:round=down:eof_action=pass")
-        return *rounded, "tpad=stop=-1:stop_mode=clone", f"fps={rate}:start_time=0"
+        rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
+        return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
 
     def _list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
         """Writes a list; gives its name."""

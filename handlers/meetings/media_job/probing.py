@@ -71,25 +71,19 @@ class _Track:
         return max(0, round(end * self.base * _MICROSECOND))
 
 
-class Prober:
-    """Finds out what chunks are."""
-
-    def __init__(self, ffmpeg: Ffmpeg) -> None:
-        self._ffmpeg = ffmpeg
-
-    def facts(self, name: str, kind: tuple[str, ...] = CHUNK) -> ChunkFacts:
-        """What a file is; raises Refused where it is no recording, or not a whole one."""
-        arguments = (
-            *(*kind, "-i", name),
-            *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
-            *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
-        )
-        with self._ffmpeg.started(*arguments, gives=True, seconds=MAX_SECONDS, awaited=_MAPPED) as running:
-            tracks = _gathered(running.output)
-        told = running.told()
-        if any(one in told for one in BROKEN_OFF):
-            raise Refused
-        return _facts(tracks, *_mapped(running.picked()))
+def facts_of(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
+    """What a file is; raises Refused where it is no recording, or not a whole one."""
+    arguments = (
+        *(*CHUNK, "-i", name),
+        *(*TRACKS, "-c", "copy", "-f", "framecrc", "pipe:1"),
+        *(*TRACKS, "-frames:v", "1", "-frames:a", "1", "-f", "null", "-"),
+    )
+    with ffmpeg.started(*arguments, gives=True, seconds=MAX_SECONDS, awaited=_MAPPED) as running:
+        tracks = _gathered(running.output)
+    told = running.told()
+    if any(one in told for one in BROKEN_OFF):
+        raise Refused
+    return _facts(tracks, *_mapped(running.picked()))
 
 
 def _mapped(lines: Iterable[re.Match[bytes]]) -> tuple[dict[int, int], float]:

@@ -7,8 +7,18 @@ this: whoever works finds out at his next step, and leaves what he had begun as 
 import subprocess
 import threading
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 Process = subprocess.Popen[bytes]
+
+
+class Killable(Protocol):
+    """What runs, and can be ended at once: a process, or a transfer."""
+
+    def kill(self) -> object: ...
+
+
+K = TypeVar("K", bound=Killable)
 
 
 class Stopped(Exception):
@@ -22,7 +32,7 @@ class Stopping:
         # The handler runs in the main thread, maybe in the middle of what holds this.
         self._lock = threading.RLock()
         self._told = False
-        self._running: set[Process] = set()
+        self._running: set[Killable] = set()
 
     def now(self) -> None:
         """Ends what runs; everything that asks from now on is told to stop."""
@@ -41,17 +51,17 @@ class Stopping:
         if self._told:
             raise Stopped
 
-    def start(self, begin: Callable[[], Process]) -> Process:
-        """A process that ends when the job does."""
+    def start(self, begin: Callable[[], K]) -> K:
+        """Begins what ends when the job does."""
         with self._lock:
             self.check()
-            process = begin()
-            self._running.add(process)
+            running = begin()
+            self._running.add(running)
             if self._told:
-                process.kill()
-            return process
+                running.kill()
+            return running
 
-    def ended(self, process: Process) -> None:
+    def ended(self, running: Killable) -> None:
         """It has been waited for."""
         with self._lock:
-            self._running.discard(process)
+            self._running.discard(running)

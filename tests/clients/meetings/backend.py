@@ -19,19 +19,17 @@ from moto import mock_aws
 
 from clients.meetings import MeetingsClient
 from handlers.common import ulid
-from handlers.common.jwks import KeySet
 from handlers.common.logging import EventLog
 from handlers.common.moments import timestamp
 from handlers.common.oidc import Verifier
 from handlers.common.rest import Rest
 from handlers.meetings.auth_exchange import acts
-from handlers.meetings.client_role import Credentials
-from handlers.meetings.exchanging import Exchange, Store
+from handlers.meetings.exchanging import Credentials, Exchange, Store
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.places import MeetingId
 from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from local import LOOPBACK, http_server
-from tests.issuer import AUDIENCE, Provider
+from tests.issuer import AUDIENCE, KeysOf, Provider
 from tests.tables import Index, create_table
 
 STORE = Store("recordings", "meetings", "us-east-1")
@@ -70,10 +68,10 @@ class Backend:
 
     def __post_init__(self) -> None:
         self.provider.clock = lambda: self.now
-        verifier = Verifier(
-            self.provider.issuer, AUDIENCE, KeySet(self.provider.keys_url, self.provider.fetch), lambda: self.now
+        verifier = Verifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
+        self._exchange = Exchange(
+            verifier, self.session, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR")
         )
-        self._exchange = Exchange(verifier, self, STORE, renew_before_seconds=RENEW_BEFORE, log=EventLog("ERROR"))
         self._rest = Rest(OPERATIONS, acts(self._exchange), origin="*", log=EventLog("ERROR"))
 
     def session(self, user: str, name: str) -> Credentials:

@@ -8,7 +8,7 @@ import pytest
 from handlers.common.asking import NoAnswer, Question, ask, repair
 from handlers.common.converse import Block, Manner, Reply, Request, Usage, request
 from handlers.common.faults import Fault, ServiceFailed
-from handlers.common.model_answers import BadAnswer, Unread
+from handlers.common.model_answers import BadAnswer
 from handlers.common.patience import Patience, Timing
 
 CANARY = "canary"
@@ -109,7 +109,3 @@ def test_faults_that_pass_are_waited_out_and_others_are_not() -> None:
         with pytest.raises(ServiceFailed) as caught:
             Scene([*faults]).play(60)
         assert caught.value.fault is faults[-1]
-
-
-def test_a_problem_is_told_by_its_sentence() -> None:
-    assert Unread.EMPTY.value in repair(Unread.EMPTY)["text"]

@@ -90,11 +90,8 @@ def test_an_error_that_may_pass_says_over_http_when_to_ask_again() -> None:
     assert response["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}
 
 
-def test_over_a_socket_an_error_is_a_message_with_the_requests_id() -> None:
+def test_over_a_socket_an_error_is_a_message_with_the_requests_id_if_it_had_one() -> None:
     assert socket_error(FULL, "r-1", "m-1") == {"type": "error", "id": "m-1", **FULL_BODY}
-
-
-def test_over_a_socket_a_request_without_id_is_answered_without() -> None:
     assert socket_error(FULL, "r-1", None) == {"type": "error", **FULL_BODY}
 
 

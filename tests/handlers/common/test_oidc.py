@@ -13,10 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.jwks import KeySet
 from handlers.common.oidc import MAX_TOKEN_LENGTH, InvalidToken, Reason, Verifier
 from handlers.common.users import user_id
-from tests.issuer import AUDIENCE, NOW, Key, Provider, assembled, serving
+from tests.issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assembled
 
 LEEWAY = 30
 SECONDS = int(NOW.timestamp())
@@ -27,8 +26,7 @@ SOMEBODY = user_id(Provider().issuer, "somebody")
 
 
 def verifier(provider: Provider) -> Verifier:
-    keys = KeySet(provider.keys_url, provider.fetch, lambda: 0.0)
-    return Verifier(provider.issuer, AUDIENCE, keys, provider.clock, LEEWAY)
+    return Verifier(provider.issuer, AUDIENCE, KeysOf(provider), provider.clock, LEEWAY)
 
 
 def changed(provider: Provider, claims: dict[str, object]) -> str:
@@ -51,15 +49,18 @@ def test_a_good_token_names_its_caller(provider: Provider) -> None:
     assert verifier(provider).verify(provider.token()) == SOMEBODY
 
 
-@pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"])
-def test_every_allowed_algorithm_serves(provider: Provider, algorithm: str, named: bool) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "named"),
+    [
+        *((one, True) for one in ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
+        *((one, False) for one in ("RS256", "ES256", "ES384", "EdDSA")),
+    ],
+)
+def test_every_allowed_algorithm_serves_and_a_key_that_does_not_say_its_own_serves_its_types(
+    provider: Provider, algorithm: str, named: bool
+) -> None:
     provider.keys = [Key("other"), Key("one", algorithm, named_algorithm=named)]
     assert verifier(provider).verify(provider.token(provider.keys[1])) == SOMEBODY
-
-
-def test_a_callers_subject_is_in_no_text_made_of_it(provider: Provider) -> None:
-    assert CANARY not in repr(verifier(provider).verify(provider.token(sub=CANARY)))
 
 
 # Signatures and keys
@@ -137,18 +138,10 @@ def test_any_other_algorithm_is_refused(provider: Provider, algorithm: object) -
     assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
 
 
-def test_a_token_without_algorithm_is_refused(provider: Provider) -> None:
-    assert refusal(provider, assembled({"kid": "first"}, provider.claims())) is Reason.ALGORITHM_REFUSED
-
-
 def test_a_key_that_comes_with_the_token_is_not_used(provider: Provider) -> None:
     theirs = Key("theirs")
     token = provider.signed(provider.claims(), theirs, jwk=theirs.published, jku="https://theirs.test/keys", x5c=["x"])
     assert refusal(provider, token) is Reason.UNKNOWN_KEY
-
-
-def test_a_key_that_nobody_knows_is_refused(provider: Provider) -> None:
-    assert refusal(provider, provider.token(Key("second"))) is Reason.UNKNOWN_KEY
 
 
 def test_a_token_without_key_name_needs_the_only_key(provider: Provider) -> None:
@@ -174,11 +167,6 @@ def test_a_claim_that_is_needed_and_missing_is_refused(provider: Provider, claim
     assert refusal(provider, token) is Reason.MISSING_CLAIM
 
 
-def test_an_access_token_of_cognito_is_refused(provider: Provider) -> None:
-    token = provider.token(without=["aud"], client_id=AUDIENCE, token_use="access")
-    assert refusal(provider, token) is Reason.MISSING_CLAIM
-
-
 @pytest.mark.parametrize("audience", [AUDIENCE, [AUDIENCE], ["another", AUDIENCE]])
 def test_an_audience_may_be_one_of_several(provider: Provider, audience: object) -> None:
     assert verifier(provider).verify(provider.token(aud=audience)) == SOMEBODY
@@ -196,8 +184,10 @@ def test_another_issuer_is_refused_be_it_by_a_slash(provider: Provider, issuer: 
     assert refusal(provider, provider.token(iss=issuer)) is Reason.WRONG_ISSUER
 
 
-@pytest.mark.parametrize(("ago", "good"), [(LEEWAY - 1, True), (LEEWAY, False), (LEEWAY + 1, False), (10**9, False)])
-def test_a_token_ends_when_its_leeway_does(provider: Provider, ago: int, good: bool) -> None:
+@pytest.mark.parametrize(
+    ("ago", "good"), [(LEEWAY - 0.5, True), (LEEWAY, False), (LEEWAY + 0.5, False), (10**9, False)]
+)
+def test_a_token_ends_when_its_leeway_does(provider: Provider, ago: float, good: bool) -> None:
     token = provider.token(exp=SECONDS - ago)
     if good:
         assert verifier(provider).verify(token) == SOMEBODY
@@ -217,14 +207,6 @@ def test_a_token_begins_a_leeway_early(provider: Provider, claim: str, ahead: in
 
 def test_a_token_need_not_say_when_it_begins(provider: Provider) -> None:
     assert verifier(provider).verify(provider.token(without=["iat"])) == SOMEBODY
-
-
-@pytest.mark.parametrize(("exp", "good"), [(SECONDS - LEEWAY + 0.5, True), (SECONDS - LEEWAY - 0.5, False)])
-def test_a_time_may_have_a_fraction(provider: Provider, exp: float, good: bool) -> None:
-    if good:
-        assert verifier(provider).verify(provider.token(exp=exp)) == SOMEBODY
-    else:
-        assert refusal(provider, provider.token(exp=exp)) is Reason.EXPIRED
 
 
 def test_a_token_may_last_until_the_end_of_time(provider: Provider) -> None:
@@ -381,26 +363,6 @@ def test_a_refusal_holds_nothing_of_the_token(token: str) -> None:
 
 
 # All together
-
-
-def test_rotation_failure_and_return_over_a_socket() -> None:
-    seconds = [0.0]
-    with serving(Provider()) as provider:
-        keys = KeySet(provider.keys_url, clock_seconds=lambda: seconds[0])
-        one = Verifier(provider.issuer, AUDIENCE, keys, provider.clock)
-        old = provider.token()
-        assert one.verify(old) == user_id(provider.issuer, "somebody")
-        provider.status = 500
-        seconds[0] += 7200
-        assert one.verify(old) == user_id(provider.issuer, "somebody")
-        provider.rotate("second", "ES256")
-        with pytest.raises(InvalidToken, match=Reason.KEYS_UNAVAILABLE):
-            one.verify(provider.token())
-        provider.status = 200
-        seconds[0] += 60
-        assert one.verify(provider.token()) == user_id(provider.issuer, "somebody")
-        with pytest.raises(InvalidToken, match=Reason.UNKNOWN_KEY):
-            one.verify(old)
 
 
 def test_what_other_functions_share_does_not_load_cryptography() -> None:

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.jwks import KeySet, KeysUnavailable
 from handlers.common.logging import EventLog
 from handlers.common.oidc import Verifier
 from handlers.common.users import user_id
 from handlers.livestream import authorizer
 from handlers.livestream.authorizer import Authorizer, ProviderAway
-from tests.issuer import AUDIENCE, NOW, Key, Provider, serving
+from tests.issuer import AUDIENCE, NOW, Key, KeysOf, Provider, serving
 
 STAGE = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api"
 METHOD = f"{STAGE}/PATCH/episodes/01K8PFVZQ0A1B2C3D4E5F6G7H8"
@@ -26,8 +25,7 @@ def provider() -> Provider:
 
 
 def decided(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
-    keys = KeySet(provider.keys_url, provider.fetch)
-    one = Authorizer(Verifier(provider.issuer, AUDIENCE, keys, lambda: NOW), EventLog("INFO"))
+    one = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
     return one.decide({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
@@ -62,10 +60,7 @@ def test_whatever_is_sent_is_refused_without_an_error(header: str | None) -> Non
 
 
 def test_a_provider_that_is_away_is_nobodys_refusal(provider: Provider) -> None:
-    def fetch(_url: str) -> bytes:
-        raise KeysUnavailable
-
-    verifier = Verifier(provider.issuer, AUDIENCE, KeySet(provider.keys_url, fetch), lambda: NOW)
+    verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
     with pytest.raises(ProviderAway) as raised:
         Authorizer(verifier, EventLog("ERROR")).decide(event)

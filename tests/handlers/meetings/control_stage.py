@@ -24,6 +24,7 @@ from handlers.common.executions import Executions
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.meetings.media import MediaOutcome
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import Metrics
 from handlers.meetings.places import MeetingId, Recording
@@ -33,7 +34,7 @@ from handlers.meetings.results import Results
 from handlers.meetings.start import Arrivals
 from handlers.meetings.starting import Starting
 from handlers.meetings.steps import Steps
-from handlers.meetings.sweep import Limits, Sweep, Swept
+from handlers.meetings.sweep import Limits, Sweep
 from handlers.meetings.uploads import Uploads
 from handlers.meetings.workflow_steps import done
 from tests.credentials import credentials
@@ -122,7 +123,6 @@ class Stage:
     now: datetime = START
     workflows: Workflows = field(default_factory=Workflows)
     told: Told = field(default_factory=Told)
-    budget: timedelta = timedelta(minutes=1)
 
     @property
     def table(self) -> MeetingTable:
@@ -141,7 +141,7 @@ class Stage:
     def steps(self) -> Steps:
         client: Any = self.told
         metrics = Metrics(client, "dev")
-        results = Results(self.s3, BUCKET)
+        results = Results(MeetingStore(self.s3, BUCKET))
         return Steps(self.table, results, self.starting, metrics, clock=lambda: self.now, log=self.log)
 
     @cached_property
@@ -216,13 +216,13 @@ class Stage:
     def wrong(self, meeting: MeetingId = MEETING) -> dict[str, str]:
         return {one.name: str(one.problem) for one in self.record(meeting).wrong}
 
-    def sweeps(self) -> Swept:
+    def sweeps(self) -> dict[str, int]:
         sweep = Sweep(
             self.table,
             self.executions,
             self.starting,
             limits=LIMITS,
-            budget=self.budget,
+            budget=timedelta(minutes=1),
             clock=lambda: self.now,
             log=self.log,
         )

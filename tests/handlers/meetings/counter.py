@@ -16,8 +16,7 @@ from handlers.common.logging import EventLog
 from handlers.common.oidc import Verifier
 from handlers.common.rest import Rest
 from handlers.meetings.auth_exchange import acts
-from handlers.meetings.client_role import ClientRole
-from handlers.meetings.exchanging import Exchange, GivesSessions, Store
+from handlers.meetings.exchanging import ClientRole, Exchange, Store
 from handlers.meetings.operations import OPERATIONS
 from tests.issuer import AUDIENCE, Provider, serving
 
@@ -39,15 +38,15 @@ class Counter:
     """The exchange, and both that it talks to."""
 
     provider: Provider
-    role: GivesSessions
+    role: ClientRole
     sessions: list[dict[str, Any]]
     """What STS was asked for."""
     seconds: float = 1_000_000.0
-    """What the key set's clock says."""
+    """What the key set's clock says, where a test has it so."""
     keys: KeySet = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = KeySet(self.provider.keys_url, clock_seconds=lambda: self.seconds)
+        self.keys = KeySet(self.provider.keys_url)
 
     @cached_property
     def log(self) -> EventLog:
@@ -61,7 +60,7 @@ class Counter:
     def sends(self, body: str | None) -> "Said":
         """The same with any text as body."""
         verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
-        exchange = Exchange(verifier, self.role, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        exchange = Exchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
         return Said(Rest(OPERATIONS, acts(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
 
 

@@ -36,18 +36,10 @@ def turns(*said: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
     return tuple(found)
 
 
-def output(said: Iterable[Turn], *, labelled: bool = True) -> bytes:
-    """A job's output. Not `labelled`: whose a word is, only the segments say, as in older versions."""
-    items: list[dict[str, Any]] = []
-    segments: list[dict[str, Any]] = []
-    for turn in said:
-        spoken = [_spoken(turn, at, word, labelled=labelled) for at, word in enumerate(turn.words)]
-        items += [item for group in spoken for item in group]
-        names = ("start_time", "end_time")
-        within = [{**{name: group[0][name] for name in names}, "speaker_label": turn.speaker} for group in spoken]
-        segments.append({"speaker_label": turn.speaker, "items": within})
-    labels = {"speakers": len({turn.speaker for turn in said}), "segments": segments}
-    results = {"transcripts": [{"transcript": ""}], "speaker_labels": labels, "items": items}
+def output(said: Iterable[Turn]) -> bytes:
+    """A job's output."""
+    items = [item for turn in said for at, word in enumerate(turn.words) for item in _spoken(turn, at, word)]
+    results = {"transcripts": [{"transcript": ""}], "items": items}
     return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
 
 
@@ -56,19 +48,16 @@ def length(said: Sequence[Turn]) -> int:
     return max((turn.end_ms for turn in said), default=0) + 500
 
 
-def _spoken(turn: Turn, at: int, word: str, *, labelled: bool) -> list[dict[str, Any]]:
+def _spoken(turn: Turn, at: int, word: str) -> list[dict[str, Any]]:
     match = re.fullmatch(rf"(.*?)([{MARKS}]*)", word)
     assert match is not None
     start = turn.start_ms + at * WORD_MS
-    label = {"speaker_label": turn.speaker} if labelled else {}
     pronounced = {
         "type": "pronunciation",
         "start_time": f"{start / 1000:.3f}",
         "end_time": f"{(start + WORD_MS) / 1000:.3f}",
         "alternatives": [{"confidence": "0.99", "content": match[1]}],
-        **label,
+        "speaker_label": turn.speaker,
     }
-    marks = [
-        {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": mark}], **label} for mark in match[2]
-    ]
+    marks = [{"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": mark}]} for mark in match[2]]
     return [pronounced, *marks]

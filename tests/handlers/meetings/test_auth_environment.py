@@ -47,11 +47,6 @@ def test_times_that_aws_or_a_client_could_not_keep_are_refused(changes: dict[str
         made(**changes)
 
 
-def test_a_deployment_reads_back_what_it_wrote() -> None:
-    one = made(credential_seconds=900, renew_before_seconds=450)
-    assert AuthEnvironment.model_validate(one.variables()) == one
-
-
 def test_where_keys_are_may_be_left_to_the_local_platform() -> None:
     kept = {key: value for key, value in NEEDED.items() if key != "jwks_url"}
     assert AuthEnvironment.model_validate(kept).jwks_url is None

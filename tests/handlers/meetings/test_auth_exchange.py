@@ -7,16 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
 from handlers.common import clock
 from handlers.common.jwks import REFETCH_SECONDS
 from handlers.common.users import user_id
 from handlers.meetings import auth_exchange
-from handlers.meetings.client_role import ClientRole, Credentials
 from handlers.meetings.exchange_models import Exchanged, ExchangeRequest
-from handlers.meetings.exchanging import RETRY_SECONDS
+from handlers.meetings.exchanging import RETRY_SECONDS, ClientRole, Credentials
 from handlers.meetings.operations import OPERATIONS
 from handlers.meetings.session_names import sanitised
 from tests.handlers.clients import stubbed
@@ -71,28 +70,16 @@ def test_credentials_are_to_be_renewed_well_before_they_end(counter: Counter) ->
 # Tokens
 
 
-def _other_key(provider: Provider) -> str:
-    return provider.signed(provider.claims(), Key("theirs"), kid="first")
-
-
-def _unsigned(provider: Provider) -> str:
-    return assembled({"alg": "none", "kid": "first"}, provider.claims())
-
-
 REFUSED: dict[str, tuple[Callable[[Provider], str], str]] = {
-    "a wrong key": (_other_key, "TOKEN_REFUSED"),
-    "an unknown key": (lambda one: one.token(Key("theirs")), "TOKEN_REFUSED"),
-    "no signature": (_unsigned, "TOKEN_REFUSED"),
+    "a wrong key": (lambda one: one.signed(one.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
+    "no signature": (lambda one: assembled({"alg": "none", "kid": "first"}, one.claims()), "TOKEN_REFUSED"),
     "another audience": (lambda one: one.token(aud="others"), "TOKEN_REFUSED"),
-    "no audience": (lambda one: one.token(without=["aud"]), "TOKEN_REFUSED"),
-    "another issuer": (lambda one: one.token(iss="https://evil.example"), "TOKEN_REFUSED"),
-    "no subject": (lambda one: one.token(without=["sub"]), "TOKEN_REFUSED"),
     "expired": (lambda one: one.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
     "not yet valid": (lambda one: one.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
     "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
-    "a very long one": (lambda _: "x" * 20_000, "TOKEN_REFUSED"),
     "a surrogate": (lambda _: "\ud800", "TOKEN_REFUSED"),
 }
+"""Which tokens are refused for what, is a matter of `oidc`."""
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -107,11 +94,6 @@ def test_a_token_that_is_not_taken_is_a_401_with_a_code_and_no_more(counter: Cou
     assert counter.sessions == []
 
 
-def test_an_empty_token_is_a_token_that_is_not_taken(counter: Counter) -> None:
-    answer = counter.sends(json.dumps({"token": "", "sessionName": "laptop"}))
-    assert answer.refusal == (401, "TOKEN_REFUSED", [])
-
-
 def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(counter: Counter) -> None:
     provider = counter.provider
     old = provider.token()
@@ -120,12 +102,6 @@ def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(counter: Coun
     counter.seconds += REFETCH_SECONDS
     assert counter.exchanges(provider.token()).status == 200
     assert counter.exchanges(old).refusal == (401, "TOKEN_REFUSED", [])
-
-
-def test_keys_are_asked_for_once_for_many_tokens(counter: Counter) -> None:
-    for subject in range(5):
-        assert counter.exchanges(counter.provider.token(sub=f"user-{subject}")).status == 200
-    assert counter.provider.asked == 1
 
 
 def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> None:
@@ -146,17 +122,9 @@ def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> 
     ("body", "fields"),
     [
         ({}, ["token", "sessionName"]),
-        ({"token": "x"}, ["sessionName"]),
-        ({"sessionName": "laptop"}, ["token"]),
         ({"token": None, "sessionName": "laptop"}, ["token"]),
-        ({"token": "x", "sessionName": None}, ["sessionName"]),
         ({"token": "x", "sessionName": 12}, ["sessionName"]),
-        ({"token": "x", "sessionName": ""}, ["sessionName"]),
-        ({"token": "x", "sessionName": "a"}, ["sessionName"]),
-        ({"token": "x", "sessionName": "日本語"}, ["sessionName"]),
-        ({"token": "x", "sessionName": "!!!!a"}, ["sessionName"]),
-        ({"token": "x", "sessionName": "a" * 1001}, ["sessionName"]),
-        ([], []),
+        ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
         ("x", []),
     ],
     ids=lambda one: json.dumps(one)[:40],
@@ -164,21 +132,6 @@ def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> 
 def test_a_malformed_body_is_a_400_with_the_field(counter: Counter, body: Any, fields: list[str]) -> None:
     assert counter.sends(json.dumps(body)).refusal == (400, "MALFORMED", fields)
     assert counter.provider.asked == 0, "nothing is asked of anybody for it"
-
-
-@pytest.mark.parametrize("body", [None, "", "{", "\ud800", "[" * 10_000])
-def test_what_is_no_json_is_a_400(counter: Counter, body: str | None) -> None:
-    assert counter.sends(body).refusal == (400, "MALFORMED", [])
-
-
-def test_a_name_that_is_too_short_says_what_a_name_needs_and_nothing_of_itself(counter: Counter) -> None:
-    answer = counter.exchanges(name="ü€")
-    [field] = answer.body["fields"]
-    assert field == {
-        "field": "sessionName",
-        "rule": "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters",
-    }
-    assert "ü" not in answer.text
 
 
 @SHARED
@@ -224,16 +177,6 @@ def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, an
     assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
 
 
-def test_nobody_becomes_somebody_else_by_his_sessions_name(counter: Counter) -> None:
-    bob = user_id(counter.provider.issuer, "bob")
-    answer = counter.exchanges(counter.provider.token(sub="ann"), bob)
-    assert (answer.body["user"], counter.sessions[0]["RoleSessionName"]) == (
-        user_id(counter.provider.issuer, "ann"),
-        bob,
-    )
-    assert [one["Value"] for one in counter.sessions[0]["Tags"]] == [answer.body["user"]]
-
-
 def test_a_body_cannot_say_who_asks(counter: Counter) -> None:
     said = {"token": counter.provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
     assert counter.sends(json.dumps(said)).body["user"] == user_id(counter.provider.issuer, "ann")
@@ -242,23 +185,28 @@ def test_a_body_cannot_say_who_asks(counter: Counter) -> None:
 # STS
 
 
-@pytest.mark.parametrize(
-    ("code", "http_status"),
-    [("Throttling", 400), ("ThrottlingException", 400), ("RequestLimitExceeded", 503), ("InternalFailure", 500)],
-)
-def test_an_sts_that_has_too_much_to_do_is_asked_later(counter: Counter, code: str, http_status: int) -> None:
+class Silent:
+    """An STS that does not answer."""
+
+    def assume_role(self, **_: Any) -> Any:
+        raise ReadTimeoutError(endpoint_url=CANARY)
+
+
+@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", None])
+def test_an_sts_that_has_too_much_to_do_or_is_silent_is_asked_later(counter: Counter, code: str | None) -> None:
     with stubbed("sts") as (client, stubber):
-        stubber.add_client_error("assume_role", code, CANARY, http_status)
-        counter.role = ClientRole(client, ROLE, SECONDS)
+        if code is not None:
+            stubber.add_client_error("assume_role", code, CANARY, 400)
+        counter.role = ClientRole(Silent() if code is None else client, ROLE, SECONDS)  # type: ignore[arg-type]
         answer = counter.exchanges()
     assert answer.refusal == (503, "UNAVAILABLE", [])
     assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
     assert CANARY not in answer.text
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "ValidationError", "RegionDisabledException", "ExpiredToken"])
+@pytest.mark.parametrize(("code", "cause"), [("AccessDenied", "refused"), ("RegionDisabledException", "unknown")])
 def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
-    counter: Counter, code: str, capsys: pytest.CaptureFixture[str]
+    counter: Counter, code: str, cause: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with stubbed("sts") as (client, stubber):
         stubber.add_client_error("assume_role", code, CANARY, 403)
@@ -268,34 +216,8 @@ def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
     logged = capsys.readouterr().out
     assert CANARY not in answer.text + logged
     assert [(one["level"], one["cause"]) for one in map(json.loads, logged.splitlines()) if "cause" in one] == [
-        ("ERROR", code)
+        ("ERROR", cause)
     ]
-
-
-class Silent:
-    """An STS that does not answer."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def assume_role(self, **_: Any) -> Any:
-        raise self.error
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ReadTimeoutError(endpoint_url=CANARY),
-        ConnectTimeoutError(endpoint_url=CANARY),
-        EndpointConnectionError(endpoint_url=CANARY),
-    ],
-    ids=lambda one: type(one).__name__,
-)
-def test_an_sts_that_is_silent_is_asked_later(counter: Counter, error: Exception) -> None:
-    counter.role = ClientRole(Silent(error), ROLE, SECONDS)  # type: ignore[arg-type]
-    answer = counter.exchanges()
-    assert answer.refusal == (503, "UNAVAILABLE", [])
-    assert CANARY not in answer.text
 
 
 def test_credentials_are_in_no_text_that_is_made_of_what_holds_them() -> None:

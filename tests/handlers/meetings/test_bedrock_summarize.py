@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from handlers.meetings import bedrock_summarize
 from handlers.meetings.metrics import NAMESPACE
-from handlers.meetings.summary_faults import EventMalformed, StorageFailed
+from handlers.meetings.summary_faults import EventMalformed
 from tests.handlers.meetings.spoken import length, output
 from tests.handlers.meetings.summary_stage import MEETING, RECORDING, REMAINING_MS, REPORT, answering, lines, request
 
@@ -96,12 +96,3 @@ def test_an_event_that_is_none_is_refused_in_words_that_say_nothing_of_it(
     with pytest.raises(EventMalformed, match=r"^event_malformed$") as caught:
         bedrock_summarize.handler(event(**changed), Context())
     assert caught.value.__context__ is None
-
-
-def test_a_bucket_that_is_not_there_is_told_without_its_keys(
-    clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BUCKET_NAME", "another")
-    with pytest.raises(StorageFailed) as caught:
-        bedrock_summarize.handler(event(), Context())
-    assert str(caught.value) == "unknown"

@@ -122,12 +122,6 @@ def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhe
     assert all(len(piece.text) > LONG_CHARACTERS for piece in endless[:-1])
 
 
-def test_whose_a_word_is_older_outputs_say_beside_it() -> None:
-    said = turns(("spk_0", "Yes."), ("spk_1", "No."))
-    part = HeardPart(0, length(said), output(said, labelled=False))
-    assert [piece.speaker for piece in said_in(part, "en-US")] == ["spk_0", "spk_1"]
-
-
 def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
     said = turns(("spk_0", "Yes."))
     assert [piece.speaker for piece in whole(said)[0].said] == ["spk_0"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from handlers.meetings.meeting_store import MeetingStore
@@ -54,7 +54,12 @@ def test_of_two_that_write_something_new_the_first_is_kept(client: Any) -> None:
 
 @pytest.mark.parametrize(
     ("code", "status", "cause"),
-    [("AccessDenied", 403, "refused"), ("SlowDown", 503, "throttled"), ("InternalError", 500, "unavailable")],
+    [
+        ("AccessDenied", 403, "refused"),
+        ("SlowDown", 503, "throttled"),
+        ("InternalError", 500, "unavailable"),
+        ("ConditionalRequestConflict", 409, "unavailable"),
+    ],
 )
 def test_what_the_bucket_does_not_give_or_take_is_a_fault(code: str, status: int, cause: str) -> None:
     for operation in ("get_object", "put_object"):
@@ -78,17 +83,3 @@ def test_a_body_that_breaks_off_is_a_fault() -> None:
     client: Any = Client()
     with pytest.raises(StorageFailed, match=r"^timed_out$"):
         MeetingStore(client, BUCKET).read(KEY, 10)
-
-
-def test_a_conditional_write_that_met_another_one_is_tried_again_by_the_workflow() -> None:
-    class Client:
-        def put_object(self, **_: str) -> dict[str, Any]:
-            answer: Any = {
-                "Error": {"Code": "ConditionalRequestConflict", "Message": KEY},
-                "ResponseMetadata": {"HTTPStatusCode": 409},
-            }
-            raise ClientError(answer, "PutObject")
-
-    client: Any = Client()
-    with pytest.raises(StorageFailed, match=r"^unavailable$"):
-        MeetingStore(client, BUCKET).write_new(KEY, "x")

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from handlers.common.items import stored
 from handlers.meetings.deciding import Said, Seen, decided
-from handlers.meetings.execution import Execution
 from handlers.meetings.media import ChunkProblem, WrongChunk
 from handlers.meetings.places import COMPLETE, MeetingId, Recording
 from handlers.meetings.recordings import MAX_CHUNKS, Complete
 from handlers.meetings.records import MAX_WRONG, MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.standing import PLACES, Word, about, again, failed, heard, listed, place, postponed
+from handlers.meetings.standing import PLACES, Execution, Word, about, again, failed, heard, listed, place, postponed
 from tests.handlers.meetings.control_stage import ANN, BOB, MEETING, START, said
 
 FIRST, OTHER = said(b"a", b"b"), said(b"c")
@@ -111,22 +110,15 @@ def test_what_is_said_of_another_content_or_attempt_changes_nothing(words: list[
         assert move(elsewhere) is elsewhere
 
 
-def test_what_was_given_up_and_is_done_after_all_counts_as_done() -> None:
+def test_what_comes_too_late_changes_nothing_but_what_is_done_after_all_counts_as_done() -> None:
     given_up = failed(BEGUN, MeetingReason.TIMED_OUT, LATER)
     assert heard(given_up, WORDS[1], LATER) is given_up
     done = heard(given_up, WORDS[4], LATER)
     assert (done.status, done.reason) == (MeetingStatus.READY, None)
-
-
-def test_a_failure_is_not_told_of_a_recording_that_only_lacks_something() -> None:
-    lacking = after([WORDS[0]])
+    lacking, put_together = after([WORDS[0]]), after([WORDS[1]])
     assert (lacking.status, lacking.attempt) == (MeetingStatus.INCOMPLETE, 2)
-    assert heard(lacking, WORDS[3], LATER) is lacking
-
-
-def test_chunks_are_not_found_wrong_once_they_are_put_together() -> None:
-    heard_of = after([WORDS[1]])
-    assert heard(heard_of, WORDS[0], LATER) is heard_of
+    assert heard(lacking, WORDS[3], LATER) is lacking, "it only lacks something"
+    assert heard(put_together, WORDS[0], LATER) is put_together, "its chunks were good"
 
 
 def test_what_is_begun_anew_is_looked_at_soon_and_what_goes_on_when_it_was_due() -> None:

@@ -1,6 +1,5 @@
 """What each user has is counted once a day, and told beside the day before; the number of numbers has a bound."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,23 +11,18 @@ from hypothesis import strategies as st
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import ulid
 from handlers.meetings.media import MediaOutcome
+from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.metrics import STORAGE_GROWTH, Metrics
 from handlers.meetings.places import MeetingId, Recording
 from handlers.meetings.storage_growth import Counted, OutOfTime, StorageGrowth
 from handlers.meetings.storage_totals import OTHERS, Totals, growth, measures
 from handlers.meetings.unheard import PATIENCE, Unheard
 from handlers.meetings.uploads import Uploads
-from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage, staged
+from tests.handlers.meetings.control_stage import ANN, BOB, BUCKET, CANARY, MEETING, START, Stage
 
 STACK = "dev"
 EVE = "E" * 32
 DAY = date(2026, 1, 31)
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with staged(monkeypatch) as one:
-        yield one
 
 
 @dataclass
@@ -42,8 +36,7 @@ class Counting:
     def run(self) -> Counted:
         client: Any = self.stage.told
         return StorageGrowth(
-            self.stage.s3,
-            BUCKET,
+            MeetingStore(self.stage.s3, BUCKET),
             Metrics(client, STACK),
             Unheard(self.stage.table, self.stage.starting, clock=lambda: self.stage.now, log=self.stage.log),
             max_users=self.max_users,
@@ -265,23 +258,6 @@ def test_a_recording_whose_event_was_lost_is_begun_though_work_on_the_one_before
     assert (stage.record().content, stage.stands()) == (second.content, ("processing", "media"))
 
 
-def test_a_meeting_that_does_not_say_what_it_is_by_is_judged_by_when_it_was_changed(counting: Counting) -> None:
-    """Items were written so before."""
-    stage = counting.stage
-    recording = stage.whole(b"a")
-    stage.passes(minutes=1)
-    stage.does("fail", recording)
-    record = stage.record()
-    assert stage.table.write(record, record.model_copy(update={"said": "", "version": record.version + 1}))
-    before = stage.stored()
-    stage.passes(days=1)
-    assert counting.run().begun == 0
-    assert stage.stored() == before
-    stage.says(b"a")
-    stage.passes(days=1)
-    assert counting.run().begun == 1
-
-
 def test_a_list_that_tells_moments_more_exactly_than_an_object_means_the_same_one(
     counting: Counting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -332,16 +308,6 @@ def test_what_cannot_be_begun_hides_nothing_else_and_is_found_again(
     stage.sweeps()
     assert {stage.stands(MeetingId(ANN, ulid(START, number))) for number in (1, 2)} == {("processing", "media")}
     assert len(stage.workflows.statuses) == 2
-
-
-def test_no_key_and_no_user_is_in_a_log(counting: Counting, capsys: pytest.CaptureFixture[str]) -> None:
-    has(counting.stage, ANN, 1)
-    counting.stage.put("raw/canary", b"1")
-    counting.run()
-    said = capsys.readouterr().out
-    assert "storage_counted" in said
-    for secret in (CANARY, ANN, MEETING.meeting_id):
-        assert secret not in said
 
 
 USERS = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.meetings.summary_event import MAX_PARTS, SummaryOutcome, SummaryResult
+from handlers.meetings.summary_event import MAX_PARTS
 from tests.handlers.meetings.summary_stage import RECORDING, request
 
 OTHER = "B" * 32
@@ -47,19 +47,3 @@ def test_an_event_that_is_not_about_one_recording_is_refused(changed: dict[str, 
     with pytest.raises(ValidationError) as caught:
         request(**changed)
     assert "input_value" not in str(caught.value)
-
-
-def test_the_result_has_names_that_a_state_machine_reads() -> None:
-    made = SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=RECORDING.transcript)
-    assert made.model_dump(mode="json", by_alias=True) == {
-        "outcome": "nothing_said",
-        "transcriptKey": RECORDING.transcript,
-        "summaryKey": None,
-        "actionItems": 0,
-        "dropped": 0,
-        "inputTokens": 0,
-        "outputTokens": 0,
-        "cacheReadTokens": 0,
-        "cacheWriteTokens": 0,
-        "made": False,
-    }

@@ -2,11 +2,10 @@ import pytest
 
 from handlers.common import clock
 from handlers.common.errors import HandlerError
-from handlers.common.jwks import KeySet, KeysUnavailable
 from handlers.common.oidc import Verifier
 from handlers.common.users import user_id
 from handlers.transcription.gate import Gate
-from tests.issuer import AUDIENCE, NOW, Key, Provider
+from tests.issuer import AUDIENCE, NOW, Key, KeysOf, Provider
 
 PROTOCOL = "polyphony.transcription.v1"
 
@@ -18,8 +17,7 @@ def provider() -> Provider:
 
 @pytest.fixture
 def gate(provider: Provider) -> Gate:
-    keys = KeySet(provider.keys_url, provider.fetch)
-    return Gate(Verifier(provider.issuer, AUDIENCE, keys, lambda: NOW))
+    return Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
 
 
 def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
@@ -47,10 +45,7 @@ def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provi
 
 
 def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
-    def fetch(_url: str) -> bytes:
-        raise KeysUnavailable
-
-    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeySet(provider.keys_url, fetch), clock.now))
+    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)

@@ -1,6 +1,6 @@
 """Bucket and table as moto plays them, with a validator and a sweep on them, and a clock that is set by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,11 +54,9 @@ class Stage:
         table = LectureTable(self.dynamodb, TABLE)
         return Validator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared())
 
-    def sweep(self, budget: timedelta = timedelta(seconds=60)) -> Sweep:
-        look_back = timedelta(hours=48)
-        return Sweep(
-            self.bucket, self.validator, clock=lambda: self.now, look_back=look_back, budget=budget, **_shared()
-        )
+    def sweep(self, clock: Callable[[], datetime] | None = None) -> Sweep:
+        times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
+        return Sweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
 
     def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
         """Uploads; what S3 would announce of it."""

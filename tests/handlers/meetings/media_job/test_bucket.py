@@ -1,6 +1,5 @@
 """Objects in ranges that may break off, and uploads in parts that never stay half done."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,11 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.response import StreamingBody
 
-from handlers.meetings.media_job import bucket as module
 from handlers.meetings.media_job.bucket import Bucket, Found, Gone, TooLong
-from handlers.meetings.media_job.stopping import Stopped, Stopping
+from handlers.meetings.media_job.stopping import Stopped
 from tests.handlers.meetings.media_job.stage import BUCKET, Stage
 
 LEAST_PART = 5 * 1024 * 1024
@@ -35,76 +32,46 @@ def before(s3: Any, call: str, act: Any) -> Iterator[None]:
         s3.meta.events.unregister(event, unique_id="act")
 
 
-def found(bucket: Bucket, key: str) -> Found:
-    there = bucket.find(key)
-    assert there is not None
-    return there
+def test_an_answer_that_breaks_off_is_asked_for_again(stage: Stage, bucket: Bucket, tmp_path: Path) -> None:
+    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(2 * LEAST_PART))
+    broken: list[str] = []
+
+    def break_off(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+        if len(broken) < 2:
+            broken.append(parsed["ContentRange"])
+            parsed["Body"] = Breaking()
+
+    stage.s3.meta.events.register("after-call.s3.GetObject", break_off, unique_id="break")
+    bucket.download("k", tmp_path / "file")
+    stage.s3.meta.events.unregister("after-call.s3.GetObject", unique_id="break")
+    assert (tmp_path / "file").read_bytes() == bytes(2 * LEAST_PART)
+    assert len(broken) == 2
 
 
-def test_an_object_is_read_in_ranges(stage: Stage, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RANGE", 100_000)
-    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=DATA)
-    ranges: list[str] = []
-    with before(stage.s3, "GetObject", lambda params, **_: ranges.append(params["headers"]["Range"])):
-        assert b"".join(bucket.pieces("k", found(bucket, "k"))) == DATA
-    assert len(ranges) == 11
-    assert (ranges[0], ranges[-1]) == ("bytes=0-99999", f"bytes=1000000-{len(DATA) - 1}")
+class Breaking:
+    """An answer's body that breaks off at once."""
+
+    def read(self, *_: Any) -> bytes:
+        raise ReadTimeoutError(endpoint_url="https://s3")
 
 
-class Breaking(io.BytesIO):
-    """An answer that breaks off in the middle."""
+def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(
+    stage: Stage, bucket: Bucket, tmp_path: Path
+) -> None:
+    data = bytes(2 * LEAST_PART)
+    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=data)
+    later = iter([data[:-1] + b"1"])
 
-    def __init__(self, data: bytes, after: int) -> None:
-        super().__init__(data)
-        self._left = after
+    def replace(**_: Any) -> None:
+        for body in later:
+            stage.s3.put_object(Bucket=BUCKET, Key="k", Body=body)
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        if not self._left:
-            raise ReadTimeoutError(endpoint_url="https://s3")
-        given = super().read(min(self._left, size or 0))
-        self._left -= len(given)
-        return given
-
-
-class BreakingClient:
-    """Gives so many bytes an answer, and then none for ever."""
-
-    def __init__(self, after: int, until: int = 10**9) -> None:
-        self.after, self.until = after, until
-        self.asked: list[str] = []
-
-    def get_object(self, *, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - S3's word
-        self.asked.append(Range)
-        start, end = (int(one) for one in Range.removeprefix("bytes=").split("-"))
-        body = DATA[start : end + 1]
-        after = self.after if start < self.until else 0
-        return {"Body": StreamingBody(Breaking(body, after), len(body))}
-
-
-def test_an_answer_that_breaks_off_goes_on_from_there() -> None:
-    client = BreakingClient(after=300_000)
-    one = Found(size=len(DATA), etag="e", recipe="", ffmpeg_ms=0)
-    assert b"".join(Bucket(client, "b", Stopping()).pieces("k", one)) == DATA  # type: ignore[arg-type]
-    assert client.asked == [f"bytes={start}-{len(DATA) - 1}" for start in (0, 300_000, 600_000, 900_000)]
-
-
-def test_one_that_gives_nothing_more_is_given_up() -> None:
-    client = BreakingClient(after=300_000, until=600_000)
-    one = Found(size=len(DATA), etag="e", recipe="", ffmpeg_ms=0)
-    with pytest.raises(ReadTimeoutError):
-        list(Bucket(client, "b", Stopping()).pieces("k", one))  # type: ignore[arg-type]
-    assert len(client.asked) == 2 + module.BREAKS
-
-
-def test_an_object_that_is_replaced_meanwhile_is_not_mixed_with_what_it_was(stage: Stage, bucket: Bucket) -> None:
-    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=DATA)
-    before_it = found(bucket, "k")
-    stage.s3.put_object(Bucket=BUCKET, Key="k", Body=DATA[::-1])
-    with pytest.raises(Gone):
-        list(bucket.pieces("k", before_it))
+    with before(stage.s3, "GetObject", replace), pytest.raises(Gone):
+        bucket.download("k", tmp_path / "file")
     stage.s3.delete_object(Bucket=BUCKET, Key="k")
     with pytest.raises(Gone):
-        list(bucket.pieces("k", before_it))
+        bucket.download("k", tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_small_objects_are_bounded_and_may_be_missing(stage: Stage, bucket: Bucket) -> None:
@@ -116,15 +83,14 @@ def test_small_objects_are_bounded_and_may_be_missing(stage: Stage, bucket: Buck
         bucket.read("k", 9)
 
 
-def test_what_may_not_be_read_is_no_missing_object() -> None:
+def test_what_may_not_be_read_is_no_missing_object(stage: Stage, bucket: Bucket) -> None:
     """Without the right to list, S3 answers 403 for what is not there: that must not pass for a chunk that is missing."""
 
-    class Refusing:
-        def head_object(self, **_: Any) -> None:
-            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
 
-    with pytest.raises(ClientError):
-        Bucket(Refusing(), "b", Stopping()).find("k")  # type: ignore[arg-type]
+    with before(stage.s3, "HeadObject", refuse), pytest.raises(ClientError):
+        bucket.find("k")
 
 
 @pytest.mark.parametrize("size", [1, LEAST_PART, LEAST_PART + 1, 3 * LEAST_PART])
@@ -135,36 +101,28 @@ def test_a_file_is_uploaded_whole_with_what_it_is_made_from(
     path.write_bytes(DATA[:256] * (size // 256) + DATA[: size % 256])
     bucket.upload("k", path, "video/mp4", "1 a recipe", 1234)
     assert stage.body("k") == path.read_bytes()
-    assert found(bucket, "k") == Found(size, found(bucket, "k").etag, "1 a recipe", 1234)
+    assert bucket.find("k") == Found(size, "1 a recipe", 1234)
     assert stage.s3.head_object(Bucket=BUCKET, Key="k")["ContentType"] == "video/mp4"
     bucket.download("k", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload"])
-def test_an_upload_that_is_stopped_leaves_nothing(stage: Stage, bucket: Bucket, tmp_path: Path, call: str) -> None:
+@pytest.mark.parametrize("call", ["UploadPart", "CompleteMultipartUpload", "a failure"])
+def test_an_upload_that_is_stopped_or_fails_leaves_nothing(
+    stage: Stage, bucket: Bucket, tmp_path: Path, call: str
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(3 * LEAST_PART))
-    stopping = stage.stopping
 
-    def stop(**_: Any) -> None:
-        stopping.now()
-        if call != "UploadPart":
+    def stop(params: dict[str, Any], **_: Any) -> None:
+        if call != "a failure":
+            stage.stopping.now()
+        elif params["query_string"].get("partNumber") == 2:
+            raise ReadTimeoutError(endpoint_url="https://s3")
+        if call == "CompleteMultipartUpload":
             raise Stopped
 
-    with before(stage.s3, call, stop), pytest.raises(Stopped):
-        bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
-    assert (stage.pending(), stage.keys("")) == ([], [])
-
-
-def test_an_upload_that_fails_leaves_nothing(stage: Stage, bucket: Bucket, tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(3 * LEAST_PART))
-
-    def fail(params: dict[str, Any], **_: Any) -> None:
-        if params["query_string"].get("partNumber") == 2:
-            raise ReadTimeoutError(endpoint_url="https://s3")
-
-    with before(stage.s3, "UploadPart", fail), pytest.raises(ReadTimeoutError):
+    stopped_at = "UploadPart" if call == "a failure" else call
+    with before(stage.s3, stopped_at, stop), pytest.raises((Stopped, ReadTimeoutError)):
         bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
     assert (stage.pending(), stage.keys("")) == ([], [])

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,12 +11,12 @@ from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
 from handlers.meetings.media_job.stopping import Stopped, Stopping
 
 
-def script(folder: Path, text: str) -> Ffmpeg:
+def script(folder: Path, text: str, stopping: Stopping | None = None, **more: Any) -> Ffmpeg:
     """A program in ffmpeg's place."""
     path = folder / "program"
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
-    return Ffmpeg(os.fspath(path), folder, Stopping())
+    return Ffmpeg(os.fspath(path), folder, stopping or Stopping(), **more)
 
 
 def test_it_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,11 +47,8 @@ def test_one_that_is_left_is_ended(tmp_path: Path) -> None:
 
 
 def test_what_runs_ends_when_the_job_is_told_to(tmp_path: Path) -> None:
-    path = tmp_path / "program"
-    path.write_text("#!/bin/sh\nexec sleep 60\n")
-    path.chmod(0o755)
     stopping = Stopping()
-    one = Ffmpeg(os.fspath(path), tmp_path, stopping)
+    one = script(tmp_path, "exec sleep 60", stopping)
     with pytest.raises(Stopped), one.started() as running:
         stopping.now()
     assert running.process.returncode == -9
@@ -90,10 +88,7 @@ def test_what_is_waited_for_takes_no_memory_however_often_it_is_said(tmp_path: P
 
 def test_runs_at_the_same_time_count_once(tmp_path: Path) -> None:
     moments = iter([0.0, 1.0, 3.0, 10.0])
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    one = Ffmpeg(os.fspath(program), tmp_path, Stopping(), lambda: next(moments))
+    one = script(tmp_path, "", clock=lambda: next(moments))
     with one.started(), one.started():
         pass
     assert one.milliseconds == 10_000

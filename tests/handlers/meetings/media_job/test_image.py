@@ -32,16 +32,10 @@ def instruction(name: str) -> str:
     return [line.removeprefix(f"{name} ") for line in LINES if line.startswith(f"{name} ")][-1]
 
 
-def test_its_base_is_pinned() -> None:
+def test_its_base_is_pinned_signals_reach_the_program_and_it_is_nobody_with_rights() -> None:
     assert re.fullmatch(r"python:3\.13\.\d+-slim-[a-z]+", instruction("FROM"))
-
-
-def test_signals_reach_the_program_itself() -> None:
     assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", "handlers.meetings.media_job"]
     assert not [line for line in LINES if line.startswith("CMD")]
-
-
-def test_it_is_nobody_with_rights() -> None:
     assert int(instruction("USER")) >= 1000
 
 

@@ -1,0 +1,67 @@
+"""The loop that all sweeps share: a time budget, failures per item, counters, and one log line.
+
+A sweep runs on a schedule and finds work that a lost event or a dead function left behind. What one sweep does not
+reach, or fails to handle, the next one finds again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from handlers.common.logging import EventLog
+from handlers.common.parallel import Parallel
+
+T = TypeVar("T")
+
+
+class SweepLoop:
+    """Handles the items of a sweep, batch by batch."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Callable[[], datetime],
+        budget: timedelta,
+        *,
+        parallel: Parallel | None = None,
+    ) -> None:
+        """`budget`: no batch starts after it is spent. `parallel`: handles the items of a batch; by default, in turn."""
+        self._log = log
+        self._clock = clock
+        self._budget = budget
+        self._parallel = parallel or Parallel(1)
+
+    def run(
+        self,
+        batches: Iterable[Sequence[T]],
+        handle: Callable[[T], Iterable[str]],
+        *,
+        failure_event: str,
+        describe: Callable[[T], Mapping[str, Any]] = lambda _: {},
+    ) -> Counter[str]:
+        """Handle the items of each batch and count the outcomes that `handle` returns.
+
+        `checked` counts all items. `failed` counts those whose handling raised: each is logged as `failure_event`, with
+        the log fields that `describe` returns for it. `unfinished` is 1 if the budget was spent before the last batch.
+        """
+        started = self._clock()
+        count: Counter[str] = Counter()
+        for batch in batches:
+            if self._clock() - started > self._budget:
+                count["unfinished"] = 1
+                break
+            for item, result in zip(batch, self._parallel.each(handle, batch), strict=True):
+                count["checked"] += 1
+                if isinstance(result, Exception):
+                    self._log.error(failure_event, error_type=type(result).__name__, **describe(item))
+                    count["failed"] += 1
+                else:
+                    count.update(result)
+        return count
+
+    def report(self, event: str, count: Mapping[str, int], *outcomes: str) -> dict[str, int]:
+        """Log and return the named outcomes, with `checked` before and `failed` and `unfinished` after them."""
+        reported: dict[str, Any] = {name: count.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
+        self._log.info(event, **reported)
+        return reported
