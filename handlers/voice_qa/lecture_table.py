@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.items import stored, typed
 from handlers.common.moments import timestamp
-from handlers.voice_qa.audio_files import Problem
 from handlers.voice_qa.lectures import Known, Upload, Verdict
 from handlers.voice_qa.records import lecture_key
 
@@ -39,7 +39,7 @@ class LectureTable:
             version_id=item["version_id"]["S"],
             etag=item["etag"]["S"],
             uploaded_at=item["uploaded_at"]["S"],
-            misplaced=item.get("reason_code", {}).get("S") == Problem.MISPLACED,
+            misplaced=item.get("reason_code", {}).get("S") == RejectionReason.MISPLACED,
         )
 
     def record(self, upload: Upload, verdict: Verdict, known: Known | None, now: datetime) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.s3_events import NewObject
 from handlers.voice_qa.asking import COUNTED_MS, Call
-from handlers.voice_qa.audio_files import Problem
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
 from handlers.voice_qa.records import HOUR_MS, MOST_CALLS, Place, Question, Status
@@ -164,7 +164,7 @@ def test_a_rejected_lecture_says_why_in_the_validators_words(scene: Scene) -> No
         etag="e",
         arrived=datetime(2026, 1, 3, tzinfo=UTC),
     )
-    verdict = Verdict(LectureStatus.REJECTED, Problem.EMPTY, "The file is empty.")
+    verdict = Verdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
     LectureTable(scene.dynamodb, TABLE).record(Upload(ULID, one), verdict, None, one.arrived)
     answer = scene.asks(lectureId=ULID)
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")

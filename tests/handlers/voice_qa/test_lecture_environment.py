@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from handlers.voice_qa.audio_files import AudioFormat
+from handlers.common.audio.audio_file import AudioFormat
 from handlers.voice_qa.lecture_environment import FORMATS, ValidatorEnvironment
 
 NEEDED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}

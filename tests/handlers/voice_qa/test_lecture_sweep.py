@@ -9,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from handlers.common.ulid import ulid
 from handlers.voice_qa.lecture_sweep import GRACE, Swept
 from handlers.voice_qa.lectures import PREFIX
-from tests.handlers.voice_qa.lecture_recordings import spoken
+from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.lecture_stage import BUCKET, ID, KEY, Stage
 
 pytestmark = pytest.mark.media

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.common.audio.audio_file import AudioFile, AudioFormat
 from handlers.common.clients import signing
 from handlers.common.s3_events import NewObject
 from handlers.common.ulid import ALPHABET
-from handlers.voice_qa.audio_files import AudioFile, AudioFormat
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
 from handlers.voice_qa.records import DAY_MS

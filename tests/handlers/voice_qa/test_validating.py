@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from handlers.common.s3_events import NewObject
 from handlers.voice_qa.lectures import upload_of
 from handlers.voice_qa.validating import Outcome, TooManyWriters
-from tests.handlers.voice_qa.lecture_recordings import spoken
+from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.lecture_stage import BUCKET, ID, KEY, NOW, OTHER, TABLE, Stage, notification
 
 pytestmark = pytest.mark.media
