@@ -9,8 +9,8 @@ seen each time.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
@@ -22,23 +22,9 @@ from handlers.voice_qa.validating import Outcome, Validator
 
 GRACE = timedelta(minutes=15)
 """Objects younger than this may still be announced."""
+COUNTS = ("checked", "missing", Outcome.READY.value, Outcome.REJECTED.value, "ignored", "failed", "unfinished")
 FOLDER = "/"
 """At its end a key has it that S3's console made for a folder."""
-
-
-@dataclass(frozen=True)
-class Swept:
-    """What one sweep found."""
-
-    checked: int
-    missing: int
-    """What had no verdict, whatever became of it: uploads, and objects whose keys name no lecture."""
-    ready: int
-    rejected: int
-    ignored: int
-    failed: int
-    unfinished: int
-    """1 where time ran out."""
 
 
 class Sweep:
@@ -63,8 +49,12 @@ class Sweep:
         self._look_back = look_back
         self._budget = budget
 
-    def run(self) -> Swept:
-        """One sweep. What fails in it is logged and counted, and met again by the next one."""
+    def run(self) -> dict[str, int]:
+        """Sweep once and return the counts. What fails is logged and counted, and met again by the next sweep.
+
+        `missing` counts what had no verdict: uploads, and objects whose keys name no lecture. `unfinished` is 1 if the
+        time ran out.
+        """
         started = self._clock()
         count: Counter[str] = Counter()
         for page in self._pages(started - self._look_back):
@@ -77,16 +67,9 @@ class Sweep:
             if self._clock() - started > self._budget:
                 count["unfinished"] = 1
                 break
-        swept = Swept(
-            checked=count["checked"],
-            missing=count[Outcome.READY] + count[Outcome.REJECTED] + count["failed"] + count["ignored"],
-            ready=count[Outcome.READY],
-            rejected=count[Outcome.REJECTED],
-            ignored=count["ignored"],
-            failed=count["failed"],
-            unfinished=count["unfinished"],
-        )
-        self._log.info("lecture_sweep", **asdict(swept))
+        count["missing"] = count[Outcome.READY] + count[Outcome.REJECTED] + count["failed"] + count["ignored"]
+        swept: dict[str, Any] = {name: count[name] for name in COUNTS}
+        self._log.info("lecture_sweep", **swept)
         return swept
 
     def _pages(self, since: datetime) -> Iterator[list[NewObject]]:

@@ -1,7 +1,6 @@
 """The function that validates lectures: batches of S3's notifications from a queue, and the sweep of a schedule."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
@@ -65,4 +64,4 @@ def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[
     if "Records" in event:
         return validator.handle(event["Records"])
     Call.model_validate(event)
-    return asdict(sweep.run())
+    return sweep.run()

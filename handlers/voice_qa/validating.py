@@ -16,12 +16,10 @@ from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent, new_objects
+from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.voice_qa.lecture_bucket import LectureBucket, ObjectGone
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import Known, Limits, Standing, Upload, Verdict, standing, upload_of
-
-ATTEMPTS = 5
-"""More than can collide: uploads of one lecture that are validated at the same moment."""
 
 
 class Outcome(StrEnum):
@@ -34,10 +32,6 @@ class Outcome(StrEnum):
     OLDER = "older"
     """The lecture is about a newer upload."""
     GONE = "gone"
-
-
-class TooManyWriters(Exception):
-    """A lecture's item changed each time that it was read."""
 
 
 class Validator:

@@ -7,13 +7,14 @@ import pytest
 
 from handlers.voice_qa.agent import AgentCode, AgentFailed, Answer, Piece, TextPiece
 from handlers.voice_qa.agent_answer import Limits, StreamedAnswer
+from handlers.voice_qa.agent_connection import Exchange
 from handlers.voice_qa.agent_lines import Reader
 from tests.handlers.voice_qa.agent_peers import DONE, DURATION_MS, Clock, line, text
 
 WAITING = line({"type": "waiting"})
 
 
-class Body:
+class Body(Exchange):
     """Gives each part so many seconds after the one before."""
 
     def __init__(self, clock: Clock, step: float, parts: Iterable[bytes]) -> None:

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from handlers.voice_qa.agent import AgentCode, AgentFailed
-from handlers.voice_qa.agent_attempts import MAX_ATTEMPTS
+from handlers.voice_qa.agent_answer import MAX_ATTEMPTS
 from tests.handlers.voice_qa.agent_peers import (
     HELLO,
     SHORT,

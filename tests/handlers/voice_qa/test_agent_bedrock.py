@@ -11,9 +11,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from handlers.voice_qa.agent import Agent, AgentCode, AgentFailed, TextPiece
-from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
-from handlers.voice_qa.agent_bedrock import BedrockAgent, _Caller
+from handlers.voice_qa.agent_answer import Limits, Timing
+from handlers.voice_qa.agent_bedrock import BedrockAgent
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
 from tests.handlers.voice_qa.agent_peers import (
     CANARY,
@@ -158,10 +157,7 @@ def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
 
 def test_the_host_is_sent_as_it_was_signed() -> None:
     found = BedrockAgent(ARN, CREDENTIALS, Limits())
-    caller = _Caller(
-        *(found._address, found._origin, found._target, found._region, CREDENTIALS), QUESTION.session_id, b"{}"
-    )
-    sent = caller.request().headers
+    sent = found._request(QUESTION.session_id, b"{}").headers
     assert sent["Host"] == "bedrock-agentcore.eu-west-1.amazonaws.com"
     assert "host" in sent["Authorization"]
 

@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from handlers.voice_qa.agent import AgentCode
-from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
+from handlers.voice_qa.agent_answer import Limits, Timing
 from handlers.voice_qa.agent_http import HttpAgent
 from tests.handlers.voice_qa.agent_peers import (
     HELLO,

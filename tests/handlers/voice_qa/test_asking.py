@@ -10,12 +10,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.s3_events import NewObject
-from handlers.voice_qa.asking import COUNTED_MS, Call
+from handlers.voice_qa.asking import COUNTED_MS
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
-from handlers.voice_qa.records import HOUR_MS, MOST_CALLS, Place, Question, Status
+from handlers.voice_qa.records import HOUR_MS, MOST_CALLS, Call, Place, Question, Status
+from tests.handlers.transcription.stage import START_MS
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
-from tests.handlers.voice_qa.scene import ANN, ASKING, BOB, LECTURE, START_MS, Scene, scened
+from tests.handlers.voice_qa.scene import ANN, BOB, LECTURE, LIMITS, Scene, scened
 
 ULID = "01ARYZ6S410000000000000001"
 OTHER = "01ARYZ6S410000000000000002"
@@ -39,7 +40,7 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         "sessionId": ULID,
         "repeated": False,
     }
-    assert scene.called == [Call(ANN, "question-1")]
+    assert scene.called == [Call(identity=ANN, query_id="question-1")]
     assert scene.question() == Question(
         status=Status.ACCEPTED,
         lecture_id=LECTURE,
@@ -50,11 +51,6 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         asked_ms=START_MS,
         calls=1,
     )
-
-
-def test_the_worker_is_told_where_to_look_and_nothing_else() -> None:
-    event = Call(ANN, "question-1").event()
-    assert event == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
 
 
 def test_a_spoken_question_is_written_down_with_its_key(scene: Scene) -> None:
@@ -217,14 +213,14 @@ def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None
     scene.asks(text="Why?")
     assert not scene.asks(connection="c2", text="How?")["repeated"]
     assert (scene.question().text, scene.question(identity=BOB).text) == ("Why?", "How?")
-    assert scene.called == [Call(ANN, "question-1"), Call(BOB, "question-1")]
+    assert scene.called == [Call(identity=ANN, query_id="question-1"), Call(identity=BOB, query_id="question-1")]
 
 
 def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
-    for number in range(ASKING.at_once):
+    for number in range(LIMITS.queries_at_once):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
     refused = scene.asks("question-x")
-    assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", ASKING.at_once)
+    assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
     assert scene.question("question-x") == Question(), "a question that is refused was never asked"
     scene.connect("c2", BOB)
     assert scene.asks("question-x", "c2")["type"] == "queryAccepted", "one's questions are no other's business"
@@ -233,7 +229,7 @@ def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
 
 
 def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
-    for number in range(ASKING.at_once):
+    for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     scene.clock.now_ms += COUNTED_MS - 1
     assert scene.asks("question-x")["code"] == "TOO_MANY_QUERIES"
@@ -242,7 +238,7 @@ def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
 
 
 def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
-    for number in range(ASKING.per_hour):
+    for number in range(LIMITS.queries_per_hour):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
         scene.ends(f"question-{number}")
     scene.clock.now_ms += HOUR_MS - 1
@@ -252,13 +248,13 @@ def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
 
 
 def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(scene: Scene) -> None:
-    for number in range(ASKING.at_once):
+    for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     before = scene.allowance().asked_ms
     running = Question(status=Status.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
     for status in (Question(status=Status.ACCEPTED, session=ULID), running):
         scene.puts(status, "question-0")
-        for _ in range(ASKING.per_hour + 1):
+        for _ in range(LIMITS.queries_per_hour + 1):
             assert scene.asks("question-0")["type"] == "queryAccepted"
     assert scene.allowance().asked_ms == before
 
@@ -266,7 +262,7 @@ def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(sc
 def test_a_refused_question_that_was_known_stays_as_it_was(scene: Scene) -> None:
     answered = Question(status=Status.ANSWERED, session=ULID, connection="c0")
     scene.puts(answered)
-    for number in range(2, 2 + ASKING.at_once):
+    for number in range(2, 2 + LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     assert scene.asks("question-1")["code"] == "TOO_MANY_QUERIES"
     assert scene.question() == answered
@@ -285,14 +281,14 @@ def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     scene.refusing = None
     again = scene.asks()
     assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
-    assert scene.called == [Call(ANN, "question-1")]
+    assert scene.called == [Call(identity=ANN, query_id="question-1")]
     assert scene.allowance().asked_ms == (START_MS,)
     assert scene.question().attempt == known.attempt, "an answer that is kept is not forgotten"
 
 
 def test_a_call_that_fails_takes_nothing_from_the_questions_allowed(scene: Scene) -> None:
     scene.refusing = UNREACHABLE
-    for number in range(ASKING.per_hour + 1):
+    for number in range(LIMITS.queries_per_hour + 1):
         scene.clock.now_ms += 1
         assert scene.asks(f"question-{number}")["code"] == "UNAVAILABLE"
 

@@ -6,13 +6,16 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import boto3
 import pytest
 from pydantic import ValidationError
 
 from handlers.voice_qa import agent, query_worker
 from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
-from handlers.voice_qa.agents import MESSAGES
-from handlers.voice_qa.answering import Outcome
+from handlers.voice_qa.agent_bedrock import BedrockAgent
+from handlers.voice_qa.agent_http import HttpAgent
+from handlers.voice_qa.answering import MESSAGES, Outcome
+from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.forwarding import MAX_AUDIO
 from handlers.voice_qa.query_worker import Broken
 from handlers.voice_qa.records import Place, Question, Status, query_key
@@ -452,3 +455,21 @@ def test_the_entry_point_answers_with_what_its_environment_names(desk: Desk, mon
         assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
     assert "X-Amz-Expires=61&" in desk.said("answered")[0]["audioUrl"]
     query_worker._worker.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        ({"agentcore_endpoint": "http://127.0.0.1:9"}, HttpAgent),
+        ({"agentcore_runtime_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/tutor"}, BedrockAgent),
+        ({}, None),
+    ],
+)
+def test_the_environment_names_the_agent(agent: dict[str, str], kind: type | None) -> None:
+    environment = WorkerEnvironment.model_validate({"s3_bucket": "audio", "dynamodb_table": "sessions", **agent})
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    if kind is None:
+        with pytest.raises(ValueError, match="endpoint"):
+            query_worker.agent_of(environment, session)
+    else:
+        assert type(query_worker.agent_of(environment, session)) is kind

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
 from handlers.voice_qa.records import DAY_MS
 from handlers.voice_qa.uploading import is_own_query
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
-from tests.handlers.voice_qa.scene import ANN, BOB, UPLOADS, Scene, scened
+from tests.handlers.voice_qa.scene import ANN, BOB, LIMITS, Scene, scened
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ULID = "01ARYZ6S410000000000000001"
@@ -40,12 +39,12 @@ def policy(answer: dict[str, Any]) -> dict[str, Any]:
     return decoded
 
 
-@pytest.mark.parametrize(("kind", "most"), [("query", UPLOADS.max_query_bytes), ("lecture", UPLOADS.max_lecture_bytes)])
+@pytest.mark.parametrize(("kind", "most"), [("query", LIMITS.max_query_bytes), ("lecture", LIMITS.max_lecture_bytes)])
 def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: str, most: int) -> None:
     answer = scene.says("upload", kind=kind, contentType="audio/webm")
     fields = answer["fields"]
     assert (answer["type"], answer["kind"], answer["id"]) == ("uploadReady", kind, "m1")
-    assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, UPLOADS.url_seconds)
+    assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, LIMITS.url_seconds)
     assert (fields["key"], fields["Content-Type"]) == (answer["key"], "audio/webm")
     conditions = policy(answer)["conditions"]
     assert {"Content-Type": "audio/webm"} in conditions
@@ -60,7 +59,7 @@ def test_a_form_holds_for_a_while(scene: Scene) -> None:
     answer = scene.says("upload", kind="query", contentType="audio/webm")
     begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
     lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
-    assert abs(lasts - timedelta(seconds=UPLOADS.url_seconds)) <= timedelta(seconds=2)
+    assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
 
 
 def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own(scene: Scene) -> None:
@@ -114,7 +113,7 @@ def test_an_owner_stays_and_so_does_what_the_validator_wrote(scene: Scene) -> No
 
 
 def test_where_guests_upload_no_lectures_none_is_begun(scene: Scene) -> None:
-    scene = Scene(scene.dynamodb, uploads=replace(UPLOADS, lectures=False))
+    scene = Scene(scene.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
     before = scene.stored()
     assert scene.says("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
     assert scene.stored() == before

@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.s3_events import NewObject
+from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.voice_qa.lectures import upload_of
-from handlers.voice_qa.validating import Outcome, TooManyWriters
+from handlers.voice_qa.validating import Outcome
 from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.lecture_stage import BUCKET, ID, KEY, NOW, OTHER, TABLE, Stage, notification
 
@@ -260,7 +261,7 @@ def test_one_upload_that_is_validated_twice_at_once_is_written_once(stage: Stage
 def test_a_lecture_that_changes_each_time_is_tried_again_later(stage: Stage) -> None:
     upload = upload_of(stage.put(b"bad", f"lectures/{ID}/1", NOW + 99 * SECOND))
     assert upload is not None
-    others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(9)]
+    others = [stage.put(b"bad", f"lectures/{ID}/n{place}", NOW + place * SECOND) for place in range(ATTEMPTS)]
 
     class Busy(Meddling):
         def __getattr__(self, name: str) -> Any:

@@ -23,8 +23,7 @@ from handlers.voice_qa.agent import (
     Turn,
     WrittenQuery,
 )
-from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
+from handlers.voice_qa.agent_answer import Limits, Timing
 from handlers.voice_qa.agent_http import HttpAgent
 from local.services.agentcore import _Rate
 from local.services.agentcore_answers import NOTHING, Passage, best, passages, spoken, words_of
