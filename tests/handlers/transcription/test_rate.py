@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.captions import Captions
-from handlers.transcription.rate import Rate
+from handlers.transcription.waiting import Rate
 from tests.handlers.transcription.captioning import final, lines, partial, thresholds
 
 
