@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.logging import hashed
-from handlers.transcription.live import caption_key
-from handlers.transcription.live_table import Claim
+from handlers.transcription.live_table import Claim, caption_key
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribing import End
 from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.messages import REQUESTS
 from tests.handlers.transcription.crafted import flac_file, frame, streaminfo
 from tests.handlers.transcription.stage import LIMITS, Scene, silence

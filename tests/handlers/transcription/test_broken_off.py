@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from handlers.transcription.audio_processor import WAIT_MS
 from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import End

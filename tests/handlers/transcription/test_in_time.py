@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End

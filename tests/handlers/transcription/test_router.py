@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from handlers.common.users import user_id
 from handlers.transcription.counting import DETACHED_MS, IDLE_MS
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
+from handlers.transcription.messages import Work
 from handlers.transcription.router import SweepFailed
 from handlers.transcription.routes import DIRECT_WITHIN_MS, START_MS
-from handlers.transcription.work import Work
 from tests.handlers.transcription.stage import LIMITS, LIVE, SESSIONS, Scene, silence
 
 ANN = user_id("none", "ann")
@@ -127,7 +126,7 @@ def test_a_session_that_has_ended_counts_no_more(scene: Scene) -> None:
 
 
 def test_a_session_whose_connection_broke_soon_counts_no_more(scene: Scene) -> None:
-    for number in range(LIMITS.sessions):
+    for number in range(LIMITS.sessions_per_user):
         scene.opens(f"c{number}")
         scene.disconnect(f"c{number}")
     scene.connect("c9")
@@ -247,7 +246,7 @@ def test_direct_addresses_are_few(scene: Scene, capsys: pytest.CaptureFixture[st
 
 
 def test_a_stack_may_give_no_direct_addresses_out(dynamodb: Any) -> None:
-    scene = Scene(dynamodb, limits=replace(LIMITS, direct_enabled=False))
+    scene = Scene(dynamodb, limits=LIMITS.model_copy(update={"direct_enabled": False}))
     assert scene.says("direct", sessionId=scene.opens())["code"] == "DIRECT_REFUSED"
 
 
@@ -260,7 +259,7 @@ def test_a_language_that_the_stack_has_not_is_refused_before_anything_is_opened(
 
 def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utterance(scene: Scene) -> None:
     """Otherwise open, speak, close, again and again would use up all streams of the account."""
-    for _ in range(LIMITS.sessions):
+    for _ in range(LIMITS.sessions_per_user):
         session = scene.opens()
         scene.utters(session)
         scene.says("close", sessionId=session)
@@ -286,7 +285,7 @@ def test_a_session_is_used_where_it_was_opened_last(scene: Scene) -> None:
 
 def test_sessions_of_which_nothing_is_heard_make_room(scene: Scene) -> None:
     """API Gateway tells of a connection's end only as well as it can."""
-    for number in range(LIMITS.sessions):
+    for number in range(LIMITS.sessions_per_user):
         scene.opens(f"c{number}")
     scene.clock.now_ms += IDLE_MS
     scene.connect("c9")

@@ -1,7 +1,7 @@
 """How utterances ended, and which are to be sent again, as the router tells with every answer."""
 
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from tests.handlers.transcription.stage import Scene
 
 
