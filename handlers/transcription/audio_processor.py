@@ -24,7 +24,7 @@ from handlers.common.runtime import LambdaContext
 from handlers.transcription.audio import Utterance, utterance
 from handlers.transcription.captions import Captions, Counts
 from handlers.transcription.delivery import ClientGone, Delivery
-from handlers.transcription.environment import GIVEN_UP, ProcessorEnvironment
+from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.flight import Flight
 from handlers.transcription.live_table import LiveTable, flight_key
 from handlers.transcription.messages import Again, Code, Done, Failed, Resend, Work
@@ -239,7 +239,7 @@ def _fallback(work: Work, counts: Sequence[Counts]) -> str | None:
 @cache
 def _processor() -> Processor:
     """Made once a container."""
-    environment = ProcessorEnvironment.read()
+    environment = Thresholds.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = signer(session, environment.aws_endpoint_url_transcribe_streaming)
@@ -248,7 +248,7 @@ def _processor() -> Processor:
         LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
         Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         Metrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
-        thresholds=Thresholds.of(environment),
+        thresholds=environment,
         open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),
         clock_ms=clock.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
