@@ -64,10 +64,6 @@ def test_signs_of_life_do_not_go_on_for_ever() -> None:
     assert failure(7, repeat(WAITING, 1000)) == (AgentCode.TOO_SLOW, 600)
 
 
-def test_what_ends_before_it_is_done_is_broken_off() -> None:
-    assert failure(1, [line(text("a"))]) == (AgentCode.BROKEN_OFF, 2)
-
-
 def test_the_callers_time_is_no_silence_but_counts_for_the_whole() -> None:
     clock = Clock()
     pieces: list[Piece] = []

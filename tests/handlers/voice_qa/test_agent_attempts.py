@@ -92,18 +92,9 @@ def test_attempts_and_pauses_share_the_time_for_the_first_byte(clock: Clock) -> 
     ("code", "expected", "retryable"),
     [
         (204, AgentCode.MALFORMED, False),
-        (301, AgentCode.REFUSED, False),
-        (307, AgentCode.REFUSED, False),
-        (400, AgentCode.REJECTED, False),
-        (401, AgentCode.REFUSED, False),
-        (403, AgentCode.REFUSED, False),
-        (404, AgentCode.REFUSED, False),
-        (405, AgentCode.REFUSED, False),
-        (407, AgentCode.REFUSED, False),
-        (413, AgentCode.REJECTED, False),
-        (422, AgentCode.REJECTED, False),
-        (500, AgentCode.FAILED, True),
-        (501, AgentCode.FAILED, True),
+        *((code, AgentCode.REFUSED, False) for code in (301, 307, 401, 403, 404, 405, 407)),
+        *((code, AgentCode.REJECTED, False) for code in (400, 413, 422)),
+        *((code, AgentCode.FAILED, True) for code in (500, 501)),
     ],
 )
 def test_other_refusals_are_final(clock: Clock, code: int, expected: AgentCode, retryable: bool) -> None:
