@@ -61,11 +61,16 @@ def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number
     assert len(desk.said("answered", "c2")) == 1
 
 
-def test_whoever_comes_back_while_the_old_connection_still_stands_is_found_within_two_seconds(desk: Desk) -> None:
+@pytest.mark.parametrize("gone", [False, True])
+def test_whoever_comes_back_is_found_within_two_seconds_whether_the_old_connection_still_stands_or_not(
+    desk: Desk, *, gone: bool
+) -> None:
     desk.asks()
+    if gone:
+        desk.clients.gone.add("c1")
     desk.answers_with(HELLO, lambda: desk.asks("c2"), desk.wait(1_999), WORLD, desk.wait(1), HELLO, WORLD)
     desk.call()
-    assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([0, 1], [0, 1, 2, 3])
+    assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([] if gone else [0, 1], [0, 1, 2, 3])
     assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
 
 
@@ -79,14 +84,6 @@ def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> Non
     desk.asks("c2")
     desk.call()
     assert desk.clients.numbers("c2") == [0, 1, 2]
-
-
-def test_whoever_comes_back_long_after_is_found_too(desk: Desk) -> None:
-    desk.asks()
-    desk.clients.gone.add("c1")
-    desk.answers_with(HELLO, lambda: desk.asks("c2"), desk.wait(2_000), WORLD)
-    desk.call()
-    assert desk.clients.numbers("c2") == [0, 1]
 
 
 def test_whoever_comes_back_at_the_very_end_misses_nothing(desk: Desk) -> None:
@@ -117,18 +114,14 @@ def test_after_the_end_another_call_serves_whoever_comes(desk: Desk) -> None:
     assert desk.clients.numbers("c2") == [0, 1]
 
 
-def test_a_client_that_asks_for_it_on_the_same_connection_hears_it_again(desk: Desk) -> None:
+@pytest.mark.parametrize(("resume_from", "heard"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
+def test_a_client_that_asks_again_on_the_same_connection_hears_it_again(
+    desk: Desk, resume_from: int, heard: list[int]
+) -> None:
     desk.asks(resume_from=1)
-    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=0), desk.wait(2_000), HELLO)
+    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=resume_from), desk.wait(2_000), HELLO)
     desk.call()
-    assert desk.clients.numbers("c1") == [1, 0, 1, 2]
-
-
-def test_asking_for_the_same_again_while_it_comes_is_heard_again(desk: Desk) -> None:
-    desk.asks(resume_from=1)
-    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=1), desk.wait(2_000), HELLO)
-    desk.call()
-    assert desk.clients.numbers("c1") == [1, 1, 2]
+    assert desk.clients.numbers("c1") == heard
 
 
 def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:

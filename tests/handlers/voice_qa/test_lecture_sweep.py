@@ -40,13 +40,6 @@ def test_a_lecture_that_nobody_announced_is_validated(stage: Stage) -> None:
     assert stage.item() == before
 
 
-def test_a_lecture_that_was_announced_is_left_alone(stage: Stage) -> None:
-    stage.handle(stage.put(spoken("mp3")))
-    before, stage.now = stage.item(), arrived(stage) + HOUR
-    assert stage.sweep().run() == swept(1, 0, 0, 0, 0, 0, 0)
-    assert stage.item() == before
-
-
 @pytest.mark.parametrize("versioned", [True, False])
 def test_only_the_current_version_counts_and_it_takes_the_lecture_whatever_its_time(
     stage: Stage, versioned: bool
@@ -127,11 +120,8 @@ def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytes
     assert '"missing":2' in capsys.readouterr().out
 
 
-def test_an_empty_bucket_is_nothing(stage: Stage) -> None:
+def test_an_empty_bucket_is_nothing_and_a_deleted_lecture_is_not_found(stage: Stage) -> None:
     assert stage.sweep().run() == NOTHING
-
-
-def test_a_deleted_lecture_is_not_found(stage: Stage) -> None:
     stage.put(b"bad")
     stage.now = arrived(stage) + HOUR
     stage.s3.delete_object(Bucket=BUCKET, Key=KEY)

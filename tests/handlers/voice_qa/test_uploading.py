@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,23 +19,32 @@ from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
 from handlers.voice_qa.records import DAY_MS
 from handlers.voice_qa.uploading import is_own_query
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
-from tests.handlers.voice_qa.scene import ANN, BOB, LIMITS, Scene, scened
+from tests.handlers.voice_qa.scene import ANN, BOB, LIMITS, Scene
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ULID = "01ARYZ6S410000000000000001"
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    with scened(monkeypatch) as scene:
-        scene.connect()
-        yield scene
 
 
 def policy(answer: dict[str, Any]) -> dict[str, Any]:
     """What was signed."""
     decoded: dict[str, Any] = json.loads(base64.b64decode(answer["fields"]["policy"]))
     return decoded
+
+
+def test_a_form_holds_for_a_while(scene: Scene) -> None:
+    answer = scene.says("upload", kind="query", contentType="audio/webm")
+    begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
+    lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
+    assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
+
+
+def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own_and_can_be_asked_with(scene: Scene) -> None:
+    first, second = (scene.says("upload", kind="query", contentType="audio/ogg") for _ in range(2))
+    assert is_own_query(ANN, first["key"])
+    assert first["key"] != second["key"]
+    assert "lectureId" not in first
+    assert len(scene.stored()) == 2, "the lecture and the connection: an upload of a question is nobody's business yet"
+    assert scene.asks(text=None, audioKey=first["key"])["type"] == "queryAccepted"
 
 
 @pytest.mark.parametrize(("kind", "most"), [("query", LIMITS.max_query_bytes), ("lecture", LIMITS.max_lecture_bytes)])
@@ -55,33 +63,6 @@ def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: s
     assert loose == [], "nothing is matched by how it begins"
 
 
-def test_a_form_holds_for_a_while(scene: Scene) -> None:
-    answer = scene.says("upload", kind="query", contentType="audio/webm")
-    begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
-    lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
-    assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
-
-
-def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own(scene: Scene) -> None:
-    first, second = (scene.says("upload", kind="query", contentType="audio/ogg") for _ in range(2))
-    assert is_own_query(ANN, first["key"])
-    assert first["key"] != second["key"]
-    assert "lectureId" not in first
-    assert len(scene.stored()) == 2, "the lecture and the connection: an upload of a question is nobody's business yet"
-
-
-def test_what_was_given_for_a_question_can_be_asked_with(scene: Scene) -> None:
-    key = scene.says("upload", kind="query", contentType="audio/ogg")["key"]
-    assert scene.asks(text=None, audioKey=key)["type"] == "queryAccepted"
-
-
-def test_a_lecture_is_uploaded_where_its_validator_looks(scene: Scene) -> None:
-    answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
-    upload = upload_of(_object(answer["key"]))
-    assert upload is not None
-    assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
-
-
 def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
     lecture = scene.says("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
     [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{lecture}"]
@@ -94,21 +75,17 @@ def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
     assert scene.asks(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
 
 
-def test_the_validator_can_say_what_it_thinks_of_a_lecture_that_has_an_owner(scene: Scene) -> None:
+def test_a_lecture_is_uploaded_where_its_validator_looks_and_keeps_its_owner_with_the_verdict(scene: Scene) -> None:
     answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
     upload = upload_of(_object(answer["key"]))
     assert upload is not None
+    assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
     table = LectureTable(scene.dynamodb, TABLE)
     verdict = Verdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
     assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
     assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-
-
-def test_an_owner_stays_and_so_does_what_the_validator_wrote(scene: Scene) -> None:
-    lecture = scene.says("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
-    scene.lecture(lecture, status="ready", owner=ANN, format="mp3")
-    scene.handler._uploads._lectures.reserve(lecture, BOB)
-    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{lecture}"]
+    table.reserve(upload.lecture_id, BOB)
+    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
 
 
@@ -152,33 +129,17 @@ def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current
     assert post["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
 
 
-def test_ones_own_key_is_one() -> None:
-    assert is_own_query(ANN, f"queries/{ANN}/{ULID}")
-
-
 @pytest.mark.parametrize(
     "key",
     [
         *(f"queries/{BOB}/{ULID}", f"lectures/{ANN}/{ULID}", f"responses/{ANN}/{ULID}", f"/queries/{ANN}/{ULID}"),
-        *(
-            f"queries/{ANN}/../{BOB}/{ULID}",
-            f"queries/{ANN}/{ULID}/",
-            f"queries/{ANN}//{ULID}",
-            f"queries/{ANN}/{ULID}\n",
-        ),
-        *(f"queries/{ANN}/{ULID[:-1]}", f"queries/{ANN}/{ULID}0", f"queries/{ANN}/{ULID.lower()}", f"queries/{ANN}/"),
-        *(
-            f"queries/{ANN}/{ULID}?versionId=x",
-            f"QUERIES/{ANN}/{ULID}",
-            f"queries/{ANN}%2F{ULID}",
-            "",
-            f"queries/{ULID}",
-        ),
+        *(f"QUERIES/{ANN}/{ULID}", f"queries/{ANN}%2F{ULID}", "", f"queries/{ULID}"),
         f"queries/{ANN}/{'0' * 25}U",
     ],
 )
 def test_other_keys_are_foreign(key: str) -> None:
     assert not is_own_query(ANN, key)
+    assert not is_own_query(".*", f"queries/{ANN}/{ULID}"), "an identity is no pattern"
 
 
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
@@ -186,10 +147,6 @@ def test_other_keys_are_foreign(key: str) -> None:
 def test_a_key_is_ones_own_only_with_one_id_below_ones_own_place(rest: str) -> None:
     own = is_own_query(ANN, f"queries/{ANN}/{rest}")
     assert own == (len(rest) == 26 and set(rest) <= set(ALPHABET) and rest[0] in "01234567")
-
-
-def test_an_identity_is_no_pattern() -> None:
-    assert not is_own_query(".*", f"queries/{ANN}/{ULID}")
 
 
 def _object(key: str) -> NewObject:
