@@ -26,22 +26,6 @@ def test_the_newest_version_waits_and_leaves_at_a_sentences_end() -> None:
     assert captions.due(14_000) == [], "nothing of it waits any more"
 
 
-def test_one_that_waits_leaves_after_a_pause() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    captions.take(partial("a", "hello you", 0.2), 1500)
-    assert captions.next_due_ms() == 3500
-    assert captions.due(3499) == []
-    assert lines(captions.due(3500)) == [("partial", "a", "hello you")]
-
-
-def test_the_same_words_again_are_nothing_new() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    captions.take(partial("a", "hello", 0.4), 1500)
-    assert lines(captions.due(2000)) == [("partial", "a", "hello")]
-
-
 def test_the_same_words_less_sure_than_before_have_waited_already() -> None:
     captions = Captions(DEPLOYED)
     captions.take(partial("x", "early"), 0)
@@ -59,13 +43,6 @@ def test_newer_versions_do_not_make_it_wait_longer_than_five_seconds() -> None:
     assert lines(captions.due(5000)) == [("partial", "a", "word 4")]
     captions.take(partial("a", "word 5", 0.2), 5500)
     assert captions.next_due_ms() == 7500, "a new wait has begun"
-
-
-def test_a_sure_version_replaces_the_one_that_waits() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    assert lines(captions.take(partial("a", "hello you", 0.9), 100)) == [("partial", "a", "hello you")]
-    assert captions.due(5000) == []
 
 
 def test_a_final_discards_what_waits_of_its_result() -> None:
