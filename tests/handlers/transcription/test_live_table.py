@@ -29,7 +29,10 @@ def test_what_is_changed_is_read_back_and_everything_expires(table: LiveTable, d
     assert table.read(Flight, "flight#a") == Flight(connection="c1", seen_ms=1)
     assert table.read(Flight, "flight#b") == Flight(), "nothing is known of another"
     table.claim("caption#s#h", words("u1"), 10)
-    assert all(int(item["ttl"]["N"]) > START_MS // 1000 for item in dynamodb.scan(TableName=LIVE)["Items"])
+    table.change(Flight, "flight#c", lambda flight: (flight, None))
+    items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE)["Items"]}
+    assert items.keys() == {"flight#a", "caption#s#h"}, "a move that changes nothing writes nothing"
+    assert all(ttl > START_MS // 1000 for ttl in items.values())
 
 
 def test_only_what_is_due_is_found(table: LiveTable) -> None:

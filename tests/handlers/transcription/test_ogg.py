@@ -58,12 +58,6 @@ def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> N
 
 
 @pytest.mark.media
-@pytest.mark.parametrize("channels", [2, 6])
-def test_channels_are_told_and_left_to_others_to_judge(channels: int) -> None:
-    assert read(recording("opus", rate=48000, channels=channels)).channels == channels
-
-
-@pytest.mark.media
 def test_packets_rewrapped_from_webm_play_as_long_as_the_decoder_finds() -> None:
     """Positions made of WebM's whole milliseconds are not those of the packets, nor is the end trimmed."""
     audio = rewrapped(recording("webm", rate=48000), "opus")
@@ -110,16 +104,29 @@ def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
             assert read(audio).samples >= 0
 
 
-def test_the_end_less_what_the_decoder_drops_is_the_length() -> None:
-    assert read(WHOLE) == OpusAudio(channels=1, input_rate=48000, samples=9600 - 312)
-
-
-def test_the_end_may_trim_its_last_packet() -> None:
-    assert read(opus_file(page(2, 9600 - 700, *TEN, flags=LAST))).samples == 9600 - 700 - 312
-
-
-def test_a_position_beyond_the_packets_makes_nothing_longer() -> None:
-    assert read(opus_file(page(2, 9600 + 700, *TEN, flags=LAST))).samples == 9600 - 312
+@pytest.mark.parametrize(
+    ("audio", "samples"),
+    [
+        (WHOLE, 9600 - 312),
+        pytest.param(opus_file(page(2, 9600 - 700, *TEN, flags=LAST)), 9600 - 700 - 312, id="trimmed at the end"),
+        pytest.param(opus_file(page(2, 9600 + 700, *TEN, flags=LAST)), 9600 - 312, id="a position beyond the packets"),
+        pytest.param(opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=3840)), 0, id="all of it is dropped"),
+        pytest.param(
+            opus_file(page(2, 960, TWENTY_MS), page(3, -1, flags=LAST)), 648, id="a last page without packets"
+        ),
+        pytest.param(opus_file(page(2, 1920, b"\x08" + bytes(254), TWENTY_MS)), 1608, id="a packet of 255 bytes"),
+        pytest.param(
+            page(0, 0, opus_head(), flags=FIRST)
+            + page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
+            + page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
+            + page(3, 960, TWENTY_MS, flags=LAST),
+            648,
+            id="tags on two pages",
+        ),
+    ],
+)
+def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: bytes, samples: int) -> None:
+    assert read(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +144,6 @@ def test_a_position_that_does_not_fit_the_packets_is_refused(pages: list[bytes])
     assert "count from 0 in each utterance" in refused(opus_file(*pages))
 
 
-def test_less_than_the_decoder_drops_is_nothing() -> None:
-    assert read(opus_file(page(2, 960, TWENTY_MS, flags=LAST), head=opus_head(pre_skip=3840))).samples == 0
-
-
 def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
     long = b"\x08" + bytes(255 * 3 + 9)
     parts = [
@@ -151,30 +154,6 @@ def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
     assert read(opus_file(*parts)).samples == 1920 - 312
     assert "lacks a page: number 4 stands where 3 should" in refused(opus_file(parts[0], parts[2]))
     assert "cut off: its last packet" in refused(opus_file(parts[0], parts[1]))
-
-
-def test_tags_may_go_on_over_pages() -> None:
-    tags = OPUS_TAGS + bytes(600)
-    pages = [
-        page(0, 0, opus_head(), flags=FIRST),
-        page(1, -1, tags[:510], table=b"\xff\xff"),
-        page(2, 0, tags[510:], flags=CONTINUED),
-        page(3, 960, TWENTY_MS, flags=LAST),
-    ]
-    assert read(b"".join(pages)).samples == 960 - 312
-
-
-def test_a_packet_that_fills_its_last_segment_ends_with_an_empty_one() -> None:
-    assert read(opus_file(page(2, 1920, b"\x08" + bytes(254), TWENTY_MS, flags=LAST))).samples == 1920 - 312
-
-
-def test_a_page_without_packets_may_end_the_stream() -> None:
-    assert read(opus_file(page(2, 960, TWENTY_MS), page(3, -1, flags=LAST))).samples == 960 - 312
-    assert read(opus_file(page(2, 960, TWENTY_MS), page(3, 960, flags=LAST))).samples == 960 - 312
-
-
-def test_a_stream_need_not_say_that_it_ends() -> None:
-    assert read(opus_file(page(2, 960, TWENTY_MS))).samples == 960 - 312
 
 
 FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
