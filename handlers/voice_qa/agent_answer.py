@@ -9,13 +9,13 @@ agent's alone: the time that the caller takes for a piece only counts for the wh
 says so, never because the connection has ended.
 """
 
-import random
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode, AgentFailed, Answer, Piece
 from handlers.voice_qa.agent_connection import Cut, Exchange, Malformed, Request, Unreachable
 from handlers.voice_qa.agent_lines import Reader
@@ -47,25 +47,8 @@ class Verdict:
     code: AgentCode
     passes: bool = False
     """Whether it may be different in a moment."""
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The clock, what waits, and what is random from 0 to 1."""
-
-    now: Callable[[], float] = time.monotonic
-    wait: Callable[[float], None] = time.sleep
-    share: Callable[[], float] = random.random
-
-
-@dataclass(frozen=True)
-class _Failure:
-    verdict: Verdict
     after_seconds: int = 0
     """What the agent asks to wait for, at least."""
-
-    def error(self) -> AgentFailed:
-        return AgentFailed(self.verdict.code, retry_after_ms=self.after_seconds * 1000 or None)
 
 
 class StreamedAnswer(Answer):
@@ -148,7 +131,7 @@ def begun(
     attempt = 0
     while True:
         outcome = _attempt(request, verdicts, limits, deadline, timing.now)
-        if not isinstance(outcome, _Failure):
+        if not isinstance(outcome, Verdict):
             exchange, data = outcome
             reader = Reader(duration_ms)
             return StreamedAnswer(exchange, data, reader=reader, limits=limits, asked_at=asked_at, now=timing.now)
@@ -156,8 +139,8 @@ def begun(
         pause = outcome.after_seconds + timing.share() * min(
             LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
         )
-        if not outcome.verdict.passes or attempt == MAX_ATTEMPTS or timing.now() + pause >= deadline:
-            raise outcome.error()
+        if not outcome.passes or attempt == MAX_ATTEMPTS or timing.now() + pause >= deadline:
+            raise AgentFailed(outcome.code, retry_after_ms=outcome.after_seconds * 1000 or None)
         timing.wait(pause)
 
 
@@ -178,32 +161,32 @@ def _attempt(
     limits: Limits,
     deadline: float,
     now: Callable[[], float],
-) -> tuple[Exchange, bytes] | _Failure:
+) -> tuple[Exchange, bytes] | Verdict:
     exchange: Exchange | None = None
     try:
         exchange = Exchange.begin(request(), limits.connect_seconds, deadline, now)
         outcome = _first(exchange, verdicts, deadline)
     except TimeoutError:
-        outcome = _Failure(Verdict(AgentCode.FIRST_BYTE_LATE))
+        outcome = Verdict(AgentCode.FIRST_BYTE_LATE)
     except ssl.SSLCertVerificationError:
-        outcome = _Failure(Verdict(AgentCode.REFUSED))
+        outcome = Verdict(AgentCode.REFUSED)
     except Malformed:
-        outcome = _Failure(Verdict(AgentCode.MALFORMED))
+        outcome = Verdict(AgentCode.MALFORMED)
     except (OSError, Cut, Unreachable):
-        outcome = _Failure(Verdict(AgentCode.UNAVAILABLE, passes=True))
-    if exchange is not None and isinstance(outcome, _Failure):
+        outcome = Verdict(AgentCode.UNAVAILABLE, passes=True)
+    if exchange is not None and isinstance(outcome, Verdict):
         exchange.close()
     return outcome
 
 
-def _first(exchange: Exchange, verdicts: Mapping[int, Verdict], deadline: float) -> tuple[Exchange, bytes] | _Failure:
+def _first(exchange: Exchange, verdicts: Mapping[int, Verdict], deadline: float) -> tuple[Exchange, bytes] | Verdict:
     if exchange.status != HTTPStatus.OK:
-        return _Failure(_verdict(exchange.status, verdicts), _after(exchange.header("Retry-After")))
+        return replace(_verdict(exchange.status, verdicts), after_seconds=_after(exchange.header("Retry-After")))
     if (exchange.header("Content-Encoding") or "identity").lower() != "identity":
         # We said that we take none: whoever packs an answer anyhow may have packed any amount of it.
-        return _Failure(Verdict(AgentCode.MALFORMED))
+        return Verdict(AgentCode.MALFORMED)
     data = exchange.read(deadline)
-    return (exchange, data) if data else _Failure(Verdict(AgentCode.UNAVAILABLE, passes=True))
+    return (exchange, data) if data else Verdict(AgentCode.UNAVAILABLE, passes=True)
 
 
 def _after(header: str | None) -> int:

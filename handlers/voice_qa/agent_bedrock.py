@@ -15,8 +15,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode, Question
-from handlers.voice_qa.agent_answer import Limits, StreamedAnswer, Timing, Verdict, begun
+from handlers.voice_qa.agent_answer import Limits, StreamedAnswer, Verdict, begun
 from handlers.voice_qa.agent_connection import Request
 from handlers.voice_qa.agent_http import Address
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode, Question
-from handlers.voice_qa.agent_answer import Limits, StreamedAnswer, Timing, Verdict, begun
+from handlers.voice_qa.agent_answer import Limits, StreamedAnswer, Verdict, begun
 from handlers.voice_qa.agent_connection import Request
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.environment import endpoint_parts

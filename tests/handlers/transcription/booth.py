@@ -16,6 +16,7 @@ from handlers.transcription.metrics import Metrics
 from handlers.transcription.sessions import Session, Sessions, Status
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribing import End
+from local.flows.transcription import Screen
 from tests.handlers.transcription.captioning import DEPLOYED
 from tests.handlers.transcription.stage import (
     LIVE,
@@ -165,6 +166,13 @@ class Booth:
         """What the client was sent; captions as (text, final)."""
         sent = self.clients.of(connection, kind)
         return [(one["text"], one["final"]) for one in sent] if kind == "caption" else sent
+
+    def screen(self, connection: str = "c1") -> Screen:
+        """What the client shows of it."""
+        made = Screen()
+        for message in self.clients.inbox.get(connection, []):
+            made.take(message)
+        return made
 
     @property
     def flight(self) -> Flight:

@@ -16,13 +16,6 @@ from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, par
 from tests.handlers.transcription.stage import LIVE
 
 
-@pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    made = Booth(dynamodb)
-    made.open()
-    return made
-
-
 def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None:
     steps = [partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world.", at_ms=200)]
     assert booth.hears(*steps, ENDED, utterance="u7", sequence=7) is End.DONE

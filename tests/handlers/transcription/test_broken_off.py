@@ -19,13 +19,6 @@ from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, par
 from tests.handlers.transcription.stage import START_MS, Step
 
 
-@pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    made = Booth(dynamodb)
-    made.open()
-    return made
-
-
 @pytest.mark.parametrize("failure", [FailureCode.REFUSED, FailureCode.INTERNAL, FailureCode.DROPPED])
 def test_a_stream_that_cannot_be_opened_is_tried_again_for_finals_only(booth: Booth, failure: FailureCode) -> None:
     booth.scripts.append(failure)
@@ -233,10 +226,7 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(
     assert booth.call() is end
     assert [one for one in booth.said() if one[1]] == []
     assert booth.said("done") + booth.said("resend") + booth.said("error") == []
-    screen = Screen()
-    for message in booth.clients.inbox.get("c1", []):
-        screen.take(message)
-    assert screen.text() == [], "nothing of it stays where the other attempt's captions will be"
+    assert booth.screen().text() == [], "nothing of it stays where the other attempt's captions will be"
     assert booth.flight.holds("u1", 2), "the other attempt has its place"
 
 
@@ -424,10 +414,7 @@ def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utt
     assert (booth.flight.done, booth.flight.broken[0].from_ms) == ((), 0)
     booth.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
     assert booth.call(attempts=booth.take("u1", "c2").attempts) is End.DONE
-    screen = Screen()
-    for message in booth.clients.inbox["c2"]:
-        screen.take(message)
-    assert screen.text() == ["One.", "Two."]
+    assert booth.screen("c2").text() == ["One.", "Two."]
     assert booth.flight.done == ("u1",)
 
 

@@ -62,10 +62,7 @@ class Line:
     @property
     def screen(self) -> Screen:
         """What its client shows by now."""
-        made = Screen()
-        for message in self.booth.clients.inbox.get("c1", []):
-            made.take(message)
-        return made
+        return self.booth.screen()
 
     @property
     def fallbacks(self) -> float:

@@ -15,13 +15,6 @@ from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, par
 from tests.handlers.transcription.stage import LIVE, START_MS, Pace, Step, transcript
 
 
-@pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    made = Booth(dynamodb)
-    made.open()
-    return made
-
-
 def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Booth) -> None:
     assert booth.hears(partial(300, "Hello world")) is End.CUT
     assert booth.clock.now_ms - START_MS == 1_000 + GRACE_MS

@@ -6,6 +6,7 @@ import pytest
 
 from tests.credentials import credentials
 from tests.handlers.voice_qa import lecture_stage
+from tests.handlers.voice_qa.agent_peers import Clock
 from tests.handlers.voice_qa.desk import Desk
 from tests.handlers.voice_qa.lecture_stage import Stage
 from tests.handlers.voice_qa.scene import Scene, scened
@@ -33,3 +34,9 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     with scened(monkeypatch) as made:
         made.connect()
         yield made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of whoever asks an agent."""
+    return Clock()

@@ -175,6 +175,12 @@ class Desk:
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
 
+    def hears(self, *steps: Step) -> Outcome:
+        """The guest asks, the agent answers so, and the worker is called."""
+        self.asks()
+        self.answers_with(*steps)
+        return self.call()
+
     def said(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
         return self.clients.of(connection, kind)
 

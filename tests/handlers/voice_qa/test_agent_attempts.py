@@ -20,11 +20,6 @@ from tests.handlers.voice_qa.agent_peers import (
 )
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.mark.parametrize("code", [502, 503, 504, 429])
 def test_a_trouble_that_passes_is_tried_again(clock: Clock, code: int) -> None:
     with peer(status(code), status(code), SHORT) as serving:

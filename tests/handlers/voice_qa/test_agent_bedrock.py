@@ -10,8 +10,9 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import Agent, AgentCode, AgentFailed, TextPiece
-from handlers.voice_qa.agent_answer import Limits, Timing
+from handlers.voice_qa.agent_answer import Limits
 from handlers.voice_qa.agent_bedrock import BedrockAgent
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
 from tests.handlers.voice_qa.agent_peers import (
@@ -37,11 +38,6 @@ HEADERS = (
     "authorization",
     "x-amz-security-token",
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
@@ -105,15 +101,10 @@ def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("code", "expected", "attempts"),
     [
-        (400, AgentCode.REJECTED, 1),
-        (402, AgentCode.THROTTLED, 4),
-        (403, AgentCode.REFUSED, 1),
-        (404, AgentCode.REFUSED, 1),
-        (409, AgentCode.UNAVAILABLE, 4),
-        (424, AgentCode.FAILED, 1),
-        (429, AgentCode.THROTTLED, 4),
-        (500, AgentCode.FAILED, 4),
-        (503, AgentCode.UNAVAILABLE, 4),
+        *((400, AgentCode.REJECTED, 1), (403, AgentCode.REFUSED, 1), (404, AgentCode.REFUSED, 1)),
+        *((402, AgentCode.THROTTLED, 4), (429, AgentCode.THROTTLED, 4)),
+        *((409, AgentCode.UNAVAILABLE, 4), (503, AgentCode.UNAVAILABLE, 4)),
+        *((424, AgentCode.FAILED, 1), (500, AgentCode.FAILED, 4)),
     ],
 )
 def test_each_error_of_the_service_is_one_of_ours(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
@@ -165,12 +156,8 @@ def test_the_host_is_sent_as_it_was_signed() -> None:
 @pytest.mark.parametrize(
     "arn",
     [
-        "",
-        "lectures-AbC123",
-        ARN + "/runtime-endpoint/x",
-        ARN.replace("eu-west-1", "evil.example/"),
-        ARN.replace("runtime/", "memory/"),
-        ARN + "\n",
+        *("", "lectures-AbC123", ARN + "/runtime-endpoint/x", ARN + "\n"),
+        *(ARN.replace("eu-west-1", "evil.example/"), ARN.replace("runtime/", "memory/")),
     ],
 )
 def test_what_is_no_runtime_is_refused(arn: str) -> None:

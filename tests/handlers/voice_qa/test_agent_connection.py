@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode
-from handlers.voice_qa.agent_answer import Limits, Timing
+from handlers.voice_qa.agent_answer import Limits
 from handlers.voice_qa.agent_http import HttpAgent
 from tests.handlers.certificates import self_signed
 from tests.handlers.voice_qa.agent_peers import (
@@ -20,11 +21,6 @@ from tests.handlers.voice_qa.agent_peers import (
     failure,
     received,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -37,11 +37,6 @@ from tests.handlers.voice_qa.agent_peers import (
 )
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 def closing(serving: Script, after: Callable[[], object]) -> Script:
     """What is done on the peer's side before it closes."""
 

@@ -18,9 +18,7 @@ MIXED = f"{json.dumps(TEXT)}\n{json.dumps(TEXT | {'attempt': 2, 'number': 1})}".
 
 
 def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
-    desk.asks()
-    desk.answers_with(HELLO, SOUND, WORLD)
-    desk.call()
+    desk.hears(HELLO, SOUND, WORLD)
     assert desk.asks("c2", resume_from=1)
     assert desk.call() is Outcome.REPLAYED
     assert desk.clients.inbox["c2"][:-1] == desk.clients.inbox["c1"][1:3]
@@ -31,9 +29,7 @@ def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
 
 @pytest.mark.parametrize("body", [None, b"{not json", OTHERS, MIXED])
 def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, body: bytes | None) -> None:
-    desk.asks()
-    desk.answers_with(HELLO)
-    desk.call()
+    desk.hears(HELLO)
     key = f"responses/{IDENTITY}/{QUERY}.1.jsonl"
     if body is None:
         desk.s3.delete_object(Bucket=BUCKET, Key=key)
@@ -88,9 +84,7 @@ def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> Non
 
 def test_whoever_comes_back_at_the_very_end_misses_nothing(desk: Desk) -> None:
     """Nothing is looked up between the last piece and the end; the change that ends the question says who listens."""
-    desk.asks()
-    desk.answers_with(HELLO, WORLD, lambda: desk.asks("c2", resume_from=1))
-    desk.call()
+    desk.hears(HELLO, WORLD, lambda: desk.asks("c2", resume_from=1))
     assert desk.clients.numbers("c2") == [1]
     assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
 
@@ -139,9 +133,7 @@ def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
 
 def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: Desk) -> None:
     """Or the beginning of one answer would go on with the end of another."""
-    desk.asks()
-    desk.answers_with(HELLO, HELLO, BROKE)
-    desk.call()
+    desk.hears(HELLO, HELLO, BROKE)
     desk.asks("c2", resume_from=2, attempt=1)
     desk.answers_with(WORLD, HELLO, SOUND)
     desk.call()
@@ -161,9 +153,7 @@ def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later
         desk.answers_with(WORLD, SOUND)
         desk.call()
 
-    desk.asks()
-    desk.answers_with(HELLO, overtaken, HELLO, SOUND, HELLO)
-    assert desk.call() is Outcome.OVERTAKEN
+    assert desk.hears(HELLO, overtaken, HELLO, SOUND, HELLO) is Outcome.OVERTAKEN
     assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     desk.asks("c2", resume_from=1, attempt=1)
     desk.call()
@@ -188,7 +178,5 @@ def test_what_nobody_heard_is_no_part_of_the_conversation(desk: Desk) -> None:
         assert mine
         desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (begun, None))
 
-    desk.asks()
-    desk.answers_with(HELLO, overtaken, WORLD)
-    assert desk.call() is Outcome.OVERTAKEN
+    assert desk.hears(HELLO, overtaken, WORLD) is Outcome.OVERTAKEN
     assert desk.turns == []

@@ -21,10 +21,7 @@ def test_what_is_written_is_what_is_read() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"LECTURE_FORMATS": ""},
-        {"LECTURE_FORMATS": "mp3,"},
-        {"LECTURE_FORMATS": "mp3,midi"},
-        {"LECTURE_FORMATS": "MP3"},
+        *({"LECTURE_FORMATS": wrong} for wrong in ("", "mp3,", "mp3,midi", "MP3")),
         {"LECTURE_MIN_SECONDS": "0"},
         {"LECTURE_MIN_SECONDS": "61", "LECTURE_MAX_SECONDS": "60"},
         {"LECTURE_MAX_SECONDS": "43201"},

@@ -44,9 +44,7 @@ HEARD = agent.TranscriptPiece("who sings")
 
 
 def test_pieces_are_forwarded_in_order_and_then_the_end(desk: Desk) -> None:
-    desk.asks()
-    desk.answers_with(HELLO, CITED, WORLD)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.hears(HELLO, CITED, WORLD) is Outcome.ANSWERED
     about = {"queryId": QUERY, "attempt": 1}
     assert desk.clients.inbox["c1"] == [
         {"type": "text", **about, "number": 0, "text": "Canaries "},
@@ -86,9 +84,7 @@ def test_a_spoken_question_is_given_as_an_address_and_kept_as_it_was_understood(
 
 
 def test_a_spoken_answer_can_be_fetched_as_one_file(desk: Desk) -> None:
-    desk.asks()
-    desk.answers_with(SOUND, SOUND)
-    desk.call()
+    desk.hears(SOUND, SOUND)
     [answered] = desk.said("answered")
     key = f"responses/{IDENTITY}/{QUERY}.1.ogg"
     assert unquote(urlsplit(answered["audioUrl"]).path).endswith(key)
@@ -302,9 +298,7 @@ def test_a_conversation_that_takes_nothing_more_harms_no_answer(
         raise ERROR
 
     monkeypatch.setattr(desk.conversations, "append", refuse)
-    desk.asks()
-    desk.answers_with(HELLO)
-    assert desk.call() is Outcome.ANSWERED
+    assert desk.hears(HELLO) is Outcome.ANSWERED
     assert len(desk.logged(capsys.readouterr().out, "turn_lost")) == 1
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import (
     AgentCode,
     AgentFailed,
@@ -23,7 +24,7 @@ from handlers.voice_qa.agent import (
     Turn,
     WrittenQuery,
 )
-from handlers.voice_qa.agent_answer import Limits, Timing
+from handlers.voice_qa.agent_answer import Limits
 from handlers.voice_qa.agent_http import HttpAgent
 from local.services.agentcore import _Rate
 from local.services.agentcore_answers import NOTHING, Passage, best, passages, spoken, words_of
