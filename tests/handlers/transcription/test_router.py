@@ -125,21 +125,14 @@ def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
     scene.clock.now_ms += START_MS
+    scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert scene.sweeps() == 1, "its client cannot be told now"
     lost = [{"utterance": "u1", "fromMs": 0}]
     assert scene.utters(session, "u2")["resend"] == lost
     assert scene.says("ping", sessionId=session)["resend"] == lost, "until it is sent again"
     assert scene.utters(session, "u1")["type"] == "accepted"
     assert scene.handed[-1].attempts == 2
     assert scene.says("ping", sessionId=session)["resend"] == []
-
-
-def test_a_client_that_cannot_be_told_learns_it_from_its_ping(scene: Scene) -> None:
-    session = scene.opens()
-    scene.utters(session, "u1")
-    scene.clock.now_ms += START_MS
-    scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
-    assert scene.sweeps() == 1
-    assert scene.says("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
 
 
 def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -78,40 +79,22 @@ def test_pieces_come_while_the_rest_is_not_there_yet(clock: Clock) -> None:
         assert list(pieces) == [TextPiece("second")]
 
 
-def test_the_end_is_where_the_agent_says_so_though_the_connection_stays(clock: Clock) -> None:
+@pytest.mark.parametrize(("behind", "pieces"), [(DONE, 2), (text("more"), 1), (text("more"), 0)])
+def test_whoever_has_the_end_or_leaves_early_lets_go_of_a_connection_that_stays(
+    clock: Clock, behind: dict[str, Any], pieces: int
+) -> None:
     gone = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(head() + line(text("Hello.")) + line(DONE))
-        assert connection.recv(1) == b""
-        gone.set()
-
-    with peer(script) as serving:
-        assert asked(serving.endpoint, clock) == HELLO
-        assert gone.wait(20)
-
-
-@pytest.mark.parametrize("begin", [True, False])
-def test_who_leaves_early_lets_go_of_the_connection(clock: Clock, begin: bool) -> None:
-    gone = threading.Event()
-
-    def script(connection: socket.socket) -> None:
-        connection.sendall(head() + line(text("Hello.")) + line(text("more")))
+        connection.sendall(head() + line(text("Hello.")) + line(behind))
         assert connection.recv(1) == b""
         gone.set()
 
     with peer(script) as serving:
         with agent(serving.endpoint, clock).answer(QUESTION) as found:
-            if begin:
-                assert next(iter(found)) == TextPiece("Hello.")
+            assert [piece for piece, _ in zip(found, range(pieces), strict=False)] == HELLO[:pieces]
         assert gone.wait(20)
         assert list(found) == []
-
-
-def test_a_redirect_leads_nowhere(clock: Clock) -> None:
-    with peer(SHORT) as other, peer(status(307, Location=other.endpoint)) as serving:
-        assert failure(serving.endpoint, clock).code is AgentCode.REFUSED
-        assert other.requests == []
 
 
 def test_a_proxy_of_the_environment_is_not_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,22 +109,15 @@ def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]
     assert scene.says("upload", **content)["code"] == "MALFORMED"
 
 
-@pytest.mark.parametrize(
-    ("region", "accelerated", "host"),
-    [
-        ("us-east-1", False, "s3.us-east-1"),
-        ("eu-central-1", False, "s3.eu-central-1"),
-        ("us-east-1", True, "s3-accelerate"),
-        ("eu-central-1", True, "s3-accelerate"),
-    ],
-)
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.{region}"), (True, "s3-accelerate")])
 def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
     region: str, host: str, *, accelerated: bool
 ) -> None:
     config = signing(accelerated=accelerated)
     client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
     post = client.generate_presigned_post(BUCKET, "k")
-    assert post["url"] == f"https://{BUCKET}.{host}.amazonaws.com/"
+    assert post["url"] == f"https://{BUCKET}.{host.format(region=region)}.amazonaws.com/"
     assert f"/{region}/s3/" in post["fields"]["x-amz-credential"]
     assert post["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
 
