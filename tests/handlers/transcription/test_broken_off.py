@@ -343,22 +343,6 @@ def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
     assert booth.cloudwatch.values["PartialResultProcessingLatency"] == 2, "of what was shown"
 
 
-def test_a_final_that_cannot_be_posted_is_sent_again_with_its_utterance(
-    booth: Booth, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    post = booth.clients.post
-
-    def failing(connection: str, message: Any) -> bool:
-        if message.type == "caption" and message.final:
-            raise ReadTimeoutError(endpoint_url="x")
-        return post(connection, message)
-
-    monkeypatch.setattr(booth.clients, "post", failing)
-    with pytest.raises(ReadTimeoutError):
-        booth.hears(final(300, "Hello."), ENDED)
-    assert len(booth.said("resend")) == 1
-
-
 def over(connection: str, booth: Booth) -> None:
     """The client opens its session over this connection, and nobody has noticed that the one before is dead."""
     booth.live.change(

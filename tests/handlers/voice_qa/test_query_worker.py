@@ -83,14 +83,6 @@ def test_a_spoken_question_is_given_as_an_address_and_kept_as_it_was_understood(
     assert desk.turns == [("who sings", "Canaries sing.")]
 
 
-def test_a_spoken_answer_can_be_fetched_as_one_file(desk: Desk) -> None:
-    desk.hears(SOUND, SOUND)
-    [answered] = desk.said("answered")
-    key = f"responses/{IDENTITY}/{QUERY}.1.ogg"
-    assert unquote(urlsplit(answered["audioUrl"]).path).endswith(key)
-    assert desk.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == SOUND.audio * 2
-
-
 @pytest.mark.parametrize("code", list(AgentCode))
 @pytest.mark.parametrize("begins", [True, False])
 def test_an_agent_that_fails_is_told_and_pieces_that_came_stand(desk: Desk, code: AgentCode, *, begins: bool) -> None:
@@ -171,11 +163,12 @@ def test_audio_of_somebody_else_is_never_looked_at(desk: Desk, key: str) -> None
     assert (desk.said("error")[0]["code"], desk.agent.asked) == ("AUDIO_FOREIGN", [])
 
 
-def test_of_two_calls_at_once_one_answers(desk: Desk) -> None:
+@pytest.mark.parametrize("request_id", ["another", "call-x"])
+def test_of_two_calls_at_once_and_of_one_that_is_delivered_twice_one_answers(desk: Desk, request_id: str) -> None:
     desk.asks()
     second: list[Outcome] = []
-    desk.answers_with(HELLO, lambda: second.append(desk.call()), WORLD)
-    assert desk.call() is Outcome.ANSWERED
+    desk.answers_with(HELLO, desk.wait(20_000), lambda: second.append(desk.call(request_id)), WORLD)
+    assert desk.call("call-x") is Outcome.ANSWERED
     assert second == [Outcome.NOTHING_TO_DO]
     assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
 
@@ -253,28 +246,6 @@ def test_a_call_that_lambda_makes_again_answers_what_its_dead_worker_left(
     assert desk.call("call-x") is Outcome.ANSWERED
     assert desk.clients.pieces("c1")[-2:] == [(3, 0), (3, 1)]
     assert (desk.question.status, desk.counted, len(desk.said("answered"))) == (Status.ANSWERED, 0, 1)
-
-
-def test_one_call_that_is_delivered_twice_answers_once(desk: Desk) -> None:
-    desk.asks()
-    second: list[Outcome] = []
-    desk.answers_with(HELLO, desk.wait(20_000), lambda: second.append(desk.call("call-x")), WORLD)
-    assert desk.call("call-x") is Outcome.ANSWERED
-    assert second == [Outcome.NOTHING_TO_DO]
-    assert (desk.clients.numbers("c1"), len(desk.agent.asked)) == ([0, 1], 1)
-
-
-def test_a_call_that_was_taken_for_lost_says_nothing_more(desk: Desk) -> None:
-    desk.asks()
-
-    def overtaken() -> None:
-        desk.clock.now_ms += REMAINING_MS
-        desk.answers_with(WORLD)
-        assert desk.call() is Outcome.ANSWERED
-
-    desk.answers_with(HELLO, overtaken)
-    assert desk.call() is Outcome.OVERTAKEN
-    assert len(desk.said("answered")) == 1
 
 
 def test_a_call_that_was_taken_for_lost_gives_nothing_back(desk: Desk) -> None:
