@@ -26,6 +26,7 @@ from handlers.transcription.audio import CHUNK_MS, Encoding, utterance
 from handlers.transcription.captions import Captions
 from handlers.transcription.delivery import Delivery
 from handlers.transcription.live_table import LiveTable, State
+from handlers.transcription.messages import Work
 from handlers.transcription.results import results_of
 from handlers.transcription.sessions import Session, Status
 from handlers.transcription.signing import Encoding as Signed
@@ -33,7 +34,6 @@ from handlers.transcription.signing import StreamRequest, presigned_url
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import Stream, StreamFailed
 from handlers.transcription.transcribing import End, Transcribing
-from handlers.transcription.work import Work
 from local.services import serving
 from local.services.audio import encoded
 from local.services.tones import WORDS, silence, speech

@@ -21,22 +21,19 @@ from handlers.common.connections import Connections
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Message
 from handlers.common.runtime import LambdaContext
-from handlers.transcription.addresses import signer
 from handlers.transcription.audio import Utterance, utterance
 from handlers.transcription.captions import Captions, Counts
 from handlers.transcription.delivery import ClientGone, Delivery
-from handlers.transcription.environment import GIVEN_UP, ProcessorEnvironment
+from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
-from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Again, Code, Done, Failed, Resend
+from handlers.transcription.live_table import LiveTable, flight_key
+from handlers.transcription.messages import Again, Code, Done, Failed, Resend, Work
 from handlers.transcription.metrics import Metrics
 from handlers.transcription.sessions import Session, Sessions
-from handlers.transcription.signing import StreamRequest
+from handlers.transcription.signing import StreamRequest, signer
 from handlers.transcription.thresholds import Thresholds
 from handlers.transcription.transcribe import Stream
-from handlers.transcription.transcribing import Cause, Conversation, End, Ending, Transcribing
-from handlers.transcription.work import Work
+from handlers.transcription.transcribing import Cause, End, Ending, Transcribing
 
 OVERDUE_MS = 8_000
 """Beyond an utterance's own length: from then on a running one is lost. Far more than it may take."""
@@ -50,7 +47,7 @@ WAIT_MS = 3_000
 """Before an utterance comes again for which no stream was to be had: most that hold one are over by then."""
 RETRIED = "retried"
 
-OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Conversation]]
+OpenStream = Callable[[StreamRequest, float], AbstractContextManager[Stream]]
 
 
 @dataclass(frozen=True)
@@ -242,7 +239,7 @@ def _fallback(work: Work, counts: Sequence[Counts]) -> str | None:
 @cache
 def _processor() -> Processor:
     """Made once a container."""
-    environment = ProcessorEnvironment.read()
+    environment = Thresholds.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
     sign = signer(session, environment.aws_endpoint_url_transcribe_streaming)
@@ -251,7 +248,7 @@ def _processor() -> Processor:
         LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
         Connections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
         Metrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
-        thresholds=Thresholds.of(environment),
+        thresholds=environment,
         open_stream=lambda request, seconds: Stream.open(sign(request, URL_SECONDS), seconds),
         clock_ms=clock.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),

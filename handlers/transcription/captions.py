@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.transcription.duplicates import ShownTexts, normalised
-from handlers.transcription.rate import Rate
 from handlers.transcription.results import Result
-from handlers.transcription.stability import FlagWatch, sure_enough
+from handlers.transcription.stability import NO_STABILITY_RESULTS, sure_enough
 from handlers.transcription.thresholds import Thresholds
-from handlers.transcription.waiting import Final, FinalsInOrder, OpenResults, Version, WaitingRoom
+from handlers.transcription.waiting import Final, FinalsInOrder, OpenResults, Rate, Version
 
 NO_STABILITY = "no_stability"
 
@@ -85,9 +84,9 @@ class Captions:
         self._final_only = final_only or not thresholds.partial_results_enabled
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
-        self._flags = FlagWatch()
-        self._open = OpenResults(thresholds.orphan_ms)
-        self._room = WaitingRoom(thresholds)
+        self._unflagged_left = NO_STABILITY_RESULTS
+        """Partials that may still come without a flag; 0 once one had a flag, or partials were given up for it."""
+        self._open = OpenResults(thresholds)
         self._rate = Rate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
         self._texts = ShownTexts(thresholds.dedup_ms)
@@ -117,8 +116,7 @@ class Captions:
             self._close(version)
             return self.due(now_ms)
         captions = self.due(now_ms)
-        if self._flags.given_up(result):
-            self.fall_back(NO_STABILITY)
+        self._watch_for_flags(result)
         if not self._open.over(result.result_id):
             self._update(version, captions)
         return captions
@@ -127,7 +125,7 @@ class Captions:
         """What time alone brings."""
         now_ms = self._advance(now_ms)
         captions: list[Caption] = []
-        while (orphaned_ms := self._open.next_ms()) is not None and orphaned_ms <= now_ms:
+        while (orphaned_ms := self._open.orphaned_ms()) is not None and orphaned_ms <= now_ms:
             self._give_up_most_silent()
         # Finals first: what they say need not be shown as a partial of another result.
         self._release(captions)
@@ -137,7 +135,8 @@ class Captions:
 
     def next_due_ms(self) -> int | None:
         """When `due` next has something to do, if nothing arrives before."""
-        moments = (self._room.next_ms(), self._rate.next_ms(), self._finals.next_ms(), self._open.next_ms())
+        free_ms = self._rate.free_ms() if self._open.has_candidates() else None
+        moments = (self._open.ripe_ms(), free_ms, self._finals.next_ms(), self._open.orphaned_ms())
         return min((one for one in moments if one is not None), default=None)
 
     def finish(self, now_ms: int) -> list[Caption]:
@@ -155,13 +154,21 @@ class Captions:
             return
         self._final_only = True
         self.counts.fallback = reason
-        self._room.clear()
-        self._rate.clear()
+        self._open.let_go_of_partials()
 
     def _advance(self, now_ms: int) -> int:
         """The time, which never goes back: every order in here relies on that."""
         self._now_ms = max(self._now_ms, now_ms)
         return self._now_ms
+
+    def _watch_for_flags(self, partial: Result) -> None:
+        """Gives partials up if the first ones of a stream carry no flag: then no flag will come."""
+        if partial.stability is not None:
+            self._unflagged_left = 0
+        elif self._unflagged_left:
+            self._unflagged_left -= 1
+            if not self._unflagged_left:
+                self.fall_back(NO_STABILITY)
 
     def _update(self, version: Version, captions: list[Caption]) -> None:
         result = version.result
@@ -173,14 +180,14 @@ class Captions:
             return
         age_ms = self._now_ms - known.known_since_ms
         if sure_enough(result, age_ms, min_stability=self._min_stability, pause_ms=self._pause_ms):
-            self._room.remove(result.result_id)
+            known.unsure = None
             self._offer(version, captions)
         else:
-            self._room.put(version, known_since_ms=known.known_since_ms, changed_ms=known.changed_ms)
+            self._open.let_wait(known)
             self._ripen(captions)  # the same words again may have waited long enough already
 
     def _ripen(self, captions: list[Caption]) -> None:
-        for version in self._room.ripe(self._now_ms):
+        for version in self._open.take_ripe(self._now_ms):
             self._offer(version, captions)
 
     def _offer(self, candidate: Version, captions: list[Caption]) -> None:
@@ -191,11 +198,13 @@ class Captions:
         elif self._rate.free(self._now_ms):
             self._show_partial(candidate, text, captions)
         else:
-            self._rate.compete(candidate)
+            self._open.compete(candidate)
 
     def _decide(self, captions: list[Caption]) -> None:
         """At a free moment, the best candidate that is still news is shown, and the others are dropped."""
-        best, dropped = self._rate.decided(self._now_ms)
+        if not self._rate.free(self._now_ms):
+            return
+        best, dropped = self._open.take_candidates()
         left = False
         for candidate in best:
             text = normalised(candidate.result.text)
@@ -228,8 +237,6 @@ class Captions:
         if self._open.over(result_id):
             return
         self._open.close(result_id)
-        self._room.remove(result_id)
-        self._rate.remove(result_id)
         self.counts.orphans += orphan
         self._finals.add(Final(last, orphan=orphan))
 
@@ -238,8 +245,6 @@ class Captions:
         if self._open.over(result_id):
             return []
         self._open.close(result_id)
-        self._room.remove(result_id)
-        self._rate.remove(result_id)
         return self._taken_back(result_id)
 
     def _give_up_most_silent(self) -> None:
@@ -249,8 +254,6 @@ class Captions:
 
     def _release(self, captions: list[Caption]) -> None:
         """Shows the finals whose turn it is."""
-        if not self._finals:
-            return
         for final in self._finals.leaving(self._now_ms, self._open.first_start_ms()):
             result_id, text = final.version.result.result_id, normalised(final.version.result.text)
             before = self._texts.by_another(text, result_id, self._now_ms)

@@ -6,11 +6,11 @@ undone.
 """
 
 from collections.abc import Callable
+from typing import Self
 
 from handlers.common.errors import HandlerError
-from handlers.transcription.flight import Flight
-from handlers.transcription.live import Connection, Quota, connection_key, flight_key, quota_key
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.flight import Flight, Live
+from handlers.transcription.live_table import Connection, LiveTable, connection_key, flight_key, quota_key
 from handlers.transcription.messages import Code
 from handlers.transcription.sessions import Session
 
@@ -18,6 +18,44 @@ DETACHED_MS = 60_000
 """How long a session counts after its connection broke: whoever loads a page again has it back in seconds."""
 IDLE_MS = 15 * 60 * 1000
 """A session of which nothing was heard for so long is nobody's: three of its client's pings."""
+
+
+class OpenSession(Live):
+    """A session that counts until it ends."""
+
+    session: str
+    ends_ms: int
+    connection: str = ""
+    """Where it was opened last, and when."""
+    opened_ms: int = 0
+
+
+class Quota(Live):
+    """The open sessions of one user."""
+
+    sessions: tuple[OpenSession, ...] = ()
+
+    def opened(self, session: str, connection: str, ends_ms: int, now_ms: int, most: int) -> tuple[Self, bool]:
+        """With one session more, or the same for longer, unless that would be too many."""
+        running = tuple(one for one in self.sessions if one.ends_ms > now_ms and one.session != session)
+        if len(running) >= most:
+            return self, False
+        opened = OpenSession(session=session, ends_ms=ends_ms, connection=connection, opened_ms=now_ms)
+        return self.model_copy(update={"sessions": (*running, opened)}), True
+
+    def left(
+        self, session: str, ends_ms: int, connection: str | None = None, opened_before_ms: int | None = None
+    ) -> Self:
+        """A session counts no longer than this; unless it was opened elsewhere, or again, in the meantime."""
+
+        def ended(one: OpenSession) -> OpenSession:
+            elsewhere = connection is not None and one.connection != connection
+            again = opened_before_ms is not None and one.opened_ms >= opened_before_ms
+            if one.session != session or elsewhere or again:
+                return one
+            return one.model_copy(update={"ends_ms": min(one.ends_ms, ends_ms)})
+
+        return self.model_copy(update={"sessions": tuple(ended(one) for one in self.sessions)})
 
 
 class Counting:

@@ -17,11 +17,9 @@ from handlers.common.messages import Message
 from handlers.transcription.captions import Caption, Kind
 from handlers.transcription.duplicates import normalised
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import caption_key, flight_key
-from handlers.transcription.live_table import Claim, LiveTable
-from handlers.transcription.messages import CaptionMessage, Retract
+from handlers.transcription.live_table import Claim, LiveTable, caption_key, flight_key
+from handlers.transcription.messages import CaptionMessage, Retract, Work
 from handlers.transcription.sessions import Session
-from handlers.transcription.work import Work
 
 
 class ClientGone(Exception):

@@ -11,18 +11,13 @@ from dataclasses import dataclass
 MAX_TEXTS = 2000
 """At the highest rate and the longest memory, 1200 partials are remembered; the rest is for finals."""
 
-_PUNCTUATION = {code: " " for code in range(128) if unicodedata.category(chr(code)).startswith("P")}
 _NO_WORD = re.compile(r"[^\w\s]|_")
 
 
 def normalised(text: str) -> str:
     """The text as it is compared. Where it is nothing but punctuation, that is what it says."""
-    if text.isascii():
-        folded = text.lower()
-        spaced = folded.translate(_PUNCTUATION)
-    else:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-        spaced = _NO_WORD.sub(_space_for_punctuation, folded)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    spaced = _NO_WORD.sub(_space_for_punctuation, folded)
     return " ".join(spaced.split()) or " ".join(folded.split())
 
 

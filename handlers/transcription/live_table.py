@@ -6,7 +6,7 @@ Captions leave nothing but a keyed hash of their text.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from handlers.common.versioned import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
@@ -21,6 +21,21 @@ KEPT_SECONDS = 12 * 3600
 
 State = TypeVar("State", bound=Live)
 T = TypeVar("T")
+REMEMBERED_SESSIONS = 16
+"""Sessions of one connection: more than a user may have open, unless somebody raised that far."""
+
+
+class Connection(Live):
+    """One WebSocket connection, and whose it is: later messages carry its id alone."""
+
+    user: str = ""
+    sessions: tuple[str, ...] = ()
+    """Those that were opened on it last: with it they stop counting, unless they went on over another."""
+
+    def opened(self, session: str) -> Self:
+        """With one session more."""
+        others = tuple(one for one in self.sessions if one != session)
+        return self.model_copy(update={"sessions": (*others, session)[-REMEMBERED_SESSIONS:]})
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,26 @@ class LiveTable:
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":owner": {"S": utterance}, ":line": {"S": line}, ":over": {"N": "0"}},
             )
+
+
+def flight_key(session_id: str) -> str:
+    """Where the live table has a session's utterances."""
+    return f"flight#{session_id}"
+
+
+def connection_key(connection_id: str) -> str:
+    """Where it has a connection."""
+    return f"connection#{connection_id}"
+
+
+def quota_key(user: str) -> str:
+    """Where it counts a user's sessions."""
+    return f"user#{user}"
+
+
+def caption_key(session_id: str, digest: str) -> str:
+    """Where it has a caption's hash."""
+    return f"caption#{session_id}#{digest}"
 
 
 def _due(state: Live) -> Mapping[str, dict[str, str] | None]:

@@ -7,7 +7,7 @@ can speak with an older platform; what is known is held to its bounds before any
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.messages import Answer, ErrorMessage, Message, MessageId, Request
@@ -231,6 +231,27 @@ class Resend(Message):
     type: Literal["resend"] = "resend"
     session_id: SessionId
     utterances: tuple[Again, ...]
+
+
+class Work(BaseModel):
+    """One utterance to transcribe, as the router hands it to the processor: the only place where audio travels."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    schema_version: Literal[1] = 1
+    session_id: SessionId
+    utterance: MessageId
+    attempt: Annotated[int, Field(ge=1)]
+    """Which of the session's attempts this is."""
+    sequence: int
+    from_ms: Annotated[int, Field(ge=0)] = 0
+    """How far its captions hold since an earlier attempt."""
+    attempts: Annotated[int, Field(ge=1)] = 1
+    """Which attempt at this utterance it is. After the first, none takes a risk: finals only."""
+    accepted_ms: int | None = None
+    """When this attempt was taken in: its captions' lateness counts from there. Routers of before do not say."""
+    audio: str
+    """Base64."""
 
 
 REQUESTS: dict[str, type[Request]] = {"open": Open, "audio": Audio, "ping": Ping, "close": Close, "direct": Direct}

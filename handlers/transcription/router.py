@@ -20,15 +20,13 @@ from handlers.common.errors import HandlerError, http_error
 from handlers.common.logging import EventLog, hashed
 from handlers.common.messages import Answer, Request
 from handlers.common.sockets import Response, Talk
-from handlers.transcription.addresses import signer
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import Connection, connection_key
-from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend
-from handlers.transcription.routes import Caller, Limits, Routes
+from handlers.transcription.live_table import Connection, LiveTable, connection_key
+from handlers.transcription.messages import REQUESTS, Again, Code, Open, Resend, Work
+from handlers.transcription.routes import Caller, Routes
 from handlers.transcription.sessions import Sessions
-from handlers.transcription.work import Work
+from handlers.transcription.signing import signer
 
 if TYPE_CHECKING:
     from handlers.transcription.gate import Gate
@@ -161,14 +159,7 @@ def _router() -> Router:
     routes = Routes(
         Sessions(dynamodb, environment.sessions_table_name, clock.now_ms),
         live,
-        limits=Limits(
-            in_flight=environment.in_flight,
-            sessions=environment.sessions_per_user,
-            session_seconds=environment.session_seconds,
-            languages=tuple(environment.languages.split(",")),
-            direct_seconds=environment.direct_seconds,
-            direct_enabled=environment.direct_enabled,
-        ),
+        environment,
         hand_over=hand_over,
         presign=signer(session, environment.aws_endpoint_url_transcribe_streaming),
         clock_ms=clock.now_ms,

@@ -19,9 +19,9 @@ from handlers.common.messages import Answer
 from handlers.common.moments import timestamp
 from handlers.transcription.audio import BadAudio, utterance
 from handlers.transcription.counting import Counting
+from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.flight import Flight, Standing, Taken
-from handlers.transcription.live import Connection, connection_key, flight_key
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.live_table import Connection, LiveTable, connection_key, flight_key
 from handlers.transcription.messages import (
     Accepted,
     Again,
@@ -35,27 +35,15 @@ from handlers.transcription.messages import (
     Opened,
     Ping,
     Pong,
+    Work,
 )
 from handlers.transcription.sessions import Session, Sessions, Status
 from handlers.transcription.signing import StreamRequest
-from handlers.transcription.work import Work
 
 START_MS = 20_000
 """An utterance that no processor has begun by then is lost: Lambda itself would keep trying for a minute."""
 DIRECT_WITHIN_MS = 5 * 60 * 1000
 """As long as an address can be used."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a user may use at once."""
-
-    in_flight: int
-    sessions: int
-    session_seconds: int
-    languages: tuple[str, ...]
-    direct_seconds: int
-    direct_enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,8 +61,8 @@ class Routes:
         self,
         sessions: Sessions,
         live: LiveTable,
+        environment: RouterEnvironment,
         *,
-        limits: Limits,
         hand_over: Callable[[Work], None],
         presign: Callable[[StreamRequest, int], str],
         clock_ms: Callable[[], int],
@@ -83,13 +71,13 @@ class Routes:
     ) -> None:
         self._sessions = sessions
         self._live = live
-        self._limits = limits
+        self._environment = environment
         self._hand_over = hand_over
         self._presign = presign
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._log = log
-        self._counting = Counting(live, limits.sessions, clock_ms)
+        self._counting = Counting(live, environment.sessions_per_user, clock_ms)
 
     def open(self, caller: Caller, message: Open) -> Answer:
         """A new session, or one's own again on this connection."""
@@ -105,7 +93,7 @@ class Routes:
         return Opened(
             session_id=session.session_id,
             expires_at=_text(session.ends_at * 1000),
-            in_flight=self._limits.in_flight,
+            in_flight=self._environment.in_flight,
             resend=self._broken(flight),
             done=flight.done,
             failed=flight.failed,
@@ -119,7 +107,7 @@ class Routes:
 
         def offer(flight: Flight) -> tuple[Flight, tuple[Taken, tuple[str, ...], Flight]]:
             swept, lost = _here(flight, caller).seen(caller.connection, now_ms).swept(now_ms)
-            moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._limits.in_flight, now_ms)
+            moved, taken = swept.offered(message.utterance, now_ms + START_MS, self._environment.in_flight, now_ms)
             return moved, (taken, lost, moved)
 
         key = flight_key(session.session_id)
@@ -128,7 +116,7 @@ class Routes:
         if taken.standing is Standing.BUSY:
             raise HandlerError(
                 Code.BUSY,
-                f"{self._limits.in_flight} utterances of this session are on their way. Wait for one to be done.",
+                f"{self._environment.in_flight} utterances of this session are on their way. Wait for one to be done.",
                 429,
             )
         if taken.standing is Standing.EARLY:
@@ -166,16 +154,16 @@ class Routes:
     def direct(self, caller: Caller, message: Direct) -> Answer:
         """An address for streaming to Amazon Transcribe itself."""
         session = self._own(caller.user, message.session_id)
-        now_ms, seconds = self._clock_ms(), self._limits.direct_seconds
+        now_ms, seconds = self._clock_ms(), self._environment.direct_seconds
 
         def count(flight: Flight) -> tuple[Flight, bool]:
-            return _here(flight, caller).directed(now_ms, self._limits.in_flight, DIRECT_WITHIN_MS)
+            return _here(flight, caller).directed(now_ms, self._environment.in_flight, DIRECT_WITHIN_MS)
 
-        if not self._limits.direct_enabled:
+        if not self._environment.direct_enabled:
             raise HandlerError(Code.DIRECT_REFUSED, "This stack gives no addresses out.", 403)
         if not self._live.change(Flight, flight_key(session.session_id), count):
             raise HandlerError(
-                Code.DIRECT_REFUSED, f"{self._limits.in_flight} addresses in five minutes are the most.", 429
+                Code.DIRECT_REFUSED, f"{self._environment.in_flight} addresses in five minutes are the most.", 429
             )
         self._log.info("direct_issued", session_hash=hashed(session.session_id))
         request = StreamRequest(session.language, session.sample_rate, session.encoding.value, stabilised=True)
@@ -212,8 +200,9 @@ class Routes:
             self._log.error("utterances_lost", session_hash=hashed(session_id), lost=len(lost))
 
     def _new(self, user: str, message: Open) -> Session:
-        if message.language not in self._limits.languages:
-            raise HandlerError(Code.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(self._limits.languages)}.")
+        languages = self._environment.languages.split(",")
+        if message.language not in languages:
+            raise HandlerError(Code.LANGUAGE_UNKNOWN, f"language must be one of {', '.join(languages)}.")
         now_ms = self._clock_ms()
         session = Session(
             session_id=self._new_id(),
@@ -225,7 +214,7 @@ class Routes:
             settings=message.settings,
             secret=secrets.token_hex(32),
             created_at=_text(now_ms),
-            ends_at=now_ms // 1000 + self._limits.session_seconds,
+            ends_at=now_ms // 1000 + self._environment.session_seconds,
         )
         self._sessions.add(session)
         return session

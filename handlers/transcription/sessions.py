@@ -5,10 +5,11 @@ A session is judged by the time in it: one that should have been deleted by its 
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from handlers.common.items import plain, stored
 from handlers.transcription.audio import Encoding
 from handlers.transcription.thresholds import SessionSettings
 
@@ -59,26 +60,22 @@ class Sessions:
     def find(self, session_id: str) -> Session | None:
         """A session by its id."""
         answer = self._client.get_item(TableName=self._name, Key={"session_id": {"S": session_id}}, ConsistentRead=True)
-        item = answer.get("Item")
-        return _session(item) if item else None
+        if "Item" not in answer:
+            return None
+        found = plain(answer["Item"])
+        return Session.model_validate({**found, "settings": SessionSettings.model_validate_json(found["settings"])})
 
     def add(self, session: Session) -> None:
         """Keeps a new session."""
-        item: dict[str, Any] = {
-            "session_id": {"S": session.session_id},
-            "owner": {"S": session.owner},
-            "status": {"S": session.status.value},
-            "language": {"S": session.language},
-            "encoding": {"S": session.encoding.value},
-            "sample_rate": {"N": str(session.sample_rate)},
-            "settings": {"S": session.settings.model_dump_json(by_alias=True, exclude_none=True)},
-            "secret": {"S": session.secret},
-            "created_at": {"S": session.created_at},
-            "ends_at": {"N": str(session.ends_at)},
-            "ttl": {"N": str(session.ends_at)},
-            "schema_version": {"N": str(SCHEMA_VERSION)},
+        item = {
+            **session.model_dump(mode="json", exclude={"settings"}),
+            "settings": session.settings.model_dump_json(by_alias=True, exclude_none=True),
+            "ttl": session.ends_at,
+            "schema_version": SCHEMA_VERSION,
         }
-        self._client.put_item(TableName=self._name, Item=item, ConditionExpression="attribute_not_exists(session_id)")
+        self._client.put_item(
+            TableName=self._name, Item=stored(item), ConditionExpression="attribute_not_exists(session_id)"
+        )
 
     def close(self, session_id: str, owner: str) -> bool:
         """Closes somebody's session, also one that is closed; false where it is not his."""
@@ -94,8 +91,3 @@ class Sessions:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-
-def _session(item: dict[str, Any]) -> Session:
-    plain: dict[str, Any] = {name: content for name, value in item.items() for content in value.values()}
-    return Session.model_validate({**plain, "settings": SessionSettings.model_validate_json(plain["settings"])})

@@ -5,13 +5,17 @@ in the query, made over the host and port that the WebSocket client will name. N
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+if TYPE_CHECKING:
+    import boto3
 
 SERVICE = "transcribe"
 PATH = "/stream-transcription-websocket"
@@ -64,6 +68,24 @@ def presigned_url(
     # Frozen: credentials that are renewed between two of its reads would mix old and new.
     SigV4QueryAuth(credentials.get_frozen_credentials(), SERVICE, region, expires_seconds).add_auth(signed)
     return f"{scheme}:{str(signed.url).partition(':')[2]}"
+
+
+class NoCredentials(Exception):
+    """There is nothing to sign with."""
+
+
+def signer(session: "boto3.Session", endpoint: str | None) -> Callable[[StreamRequest, int], str]:
+    """Signs a request for so many seconds; `endpoint` is where Amazon Transcribe is, if not where it is for everybody."""
+
+    def signed(request: StreamRequest, seconds: int) -> str:
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise NoCredentials
+        return presigned_url(
+            credentials, session.region_name, request, expires_seconds=seconds, endpoint=endpoint or None
+        )
+
+    return signed
 
 
 def _origin(endpoint: str) -> tuple[str, str]:

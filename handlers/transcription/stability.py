@@ -37,18 +37,3 @@ def sure_enough(result: Result, age_ms: int, *, min_stability: float, pause_ms: 
     """Whether a version may be shown without waiting; `age_ms` is how long its result has been known."""
     sure = age_ms >= pause_ms if result.stability is None else result.stability >= min_stability
     return sure or ends_sentence(result.text)
-
-
-class FlagWatch:
-    """Finds out whether a stream marks items as stable at all, from its first partials."""
-
-    def __init__(self) -> None:
-        self._awaited = NO_STABILITY_RESULTS
-
-    def given_up(self, partial: Result) -> bool:
-        """Whether this partial is the last that was given a chance to carry a flag, and does not."""
-        if partial.stability is not None:
-            self._awaited = 0
-            return False
-        self._awaited -= 1
-        return self._awaited == 0

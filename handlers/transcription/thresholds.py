@@ -44,23 +44,8 @@ class SessionSettings(BaseModel):
     dedup_cache_ttl: DedupSeconds | None = None
 
 
-class Thresholds(BaseModel):
-    """What the rules of one stream go by."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
-
-    partial_results_enabled: bool
-    min_stability_threshold: Stability
-    max_buffer_timeout: BufferSeconds
-    pause_threshold: PauseSeconds
-    orphan_timeout: OrphanSeconds
-    max_rate_per_second: RatePerSecond
-    dedup_cache_ttl: DedupSeconds
-
-    @classmethod
-    def of(cls, environment: ProcessorEnvironment) -> Self:
-        """The deployment's."""
-        return cls.model_validate(environment)
+class Thresholds(ProcessorEnvironment):
+    """The environment of the processor, with its thresholds as the rules of one stream need them."""
 
     def with_session(self, settings: SessionSettings) -> Self:
         """The same, but for what a session asks for; it may turn partials off, never on."""

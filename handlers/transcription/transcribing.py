@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
 
 from handlers.transcription.audio import CHUNK_MS, Encoding, Utterance
 from handlers.transcription.captions import Caption, Captions, Kind
 from handlers.transcription.delivery import ClientGone, Delivery, Overtaken
 from handlers.transcription.results import NotResults, Result, results_of
-from handlers.transcription.transcribe import FailureCode, StreamFailed
+from handlers.transcription.transcribe import FailureCode, Stream, StreamFailed
 
 GRACE_MS = 1_500
 """What an utterance may take beyond its own length, from the invocation's begin on; the answer fits into 2 s."""
@@ -29,27 +28,6 @@ TAIL_MS = 500
 ORPHAN_LOOK_MS = 5_000
 """Orphans are looked for at least this often."""
 STREAM_FAILED = "stream_failed"
-
-
-class Conversation(Protocol):
-    """A conversation with Amazon Transcribe."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the service said everything that it had to say."""
-        ...
-
-    def send(self, chunk: bytes) -> None:
-        """Sends some audio."""
-        ...
-
-    def end(self) -> None:
-        """Says that there is no more."""
-        ...
-
-    def receive(self, timeout_seconds: float) -> bytes | None:
-        """The next transcript event; none where the time is over first."""
-        ...
 
 
 class End(StrEnum):
@@ -96,7 +74,7 @@ class Transcribing:
         self,
         utterance: Utterance,
         *,
-        open_stream: Callable[[bool, float], AbstractContextManager[Conversation]],
+        open_stream: Callable[[bool, float], AbstractContextManager[Stream]],
         captions_of: Callable[[bool], Captions],
         delivery: Delivery,
         clock_ms: Callable[[], int],
@@ -221,7 +199,7 @@ class Transcribing:
             self._show(captions.finish(self._clock_ms()), offset_ms)
             return Ending(End.DONE if stream.ended else End.CUT, self.held_ms)
 
-    def _hear(self, stream: Conversation, captions: Captions, seconds: float, offset_ms: int) -> bool:
+    def _hear(self, stream: Stream, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Waits for one event and shows what it brings; whether one came."""
         payload = stream.receive(max(0, seconds))
         for result in _results(payload):

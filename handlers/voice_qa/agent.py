@@ -1,15 +1,15 @@
 """What an agent is asked, what it answers, and how that can fail: the same whoever answers.
 
 It decides the types alone. How a question travels is `agent_lines`' business, and for how long one waits for the answer
-is `agent_attempts`' and `agent_answer`'s. What is said, and where it can be heard, is in no `repr`: neither a question
-nor a piece of an answer gets into a log by accident.
+is `agent_answer`'s. What is said, and where it can be heard, is in no `repr`: neither a question nor a piece of an
+answer gets into a log by accident.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
 from typing import Protocol, Self
 
 SESSION_LENGTH = range(33, 257)
@@ -155,26 +155,27 @@ class TranscriptPiece:
 Piece = TextPiece | AudioPiece | CitationPiece | TranscriptPiece
 
 
-class Answer(Protocol):
+class Answer(ABC):
     """An answer while it is made. Leaving its block lets go of it, whatever state it is in."""
 
     @property
+    @abstractmethod
     def dropped_citations(self) -> int:
         """How many citations pointed out of the lecture so far."""
 
     def __enter__(self) -> Self:
-        """The answer."""
+        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes."""
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Piece]:
-        """The pieces as they come, to the end; raises AgentFailed where there is none."""
+        """Yield the pieces as they come. Raises AgentFailed if the answer does not reach its end."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Ends it where it stands, if it still does."""
+        """End the answer where it stands."""
 
 
 class Agent(Protocol):

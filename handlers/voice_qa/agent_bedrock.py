@@ -8,7 +8,6 @@ would come late, and its time limits begin again with each byte.
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
@@ -16,9 +15,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode, Question
-from handlers.voice_qa.agent_answer import Limits, StreamedAnswer
-from handlers.voice_qa.agent_attempts import Timing, Verdict, begun, verdict_of
+from handlers.voice_qa.agent_answer import Limits, StreamedAnswer, Verdict, begun
 from handlers.voice_qa.agent_connection import Request
 from handlers.voice_qa.agent_http import Address
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
@@ -81,31 +80,20 @@ class BedrockAgent:
 
     def answer(self, question: Question) -> StreamedAnswer:
         """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
-        caller = _Caller(
-            *(self._address, self._origin, self._target, self._region, self._credentials),
-            *(question.session_id, request_body(question)),
+        body = request_body(question)
+        return begun(
+            lambda: self._request(question.session_id, body),
+            _VERDICTS,
+            question.lecture.duration_ms,
+            self._limits,
+            self._timing,
         )
-        return begun(caller, question.lecture.duration_ms, self._limits, self._timing)
 
-
-@dataclass(frozen=True)
-class _Caller:
-    address: Address
-    origin: str
-    target: str
-    region: str
-    credentials: Credentials = field(repr=False)
-    session_id: str
-    body: bytes = field(repr=False)
-
-    def request(self) -> Request:
-        headers = {"Content-Type": CONTENT_TYPE, "Accept": ACCEPTED, SESSION_HEADER: self.session_id}
-        signed = AWSRequest("POST", self.origin + self.target, headers, self.body)
+    def _request(self, session_id: str, body: bytes) -> Request:
+        headers = {"Content-Type": CONTENT_TYPE, "Accept": ACCEPTED, SESSION_HEADER: session_id}
+        signed = AWSRequest("POST", self._origin + self._target, headers, body)
         # Frozen: credentials that are renewed between two of its reads would mix old and new.
-        SigV4Auth(self.credentials.get_frozen_credentials(), SERVICE, self.region).add_auth(signed)
-        address = self.address
+        SigV4Auth(self._credentials.get_frozen_credentials(), SERVICE, self._region).add_auth(signed)
+        address = self._address
         sent = {**signed.headers, "Host": address.authority}
-        return Request(address.host, address.port, address.tls, self.target, sent, self.body)
-
-    def verdict(self, status: int) -> Verdict:
-        return verdict_of(status, _VERDICTS)
+        return Request(address.host, address.port, address.tls, self._target, sent, body)

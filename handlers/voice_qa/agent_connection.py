@@ -65,16 +65,16 @@ class Exchange:
         sock = _Socket(connected, now, deadline)
         try:
             connection = http.client.HTTPConnection(request.host, request.port)
-            connection.sock = _Lent(sock)
+            connection.sock = sock
             # Whoever does not want the whole of it may have answered already.
             with contextlib.suppress(ConnectionError):
                 connection.request("POST", request.target, request.body, {**request.headers, "Connection": "close"})
             response = _head(connection)
         except BaseException:
-            sock.close()
+            sock.release()
             raise
         if response is None:
-            sock.close()
+            sock.release()
             raise Malformed
         return cls(sock, response)
 
@@ -101,7 +101,7 @@ class Exchange:
     def close(self) -> None:
         """Lets go of the connection."""
         self._response.close()
-        self._socket.close()
+        self._socket.release()
 
 
 def _connected(request: Request, deadline: float, now: Callable[[], float]) -> socket.socket | None:
@@ -141,7 +141,10 @@ def _head(connection: http.client.HTTPConnection) -> http.client.HTTPResponse | 
 
 
 class _Socket(io.RawIOBase):
-    """A socket whose reads are over by the deadline together, not each for itself."""
+    """A socket whose reads share one deadline, as http.client uses it.
+
+    http.client closes the socket of a response that it still reads. So `close` does nothing, and `release` closes.
+    """
 
     def __init__(self, sock: socket.socket, now: Callable[[], float], deadline: float) -> None:
         self.deadline = deadline
@@ -151,6 +154,9 @@ class _Socket(io.RawIOBase):
     def sendall(self, data: bytes) -> None:
         self._socket.settimeout(_remaining(self.deadline, self._now))
         self._socket.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self, READ_BYTES)
 
     def readable(self) -> bool:
         return True
@@ -162,22 +168,7 @@ class _Socket(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not self.closed:
-            self._socket.close()
-        super().close()
+        """Nothing."""
 
-
-class _Lent:
-    """The socket as http.client sees it, which closes sockets of responses that it still reads: here it may not."""
-
-    def __init__(self, sock: _Socket) -> None:
-        self._socket = sock
-
-    def sendall(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._socket, READ_BYTES)
-
-    def close(self) -> None:
-        """Not yet."""
+    def release(self) -> None:
+        self._socket.close()

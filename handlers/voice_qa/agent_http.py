@@ -6,13 +6,13 @@ in its settings and once more here, and never changed by an answer.
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode, Question
-from handlers.voice_qa.agent_answer import Limits, StreamedAnswer
-from handlers.voice_qa.agent_attempts import Timing, Verdict, begun, verdict_of
+from handlers.voice_qa.agent_answer import Limits, StreamedAnswer, Verdict, begun
 from handlers.voice_qa.agent_connection import Request
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
 from handlers.voice_qa.environment import endpoint_parts
@@ -70,19 +70,8 @@ class HttpAgent:
 
     def answer(self, question: Question) -> StreamedAnswer:
         """Asks, and waits until the answer begins; raises AgentFailed if it does not."""
-        caller = _Caller(self._address, request_body(question))
-        return begun(caller, question.lecture.duration_ms, self._limits, self._timing)
-
-
-@dataclass(frozen=True)
-class _Caller:
-    address: Address
-    body: bytes = field(repr=False)
-
-    def request(self) -> Request:
-        address = self.address
+        address = self._address
         headers = {"Host": address.authority, "Content-Type": CONTENT_TYPE, "Accept": ACCEPTED}
-        return Request(address.host, address.port, address.tls, address.path + PATH, headers, self.body)
-
-    def verdict(self, status: int) -> Verdict:
-        return verdict_of(status, _VERDICTS)
+        target, body = address.path + PATH, request_body(question)
+        request = Request(address.host, address.port, address.tls, target, headers, body)
+        return begun(lambda: request, _VERDICTS, question.lecture.duration_ms, self._limits, self._timing)

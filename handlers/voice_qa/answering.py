@@ -16,18 +16,30 @@ from handlers.common.logging import EventLog, Fields
 from handlers.common.messages import Message
 from handlers.common.versioned import TooManyWriters
 from handlers.voice_qa import agent
-from handlers.voice_qa.agent import Agent, AgentFailed
-from handlers.voice_qa.agents import MESSAGES
+from handlers.voice_qa.agent import Agent, AgentCode, AgentFailed
 from handlers.voice_qa.answers import Answers, NotKept
 from handlers.voice_qa.conversation import Conversations
 from handlers.voice_qa.forwarding import Forwarder
 from handlers.voice_qa.materials import Materials
-from handlers.voice_qa.protocol import Answered, Code, Piece, QueryFailed
+from handlers.voice_qa.protocol import Answered, Code, Piece, QueryFailed, Unanswerable
 from handlers.voice_qa.question_item import QuestionItem
 from handlers.voice_qa.records import Question, Status, conversation_key
-from handlers.voice_qa.unanswerable import Unanswerable
 
 GONE = Unanswerable(Code.QUERY_FAILED, "The answer is not kept any more. Ask again.", retryable=True)
+
+MESSAGES = {
+    AgentCode.REFUSED: "Questions cannot be answered at the moment.",
+    AgentCode.UNAVAILABLE: "Nobody can answer at the moment. Ask again.",
+    AgentCode.THROTTLED: "Too much is being asked at the moment. Ask again in a while.",
+    AgentCode.FIRST_BYTE_LATE: "The answer did not begin in time. Ask again.",
+    AgentCode.TOO_SLOW: "The answer did not come to an end in time. Ask again.",
+    AgentCode.BROKEN_OFF: "The answer broke off. Ask again.",
+    AgentCode.MALFORMED: "The answer could not be read.",
+    AgentCode.TOO_MUCH: "The answer was too long.",
+    AgentCode.REJECTED: "This question cannot be answered.",
+    AgentCode.FAILED: "The question could not be answered.",
+}
+"""What clients are told where an agent fails: nothing that it said itself."""
 
 
 class Outcome(StrEnum):

@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.errors import CommonCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
 from handlers.common.versioned import VersionedItems
-from handlers.voice_qa.lecture_lookup import LectureLookup
-from handlers.voice_qa.protocol import Code, Query, QueryAccepted
-from handlers.voice_qa.records import MOST_CALLS, Allowance, Place, Question, Status, allowance_key, query_key
-from handlers.voice_qa.unanswerable import Unanswerable
+from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.protocol import Code, Query, QueryAccepted, Unanswerable
+from handlers.voice_qa.records import MOST_CALLS, Allowance, Call, Place, Question, Status, allowance_key, query_key
 from handlers.voice_qa.uploading import is_own_query
 
 COUNTED_MS = 15 * 60 * 1000
@@ -30,35 +30,15 @@ class Caller:
     connection: str
 
 
-@dataclass(frozen=True)
-class AskingLimits:
-    """What one identity may ask."""
-
-    at_once: int
-    per_hour: int
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a worker is called for."""
-
-    identity: str
-    query_id: str
-
-    def event(self) -> dict[str, str | int]:
-        """As the worker gets it."""
-        return {"schemaVersion": 1, "identity": self.identity, "queryId": self.query_id}
-
-
 class Asking:
     """Takes questions."""
 
     def __init__(
         self,
         items: VersionedItems,
-        lectures: LectureLookup,
+        lectures: LectureTable,
+        environment: SocketEnvironment,
         *,
-        limits: AskingLimits,
         call: Callable[[Call], None],
         new_id: Callable[[], str],
         clock_ms: Callable[[], int],
@@ -66,7 +46,7 @@ class Asking:
     ) -> None:
         self._items = items
         self._lectures = lectures
-        self._limits = limits
+        self._environment = environment
         self._call = call
         self._new_id = new_id
         self._clock_ms = clock_ms
@@ -108,7 +88,7 @@ class Asking:
                 Code.QUERY_FAILED, "This question cannot be answered. Asking it again would not help.", 409
             )
         if worker_needed:
-            self._send(Call(caller.identity, message.query_id), now_ms)
+            self._send(Call(identity=caller.identity, query_id=message.query_id), now_ms)
         return QueryAccepted(query_id=message.query_id, session_id=question.session, repeated=known)
 
     def _check_lecture(self, lecture_id: str) -> None:
@@ -118,7 +98,7 @@ class Asking:
             raise HandlerError(error.code, error.message, 409) from None
 
     def _count(self, identity: str, query_id: str, now_ms: int) -> None:
-        at_once, per_hour = self._limits.at_once, self._limits.per_hour
+        at_once, per_hour = self._environment.queries_at_once, self._environment.queries_per_hour
 
         def take(allowance: Allowance) -> tuple[Allowance, bool]:
             return allowance.taken(query_id, now_ms, now_ms + COUNTED_MS, at_once, per_hour)

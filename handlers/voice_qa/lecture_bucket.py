@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handlers.common.audio.ranged_file import RangedFile
 from handlers.common.s3_events import UNVERSIONED, NewObject
-from handlers.voice_qa.ranged import RangedFile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

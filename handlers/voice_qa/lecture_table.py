@@ -5,20 +5,36 @@ says beyond validation, such as who owns the lecture, is not touched. An update 
 about the upload that its writer found there: whoever comes second reads again.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.items import stored, typed
 from handlers.common.moments import timestamp
-from handlers.voice_qa.audio_files import Problem
-from handlers.voice_qa.lectures import Known, Upload, Verdict
+from handlers.voice_qa.lectures import Known, LectureStatus, Upload, Verdict
+from handlers.voice_qa.protocol import Code, Unanswerable
 from handlers.voice_qa.records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 SCHEMA_VERSION = 1
+LONGEST_REASON = 300
+NO_REASON = "The recording cannot be used."
+LENGTH = re.compile(r"[0-9]{1,12}")
+
+
+@dataclass(frozen=True)
+class ReadyLecture:
+    """A lecture that may be asked about: the version of its audio that was validated."""
+
+    key: str
+    version_id: str
+    format: str
+    duration_ms: int
 
 
 class LectureTable:
@@ -39,7 +55,7 @@ class LectureTable:
             version_id=item["version_id"]["S"],
             etag=item["etag"]["S"],
             uploaded_at=item["uploaded_at"]["S"],
-            misplaced=item.get("reason_code", {}).get("S") == Problem.MISPLACED,
+            misplaced=item.get("reason_code", {}).get("S") == RejectionReason.MISPLACED,
         )
 
     def record(self, upload: Upload, verdict: Verdict, known: Known | None, now: datetime) -> bool:
@@ -66,6 +82,32 @@ class LectureTable:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def ready(self, lecture_id: str) -> ReadyLecture:
+        """A lecture that may be asked about; raises Unanswerable."""
+        answer = self._client.get_item(TableName=self._name, Key=stored(lecture_key(lecture_id)), ConsistentRead=True)
+        item: dict[str, Any] | None = answer.get("Item")
+        if item is None:
+            raise Unanswerable(Code.LECTURE_UNKNOWN, "There is no such lecture.")
+        status, duration = item.get("status", {}).get("S"), item.get("duration_ms", {}).get("N", "")
+        if status == LectureStatus.REJECTED:
+            reason = item.get("reason", {}).get("S") or NO_REASON
+            raise Unanswerable(Code.LECTURE_REJECTED, reason[:LONGEST_REASON])
+        if status != LectureStatus.READY or not LENGTH.fullmatch(duration):
+            raise Unanswerable(Code.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True)
+        return ReadyLecture(item["object_key"]["S"], item["version_id"]["S"], item["format"]["S"], int(duration))
+
+    def reserve(self, lecture_id: str, owner: str) -> None:
+        """Says whose a lecture is, before anything is uploaded; who has it already keeps it."""
+        self._client.update_item(
+            TableName=self._name,
+            Key=stored(lecture_key(lecture_id)),
+            UpdateExpression=(
+                "SET #owner = if_not_exists(#owner, :owner), schema_version = if_not_exists(schema_version, :schema)"
+            ),
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":owner": {"S": owner}, ":schema": {"N": str(SCHEMA_VERSION)}},
+        )
 
 
 def _values(upload: Upload, verdict: Verdict, now: datetime) -> dict[str, str | int | None]:

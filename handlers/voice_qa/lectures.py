@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.common import ulid
+from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.moments import timestamp
 from handlers.common.s3_events import UNVERSIONED, NewObject
-from handlers.voice_qa.audio_files import AudioFile, AudioFormat, BadFile, Problem
 
 PREFIX = "lectures/"
 LONGEST_NAME = 255
@@ -76,7 +76,7 @@ class Verdict:
     """What is recorded of an upload."""
 
     status: LectureStatus
-    problem: Problem | None = None
+    problem: RejectionReason | None = None
     sentence: str | None = None
     audio: AudioFile | None = None
 
@@ -96,43 +96,43 @@ class Limits:
         return Limits(min_seconds, max_seconds, max_bytes, frozenset(map(AudioFormat, formats)))
 
     def check_unread(self, upload: Upload) -> None:
-        """Raises BadFile where nobody has to read the object to reject it."""
+        """Raises RejectedAudio where nobody has to read the object to reject it."""
         if upload.misplaced:
-            raise BadFile(Problem.MISPLACED)
+            raise RejectedAudio(RejectionReason.MISPLACED)
         if upload.object.size == 0:
-            raise BadFile(Problem.EMPTY)
+            raise RejectedAudio(RejectionReason.EMPTY)
         if upload.object.size > self.max_bytes:
-            raise BadFile(Problem.TOO_LARGE)
+            raise RejectedAudio(RejectionReason.TOO_LARGE)
 
     def judge(self, audio: AudioFile) -> Verdict:
         """What becomes of a recording that could be read."""
         if audio.format not in self.formats:
-            return self.rejection(Problem.FORMAT_NOT_ALLOWED, audio)
+            return self.rejection(RejectionReason.FORMAT_NOT_ALLOWED, audio)
         if audio.duration_ms < self.min_seconds * 1000:
-            return self.rejection(Problem.TOO_SHORT, audio)
+            return self.rejection(RejectionReason.TOO_SHORT, audio)
         if audio.duration_ms > self.max_seconds * 1000:
-            return self.rejection(Problem.TOO_LONG, audio)
+            return self.rejection(RejectionReason.TOO_LONG, audio)
         return Verdict(LectureStatus.READY, audio=audio)
 
-    def rejection(self, problem: Problem, audio: AudioFile | None = None) -> Verdict:
+    def rejection(self, problem: RejectionReason, audio: AudioFile | None = None) -> Verdict:
         """With a sentence for whoever uploaded it: made of the limits alone."""
         return Verdict(LectureStatus.REJECTED, problem, self._sentence(problem), audio)
 
-    def _sentence(self, problem: Problem) -> str:
+    def _sentence(self, problem: RejectionReason) -> str:
         formats = ", ".join(sorted(self.formats))
         return {
-            Problem.MISPLACED: "A lecture is one file, directly below its id.",
-            Problem.EMPTY: "The file is empty.",
-            Problem.TOO_LARGE: f"The file is too large: {self.max_bytes} bytes are allowed.",
-            Problem.UNKNOWN_FORMAT: f"This is no recording of a known format. Allowed are {formats}.",
-            Problem.FORMAT_NOT_ALLOWED: f"Recordings of this format are not taken. Allowed are {formats}.",
-            Problem.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
-            Problem.TRUNCATED: "The file ends too early: part of the recording is missing. Export it again.",
-            Problem.NO_AUDIO: "The file has no sound.",
-            Problem.CODEC_NOT_SUPPORTED: "The sound in the file is encoded in a way that is not supported.",
-            Problem.NO_DURATION: "The file does not tell how long it plays. Export it again.",
-            Problem.TOO_SHORT: f"The recording is too short: {self.min_seconds} seconds are the least.",
-            Problem.TOO_LONG: f"The recording is too long: {self.max_seconds} seconds are the most.",
+            RejectionReason.MISPLACED: "A lecture is one file, directly below its id.",
+            RejectionReason.EMPTY: "The file is empty.",
+            RejectionReason.TOO_LARGE: f"The file is too large: {self.max_bytes} bytes are allowed.",
+            RejectionReason.UNKNOWN_FORMAT: f"This is no recording of a known format. Allowed are {formats}.",
+            RejectionReason.FORMAT_NOT_ALLOWED: f"Recordings of this format are not taken. Allowed are {formats}.",
+            RejectionReason.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
+            RejectionReason.TRUNCATED: "The file ends too early: part of the recording is missing. Export it again.",
+            RejectionReason.NO_AUDIO: "The file has no sound.",
+            RejectionReason.CODEC_NOT_SUPPORTED: "The sound in the file is encoded in a way that is not supported.",
+            RejectionReason.NO_DURATION: "The file does not tell how long it plays. Export it again.",
+            RejectionReason.TOO_SHORT: f"The recording is too short: {self.min_seconds} seconds are the least.",
+            RejectionReason.TOO_LONG: f"The recording is too long: {self.max_seconds} seconds are the most.",
         }[problem]
 
 

@@ -11,10 +11,9 @@ from botocore.exceptions import ClientError
 from handlers.voice_qa import agent
 from handlers.voice_qa.conversation import Conversations, told
 from handlers.voice_qa.environment import QUERIES
-from handlers.voice_qa.lecture_lookup import LectureLookup
-from handlers.voice_qa.protocol import Code
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.protocol import Code, Unanswerable
 from handlers.voice_qa.records import Question, conversation_key
-from handlers.voice_qa.unanswerable import Unanswerable
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -41,7 +40,7 @@ class Materials:
 
     def __init__(
         self,
-        lectures: LectureLookup,
+        lectures: LectureTable,
         s3: "S3Client",
         conversations: Conversations,
         *,

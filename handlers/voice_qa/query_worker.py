@@ -8,40 +8,32 @@ import os
 import time
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Protocol
 
 import boto3
-from pydantic import StringConstraints
 
 from handlers.common import clock
 from handlers.common.clients import CONFIG, LIVE_CONFIG, signing
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
-from handlers.common.messages import Message
 from handlers.common.runtime import LambdaContext
 from handlers.common.versioned import VersionedItems
-from handlers.voice_qa.agents import agent_of
+from handlers.voice_qa.agent import Agent
+from handlers.voice_qa.agent_answer import Limits
+from handlers.voice_qa.agent_bedrock import BedrockAgent
+from handlers.voice_qa.agent_http import HttpAgent
 from handlers.voice_qa.answering import Answering, Outcome
 from handlers.voice_qa.answers import Answers
 from handlers.voice_qa.conversation import Conversations
 from handlers.voice_qa.environment import WorkerEnvironment
-from handlers.voice_qa.lecture_lookup import LectureLookup
+from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.materials import Materials
-from handlers.voice_qa.protocol import QueryId
 from handlers.voice_qa.question_item import QuestionItem
-from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE
+from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Call
 
 
 class Broken(Exception):
     """A mistake of ours, without what it says: that may hold anything."""
-
-
-class Call(Message):
-    """Which question is to be answered."""
-
-    schema_version: Literal[1]
-    identity: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
-    query_id: QueryId
 
 
 class Context(LambdaContext, Protocol):
@@ -70,6 +62,24 @@ class Worker:
             raise Broken(type(error).__name__).with_traceback(error.__traceback__) from None
 
 
+def agent_of(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
+    """Whoever answers here; raises ValueError where the environment names nobody."""
+    limits = Limits(
+        connect_seconds=environment.connect_seconds,
+        first_byte_seconds=environment.first_byte_seconds,
+        silence_seconds=environment.silence_seconds,
+        answer_seconds=environment.answer_seconds,
+    )
+    if environment.agentcore_endpoint is not None:
+        return HttpAgent(environment.agentcore_endpoint, limits)
+    credentials = session.get_credentials()
+    if environment.agentcore_runtime_arn is None or credentials is None:
+        raise ValueError("an agent has an endpoint, or a runtime and somebody who may call it")
+    return BedrockAgent(
+        environment.agentcore_runtime_arn, credentials, limits, qualifier=environment.agentcore_qualifier
+    )
+
+
 @cache
 def _worker() -> Worker:
     """Made once a container."""
@@ -82,7 +92,7 @@ def _worker() -> Worker:
     log = EventLog(environment.log_level)
     answering = Answering(
         Materials(
-            LectureLookup(dynamodb, table),
+            LectureTable(dynamodb, table),
             s3,
             conversations,
             bucket=bucket,

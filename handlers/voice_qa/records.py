@@ -5,9 +5,13 @@ identity and `#`: conversations. No identity begins with the words that begin th
 """
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Literal, Self
 
+from pydantic import StringConstraints
+
+from handlers.common.messages import Message
 from handlers.common.versioned import State
+from handlers.voice_qa.protocol import QueryId
 
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
@@ -44,6 +48,14 @@ def allowance_key(identity: str) -> Key:
 def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
     """Where a conversation is: the guest's own to read."""
     return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
+
+
+class Call(Message):
+    """The event of the query worker: which question it is called for."""
+
+    schema_version: Literal[1] = 1
+    identity: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
+    query_id: QueryId
 
 
 class Connection(State):

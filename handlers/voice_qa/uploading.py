@@ -6,31 +6,18 @@ or the lectures' validator's.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.common import ulid
 from handlers.common.errors import HandlerError
 from handlers.common.versioned import VersionedItems
-from handlers.voice_qa.environment import LECTURES, QUERIES
-from handlers.voice_qa.lecture_lookup import LectureLookup
+from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
+from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.protocol import Code, Upload, UploadKind, UploadReady
 from handlers.voice_qa.records import Allowance, allowance_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
-
-
-@dataclass(frozen=True)
-class UploadLimits:
-    """What may be uploaded, and for how long a form holds."""
-
-    max_query_bytes: int
-    max_lecture_bytes: int
-    url_seconds: int
-    lectures: bool
-    """Whether guests may upload lectures."""
-    lectures_per_day: int
 
 
 class Uploads:
@@ -39,20 +26,18 @@ class Uploads:
     def __init__(
         self,
         client: "S3Client",
-        bucket: str,
-        lectures: LectureLookup,
-        *,
-        limits: UploadLimits,
+        lectures: LectureTable,
         items: VersionedItems,
+        environment: SocketEnvironment,
+        *,
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
         """`client` is made with `signing`; `new_id` gives ULIDs."""
         self._client = client
-        self._bucket = bucket
         self._lectures = lectures
-        self._limits = limits
         self._items = items
+        self._environment = environment
         self._clock_ms = clock_ms
         self._new_id = new_id
 
@@ -61,29 +46,29 @@ class Uploads:
         match message.kind:
             case UploadKind.QUERY:
                 key = f"{QUERIES}{identity}/{self._new_id()}"
-                return self._form(message, key, self._limits.max_query_bytes)
+                return self._form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
                 return self._lecture(identity, message)
 
     def _lecture(self, identity: str, message: Upload) -> UploadReady:
-        if not self._limits.lectures:
+        if self._environment.lecture_uploads == "off":
             raise HandlerError(Code.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
-        now_ms, most = self._clock_ms(), self._limits.lectures_per_day
+        now_ms, most = self._clock_ms(), self._environment.lectures_per_day
         if not self._items.change(Allowance, allowance_key(identity), lambda one: one.uploaded(now_ms, most)):
             raise HandlerError(Code.UPLOAD_REFUSED, f"{most} lectures a day are the most.", 429)
         lecture_id = self._new_id()
         key = f"{LECTURES}{lecture_id}/{self._new_id()}"
         self._lectures.reserve(lecture_id, identity)
-        return self._form(message, key, self._limits.max_lecture_bytes, lecture_id)
+        return self._form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
     def _form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
         content_type = {"Content-Type": message.content_type}
         post = self._client.generate_presigned_post(
-            self._bucket,
+            self._environment.s3_bucket,
             key,
             Fields=dict(content_type),
             Conditions=[content_type, ["content-length-range", 1, max_bytes]],
-            ExpiresIn=self._limits.url_seconds,
+            ExpiresIn=self._environment.url_seconds,
         )
         return UploadReady(
             kind=message.kind,
@@ -92,7 +77,7 @@ class Uploads:
             key=key,
             lecture_id=lecture_id,
             max_bytes=max_bytes,
-            expires_seconds=self._limits.url_seconds,
+            expires_seconds=self._environment.url_seconds,
         )
 
 

@@ -10,18 +10,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from handlers.common.audio.audio_file import RejectedAudio
+from handlers.common.audio.probe import probe
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent, new_objects
-from handlers.voice_qa.audio_files import BadFile
+from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.voice_qa.lecture_bucket import LectureBucket, ObjectGone
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import Known, Limits, Standing, Upload, Verdict, standing, upload_of
-from handlers.voice_qa.probing import probe
-
-ATTEMPTS = 5
-"""More than can collide: uploads of one lecture that are validated at the same moment."""
 
 
 class Outcome(StrEnum):
@@ -34,10 +32,6 @@ class Outcome(StrEnum):
     OLDER = "older"
     """The lecture is about a newer upload."""
     GONE = "gone"
-
-
-class TooManyWriters(Exception):
-    """A lecture's item changed each time that it was read."""
 
 
 class Validator:
@@ -132,8 +126,8 @@ class Validator:
         try:
             self._limits.check_unread(upload)
             verdict = self._limits.judge(probe(file))
-        except BadFile as error:
-            verdict = self._limits.rejection(error.problem)
+        except RejectedAudio as error:
+            verdict = self._limits.rejection(error.reason)
         self._log.info(
             "lecture_validated",
             outcome=verdict.status,

@@ -4,7 +4,6 @@ Who somebody is comes from the signed handshake alone; nothing that a message sa
 done in `uploading.py` and `asking.py`.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -20,12 +19,12 @@ from handlers.common.logging import EventLog
 from handlers.common.messages import Answer, Request
 from handlers.common.sockets import Response, Talk
 from handlers.common.versioned import VersionedItems
-from handlers.voice_qa.asking import Asking, AskingLimits, Call, Caller
+from handlers.voice_qa.asking import Asking, Caller
 from handlers.voice_qa.environment import SocketEnvironment
-from handlers.voice_qa.lecture_lookup import LectureLookup
+from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.protocol import REQUESTS, Code, Ping, Pong, Query, Upload
-from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Connection, connection_key
-from handlers.voice_qa.uploading import UploadLimits, Uploads
+from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Call, Connection, connection_key
+from handlers.voice_qa.uploading import Uploads
 
 PROTOCOL = "polyphony.voice-qa.v1"
 OFFER = "sec-websocket-protocol"
@@ -110,7 +109,7 @@ def _handler() -> SocketHandler:
     session = boto3.Session()
     dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
     log = EventLog(environment.log_level)
-    lectures = LectureLookup(dynamodb, environment.dynamodb_table)
+    lectures = LectureTable(dynamodb, environment.dynamodb_table)
     items = VersionedItems(
         dynamodb,
         environment.dynamodb_table,
@@ -121,33 +120,18 @@ def _handler() -> SocketHandler:
 
     def call(one: Call) -> None:
         functions.invoke(
-            FunctionName=environment.worker, InvocationType="Event", Payload=json.dumps(one.event()).encode()
+            FunctionName=environment.worker, InvocationType="Event", Payload=one.model_dump_json(by_alias=True).encode()
         )
 
     uploads = Uploads(
         session.client("s3", config=LIVE_CONFIG.merge(signing(accelerated=environment.accelerated))),
-        environment.s3_bucket,
         lectures,
-        limits=UploadLimits(
-            max_query_bytes=environment.max_query_bytes,
-            max_lecture_bytes=environment.max_lecture_bytes,
-            url_seconds=environment.url_seconds,
-            lectures=environment.lecture_uploads == "guests",
-            lectures_per_day=environment.lectures_per_day,
-        ),
-        items=items,
-        clock_ms=clock.now_ms,
-        new_id=clock.new_id,
-    )
-    asking = Asking(
         items,
-        lectures,
-        limits=AskingLimits(at_once=environment.queries_at_once, per_hour=environment.queries_per_hour),
-        call=call,
-        new_id=clock.new_id,
+        environment,
         clock_ms=clock.now_ms,
-        log=log,
+        new_id=clock.new_id,
     )
+    asking = Asking(items, lectures, environment, call=call, new_id=clock.new_id, clock_ms=clock.now_ms, log=log)
     return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
 
 

@@ -8,7 +8,7 @@ from websockets.exceptions import InvalidStatus
 
 from handlers.common import clock
 from handlers.common.users import user_id
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.transcribe import Stream
 from local.flows import PATIENCE_SECONDS
 from local.flows.transcription import SAMPLE_RATE, Captioning, Speaker

@@ -11,12 +11,13 @@ from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.audio_processor import OpenStream, Processor
 from handlers.transcription.environment import LATENCY
 from handlers.transcription.flight import Flight, Taken
-from handlers.transcription.live import flight_key
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.live_table import LiveTable, flight_key
 from handlers.transcription.metrics import Metrics
 from handlers.transcription.sessions import Session, Sessions, Status
-from handlers.transcription.thresholds import SessionSettings, Thresholds
+from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribing import End
+from local.flows.transcription import Screen
+from tests.handlers.transcription.captioning import DEPLOYED
 from tests.handlers.transcription.stage import (
     LIVE,
     SESSIONS,
@@ -87,15 +88,7 @@ class Booth:
     @cached_property
     def processor(self) -> Processor:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
-        thresholds = Thresholds(
-            partial_results_enabled=True,
-            min_stability_threshold=0.85,
-            max_buffer_timeout=5.0,
-            pause_threshold=2.0,
-            orphan_timeout=15.0,
-            max_rate_per_second=5,
-            dedup_cache_ttl=10,
-        )
+        scripted: Any = self.transcribe.open
         clients: Any = Calling(self.clients, self.clock, self.pace.calling_ms)
         cloudwatch: Any = Calling(self.cloudwatch, self.clock, self.pace.calling_ms)
         return Processor(
@@ -103,8 +96,8 @@ class Booth:
             self.live,
             clients,
             Metrics(cloudwatch, "processor"),
-            thresholds=thresholds,
-            open_stream=self.open_stream or self.transcribe.open,
+            thresholds=DEPLOYED,
+            open_stream=self.open_stream or scripted,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
@@ -173,6 +166,13 @@ class Booth:
         """What the client was sent; captions as (text, final)."""
         sent = self.clients.of(connection, kind)
         return [(one["text"], one["final"]) for one in sent] if kind == "caption" else sent
+
+    def screen(self, connection: str = "c1") -> Screen:
+        """What the client shows of it."""
+        made = Screen()
+        for message in self.clients.inbox.get(connection, []):
+            made.take(message)
+        return made
 
     @property
     def flight(self) -> Flight:

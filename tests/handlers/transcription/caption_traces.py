@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from handlers.transcription import duplicates, waiting
 from handlers.transcription.captions import Caption, Captions, Kind
 from handlers.transcription.duplicates import normalised
-from handlers.transcription.rate import WINDOW_MS
 from handlers.transcription.results import Result
 from handlers.transcription.thresholds import Thresholds
+from handlers.transcription.waiting import WINDOW_MS
 from tests.handlers.transcription.captioning import Reader, thresholds
 
 TICK_MS = 5000
@@ -81,7 +81,8 @@ class Trace:
         return now_ms + TICK_MS if next_ms is None else min(next_ms, now_ms + TICK_MS)
 
     def _check_after_looking(self, now_ms: int) -> None:
-        assert self.captions._room.longest_ms(now_ms) < self.limits.max_buffer_ms
+        for known in self.captions._open._open.values():
+            assert known.unsure is None or now_ms - known.unsure_since_ms < self.limits.max_buffer_ms
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
         assert next_ms is None or next_ms > now_ms, "everything that was due is done"
@@ -90,20 +91,13 @@ class Trace:
 
 def sizes(captions: Captions) -> tuple[int, ...]:
     """How much is kept of each kind."""
-    parts = (captions._open, captions._room, captions._rate, captions._finals, captions._texts, captions._open._closed)
+    parts = (captions._open, captions._finals, captions._texts, captions._open._closed)
     return (*(len(one) for one in parts), len(captions._lines))
 
 
 def check_sizes(captions: Captions) -> None:
     """Against the bounds as they are now."""
-    most = (
-        waiting.MAX_OPEN,
-        waiting.MAX_OPEN,
-        waiting.MAX_OPEN,
-        waiting.MAX_HELD,
-        duplicates.MAX_TEXTS,
-        waiting.MAX_CLOSED,
-    )
+    most = (waiting.MAX_OPEN, waiting.MAX_HELD, duplicates.MAX_TEXTS, waiting.MAX_CLOSED)
     lines = waiting.MAX_OPEN + waiting.MAX_HELD  # of results that are open, and of those whose finals wait
     assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
 
@@ -257,7 +251,7 @@ def _check_reader(trace: Trace) -> None:
 def _check_end(trace: Trace) -> None:
     captions, counts = trace.captions, trace.captions.counts
     assert captions.next_due_ms() is None
-    for one in (captions._open, captions._room, captions._rate, captions._finals):
+    for one in (captions._open, captions._finals):
         assert len(one) == 0
     assert captions.due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
     kinds = [one.kind for _, one in trace.shown]

@@ -4,11 +4,10 @@ import json
 from typing import Any
 
 from handlers.transcription.captions import Caption, Kind
-from handlers.transcription.environment import ProcessorEnvironment
 from handlers.transcription.results import Result
 from handlers.transcription.thresholds import SessionSettings, Thresholds
 
-DEPLOYED = Thresholds.of(ProcessorEnvironment(sessions_table_name="sessions", live_table_name="live"))
+DEPLOYED = Thresholds(sessions_table_name="sessions", live_table_name="live")
 
 
 def thresholds(**changes: Any) -> Thresholds:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.handlers.transcription.booth import Booth
 from tests.handlers.transcription.stage import Scene, tables
 
 
@@ -19,3 +20,11 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def scene(dynamodb: Any) -> Scene:
     """A router, and who speaks to it."""
     return Scene(dynamodb)
+
+
+@pytest.fixture
+def booth(dynamodb: Any) -> Booth:
+    """A processor, and an open session."""
+    made = Booth(dynamodb)
+    made.open()
+    return made

@@ -1,6 +1,5 @@
 """Real audio, made by a real ffmpeg: what its filters make up, written by its encoders and muxers."""
 
-import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -8,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg
 
-TONE = "sine=frequency=440:sample_rate={rate}:duration={seconds}"
 NOISE = "anoisesrc=color=pink:amplitude=0.3:seed=7:sample_rate={rate}:duration={seconds}"
 
 CODECS = {
@@ -71,17 +69,6 @@ def heard_ms(audio: bytes) -> float:
             [*command, "-ar", "48000", "-ac", "1", "-f", "s16le", "-"], capture_output=True, check=True
         )
     return len(done.stdout) / 2 / 48
-
-
-def told_ms(audio: bytes) -> float | None:
-    """The length that ffmpeg reads off the file before it decodes any of it."""
-    with TemporaryDirectory() as folder:
-        given = Path(folder, "given")
-        given.write_bytes(audio)
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(given), "-t", "0", "-f", "null", "-"]
-        said = subprocess.run(command, capture_output=True, check=True, text=True).stderr  # noqa: S603
-    found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said)
-    return found and (int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])) * 1000
 
 
 def _made(*arguments: str, piped: bool = False) -> bytes:

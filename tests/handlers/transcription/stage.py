@@ -16,21 +16,30 @@ from handlers.common.clock import new_id
 from handlers.common.connections import Connections
 from handlers.common.logging import EventLog
 from handlers.common.messages import Message
+from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.gate import Gate
 from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import Work
 from handlers.transcription.router import Router
-from handlers.transcription.routes import Limits, Routes
+from handlers.transcription.routes import Routes
 from handlers.transcription.sessions import Sessions
 from handlers.transcription.signing import StreamRequest
 from handlers.transcription.transcribe import FailureCode, StreamFailed
 from handlers.transcription.websocket import CLOSE_SECONDS, SEND_SECONDS
-from handlers.transcription.work import Work
 from tests.credentials import credentials
 from tests.tables import Index, create_table
 
 LIVE, SESSIONS = "live", "sessions"
 START_MS = 1_760_000_000_000
-LIMITS = Limits(in_flight=2, sessions=2, session_seconds=3600, languages=("en-US", "de-DE"), direct_seconds=300)
+LIMITS = RouterEnvironment(
+    sessions_table_name=SESSIONS,
+    live_table_name=LIVE,
+    processor="arn:aws:lambda:us-east-1:123456789012:function:processor:live",
+    in_flight=2,
+    sessions_per_user=2,
+    session_seconds=3600,
+    languages="en-US,de-DE",
+)
 
 
 @cache
@@ -224,7 +233,7 @@ class Scene:
     handed: list[Work] = field(default_factory=list)
     refusing: Exception | None = None
     gate: Gate = field(default_factory=lambda: Gate(None))
-    limits: Limits = LIMITS
+    limits: RouterEnvironment = LIMITS
     level: str = "DEBUG"
 
     def __post_init__(self) -> None:
@@ -238,7 +247,7 @@ class Scene:
         routes = Routes(
             self.sessions,
             self.live,
-            limits=self.limits,
+            self.limits,
             hand_over=self._hand_over,
             presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,

@@ -92,28 +92,17 @@ def test_a_real_utterance_is_taken_and_sent_whole(codec: str, encoding: Encoding
 @pytest.mark.parametrize(
     ("codec", "named"),
     [
-        ("webm", "WebM"),
-        ("mp4", "MP4"),
-        ("mp3", "MP3"),
-        ("wav", "without the header"),
-        ("vorbis", "Vorbis"),
-        ("speex", "Speex"),
-        ("ogg-flac", "FLAC in Ogg"),
+        *(("webm", "wrap the Opus packets in Ogg"), ("mp4", "MP4"), ("mp3", "MP3"), ("wav", "without the header")),
+        *(("vorbis", "Vorbis"), ("speex", "Speex"), ("ogg-flac", "FLAC in Ogg")),
+        *(("mp3-bare", "MP3 or AAC"), ("aac", "MP3 or AAC")),
     ],
 )
 def test_what_clients_send_instead_is_named(codec: str, named: str, encoding: Encoding) -> None:
+    if named == "MP3 or AAC" and encoding is PCM:
+        return  # As samples, such a frame is nothing unusual.
     error = refused(recording(codec, seconds=1), encoding)
     assert error.code is AudioProblem.WRONG_ENCODING
     assert named in error.message
-
-
-@pytest.mark.media
-@pytest.mark.parametrize("encoding", [FLAC, OGG_OPUS])
-@pytest.mark.parametrize("codec", ["mp3-bare", "aac"])
-def test_frames_without_a_file_around_them_are_named_where_no_samples_are_expected(
-    codec: str, encoding: Encoding
-) -> None:
-    assert "MP3 or AAC" in refused(recording(codec, seconds=1), encoding).message
 
 
 @pytest.mark.media
@@ -130,24 +119,6 @@ def test_one_encoding_is_not_taken_for_another(codec: str, encoding: Encoding) -
 @pytest.mark.parametrize("begin", [b"RIFF\n\n\n\nWAVE", b"\n\n\n\nftyp", b"OggS" + b"\n" * 24 + b"\x01vorbis"])
 def test_a_file_is_named_whatever_its_lengths_are(begin: bytes) -> None:
     assert refused(begin + bytes(400)).message.startswith("this is ")
-
-
-@pytest.mark.media
-def test_the_webm_of_a_browser_is_told_what_to_do() -> None:
-    assert "wrap the Opus packets in Ogg" in refused(recording("webm", seconds=1), OGG_OPUS).message
-
-
-@pytest.mark.media
-@pytest.mark.parametrize(("codec", "encoding"), [("opus", OGG_OPUS), ("flac", FLAC)])
-def test_two_channels_are_refused(codec: str, encoding: Encoding) -> None:
-    error = refused(recording(codec, seconds=0.5, channels=2), encoding)
-    assert (error.code, error.message) == (AudioProblem.NOT_MONO, "the audio has 2 channels: mix them to one")
-
-
-@pytest.mark.media
-def test_24_bits_are_refused() -> None:
-    error = refused(recording("flac-24", seconds=0.5), FLAC)
-    assert (error.code, error.message) == (AudioProblem.NOT_16_BIT, "the samples have 24 bits: encode 16")
 
 
 @pytest.mark.media
@@ -224,17 +195,6 @@ def test_the_smallest_files_of_the_longest_utterances_have_no_empty_chunk(
     assert all(taken.chunks)
 
 
-def test_no_audio_is_refused() -> None:
-    for encoding in Encoding:
-        assert refused(b"", encoding).code is AudioProblem.EMPTY
-
-
-def test_an_odd_number_of_bytes_is_refused() -> None:
-    error = refused(samples(3200)[:-1])
-    assert error.code is AudioProblem.ODD_BYTES
-    assert "6399 bytes" in error.message
-
-
 @pytest.mark.parametrize(
     ("audio", "encoding", "rate"),
     [
@@ -249,12 +209,8 @@ def test_less_than_a_tenth_of_a_second_is_refused(audio: bytes, encoding: Encodi
     error = refused(audio, encoding, rate)
     assert error.code is AudioProblem.TOO_SHORT
     assert "100 ms is the least" in error.message
-
-
-def test_a_tenth_of_a_second_is_enough() -> None:
-    assert len(utterance(samples(1600), PCM, 16000).chunks) == 1
-    assert len(utterance(flac(1600), FLAC, 16000).chunks) == 1
-    assert len(utterance(opus(5), OGG_OPUS, 48000).chunks) == 1
+    for enough in ((samples(1600), PCM, 16000), (flac(1600), FLAC, 16000), (opus(5), OGG_OPUS, 48000)):
+        assert len(utterance(*enough).chunks) == 1
 
 
 @pytest.mark.parametrize(
@@ -277,11 +233,6 @@ def test_an_utterance_has_a_longest_length(most: bytes, over: bytes, encoding: E
     assert f"{encoding} may have {limit:g} s: cut it sooner" in error.message
 
 
-def test_a_length_of_decades_is_refused_like_any_other() -> None:
-    frames = [frame(number, 65536) for number in range(100)]
-    assert refused(flac_file(*frames, info=streaminfo(rate=8000)), FLAC, 8000).code is AudioProblem.TOO_LONG
-
-
 def test_what_is_allowed_fits_a_message() -> None:
     assert len(base64.b64encode(bytes(MAX_BYTES))) + 2048 <= 131072
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
@@ -293,26 +244,19 @@ def test_what_is_allowed_fits_a_message() -> None:
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-@pytest.mark.parametrize("rate", [-1, 0, 7999, 11025, 22050, 96000])
+@pytest.mark.parametrize("rate", [-1, 0, 7999, 11025, 22050, 32000, 44100, 96000])
 def test_a_rate_that_is_on_no_list_is_refused(encoding: Encoding, rate: int) -> None:
-    error = refused(samples(1600), encoding, rate)
+    if rate in SAMPLE_RATES[encoding]:
+        return  # Opus knows fewer.
+    error = refused(opus(50, rate=rate) if rate > 0 else samples(1600), encoding, rate)
     assert error.code is AudioProblem.WRONG_SAMPLE_RATE
     assert "takes one of 8000, 16000" in error.message
 
 
-def test_the_rate_of_a_flac_file_is_the_sessions() -> None:
-    error = refused(flac(16000, rate=16000), FLAC, 8000)
-    assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-    assert "the file has 16000 Hz, and the session says 8000" in error.message
-
-
-@pytest.mark.parametrize("told", [0, 8000, 11025, 16000, 44100, 48000, 2**32 - 1])
-def test_opus_always_decodes_to_48_khz(told: int) -> None:
-    assert utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
-
-
 @pytest.mark.parametrize("rate", [8000, 16000, 24000])
-def test_a_session_may_say_the_rate_that_was_encoded(rate: int) -> None:
+def test_opus_decodes_to_48_khz_and_a_session_may_say_the_rate_that_was_encoded(rate: int) -> None:
+    for told in (0, 11025, rate, 2**32 - 1):
+        assert utterance(opus(50, rate=told), OGG_OPUS, 48000).sample_rate == 48000
     taken = utterance(opus(50, rate=rate), OGG_OPUS, rate)
     assert (taken.sample_rate, taken.duration_ms) == (rate, 1000)
     for other in {0, 8000, 16000, 24000, 44100, 48000} - {rate}:
@@ -321,24 +265,25 @@ def test_a_session_may_say_the_rate_that_was_encoded(rate: int) -> None:
         assert f"encoded from {other or 'unknown'}: open the session with 48000" in error.message
 
 
-@pytest.mark.parametrize("rate", [32000, 44100])
-def test_a_rate_that_opus_does_not_know_is_refused_even_if_it_was_encoded(rate: int) -> None:
-    error = refused(opus(50, rate=rate), OGG_OPUS, rate)
-    assert error.code is AudioProblem.WRONG_SAMPLE_RATE
-    assert "takes one of 8000, 16000, 24000, 48000" in error.message
-
-
 @pytest.mark.parametrize(
-    ("audio", "encoding", "code"),
+    ("audio", "encoding", "code", "says"),
     [
-        (opus(50, channels=2), OGG_OPUS, AudioProblem.NOT_MONO),
-        (flac(16000, channels=2), FLAC, AudioProblem.NOT_MONO),
-        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT),
-        (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT),
+        (b"", PCM, AudioProblem.EMPTY, "no audio"),
+        (b"", FLAC, AudioProblem.EMPTY, "no audio"),
+        (samples(3200)[:-1], PCM, AudioProblem.ODD_BYTES, "6399 bytes"),
+        (opus(50, channels=2), OGG_OPUS, AudioProblem.NOT_MONO, "2 channels: mix them"),
+        (flac(16000, channels=2), FLAC, AudioProblem.NOT_MONO, "2 channels: mix them"),
+        (flac(16000, bits=8), FLAC, AudioProblem.NOT_16_BIT, "8 bits: encode 16"),
+        (flac(16000, bits=32), FLAC, AudioProblem.NOT_16_BIT, "32 bits: encode 16"),
+        (flac(16000, rate=8000), FLAC, AudioProblem.WRONG_SAMPLE_RATE, "has 8000 Hz, and the session says 16000"),
     ],
 )
-def test_only_one_channel_of_16_bits_is_taken(audio: bytes, encoding: Encoding, code: AudioProblem) -> None:
-    assert refused(audio, encoding).code is code
+def test_only_one_channel_of_16_bits_at_the_sessions_rate_is_taken(
+    audio: bytes, encoding: Encoding, code: AudioProblem, says: str
+) -> None:
+    error = refused(audio, encoding)
+    assert error.code is code
+    assert says in error.message
 
 
 @pytest.mark.parametrize(
@@ -362,8 +307,3 @@ def test_a_file_that_is_not_whole_is_malformed(audio: bytes, encoding: Encoding,
 @pytest.mark.parametrize("begin", [b"RIFF", b"\xff\xfb\x90\x64", b"ID3", b"\x1a\x45\xdf", b"WAVE"])
 def test_samples_may_look_a_little_like_a_file(begin: bytes) -> None:
     assert utterance(begin + bytes(3200 - len(begin)), PCM, 16000).duration_ms == 100
-
-
-def test_an_utterance_shows_no_audio_where_it_is_printed() -> None:
-    assert "chunks" not in repr(utterance(samples(1600), PCM, 16000))
-    assert repr(Utterance(PCM, 16000, 100, (b"secret",))).count("secret") == 0

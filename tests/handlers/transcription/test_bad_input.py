@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.messages import REQUESTS
 from tests.handlers.transcription.crafted import flac_file, frame, streaminfo
 from tests.handlers.transcription.stage import LIMITS, Scene, silence
@@ -65,6 +65,22 @@ BAD: dict[str, tuple[Callable[[str], str], str, str]] = {
     "half a JSON": (lambda s: said(s)[:-1], "MALFORMED_MESSAGE", "one JSON object"),
     "two JSONs": (lambda s: said(s) * 2, "MALFORMED_MESSAGE", "one JSON object"),
     "no action": (lambda s: said(s, action=None), "UNKNOWN_ACTION", "open, audio, ping, close, direct"),
+    "an action that is none": (lambda _: '{"action": ["open"]}', "UNKNOWN_ACTION", "open, audio"),
+    "a list": (lambda _: "[1]", "MALFORMED_MESSAGE", "one JSON object"),
+    "endless nesting": (lambda _: "[" * 60_000, "MALFORMED_MESSAGE", "one JSON object"),
+    "an encoding that is none": (lambda _: '{"action": "open", "encoding": "mp3"}', "MALFORMED", "encoding"),
+    "a language that is none": (lambda _: '{"action": "open", "language": "klingon"}', "MALFORMED", "language"),
+    "another language": (lambda _: '{"action": "open", "language": "zz-ZZ"}', "LANGUAGE_UNKNOWN", "de-DE"),
+    "a setting out of range": (
+        lambda _: '{"action": "open", "settings": {"maxRatePerSecond": 1000}}',
+        "MALFORMED",
+        "maxRatePerSecond",
+    ),
+    "a setting that is none": (
+        lambda _: '{"action": "open", "settings": {"minStabilty": 1}}',
+        "MALFORMED",
+        "minStabilty",
+    ),
 }
 
 

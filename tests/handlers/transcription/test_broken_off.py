@@ -10,20 +10,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from handlers.transcription.audio_processor import WAIT_MS
 from handlers.transcription.environment import GIVEN_UP
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import End
 from local.flows.transcription import Screen
 from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial, recorded
 from tests.handlers.transcription.stage import START_MS, Step
-
-
-@pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    made = Booth(dynamodb)
-    made.open()
-    return made
 
 
 @pytest.mark.parametrize("failure", [FailureCode.REFUSED, FailureCode.INTERNAL, FailureCode.DROPPED])
@@ -233,10 +226,7 @@ def test_an_attempt_that_was_overtaken_says_nothing_more(
     assert booth.call() is end
     assert [one for one in booth.said() if one[1]] == []
     assert booth.said("done") + booth.said("resend") + booth.said("error") == []
-    screen = Screen()
-    for message in booth.clients.inbox.get("c1", []):
-        screen.take(message)
-    assert screen.text() == [], "nothing of it stays where the other attempt's captions will be"
+    assert booth.screen().text() == [], "nothing of it stays where the other attempt's captions will be"
     assert booth.flight.holds("u1", 2), "the other attempt has its place"
 
 
@@ -353,22 +343,6 @@ def test_a_partial_that_cannot_be_posted_is_left_out_and_costs_no_more(
     assert booth.cloudwatch.values["PartialResultProcessingLatency"] == 2, "of what was shown"
 
 
-def test_a_final_that_cannot_be_posted_is_sent_again_with_its_utterance(
-    booth: Booth, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    post = booth.clients.post
-
-    def failing(connection: str, message: Any) -> bool:
-        if message.type == "caption" and message.final:
-            raise ReadTimeoutError(endpoint_url="x")
-        return post(connection, message)
-
-    monkeypatch.setattr(booth.clients, "post", failing)
-    with pytest.raises(ReadTimeoutError):
-        booth.hears(final(300, "Hello."), ENDED)
-    assert len(booth.said("resend")) == 1
-
-
 def over(connection: str, booth: Booth) -> None:
     """The client opens its session over this connection, and nobody has noticed that the one before is dead."""
     booth.live.change(
@@ -424,10 +398,7 @@ def test_finals_that_went_to_the_connection_before_are_sent_again_with_their_utt
     assert (booth.flight.done, booth.flight.broken[0].from_ms) == ((), 0)
     booth.scripts.append([final(300, "One.", "r8"), final(600, "Two.", "r9", at_ms=500), ENDED])
     assert booth.call(attempts=booth.take("u1", "c2").attempts) is End.DONE
-    screen = Screen()
-    for message in booth.clients.inbox["c2"]:
-        screen.take(message)
-    assert screen.text() == ["One.", "Two."]
+    assert booth.screen("c2").text() == ["One.", "Two."]
     assert booth.flight.done == ("u1",)
 
 

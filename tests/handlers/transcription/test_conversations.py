@@ -18,7 +18,7 @@ from handlers.transcription import transcribing
 from handlers.transcription.signing import StreamRequest
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import Stream
-from handlers.transcription.transcribing import Conversation, End
+from handlers.transcription.transcribing import End
 from local.flows.transcription import Screen
 from local.services.tones import silence, speech
 from tests.handlers.transcription.booth import Booth
@@ -62,17 +62,14 @@ class Line:
     @property
     def screen(self) -> Screen:
         """What its client shows by now."""
-        made = Screen()
-        for message in self.booth.clients.inbox.get("c1", []):
-            made.take(message)
-        return made
+        return self.booth.screen()
 
     @property
     def fallbacks(self) -> float:
         """How many an alarm would have seen."""
         return self.booth.cloudwatch.values.get("TranscribeFallbackTriggered", 0)
 
-    def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[Conversation]:
+    def _stream(self, request: StreamRequest, _seconds: float) -> AbstractContextManager[Stream]:
         self.requests.append(request)
         return Stream.open(address(self.endpoint, stabilised=request.stabilised), PATIENCE)
 

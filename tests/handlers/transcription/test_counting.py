@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.counting import DETACHED_MS, IDLE_MS
+from handlers.transcription.counting import DETACHED_MS, IDLE_MS, Quota
 from handlers.transcription.flight import Flight, Live, Place
-from handlers.transcription.live import Connection, Quota
+from handlers.transcription.live_table import Connection
 from tests.handlers.transcription.stage import LIMITS, Scene
 
 
 def silent(scene: Scene, connection: str = "c1") -> list[str]:
     """As many sessions as may be, of which nothing was heard for long, on a connection that is there."""
     scene.connect(connection)
-    opened = [str(scene.says("open", connection)["sessionId"]) for _ in range(LIMITS.sessions)]
+    opened = [str(scene.says("open", connection)["sessionId"]) for _ in range(LIMITS.sessions_per_user)]
     scene.clock.now_ms += IDLE_MS + 1
     assert scene.says("ping", connection)["type"] == "pong"
     return opened
@@ -53,20 +53,14 @@ def test_a_session_that_made_room_is_used_again_only_once_it_is_opened_again(sce
 def test_however_often_somebody_comes_back_there_are_only_so_many_sessions_in_use(scene: Scene) -> None:
     sessions = [session for number in range(4) for session in silent(scene, f"c{number}")]
     spoken = [scene.utters(session, connection=f"c{at // 2}")["type"] for at, session in enumerate(sessions)]
-    assert spoken.count("accepted") == LIMITS.sessions
-
-
-def test_no_more_room_is_made_than_is_needed(scene: Scene) -> None:
-    sessions = silent(scene)
-    scene.says("open")
-    assert usable(scene, sessions) == sessions[1:], "the one that was opened first goes first"
+    assert spoken.count("accepted") == LIMITS.sessions_per_user
 
 
 def test_a_session_that_is_opened_while_it_makes_room_counts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions = silent(scene)
     before(scene, monkeypatch, Quota, lambda: scene.says("open", sessionId=sessions[0]))
     newer = str(scene.says("open")["sessionId"])
-    assert usable(scene, [*sessions, newer]) == [sessions[0], newer]
+    assert usable(scene, [*sessions, newer]) == [sessions[0], newer], "and no more room is made than is needed"
 
 
 def test_two_that_need_room_at_once_get_no_more_than_there_is(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +87,8 @@ def test_a_session_opened_elsewhere_counts_though_its_first_connection_ends_righ
         meanwhile.setattr(scene.live, "change", changed)
         scene.says("open", "c2", sessionId=session)
     scene.clock.now_ms += DETACHED_MS
-    opened = [scene.says("open", "c2")["type"] for _ in range(LIMITS.sessions)]
-    assert opened.count("opened") == LIMITS.sessions - 1
+    opened = [scene.says("open", "c2")["type"] for _ in range(LIMITS.sessions_per_user)]
+    assert opened.count("opened") == LIMITS.sessions_per_user - 1
 
 
 def test_a_session_is_not_silent_while_something_of_it_is_in_the_air() -> None:

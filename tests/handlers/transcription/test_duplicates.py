@@ -12,15 +12,10 @@ from tests.handlers.transcription.captioning import DEPLOYED, Reader, final, lin
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("Hello, world.", "hello world"),
-        ("  hello\t\n world ", "hello world"),
-        ("well-known", "well known"),
-        ("snake_case", "snake case"),
-        ("It's", "it\N{RIGHT SINGLE QUOTATION MARK}s"),
-        ("Straße", "STRASSE"),
+        *(("Hello, world.", "hello world"), ("  hello\t\n world ", "hello world"), ("well-known", "well known")),
+        *(("snake_case", "snake case"), ("It's", "it\N{RIGHT SINGLE QUOTATION MARK}s"), ("Straße", "STRASSE")),
         ("cafe\N{COMBINING ACUTE ACCENT}", "CAF\N{LATIN CAPITAL LETTER E WITH ACUTE}"),
-        ("\N{LATIN SMALL LIGATURE FI}ne", "fine"),
-        ("はい。", "はい"),
+        *(("\N{LATIN SMALL LIGATURE FI}ne", "fine"), ("はい。", "はい")),
         ("\N{FULLWIDTH LATIN CAPITAL LETTER A}bc", "abc"),
     ],
 )
@@ -38,11 +33,6 @@ def test_these_are_not(one: str, other: str) -> None:
 @given(st.text(max_size=30))
 def test_only_nothing_is_normalised_to_nothing(text: str) -> None:
     assert bool(normalised(text)) is bool(text.strip())
-
-
-@given(st.text(st.characters(max_codepoint=127), max_size=30))
-def test_plain_text_is_normalised_as_it_would_be_among_other_letters(text: str) -> None:
-    assert normalised(f"{text} é") == " ".join([*normalised(f"{text} x").split()[:-1], "é"])
 
 
 def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
@@ -91,14 +81,9 @@ def test_a_final_that_repeats_another_result_takes_its_own_line_away() -> None:
     assert not told[0].final
     assert [one.text for one in reader.display.values()] == ["hello"]
     assert (captions.counts.finals, captions.counts.duplicates) == (1, 1)
-
-
-def test_a_final_that_repeats_another_result_and_has_no_line_says_nothing() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(final("a", "hello"), 0)
-    captions.take(partial("b", "hello"), 1)
-    assert captions.take(final("b", "hello"), 2) == []
-    assert captions.counts.duplicates == 2
+    assert captions.take(partial("c", "hello"), 3) == []
+    assert captions.take(final("c", "hello"), 4) == [], "it has no line"
+    assert captions.counts.duplicates == 3
 
 
 def test_an_orphan_that_repeats_another_result_takes_its_line_away() -> None:
@@ -130,13 +115,6 @@ def test_the_texts_remembered_are_few_and_the_oldest_go_first() -> None:
     assert texts.by_another("2", "b", 0)
 
 
-def test_what_has_expired_is_forgotten() -> None:
-    texts = ShownTexts(10)
-    for now_ms in range(100):
-        texts.show(str(now_ms), "a", now_ms)
-        assert len(texts) <= 10
-
-
 STEPS = st.tuples(st.integers(0, 6), st.sampled_from("xyz"), st.sampled_from("abc"))
 
 
@@ -152,3 +130,4 @@ def test_no_other_result_has_shown_it_within_the_time(ttl_ms: int, steps: list[t
         if not taken:
             texts.show(text, result_id, now_ms)
             history.append((text, result_id, now_ms))
+        assert len(texts) <= sum(now_ms - at_ms < ttl_ms for _, _, at_ms in history) + bool(history)

@@ -12,32 +12,13 @@ def taken(flight: Flight, utterance: str, overdue_ms: int = 100) -> Flight:
     return moved
 
 
-def standing(flight: Flight, utterance: str) -> Standing:
-    return flight.offered(utterance, 100, MOST, 0)[1].standing
-
-
-def test_there_are_only_so_many_places() -> None:
-    full = taken(taken(Flight(), "a"), "b")
-    assert standing(full, "c") is Standing.BUSY
-    assert standing(full.landed("a", 1), "c") is Standing.TAKEN
-
-
-def test_an_utterance_that_is_on_its_way_or_was_is_not_taken_again() -> None:
-    flight = taken(Flight(), "a")
-    assert standing(flight, "a") is Standing.REPEATED
-    assert standing(flight.landed("a", 1), "a") is Standing.REPEATED
-
-
 def test_only_the_first_call_begins_an_utterance() -> None:
     flight, mine = taken(Flight(), "a").begun("a", 1, now_ms=50, overdue_ms=900)
     assert mine
     assert flight.begun("a", 1, now_ms=51, overdue_ms=900) == (flight, False), "Lambda may call twice"
     assert flight.due_ms == 900, "running has a time of its own"
-
-
-def test_an_utterance_that_is_overdue_is_not_begun() -> None:
-    flight = taken(Flight(), "a", overdue_ms=100)
-    assert flight.begun("a", 1, now_ms=100, overdue_ms=900) == (flight, False), "its client may have sent it again"
+    late = taken(Flight(), "a", overdue_ms=100)
+    assert late.begun("a", 1, now_ms=100, overdue_ms=900) == (late, False), "its client may have sent it again"
 
 
 def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
@@ -47,19 +28,6 @@ def test_what_is_overdue_is_lost_once_and_may_be_sent_again() -> None:
     assert swept.swept(150)[1] == ()
     _, how = swept.offered("a", 300, MOST, 200)
     assert (how.standing, how.attempts) == (Standing.TAKEN, 2)
-
-
-def test_a_broken_utterance_goes_on_where_its_captions_end() -> None:
-    flight = taken(Flight(), "a").broke("a", 1, from_ms=700)
-    _, how = flight.offered("a", 300, MOST, 200)
-    assert (how.from_ms, how.attempts) == (700, 2)
-
-
-def test_attempts_at_an_utterance_are_counted_until_it_is_done() -> None:
-    flight = taken(taken(Flight(), "a").broke("a", 1, 0), "a").broke("a", 2, 0)
-    flight, how = flight.offered("a", 300, MOST, 200)
-    assert how.attempts == 3
-    assert flight.landed("a", 3).broken == ()
 
 
 def test_an_attempt_that_was_overtaken_changes_nothing_any_more() -> None:
@@ -86,6 +54,19 @@ def test_an_attempt_that_began_keeps_its_place_whatever_its_caller_heard() -> No
     assert running.given_back("a", 1) == (running, False)
     done = running.landed("a", 1)
     assert done.given_back("a", 1) == (done, False)
+
+
+def test_attempts_at_an_utterance_are_counted_until_it_is_done_and_go_on_where_its_captions_end() -> None:
+    flight = taken(taken(Flight(), "a").broke("a", 1, 0), "a").broke("a", 2, 700)
+    flight, how = flight.offered("a", 300, MOST, 200)
+    assert (how.from_ms, how.attempts) == (700, 3)
+    assert flight.offered("a", 300, MOST, 200)[1].standing is Standing.REPEATED
+    full = taken(flight, "b")
+    assert full.offered("c", 300, MOST, 200)[1].standing is Standing.BUSY
+    landed = full.landed("a", 3)
+    assert landed.broken == ()
+    assert landed.offered("a", 300, MOST, 200)[1].standing is Standing.REPEATED
+    assert landed.offered("c", 300, MOST, 200)[1].standing is Standing.TAKEN
 
 
 def test_the_first_to_be_lost_decides_when_to_look() -> None:

@@ -30,18 +30,17 @@ def test_a_token_in_the_offer_says_who_connects(gate: Gate, provider: Provider, 
     assert gate.user(headers) == user_id(provider.issuer, "ann")
 
 
-def test_without_a_token_nobody_connects(gate: Gate) -> None:
-    with pytest.raises(HandlerError) as refused:
-        gate.user(offer(PROTOCOL, "user.ann"))
-    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
-
-
 def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provider: Provider) -> None:
     token = provider.token(aud="others")
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{token}"))
     assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
     assert token not in refused.value.message
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, "user.ann"))
+    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401), "without a token nobody connects"
+    with pytest.raises(HandlerError, match=PROTOCOL):
+        gate.user({})
 
 
 def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
@@ -49,11 +48,6 @@ def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) ->
     with pytest.raises(HandlerError) as refused:
         gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
     assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
-
-
-def test_who_does_not_offer_the_protocol_is_told_which(gate: Gate) -> None:
-    with pytest.raises(HandlerError, match=PROTOCOL):
-        gate.user({})
 
 
 def test_without_a_provider_anybody_is_who_he_says() -> None:

@@ -7,19 +7,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End
 from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial, recorded
 from tests.handlers.transcription.stage import LIVE, START_MS, Pace, Step, transcript
-
-
-@pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    made = Booth(dynamodb)
-    made.open()
-    return made
 
 
 def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Booth) -> None:

@@ -9,18 +9,7 @@ from handlers.transcription.thresholds import SessionSettings
 from handlers.transcription.transcribe import FailureCode
 from handlers.transcription.transcribing import End
 from tests.handlers.transcription.booth import ENDED, Booth, final, partial
-from tests.handlers.transcription.stage import Pace, Scene
-
-
-@pytest.fixture
-def booth(dynamodb: Any) -> Booth:
-    made = Booth(dynamodb)
-    made.open()
-    return made
-
-
-def latencies(booth: Booth) -> list[float]:
-    return booth.cloudwatch.latencies_ms
+from tests.handlers.transcription.stage import START_MS, Pace, Scene
 
 
 def test_the_router_says_when_it_took_an_utterance_in(scene: Scene) -> None:
@@ -37,24 +26,21 @@ def test_a_caption_that_comes_as_its_words_are_streamed_is_not_late_however_long
         (2_500, None),
         seconds=2.4,
     )
-    assert latencies(booth) == [50, 50]
+    assert booth.cloudwatch.latencies_ms == [50, 50]
 
 
 @pytest.mark.parametrize("waited_ms", [0, 400, 19_000])
-def test_what_an_utterance_waited_for_its_processor_is_counted(booth: Booth, waited_ms: int) -> None:
+@pytest.mark.parametrize("opening_ms", [0, 900])
+def test_what_an_utterance_waited_for_its_processor_and_its_stream_is_counted(
+    dynamodb: Any, waited_ms: int, opening_ms: int
+) -> None:
     """In Lambda's queue, or for a cold start: no invocation knows of it by itself."""
-    booth.scripts.append([final(1_100, "Hello.", at_ms=900), ENDED])
+    booth = Booth(dynamodb, [[final(1_100, "Hello.", at_ms=900), ENDED]], pace=Pace(opening_ms=(opening_ms,)))
+    booth.open()
     booth.take("u1")
     booth.clock.now_ms += waited_ms
     assert booth.call() is End.DONE
-    assert latencies(booth) == [waited_ms + 100]
-
-
-def test_opening_a_stream_is_counted(dynamodb: Any) -> None:
-    booth = Booth(dynamodb, pace=Pace(opening_ms=(900,)))
-    booth.open()
-    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED)
-    assert latencies(booth) == [1_000]
+    assert booth.cloudwatch.latencies_ms == [waited_ms + opening_ms + 100]
 
 
 def test_what_a_result_waited_while_another_was_posted_is_counted(
@@ -63,29 +49,27 @@ def test_what_a_result_waited_while_another_was_posted_is_counted(
     booth.shows_slowly(monkeypatch, 400)
     finals = [final(1_000, f"Sentence{one}.", f"r{one}", at_ms=900) for one in range(3)]
     booth.hears(*finals, ENDED)
-    assert latencies(booth) == [400, 800, 1_200]
+    assert booth.cloudwatch.latencies_ms == [400, 800, 1_200]
 
 
 def test_a_stream_that_failed_before_is_counted(booth: Booth) -> None:
     booth.scripts += [[(400, FailureCode.DROPPED)], [final(200, "Hello.", at_ms=0), (1_050, None)]]
     booth.hears()
-    assert latencies(booth) == [500]
+    assert booth.cloudwatch.latencies_ms == [500]
 
 
 def test_an_utterance_that_is_sent_again_counts_from_then_on_and_from_where_its_captions_hold(booth: Booth) -> None:
     booth.hears(final(250, "Two.", at_ms=100), (350, None), from_ms=700, attempts=2)
-    assert latencies(booth) == [50], "the 700 ms before were not streamed again"
+    assert booth.cloudwatch.latencies_ms == [50], "the 700 ms before were not streamed again"
 
 
-def test_a_router_whose_clock_is_ahead_makes_nothing_negative(booth: Booth) -> None:
-    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=booth.clock() + 60_000)
-    assert latencies(booth) == [0]
-
-
-def test_a_router_of_before_says_nothing_and_the_invocation_itself_is_counted(booth: Booth) -> None:
+@pytest.mark.parametrize(("accepted_ms", "latency"), [(START_MS + 60_000, 0), (None, 100)])
+def test_a_router_whose_clock_is_ahead_or_that_says_nothing_yet_makes_nothing_negative(
+    booth: Booth, accepted_ms: int | None, latency: int
+) -> None:
     """Both functions are rolled out and back each for itself."""
-    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=None)
-    assert latencies(booth) == [100]
+    booth.hears(final(1_100, "Hello.", at_ms=900), ENDED, accepted_ms=accepted_ms)
+    assert booth.cloudwatch.latencies_ms == [latency]
 
 
 @pytest.mark.parametrize("partials", [True, False])

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from handlers.common.versioned import ATTEMPTS, TooManyWriters
 from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live_table import Claim, LiveTable
 from tests.handlers.transcription.stage import LIVE, START_MS, Clock
@@ -25,43 +24,15 @@ def offer(utterance: str, overdue_ms: int) -> Any:
     return move
 
 
-def test_what_is_changed_is_read_back(table: LiveTable) -> None:
+def test_what_is_changed_is_read_back_and_everything_expires(table: LiveTable, dynamodb: Any) -> None:
     table.change(Flight, "flight#a", lambda flight: (flight.seen("c1", 1), None))
     assert table.read(Flight, "flight#a") == Flight(connection="c1", seen_ms=1)
     assert table.read(Flight, "flight#b") == Flight(), "nothing is known of another"
-
-
-def test_a_change_that_met_another_is_made_again_on_top_of_it(table: LiveTable) -> None:
-    met: list[Flight] = []
-
-    def late(flight: Flight) -> tuple[Flight, None]:
-        if not met:
-            table.change(Flight, "flight#a", offer("first", START_MS))
-        met.append(flight)
-        return flight.offered("second", START_MS, 8, 0)[0], None
-
-    table.change(Flight, "flight#a", late)
-    assert [len(one.places) for one in met] == [0, 1]
-    assert {one.utterance for one in table.read(Flight, "flight#a").places} == {"first", "second"}
-
-
-def test_a_change_that_always_meets_another_gives_up(table: LiveTable) -> None:
-    count = 0
-
-    def never_first(flight: Flight) -> tuple[Flight, None]:
-        nonlocal count
-        count += 1
-        table.change(Flight, "flight#a", lambda one: (one.seen(f"c{count}", 1), None))
-        return flight.seen("mine", 1), None
-
-    with pytest.raises(TooManyWriters):
-        table.change(Flight, "flight#a", never_first)
-    assert count == ATTEMPTS
-
-
-def test_a_move_that_changes_nothing_writes_nothing(table: LiveTable, dynamodb: Any) -> None:
-    table.change(Flight, "flight#a", lambda flight: (flight, None))
-    assert dynamodb.scan(TableName=LIVE)["Items"] == []
+    table.claim("caption#s#h", words("u1"), 10)
+    table.change(Flight, "flight#c", lambda flight: (flight, None))
+    items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE)["Items"]}
+    assert items.keys() == {"flight#a", "caption#s#h"}, "a move that changes nothing writes nothing"
+    assert all(ttl > START_MS // 1000 for ttl in items.values())
 
 
 def test_only_what_is_due_is_found(table: LiveTable) -> None:
@@ -98,9 +69,3 @@ def test_words_of_a_line_that_is_let_go_are_anybodys(table: LiveTable) -> None:
     for utterance, line in (("u1", "r1"), ("u2", "r2")):
         table.let_go("caption#s#h", utterance, line)
         assert table.claim("caption#s#h", words("u3"), 10) == (False, None), "another's line still says them"
-
-
-def test_everything_expires(table: LiveTable, dynamodb: Any) -> None:
-    table.change(Flight, "flight#a", lambda flight: (flight.seen("c1", 1), None))
-    table.claim("caption#s#h", words("u1"), 10)
-    assert all(int(item["ttl"]["N"]) > START_MS // 1000 for item in dynamodb.scan(TableName=LIVE)["Items"])

@@ -37,10 +37,7 @@ def test_the_streams_of_an_invocation_are_told_together() -> None:
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,
     }
-
-
-def test_where_nothing_happened_nothing_is_told() -> None:
-    assert told([], Counts(partials=7, finals=2, duplicates=1)) == []
+    assert told([], Counts(partials=7, finals=2, duplicates=1)) == [], "nothing of it happened"
 
 
 def test_it_is_what_botocores_model_of_the_service_takes() -> None:

@@ -1,10 +1,11 @@
 """How many partials leave in a second, and which."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.captions import Captions
-from handlers.transcription.rate import Rate
+from handlers.transcription.waiting import Rate
 from tests.handlers.transcription.captioning import final, lines, partial, thresholds
 
 
@@ -16,60 +17,36 @@ def busy(most: int = 2) -> Captions:
     return captions
 
 
-def test_as_many_as_the_rate_leave_at_once_and_the_next_waits_for_a_second() -> None:
-    captions = busy(2)
-    assert captions.take(partial("a", "late"), 1) == []
-    assert captions.next_due_ms() == 1000
-    assert captions.due(999) == []
-    assert lines(captions.due(1000)) == [("partial", "a", "late")]
-    assert captions.counts.dropped == 0
-
-
 def test_any_second_counts_not_only_whole_ones() -> None:
     captions = Captions(thresholds(max_rate_per_second=2))
     assert captions.take(partial("a", "one"), 900)
     assert captions.take(partial("a", "two"), 1100)
     assert captions.take(partial("a", "three"), 1899) == []
     assert captions.next_due_ms() == 1900
+    assert captions.due(1899) == []
+    assert lines(captions.take(partial("b", "four"), 1900)) == [("partial", "a", "three")], "it waited for this moment"
+    assert lines(captions.due(2100)) == [("partial", "b", "four")]
+    assert captions.counts.dropped == 0
 
 
-def test_the_surest_leaves_and_the_others_are_dropped_and_counted() -> None:
+@pytest.mark.parametrize(
+    ("candidates", "leaves"),
+    [
+        ([("a", "good", 0.9), ("b", "best", 0.99), ("c", "newest", 0.9)], ("b", "best")),
+        ([("a", "old", 0.9), ("b", "new", 0.9)], ("b", "new")),
+        ([("a", "sure", 0.86), ("b", "Who knows.", None)], ("a", "sure")),
+        ([("a", "hello", 1.0), ("a", "hello you", 0.9), ("a", "hello all", 0.9)], ("a", "hello")),
+    ],
+)
+def test_the_surest_and_then_the_newest_leaves_and_the_others_are_dropped_and_counted(
+    candidates: list[tuple[str, str, float | None]], leaves: tuple[str, str]
+) -> None:
     captions = busy()
-    captions.take(partial("a", "good", 0.9), 100)
-    captions.take(partial("b", "best", 0.99), 200)
-    captions.take(partial("c", "newest", 0.9), 300)
-    assert lines(captions.due(1000)) == [("partial", "b", "best")]
-    assert captions.counts.dropped == 2
+    for one in candidates:
+        captions.take(partial(*one), 100)
+    assert lines(captions.due(1000)) == [("partial", *leaves)]
+    assert captions.counts.dropped == len(candidates) - 1
     assert captions.due(2000) == []
-
-
-def test_among_equally_sure_ones_the_newest_leaves() -> None:
-    captions = busy()
-    captions.take(partial("a", "old", 0.9), 100)
-    captions.take(partial("b", "new", 0.9), 100)
-    assert lines(captions.due(1000)) == [("partial", "b", "new")]
-
-
-def test_one_without_a_flag_comes_after_all_others() -> None:
-    captions = busy()
-    captions.take(partial("a", "sure", 0.86), 100)
-    captions.take(partial("b", "Who knows.", None), 200)
-    assert lines(captions.due(1000)) == [("partial", "a", "sure")]
-
-
-def test_versions_of_one_result_compete_like_any_others() -> None:
-    captions = busy()
-    captions.take(partial("a", "hello", 1.0), 100)
-    captions.take(partial("a", "hello you", 0.9), 200)
-    assert lines(captions.due(1000)) == [("partial", "a", "hello")]
-    assert captions.counts.dropped == 1
-
-
-def test_a_candidate_that_arrives_in_the_free_moment_comes_after_those_that_waited() -> None:
-    captions = busy(1)
-    captions.take(partial("a", "first"), 100)
-    assert lines(captions.take(partial("b", "second"), 1000)) == [("partial", "a", "first")]
-    assert lines(captions.due(2000)) == [("partial", "b", "second")]
 
 
 def test_one_that_has_waited_long_enough_in_the_free_moment_comes_after_those_that_competed_for_it() -> None:
@@ -105,14 +82,6 @@ def test_finals_are_never_limited() -> None:
         assert lines(captions.take(final(str(number), f"final {number}"), 1)) == [
             ("final", str(number), f"final {number}")
         ]
-
-
-def test_nothing_is_dropped_or_shown_once_partials_are_given_up() -> None:
-    captions = busy()
-    captions.take(partial("a", "late"), 1)
-    captions.fall_back("stream_failed")
-    assert captions.due(1000) == []
-    assert captions.counts.dropped == 0
 
 
 @given(st.integers(1, 4), st.lists(st.sampled_from([0, 1, 250, 499, 500, 999, 1000, 1001]), max_size=40))

@@ -34,13 +34,9 @@ def test_a_result_is_read_as_it_was_sent() -> None:
     assert results_of(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
 
 
-def test_several_results_keep_their_order() -> None:
-    assert [one.result_id for one in results_of(event(said(ResultId="b"), said(ResultId="a")))] == ["b", "a"]
-
-
-def test_a_final_says_so() -> None:
-    (result,) = results_of(event(said(IsPartial=False)))
-    assert result.final
+def test_results_keep_their_order_and_finals_say_so() -> None:
+    results = results_of(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
+    assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
 
 
 @pytest.mark.parametrize(
@@ -66,12 +62,9 @@ def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
     assert [one.text for one in results_of(event(said(Alternatives=empty), said("next")))] == ["next"]
 
 
-def test_only_the_first_alternative_counts() -> None:
+def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() -> None:
     (result,) = results_of(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
     assert result.text == "one"
-
-
-def test_an_event_without_results_has_none() -> None:
     assert results_of(event()) == []
 
 
@@ -89,39 +82,26 @@ def test_an_event_without_results_has_none() -> None:
         b'{"Transcript": {"Results": {}}}',
         b'{"Transcript": {"Results": ["canary"]}}',
         b'{"Transcript": {"Results": []}} canary',
-        b'{"Transcript": {"Results": []}, "canary": NaN}',
-        b'{"Transcript": {"Results": []}, "canary": ' + b"1" * 5000 + b"}",
+        b'{"Transcript": "canary',
         b'{"Transcript": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         event() + b" " * MAX_PAYLOAD_BYTES,
     ],
     ids=lambda payload: payload[:40].decode(errors="replace"),
 )
 def test_what_is_no_event_is_refused(payload: bytes) -> None:
-    with pytest.raises(NotResults):
+    with pytest.raises(NotResults) as error:
         results_of(payload)
+    assert error.value.__context__ is None, "an exception that came before would hold the payload"
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"ResultId": ...},
-        {"ResultId": ""},
-        {"ResultId": 7},
-        {"ResultId": "canary" * MAX_ID_CHARS},
-        {"ResultId": "\ud800"},
-        {"IsPartial": ...},
-        {"IsPartial": "canary"},
-        {"StartTime": ...},
-        {"StartTime": "canary"},
-        {"StartTime": True},
-        {"StartTime": -0.001},
-        {"StartTime": float("nan")},
-        {"EndTime": float("inf")},
-        {"EndTime": MAX_SECONDS + 1},
-        {"EndTime": 10**400},
-        {"EndTime": 0.05},
-        {"Alternatives": "canary"},
-        {"Alternatives": ["canary"]},
+        *({"ResultId": wrong} for wrong in (..., "", 7, "canary" * MAX_ID_CHARS, "\ud800")),
+        *({"IsPartial": wrong} for wrong in (..., "canary")),
+        *({"StartTime": wrong} for wrong in (..., "canary", True, -0.001, float("nan"))),
+        *({"EndTime": wrong} for wrong in (float("inf"), MAX_SECONDS + 1, 10**400, 0.05)),
+        *({"Alternatives": wrong} for wrong in ("canary", ["canary"])),
         {"Alternatives": [{"Transcript": 1}]},
         {"Alternatives": [{"Transcript": "canary" * MAX_TEXT_CHARS}]},
         {"Alternatives": [{"Transcript": "canary \udc00"}]},
@@ -137,14 +117,7 @@ def test_what_is_no_result_is_refused_and_not_repeated(changes: dict[str, Any]) 
     with pytest.raises(NotResults) as error:
         results_of(event(said(), said(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))
-    assert error.value.__context__ is None, "an exception that came before would hold the payload"
-
-
-def test_a_payload_that_cannot_be_parsed_is_nowhere_in_the_exception() -> None:
-    with pytest.raises(NotResults) as error:
-        results_of(b'{"Transcript": "canary')
     assert error.value.__context__ is None
-    assert "canary" not in str(error.value)
 
 
 def test_as_much_as_is_allowed_is_read() -> None:

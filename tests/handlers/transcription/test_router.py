@@ -1,8 +1,6 @@
 """The router from outside: handshakes, messages, answers; the tables as moto plays them."""
 
-import base64
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,15 +9,14 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from handlers.common.users import user_id
 from handlers.transcription.counting import DETACHED_MS, IDLE_MS
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
+from handlers.transcription.messages import Work
 from handlers.transcription.router import SweepFailed
 from handlers.transcription.routes import DIRECT_WITHIN_MS, START_MS
-from handlers.transcription.work import Work
 from tests.handlers.transcription.stage import LIMITS, LIVE, SESSIONS, Scene, silence
 
 ANN = user_id("none", "ann")
 """Who connects as `user.ann`."""
-ODD = base64.b64encode(bytes(16_001)).decode()
 
 
 def test_a_handshake_is_answered_with_the_protocol_and_never_with_the_token(scene: Scene) -> None:
@@ -50,6 +47,8 @@ def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
     [work] = scene.handed
     assert (work.session_id, work.utterance, work.attempt, work.from_ms, work.attempts) == (session, "u1", 1, 0, 1)
     assert work.audio == silence(1)
+    assert scene.utters(session)["repeated"]
+    assert scene.handed == [work], "sent twice, it is handed over once"
 
 
 def test_a_session_says_how_long_it_lasts(scene: Scene) -> None:
@@ -57,33 +56,6 @@ def test_a_session_says_how_long_it_lasts(scene: Scene) -> None:
     answer = scene.says("open")
     assert answer["expiresAt"] == "2025-10-09T09:53:20.000Z"
     assert answer["inFlight"] == LIMITS.in_flight
-
-
-def test_an_utterance_sent_twice_is_handed_over_once(scene: Scene) -> None:
-    session = scene.opens()
-    scene.utters(session)
-    assert scene.utters(session)["repeated"]
-    assert len(scene.handed) == 1
-
-
-def test_more_utterances_than_there_are_places_are_refused_for_now(scene: Scene) -> None:
-    session = scene.opens()
-    scene.utters(session, "u1")
-    scene.utters(session, "u2")
-    refused = scene.utters(session, "u3")
-    assert (refused["type"], refused["code"]) == ("error", "BUSY")
-    assert "2 utterances" in refused["message"]
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1", 1), None))
-    assert scene.utters(session, "u3")["type"] == "accepted"
-
-
-def test_one_busy_session_is_no_others_business(scene: Scene) -> None:
-    busy = scene.opens()
-    scene.utters(busy, "u1")
-    scene.utters(busy, "u2")
-    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
-    other = scene.says("open", "c2")["sessionId"]
-    assert scene.utters(other, "u1", "c2")["type"] == "accepted"
 
 
 @pytest.mark.parametrize("action", ["audio", "close", "ping", "open"])
@@ -103,31 +75,23 @@ def test_a_closed_session_takes_nothing_any_more(scene: Scene) -> None:
     assert scene.says("close", sessionId=session)["type"] == "closed"
     assert scene.says("close", sessionId=session)["type"] == "closed", "again changes nothing"
     assert scene.utters(session)["code"] == "SESSION_CLOSED"
-
-
-def test_a_session_ends_by_its_own_time(scene: Scene) -> None:
-    session = scene.opens()
+    other = scene.opens()
     scene.clock.now_ms += LIMITS.session_seconds * 1000
-    assert scene.utters(session)["code"] == "SESSION_CLOSED"
+    assert scene.utters(other)["code"] == "SESSION_CLOSED", "its own time is over"
 
 
 def test_a_user_has_so_many_sessions_and_closing_one_makes_room(scene: Scene) -> None:
     first, _ = scene.opens(), scene.opens()
-    refused = scene.says("open")
-    assert refused["code"] == "TOO_MANY_SESSIONS"
+    assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
     scene.says("close", sessionId=first)
     assert scene.says("open")["type"] == "opened"
-
-
-def test_a_session_that_has_ended_counts_no_more(scene: Scene) -> None:
-    scene.opens()
-    scene.opens()
+    assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
     scene.clock.now_ms += LIMITS.session_seconds * 1000
-    assert scene.says("open")["type"] == "opened"
+    assert scene.says("open")["type"] == "opened", "those that have ended count no more"
 
 
 def test_a_session_whose_connection_broke_soon_counts_no_more(scene: Scene) -> None:
-    for number in range(LIMITS.sessions):
+    for number in range(LIMITS.sessions_per_user):
         scene.opens(f"c{number}")
         scene.disconnect(f"c{number}")
     scene.connect("c9")
@@ -146,14 +110,6 @@ def test_a_session_that_went_on_over_another_connection_still_counts(scene: Scen
     assert scene.says("open", "c2")["code"] == "TOO_MANY_SESSIONS"
 
 
-def test_a_session_goes_on_over_another_connection(scene: Scene) -> None:
-    session = scene.opens("c1")
-    scene.disconnect("c1")
-    scene.connect("c2")
-    assert scene.says("open", "c2", sessionId=session)["sessionId"] == session
-    assert scene.live.read(Flight, flight_key(session)).connection == "c2"
-
-
 def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
@@ -165,34 +121,18 @@ def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None
     assert scene.sweeps() == 0
 
 
-def test_it_is_counted_where_an_alarm_looks(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    session = scene.opens()
-    scene.utters(session, "u1")
-    scene.clock.now_ms += START_MS
-    scene.sweeps()
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["lost"] for line in lines if line["message"] == "utterances_lost"] == [1]
-
-
 def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
     session = scene.opens()
     scene.utters(session, "u1")
     scene.clock.now_ms += START_MS
+    scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert scene.sweeps() == 1, "its client cannot be told now"
     lost = [{"utterance": "u1", "fromMs": 0}]
     assert scene.utters(session, "u2")["resend"] == lost
     assert scene.says("ping", sessionId=session)["resend"] == lost, "until it is sent again"
     assert scene.utters(session, "u1")["type"] == "accepted"
     assert scene.handed[-1].attempts == 2
     assert scene.says("ping", sessionId=session)["resend"] == []
-
-
-def test_a_client_that_cannot_be_told_learns_it_from_its_ping(scene: Scene) -> None:
-    session = scene.opens()
-    scene.utters(session, "u1")
-    scene.clock.now_ms += START_MS
-    scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
-    assert scene.sweeps() == 1
-    assert scene.says("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
 
 
 def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: Scene) -> None:
@@ -247,20 +187,13 @@ def test_direct_addresses_are_few(scene: Scene, capsys: pytest.CaptureFixture[st
 
 
 def test_a_stack_may_give_no_direct_addresses_out(dynamodb: Any) -> None:
-    scene = Scene(dynamodb, limits=replace(LIMITS, direct_enabled=False))
+    scene = Scene(dynamodb, limits=LIMITS.model_copy(update={"direct_enabled": False}))
     assert scene.says("direct", sessionId=scene.opens())["code"] == "DIRECT_REFUSED"
-
-
-def test_a_language_that_the_stack_has_not_is_refused_before_anything_is_opened(scene: Scene) -> None:
-    scene.connect()
-    answer = scene.says("open", language="zz-ZZ")
-    assert answer["code"] == "LANGUAGE_UNKNOWN"
-    assert "de-DE" in answer["message"]
 
 
 def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utterance(scene: Scene) -> None:
     """Otherwise open, speak, close, again and again would use up all streams of the account."""
-    for _ in range(LIMITS.sessions):
+    for _ in range(LIMITS.sessions_per_user):
         session = scene.opens()
         scene.utters(session)
         scene.says("close", sessionId=session)
@@ -280,13 +213,13 @@ def test_a_session_is_used_where_it_was_opened_last(scene: Scene) -> None:
         scene.says("direct", "c2", sessionId=session),
     ]
     assert {one["code"] for one in refused} == {"SESSION_ELSEWHERE"}
-    assert scene.says("open", "c2", sessionId=session)["type"] == "opened"
+    assert scene.says("open", "c2", sessionId=session)["sessionId"] == session
     assert scene.utters(session, connection="c2")["type"] == "accepted"
 
 
 def test_sessions_of_which_nothing_is_heard_make_room(scene: Scene) -> None:
     """API Gateway tells of a connection's end only as well as it can."""
-    for number in range(LIMITS.sessions):
+    for number in range(LIMITS.sessions_per_user):
         scene.opens(f"c{number}")
     scene.clock.now_ms += IDLE_MS
     scene.connect("c9")
@@ -305,7 +238,7 @@ def test_a_session_that_is_spoken_in_keeps_its_room(scene: Scene) -> None:
     assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
 
 
-@pytest.mark.parametrize("notices", ["ping", "open", "resend", "other"])
+@pytest.mark.parametrize("notices", ["ping", "open", "resend", "other", "sweep"])
 def test_every_lost_utterance_is_counted_whoever_notices(
     scene: Scene, capsys: pytest.CaptureFixture[str], notices: str
 ) -> None:
@@ -319,6 +252,8 @@ def test_every_lost_utterance_is_counted_whoever_notices(
             scene.says("open", sessionId=session)
         case "resend":
             scene.utters(session, "u1")
+        case "sweep":
+            assert scene.sweeps() == 1
         case _:
             scene.utters(session, "u2")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -343,60 +278,6 @@ def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, m
     assert len(scene.clients.of("c1", "resend") + scene.clients.of("c2", "resend")) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ("", "MALFORMED_MESSAGE"),
-        ("not json", "MALFORMED_MESSAGE"),
-        ("[1]", "MALFORMED_MESSAGE"),
-        ("[" * 60_000, "MALFORMED_MESSAGE"),
-        ('{"action": "sing"}', "UNKNOWN_ACTION"),
-        ('{"action": ["open"]}', "UNKNOWN_ACTION"),
-        ('{"noaction": 1}', "UNKNOWN_ACTION"),
-        ('{"action": "open", "sampleRate": 12345}', "MALFORMED"),
-        ('{"action": "open", "encoding": "mp3"}', "MALFORMED"),
-        ('{"action": "open", "encoding": "ogg-opus", "sampleRate": 44100}', "MALFORMED"),
-        ('{"action": "open", "language": "klingon"}', "MALFORMED"),
-        ('{"action": "open", "settings": {"maxRatePerSecond": 1000}}', "MALFORMED"),
-        ('{"action": "open", "settings": {"minStabilty": 0.5}}', "MALFORMED"),
-        ('{"action": "audio"}', "MALFORMED"),
-    ],
-)
-def test_what_is_no_message_gets_one_clear_answer(scene: Scene, body: str, code: str) -> None:
-    scene.connect()
-    answer = scene.sends(body)
-    assert (answer["type"], answer["code"]) == ("error", code)
-    assert scene.says("ping")["type"] == "pong", "the connection is as good as before"
-
-
-def test_a_field_that_is_wrong_is_named_with_its_rule(scene: Scene) -> None:
-    scene.connect()
-    [problem] = scene.sends('{"action": "open", "sampleRate": 12345}')["fields"]
-    assert problem["field"] == "sampleRate"
-    assert "16000" in problem["rule"]
-
-
-@pytest.mark.parametrize(
-    ("audio", "says"),
-    [("%%%", "base64"), ("AAA", "base64"), (ODD, "sample"), (silence(2.8), "2.5")],
-)
-def test_bad_audio_is_refused_before_anything_is_paid_for(scene: Scene, audio: str, says: str) -> None:
-    session = scene.opens()
-    answer = scene.says("audio", sessionId=session, utterance="u1", sequence=1, audio=audio)
-    assert answer["code"] == "BAD_AUDIO"
-    assert says in answer["message"]
-    assert scene.handed == []
-    assert scene.live.read(Flight, flight_key(session)).places == ()
-
-
-def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.connect()
-    monkeypatch.setattr(scene.live, "read", lambda *_: 1 / 0)
-    answer = scene.says("ping")
-    assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
-    assert "zero" not in json.dumps(answer)
-
-
 def test_each_session_has_a_secret_of_its_own(scene: Scene) -> None:
     """Hashes of captions are keyed with it: the same words in two sessions have nothing in common."""
     secrets = [
@@ -414,6 +295,8 @@ def test_an_operator_opens_a_session_for_somebody_who_goes_on_with_it(scene: Sce
     scene.connect()
     assert scene.says("open", sessionId=session)["sessionId"] == session
     assert scene.utters(session)["type"] == "accepted"
+    assert operated(scene, ANN, sessionId=session)["sessionId"] != session, "and none is taken away"
+    assert scene.live.read(Flight, flight_key(session)).connection == "c1"
 
 
 @pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])
@@ -422,12 +305,6 @@ def test_a_session_for_nobody_who_could_ever_connect_is_refused(scene: Scene, us
     with pytest.raises(ValueError, match=r"^user must be .*docs/transcription\.md"):
         operated(scene, user)
     assert scene.dynamodb.scan(TableName=SESSIONS)["Items"] == []
-
-
-def test_an_operator_does_not_take_a_session_away(scene: Scene) -> None:
-    session = scene.opens()
-    assert operated(scene, ANN, sessionId=session)["sessionId"] != session
-    assert scene.live.read(Flight, flight_key(session)).connection == "c1"
 
 
 def operated(scene: Scene, user: Any, **session: Any) -> dict[str, Any]:

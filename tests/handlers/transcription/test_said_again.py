@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.transcribe import FailureCode
-from local.flows.transcription import Screen
 from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, recorded
 from tests.handlers.transcription.stage import LIVE, SESSIONS
 
@@ -67,7 +66,4 @@ def test_what_was_given_up_and_is_said_again_comes_on_display_exactly_once(
             booth.scripts[:] = [(SAID, ENDED)]
             left.clear()
             says("u2")
-    screen = Screen()
-    for message in booth.clients.inbox["c1"]:
-        screen.take(message)
-    assert screen.text() == ["Stop the motor now."]
+    assert booth.screen().text() == ["Stop the motor now."]

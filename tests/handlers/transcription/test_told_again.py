@@ -1,22 +1,14 @@
 """How utterances ended, and which are to be sent again, as the router tells with every answer."""
 
+import pytest
+
 from handlers.transcription.flight import Flight
-from handlers.transcription.live import flight_key
+from handlers.transcription.live_table import flight_key
 from tests.handlers.transcription.stage import Scene
 
 
-def test_an_end_whose_message_was_lost_is_told_again(scene: Scene) -> None:
-    session = scene.opens()
-    scene.utters(session, "u1")
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.landed("u1", 1), None))
-    assert scene.says("ping", sessionId=session)["done"] == ["u1"]
-    assert scene.says("open", sessionId=session)["done"] == ["u1"]
-    again = scene.utters(session, "u1")
-    assert (again["repeated"], again["done"]) == (True, True)
-
-
 def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: Scene) -> None:
-    """The message that said so may be lost."""
+    """The message that said so may be lost: how it ended is told again."""
     session = scene.opens()
     scene.utters(session, "u1")
     scene.utters(session, "u2")
@@ -55,19 +47,6 @@ def test_an_utterance_that_rests_is_not_taken_sooner_and_each_answer_says_when(s
     assert scene.handed[-1].attempts == 1
 
 
-def test_what_nobody_has_begun_to_go_on_with_begins_anew_where_its_client_went(scene: Scene) -> None:
-    """Its first words were told over a connection that may have been dead."""
-    session = scene.opens()
-    scene.utters(session, "u1")
-    scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 700), None))
-    scene.utters(session, "u1")
-    assert scene.handed[-1].from_ms == 700
-    scene.connect("c2")
-    moved = scene.says("open", "c2", sessionId=session, unfinished=["u1"])
-    assert moved["resend"] == [{"utterance": "u1", "fromMs": 0}]
-    assert scene.live.read(Flight, flight_key(session)).places == ()
-
-
 def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was_told(scene: Scene) -> None:
     """What was told over another connection may have gone nowhere: its words come again, or they are lost."""
     session = scene.opens("c1")
@@ -84,11 +63,16 @@ def test_an_end_that_its_client_has_not_heard_of_is_told_again_only_where_it_was
     assert scene.handed[-1].attempts == 2
 
 
-def test_what_has_to_be_sent_again_holds_nowhere_once_its_client_has_moved(scene: Scene) -> None:
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_has_to_be_sent_again_holds_nowhere_once_its_client_has_moved(scene: Scene, taken: bool) -> None:
+    """Its first words were told over a connection that may have been dead."""
     session = scene.opens("c1")
     scene.utters(session, "u1")
     scene.live.change(Flight, flight_key(session), lambda flight: (flight.broke("u1", 1, 700), None))
     assert scene.says("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
+    if taken:
+        scene.utters(session, "u1")
+        assert scene.handed[-1].from_ms == 700, "it goes on, but nobody has begun to"
     scene.connect("c2")
     assert scene.says("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     scene.utters(session, "u1", "c2")

@@ -2,12 +2,10 @@
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.captions import Captions
-from handlers.transcription.thresholds import Thresholds
 from handlers.transcription.waiting import (
     MAX_CLOSED,
     MAX_HELD,
@@ -16,7 +14,6 @@ from handlers.transcription.waiting import (
     FinalsInOrder,
     OpenResults,
     Version,
-    WaitingRoom,
 )
 from tests.handlers.transcription.captioning import DEPLOYED, final, lines, partial, thresholds
 
@@ -27,22 +24,6 @@ def test_the_newest_version_waits_and_leaves_at_a_sentences_end() -> None:
     assert captions.take(partial("a", "hello you", 0.2), 500) == []
     assert lines(captions.take(partial("a", "Hello you.", 0.2), 1000)) == [("partial", "a", "Hello you.")]
     assert captions.due(14_000) == [], "nothing of it waits any more"
-
-
-def test_one_that_waits_leaves_after_a_pause() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    captions.take(partial("a", "hello you", 0.2), 1500)
-    assert captions.next_due_ms() == 3500
-    assert captions.due(3499) == []
-    assert lines(captions.due(3500)) == [("partial", "a", "hello you")]
-
-
-def test_the_same_words_again_are_nothing_new() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    captions.take(partial("a", "hello", 0.4), 1500)
-    assert lines(captions.due(2000)) == [("partial", "a", "hello")]
 
 
 def test_the_same_words_less_sure_than_before_have_waited_already() -> None:
@@ -62,13 +43,6 @@ def test_newer_versions_do_not_make_it_wait_longer_than_five_seconds() -> None:
     assert lines(captions.due(5000)) == [("partial", "a", "word 4")]
     captions.take(partial("a", "word 5", 0.2), 5500)
     assert captions.next_due_ms() == 7500, "a new wait has begun"
-
-
-def test_a_sure_version_replaces_the_one_that_waits() -> None:
-    captions = Captions(DEPLOYED)
-    captions.take(partial("a", "hello", 0.2), 0)
-    assert lines(captions.take(partial("a", "hello you", 0.9), 100)) == [("partial", "a", "hello you")]
-    assert captions.due(5000) == []
 
 
 def test_a_final_discards_what_waits_of_its_result() -> None:
@@ -121,40 +95,6 @@ def test_one_result_alone_is_shown_when_a_walk_through_every_moment_says(
     assert shown == expected
 
 
-ROOM = st.lists(st.tuples(st.integers(0, 3000), st.sampled_from("abc"), st.booleans()), max_size=40)
-
-
-@given(ROOM, st.sampled_from([DEPLOYED, thresholds(max_buffer_timeout=0.5, pause_threshold=5.0)]))
-def test_nothing_in_the_room_has_waited_too_long(steps: list[tuple[int, str, bool]], limits: Thresholds) -> None:
-    room, now_ms = WaitingRoom(limits), 0
-    for number, (gap, result_id, looks) in enumerate(steps):
-        now_ms += gap
-        version = Version(partial(result_id, "x", 0.1), now_ms, number)
-        room.put(version, known_since_ms=now_ms, changed_ms=now_ms)
-        if looks:
-            room.ripe(now_ms)
-            assert room.longest_ms(now_ms) < limits.max_buffer_ms
-            next_ms = room.next_ms()
-            assert next_ms is None or next_ms > now_ms
-        assert len(room) <= 3
-
-
-@pytest.mark.parametrize("stability", [0.1, None])
-def test_the_room_says_when_to_look_and_then_gives_something(stability: float | None) -> None:
-    room = WaitingRoom(DEPLOYED)
-    for number in range(3):
-        room.put(
-            Version(partial(str(number), "x", stability), number, number), known_since_ms=number, changed_ms=number
-        )
-    room.remove("0")
-    assert room.next_ms() == 2001
-    assert room.ripe(2000) == []
-    assert [one.result.result_id for one in room.ripe(2001)] == ["1"]
-    room.clear()
-    assert room.next_ms() is None
-    assert room.ripe(9000) == []
-
-
 HELD = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=40)
 
 
@@ -183,7 +123,7 @@ def test_of_too_many_finals_the_first_leaves_without_waiting() -> None:
 
 
 def test_ids_of_ended_results_are_forgotten_from_the_oldest_on() -> None:
-    results = OpenResults(15_000)
+    results = OpenResults(DEPLOYED)
     for number in range(MAX_CLOSED + 1):
         results.close(str(number))
     assert not results.over("0")
@@ -192,7 +132,7 @@ def test_ids_of_ended_results_are_forgotten_from_the_oldest_on() -> None:
 
 
 def test_a_full_house_has_room_for_those_who_are_in_it() -> None:
-    results = OpenResults(15_000)
+    results = OpenResults(DEPLOYED)
     for number in range(MAX_OPEN):
         assert not results.crowded_by(str(number))
         results.hear(Version(partial(str(number), "x"), number, number))

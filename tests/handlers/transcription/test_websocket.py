@@ -1,8 +1,6 @@
 """The WebSocket client: bounded in time and size, whatever the peer does, and nothing stays behind."""
 
 import contextlib
-import datetime as dt
-import ipaddress
 import select
 import socket
 import ssl
@@ -12,15 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.server import ServerConnection
 from websockets.uri import WebSocketURI
 
 from handlers.transcription import websocket
 from handlers.transcription.websocket import Gone, WebSocket
+from tests.handlers.certificates import self_signed
 from tests.handlers.transcription.peers import PATIENCE, accepting, saying, shake_hands, speaking, stubborn
 
 
@@ -75,28 +71,16 @@ def test_much_can_be_sent_to_a_peer_that_answers_all_of_it() -> None:
         assert [len(one.receive(PATIENCE) or b"") for _ in range(40)] == [websocket.MAX_MESSAGE] * 40
 
 
-def test_parts_of_a_message_are_put_together() -> None:
-    def peer(connection: ServerConnection) -> None:
-        connection.send([b"one ", b"and ", b"two"])
-        saying()(connection)
-
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
-        assert one.receive(PATIENCE) == b"one and two"
-        assert one.receive(0) is None
-
-
-def test_a_text_is_told_from_bytes_and_its_content_is_dropped() -> None:
-    with speaking(saying("text")) as url, WebSocket.open(url, PATIENCE) as one:
-        assert one.receive(PATIENCE) == ""
-
-
-def test_a_ping_is_answered_while_listening() -> None:
+def test_a_ping_is_answered_while_listening_and_parts_are_put_together() -> None:
     def peer(connection: ServerConnection) -> None:
         assert connection.ping().wait(PATIENCE)
-        connection.send(b"answered")
+        connection.send([b"answered ", b"in ", b"parts"])
+        saying("a text, whose content is dropped")(connection)
 
     with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
-        assert one.receive(PATIENCE) == b"answered"
+        assert one.receive(PATIENCE) == b"answered in parts"
+        assert one.receive(PATIENCE) == ""
+        assert one.receive(0) is None
 
 
 def test_pings_fill_nobodys_memory() -> None:
@@ -150,13 +134,6 @@ def test_all_that_a_peer_said_is_received_although_it_takes_nothing_any_more(mon
         assert one.over
 
 
-def test_nothing_is_sent_once_it_is_closed() -> None:
-    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
-        one.close()
-        with pytest.raises(Gone):
-            one.send(b"x")
-
-
 def test_what_comes_along_with_the_handshake_is_received() -> None:
     """A peer that opens, speaks and closes at once: all of it may come in one piece."""
 
@@ -203,30 +180,10 @@ def test_the_peers_close_is_known(code: int) -> None:
             one.send(b"")
 
 
-def test_what_came_before_a_close_is_received_first() -> None:
-    def peer(connection: ServerConnection) -> None:
-        connection.send(b"one")
-        connection.send(b"two")
-
-    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
-        with pytest.raises(Gone):
-            send_forever(one, b"x")
-        assert [one.receive(PATIENCE) for _ in range(3)] == [b"one", b"two", None]
-        assert one.over
-
-
 def test_a_peer_that_vanishes_is_gone_without_a_close() -> None:
     with speaking(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
         assert one.receive(PATIENCE) is None
         assert (one.over, one.their_close, one.broken) == (True, None, False)
-
-
-def test_a_message_that_is_too_long_breaks_the_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "MAX_MESSAGE", 9)
-    with speaking(saying(bytes(9), bytes(10))) as url, WebSocket.open(url, PATIENCE) as one:
-        assert one.receive(PATIENCE) == bytes(9)
-        assert one.receive(PATIENCE) is None
-        assert (one.over, one.broken) == (True, True)
 
 
 def test_a_frame_that_cannot_be_breaks_the_protocol() -> None:
@@ -299,33 +256,9 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
         assert one.receive(PATIENCE) == b"said"
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 with its key, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "peer.pem"
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return path
-
-
 @pytest.mark.parametrize("trusted", [True, False])
-def test_certificates_are_checked(certificate: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_checked(tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     if trusted:

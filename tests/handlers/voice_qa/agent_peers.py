@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import Agent, AgentFailed, Lecture, Piece, Question, TextPiece, Turn, WrittenQuery, opaque
 from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
 from handlers.voice_qa.agent_http import HttpAgent
 
 CANARY = "canary-7d1f"

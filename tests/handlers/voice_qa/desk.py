@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -17,7 +16,7 @@ from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
 from handlers.voice_qa.answering import Answering, Outcome
 from handlers.voice_qa.answers import Answers
 from handlers.voice_qa.conversation import Conversations
-from handlers.voice_qa.lecture_lookup import LectureLookup
+from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.materials import Materials
 from handlers.voice_qa.query_worker import Worker
 from handlers.voice_qa.records import Allowance, Place, Question, allowance_key, conversation_key, query_key
@@ -42,20 +41,12 @@ Step = agent.Piece | Exception | Callable[[], object]
 
 
 @dataclass
-class ScriptedAnswer:
+class ScriptedAnswer(agent.Answer):
     """An answer as it is written."""
 
     steps: Sequence[Step]
     dropped_citations: int = 0
     closed: bool = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[agent.Piece]:
         for step in self.steps:
@@ -134,7 +125,7 @@ class Desk:
         log = EventLog("DEBUG")
         answering = Answering(
             Materials(
-                LectureLookup(self.dynamodb, TABLE),
+                LectureTable(self.dynamodb, TABLE),
                 self.s3,
                 self.conversations,
                 bucket=BUCKET,
@@ -183,6 +174,12 @@ class Desk:
         self.calls += 1
         event = {"schemaVersion": 1, "identity": IDENTITY, "queryId": QUERY}
         return self.worker.handle(event, REMAINING_MS, request_id or f"call-{self.calls}")
+
+    def hears(self, *steps: Step) -> Outcome:
+        """The guest asks, the agent answers so, and the worker is called."""
+        self.asks()
+        self.answers_with(*steps)
+        return self.call()
 
     def said(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
         return self.clients.of(connection, kind)

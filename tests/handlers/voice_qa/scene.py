@@ -15,22 +15,32 @@ from handlers.common.clients import LIVE_CONFIG, signing
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.common.versioned import VersionedItems
-from handlers.voice_qa.asking import Asking, AskingLimits, Call
-from handlers.voice_qa.lecture_lookup import LectureLookup
-from handlers.voice_qa.records import TTL_ATTRIBUTE, Allowance, Question, allowance_key, query_key
-from handlers.voice_qa.uploading import UploadLimits, Uploads
+from handlers.voice_qa.asking import Asking
+from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.records import TTL_ATTRIBUTE, Allowance, Call, Question, allowance_key, query_key
+from handlers.voice_qa.uploading import Uploads
 from handlers.voice_qa.websocket_handler import SocketHandler
 from tests.credentials import credentials
+from tests.handlers.transcription.stage import START_MS, Clock
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE, put_lecture, staged
 
-START_MS = 1_760_000_000_000
 POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
 ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
 BOB = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
 LECTURE = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
-ASKING = AskingLimits(at_once=2, per_hour=5)
-UPLOADS = UploadLimits(
-    max_query_bytes=10_000, max_lecture_bytes=2_000_000, url_seconds=600, lectures=True, lectures_per_day=3
+LIMITS = SocketEnvironment(
+    s3_bucket=BUCKET,
+    dynamodb_table=TABLE,
+    worker="arn:aws:lambda:us-east-1:123456789012:function:worker:live",
+    identity_pool=POOL,
+    lecture_uploads="guests",
+    max_query_bytes=10_000,
+    max_lecture_bytes=2_000_000,
+    url_seconds=600,
+    lectures_per_day=3,
+    queries_at_once=2,
+    queries_per_hour=5,
 )
 
 
@@ -41,16 +51,6 @@ def _s3() -> Any:
 
 
 @dataclass
-class Clock:
-    """Time that passes when a test says so."""
-
-    now_ms: int = START_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
-@dataclass
 class Scene:
     """A socket handler with its table, and everything that it talks to."""
 
@@ -58,8 +58,7 @@ class Scene:
     clock: Clock = field(default_factory=Clock)
     called: list[Call] = field(default_factory=list)
     refusing: Exception | None = None
-    asking: AskingLimits = ASKING
-    uploads: UploadLimits = UPLOADS
+    limits: SocketEnvironment = LIMITS
     ids: int = 0
 
     @property
@@ -69,18 +68,10 @@ class Scene:
     @cached_property
     def handler(self) -> SocketHandler:
         """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
-        log, lectures = EventLog("DEBUG"), LectureLookup(self.dynamodb, TABLE)
-        uploads = Uploads(
-            _s3(), BUCKET, lectures, limits=self.uploads, items=self.items, clock_ms=self.clock, new_id=self._new_id
-        )
+        log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
+        uploads = Uploads(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
         asking = Asking(
-            self.items,
-            lectures,
-            limits=self.asking,
-            call=self._call,
-            new_id=self._new_id,
-            clock_ms=self.clock,
-            log=log,
+            self.items, lectures, self.limits, call=self._call, new_id=self._new_id, clock_ms=self.clock, log=log
         )
         return SocketHandler(self.items, uploads, asking, identity_pool=POOL, log=log)
 

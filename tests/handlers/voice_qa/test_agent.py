@@ -3,10 +3,6 @@
 import pytest
 
 from handlers.voice_qa.agent import (
-    LASTING,
-    MAX_RETRY_AFTER_MS,
-    AgentCode,
-    AgentFailed,
     AudioFormat,
     AudioPiece,
     CitationPiece,
@@ -46,17 +42,3 @@ def test_a_session_is_opaque_and_always_the_same() -> None:
 def test_a_session_that_no_agent_could_take_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="33 to 256"):
         Question("query", "s" * length, Lecture("lecture", "url", "mp3", 1), WrittenQuery("text"))
-
-
-@pytest.mark.parametrize("code", AgentCode)
-def test_a_failure_says_whether_to_ask_again_unless_the_agent_does(code: AgentCode) -> None:
-    assert AgentFailed(code).retryable is (code not in LASTING)
-    assert AgentFailed(code, retryable=False).retryable is False
-    assert AgentFailed(code, retryable=True).retryable is True
-    assert str(AgentFailed(code)) == code.value
-
-
-def test_nobody_is_told_to_wait_for_ever() -> None:
-    assert AgentFailed(AgentCode.THROTTLED, retry_after_ms=10**9).retry_after_ms == MAX_RETRY_AFTER_MS
-    assert AgentFailed(AgentCode.THROTTLED, retry_after_ms=1000).retry_after_ms == 1000
-    assert AgentFailed(AgentCode.THROTTLED).retry_after_ms is None

@@ -7,13 +7,14 @@ import pytest
 
 from handlers.voice_qa.agent import AgentCode, AgentFailed, Answer, Piece, TextPiece
 from handlers.voice_qa.agent_answer import Limits, StreamedAnswer
+from handlers.voice_qa.agent_connection import Exchange
 from handlers.voice_qa.agent_lines import Reader
 from tests.handlers.voice_qa.agent_peers import DONE, DURATION_MS, Clock, line, text
 
 WAITING = line({"type": "waiting"})
 
 
-class Body:
+class Body(Exchange):
     """Gives each part so many seconds after the one before."""
 
     def __init__(self, clock: Clock, step: float, parts: Iterable[bytes]) -> None:
@@ -61,10 +62,6 @@ def test_each_line_breaks_the_silence() -> None:
 
 def test_signs_of_life_do_not_go_on_for_ever() -> None:
     assert failure(7, repeat(WAITING, 1000)) == (AgentCode.TOO_SLOW, 600)
-
-
-def test_what_ends_before_it_is_done_is_broken_off() -> None:
-    assert failure(1, [line(text("a"))]) == (AgentCode.BROKEN_OFF, 2)
 
 
 def test_the_callers_time_is_no_silence_but_counts_for_the_whole() -> None:

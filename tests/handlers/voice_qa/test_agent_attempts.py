@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from handlers.voice_qa.agent import AgentCode, AgentFailed
-from handlers.voice_qa.agent_attempts import MAX_ATTEMPTS
+from handlers.voice_qa.agent_answer import MAX_ATTEMPTS
 from tests.handlers.voice_qa.agent_peers import (
     HELLO,
     SHORT,
@@ -18,11 +18,6 @@ from tests.handlers.voice_qa.agent_peers import (
     status,
     unused_port,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.mark.parametrize("code", [502, 503, 504, 429])
@@ -92,18 +87,9 @@ def test_attempts_and_pauses_share_the_time_for_the_first_byte(clock: Clock) -> 
     ("code", "expected", "retryable"),
     [
         (204, AgentCode.MALFORMED, False),
-        (301, AgentCode.REFUSED, False),
-        (307, AgentCode.REFUSED, False),
-        (400, AgentCode.REJECTED, False),
-        (401, AgentCode.REFUSED, False),
-        (403, AgentCode.REFUSED, False),
-        (404, AgentCode.REFUSED, False),
-        (405, AgentCode.REFUSED, False),
-        (407, AgentCode.REFUSED, False),
-        (413, AgentCode.REJECTED, False),
-        (422, AgentCode.REJECTED, False),
-        (500, AgentCode.FAILED, True),
-        (501, AgentCode.FAILED, True),
+        *((code, AgentCode.REFUSED, False) for code in (301, 307, 401, 403, 404, 405, 407)),
+        *((code, AgentCode.REJECTED, False) for code in (400, 413, 422)),
+        *((code, AgentCode.FAILED, True) for code in (500, 501)),
     ],
 )
 def test_other_refusals_are_final(clock: Clock, code: int, expected: AgentCode, retryable: bool) -> None:

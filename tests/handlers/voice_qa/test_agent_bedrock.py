@@ -10,10 +10,10 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import Agent, AgentCode, AgentFailed, TextPiece
 from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
-from handlers.voice_qa.agent_bedrock import BedrockAgent, _Caller
+from handlers.voice_qa.agent_bedrock import BedrockAgent
 from handlers.voice_qa.agent_lines import ACCEPTED, CONTENT_TYPE, request_body
 from tests.handlers.voice_qa.agent_peers import (
     CANARY,
@@ -38,11 +38,6 @@ HEADERS = (
     "authorization",
     "x-amz-security-token",
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def agent(endpoint: str | None, clock: Clock, qualifier: str = "DEFAULT") -> Agent:
@@ -106,15 +101,10 @@ def test_lines_may_be_wrapped_as_events(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("code", "expected", "attempts"),
     [
-        (400, AgentCode.REJECTED, 1),
-        (402, AgentCode.THROTTLED, 4),
-        (403, AgentCode.REFUSED, 1),
-        (404, AgentCode.REFUSED, 1),
-        (409, AgentCode.UNAVAILABLE, 4),
-        (424, AgentCode.FAILED, 1),
-        (429, AgentCode.THROTTLED, 4),
-        (500, AgentCode.FAILED, 4),
-        (503, AgentCode.UNAVAILABLE, 4),
+        *((400, AgentCode.REJECTED, 1), (403, AgentCode.REFUSED, 1), (404, AgentCode.REFUSED, 1)),
+        *((402, AgentCode.THROTTLED, 4), (429, AgentCode.THROTTLED, 4)),
+        *((409, AgentCode.UNAVAILABLE, 4), (503, AgentCode.UNAVAILABLE, 4)),
+        *((424, AgentCode.FAILED, 1), (500, AgentCode.FAILED, 4)),
     ],
 )
 def test_each_error_of_the_service_is_one_of_ours(clock: Clock, code: int, expected: AgentCode, attempts: int) -> None:
@@ -154,27 +144,16 @@ def test_a_runtime_is_asked_in_its_region(arn: str, host: str) -> None:
     found = BedrockAgent(arn, CREDENTIALS, Limits())
     assert (found._address.authority, found._address.port) == (host, 443)
     assert found._address.tls is not None
-
-
-def test_the_host_is_sent_as_it_was_signed() -> None:
-    found = BedrockAgent(ARN, CREDENTIALS, Limits())
-    caller = _Caller(
-        *(found._address, found._origin, found._target, found._region, CREDENTIALS), QUESTION.session_id, b"{}"
-    )
-    sent = caller.request().headers
-    assert sent["Host"] == "bedrock-agentcore.eu-west-1.amazonaws.com"
+    sent = found._request(QUESTION.session_id, b"{}").headers
+    assert sent["Host"] == host, "as it was signed"
     assert "host" in sent["Authorization"]
 
 
 @pytest.mark.parametrize(
     "arn",
     [
-        "",
-        "lectures-AbC123",
-        ARN + "/runtime-endpoint/x",
-        ARN.replace("eu-west-1", "evil.example/"),
-        ARN.replace("runtime/", "memory/"),
-        ARN + "\n",
+        *("", "lectures-AbC123", ARN + "/runtime-endpoint/x", ARN + "\n"),
+        *(ARN.replace("eu-west-1", "evil.example/"), ARN.replace("runtime/", "memory/")),
     ],
 )
 def test_what_is_no_runtime_is_refused(arn: str) -> None:

@@ -4,19 +4,15 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import AgentCode
 from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
 from handlers.voice_qa.agent_http import HttpAgent
+from tests.handlers.certificates import self_signed
 from tests.handlers.voice_qa.agent_peers import (
     HELLO,
     QUESTION,
@@ -28,28 +24,8 @@ from tests.handlers.voice_qa.agent_peers import (
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Of 127.0.0.1, by nobody whom anybody trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "certificate.pem"
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(private + made.public_bytes(pem))
-    return path
+    return self_signed(tmp_path)
 
 
 @pytest.fixture

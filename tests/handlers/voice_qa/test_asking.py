@@ -1,33 +1,25 @@
 """Questions: what is refused, what is counted, and when a worker is called."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from handlers.common.audio.audio_file import RejectionReason
 from handlers.common.s3_events import NewObject
-from handlers.voice_qa.asking import COUNTED_MS, Call
-from handlers.voice_qa.audio_files import Problem
+from handlers.voice_qa.asking import COUNTED_MS
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Upload, Verdict
-from handlers.voice_qa.records import HOUR_MS, MOST_CALLS, Place, Question, Status
+from handlers.voice_qa.records import HOUR_MS, MOST_CALLS, Call, Place, Question, Status
+from tests.handlers.transcription.stage import START_MS
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
-from tests.handlers.voice_qa.scene import ANN, ASKING, BOB, LECTURE, START_MS, Scene, scened
+from tests.handlers.voice_qa.scene import ANN, BOB, LECTURE, LIMITS, Scene
 
 ULID = "01ARYZ6S410000000000000001"
 OTHER = "01ARYZ6S410000000000000002"
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
 REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    with scened(monkeypatch) as scene:
-        scene.connect()
-        yield scene
 
 
 def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
@@ -39,7 +31,7 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
         "sessionId": ULID,
         "repeated": False,
     }
-    assert scene.called == [Call(ANN, "question-1")]
+    assert scene.called == [Call(identity=ANN, query_id="question-1")]
     assert scene.question() == Question(
         status=Status.ACCEPTED,
         lecture_id=LECTURE,
@@ -52,21 +44,12 @@ def test_a_question_is_written_down_and_a_worker_called(scene: Scene) -> None:
     )
 
 
-def test_the_worker_is_told_where_to_look_and_nothing_else() -> None:
-    event = Call(ANN, "question-1").event()
-    assert event == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
-
-
-def test_a_spoken_question_is_written_down_with_its_key(scene: Scene) -> None:
+def test_a_question_may_be_spoken_and_without_a_session_a_new_one_begins(scene: Scene) -> None:
     key = f"queries/{ANN}/{ULID}"
-    scene.asks(text=None, audioKey=key)
-    assert (scene.question().audio_key, scene.question().text) == (key, None)
-
-
-def test_without_a_session_a_new_one_begins(scene: Scene) -> None:
-    first, second = scene.asks("question-1"), scene.asks("question-2")
+    first, second = scene.asks("question-1", text=None, audioKey=key), scene.asks("question-2")
     assert len({first["sessionId"], second["sessionId"], ULID}) == 3
-    assert scene.question().session == first["sessionId"]
+    asked = scene.question()
+    assert (asked.audio_key, asked.text, asked.session) == (key, None, first["sessionId"])
 
 
 @pytest.mark.parametrize("again", [None, OTHER])
@@ -119,6 +102,7 @@ def test_somebody_elses_audio_is_foreign(scene: Scene, key: str) -> None:
 def test_only_a_ready_lecture_can_be_asked_about(scene: Scene, attributes: dict[str, str], code: str) -> None:
     scene.lecture(**attributes)
     assert scene.asks()["code"] == code
+    assert scene.asks(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
     _assert_nothing_happened(scene)
 
 
@@ -150,12 +134,7 @@ def test_an_answer_that_would_begin_anew_needs_a_ready_lecture(scene: Scene, kno
     assert (scene.question(), scene.called, scene.allowance().asked_ms) == (known, [], ())
 
 
-def test_a_lecture_that_nobody_knows_is_unknown(scene: Scene) -> None:
-    assert scene.asks(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
-    _assert_nothing_happened(scene)
-
-
-def test_a_rejected_lecture_says_why_in_the_validators_words(scene: Scene) -> None:
+def test_a_rejected_lecture_says_why_in_the_validators_words_and_never_at_length(scene: Scene) -> None:
     one = NewObject(
         bucket=BUCKET,
         key=f"lectures/{ULID}/x",
@@ -164,13 +143,10 @@ def test_a_rejected_lecture_says_why_in_the_validators_words(scene: Scene) -> No
         etag="e",
         arrived=datetime(2026, 1, 3, tzinfo=UTC),
     )
-    verdict = Verdict(LectureStatus.REJECTED, Problem.EMPTY, "The file is empty.")
+    verdict = Verdict(LectureStatus.REJECTED, RejectionReason.EMPTY, "The file is empty.")
     LectureTable(scene.dynamodb, TABLE).record(Upload(ULID, one), verdict, None, one.arrived)
     answer = scene.asks(lectureId=ULID)
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
-
-
-def test_a_rejection_is_never_long_and_never_without_words(scene: Scene) -> None:
     scene.lecture(status="rejected", reason="x" * 10_000)
     assert len(scene.asks()["message"]) == 300
     scene.lecture(status="rejected", reason="")
@@ -217,15 +193,18 @@ def test_two_guests_may_give_their_questions_the_same_name(scene: Scene) -> None
     scene.asks(text="Why?")
     assert not scene.asks(connection="c2", text="How?")["repeated"]
     assert (scene.question().text, scene.question(identity=BOB).text) == ("Why?", "How?")
-    assert scene.called == [Call(ANN, "question-1"), Call(BOB, "question-1")]
+    assert scene.called == [Call(identity=ANN, query_id="question-1"), Call(identity=BOB, query_id="question-1")]
 
 
 def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
-    for number in range(ASKING.at_once):
+    for number in range(LIMITS.queries_at_once):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
-    refused = scene.asks("question-x")
-    assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", ASKING.at_once)
-    assert scene.question("question-x") == Question(), "a question that is refused was never asked"
+    answered = Question(status=Status.ANSWERED, session=ULID, place=Place(connection="c0"))
+    scene.puts(answered, "question-y")
+    for name, known in (("question-x", Question()), ("question-y", answered)):
+        refused = scene.asks(name)
+        assert (refused["code"], len(scene.called)) == ("TOO_MANY_QUERIES", LIMITS.queries_at_once)
+        assert scene.question(name) == known, "a question that is refused stays as it was"
     scene.connect("c2", BOB)
     assert scene.asks("question-x", "c2")["type"] == "queryAccepted", "one's questions are no other's business"
     scene.ends("question-0")
@@ -233,7 +212,7 @@ def test_so_many_questions_are_answered_at_once(scene: Scene) -> None:
 
 
 def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
-    for number in range(ASKING.at_once):
+    for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     scene.clock.now_ms += COUNTED_MS - 1
     assert scene.asks("question-x")["code"] == "TOO_MANY_QUERIES"
@@ -242,7 +221,7 @@ def test_a_question_of_which_nothing_is_heard_makes_room(scene: Scene) -> None:
 
 
 def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
-    for number in range(ASKING.per_hour):
+    for number in range(LIMITS.queries_per_hour):
         assert scene.asks(f"question-{number}")["type"] == "queryAccepted"
         scene.ends(f"question-{number}")
     scene.clock.now_ms += HOUR_MS - 1
@@ -252,24 +231,15 @@ def test_so_many_questions_are_answered_in_an_hour(scene: Scene) -> None:
 
 
 def test_asking_again_while_it_is_answered_costs_nothing_and_is_never_refused(scene: Scene) -> None:
-    for number in range(ASKING.at_once):
+    for number in range(LIMITS.queries_at_once):
         scene.asks(f"question-{number}")
     before = scene.allowance().asked_ms
     running = Question(status=Status.RUNNING, running_until_ms=START_MS + HOUR_MS, session=ULID)
     for status in (Question(status=Status.ACCEPTED, session=ULID), running):
         scene.puts(status, "question-0")
-        for _ in range(ASKING.per_hour + 1):
+        for _ in range(LIMITS.queries_per_hour + 1):
             assert scene.asks("question-0")["type"] == "queryAccepted"
     assert scene.allowance().asked_ms == before
-
-
-def test_a_refused_question_that_was_known_stays_as_it_was(scene: Scene) -> None:
-    answered = Question(status=Status.ANSWERED, session=ULID, connection="c0")
-    scene.puts(answered)
-    for number in range(2, 2 + ASKING.at_once):
-        scene.asks(f"question-{number}")
-    assert scene.asks("question-1")["code"] == "TOO_MANY_QUERIES"
-    assert scene.question() == answered
 
 
 @pytest.mark.parametrize("refusing", [UNREACHABLE, REFUSED])
@@ -285,14 +255,14 @@ def test_a_worker_that_could_not_be_called_is_called_when_asked_again(
     scene.refusing = None
     again = scene.asks()
     assert (again["type"], again["sessionId"]) == ("queryAccepted", scene.question().session)
-    assert scene.called == [Call(ANN, "question-1")]
+    assert scene.called == [Call(identity=ANN, query_id="question-1")]
     assert scene.allowance().asked_ms == (START_MS,)
     assert scene.question().attempt == known.attempt, "an answer that is kept is not forgotten"
 
 
 def test_a_call_that_fails_takes_nothing_from_the_questions_allowed(scene: Scene) -> None:
     scene.refusing = UNREACHABLE
-    for number in range(ASKING.per_hour + 1):
+    for number in range(LIMITS.queries_per_hour + 1):
         scene.clock.now_ms += 1
         assert scene.asks(f"question-{number}")["code"] == "UNAVAILABLE"
 
@@ -304,19 +274,6 @@ def test_a_call_that_fails_does_not_uncount_a_question_that_counted_before(scene
     assert scene.asks()["code"] == "UNAVAILABLE"
     assert [name for name, _ in scene.allowance().running] == ["question-1"]
     assert scene.allowance().asked_ms == (START_MS,)
-
-
-def test_a_call_that_was_taken_after_all_finds_its_question(scene: Scene) -> None:
-    scene.refusing = UNREACHABLE
-    scene.asks()
-    assert scene.question().begun(START_MS, START_MS + 1, "call-1")[1]
-
-
-def test_a_mistake_in_calling_is_not_taken_for_a_failed_call(scene: Scene) -> None:
-    scene.refusing = ValueError("canary")
-    answer = scene.asks()
-    assert answer["code"] == "INTERNAL"
-    assert "canary" not in json.dumps(answer)
 
 
 def test_a_question_that_met_another_is_counted_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,7 @@ MIXED = f"{json.dumps(TEXT)}\n{json.dumps(TEXT | {'attempt': 2, 'number': 1})}".
 
 
 def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
-    desk.asks()
-    desk.answers_with(HELLO, SOUND, WORLD)
-    desk.call()
+    desk.hears(HELLO, SOUND, WORLD)
     assert desk.asks("c2", resume_from=1)
     assert desk.call() is Outcome.REPLAYED
     assert desk.clients.inbox["c2"][:-1] == desk.clients.inbox["c1"][1:3]
@@ -31,9 +29,7 @@ def test_a_kept_answer_is_said_again_from_a_number(desk: Desk) -> None:
 
 @pytest.mark.parametrize("body", [None, b"{not json", OTHERS, MIXED])
 def test_an_answer_that_is_not_kept_any_more_can_be_asked_for_anew(desk: Desk, body: bytes | None) -> None:
-    desk.asks()
-    desk.answers_with(HELLO)
-    desk.call()
+    desk.hears(HELLO)
     key = f"responses/{IDENTITY}/{QUERY}.1.jsonl"
     if body is None:
         desk.s3.delete_object(Bucket=BUCKET, Key=key)
@@ -61,11 +57,16 @@ def test_whoever_comes_back_on_another_connection_hears_the_rest_from_his_number
     assert len(desk.said("answered", "c2")) == 1
 
 
-def test_whoever_comes_back_while_the_old_connection_still_stands_is_found_within_two_seconds(desk: Desk) -> None:
+@pytest.mark.parametrize("gone", [False, True])
+def test_whoever_comes_back_is_found_within_two_seconds_whether_the_old_connection_still_stands_or_not(
+    desk: Desk, *, gone: bool
+) -> None:
     desk.asks()
+    if gone:
+        desk.clients.gone.add("c1")
     desk.answers_with(HELLO, lambda: desk.asks("c2"), desk.wait(1_999), WORLD, desk.wait(1), HELLO, WORLD)
     desk.call()
-    assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([0, 1], [0, 1, 2, 3])
+    assert (desk.clients.numbers("c1"), desk.clients.numbers("c2")) == ([] if gone else [0, 1], [0, 1, 2, 3])
     assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
 
 
@@ -81,19 +82,9 @@ def test_where_nobody_listens_the_answer_is_finished_and_kept(desk: Desk) -> Non
     assert desk.clients.numbers("c2") == [0, 1, 2]
 
 
-def test_whoever_comes_back_long_after_is_found_too(desk: Desk) -> None:
-    desk.asks()
-    desk.clients.gone.add("c1")
-    desk.answers_with(HELLO, lambda: desk.asks("c2"), desk.wait(2_000), WORLD)
-    desk.call()
-    assert desk.clients.numbers("c2") == [0, 1]
-
-
 def test_whoever_comes_back_at_the_very_end_misses_nothing(desk: Desk) -> None:
     """Nothing is looked up between the last piece and the end; the change that ends the question says who listens."""
-    desk.asks()
-    desk.answers_with(HELLO, WORLD, lambda: desk.asks("c2", resume_from=1))
-    desk.call()
+    desk.hears(HELLO, WORLD, lambda: desk.asks("c2", resume_from=1))
     assert desk.clients.numbers("c2") == [1]
     assert (desk.said("answered"), len(desk.said("answered", "c2"))) == ([], 1)
 
@@ -117,18 +108,14 @@ def test_after_the_end_another_call_serves_whoever_comes(desk: Desk) -> None:
     assert desk.clients.numbers("c2") == [0, 1]
 
 
-def test_a_client_that_asks_for_it_on_the_same_connection_hears_it_again(desk: Desk) -> None:
+@pytest.mark.parametrize(("resume_from", "heard"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
+def test_a_client_that_asks_again_on_the_same_connection_hears_it_again(
+    desk: Desk, resume_from: int, heard: list[int]
+) -> None:
     desk.asks(resume_from=1)
-    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=0), desk.wait(2_000), HELLO)
+    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=resume_from), desk.wait(2_000), HELLO)
     desk.call()
-    assert desk.clients.numbers("c1") == [1, 0, 1, 2]
-
-
-def test_asking_for_the_same_again_while_it_comes_is_heard_again(desk: Desk) -> None:
-    desk.asks(resume_from=1)
-    desk.answers_with(HELLO, WORLD, lambda: desk.asks(resume_from=1), desk.wait(2_000), HELLO)
-    desk.call()
-    assert desk.clients.numbers("c1") == [1, 1, 2]
+    assert desk.clients.numbers("c1") == heard
 
 
 def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
@@ -146,9 +133,7 @@ def test_an_answer_that_begins_anew_is_another_attempt(desk: Desk) -> None:
 
 def test_whoever_has_pieces_of_an_attempt_that_broke_gets_all_of_the_next(desk: Desk) -> None:
     """Or the beginning of one answer would go on with the end of another."""
-    desk.asks()
-    desk.answers_with(HELLO, HELLO, BROKE)
-    desk.call()
+    desk.hears(HELLO, HELLO, BROKE)
     desk.asks("c2", resume_from=2, attempt=1)
     desk.answers_with(WORLD, HELLO, SOUND)
     desk.call()
@@ -168,9 +153,7 @@ def test_what_a_call_says_after_it_was_taken_for_lost_nobody_hears_then_or_later
         desk.answers_with(WORLD, SOUND)
         desk.call()
 
-    desk.asks()
-    desk.answers_with(HELLO, overtaken, HELLO, SOUND, HELLO)
-    assert desk.call() is Outcome.OVERTAKEN
+    assert desk.hears(HELLO, overtaken, HELLO, SOUND, HELLO) is Outcome.OVERTAKEN
     assert desk.clients.pieces("c1") == [(1, 0), (2, 0), (2, 1)]
     desk.asks("c2", resume_from=1, attempt=1)
     desk.call()
@@ -195,7 +178,5 @@ def test_what_nobody_heard_is_no_part_of_the_conversation(desk: Desk) -> None:
         assert mine
         desk.items.change(Question, query_key(IDENTITY, QUERY), lambda _: (begun, None))
 
-    desk.asks()
-    desk.answers_with(HELLO, overtaken, WORLD)
-    assert desk.call() is Outcome.OVERTAKEN
+    assert desk.hears(HELLO, overtaken, WORLD) is Outcome.OVERTAKEN
     assert desk.turns == []

@@ -62,14 +62,11 @@ def test_an_item_never_grows_too_large_and_the_newest_turn_is_always_in_it(turns
     assert new.answer.startswith(kept[-1].answer)
 
 
-def test_the_oldest_go_first() -> None:
-    kept: tuple[KeptTurn, ...] = ()
+def test_the_oldest_turns_go_first_and_a_turn_is_there_once() -> None:
+    grown: tuple[KeptTurn, ...] = ()
     for number in range(6):
-        kept = appended(kept, turn(number, answer="a" * 100_000))
-    assert ids(kept) == ["query-0003", "query-0004", "query-0005"]
-
-
-def test_a_turn_is_there_once() -> None:
+        grown = appended(grown, turn(number, answer="a" * 100_000))
+    assert ids(grown) == ["query-0003", "query-0004", "query-0005"]
     kept = appended((turn(1), turn(2)), turn(1, answer="other"))
     assert [(one.query_id, one.answer) for one in kept] == [("query-0001", "A"), ("query-0002", "A")]
 
@@ -84,24 +81,15 @@ def test_an_agent_is_told_the_last_turns_and_not_all_of_them() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"queryId": {"S": "short"}},
-        {"queryId": {"S": "query-0001\n"}},
-        {"queryId": {"N": "12345678"}},
-        {"question": {"L": []}},
-        {"answer": {"NULL": True}},
-        {"answer": {"M": {"S": {"S": "A"}}}},
-        {"at": {"S": "yesterday"}},
-        {"role": {"S": "system"}},
+        *({"queryId": wrong} for wrong in ({"S": "short"}, {"S": "query-0001\n"}, {"N": "12345678"})),
+        *({"question": {"L": []}}, {"answer": {"NULL": True}}, {"answer": {"M": {"S": {"S": "A"}}}}),
+        *({"at": {"S": "yesterday"}}, {"role": {"S": "system"}}),
     ],
 )
 def test_a_turn_that_is_none_is_passed_over(changed: dict[str, Any]) -> None:
     wrong = {"M": GOOD["M"] | changed}
     assert turns_of({"conversation": {"L": [wrong, GOOD, {"S": "x"}, {"M": {}}]}}) == (turn(1),)
-
-
-@pytest.mark.parametrize("there", [{}, {"conversation": {"S": "x"}}, {"conversation": {"M": {}}}])
-def test_an_item_without_turns_has_none(there: dict[str, Any]) -> None:
-    assert turns_of(there) == ()
+    assert turns_of({}) == turns_of({"conversation": {"S": "x"}}) == turns_of({"conversation": {"M": {}}}) == ()
 
 
 @pytest.fixture
@@ -116,6 +104,7 @@ def item(stage: Stage) -> dict[str, Any]:
 
 def test_an_item_has_the_form_that_guests_read(kept: Conversations, stage: Stage) -> None:
     kept.append(KEY, "query-0001", "Q", "A")
+    kept.append(KEY, "query-0001", "Q", "a turn that is there is not written again")
     now = "2025-10-09T08:53:20.000Z"
     values = {"queryId": "query-0001", "question": "Q", "answer": "A", "at": now}
     assert item(stage) == TYPED | {
@@ -156,12 +145,8 @@ LATEST = START_MS // 1000 + 7 * 86_400
     ("theirs", "expected"),
     [
         ({"N": str(START_MS // 1000 + 60)}, START_MS // 1000 + 60),
-        ({"N": str(LATEST + 1)}, LATEST),
-        ({"N": "9" * 12}, LATEST),
-        ({"N": "9" * 30}, LATEST),
-        ({"N": "-5"}, LATEST),
-        ({"S": "never"}, LATEST),
-        ({"NULL": True}, LATEST),
+        *(({"N": number}, LATEST) for number in (str(LATEST + 1), "9" * 12, "9" * 30, "-5")),
+        *(({"S": "never"}, LATEST), ({"NULL": True}, LATEST)),
     ],
 )
 def test_no_guest_makes_a_conversation_stay(
@@ -193,23 +178,11 @@ def test_an_item_of_400_kb_takes_the_turn(kept: Conversations, stage: Stage, mon
     assert sum(map(size_of, after)) < MAX_ITEM
 
 
-def test_a_turn_that_is_there_is_not_written_again(kept: Conversations, stage: Stage) -> None:
-    kept.append(KEY, "query-0001", "Q", "A")
-    kept.append(KEY, "query-0001", "Q", "other")
-    assert item(stage)["totalTurns"] == {"N": "1"}
-    assert [one.answer for one in kept.turns(KEY)] == ["A"]
-
-
 @pytest.mark.parametrize(
     ("total", "expected"),
     [
-        (None, 2),
-        ({"N": "7"}, 8),
-        ({"N": "-3"}, 2),
-        ({"N": "1.5"}, 2),
-        ({"N": "1" + "0" * 30}, 2),
-        ({"S": "many"}, 2),
-        ({"L": []}, 2),
+        *((None, 2), ({"N": "7"}, 8), ({"S": "many"}, 2), ({"L": []}, 2)),
+        *(({"N": number}, 2) for number in ("-3", "1.5", "1" + "0" * 30)),
     ],
 )
 def test_what_a_guest_wrote_as_the_count_does_no_harm(

@@ -117,14 +117,6 @@ def test_an_answer_of_too_many_pieces_is_too_much(monkeypatch: pytest.MonkeyPatc
     assert len(line.forwarder.messages) == 2
 
 
-def test_a_listener_gets_what_he_asked_for_and_no_more() -> None:
-    line = Line(Place(connection="c1", resume_from=2))
-    line.says("a", "b", "c")
-    assert line.numbers() == [2]
-    assert line.forwarder.end(line.place, LAST)
-    assert len(line.clients.of("c1", "answered")) == 1
-
-
 def test_it_is_looked_every_two_seconds_and_not_more_often() -> None:
     line = Line()
     for _ in range(8):
@@ -158,12 +150,12 @@ def test_a_client_that_went_away_is_not_tried_again_until_somebody_comes() -> No
     line.says("b")
     assert (line.numbers(), line.looks) == ([], 2)
     assert not line.forwarder.end(line.place, LAST)
-    assert line.clients.inbox == {}
+    assert (line.clients.inbox, line.paused) == ({}, [])
 
 
 @pytest.mark.parametrize("error", [REFUSED, LATE])
 def test_a_post_that_failed_is_made_again_before_the_next(error: Exception) -> None:
-    line = Line()
+    line = Line(look_fails=True)
     line.clients.failures = [error]
     line.says("a", "b")
     assert line.numbers() == [], "it rests for a while"
@@ -172,36 +164,15 @@ def test_a_post_that_failed_is_made_again_before_the_next(error: Exception) -> N
     assert line.numbers() == [0, 1, 2]
 
 
-def test_at_the_end_a_post_that_failed_is_made_again_after_a_pause() -> None:
+@pytest.mark.parametrize(("failures", "ended"), [(2, True), (99, False)])
+def test_at_the_end_a_post_that_failed_is_made_again_after_a_pause_but_not_for_ever(
+    failures: int, *, ended: bool
+) -> None:
     line = Line()
     line.says("a")
-    line.clients.failures = [LATE, LATE]
-    assert line.forwarder.end(line.place, LAST)
-    assert line.paused == [2.0, 2.0]
-    assert line.numbers() == [0]
-
-
-def test_at_the_end_it_is_not_tried_for_ever() -> None:
-    line = Line()
-    line.clients.failing = LATE
-    line.says("a")
-    assert not line.forwarder.end(line.place, LAST)
-    assert len(line.paused) == LAST_TRIES - 1
-
-
-def test_who_goes_before_the_last_word_is_not_waited_for() -> None:
-    line = Line()
-    line.says("a")
-    line.clients.gone.add("c1")
-    assert not line.forwarder.end(line.place, LAST)
-    assert line.paused == []
-
-
-def test_not_knowing_who_listens_changes_nothing() -> None:
-    line = Line()
-    line.look_fails = True
-    line.clock.now_ms += 2_000
-    line.says("a")
+    line.clients.failures = [LATE] * failures
+    assert line.forwarder.end(line.place, LAST) is ended
+    assert line.paused == [2.0] * (LAST_TRIES - 1)
     assert line.numbers() == [0]
 
 

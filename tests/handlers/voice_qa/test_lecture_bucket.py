@@ -2,8 +2,8 @@
 
 import pytest
 
+from handlers.common.audio.ranged_file import BLOCK
 from handlers.voice_qa.lecture_bucket import ObjectGone
-from handlers.voice_qa.ranged import BLOCK
 from tests.handlers.voice_qa.lecture_stage import BUCKET, KEY, Stage
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from handlers.voice_qa.audio_files import AudioFormat
+from handlers.common.audio.audio_file import AudioFormat
 from handlers.voice_qa.lecture_environment import FORMATS, ValidatorEnvironment
 
 NEEDED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}
@@ -21,10 +21,7 @@ def test_what_is_written_is_what_is_read() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"LECTURE_FORMATS": ""},
-        {"LECTURE_FORMATS": "mp3,"},
-        {"LECTURE_FORMATS": "mp3,midi"},
-        {"LECTURE_FORMATS": "MP3"},
+        *({"LECTURE_FORMATS": wrong} for wrong in ("", "mp3,", "mp3,midi", "MP3")),
         {"LECTURE_MIN_SECONDS": "0"},
         {"LECTURE_MIN_SECONDS": "61", "LECTURE_MAX_SECONDS": "60"},
         {"LECTURE_MAX_SECONDS": "43201"},

@@ -9,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from handlers.common.ulid import ulid
 from handlers.voice_qa.lecture_sweep import GRACE
 from handlers.voice_qa.lectures import PREFIX
-from tests.handlers.voice_qa.lecture_recordings import spoken
+from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.lecture_stage import BUCKET, ID, KEY, Stage
 
 pytestmark = pytest.mark.media
@@ -127,11 +127,8 @@ def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytes
     assert '"missing":2' in capsys.readouterr().out
 
 
-def test_an_empty_bucket_is_nothing(stage: Stage) -> None:
+def test_an_empty_bucket_is_nothing_and_a_deleted_lecture_is_not_found(stage: Stage) -> None:
     assert stage.sweep().run() == NOTHING
-
-
-def test_a_deleted_lecture_is_not_found(stage: Stage) -> None:
     stage.put(b"bad")
     stage.now = arrived(stage) + HOUR
     stage.s3.delete_object(Bucket=BUCKET, Key=KEY)

@@ -138,13 +138,6 @@ def test_a_place_counts_in_its_own_attempt() -> None:
     assert [place.first(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
 
-def test_only_who_works_gives_back() -> None:
-    accepted, _ = Question().asked(NEW, 0)
-    running, _ = accepted.begun(0, RUN_MS, CALL)
-    assert running.given_back().begun(1, RUN_MS, CALL)[1]
-    assert Question().given_back() == Question()
-
-
 def told(asks: list[tuple[str, int, bool]]) -> list[tuple[Allowance, Allowance, str, int, bool]]:
     """Before, after, for which question, when, and whether it was granted."""
     allowance, now_ms = Allowance(), 0
@@ -167,6 +160,9 @@ def test_an_allowance_is_bounded_whatever_is_asked(asks: list[tuple[str, int, bo
         assert len({name for name, _ in after.running}) == len(after.running)
         assert all(one <= now_ms for one in after.asked_ms)
         assert not granted or sum(now_ms - one < HOUR_MS for one in after.asked_ms) == len(after.asked_ms)
+    full = Allowance(asked_ms=tuple(range(PER_HOUR)))
+    assert not full.taken("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
+    assert full.taken("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1], "an hour ends to the millisecond"
 
 
 @given(ASKS)
@@ -199,12 +195,6 @@ def test_what_ends_never_takes_room_and_asking_again_at_once_is_free(
         if granted:
             again, still = after.taken(asked, now_ms, now_ms + HOUR_MS // 4, AT_ONCE, PER_HOUR)
             assert (still, again.asked_ms) == (True, after.asked_ms)
-
-
-def test_the_last_hour_ends_to_the_millisecond() -> None:
-    full = Allowance(asked_ms=tuple(range(PER_HOUR)))
-    assert not full.taken("a", HOUR_MS - 1, HOUR_MS, AT_ONCE, PER_HOUR)[1]
-    assert full.taken("a", HOUR_MS, HOUR_MS + 1, AT_ONCE, PER_HOUR)[1]
 
 
 @pytest.mark.parametrize("identity", ["us-east-1:a", "eu-central-1:b"])

@@ -2,8 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,26 +10,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.common.audio.audio_file import AudioFile, AudioFormat
 from handlers.common.clients import signing
 from handlers.common.s3_events import NewObject
 from handlers.common.ulid import ALPHABET
-from handlers.voice_qa.audio_files import AudioFile, AudioFormat
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
 from handlers.voice_qa.records import DAY_MS
 from handlers.voice_qa.uploading import is_own_query
 from tests.handlers.voice_qa.lecture_stage import BUCKET, TABLE
-from tests.handlers.voice_qa.scene import ANN, BOB, UPLOADS, Scene, scened
+from tests.handlers.voice_qa.scene import ANN, BOB, LIMITS, Scene
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ULID = "01ARYZ6S410000000000000001"
-
-
-@pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    with scened(monkeypatch) as scene:
-        scene.connect()
-        yield scene
 
 
 def policy(answer: dict[str, Any]) -> dict[str, Any]:
@@ -40,12 +31,28 @@ def policy(answer: dict[str, Any]) -> dict[str, Any]:
     return decoded
 
 
-@pytest.mark.parametrize(("kind", "most"), [("query", UPLOADS.max_query_bytes), ("lecture", UPLOADS.max_lecture_bytes)])
+def test_a_form_holds_for_a_while(scene: Scene) -> None:
+    answer = scene.says("upload", kind="query", contentType="audio/webm")
+    begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
+    lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
+    assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
+
+
+def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own_and_can_be_asked_with(scene: Scene) -> None:
+    first, second = (scene.says("upload", kind="query", contentType="audio/ogg") for _ in range(2))
+    assert is_own_query(ANN, first["key"])
+    assert first["key"] != second["key"]
+    assert "lectureId" not in first
+    assert len(scene.stored()) == 2, "the lecture and the connection: an upload of a question is nobody's business yet"
+    assert scene.asks(text=None, audioKey=first["key"])["type"] == "queryAccepted"
+
+
+@pytest.mark.parametrize(("kind", "most"), [("query", LIMITS.max_query_bytes), ("lecture", LIMITS.max_lecture_bytes)])
 def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: str, most: int) -> None:
     answer = scene.says("upload", kind=kind, contentType="audio/webm")
     fields = answer["fields"]
     assert (answer["type"], answer["kind"], answer["id"]) == ("uploadReady", kind, "m1")
-    assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, UPLOADS.url_seconds)
+    assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, LIMITS.url_seconds)
     assert (fields["key"], fields["Content-Type"]) == (answer["key"], "audio/webm")
     conditions = policy(answer)["conditions"]
     assert {"Content-Type": "audio/webm"} in conditions
@@ -54,33 +61,6 @@ def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: s
     assert {"key": answer["key"]} in conditions
     loose = [one for one in conditions if isinstance(one, list) and one[0] != "content-length-range"]
     assert loose == [], "nothing is matched by how it begins"
-
-
-def test_a_form_holds_for_a_while(scene: Scene) -> None:
-    answer = scene.says("upload", kind="query", contentType="audio/webm")
-    begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
-    lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
-    assert abs(lasts - timedelta(seconds=UPLOADS.url_seconds)) <= timedelta(seconds=2)
-
-
-def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own(scene: Scene) -> None:
-    first, second = (scene.says("upload", kind="query", contentType="audio/ogg") for _ in range(2))
-    assert is_own_query(ANN, first["key"])
-    assert first["key"] != second["key"]
-    assert "lectureId" not in first
-    assert len(scene.stored()) == 2, "the lecture and the connection: an upload of a question is nobody's business yet"
-
-
-def test_what_was_given_for_a_question_can_be_asked_with(scene: Scene) -> None:
-    key = scene.says("upload", kind="query", contentType="audio/ogg")["key"]
-    assert scene.asks(text=None, audioKey=key)["type"] == "queryAccepted"
-
-
-def test_a_lecture_is_uploaded_where_its_validator_looks(scene: Scene) -> None:
-    answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
-    upload = upload_of(_object(answer["key"]))
-    assert upload is not None
-    assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
 
 
 def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
@@ -95,26 +75,22 @@ def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
     assert scene.asks(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
 
 
-def test_the_validator_can_say_what_it_thinks_of_a_lecture_that_has_an_owner(scene: Scene) -> None:
+def test_a_lecture_is_uploaded_where_its_validator_looks_and_keeps_its_owner_with_the_verdict(scene: Scene) -> None:
     answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
     upload = upload_of(_object(answer["key"]))
     assert upload is not None
+    assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
     table = LectureTable(scene.dynamodb, TABLE)
     verdict = Verdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
     assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
     assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
-
-
-def test_an_owner_stays_and_so_does_what_the_validator_wrote(scene: Scene) -> None:
-    lecture = scene.says("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
-    scene.lecture(lecture, status="ready", owner=ANN, format="mp3")
-    scene.handler._uploads._lectures.reserve(lecture, BOB)
-    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{lecture}"]
+    table.reserve(upload.lecture_id, BOB)
+    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
     assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
 
 
 def test_where_guests_upload_no_lectures_none_is_begun(scene: Scene) -> None:
-    scene = Scene(scene.dynamodb, uploads=replace(UPLOADS, lectures=False))
+    scene = Scene(scene.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
     before = scene.stored()
     assert scene.says("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
     assert scene.stored() == before
@@ -133,53 +109,30 @@ def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]
     assert scene.says("upload", **content)["code"] == "MALFORMED"
 
 
-@pytest.mark.parametrize(
-    ("region", "accelerated", "host"),
-    [
-        ("us-east-1", False, "s3.us-east-1"),
-        ("eu-central-1", False, "s3.eu-central-1"),
-        ("us-east-1", True, "s3-accelerate"),
-        ("eu-central-1", True, "s3-accelerate"),
-    ],
-)
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.{region}"), (True, "s3-accelerate")])
 def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
     region: str, host: str, *, accelerated: bool
 ) -> None:
     config = signing(accelerated=accelerated)
     client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
     post = client.generate_presigned_post(BUCKET, "k")
-    assert post["url"] == f"https://{BUCKET}.{host}.amazonaws.com/"
+    assert post["url"] == f"https://{BUCKET}.{host.format(region=region)}.amazonaws.com/"
     assert f"/{region}/s3/" in post["fields"]["x-amz-credential"]
     assert post["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
-
-
-def test_ones_own_key_is_one() -> None:
-    assert is_own_query(ANN, f"queries/{ANN}/{ULID}")
 
 
 @pytest.mark.parametrize(
     "key",
     [
         *(f"queries/{BOB}/{ULID}", f"lectures/{ANN}/{ULID}", f"responses/{ANN}/{ULID}", f"/queries/{ANN}/{ULID}"),
-        *(
-            f"queries/{ANN}/../{BOB}/{ULID}",
-            f"queries/{ANN}/{ULID}/",
-            f"queries/{ANN}//{ULID}",
-            f"queries/{ANN}/{ULID}\n",
-        ),
-        *(f"queries/{ANN}/{ULID[:-1]}", f"queries/{ANN}/{ULID}0", f"queries/{ANN}/{ULID.lower()}", f"queries/{ANN}/"),
-        *(
-            f"queries/{ANN}/{ULID}?versionId=x",
-            f"QUERIES/{ANN}/{ULID}",
-            f"queries/{ANN}%2F{ULID}",
-            "",
-            f"queries/{ULID}",
-        ),
+        *(f"QUERIES/{ANN}/{ULID}", f"queries/{ANN}%2F{ULID}", "", f"queries/{ULID}"),
         f"queries/{ANN}/{'0' * 25}U",
     ],
 )
 def test_other_keys_are_foreign(key: str) -> None:
     assert not is_own_query(ANN, key)
+    assert not is_own_query(".*", f"queries/{ANN}/{ULID}"), "an identity is no pattern"
 
 
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
@@ -187,10 +140,6 @@ def test_other_keys_are_foreign(key: str) -> None:
 def test_a_key_is_ones_own_only_with_one_id_below_ones_own_place(rest: str) -> None:
     own = is_own_query(ANN, f"queries/{ANN}/{rest}")
     assert own == (len(rest) == 26 and set(rest) <= set(ALPHABET) and rest[0] in "01234567")
-
-
-def test_an_identity_is_no_pattern() -> None:
-    assert not is_own_query(".*", f"queries/{ANN}/{ULID}")
 
 
 def _object(key: str) -> NewObject:

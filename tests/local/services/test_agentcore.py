@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.common.patience import Timing
 from handlers.voice_qa.agent import (
     AgentCode,
     AgentFailed,
@@ -21,7 +22,6 @@ from handlers.voice_qa.agent import (
     WrittenQuery,
 )
 from handlers.voice_qa.agent_answer import Limits
-from handlers.voice_qa.agent_attempts import Timing
 from handlers.voice_qa.agent_http import HttpAgent
 from local.services.agentcore import Fault, serve
 from local.services.agentcore_answers import NOTHING, Passage, best, passages, reply, spoken, words_of

@@ -1,4 +1,4 @@
-"""Recordings as lectures: made by a real ffmpeg, read in places, stretched to hours without their bytes."""
+"""Audio files for tests: recordings that ffmpeg made, read in ranges or stretched to hours without their bytes."""
 
 import subprocess
 from functools import cache
@@ -6,24 +6,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg
+import pytest
 
-from handlers.voice_qa.ranged import Bounds, RangedFile
+from handlers.common.audio.audio_file import RejectedAudio, RejectionReason
+from handlers.common.audio.probe import probe
+from handlers.common.audio.ranged_file import RangedFile
 from tests.handlers.transcription.recordings import recording
 
 SECONDS = 12.345
 FRAGMENTED = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
 FIRST_IN_FRONT = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
-"""The first fragment lies with the tracks, which tell its length as theirs."""
+"""The first fragment lies with the tracks, which state its duration as theirs."""
 LIVE = ("-live", "1")
+SOUND = "sine=duration=3"
+PICTURES = "testsrc=size=64x48:rate=5:duration=3"
 
 
-def ranged(data: bytes, bounds: Bounds | None = None) -> RangedFile:
-    """A file as if it lay in a bucket."""
-    return RangedFile(lambda start, length: data[start : start + length], len(data), bounds)
+def ranged(data: bytes) -> RangedFile:
+    """Return a file as if it were stored in a bucket."""
+    return RangedFile(lambda start, length: data[start : start + length], len(data))
 
 
 def sparse(head: bytes, tail: bytes, size: int) -> RangedFile:
-    """A file of any size that has something at its ends only."""
+    """Return a file of any size that consists of zeros between its head and its tail."""
 
     def fetch(start: int, length: int) -> bytes:
         end, behind = start + length, size - len(tail)
@@ -34,7 +39,7 @@ def sparse(head: bytes, tail: bytes, size: int) -> RangedFile:
 
 
 def repeated(data: bytes, size: int) -> RangedFile:
-    """A file that says the same again and again."""
+    """Return a file that repeats the same bytes."""
 
     def fetch(start: int, length: int) -> bytes:
         begin = start % len(data)
@@ -44,13 +49,13 @@ def repeated(data: bytes, size: int) -> RangedFile:
 
 
 def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
-    """A recording of SECONDS."""
+    """Return a recording of SECONDS."""
     return recording(codec, *options, rate=48000, seconds=SECONDS, piped=piped)
 
 
 @cache
-def encoded(suffix: str, *options: str, sources: tuple[str, ...]) -> bytes:
-    """Whatever else ffmpeg makes of its own sources."""
+def encoded(suffix: str, *options: str, sources: tuple[str, ...] = (SOUND,)) -> bytes:
+    """Return ffmpeg's encoding of its own generated sources."""
     with TemporaryDirectory() as folder:
         made = Path(folder, f"made.{suffix}")
         inputs = [part for source in sources for part in ("-f", "lavfi", "-i", source)]
@@ -59,5 +64,12 @@ def encoded(suffix: str, *options: str, sources: tuple[str, ...]) -> bytes:
         return made.read_bytes()
 
 
-SOUND = "sine=duration=3"
-PICTURES = "testsrc=size=64x48:rate=5:duration=3"
+def duration_ms(data: bytes) -> int:
+    return probe(ranged(data)).duration_ms
+
+
+def rejection(data: bytes) -> RejectionReason:
+    """Return the reason for which a file is rejected."""
+    with pytest.raises(RejectedAudio) as rejected:
+        probe(ranged(data))
+    return rejected.value.reason

@@ -1,23 +1,23 @@
-"""What is known of a recording once its headers were read, and what can be wrong with one. Pure vocabulary."""
+"""Result types of the audio prober: format, duration, and reasons for a rejection."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class AudioFormat(StrEnum):
-    """How a recording is wrapped: told by its content, never by its name."""
+    """Container formats. They are recognised by content, never by file name."""
 
     MP3 = "mp3"
     MP4 = "mp4"
-    """M4A too: the same file under another name."""
+    """Includes M4A."""
     WAV = "wav"
     FLAC = "flac"
     OGG = "ogg"
     WEBM = "webm"
 
 
-class Problem(StrEnum):
-    """Why a recording is rejected."""
+class RejectionReason(StrEnum):
+    """Reasons to reject a recording."""
 
     MISPLACED = "MISPLACED"
     EMPTY = "EMPTY"
@@ -35,16 +35,16 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True)
 class AudioFile:
-    """What a recording's headers say of it."""
+    """Properties of a recording, read from its headers."""
 
     format: AudioFormat
     codec: str
     duration_ms: int
 
 
-class BadFile(Exception):
-    """Why nothing can be said of a recording, or nothing good. Holds nothing of the file."""
+class RejectedAudio(Exception):
+    """The recording is not acceptable. The exception contains nothing from the file."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.value)
-        self.problem = problem
+    def __init__(self, reason: RejectionReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason

@@ -1,0 +1,91 @@
+"""Headers of FLAC frames (RFC 9639). Nothing is decoded."""
+
+from dataclasses import dataclass
+
+FRAME_STARTS = FIXED, VARYING = (b"\xff\xf8", b"\xff\xf9")
+"""First bytes of a frame, by whether the block size is fixed or varies."""
+MIN_HEADER, MAX_HEADER = 6, 16
+"""Bytes."""
+
+# Meanings of the codes in a header. The sample rate 0 and the sample size 0 refer to STREAMINFO.
+BLOCK_SIZES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
+SIZE_BYTES = {6: 1, 7: 2}
+"""Length of the block size, minus one, at the end of the header."""
+RATES = dict(enumerate((88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000), 1))
+RATE_BYTES = {12: (1, 1000), 13: (2, 1), 14: (2, 10)}
+"""Length and unit of the sample rate at the end of the header."""
+CHANNELS = {code: code + 1 for code in range(8)} | {8: 2, 9: 2, 10: 2}
+SAMPLE_BITS = {2: 8, 4: 12, 8: 16, 10: 20, 12: 24, 14: 32}
+"""With the reserved bit behind them, which is never set."""
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """Header of a frame with a correct checksum."""
+
+    varying: bool
+    """True if the block size varies."""
+    number: int
+    """Number of the frame, or of its first sample if the block size varies."""
+    block_size: int
+    fits: bool
+    """True if sample rate, channels and sample size are those of the file."""
+
+
+def crc_table(polynomial: int, bits: int) -> tuple[int, ...]:
+    """Return the effect of each byte value on a checksum of so many bits."""
+    table = []
+    for byte in range(256):
+        rest = byte << bits - 8
+        for _ in range(8):
+            rest = (rest << 1 ^ (polynomial if rest >> bits - 1 else 0)) & (1 << bits) - 1
+        table.append(rest)
+    return tuple(table)
+
+
+CRC8 = crc_table(0x07, 8)
+
+
+def frame_header(head: bytes, sample_rate: int, channels: int, sample_bits: int) -> FrameHeader | None:
+    """Return the header at the start of up to MAX_HEADER bytes, or None without one. The numbers are the file's."""
+    if len(head) < MIN_HEADER or not head.startswith(FRAME_STARTS):
+        return None
+    size_code, rate_code, channels_code, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, head[3] & 15
+    number, size_at = _coded_number(head)
+    rate_at = size_at + SIZE_BYTES.get(size_code, 0)
+    rate_bytes, unit = RATE_BYTES.get(rate_code, (0, 0))
+    checksum_at = rate_at + rate_bytes
+    if number is None or len(head) <= checksum_at or _crc8(head[: checksum_at + 1]) != 0:
+        return None
+    rates = {0: sample_rate, **RATES, **dict.fromkeys(RATE_BYTES, unit * _int(head[rate_at:checksum_at]))}
+    fits = (
+        size_code != 0
+        and rates.get(rate_code) == sample_rate
+        and CHANNELS.get(channels_code) == channels
+        and {0: sample_bits, **SAMPLE_BITS}.get(bits_code) == sample_bits
+    )
+    block_size = BLOCK_SIZES.get(size_code) or _int(head[size_at:rate_at]) + 1
+    return FrameHeader(head.startswith(VARYING), number, block_size, fits)
+
+
+def _coded_number(head: bytes) -> tuple[int | None, int]:
+    """Return the number in a header and its end offset. It is coded like a character in UTF-8."""
+    ones = 8 - (head[4] ^ 0xFF).bit_length()
+    following = head[5 : 4 + max(1, ones)]
+    if ones in {1, 8} or any(byte >> 6 != 0b10 for byte in following):
+        return None, 5
+    number = head[4] & 0x7F >> ones
+    for byte in following:
+        number = number << 6 | byte & 0x3F
+    return number, 5 + len(following)
+
+
+def _crc8(head: bytes) -> int:
+    rest = 0
+    for byte in head:
+        rest = CRC8[rest ^ byte]
+    return rest
+
+
+def _int(data: bytes) -> int:
+    return int.from_bytes(data, "big")

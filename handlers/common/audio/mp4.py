@@ -1,0 +1,187 @@
+"""Duration of the first audio track of an MP4 file.
+
+Mutagen is not used here. It descends into all boxes of a file and expects iTunes' form of metadata, so it needs a read
+for each fragment of a browser's recording and fails for some QuickTime files. This reader only visits the boxes that
+lead to the first audio track.
+
+A fragmented file often states no duration, or only the duration of its first fragment. So the last fragment is searched
+from the end of the file, and the longer duration counts. Fragments longer than that search are walked through from the
+first one, as far as the read limits allow.
+
+A file is truncated if a box ends beyond the file, unless fragments follow: then the recording was stopped there.
+Edit lists are ignored, because they only hide the first milliseconds of an encoder.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.ranged_file import RangedFile, ReadLimitExceeded
+
+CODECS = {b"mp4a": "aac", b"Opus": "opus", b"fLaC": "flac", b"alac": "alac"}
+"""Codecs by sample entry. Encrypted entries (`enca`, `drms`) are not supported."""
+HAS_BASE_OFFSET, HAS_DESCRIPTION, HAS_DURATION = 0x1, 0x2, 0x8
+"""Flags of a fragment header (tfhd)."""
+HAS_DATA_OFFSET, HAS_FIRST_FLAGS, HAS_SAMPLE_DURATION = 0x1, 0x4, 0x100
+"""Flags of a run (trun)."""
+SAMPLE_FIELDS = (0x100, 0x200, 0x400, 0x800)
+"""Flags of a run's fields per sample. Each field has four bytes, and the duration comes first."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Position of a box."""
+
+    kind: bytes
+    begin: int
+    """Offset of the content."""
+    end: int
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """Properties of a track that its fragments refer to."""
+
+    id: int
+    sample_duration: int
+    """Default duration of a sample in a fragment."""
+
+
+def read_mp4(file: RangedFile) -> AudioFile:
+    """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
+    movie, extension = _movie(file)
+    tracks = (one for one in _boxes(file, movie.begin, movie.end) if one.kind == b"trak")
+    track = next((one for one in tracks if _bytes(file, _inner(file, one, b"mdia", b"hdlr"), 8, 4) == b"soun"), None)
+    if track is None:
+        raise RejectedAudio(RejectionReason.NO_AUDIO)
+    codec = CODECS.get(_bytes(file, _inner(file, track, b"mdia", b"minf", b"stbl", b"stsd"), 12, 4))
+    if codec is None:
+        raise RejectedAudio(RejectionReason.CODEC_NOT_SUPPORTED)
+    header = _inner(file, track, b"mdia", b"mdhd")
+    offset, width = (20, 8) if _has_wide_times(file, header) else (12, 4)
+    timescale, duration = _number(file, header, offset, 4), _number(file, header, offset + 4, width)
+    if duration == (1 << 8 * width) - 1:
+        duration = 0  # All ones: unknown.
+    if extension is not None:
+        duration = max(duration, _fragments_end(file, movie.end, _audio_track(file, track, extension)))
+    return AudioFile(AudioFormat.MP4, codec, round(duration * 1000 / timescale))
+
+
+def _movie(file: RangedFile) -> tuple[Box, Box | None]:
+    """Return the moov box and, if fragments follow, its mvex box. Without fragments, all boxes must be complete."""
+    movie = None
+    for box in _boxes(file, 0, file.size, may_be_cut=True):
+        if box.kind == b"moov":
+            movie = box
+            for child in _boxes(file, box.begin, box.end):
+                if child.kind == b"mvex":
+                    return movie, child
+        if box.end > file.size:
+            raise RejectedAudio(RejectionReason.TRUNCATED)
+    if movie is None:
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return movie, None
+
+
+def _boxes(file: RangedFile, offset: int, end: int, *, may_be_cut: bool = False) -> Iterator[Box]:
+    """Yield adjacent boxes. The last one may end beyond `end` if `may_be_cut` is set."""
+    while offset < end:
+        head = file.at(offset, min(16, end - offset))
+        size, kind, begin = int.from_bytes(head[:4], "big"), head[4:8], offset + 8
+        if size == 1:
+            size, begin = int.from_bytes(head[8:16], "big"), offset + 16
+        elif size == 0:
+            size = end - offset
+        if len(head) < begin - offset:
+            raise RejectedAudio(RejectionReason.TRUNCATED)
+        if size < begin - offset or (offset + size > end and not may_be_cut):
+            raise RejectedAudio(RejectionReason.UNREADABLE)
+        yield Box(kind, begin, offset + size)
+        offset += size
+
+
+def _inner(file: RangedFile, box: Box, *path: bytes) -> Box:
+    """Return the first box on a path below a box. Raises RejectedAudio without one."""
+    for kind in path:
+        found = next((one for one in _boxes(file, box.begin, box.end) if one.kind == kind), None)
+        if found is None:
+            raise RejectedAudio(RejectionReason.UNREADABLE)
+        box = found
+    return box
+
+
+def _audio_track(file: RangedFile, track: Box, extension: Box) -> AudioTrack:
+    header = _inner(file, track, b"tkhd")
+    track_id = _number(file, header, 20 if _has_wide_times(file, header) else 12, 4)
+    for box in _boxes(file, extension.begin, extension.end):
+        if box.kind == b"trex" and _number(file, box, 4, 4) == track_id:
+            return AudioTrack(track_id, _number(file, box, 12, 4))
+    return AudioTrack(track_id, 0)
+
+
+def _fragments_end(file: RangedFile, first: int, track: AudioTrack) -> int:
+    """Return the end time of the last fragment, or 0 without fragments. They start at the offset `first`."""
+    for place in file.find_backwards(b"moof"):
+        try:
+            end = _fragment_end(file, next(_boxes(file, place - 4, file.size)), track)
+        except RejectedAudio:
+            continue  # Audio data that looks like a fragment.
+        if end:
+            return end
+    end = 0
+    try:
+        for box in _boxes(file, first, file.size, may_be_cut=True):
+            if box.kind == b"moof" and box.end <= file.size:
+                end = max(end, _fragment_end(file, box, track))
+    except (RejectedAudio, ReadLimitExceeded):
+        raise RejectedAudio(RejectionReason.NO_DURATION) from None
+    return end
+
+
+def _fragment_end(file: RangedFile, fragment: Box, track: AudioTrack) -> int:
+    """Return the end time of the track's samples in a fragment, or 0 if it has none of them."""
+    end = 0
+    for part in _boxes(file, fragment.begin, fragment.end):
+        if part.kind != b"traf":
+            continue
+        header = _inner(file, part, b"tfhd")
+        if _number(file, header, 4, 4) == track.id:
+            end = max(end, _part_end(file, part, header, track.sample_duration))
+    return end
+
+
+def _part_end(file: RangedFile, part: Box, header: Box, sample_duration: int) -> int:
+    flags = _number(file, header, 1, 3)
+    if flags & HAS_DURATION:
+        offset = 8 + 8 * bool(flags & HAS_BASE_OFFSET) + 4 * bool(flags & HAS_DESCRIPTION)
+        sample_duration = _number(file, header, offset, 4)
+    time = _inner(file, part, b"tfdt")
+    runs = (one for one in _boxes(file, part.begin, part.end) if one.kind == b"trun")
+    begin = _number(file, time, 4, 8 if _has_wide_times(file, time) else 4)
+    return begin + sum(_run_duration(file, run, sample_duration) for run in runs)
+
+
+def _run_duration(file: RangedFile, run: Box, sample_duration: int) -> int:
+    flags, count = _number(file, run, 1, 3), _number(file, run, 4, 4)
+    if not flags & HAS_SAMPLE_DURATION:
+        return count * sample_duration
+    begin = 8 + 4 * bool(flags & HAS_DATA_OFFSET) + 4 * bool(flags & HAS_FIRST_FLAGS)
+    step = 4 * sum(bool(flags & one) for one in SAMPLE_FIELDS)
+    samples = _bytes(file, run, begin, step * count)
+    return sum(int.from_bytes(samples[place : place + 4], "big") for place in range(0, step * count, step))
+
+
+def _has_wide_times(file: RangedFile, box: Box) -> bool:
+    """Return True if the times of a box have eight bytes."""
+    return _number(file, box, 0, 1) == 1
+
+
+def _number(file: RangedFile, box: Box, offset: int, length: int) -> int:
+    return int.from_bytes(_bytes(file, box, offset, length), "big")
+
+
+def _bytes(file: RangedFile, box: Box, offset: int, length: int) -> bytes:
+    """Return a field of a box. Raises RejectedAudio if the box is too short for it."""
+    if box.begin + offset + length > min(box.end, file.size):
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return file.at(box.begin + offset, length)

@@ -1,0 +1,202 @@
+"""Duration of the first audio track of a WebM file. Mutagen does not read WebM.
+
+A file states its duration, unless a live recorder wrote it. Browsers' recorders write a file while it grows, without a
+duration and without sizes of the segment and its clusters. Then the last cluster with audio is searched from the end of
+the file, and the time of its last block is the duration, short of that block's own milliseconds. Such a file may end
+anywhere. A file that states the size of its segment and is shorter is truncated.
+
+WebM consists of EBML elements: an id, a size, and a value or further elements. Elements are read in place.
+Matroska files with another document type are rejected, because they may contain almost any codec.
+"""
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
+from handlers.common.audio.ranged_file import RangedFile
+
+MAX_ID, MAX_SIZE = 4, 8
+MAX_VALUE = 64
+FLOATS = {4: struct.Struct(">f"), 8: struct.Struct(">d")}
+HEADER, DOC_TYPE = 0x1A45DFA3, 0x4282
+SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
+TIMESTAMP_SCALE, DURATION = 0x2AD7B1, 0x4489
+TRACK, TRACK_NUMBER, TRACK_TYPE, CODEC = 0xAE, 0xD7, 0x83, 0x86
+TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
+POSITION, PREVIOUS_SIZE, VOID, CHECKSUM = 0xA7, 0xAB, 0xEC, 0xBF
+IN_CLUSTER = {TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, POSITION, PREVIOUS_SIZE, VOID, CHECKSUM}
+"""Any other element ends a cluster of unknown size, or shows that the bytes are not a cluster."""
+AUDIO = 2
+CODECS = {b"A_OPUS": "opus", b"A_VORBIS": "vorbis"}
+MILLISECOND = 1_000_000
+"""Default unit of timestamps, in nanoseconds."""
+MAX_PARTS = 64
+"""Maximum number of elements in front of the first cluster."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """Position of an EBML element."""
+
+    id: int
+    begin: int
+    """Offset of the content."""
+    end: int
+    """End of the content, at most the end of the parent. The parent's end if the size is unknown."""
+    has_size: bool
+    """False for segments and clusters of a live recorder."""
+    complete: bool
+    """True if the element does not end beyond its parent."""
+
+
+def read_webm(file: RangedFile) -> AudioFile:
+    """Read the first audio track. Any other exception than RejectedAudio means that the file is unreadable."""
+    header = _element(file, 0, file.size)
+    if header.id != HEADER or _text(file, header, DOC_TYPE) != b"webm":
+        raise RejectedAudio(RejectionReason.UNKNOWN_FORMAT)
+    segment = _element(file, header.end, file.size)
+    if segment.id != SEGMENT:
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    if not segment.complete:
+        raise RejectedAudio(RejectionReason.TRUNCATED)
+    parts = _parts(file, segment)
+    track, codec = _audio_track(file, parts[TRACKS])
+    scale = _unsigned(file, parts[INFO], TIMESTAMP_SCALE, MILLISECOND)
+    duration = _float(file, parts[INFO], DURATION)
+    if duration <= 0:
+        duration = _last_block_time(file, track)
+    return AudioFile(AudioFormat.WEBM, codec, round(duration * scale / MILLISECOND))
+
+
+def _element(file: RangedFile, offset: int, end: int) -> Element:
+    """Return the element at an offset. `end` is the end of its parent."""
+    head = file.at(offset, min(MAX_ID + MAX_SIZE, end - offset))
+    id_length = _length(head, 0, MAX_ID)
+    size_length = _length(head, id_length, MAX_SIZE)
+    size = int.from_bytes(head[id_length : id_length + size_length], "big")
+    unknown = (1 << 7 * size_length) - 1
+    size, begin = size & unknown, offset + id_length + size_length
+    identifier = int.from_bytes(head[:id_length], "big")
+    if size == unknown:
+        return Element(identifier, begin, end, has_size=False, complete=True)
+    return Element(identifier, begin, min(begin + size, end), has_size=True, complete=begin + size <= end)
+
+
+def _length(head: bytes, place: int, most: int) -> int:
+    """Return the length of an id or size. Its first byte tells it."""
+    length = 9 - head[place].bit_length() if place < len(head) else most + 1
+    if length > most or place + length > len(head):
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return length
+
+
+def _children(file: RangedFile, parent: Element) -> Iterator[Element]:
+    """Yield the elements of an element. The last one may be incomplete."""
+    offset = parent.begin
+    while offset < parent.end:
+        child = _element(file, offset, parent.end)
+        yield child
+        offset = child.end
+
+
+def _value(file: RangedFile, parent: Element, identifier: int) -> bytes | None:
+    """Return the value of the first child with an id, or None without one."""
+    child = next((one for one in _children(file, parent) if one.id == identifier), None)
+    if child is None:
+        return None
+    if not (child.has_size and child.complete) or child.end - child.begin > MAX_VALUE:
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return file.at(child.begin, child.end - child.begin)
+
+
+def _unsigned(file: RangedFile, parent: Element, identifier: int, default: int) -> int:
+    value = _value(file, parent, identifier)
+    return default if value is None else int.from_bytes(value, "big")
+
+
+def _float(file: RangedFile, parent: Element, identifier: int) -> float:
+    """Return a finite number, or 0 without one."""
+    value = _value(file, parent, identifier)
+    if value is None:
+        return 0.0
+    number = float(FLOATS[len(value)].unpack(value)[0])
+    if not math.isfinite(number):
+        raise RejectedAudio(RejectionReason.UNREADABLE)
+    return number
+
+
+def _text(file: RangedFile, parent: Element, identifier: int) -> bytes:
+    return (_value(file, parent, identifier) or b"").rstrip(b"\0")
+
+
+def _parts(file: RangedFile, segment: Element) -> dict[int, Element]:
+    """Return the elements in front of the first cluster by their ids."""
+    parts: dict[int, Element] = {}
+    for part, _ in zip(_children(file, segment), range(MAX_PARTS), strict=False):
+        if part.id == CLUSTER:
+            break
+        if not part.has_size or not part.complete:
+            raise RejectedAudio(RejectionReason.TRUNCATED if part.has_size else RejectionReason.UNREADABLE)
+        parts.setdefault(part.id, part)
+    return parts
+
+
+def _audio_track(file: RangedFile, tracks: Element) -> tuple[int, str]:
+    """Return number and codec of the first audio track."""
+    for track in _children(file, tracks):
+        if track.id == TRACK and _unsigned(file, track, TRACK_TYPE, 0) == AUDIO:
+            codec = CODECS.get(_text(file, track, CODEC))
+            if codec is None:
+                raise RejectedAudio(RejectionReason.CODEC_NOT_SUPPORTED)
+            return _unsigned(file, track, TRACK_NUMBER, 0), codec
+    raise RejectedAudio(RejectionReason.NO_AUDIO)
+
+
+def _last_block_time(file: RangedFile, track: int) -> int:
+    """Return the start time of the track's last block."""
+    for place in file.find_backwards(CLUSTER.to_bytes(4, "big")):
+        try:
+            last = _last_block_in_cluster(file, _element(file, place, file.size), track)
+        except RejectedAudio:
+            continue  # Audio data that looks like a cluster.
+        if last is not None:
+            return last
+    raise RejectedAudio(RejectionReason.NO_DURATION)
+
+
+def _last_block_in_cluster(file: RangedFile, cluster: Element, track: int) -> int | None:
+    """Return the latest start time of the track's complete blocks in a cluster, or None without one."""
+    begin, last = 0, None
+    offset = cluster.begin
+    while offset < cluster.end:
+        try:
+            element = _element(file, offset, cluster.end)
+        except RejectedAudio:
+            break  # The file ends within the head of an element.
+        if element.id not in IN_CLUSTER or not element.complete:
+            break
+        if element.id == TIMESTAMP:
+            begin = int.from_bytes(file.at(element.begin, min(MAX_SIZE, element.end - element.begin)), "big")
+        for block in _blocks(file, element):
+            number, time = _block(file, block)
+            if number == track:
+                last = max(last or 0, begin + time)
+        offset = element.end
+    return last
+
+
+def _blocks(file: RangedFile, element: Element) -> list[Element]:
+    if element.id == SIMPLE_BLOCK:
+        return [element]
+    return [one for one in _children(file, element) if one.id == BLOCK] if element.id == BLOCK_GROUP else []
+
+
+def _block(file: RangedFile, block: Element) -> tuple[int, int]:
+    """Return track number and time of a block. The time is relative to the cluster."""
+    head = file.at(block.begin, min(4, block.end - block.begin))
+    # Track numbers above 126 take another byte. No recorder has that many tracks, so such a block is ignored.
+    if len(head) < 4 or not head[0] & 0x80:
+        return 0, 0
+    return head[0] & 0x7F, int.from_bytes(head[1:3], "big", signed=True)
