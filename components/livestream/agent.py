@@ -19,7 +19,6 @@ from components.blocks.queue import Queue, QueueArgs
 from components.blocks.scope import Scope
 from components.blocks.table import Table
 from components.settings import LivestreamSettings
-from components.settings.livestream import AgentSettings
 from handlers.livestream.agent_environment import AgentEnvironment
 from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.transcript_environment import TranscriptEnvironment
@@ -96,7 +95,9 @@ class Agent(pulumi.ComponentResource):
                     "table_name": args.table.name,
                     "bucket_name": args.bucket.name,
                     "agent_queue_url": self.windows.url,
-                    **_sizes(agent),
+                    "window_characters": agent.window_characters,
+                    "window_seconds": agent.window_seconds,
+                    "overlap_characters": agent.overlap_characters,
                 },
                 grants=[
                     args.table.grant("UpdateItem", "Query", "BatchWriteItem"),
@@ -130,7 +131,6 @@ class Agent(pulumi.ComponentResource):
                     "answer_seconds": agent.answer_seconds,
                     "clip_min_seconds": agent.clip_min_seconds,
                     "clip_max_seconds": agent.clip_max_seconds,
-                    **_sizes(agent),
                 },
                 grants=[
                     args.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
@@ -143,11 +143,3 @@ class Agent(pulumi.ComponentResource):
             ),
             self._child,
         )
-
-
-def _sizes(agent: AgentSettings) -> dict[str, object]:
-    return {
-        "window_characters": agent.window_characters,
-        "window_seconds": agent.window_seconds,
-        "overlap_characters": agent.overlap_characters,
-    }

@@ -20,8 +20,8 @@ from handlers.livestream.environment import (
     VideoGigabytes,
     secret_lines,
 )
+from handlers.livestream.transcript_environment import OverlapCharacters, WindowCharacters, WindowSeconds
 from handlers.livestream.video_environment import ChunkSeconds, MaxHours
-from handlers.livestream.window_environment import OverlapCharacters, WindowCharacters, WindowSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

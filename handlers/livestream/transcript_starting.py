@@ -10,19 +10,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from handlers.common.bus_events import new_object
 from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
 from handlers.common.moments import timestamp
 from handlers.common.windows import Sizes, windows
-from handlers.livestream.agent_services import Transcripts
 from handlers.livestream.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.transcript_events import TranscriptUploaded, parsed
 from handlers.livestream.transcripts import read
-from handlers.livestream.window_queue import WindowQueue
-from handlers.livestream.windows import MAX_WINDOWS, messages
+from handlers.livestream.upload_keys import StoredUpload, upload_key
+from handlers.livestream.windows import MAX_WINDOWS, WindowQueue, messages
 
 REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
@@ -52,7 +53,7 @@ class TranscriptStarting:
     def __init__(
         self,
         table: EpisodeTable,
-        transcripts: Transcripts,
+        transcripts: ObjectReader,
         queue: WindowQueue,
         findings: FindingsTable,
         *,
@@ -74,18 +75,15 @@ class TranscriptStarting:
         """One batch; the answer names the messages to deliver again."""
         return acted_on(records, self._act, self._log, about="transcript")
 
-    def act(self, event: TranscriptUploaded | None) -> Outcome:
-        """Does what an event asks for."""
+    def _act(self, body: str) -> Outcome:
+        event = parsed(body, self._bucket)
         if event is None:
             return Outcome.IGNORED
         outcome = self._started(event)
         self._log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
         return outcome
 
-    def _act(self, body: str) -> Outcome:
-        return self.act(parsed(body, self._bucket))
-
-    def _started(self, event: TranscriptUploaded) -> Outcome:
+    def _started(self, event: StoredUpload) -> Outcome:
         if not self._moved(event, TrackState.UPLOADED):
             return Outcome.UNCHANGED
         named = event.named
@@ -115,9 +113,17 @@ class TranscriptStarting:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
-    def _moved(
-        self, event: TranscriptUploaded, state: TrackState, reason: TrackReason | None = None, **facts: int
-    ) -> bool:
+    def _moved(self, event: StoredUpload, state: TrackState, reason: TrackReason | None = None, **facts: int) -> bool:
         named = event.named
         step = Step(named.upload_id, state, timestamp(self._clock()), reason, event.version_id, facts)
         return self._table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+
+
+def parsed(body: str, bucket: str) -> StoredUpload | None:
+    """Return the uploaded transcript that an event announces, or None if it announces another object of the bucket.
+
+    Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
+    """
+    one = new_object(body, bucket)
+    named = upload_key(TRANSCRIPTS, one.key)
+    return None if named is None else StoredUpload(one.key, one.version_id, named)

@@ -14,7 +14,6 @@ from handlers.common.rest import Answered, Call
 from handlers.livestream.codes import Code
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable
 from handlers.livestream.episodes import unknown
-from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
 from handlers.livestream.models import (
     MAX_PARTS,
     CompleteUpload,
@@ -26,13 +25,27 @@ from handlers.livestream.models import (
     UploadRequest,
 )
 from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.tracks import TrackKind, TrackState, Upload
+from handlers.livestream.tracks import ContentType, TrackKind, TrackState, Upload
 from handlers.livestream.upload_bucket import Completion, Place, UploadBucket
 
 MEBIBYTE = 1024**2
 SMALLEST_PART = 8 * MEBIBYTE
 PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
-SUFFIXES = {TrackKind.VIDEO: VIDEO_SUFFIXES, TrackKind.TRANSCRIPT: TRANSCRIPT_SUFFIXES}
+SUFFIXES = {
+    TrackKind.VIDEO: {
+        ContentType.MP4: "mp4",
+        ContentType.QUICKTIME: "mov",
+        ContentType.WEBM: "webm",
+        ContentType.MATROSKA: "mkv",
+    },
+    TrackKind.TRANSCRIPT: {
+        ContentType.SUBRIP: "srt",
+        ContentType.VTT: "vtt",
+        ContentType.JSON: "json",
+        ContentType.TEXT: "txt",
+    },
+}
+"""The content types that each track accepts, and the suffix that each gives an object's key."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +199,9 @@ def _part_bytes(size: int) -> int:
 
 
 def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:
-    content_type: ContentType = upload.content_type
-    suffix = SUFFIXES[kind][content_type]
+    suffix = SUFFIXES[kind][upload.content_type]
     key = f"{PREFIXES[kind]}{owner}/{episode_id}/{upload.upload_id}.{suffix}"
-    return Place(key, content_type.value, upload.size)
+    return Place(key, upload.content_type.value, upload.size)
 
 
 def _not_expected(message: str) -> HandlerError:

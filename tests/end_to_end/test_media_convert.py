@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from handlers.livestream.video_events import JobChanged, ObjectCreated, Video, parsed, video_key
+from handlers.livestream.prefixes import VIDEOS
+from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.video_events import JobChanged, ObjectCreated, Video, parsed
 from local import emulator
 from local.aws import EmulatorClients
 from local.iam.decisions import read
@@ -85,7 +87,7 @@ class Site:
         """Puts a video into the bucket."""
         key = f"videos/everybody/{EPISODE}/{name}"
         version = self.clients("s3").put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
-        named = video_key(key)
+        named = upload_key(VIDEOS, key)
         assert named is not None
         return Video(key, version, named, len(data))
 
@@ -158,7 +160,7 @@ def test_an_uploaded_video_is_cut_and_the_bus_hears_of_all_of_it(site: Site) -> 
     assert created == ObjectCreated(video), "with its version, which the emulator by itself leaves out"
     assert site.start(job(video)) == "SUBMITTED"
     ended = site.ended()
-    assert (ended.status, ended.version_id, ended.chunk_seconds) == ("COMPLETE", video.version_id, 2)
+    assert (ended.status, ended.job.version_id, ended.job.chunk_seconds) == ("COMPLETE", video.version_id, 2)
     assert ended.output is not None
     s3 = site.clients("s3")
     keys = [one["Key"] for one in s3.list_objects_v2(Bucket=BUCKET, Prefix=ended.output.prefix)["Contents"]]

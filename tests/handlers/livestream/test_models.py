@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.livestream.models import EpisodeChanges, NewEpisode, UploadReady
+from handlers.livestream.models import EpisodeChanges, NewEpisode
 
 
 def parsed(**content: Any) -> NewEpisode:
@@ -69,10 +69,3 @@ def test_a_title_that_is_taken_is_plain(text: str) -> None:
 def test_what_is_not_named_is_not_changed() -> None:
     changes = EpisodeChanges.model_validate({"version": 3, "description": None})
     assert changes.model_fields_set == {"version", "description"}
-
-
-@pytest.mark.parametrize("ways", [{}, {"form": {"url": "u", "fields": {}}, "multipart": {"parts": []}}])
-def test_an_upload_goes_one_way(ways: dict[str, Any]) -> None:
-    ready = {"uploadId": "0" * 26, "kind": "video", "key": "k", "maxBytes": 1, "expiresSeconds": 1, **ways}
-    with pytest.raises(ValidationError):
-        UploadReady.model_validate(ready)

@@ -2,16 +2,16 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
 from handlers.livestream.models import UploadRequest
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART, _part_bytes
+from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART, SUFFIXES, _part_bytes
 from tests.handlers.livestream.stage import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -53,15 +53,14 @@ def test_the_track_waits_for_the_upload(stage: Stage) -> None:
     assert (told["video"]["state"], told["version"]) == ("none", 1)
 
 
-@pytest.mark.parametrize(
-    ("kind", "content_type"),
-    [("video", one) for one in VIDEO_SUFFIXES] + [("transcript", one) for one in TRANSCRIPT_SUFFIXES],
-)
-def test_each_type_has_its_suffix(stage: Stage, kind: str, content_type: ContentType) -> None:
-    asked = {"kind": kind, "contentType": content_type, "bytes": 5}
-    key = stage.does("requestUpload", asked, episode_id=stage.episode()).body["key"]
-    assert key.startswith(f"{kind}s/")
-    assert key.endswith("." + (VIDEO_SUFFIXES | TRANSCRIPT_SUFFIXES)[content_type])
+@pytest.mark.parametrize("kind", TrackKind)
+def test_each_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
+    for content_type, suffix in SUFFIXES[kind].items():
+        asked = {"kind": kind, "contentType": content_type, "bytes": 5}
+        key = stage.does("requestUpload", asked, episode_id=stage.episode()).body["key"]
+        assert key.startswith(f"{kind}s/")
+        assert key.endswith(f".{suffix}")
+    assert sum(map(len, SUFFIXES.values())) == len(ContentType)
 
 
 @pytest.mark.parametrize(
@@ -223,36 +222,29 @@ def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: S
     assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_a_form_has_no_parts_to_sign(stage: Stage) -> None:
+def test_a_form_has_no_parts_to_sign_or_to_complete(stage: Stage) -> None:
     episode = stage.episode()
     upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    answer = stage.does("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=upload)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
+    parts = [{"partNumber": 1, "etag": "e"}]
+    for operation, body in (
+        ("signParts", {"multipartId": "m"}),
+        ("completeUpload", {"multipartId": "m", "parts": parts}),
+    ):
+        answer = stage.does(operation, body, episode_id=episode, upload_id=upload)
+        assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_parts_are_put_together(stage: Stage) -> None:
-    video = Parted(stage)
-    answer = video.completes(body={"parts": video.parts[::-1]})
-    assert (answer.status, answer.body) == (
-        200,
-        {"uploadId": video.upload, "key": video.key, "bytes": SMALLEST_PART + 3},
-    )
-    head = stage.s3.head_object(Bucket=BUCKET, Key=video.key)
-    assert (head["ContentLength"], head["ContentType"]) == (SMALLEST_PART + 3, "video/mp4")
-
-
-def test_completing_is_one_call_of_the_table_and_changes_nothing_in_it(stage: Stage) -> None:
+def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_in_it(stage: Stage) -> None:
     video = Parted(stage)
     before = stage.stored()
     with stage.counted() as calls:
-        video.completes()
-    assert calls == ["GetItem"]
-    assert stage.stored() == before
-
-
-def test_completing_again_is_answered_alike(stage: Stage) -> None:
-    video = Parted(stage)
-    assert video.completes().text == video.completes().text
+        answer = video.completes(body={"parts": video.parts[::-1]})
+    size = SMALLEST_PART + 3
+    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": size})
+    assert (calls, stage.stored()) == (["GetItem"], before)
+    head = stage.s3.head_object(Bucket=BUCKET, Key=video.key)
+    assert (head["ContentLength"], head["ContentType"]) == (size, "video/mp4")
+    assert video.completes().text == answer.text, "asked again, it is answered alike"
     at = "2026-01-03T12:00:09.000Z"
     stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.CHUNKING, at))
     assert video.completes().status == 200
@@ -291,32 +283,41 @@ def test_a_part_that_is_left_out_is_refused(stage: Stage) -> None:
     assert not video.there
 
 
-@pytest.mark.parametrize("code", ["InvalidPart", "InvalidPartOrder", "InvalidRequest", "EntityTooSmall"])
-def test_what_s3_refuses_is_the_clients_to_mend(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = Parted(stage)
-    _refusing(stage, code, monkeypatch)
-    assert video.completes().refusal == (409, "UPLOAD_INCOMPLETE")
+def failing(code: str, operation: str) -> Callable[..., None]:
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
+
+    return fail
 
 
-def test_what_s3_cannot_do_is_not_the_clients_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("completing", "looking", "expected"),
+    [
+        ("InvalidPart", "", (409, "UPLOAD_INCOMPLETE")),
+        ("InvalidPartOrder", "", (409, "UPLOAD_INCOMPLETE")),
+        ("InvalidRequest", "", (409, "UPLOAD_INCOMPLETE")),
+        ("EntityTooSmall", "", (409, "UPLOAD_INCOMPLETE")),
+        ("InternalError", "", (500, "INTERNAL")),
+        ("NoSuchUpload", "", (404, "UPLOAD_UNKNOWN")),
+        ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
+        ("NoSuchUpload", "404", (404, "UPLOAD_UNKNOWN")),
+        ("", "403", (500, "INTERNAL")),
+        ("", "404", (500, "INTERNAL")),
+        ("", "503", (500, "INTERNAL")),
+    ],
+)
+def test_what_s3_refuses_is_the_clients_to_mend_and_what_it_cannot_do_is_not(
+    stage: Stage, completing: str, looking: str, expected: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HeadObject says 403 of what is not there to those who may not list the bucket."""
     video = Parted(stage)
-    _refusing(stage, "InternalError", monkeypatch)
+    if completing:
+        monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing(completing, "CompleteMultipartUpload"))
+    if looking:
+        monkeypatch.setattr(stage.s3, "head_object", failing(looking, "HeadObject"), raising=False)
     answer = video.completes()
-    assert answer.refusal == (500, "INTERNAL")
+    assert answer.refusal == expected
     assert "canary" not in answer.text
-
-
-def _refusing(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "CompleteMultipartUpload")
-
-    monkeypatch.setattr(stage.s3, "complete_multipart_upload", refuse)
-
-
-def test_an_upload_that_has_expired_is_unknown(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = Parted(stage)
-    _refusing(stage, "NoSuchUpload", monkeypatch)
-    assert video.completes().refusal == (404, "UPLOAD_UNKNOWN")
 
 
 def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
@@ -324,7 +325,7 @@ def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
 ) -> None:
     video = Parted(stage)
     first = video.completes()
-    _refusing(stage, "NoSuchUpload", monkeypatch)
+    monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing("NoSuchUpload", "CompleteMultipartUpload"))
     assert video.completes().text == first.text
 
 
@@ -342,14 +343,6 @@ def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> 
     stage.does("requestUpload", VIDEO, episode_id=video.episode)
     assert video.completes().refusal == (404, "UPLOAD_UNKNOWN"), "another upload has taken its place"
     assert not video.there
-
-
-def test_a_form_is_not_completed(stage: Stage) -> None:
-    episode = stage.episode()
-    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    body = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
-    answer = stage.does("completeUpload", body, episode_id=episode, upload_id=upload)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
 def test_what_has_failed_is_not_completed(stage: Stage) -> None:
@@ -377,32 +370,6 @@ def test_what_is_no_completion_is_refused(stage: Stage, body: dict[str, Any]) ->
     answer = stage.does("completeUpload", whole, episode_id="0" * 26, upload_id="0" * 26)
     assert answer.refusal == (400, "MALFORMED")
     assert "canary" not in answer.text
-
-
-@pytest.mark.parametrize("code", ["403", "404", "503"])
-def test_an_object_that_is_whole_and_cannot_be_looked_at_is_our_mistake(
-    stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = Parted(stage)
-    _unseen(stage, code, monkeypatch)
-    assert video.completes().refusal == (500, "INTERNAL")
-
-
-@pytest.mark.parametrize("code", ["403", "404"])
-def test_what_nobody_may_list_is_as_unknown_as_what_is_not_there(
-    stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = Parted(stage)
-    _refusing(stage, "NoSuchUpload", monkeypatch)
-    _unseen(stage, code, monkeypatch)
-    assert video.completes().refusal == (404, "UPLOAD_UNKNOWN")
-
-
-def _unseen(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "HeadObject")
-
-    monkeypatch.setattr(stage.s3, "head_object", refuse)
 
 
 def test_no_key_or_address_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from handlers.livestream import chunking
-from handlers.livestream.video_events import Video, video_key
+from handlers.livestream.prefixes import VIDEOS
+from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.video_events import Video
 from local.services import mediaconvert
 from local.services.mediaconvert_cutting import SAFE
 from tests.local.services.threads import PATIENCE
@@ -153,7 +155,7 @@ class Served:
         """A video in the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
-        named = video_key(key)
+        named = upload_key(VIDEOS, key)
         assert named is not None
         return Video(key, "v1", named, len(data))
 

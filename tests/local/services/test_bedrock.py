@@ -20,17 +20,16 @@ from handlers.common.faults import ServiceFailed
 from handlers.common.logging import EventLog
 from handlers.common.patience import Timing
 from handlers.common.windows import Sizes, Window, windows
-from handlers.livestream.agent_services import Services, WindowFailure
 from handlers.livestream.agent_worker import AgentWorker, Outcome
 from handlers.livestream.cues import Cue
-from handlers.livestream.findings import Verdict
+from handlers.livestream.findings import Verdict, WindowFailure
 from handlers.livestream.prompting import Asking, MemoryEvent, request
 from handlers.livestream.transcripts import read
 from handlers.livestream.windows import messages
 from local.services.bedrock import serve
 from local.services.bedrock_access import Guard
 from local.services.bedrock_faults import Fault
-from tests.handlers.livestream.booth import EPISODE, KEY, OWNER, Ledger, Notebook, Shelf
+from tests.handlers.livestream.booth import EPISODE, KEY, OWNER, Ledger, Notebook, Shelf, fake_services
 from tests.handlers.livestream.written import srt
 from tests.local.services.threads import PATIENCE, served
 
@@ -303,11 +302,10 @@ class Scene:
         cues = [Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts)]
         data = srt(cues).encode()
         count = len(windows(read(data).cues, sizes))
-        services = Services(
-            Shelf({(KEY, "v1"): data}), self.notebook, BedrockModel(self.hall.client, MODEL), self.ledger
-        )
+        model = BedrockModel(self.hall.client, MODEL)
+        services = fake_services(Shelf({(KEY, "v1"): data}), self.notebook, model, self.ledger)
         timing = Timing(lambda: 0.0, self.waits.append, lambda: 1.0)
-        worker = AgentWorker(services, sizes, asking, EventLog("INFO"), timing)
+        worker = AgentWorker(services, asking, EventLog("INFO"), timing)
         for message in messages(OWNER, EPISODE, KEY, "v1", count, sizes):
             self.outcomes.append(worker.handle(message.model_dump_json(by_alias=True), 120_000))
 
