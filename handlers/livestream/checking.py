@@ -11,10 +11,11 @@ The model decides what is worth telling; code decides what is true of it:
 What is dropped or changed is counted. What is left has the API's form, so that nothing is kept which no list could show.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from handlers.common.quotes import Found, Spoken, words_of
+from handlers.common.quotes import Found, Spoken
 from handlers.common.texts import cleaned
 from handlers.common.windows import Window
 from handlers.livestream.cues import Cue
@@ -26,6 +27,7 @@ from handlers.livestream.windows import WindowMessage
 
 CONFIDENCE_DIGITS = 4
 """A table takes no number as small as a model may write."""
+F = TypeVar("F", Claim, Clip)
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ def checked(
     claims = [
         _claim(claim, place, message, _sources(claim, said, window, remembered), timed=timed) for claim, place in own
     ]
-    clips = _clips(answer.clips, window, message, asking) if timed else ()
+    cut = [_clip(clip, window, message, asking) for clip in answer.clips] if timed else []
+    clips = _each_once([clip for clip in cut if clip is not None], lambda one: one.clip_id)
     own_clips = tuple(clip for clip in clips if window.own(clip.start_ms))
     return Checked(
-        claims=merged(claims),
+        claims=_each_once(claims, lambda one: one.claim_id),
         clips=own_clips,
         invented=len(placed) - len(found),
         unfounded=sum(claim.verdict is not said_so.verdict for claim, (said_so, _) in zip(claims, own, strict=True)),
@@ -107,15 +110,6 @@ def _claim(claim: SaidClaim, place: Found, message: WindowMessage, sources: tupl
     )
 
 
-def _clips(clips: Iterable[SaidClip], window: Window[Cue], message: WindowMessage, asking: Asking) -> tuple[Clip, ...]:
-    kept: dict[str, Clip] = {}
-    for said in clips:
-        clip = _clip(said, window, message, asking)
-        if clip is not None:
-            kept.setdefault(clip.clip_id, clip)
-    return tuple(sorted(kept.values(), key=lambda one: (one.start_ms, one.clip_id)))
-
-
 def _clip(said: SaidClip, window: Window[Cue], message: WindowMessage, asking: Asking) -> Clip | None:
     if not window.start_ms <= said.start_ms < said.end_ms <= window.end_ms:
         return None
@@ -147,32 +141,9 @@ def _text(written: str) -> str:
     return cleaned(written)[:MAX_FOUND]
 
 
-def merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Each claim once, by time, whatever order windows were checked in.
-
-    Windows overlap, and a model does not always quote the same words of one sentence. So two claims are one where their
-    times meet and one quote is within the other and has half its words or more; the better founded one stays.
-    """
-    kept: list[Claim] = []
-    for claim in sorted(claims, key=_better_first):
-        if not any(_same(claim, other) for other in kept):
-            kept.append(claim)
-    return tuple(sorted(kept, key=lambda one: (one.start_ms, one.claim_id)))
-
-
-def _better_first(claim: Claim) -> tuple[bool, float, int, str]:
-    unverified = claim.verdict is Verdict.UNVERIFIED
-    return unverified, -claim.confidence, -len(claim.quote), claim.claim_id
-
-
-def _same(one: Claim, other: Claim) -> bool:
-    if one.claim_id == other.claim_id:
-        return True
-    apart = one.end_ms < other.start_ms or other.end_ms < one.start_ms
-    short, long = sorted((_words(one), _words(other)), key=len)
-    within = any(long[at : at + len(short)] == short for at in range(len(long) - len(short) + 1))
-    return not apart and within and len(short) * 2 >= len(long)
-
-
-def _words(claim: Claim) -> list[str]:
-    return [text for text, _, _ in words_of(claim.quote)]
+def _each_once(found: Iterable[F], id_of: Callable[[F], str]) -> tuple[F, ...]:
+    """Return each claim or clip once, by time; of several with the same id, the first that the model gave."""
+    first: dict[str, F] = {}
+    for one in found:
+        first.setdefault(id_of(one), one)
+    return tuple(sorted(first.values(), key=lambda one: (one.start_ms, id_of(one))))

@@ -13,7 +13,7 @@ from handlers.common.moments import timestamp
 from handlers.common.rest import Answered, Call
 from handlers.livestream.codes import Code
 from handlers.livestream.cursors import Cursors, Listing
-from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable, Page
+from handlers.livestream.episode_table import EpisodeStands, EpisodeTable, Page
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.models import (
     Claim,
@@ -68,10 +68,7 @@ class Episodes:
 
     def get(self, call: Call) -> Answered:
         """An episode."""
-        try:
-            return Answered(self._table.get(call.owner, call.parameters.episode_id).view())
-        except EpisodeMissing:
-            raise unknown() from None
+        return Answered(self._table.get(call.owner, call.parameters.episode_id).view())
 
     def update(self, call: Call) -> Answered:
         """An episode with changes, if they are made to what it is now."""
@@ -80,8 +77,6 @@ class Episodes:
         now = timestamp(self._clock())
         try:
             changed = self._table.change(call.owner, call.parameters.episode_id, changes, asked.version, now)
-        except EpisodeMissing:
-            raise unknown() from None
         except EpisodeStands as stands:
             raise HandlerError(
                 Code.VERSION_CONFLICT, f"The episode is of version {stands.there.version} by now. Read it again.", 409
@@ -92,10 +87,7 @@ class Episodes:
         """Nothing, once the episode is gone. What belongs to it goes when the bus tells of it."""
         now, episode_id = self._clock(), call.parameters.episode_id
         ends = now + timedelta(days=self._deleted_days)
-        try:
-            self._table.delete(call.owner, episode_id, timestamp(now), int(ends.timestamp()))
-        except EpisodeMissing:
-            raise unknown() from None
+        self._table.delete(call.owner, episode_id, timestamp(now), int(ends.timestamp()))
         try:
             self._publish(EPISODE_DELETED, {"owner": call.owner, "episodeId": episode_id})
         except NotPublished:
@@ -152,11 +144,6 @@ class Episodes:
             updated_at=now,
             creation=None if token is None else _fingerprint(asked),
         )
-
-
-def unknown() -> HandlerError:
-    """The answer where there is no such episode."""
-    return HandlerError(Code.EPISODE_UNKNOWN, "There is no such episode.", 404)
 
 
 def _fingerprint(asked: NewEpisode) -> str:

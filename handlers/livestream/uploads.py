@@ -12,8 +12,7 @@ from handlers.common.errors import FieldProblem, HandlerError
 from handlers.common.moments import timestamp
 from handlers.common.rest import Answered, Call
 from handlers.livestream.codes import Code
-from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable
-from handlers.livestream.episodes import unknown
+from handlers.livestream.episode_table import EpisodeStands, EpisodeTable
 from handlers.livestream.models import (
     MAX_PARTS,
     CompleteUpload,
@@ -94,8 +93,6 @@ class Uploads:
         upload = Upload(upload_id=self._new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
         try:
             self._table.request(call.owner, episode_id, asked.kind, upload, timestamp(self._clock()))
-        except EpisodeMissing:
-            raise unknown() from None
         except EpisodeStands:
             raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
         place = _place(call.owner, episode_id, asked.kind, upload)
@@ -178,10 +175,7 @@ class Uploads:
 
     def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
         """The upload in parts that a track waits for, or has got, and where the track is."""
-        try:
-            episode = self._table.get(call.owner, call.parameters.episode_id)
-        except EpisodeMissing:
-            raise unknown() from None
+        episode = self._table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
             track = episode.track(kind)
             if track.upload is not None and track.upload.upload_id == call.parameters.upload_id:

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.windows import Sizes, Window, windows
-from handlers.livestream.checking import Checked, checked, merged
+from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import Verdict
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
-from handlers.livestream.models import Claim
 from handlers.livestream.prompting import MemoryEvent
 from handlers.livestream.windows import WindowMessage
 from tests.handlers.livestream.windowed import ASKING, CUES, FIRST, MEMORY, MESSAGE, WINDOW, answer, claim, clip
@@ -137,7 +136,9 @@ def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessa
 
 
 def test_the_same_claim_twice_is_one() -> None:
-    assert len(check(claim(), claim(statement="Again."), claim("We ran 600 ferries last")).claims) == 1
+    found = check(claim(), claim("we ran 600 ferries!", statement="Again."), clip(10_000, 20_000), clip(10_000, 20_000))
+    assert [one.text for one in found.claims] == ["They did."]
+    assert (len(found.clips), found.bad_clips) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -254,60 +255,3 @@ def test_whatever_the_model_answers_no_quote_survives_that_was_not_said(
         assert clip_.end_ms in {cue.end_ms for cue in CUES}
         assert 5_000 <= clip_.end_ms - clip_.start_ms <= 20_000
     assert len({one.claim_id for one in found.claims}) == len(found.claims) <= len(claims) - found.invented
-
-
-BASE = Claim(
-    claim_id="a",
-    start_ms=1_000,
-    end_ms=5_000,
-    quote="We ran 600 ferries last spring",
-    text="s",
-    verdict=Verdict.UNVERIFIED,
-    confidence=0.5,
-)
-
-
-def like_it(**changed: object) -> Claim:
-    return BASE.model_copy(update=changed)
-
-
-def test_the_better_founded_of_two_stays() -> None:
-    founded = like_it(claim_id="b", quote="we ran 600 ferries", verdict=Verdict.REFUTED, confidence=0.2)
-    assert merged([BASE, founded]) == merged([founded, BASE]) == (founded,)
-    surer = like_it(claim_id="c", confidence=0.6)
-    assert merged([BASE, surer]) == (surer,)
-
-
-def test_claims_stay_apart_where_they_are_about_something_else() -> None:
-    other_time = like_it(claim_id="b", start_ms=6_000, end_ms=9_000)
-    other_words = like_it(claim_id="c", quote="We sold 600 ferries last spring")
-    small_part = like_it(claim_id="d", quote="last spring")
-    no_word = like_it(claim_id="e", quote="e ran 600 ferries last spring")
-    for other in (other_time, other_words, small_part, no_word):
-        assert len(merged([BASE, other])) == 2
-
-
-CLAIMS = st.builds(
-    lambda start, quote, verdict, confidence: like_it(
-        claim_id=f"{start}-{quote}",
-        start_ms=start,
-        end_ms=start + 2,
-        quote=quote,
-        verdict=verdict,
-        confidence=confidence,
-    ),
-    st.integers(0, 6),
-    st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(" ".join),
-    st.sampled_from(Verdict),
-    st.sampled_from([0.0, 0.5, 1.0]),
-)
-
-
-@given(st.lists(CLAIMS, max_size=8, unique_by=lambda one: one.claim_id), st.randoms())
-def test_order_and_repetition_change_nothing(claims: list[Claim], random: object) -> None:
-    found = merged(claims)
-    shuffled = list(claims) * 2
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert merged(shuffled) == found
-    assert merged(found) == found
-    assert {one.claim_id for one in found} <= {one.claim_id for one in claims}
