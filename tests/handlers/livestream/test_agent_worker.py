@@ -128,38 +128,6 @@ def test_findings_that_cannot_be_kept_right_now_are_kept_a_little_later() -> Non
     assert (len(booth.ledger.claims), len(booth.oracle.asked), len(booth.waits)) == (1, 1, 2)
 
 
-def test_a_claim_in_two_overlapping_windows_is_one() -> None:
-    booth = Booth(oracle=Oracle([said(LARGEST)]))
-    booth.shelf = Shelf({(KEY, "v1"): _long()})
-    worker = booth.worker()
-    for body in bodies(count=3):
-        worker.handle(body, REMAINING_MS)
-    cues = [[line["cue"] for line in lines(asked) if "cue" in line] for asked in booth.oracle.asked]
-    assert cues == [[0, 1, 2], [2, 3], [3, 4]]
-    assert len(booth.ledger.claims) == 1
-
-
-def _long() -> bytes:
-    texts = [
-        "We ran 600 ferries last spring.",
-        "Nobody did more.",
-        "It is the largest fleet that ever was.",
-        "So we were told by those who counted the ferries in the harbour.",
-        "Nobody else counted.",
-    ]
-    return "\n".join(
-        f"{at}\n00:00:{at * 10:02},000 --> 00:00:{at * 10 + 9:02},000\n{text}\n" for at, text in enumerate(texts)
-    ).encode()
-
-
-def test_what_this_very_window_gave_before_is_not_remembered_of_it() -> None:
-    booth = Booth()
-    mine, other = (WindowMessage.model_validate_json(one).window_id for one in bodies())
-    booth.notebook.recalled = [MemoryEvent("1#a", "mine", mine), MemoryEvent("2#b", "other", other)]
-    handled(booth)
-    assert [line["memory"] for line in lines(booth.oracle.asked[0]) if "memory" in line] == ["2#b"]
-
-
 def test_what_an_earlier_upload_of_the_same_words_gave_is_no_source() -> None:
     given_up = messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", one.window_id) for at, one in enumerate(given_up)]
@@ -178,13 +146,10 @@ def text(what: str) -> Callable[[dict[str, Any]], str]:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (text(""), Unread.EMPTY),
         (text("I would rather not, canary."), Unread.NO_JSON),
-        (text("[]"), Problem.NO_OBJECT),
         (said(FERRIES, window="another"), Problem.OTHER_WINDOW),
         (said({"quote": "canary"}), Problem.BAD_ITEM),
         ((said(FERRIES), "max_tokens"), Problem.CUT_OFF),
-        ((text("canary"), "malformed_model_output"), Unread.NO_JSON),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem: Problem) -> None:
@@ -199,8 +164,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_once_more(bad: Any, problem:
     assert handled(booth) is Outcome.FAILED
     assert failure(booth) is WindowFailure.UNUSABLE_ANSWER
     assert len(booth.oracle.asked) == 2
-    assert not booth.ledger.claims
-    assert not booth.notebook.recorded
+    assert (booth.ledger.claims, booth.notebook.recorded) == ({}, {})
 
 
 def test_the_second_time_single_bad_claims_are_passed_over() -> None:

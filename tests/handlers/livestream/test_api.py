@@ -113,10 +113,15 @@ class Bus:
         return self.answer
 
 
+def publisher(bus: Any) -> Publisher:
+    return Publisher(bus, "polyphony-test.livestream")
+
+
 def test_an_event_is_told_with_source_type_and_version() -> None:
     bus = Bus({"FailedEntryCount": 0})
-    Publisher(bus, "polyphony-test.livestream")("Episode Deleted", {"owner": "o", "episodeId": "e"})  # type: ignore[arg-type]
+    publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})
     [entry] = bus.entries
+    assert entry.keys() == {"Source", "DetailType", "Detail"}
     assert (entry["Source"], entry["DetailType"]) == ("polyphony-test.livestream", "Episode Deleted")
     assert json.loads(entry["Detail"]) == {"schemaVersion": 1, "owner": "o", "episodeId": "e"}
 
@@ -131,6 +136,6 @@ def test_an_event_is_told_with_source_type_and_version() -> None:
 )
 def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
     with pytest.raises(NotPublished) as raised:
-        Publisher(Bus(answer), "polyphony-test.livestream")("Episode Deleted", {})  # type: ignore[arg-type]
+        publisher(Bus(answer))("Episode Deleted", {})
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -39,18 +39,19 @@ def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stag
     assert [one for one in conditions if isinstance(one, list)] == [["content-length-range", 500, 500]]
 
 
-def test_the_track_waits_for_the_upload(stage: Stage) -> None:
+def test_the_track_waits_for_the_upload_and_another_may_be_asked_for_until_one_has_come(stage: Stage) -> None:
     episode = stage.episode()
     stage.passes(seconds=3)
-    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body
+    first, second = (stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
+    assert first["key"] != second["key"]
     told = stage.does("getEpisode", episode_id=episode).body
-    assert told["status"] == "uploading"
-    assert told["transcript"] == {
-        "state": "requested",
-        "since": "2026-01-03T12:00:03.123Z",
-        "uploadId": upload["uploadId"],
-    }
-    assert (told["video"]["state"], told["version"]) == ("none", 1)
+    at, upload = "2026-01-03T12:00:03.123Z", second["uploadId"]
+    assert told["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
+    assert (told["status"], told["video"]["state"], told["version"]) == ("uploading", "none", 1)
+    stage.table.advance(ANN, episode, TrackKind.TRANSCRIPT, Step(upload, TrackState.UPLOADED, at))
+    answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
+    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
+    assert stage.does("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
 
 
 @pytest.mark.parametrize("kind", TrackKind)
@@ -86,18 +87,6 @@ def test_what_no_track_takes_is_refused(stage: Stage, asked: dict[str, Any], cod
 def test_a_limit_itself_is_taken(stage: Stage) -> None:
     for asked in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
         assert stage.does("requestUpload", asked, episode_id=stage.episode()).status == 201
-
-
-def test_another_upload_may_be_asked_for_until_one_has_come(stage: Stage) -> None:
-    episode = stage.episode()
-    first, second = (stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
-    assert first["key"] != second["key"]
-    stage.table.advance(
-        ANN, episode, TrackKind.TRANSCRIPT, Step(second["uploadId"], TrackState.UPLOADED, "2026-01-03T12:00:00.123Z")
-    )
-    answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
-    assert stage.does("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
 
 
 def test_what_failed_may_be_uploaded_anew(stage: Stage) -> None:
@@ -262,9 +251,21 @@ def test_s3_is_told_the_promised_size(stage: Stage) -> None:
     assert [int(one) for one in asked] == [SMALLEST_PART + 3]
 
 
-def test_another_size_than_promised_is_refused(stage: Stage) -> None:
-    answer = Parted(stage, sent=SMALLEST_PART + 2).completes()
+@pytest.mark.parametrize(
+    ("sent", "parts", "fields"),
+    [
+        (SMALLEST_PART + 2, slice(None), []),
+        (None, slice(1), [{"field": "parts", "rule": "there are 2 parts"}]),
+    ],
+    ids=["another size", "a part left out"],
+)
+def test_what_does_not_make_up_the_upload_is_refused(
+    stage: Stage, sent: int | None, parts: slice, fields: list[dict[str, str]]
+) -> None:
+    video = Parted(stage, sent=sent)
+    answer = video.completes(body={"parts": video.parts[parts]})
     assert answer.refusal == (409, "UPLOAD_INCOMPLETE")
+    assert answer.body["fields"] == fields
 
 
 def test_a_part_that_was_not_uploaded_is_refused(stage: Stage) -> None:
@@ -273,14 +274,6 @@ def test_a_part_that_was_not_uploaded_is_refused(stage: Stage) -> None:
     assert video.completes(body={"parts": forged}).refusal == (409, "UPLOAD_INCOMPLETE")
     assert not video.there
     assert video.completes().status == 200, "and it can still be completed"
-
-
-def test_a_part_that_is_left_out_is_refused(stage: Stage) -> None:
-    video = Parted(stage)
-    answer = video.completes(body={"parts": video.parts[:1]})
-    assert answer.refusal == (409, "UPLOAD_INCOMPLETE")
-    assert answer.body["fields"] == [{"field": "parts", "rule": "there are 2 parts"}]
-    assert not video.there
 
 
 def failing(code: str, operation: str) -> Callable[..., None]:
@@ -329,28 +322,19 @@ def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
     assert video.completes().text == first.text
 
 
-def test_s3s_name_of_another_upload_completes_nothing(stage: Stage) -> None:
+def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> None:
     video, other = Parted(stage), Parted(stage)
     assert video.completes(body={"multipartId": other.multipart}).refusal == (404, "UPLOAD_UNKNOWN")
-    assert other.completes().status == 200
-
-
-def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> None:
-    video = Parted(stage)
     assert video.completes(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
     assert video.completes(owner=BOB).refusal == (404, "EPISODE_UNKNOWN")
-    assert video.completes(episode_id=stage.episode()).refusal == (404, "UPLOAD_UNKNOWN")
+    assert video.completes(episode_id=other.episode).refusal == (404, "UPLOAD_UNKNOWN")
     stage.does("requestUpload", VIDEO, episode_id=video.episode)
     assert video.completes().refusal == (404, "UPLOAD_UNKNOWN"), "another upload has taken its place"
     assert not video.there
-
-
-def test_what_has_failed_is_not_completed(stage: Stage) -> None:
-    video = Parted(stage)
-    failure = Step(video.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, failure)
-    assert video.completes().refusal == (409, "UPLOAD_NOT_EXPECTED")
-    assert not video.there
+    failure = Step(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
+    stage.table.advance(ANN, other.episode, TrackKind.VIDEO, failure)
+    assert other.completes().refusal == (409, "UPLOAD_NOT_EXPECTED"), "it has failed"
+    assert not other.there
 
 
 @pytest.mark.parametrize(

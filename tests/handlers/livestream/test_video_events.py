@@ -62,11 +62,8 @@ def test_no_playlist_passes_for_a_video() -> None:
     assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, "these name other files, which the job's role would read"
 
 
-def test_an_object_of_any_other_key_is_nobodys_video() -> None:
+def test_an_object_of_another_key_is_nobodys_video_and_one_of_another_bucket_is_refused() -> None:
     assert parsed(created(key().replace("videos/", "chunks/")), BUCKET) is None
-
-
-def test_an_object_of_another_bucket_is_refused() -> None:
     with pytest.raises(NotAnEvent):
         parsed(created(video(), bucket={"name": "another"}), BUCKET)
 
