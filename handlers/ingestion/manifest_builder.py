@@ -17,11 +17,10 @@ from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import BuilderEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import ArrivedFile, arrived_files
+from handlers.ingestion.files import Admission, ArrivedFile, arrived_files
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.reconciling import LATE
@@ -38,7 +37,7 @@ class Builder:
         self,
         table: FileTable,
         admission: Admission,
-        maker: ManifestMaker | None,
+        maker: ManifestMaker,
         *,
         parallel: Parallel,
         log: EventLog,
@@ -84,8 +83,6 @@ class Builder:
 
     def build(self) -> None:
         """Makes manifests, as far as this goes."""
-        if self._maker is None:
-            return
         try:
             self._maker.build_full(set(), MANIFESTS_A_BATCH)
         except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper goes on from there
@@ -113,20 +110,18 @@ def _builder() -> Builder:
         clock.now,
     )
     table = FileTable(*where, environment.open_shards)
-    maker = None
-    if environment.lake_bucket and environment.state_machine_arn:
-        maker = ManifestMaker(
-            table,
-            ManifestRecords(*where),
-            Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
-            Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
-            parallel=parallel,
-            log=log,
-            clock=clock.now,
-            new_id=clock.new_id,
-            files_per_manifest=environment.files_per_manifest,
-            manifest_bytes=environment.manifest_bytes,
-        )
+    maker = ManifestMaker(
+        table,
+        ManifestRecords(*where),
+        Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+        Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
+        parallel=parallel,
+        log=log,
+        clock=clock.now,
+        new_id=clock.new_id,
+        files_per_manifest=environment.files_per_manifest,
+        manifest_bytes=environment.manifest_bytes,
+    )
     admission = Admission.of(environment.allowed_suffixes, environment.max_file_bytes)
     return Builder(table, admission, maker, parallel=parallel, log=log, clock=clock.now)
 

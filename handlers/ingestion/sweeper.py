@@ -19,32 +19,22 @@ from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import SweeperEnvironment
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.landing import Landing
+from handlers.ingestion.files import Admission
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.reconciling import Reconciler
+from handlers.ingestion.reconciling import Landing, Reconciler, Walks
 from handlers.ingestion.records import RecordId
 from handlers.ingestion.settling import Settler
-from handlers.ingestion.walks import Walks
 from handlers.ingestion.workflow import Execution, Workflow
 
 MANIFESTS_A_SWEEP = 50
 """Bounds one invocation; the next one goes on."""
 ASKING = timedelta(minutes=1)
 """How long a sweep asks after executions: thousands may wait for a place, and files wait for what comes after."""
-
-
-@dataclass(frozen=True)
-class Ages:
-    """From when on something is looked into."""
-
-    claim: timedelta
-    flush: timedelta
 
 
 @dataclass(frozen=True)
@@ -72,17 +62,20 @@ class Sweeper:
         *,
         maker: ManifestMaker,
         settler: Settler,
-        ages: Ages,
+        claim_age: timedelta,
+        flush_age: timedelta,
         log: EventLog,
         clock: Callable[[], datetime],
     ) -> None:
+        """From `claim_age` on a claim or a run is looked into, and from `flush_age` on a pending file waits no longer."""
         self._table = table
         self._records = records
         self._lists = lists
         self._workflow = workflow
         self._maker = maker
         self._settler = settler
-        self._ages = ages
+        self._claim_age = claim_age
+        self._flush_age = flush_age
         self._log = log
         self._clock = clock
 
@@ -95,7 +88,7 @@ class Sweeper:
         # Before anything is built, so that the alarm on it hears of files which building does not help.
         tried: set[RecordId] = set()
         manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
-        files = self._maker.flush(tried, timedelta() if flush_all else self._ages.flush, MANIFESTS_A_SWEEP)
+        files = self._maker.flush(tried, timedelta() if flush_all else self._flush_age, MANIFESTS_A_SWEEP)
         swept = Swept(int(seconds), manifests, files, released, resolved, settled, failed + more_failed)
         self._log.info("sweep", **asdict(swept))
         return swept
@@ -103,7 +96,7 @@ class Sweeper:
     def _resolve_claims(self) -> tuple[int, int, int]:
         """Claims older than any builder: released where no execution has them."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
-        for one in self._table.claims(self._clock() - self._ages.claim):
+        for one in self._table.claims(self._clock() - self._claim_age):
             by_manifest[one.manifest_id].append(one)
         released = failed = 0
         for manifest_id, claims in by_manifest.items():
@@ -138,7 +131,7 @@ class Sweeper:
         """Manifests that should have ended: their executions are asked."""
         settled = failed = 0
         until = self._clock() + ASKING
-        for manifest_id, arn in self._records.running(self._clock() - self._ages.claim):
+        for manifest_id, arn in self._records.running(self._clock() - self._claim_age):
             if self._clock() > until:  # the oldest came first: who began later is asked after when those have ended
                 break
             try:
@@ -190,7 +183,8 @@ def _made() -> tuple[Sweeper, Reconciler]:
         workflow,
         maker=maker,
         settler=Settler(table, records, lists, parallel=parallel, log=log, clock=clock.now),
-        ages=Ages(timedelta(seconds=environment.claim_seconds), timedelta(seconds=environment.flush_seconds)),
+        claim_age=timedelta(seconds=environment.claim_seconds),
+        flush_age=timedelta(seconds=environment.flush_seconds),
         log=log,
         clock=clock.now,
     )

@@ -33,9 +33,8 @@ def listed(key: str, date: str = "2026-01-02") -> ListedFile:
 
 def document(*keys: str, manifest_id: str = "m") -> bytes:
     files = tuple(listed(key) for key in keys)
-    return (
-        Manifest(manifest_id=manifest_id, created_at=datetime(2026, 1, 2, tzinfo=UTC), files=files).document().encode()
-    )
+    manifest = Manifest(manifest_id=manifest_id, created_at=datetime(2026, 1, 2, tzinfo=UTC), files=files)
+    return manifest.model_dump_json(by_alias=True).encode()
 
 
 def test_a_list_is_read_as_the_handlers_write_it() -> None:
