@@ -141,7 +141,4 @@ def test_an_address_is_resolved_in_one_place(monkeypatch: pytest.MonkeyPatch, tm
     assert isinstance(resolve("s3://lake/a"), Folder)
     with pytest.raises(ValueError, match="s3://"):
         resolve("/a")
-
-
-def test_a_key_stands_in_an_address_as_it_is() -> None:
-    assert split("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y ")
+    assert split("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"
