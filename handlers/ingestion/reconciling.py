@@ -6,7 +6,7 @@ once, one stops.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -146,65 +146,54 @@ class Reconciled:
     missing: int = 0
 
 
+@dataclass(frozen=True)
 class Reconciler:
     """Finds files that nobody announced."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        landing: Landing,
-        walks: Walks,
-        admission: Admission,
-        *,
-        parallel: Parallel,
-        log: EventLog,
-        clock: Callable[[], datetime],
-        look_back: timedelta,
-        budget: timedelta,
-    ) -> None:
-        self._table = table
-        self._landing = landing
-        self._walks = walks
-        self._admission = admission
-        self._parallel = parallel
-        self._log = log
-        self._clock = clock
-        self._look_back = look_back
-        self._budget = budget
+    table: FileTable
+    landing: Landing
+    walks: Walks
+    admission: Admission
+    _: KW_ONLY
+    parallel: Parallel
+    log: EventLog
+    clock: Callable[[], datetime]
+    look_back: timedelta
+    budget: timedelta
 
     def start(self) -> Reconciled:
         """Begins a walk, unless one is under way: then that one goes on."""
-        last = self._walks.get()
+        last = self.walks.get()
         if last is None or last.done:
-            now = self._clock()
+            now = self.clock()
             # Days without a walk are made up for.
-            since = min(now, last.started if last else now) - self._look_back
-            self._walks.put(Walk(started=now, since=since, pages=0, marker=None, done=False), last)
+            since = min(now, last.started if last else now) - self.look_back
+            self.walks.put(Walk(started=now, since=since, pages=0, marker=None, done=False), last)
         return self.go_on()
 
     def go_on(self) -> Reconciled:
         """Goes on with the walk that is under way, if there is one, for as long as one invocation may."""
-        total, until = Reconciled(), self._clock() + self._budget
-        walk = self._walks.get()
+        total, until = Reconciled(), self.clock() + self.budget
+        walk = self.walks.get()
         if walk is None or walk.done:
             return total
-        while self._clock() < until and not walk.done:
-            files, following = self._landing.page(walk.marker)
+        while self.clock() < until and not walk.done:
+            files, following = self.landing.page(walk.marker)
             found = self._compare(walk, files)
             total = Reconciled(total.checked + found.checked, total.missing + found.missing)
             ahead = replace(walk, pages=walk.pages + 1, marker=following, done=following is None)
-            if not self._walks.put(ahead, walk):
+            if not self.walks.put(ahead, walk):
                 break  # somebody else has gone on
             walk = ahead
-        self._log.info("reconciled", checked=total.checked, missing=total.missing)
+        self.log.info("reconciled", checked=total.checked, missing=total.missing)
         return total
 
     def _compare(self, walk: Walk, files: list[ArrivedFile]) -> Reconciled:
         due = [one for one in files if walk.since <= one.arrived <= walk.started - GRACE]
-        known = self._table.known(_id(one) for one in due)
+        known = self.table.known(_id(one) for one in due)
         # What is not under its own day may be under the next: tracking looks there, in the same breath.
-        tracked = self._parallel.all(
-            lambda one: self._table.track(one, self._admission.refusal(one), look_around=True),
+        tracked = self.parallel.all(
+            lambda one: self.table.track(one, self.admission.refusal(one), look_around=True),
             [one for one in due if _id(one) not in known],
         )
         return Reconciled(len(due), sum(tracked))

@@ -6,7 +6,7 @@ beside any of them and beside itself.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -50,98 +50,87 @@ class Swept:
     failed: int
 
 
+@dataclass(frozen=True)
 class Sweeper:
     """Ends states that nobody else will."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        records: ManifestRecords,
-        lists: Lists,
-        workflow: Workflow,
-        *,
-        maker: ManifestMaker,
-        settler: Settler,
-        claim_age: timedelta,
-        flush_age: timedelta,
-        log: EventLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        """From `claim_age` on a claim or a run is looked into, and from `flush_age` on a pending file waits no longer."""
-        self._table = table
-        self._records = records
-        self._lists = lists
-        self._workflow = workflow
-        self._maker = maker
-        self._settler = settler
-        self._claim_age = claim_age
-        self._flush_age = flush_age
-        self._log = log
-        self._clock = clock
+    table: FileTable
+    records: ManifestRecords
+    lists: Lists
+    workflow: Workflow
+    _: KW_ONLY
+    maker: ManifestMaker
+    settler: Settler
+    claim_age: timedelta
+    """From which on a claim or a run is looked into."""
+    flush_age: timedelta
+    """From which on a pending file waits no longer."""
+    log: EventLog
+    clock: Callable[[], datetime]
 
     def sweep(self, *, flush_all: bool = False) -> Swept:
         """One round. What fails in it is logged and counted, and met again by the next one."""
         released, resolved, failed = self._resolve_claims()
         settled, more_failed = self._settle_runs()
-        oldest = self._table.pending(1)
-        seconds = (self._clock() - datetime.fromisoformat(oldest[0].since)).total_seconds() if oldest else 0
+        oldest = self.table.pending(1)
+        seconds = (self.clock() - datetime.fromisoformat(oldest[0].since)).total_seconds() if oldest else 0
         # Before anything is built, so that the alarm on it hears of files which building does not help.
         tried: set[RecordId] = set()
-        manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
-        files = self._maker.flush(tried, timedelta() if flush_all else self._flush_age, MANIFESTS_A_SWEEP)
+        manifests = self.maker.build_full(tried, MANIFESTS_A_SWEEP)
+        files = self.maker.flush(tried, timedelta() if flush_all else self.flush_age, MANIFESTS_A_SWEEP)
         swept = Swept(int(seconds), manifests, files, released, resolved, settled, failed + more_failed)
-        self._log.info("sweep", **asdict(swept))
+        self.log.info("sweep", **asdict(swept))
         return swept
 
     def _resolve_claims(self) -> tuple[int, int, int]:
         """Claims older than any builder: released where no execution has them."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
-        for one in self._table.claims(self._clock() - self._claim_age):
+        for one in self.table.claims(self.clock() - self.claim_age):
             by_manifest[one.manifest_id].append(one)
         released = failed = 0
         for manifest_id, claims in by_manifest.items():
             try:
                 released += self._resolve(manifest_id, claims)
             except Exception as error:  # noqa: BLE001 - one manifest's trouble must not stop the others
-                self._log.error("claims_unresolved", manifest_id=manifest_id, error_type=type(error).__name__)
+                self.log.error("claims_unresolved", manifest_id=manifest_id, error_type=type(error).__name__)
                 failed += 1
         return released, len(by_manifest) - failed, failed
 
     def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
-        manifest = self._lists.read(manifest_id)
+        manifest = self.lists.read(manifest_id)
         if manifest is None:
             return self._release(manifest_id, claims)  # its builder died before it could start anything
-        execution = self._workflow.execution(manifest.execution_name)
-        status = self._workflow.status(execution)
+        execution = self.workflow.execution(manifest.execution_name)
+        status = self.workflow.status(execution)
         if status is None:
             # Not started, or starting only now: then it will confirm what it still finds claimed, and no more.
             return self._release(manifest_id, claims)
         listed = {RecordId(one.date_prefix, one.file_key) for one in manifest.files}
         running = status is ExecutionStatus.RUNNING
-        if self._records.begin(manifest_id, execution.arn, len(listed)) and not running:
-            self._settler.settle_ended(execution, status)
+        if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
+            self.settler.settle_ended(execution, status)
         # A claim whose answer was lost is on no list, so no run will ever confirm it. And what is still claimed now
         # that the run is over was not part of it.
         return self._release(manifest_id, [one for one in claims if not running or one.id not in listed])
 
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
-        return sum(self._table.release(one.id, manifest_id) for one in claims)
+        return sum(self.table.release(one.id, manifest_id) for one in claims)
 
     def _settle_runs(self) -> tuple[int, int]:
         """Manifests that should have ended: their executions are asked."""
         settled = failed = 0
-        until = self._clock() + ASKING
-        for manifest_id, arn in self._records.running(self._clock() - self._claim_age):
-            if self._clock() > until:  # the oldest came first: who began later is asked after when those have ended
+        until = self.clock() + ASKING
+        for manifest_id, arn in self.records.running(self.clock() - self.claim_age):
+            if self.clock() > until:  # the oldest came first: who began later is asked after when those have ended
                 break
             try:
                 execution = Execution.of(arn)
-                status = self._workflow.status(execution)
+                status = self.workflow.status(execution)
                 if status is not ExecutionStatus.RUNNING:
-                    self._settler.settle_ended(execution, status)
+                    self.settler.settle_ended(execution, status)
                     settled += 1
             except Exception as error:  # noqa: BLE001 - one manifest's trouble must not stop the others
-                self._log.error("run_unsettled", manifest_id=manifest_id, error_type=type(error).__name__)
+                self.log.error("run_unsettled", manifest_id=manifest_id, error_type=type(error).__name__)
                 failed += 1
         return settled, failed
 

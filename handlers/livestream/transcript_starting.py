@@ -6,6 +6,7 @@ twice is worked on once: the agent's worker sees to that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -47,40 +48,30 @@ class Outcome(StrEnum):
     """The event is not about a transcript of ours."""
 
 
+@dataclass(frozen=True)
 class TranscriptStarting:
     """Acts on events, one by one or as queue messages bring them."""
 
-    def __init__(
-        self,
-        table: EpisodeTable,
-        transcripts: ObjectReader,
-        queue: WindowQueue,
-        findings: FindingsTable,
-        *,
-        bucket: str,
-        sizes: Sizes,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        self._table = table
-        self._transcripts = transcripts
-        self._queue = queue
-        self._findings = findings
-        self._bucket = bucket
-        self._sizes = sizes
-        self._clock = clock
-        self._log = log
+    table: EpisodeTable
+    transcripts: ObjectReader
+    queue: WindowQueue
+    findings: FindingsTable
+    _: KW_ONLY
+    bucket: str
+    sizes: Sizes
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(records, self._act, self._log, about="transcript")
+        return acted_on(records, self._act, self.log, about="transcript")
 
     def _act(self, body: str) -> Outcome:
-        event = parsed(body, self._bucket)
+        event = parsed(body, self.bucket)
         if event is None:
             return Outcome.IGNORED
         outcome = self._started(event)
-        self._log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
+        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
         return outcome
 
     def _started(self, event: StoredUpload) -> Outcome:
@@ -88,35 +79,35 @@ class TranscriptStarting:
             return Outcome.UNCHANGED
         named = event.named
         # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
-        earlier = self._findings.leave_from(named.owner, named.episode_id, named.upload_id)
+        earlier = self.findings.leave_from(named.owner, named.episode_id, named.upload_id)
         if earlier:
-            self._log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
-        data = self._transcripts.read(event.key, event.version_id)
+            self.log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
+        data = self.transcripts.read(event.key, event.version_id)
         if data is None:
             return Outcome.GONE
         try:
             count = self._count(data)
         except BadTranscript as bad:
-            self._log.warning("transcript_refused", cause=bad.problem)
+            self.log.warning("transcript_refused", cause=bad.problem)
             self._moved(event, TrackState.FAILED, REASONS.get(bad.problem, TrackReason.UNREADABLE))
             return Outcome.BAD
         about = named.owner, named.episode_id, event.key, event.version_id
-        self._queue.send(messages(*about, count, self._sizes))
+        self.queue.send(messages(*about, count, self.sizes))
         self._moved(event, TrackState.ANALYZING, windows=count)
-        self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
+        self.log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
         return Outcome.QUEUED
 
     def _count(self, data: bytes) -> int:
         """How many windows a transcript has; raises BadTranscript, of too many too."""
-        count = len(windows(read(data).cues, self._sizes))
+        count = len(windows(read(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
     def _moved(self, event: StoredUpload, state: TrackState, reason: TrackReason | None = None, **facts: int) -> bool:
         named = event.named
-        step = Step(named.upload_id, state, timestamp(self._clock()), reason, event.version_id, facts)
-        return self._table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+        step = Step(named.upload_id, state, timestamp(self.clock()), reason, event.version_id, facts)
+        return self.table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
 
 
 def parsed(body: str, bucket: str) -> StoredUpload | None:

@@ -5,7 +5,7 @@ expects. What arrives, the events tell; completing an upload in parts changes no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from handlers.common.errors import FieldProblem, HandlerError
@@ -65,24 +65,17 @@ class ObjectNotSeen(Exception):
     """An object was put together, and cannot be looked at."""
 
 
+@dataclass(frozen=True)
 class Uploads:
     """Does what operations ask."""
 
-    def __init__(
-        self,
-        table: EpisodeTable,
-        bucket: UploadBucket,
-        *,
-        limits: UploadLimits,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-    ) -> None:
-        """`new_id` gives ULIDs."""
-        self._table = table
-        self._bucket = bucket
-        self._limits = limits
-        self._clock = clock
-        self._new_id = new_id
+    table: EpisodeTable
+    bucket: UploadBucket
+    _: KW_ONLY
+    limits: UploadLimits
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    """Gives ULIDs."""
 
     def request(self, call: Call) -> Answered:
         """Where to upload to."""
@@ -90,16 +83,16 @@ class Uploads:
         self._check(asked)
         episode_id = call.parameters.episode_id
         parts = self._parts(asked)
-        upload = Upload(upload_id=self._new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
+        upload = Upload(upload_id=self.new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
         try:
-            self._table.request(call.owner, episode_id, asked.kind, upload, timestamp(self._clock()))
+            self.table.request(call.owner, episode_id, asked.kind, upload, timestamp(self.clock()))
         except EpisodeStands:
             raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
         place = _place(call.owner, episode_id, asked.kind, upload)
         if parts:
-            multipart = self._bucket.in_parts(place, _part_bytes(upload.size), parts)
+            multipart = self.bucket.in_parts(place, _part_bytes(upload.size), parts)
             return Answered(self._ready(asked.kind, upload, place, multipart=multipart), 201)
-        return Answered(self._ready(asked.kind, upload, place, form=self._bucket.form(place)), 201)
+        return Answered(self._ready(asked.kind, upload, place, form=self.bucket.form(place)), 201)
 
     def sign(self, call: Call) -> Answered:
         """Where to upload the parts of an upload to, for as long again."""
@@ -108,7 +101,7 @@ class Uploads:
         if state is not TrackState.REQUESTED:
             raise _not_expected("This upload has come already.")
         place = _place(call.owner, call.parameters.episode_id, kind, upload)
-        multipart = self._bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
+        multipart = self.bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
         return Answered(self._ready(kind, upload, place, multipart=multipart))
 
     def complete(self, call: Call) -> Answered:
@@ -118,10 +111,10 @@ class Uploads:
         place = _place(call.owner, call.parameters.episode_id, kind, upload)
         if len(asked.parts) != upload.parts:
             raise _incomplete([FieldProblem("parts", f"there are {upload.parts} parts")])
-        completion = self._bucket.complete(place, asked.multipart_id, asked.parts)
+        completion = self.bucket.complete(place, asked.multipart_id, asked.parts)
         if completion is Completion.REFUSED:
             raise _incomplete()
-        size = self._bucket.size(place.key)
+        size = self.bucket.size(place.key)
         if size is None and completion is Completion.DONE:
             raise ObjectNotSeen
         if size is None:
@@ -139,7 +132,7 @@ class Uploads:
                 f"This is no type of a {asked.kind}.",
                 fields=[FieldProblem("contentType", f"one of {known}")],
             )
-        most = self._limits.most(asked.kind)
+        most = self.limits.most(asked.kind)
         if asked.bytes > most:
             raise HandlerError(
                 Code.UPLOAD_TOO_LARGE,
@@ -161,7 +154,7 @@ class Uploads:
             kind=kind,
             key=place.key,
             max_bytes=place.size,
-            expires_seconds=self._bucket.url_seconds,
+            expires_seconds=self.bucket.url_seconds,
             form=form,
             multipart=multipart,
         )
@@ -169,13 +162,13 @@ class Uploads:
     def _parts(self, asked: UploadRequest) -> int:
         """How many parts; none of a form."""
         size = asked.bytes
-        if asked.kind is TrackKind.TRANSCRIPT or size <= self._limits.form_bytes:
+        if asked.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
             return 0
         return -(-size // _part_bytes(size))
 
     def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
         """The upload in parts that a track waits for, or has got, and where the track is."""
-        episode = self._table.get(call.owner, call.parameters.episode_id)
+        episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
             track = episode.track(kind)
             if track.upload is not None and track.upload.upload_id == call.parameters.upload_id:

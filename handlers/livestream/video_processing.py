@@ -9,6 +9,7 @@ there, replayed by a person, has a video done again whose job failed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -52,41 +53,30 @@ class Outcome(StrEnum):
     """The event is not about a video of ours."""
 
 
+@dataclass(frozen=True)
 class VideoProcessing:
     """Acts on events, one by one or as queue messages bring them."""
 
-    def __init__(
-        self,
-        table: EpisodeTable,
-        objects: ObjectReader,
-        create_job: Callable[..., object],
-        publish: Publish,
-        *,
-        bucket: str,
-        role_arn: str,
-        chunk_seconds: int,
-        max_hours: int | None,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        """`create_job` is MediaConvert's CreateJob; `max_hours` is the longest video allowed, or None for any length."""
-        self._table = table
-        self._objects = objects
-        self._create_job = create_job
-        self._publish = publish
-        self._bucket = bucket
-        self._role_arn = role_arn
-        self._chunk_seconds = chunk_seconds
-        self._max_hours = max_hours
-        self._clock = clock
-        self._log = log
+    table: EpisodeTable
+    objects: ObjectReader
+    create_job: Callable[..., object]
+    """MediaConvert's CreateJob."""
+    publish: Publish
+    _: KW_ONLY
+    bucket: str
+    role_arn: str
+    chunk_seconds: int
+    max_hours: int | None
+    """How long a video may be; None for any length."""
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(messages, self._act, self._log, about="video")
+        return acted_on(messages, self._act, self.log, about="video")
 
     def _act(self, body: str) -> Outcome:
-        event = parsed(body, self._bucket)
+        event = parsed(body, self.bucket)
         match event:
             case ObjectCreated():
                 outcome = self._created(event)
@@ -97,7 +87,7 @@ class VideoProcessing:
             case None:
                 return Outcome.IGNORED
         upload = event.job.upload_id if isinstance(event, JobChanged) else event.video.named.upload_id
-        self._log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
+        self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
         return outcome
 
     def _created(self, event: ObjectCreated) -> Outcome:
@@ -106,7 +96,7 @@ class VideoProcessing:
             return Outcome.UNSUPPORTED if moved else Outcome.UNCHANGED
         if not self._moved(event.video, TrackState.UPLOADED):
             return Outcome.UNCHANGED
-        self._publish(UPLOAD_COMPLETED, CompletedDetail.of(event.video).model_dump(by_alias=True))
+        self.publish(UPLOAD_COMPLETED, CompletedDetail.of(event.video).model_dump(by_alias=True))
         return Outcome.ANNOUNCED
 
     def _completed(self, event: UploadCompleted) -> Outcome:
@@ -116,14 +106,14 @@ class VideoProcessing:
 
     def _submitted(self, video: StoredUpload, *, to_its_end: bool = False) -> Outcome:
         job = chunking.request(
-            self._bucket,
+            self.bucket,
             video,
-            seconds=self._chunk_seconds,
-            role_arn=self._role_arn,
-            max_hours=self._max_hours,
+            seconds=self.chunk_seconds,
+            role_arn=self.role_arn,
+            max_hours=self.max_hours,
             to_its_end=to_its_end,
         )
-        self._create_job(**job)
+        self.create_job(**job)
         self._moved(video, TrackState.CHUNKING)
         return Outcome.SUBMITTED
 
@@ -141,7 +131,7 @@ class VideoProcessing:
             # What there is of it stays until it expires: half a video would pass for a whole one.
             reason = TrackReason.TOO_LARGE
         elif event.output is not None:
-            playlist = self._objects.read(event.output.playlist)
+            playlist = self.objects.read(event.output.playlist)
             if playlist is None:
                 return Outcome.GONE
             state, facts = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
@@ -149,18 +139,18 @@ class VideoProcessing:
             reason = TrackReason.CHUNKING_FAILED
             facts = {} if event.error_code is None else {"errorCode": event.error_code}
         job = event.job
-        step = Step(job.upload_id, state, timestamp(self._clock()), reason, job.version_id, facts)
-        moved = self._table.advance(job.owner, job.episode_id, TrackKind.VIDEO, step)
+        step = Step(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, facts)
+        moved = self.table.advance(job.owner, job.episode_id, TrackKind.VIDEO, step)
         if moved and event.status == "ERROR":
-            self._log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
+            self.log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
         return Outcome.MOVED if moved else Outcome.UNCHANGED
 
     def _moved(
         self, video: StoredUpload, state: TrackState, reason: TrackReason | None = None, *, again: bool = False
     ) -> bool:
         named = video.named
-        step = Step(named.upload_id, state, timestamp(self._clock()), reason, video.version_id, again=again)
-        return self._table.advance(named.owner, named.episode_id, TrackKind.VIDEO, step)
+        step = Step(named.upload_id, state, timestamp(self.clock()), reason, video.version_id, again=again)
+        return self.table.advance(named.owner, named.episode_id, TrackKind.VIDEO, step)
 
 
 def _chunks(output: Output, seconds: int, playlist: bytes) -> dict[str, object]:
