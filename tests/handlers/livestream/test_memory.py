@@ -84,15 +84,15 @@ def test_no_text_is_longer_than_an_event_takes() -> None:
     assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_TEXT, 1]
 
 
-@pytest.mark.parametrize(
-    ("code", "fault"),
-    [
-        ("ThrottledException", Fault.THROTTLED),
-        ("RetryableConflictException", Fault.UNAVAILABLE),
-        ("AccessDeniedException", Fault.REFUSED),
-        ("ValidationException", Fault.REJECTED),
-    ],
-)
+FAULTS = {
+    Fault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
+    Fault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
+    Fault.REFUSED: ["AccessDeniedException"],
+    Fault.REJECTED: ["ValidationException", "InvalidInputException"],
+}
+
+
+@pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
 def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", code, "canary")
