@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream.video_events import (
     VIDEO_TYPES,
-    JobChanged,
     ObjectCreated,
-    Output,
     UploadCompleted,
     is_video,
     parsed,
@@ -88,26 +86,6 @@ def test_what_we_say_ourselves_is_understood() -> None:
 def test_nobody_can_say_in_our_name_what_does_not_fit_together(changed: dict[str, Any]) -> None:
     with pytest.raises(NotAnEvent):
         parsed(completed(video(), **changed), BUCKET)
-
-
-@pytest.mark.parametrize(
-    ("status", "means"),
-    [("PROGRESSING", "PROGRESSING"), ("STATUS_UPDATE", "PROGRESSING"), ("ERROR", "ERROR"), ("CANCELED", "CANCELED")],
-)
-def test_a_jobs_state_says_whose_it_is(status: str, means: str) -> None:
-    found = parsed(job(video(), status), BUCKET)
-    assert isinstance(found, JobChanged)
-    whose = (found.job.owner, found.job.episode_id, found.job.upload_id, found.job.version_id)
-    assert whose == (OWNER, EPISODE, UPLOAD, "v1")
-    assert (found.status, found.job.chunk_seconds, found.output) == (means, 120, None)
-    assert found.error_code == (1010 if status == "ERROR" else None)
-
-
-def test_a_complete_job_says_where_its_chunks_are() -> None:
-    found = parsed(job(video(), "COMPLETE"), BUCKET)
-    assert isinstance(found, JobChanged)
-    where = playlist(video()).removeprefix(f"s3://{BUCKET}/")
-    assert found.output == Output(where, where.rpartition("/")[0] + "/", 250_041)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])

@@ -212,17 +212,6 @@ def test_a_given_schema_is_kept_and_what_it_does_not_hold_stands_beside_it(lake:
     assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
 
 
-def test_a_decimal_comes_out_as_the_number_it_was_however_it_was_written(lake: Lake) -> None:
-    prices = ["12345678.90", "12345678.90" + "0" * 39, "1." + "0" * 41, "0E+10", "0e50", "1e1000000", "1.005"]
-    lines = [json.dumps({"price": price}).encode() for price in prices]
-    lake.confirm("decimals", [lake.land("incoming/decimals/a", body(lines))])
-    assert not lake.run("decimals", "r", schema_ddl="price DECIMAL(10,2)").error
-    found = sorted(lake.rows("decimals"), key=lambda row: int(row["_source_line"]))
-    assert [row["price"] for row in found] == ["12345678.90", "12345678.90", "1.00", "0.00", "0.00", None, None]
-    beside = [json.loads(row["_unknown"]) if row["_unknown"] else None for row in found]
-    assert beside == [None] * 5 + [json.loads(line) for line in lines[5:]]
-
-
 def test_a_run_follows_whatever_schema_a_stack_file_may_name(lake: Lake) -> None:
     kinds = [*HIVE, *DECIMALS, *(f"{one}(38,38)" for one in DECIMALS), "array<int>", "map<string, struct<`a b`: date>>"]
     ddl = ", ".join(f"c{number} {kind} NOT NULL COMMENT 'a, b'" for number, kind in enumerate(kinds))
