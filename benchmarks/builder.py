@@ -29,10 +29,10 @@ from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import ulid
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import SUFFIXES
 from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.files import Admission
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_builder import Builder
 from handlers.ingestion.manifest_records import ManifestRecords

@@ -23,8 +23,8 @@ from components.settings import LivestreamSettings
 from handlers.common.quotes import Spoken
 from handlers.common.windows import Sizes, Window, windows
 from handlers.livestream.cues import BadTranscript, Cue
+from handlers.livestream.transcript_environment import OVERLAP_CHARACTERS, WINDOW_SECONDS
 from handlers.livestream.transcripts import read
-from handlers.livestream.window_environment import OVERLAP_CHARACTERS, WINDOW_SECONDS
 from tests.handlers.livestream.written import srt, transcribe, webvtt
 
 HOURS = 7

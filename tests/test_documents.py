@@ -12,8 +12,8 @@ from components.settings.ddl import OWN_COLUMNS
 from handlers.common.errors import CommonCode
 from handlers.common.rest import RestCode
 from handlers.common.sockets import SocketCode
-from handlers.ingestion.admission import Refusal
 from handlers.ingestion.environment import SUFFIXES
+from handlers.ingestion.files import Refusal
 from handlers.ingestion.glue.records import Reason
 from handlers.ingestion.states import FileStatus
 from handlers.livestream import codes as livestream

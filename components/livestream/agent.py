@@ -126,7 +126,6 @@ class Agent(pulumi.ComponentResource):
                     "guardrail_id": agent.guardrail_id,
                     "guardrail_version": agent.guardrail_version,
                     "answer_seconds": agent.answer_seconds,
-                    "window_characters": agent.window_characters,
                 },
                 grants=[
                     args.table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),

@@ -18,8 +18,8 @@ from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
 from handlers.livestream.agent_environment import MAX_OUTPUT_TOKENS
 from handlers.livestream.care_environment import LimitMinutes
 from handlers.livestream.environment import MultipartMegabytes, TranscriptMegabytes, VideoGigabytes, secret_lines
+from handlers.livestream.transcript_environment import OVERLAP_CHARACTERS
 from handlers.livestream.video_environment import ChunkSeconds, MaxHours
-from handlers.livestream.window_environment import OVERLAP_CHARACTERS
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

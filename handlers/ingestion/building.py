@@ -5,6 +5,7 @@ which the sweeper looks into once no builder can be alive behind them.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
@@ -21,47 +22,35 @@ from handlers.ingestion.records import RecordId
 from handlers.ingestion.workflow import Execution, Workflow
 
 
+@dataclass(frozen=True)
 class ManifestMaker:
     """Makes manifests; `tried` remembers what one invocation touched, because the index lags behind."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        records: ManifestRecords,
-        lists: Lists,
-        workflow: Workflow,
-        *,
-        parallel: Parallel,
-        log: EventLog,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-        files_per_manifest: int,
-        manifest_bytes: int,
-    ) -> None:
-        self._table = table
-        self._records = records
-        self._lists = lists
-        self._workflow = workflow
-        self._parallel = parallel
-        self._log = log
-        self._clock = clock
-        self._new_id = new_id
-        self._size = files_per_manifest
-        self._bytes = manifest_bytes
+    table: FileTable
+    records: ManifestRecords
+    lists: Lists
+    workflow: Workflow
+    _: KW_ONLY
+    parallel: Parallel
+    log: EventLog
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    files_per_manifest: int
+    manifest_bytes: int
 
     def build_full(self, tried: set[RecordId], most: int) -> int:
         """Makes full manifests while there are files for one; how many."""
         for count in range(most):
-            waiting = self._table.pending(self._size, tried)
-            if len(waiting) < self._size or not self._make(waiting, self._size, tried):
+            waiting = self.table.pending(self.files_per_manifest, tried)
+            if len(waiting) < self.files_per_manifest or not self._make(waiting, self.files_per_manifest, tried):
                 return count
         return most
 
     def flush(self, tried: set[RecordId], older_than: timedelta, most: int) -> int:
         """Makes manifests of whatever waits while the oldest of it has waited too long; how many files they got."""
-        late, files = timestamp(self._clock() - older_than), 0
+        late, files = timestamp(self.clock() - older_than), 0
         for _ in range(most):
-            waiting = self._table.pending(self._size, tried)
+            waiting = self.table.pending(self.files_per_manifest, tried)
             if not waiting or waiting[0].since > late or not (made := self._make(waiting, 1, tried)):
                 break
             files += made
@@ -69,16 +58,16 @@ class ManifestMaker:
 
     def _make(self, waiting: Sequence[OpenFile], least: int, tried: set[RecordId]) -> int:
         """Makes one manifest; how many files it got, none where nothing was started for certain."""
-        manifest_id = self._new_id()
+        manifest_id = self.new_id()
         oldest, *others = waiting
         tried.add(oldest.id)
         # The oldest first and alone: of several builders that see the same files, all but one stop here.
-        gate = self._table.claim(oldest.id, manifest_id)
+        gate = self.table.claim(oldest.id, manifest_id)
         if gate is None:
             return 0  # or the index is behind
         claimed = [gate, *self._claim(others, manifest_id, tried)]
         if len(claimed) < least:
-            more = self._table.pending(least - len(claimed), tried)
+            more = self.table.pending(least - len(claimed), tried)
             claimed += self._claim(more, manifest_id, tried)
         if len(claimed) < least:
             self._release(claimed, manifest_id)
@@ -93,46 +82,46 @@ class ManifestMaker:
     def _room(self, claimed: Sequence[FileRecord]) -> int:
         """How many of the files, oldest first, one run is given: all that fit, and one at least."""
         sizes = accumulate(one.listed.size for one in claimed)
-        return max(1, sum(size <= self._bytes for size in sizes))
+        return max(1, sum(size <= self.manifest_bytes for size in sizes))
 
     def _submit(self, manifest_id: str, claimed: Sequence[FileRecord]) -> bool:
         """Lists, starts and records a manifest; false where it was refused, or nobody knows."""
         manifest = Manifest(
-            manifest_id=manifest_id, created_at=self._clock(), files=tuple(one.listed for one in claimed)
+            manifest_id=manifest_id, created_at=self.clock(), files=tuple(one.listed for one in claimed)
         )
         try:
-            self._lists.write(manifest)
+            self.lists.write(manifest)
         except Exception as error:  # noqa: BLE001 - nothing was started yet, so the files go back at once
-            self._log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
+            self.log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             self._release(claimed, manifest_id)
             return False
-        execution = self._workflow.execution(manifest.execution_name)
-        started = self._workflow.start(execution)
+        execution = self.workflow.execution(manifest.execution_name)
+        started = self.workflow.start(execution)
         if started is Started.REFUSED:
-            self._log.error("manifest_start_refused", manifest_id=manifest_id, files=len(claimed))
+            self.log.error("manifest_start_refused", manifest_id=manifest_id, files=len(claimed))
             self._release(claimed, manifest_id)
             return False
         if started is Started.UNKNOWN:
             # It may be running: the claims stay until the sweeper has asked.
-            self._log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
+            self.log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
             return False
         self._note(execution, claimed)
-        self._log.info("manifest_started", manifest_id=manifest_id, files=len(claimed))
+        self.log.info("manifest_started", manifest_id=manifest_id, files=len(claimed))
         return True
 
     def _note(self, execution: Execution, claimed: Sequence[FileRecord]) -> None:
         """The record, then the files: a file is never `manifested` without a record that somebody looks after."""
         manifest_id = execution.manifest_id
         try:
-            if not self._records.begin(manifest_id, execution.arn, len(claimed)):
+            if not self.records.begin(manifest_id, execution.arn, len(claimed)):
                 return  # the workflow was faster and has ended already
         except Exception as error:  # noqa: BLE001 - the execution runs: the workflow or the sweeper writes the record
-            self._log.error("manifest_record_failed", manifest_id=manifest_id, error_type=type(error).__name__)
+            self.log.error("manifest_record_failed", manifest_id=manifest_id, error_type=type(error).__name__)
             return
-        noted = self._parallel.each(lambda one: self._table.confirm(one.id, manifest_id), claimed)
+        noted = self.parallel.each(lambda one: self.table.confirm(one.id, manifest_id), claimed)
         if failures := [one for one in noted if isinstance(one, Exception)]:
             # The workflow confirms them, whatever became of these updates.
-            self._log.warning(
+            self.log.warning(
                 "files_not_noted",
                 manifest_id=manifest_id,
                 files=len(failures),
@@ -141,11 +130,11 @@ class ManifestMaker:
 
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
         tried.update(one.id for one in files)
-        outcomes = self._parallel.each(lambda one: self._table.claim(one.id, manifest_id), files)
+        outcomes = self.parallel.each(lambda one: self.table.claim(one.id, manifest_id), files)
         # A claim that raised may have happened. It is not on the list then, so the sweeper gives it back.
         return [one for one in outcomes if isinstance(one, FileRecord)]
 
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:
         """Gives claims back; what cannot be given back now is left to the sweeper."""
-        released = self._parallel.each(lambda one: self._table.release(one.id, manifest_id), claimed)
-        self._log.info("claims_released", manifest_id=manifest_id, files=sum(one is True for one in released))
+        released = self.parallel.each(lambda one: self.table.release(one.id, manifest_id), claimed)
+        self.log.info("claims_released", manifest_id=manifest_id, files=sum(one is True for one in released))

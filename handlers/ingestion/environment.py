@@ -24,10 +24,10 @@ class TableEnvironment(HandlerEnvironment):
 
 
 class BuilderEnvironment(TableEnvironment):
-    """The manifest builder's. Without bucket and state machine it tracks files and builds nothing."""
+    """The manifest builder's."""
 
-    lake_bucket: str | None = None
-    state_machine_arn: str | None = None
+    lake_bucket: str
+    state_machine_arn: str
     files_per_manifest: Annotated[int, Field(ge=1)] = 200
     manifest_bytes: Annotated[int, Field(ge=1)] = 10 * 1024**3
     """Size of a manifest's files together; a larger file has a manifest of its own."""
@@ -39,8 +39,6 @@ class BuilderEnvironment(TableEnvironment):
 class SweeperEnvironment(BuilderEnvironment):
     """The sweeper's: it builds what builders left, so it needs what they need."""
 
-    lake_bucket: str
-    state_machine_arn: str
     landing_bucket: str
     landing_prefix: str = "incoming/"
     claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS

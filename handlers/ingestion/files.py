@@ -1,8 +1,10 @@
-"""What arrives: the files that S3's notifications speak of, and how the table names each. Pure."""
+"""What arrives: the files that S3's notifications speak of, how the table names each, and which are taken in. Pure."""
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC
+from enum import StrEnum
 
 from handlers.common import s3_events
 
@@ -34,3 +36,35 @@ class ArrivedFile(s3_events.NewObject):
 def arrived_files(body: str) -> Iterator[ArrivedFile]:
     """The files that one queue message announces; raises NotAnEvent where it is no notification."""
     return (ArrivedFile(**dict(one)) for one in s3_events.new_objects(body))
+
+
+class Refusal(StrEnum):
+    """Why a file is rejected before anybody reads it."""
+
+    EMPTY = "EMPTY"
+    TOO_LARGE = "TOO_LARGE"
+    SUFFIX_NOT_ALLOWED = "SUFFIX_NOT_ALLOWED"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The rules for one landing bucket."""
+
+    suffixes: tuple[str, ...]
+    """Endings in lower case; none allows all."""
+    most_bytes: int
+
+    @staticmethod
+    def of(suffixes: str, most_bytes: int) -> "Admission":
+        """From the environment: endings separated by commas, in any case."""
+        return Admission(tuple(one.strip().lower() for one in suffixes.split(",") if one.strip()), most_bytes)
+
+    def refusal(self, file: ArrivedFile) -> Refusal | None:
+        """Why the file is rejected; none where it is taken in."""
+        if self.suffixes and not file.key.lower().endswith(self.suffixes):
+            return Refusal.SUFFIX_NOT_ALLOWED
+        if file.size == 0:
+            return Refusal.EMPTY
+        if file.size > self.most_bytes:
+            return Refusal.TOO_LARGE
+        return None

@@ -6,19 +6,14 @@ JSON).
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-
-class _Document(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
+from handlers.common.messages import Message
 
 
-class ListedFile(_Document):
+class ListedFile(Message):
     """One version of one object, and where its record is."""
 
     bucket: str
@@ -30,22 +25,13 @@ class ListedFile(_Document):
     file_key: str
 
 
-class Manifest(_Document):
+class Manifest(Message):
     """The files of one run."""
 
     schema_version: Literal[1] = 1
     manifest_id: str
     created_at: datetime
     files: tuple[ListedFile, ...]
-
-    def document(self) -> str:
-        """As it is stored."""
-        return self.model_dump_json(by_alias=True)
-
-    @classmethod
-    def read(cls, document: str | bytes) -> Self:
-        """From what is stored."""
-        return cls.model_validate_json(document)
 
     @property
     def execution_name(self) -> str:
@@ -69,7 +55,7 @@ def result_key(manifest_id: str) -> str:
     return f"manifests/{manifest_id}.result.json"
 
 
-class FileResult(_Document):
+class FileResult(Message):
     """What became of one file in a run."""
 
     file_key: str
@@ -80,7 +66,7 @@ class FileResult(_Document):
     rejected_rows: Annotated[int, Field(ge=0)] = 0
 
 
-class RunResult(_Document):
+class RunResult(Message):
     """What a run did."""
 
     schema_version: Literal[1] = 1

@@ -5,6 +5,7 @@ message: its files are tracked by then, and what a builder leaves undone the swe
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,11 +18,10 @@ from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog, hashed
 from handlers.common.parallel import Parallel
 from handlers.common.s3_events import NotAnEvent
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import BuilderEnvironment
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import ArrivedFile, arrived_files
+from handlers.ingestion.files import Admission, ArrivedFile, arrived_files
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.reconciling import LATE
@@ -31,25 +31,17 @@ MANIFESTS_A_BATCH = 5
 """Bounds one invocation: enough to catch up ten times as fast as a full batch arrives."""
 
 
+@dataclass(frozen=True)
 class Builder:
     """Tracks the files of a batch of messages, then makes manifests of what is pending."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        admission: Admission,
-        maker: ManifestMaker | None,
-        *,
-        parallel: Parallel,
-        log: EventLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._table = table
-        self._admission = admission
-        self._maker = maker
-        self._parallel = parallel
-        self._log = log
-        self._clock = clock
+    table: FileTable
+    admission: Admission
+    maker: ManifestMaker
+    _: KW_ONLY
+    parallel: Parallel
+    log: EventLog
+    clock: Callable[[], datetime]
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One invocation."""
@@ -67,15 +59,15 @@ class Builder:
                     announced.append((message["messageId"], file))  # noqa: PERF401 - kept where a later record is bad
             except NotAnEvent:
                 # Delivered again a few times, then parked in the dead-letter queue, where a person can look at it.
-                self._log.warning("message_refused", code="NOT_AN_S3_EVENT")
+                self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
                 failed.add(message["messageId"])
-        outcomes = self._parallel.each(self._track, [file for _, file in announced])
+        outcomes = self.parallel.each(self._track, [file for _, file in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception) and identifier not in failed:
                 # Its message alone goes back; the batch's others must not repeat.
-                self._log.error("message_failed", error_type=type(outcome).__name__)
+                self.log.error("message_failed", error_type=type(outcome).__name__)
                 failed.add(identifier)
-        self._log.info("batch_taken_in", records=len(messages), files=len(announced), failed=len(failed))
+        self.log.info("batch_taken_in", records=len(messages), files=len(announced), failed=len(failed))
         return {
             "batchItemFailures": [
                 {"itemIdentifier": one["messageId"]} for one in messages if one["messageId"] in failed
@@ -84,21 +76,19 @@ class Builder:
 
     def build(self) -> None:
         """Makes manifests, as far as this goes."""
-        if self._maker is None:
-            return
         try:
-            self._maker.build_full(set(), MANIFESTS_A_BATCH)
+            self.maker.build_full(set(), MANIFESTS_A_BATCH)
         except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper goes on from there
-            self._log.error("building_failed", error_type=type(error).__name__)
+            self.log.error("building_failed", error_type=type(error).__name__)
 
     def _track(self, file: ArrivedFile) -> None:
-        refusal = self._admission.refusal(file)
+        refusal = self.admission.refusal(file)
         # The daily comparison may have met such a version first, under the day that the bucket's listing gives.
-        look_around = file.in_parts or self._clock() - file.arrived > LATE
-        if not self._table.track(file, refusal, look_around=look_around):
-            self._log.info("file_already_tracked", key_hash=hashed(file.file_key))
+        look_around = file.in_parts or self.clock() - file.arrived > LATE
+        if not self.table.track(file, refusal, look_around=look_around):
+            self.log.info("file_already_tracked", key_hash=hashed(file.file_key))
         elif refusal:
-            self._log.warning("file_rejected", key_hash=hashed(file.file_key), code=refusal)
+            self.log.warning("file_rejected", key_hash=hashed(file.file_key), code=refusal)
 
 
 @cache
@@ -113,20 +103,18 @@ def _builder() -> Builder:
         clock.now,
     )
     table = FileTable(*where, environment.open_shards)
-    maker = None
-    if environment.lake_bucket and environment.state_machine_arn:
-        maker = ManifestMaker(
-            table,
-            ManifestRecords(*where),
-            Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
-            Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
-            parallel=parallel,
-            log=log,
-            clock=clock.now,
-            new_id=clock.new_id,
-            files_per_manifest=environment.files_per_manifest,
-            manifest_bytes=environment.manifest_bytes,
-        )
+    maker = ManifestMaker(
+        table,
+        ManifestRecords(*where),
+        Lists(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+        Workflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
+        parallel=parallel,
+        log=log,
+        clock=clock.now,
+        new_id=clock.new_id,
+        files_per_manifest=environment.files_per_manifest,
+        manifest_bytes=environment.manifest_bytes,
+    )
     admission = Admission.of(environment.allowed_suffixes, environment.max_file_bytes)
     return Builder(table, admission, maker, parallel=parallel, log=log, clock=clock.now)
 

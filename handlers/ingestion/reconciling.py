@@ -1,24 +1,141 @@
 """Compares the landing bucket with the file table, so that a lost notification loses no file.
 
-Walks over the bucket's versions of the last days, and tracks those that have no record.
+Walks over the bucket's versions of the last days, and tracks those that have no record. A walk is too long for one
+invocation where the bucket is large. Whoever goes on with it writes where the next one begins; of two who do so at
+once, one stops.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from handlers.common.logging import EventLog
+from handlers.common.moments import timestamp
 from handlers.common.parallel import Parallel
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import ArrivedFile
-from handlers.ingestion.landing import Landing
-from handlers.ingestion.records import RecordId
-from handlers.ingestion.walks import Walk, Walks
+from handlers.ingestion.files import Admission, ArrivedFile
+from handlers.ingestion.records import SCHEMA_VERSION, RecordId, Values, number, text, update
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_s3.client import S3Client
 
 GRACE = timedelta(hours=1)
 """Versions younger than this may still be announced. From half of it on, a builder looks around before it tracks."""
 LATE = GRACE / 2
+WHERE = RecordId("reconcile", "WALK")
+"""The record of the walk."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Where a page begins."""
+
+    key: str
+    version_id: str
+
+
+class Landing:
+    """The landing bucket, as it is listed: every version of every object below a prefix, page by page."""
+
+    def __init__(self, client: "S3Client", bucket: str, prefix: str, page_size: int = 1000) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+        self._page_size = page_size
+
+    def page(self, start: Marker | None) -> tuple[list[ArrivedFile], Marker | None]:
+        """One page of versions, and where the next one begins; marks of deleted objects are no versions."""
+        begin: dict[str, Any] = {} if start is None else {"KeyMarker": start.key, "VersionIdMarker": start.version_id}
+        answer = self._client.list_object_versions(
+            Bucket=self._bucket, Prefix=self._prefix, MaxKeys=self._page_size, **begin
+        )
+        files = [
+            ArrivedFile(
+                bucket=self._bucket,
+                key=one["Key"],
+                version_id=one["VersionId"],
+                size=one["Size"],
+                etag=one["ETag"].strip('"'),
+                arrived=one["LastModified"],
+            )
+            for one in answer.get("Versions", [])
+        ]
+        more = answer.get("IsTruncated", False)
+        return files, Marker(answer["NextKeyMarker"], answer["NextVersionIdMarker"]) if more else None
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The walk that is under way, or the last one."""
+
+    started: datetime
+    since: datetime
+    """Versions before this are not its business."""
+    pages: int
+    marker: Marker | None
+    done: bool
+
+
+class Walks:
+    """Reads and writes the record."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def get(self) -> Walk | None:
+        """The walk under way, or the last one; none where there never was one."""
+        answer = self._client.get_item(TableName=self._name, Key=WHERE.key, ConsistentRead=True)
+        if "Item" not in answer:
+            return None
+        item = answer["Item"]
+        return Walk(
+            started=datetime.fromisoformat(text(item, "started_at")),
+            since=datetime.fromisoformat(text(item, "since")),
+            pages=number(item, "pages"),
+            marker=Marker(text(item, "marker_key"), text(item, "marker_version")) if "marker_key" in item else None,
+            done=text(item, "status") == "done",
+        )
+
+    def put(self, walk: Walk, before: Walk | None) -> bool:
+        """Writes how far a walk is, unless somebody else has gone on from `before`."""
+        condition = "attribute_not_exists( #pages )"
+        given: dict[str, str | int] = {}
+        if before is not None:
+            condition = "#started_at = :was_started AND #pages = :was_pages AND #status = :was_status"
+            given = {
+                "was_started": timestamp(before.started),
+                "was_pages": before.pages,
+                "was_status": _status(before),
+            }
+        place: Values = {"marker_key": walk.marker.key, "marker_version": walk.marker.version_id} if walk.marker else {}
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                **update(
+                    WHERE,
+                    condition,
+                    given,
+                    sets={
+                        "started_at": timestamp(walk.started),
+                        "since": timestamp(walk.since),
+                        "pages": walk.pages,
+                        "status": _status(walk),
+                        "schemaVersion": SCHEMA_VERSION,
+                        **place,
+                    },
+                    removes=() if place else ("marker_key", "marker_version"),
+                ),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _status(walk: Walk) -> str:
+    return "done" if walk.done else "under way"
 
 
 @dataclass(frozen=True)
@@ -29,65 +146,54 @@ class Reconciled:
     missing: int = 0
 
 
+@dataclass(frozen=True)
 class Reconciler:
     """Finds files that nobody announced."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        landing: Landing,
-        walks: Walks,
-        admission: Admission,
-        *,
-        parallel: Parallel,
-        log: EventLog,
-        clock: Callable[[], datetime],
-        look_back: timedelta,
-        budget: timedelta,
-    ) -> None:
-        self._table = table
-        self._landing = landing
-        self._walks = walks
-        self._admission = admission
-        self._parallel = parallel
-        self._log = log
-        self._clock = clock
-        self._look_back = look_back
-        self._budget = budget
+    table: FileTable
+    landing: Landing
+    walks: Walks
+    admission: Admission
+    _: KW_ONLY
+    parallel: Parallel
+    log: EventLog
+    clock: Callable[[], datetime]
+    look_back: timedelta
+    budget: timedelta
 
     def start(self) -> Reconciled:
         """Begins a walk, unless one is under way: then that one goes on."""
-        last = self._walks.get()
+        last = self.walks.get()
         if last is None or last.done:
-            now = self._clock()
+            now = self.clock()
             # Days without a walk are made up for.
-            since = min(now, last.started if last else now) - self._look_back
-            self._walks.put(Walk(started=now, since=since, pages=0, marker=None, done=False), last)
+            since = min(now, last.started if last else now) - self.look_back
+            self.walks.put(Walk(started=now, since=since, pages=0, marker=None, done=False), last)
         return self.go_on()
 
     def go_on(self) -> Reconciled:
         """Goes on with the walk that is under way, if there is one, for as long as one invocation may."""
-        total, until = Reconciled(), self._clock() + self._budget
-        walk = self._walks.get()
+        total, until = Reconciled(), self.clock() + self.budget
+        walk = self.walks.get()
         if walk is None or walk.done:
             return total
-        while self._clock() < until and not walk.done:
-            page = self._landing.page(walk.marker)
-            found = self._compare(walk, page.files)
+        while self.clock() < until and not walk.done:
+            files, following = self.landing.page(walk.marker)
+            found = self._compare(walk, files)
             total = Reconciled(total.checked + found.checked, total.missing + found.missing)
-            ahead = replace(walk, pages=walk.pages + 1, marker=page.following, done=page.following is None)
-            if not self._walks.put(ahead, walk):
+            ahead = replace(walk, pages=walk.pages + 1, marker=following, done=following is None)
+            if not self.walks.put(ahead, walk):
                 break  # somebody else has gone on
             walk = ahead
-        self._log.info("reconciled", checked=total.checked, missing=total.missing)
+        self.log.info("reconciled", checked=total.checked, missing=total.missing)
         return total
 
     def _compare(self, walk: Walk, files: list[ArrivedFile]) -> Reconciled:
         due = [one for one in files if walk.since <= one.arrived <= walk.started - GRACE]
-        known = self._table.known(_id(one) for one in due)
+        known = self.table.known(_id(one) for one in due)
         # What is not under its own day may be under the next: tracking looks there, in the same breath.
-        tracked = self._parallel.all(
-            lambda one: self._table.track(one, self._admission.refusal(one), look_around=True),
+        tracked = self.parallel.all(
+            lambda one: self.table.track(one, self.admission.refusal(one), look_around=True),
             [one for one in due if _id(one) not in known],
         )
         return Reconciled(len(due), sum(tracked))

@@ -7,7 +7,7 @@ builder's own writes. The order is always the same: the record begins, the files
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from handlers.common.executions import ExecutionStatus
@@ -48,25 +48,17 @@ class Confirmed:
 Counts = dict[str, int]
 
 
+@dataclass(frozen=True)
 class Settler:
     """Moves manifests and their files on, as their executions do."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        records: ManifestRecords,
-        lists: Lists,
-        *,
-        parallel: Parallel,
-        log: EventLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._table = table
-        self._records = records
-        self._lists = lists
-        self._parallel = parallel
-        self._log = log
-        self._clock = clock
+    table: FileTable
+    records: ManifestRecords
+    lists: Lists
+    _: KW_ONLY
+    parallel: Parallel
+    log: EventLog
+    clock: Callable[[], datetime]
 
     def confirm(self, execution: Execution) -> Confirmed:
         """Decides which files the run gets: those that still are this manifest's.
@@ -74,38 +66,38 @@ class Settler:
         None in a redrive of a run that had told of all of them: what it published stands, so they are marked at once.
         """
         manifest_id = execution.manifest_id
-        claimed = self._lists.read(manifest_id)
+        claimed = self.lists.read(manifest_id)
         if claimed is None:
             raise ListMissing(manifest_id)
-        nothing = Confirmed(0, self._lists.uri(confirmed_key(manifest_id)))
-        if not self._records.begin(manifest_id, execution.arn, len(claimed.files), execution.redrive):
+        nothing = Confirmed(0, self.lists.uri(confirmed_key(manifest_id)))
+        if not self.records.begin(manifest_id, execution.arn, len(claimed.files), execution.redrive):
             return nothing  # it has ended already, or a later execution has it
-        found = self._parallel.all(
-            lambda one: self._table.confirm(_id(one), manifest_id, redriven=execution.redrive > 0), claimed.files
+        found = self.parallel.all(
+            lambda one: self.table.confirm(_id(one), manifest_id, redriven=execution.redrive > 0), claimed.files
         )
         ours = [one for one in found if one is not None and one.manifest_id == manifest_id]
         to_run = sum(one.status is FileStatus.MANIFESTED for one in ours)
         if not to_run:
-            self._records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
-            self._log.warning("manifest_empty", manifest_id=manifest_id)
+            self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
+            self.log.warning("manifest_empty", manifest_id=manifest_id)
             return nothing
         # A run replaces the output of the run before it, so a redriven one gets what is processed already once more.
         again = [one for one in ours if one.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
-        uri = self._lists.write_confirmed(_listed(manifest_id, self._clock(), again))
+        uri = self.lists.write_confirmed(_listed(manifest_id, self.clock(), again))
         if execution.redrive and self._told(manifest_id, again):
             # Only the marking had failed. Versions may be gone by now, and running again would take their rows away.
             self.finish(execution)
             return nothing
-        self._log.info("manifest_confirmed", manifest_id=manifest_id, files=to_run)
+        self.log.info("manifest_confirmed", manifest_id=manifest_id, files=to_run)
         return Confirmed(len(again), uri)
 
     def finish(self, execution: Execution, run_id: str | None = None) -> Counts:
         """Writes what the run says became of each file; failed files make a failed manifest, which can be redriven."""
         manifest_id = execution.manifest_id
-        record = self._records.get(manifest_id)
+        record = self.records.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
             return {}  # it has ended already, or a later execution has it
-        confirmed, result = self._lists.read_confirmed(manifest_id), self._lists.result(manifest_id)
+        confirmed, result = self.lists.read_confirmed(manifest_id), self.lists.result(manifest_id)
         if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
             raise ResultMissing(manifest_id)
         told = {RecordId(one.date_prefix, one.file_key): one for one in result.files}
@@ -120,9 +112,9 @@ class Settler:
     def fail(self, execution: Execution, cause: str) -> Counts:
         """Parks the files of a run that failed, where a person sees them and can redrive the manifest."""
         manifest_id = execution.manifest_id
-        claimed = self._lists.read(manifest_id)
+        claimed = self.lists.read(manifest_id)
         files = claimed.files if claimed else ()
-        if not self._records.begin(manifest_id, execution.arn, len(files), execution.redrive):
+        if not self.records.begin(manifest_id, execution.arn, len(files), execution.redrive):
             return {}  # it has ended already, or a later execution has it
         named = cause if CAUSE.fullmatch(cause) else UNNAMED
         counts = self._settle(manifest_id, [_failed(one, named) for one in files])
@@ -138,23 +130,23 @@ class Settler:
 
     def _told(self, manifest_id: str, files: Iterable[FileRecord]) -> bool:
         """Whether an earlier run has said of each file what became of it, other than that it failed."""
-        result = self._lists.result(manifest_id)
+        result = self.lists.result(manifest_id)
         files_told = result.files if result else ()
         told = {RecordId(one.date_prefix, one.file_key) for one in files_told if one.status != "failed"}
         return all(one.id in told for one in files)
 
     def _settle(self, manifest_id: str, results: Iterable[FileResult]) -> Counts:
-        settled = self._parallel.all(lambda one: self._table.settle(one, manifest_id), results)
+        settled = self.parallel.all(lambda one: self.table.settle(one, manifest_id), results)
         ours = [one for one in settled if one is not None and one.manifest_id == manifest_id]
         return dict(Counter(one.status.value for one in ours))
 
     def _end(self, execution: Execution, status: ManifestStatus, counts: Counts, cause: str = "") -> None:
         manifest_id = execution.manifest_id
-        self._records.end(manifest_id, execution.arn, status, counts, cause)
+        self.records.end(manifest_id, execution.arn, status, counts, cause)
         if status is ManifestStatus.FAILED:
-            self._log.error("manifest_failed", manifest_id=manifest_id, cause=cause, files=sum(counts.values()))
+            self.log.error("manifest_failed", manifest_id=manifest_id, cause=cause, files=sum(counts.values()))
         else:
-            self._log.info("manifest_processed", manifest_id=manifest_id, files=sum(counts.values()))
+            self.log.info("manifest_processed", manifest_id=manifest_id, files=sum(counts.values()))
 
 
 def _id(one: ListedFile) -> RecordId:

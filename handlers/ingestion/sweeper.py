@@ -6,7 +6,7 @@ beside any of them and beside itself.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import repeat
@@ -21,32 +21,22 @@ from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.sweep import SweepLoop
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.environment import SweeperEnvironment
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.landing import Landing
+from handlers.ingestion.files import Admission
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.reconciling import Reconciler
+from handlers.ingestion.reconciling import Landing, Reconciler, Walks
 from handlers.ingestion.records import RecordId
 from handlers.ingestion.settling import Settler
-from handlers.ingestion.walks import Walks
 from handlers.ingestion.workflow import Execution, Workflow
 
 MANIFESTS_A_SWEEP = 50
 """Bounds one invocation; the next one goes on."""
 ASKING = timedelta(minutes=1)
 """How long a sweep asks after executions: thousands may wait for a place, and files wait for what comes after."""
-
-
-@dataclass(frozen=True)
-class Ages:
-    """From when on something is looked into."""
-
-    claim: timedelta
-    flush: timedelta
 
 
 @dataclass(frozen=True)
@@ -62,52 +52,44 @@ class Swept:
     failed: int
 
 
+@dataclass(frozen=True)
 class Sweeper:
     """Ends states that nobody else will."""
 
-    def __init__(
-        self,
-        table: FileTable,
-        records: ManifestRecords,
-        lists: Lists,
-        workflow: Workflow,
-        *,
-        maker: ManifestMaker,
-        settler: Settler,
-        ages: Ages,
-        log: EventLog,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._table = table
-        self._records = records
-        self._lists = lists
-        self._workflow = workflow
-        self._maker = maker
-        self._settler = settler
-        self._ages = ages
-        self._log = log
-        self._clock = clock
+    table: FileTable
+    records: ManifestRecords
+    lists: Lists
+    workflow: Workflow
+    _: KW_ONLY
+    maker: ManifestMaker
+    settler: Settler
+    claim_age: timedelta
+    """From which on a claim or a run is looked into."""
+    flush_age: timedelta
+    """From which on a pending file waits no longer."""
+    log: EventLog
+    clock: Callable[[], datetime]
 
     def sweep(self, *, flush_all: bool = False) -> Swept:
         """One round. What fails in it is logged and counted, and met again by the next one."""
         claims, runs = self._resolve_claims(), self._settle_runs()
-        oldest = self._table.pending(1)
-        seconds = (self._clock() - datetime.fromisoformat(oldest[0].since)).total_seconds() if oldest else 0
+        oldest = self.table.pending(1)
+        seconds = (self.clock() - datetime.fromisoformat(oldest[0].since)).total_seconds() if oldest else 0
         # Before anything is built, so that the alarm on it hears of files which building does not help.
         tried: set[RecordId] = set()
-        manifests = self._maker.build_full(tried, MANIFESTS_A_SWEEP)
-        files = self._maker.flush(tried, timedelta() if flush_all else self._ages.flush, MANIFESTS_A_SWEEP)
+        manifests = self.maker.build_full(tried, MANIFESTS_A_SWEEP)
+        files = self.maker.flush(tried, timedelta() if flush_all else self.flush_age, MANIFESTS_A_SWEEP)
         failed = claims["failed"] + runs["failed"]
         swept = Swept(int(seconds), manifests, files, claims["released"], claims["resolved"], runs["settled"], failed)
-        self._log.info("sweep", **asdict(swept))
+        self.log.info("sweep", **asdict(swept))
         return swept
 
     def _resolve_claims(self) -> Counter[str]:
         """Claims older than any builder: released where no execution has them."""
         by_manifest: defaultdict[str, list[OpenFile]] = defaultdict(list)
-        for one in self._table.claims(self._clock() - self._ages.claim):
+        for one in self.table.claims(self.clock() - self.claim_age):
             by_manifest[one.manifest_id].append(one)
-        return SweepLoop(self._log, self._clock, timedelta.max).run(
+        return SweepLoop(self.log, self.clock, timedelta.max).run(
             ([one] for one in by_manifest.items()),
             lambda one: ["resolved", *repeat("released", self._resolve(*one))],
             failure_event="claims_unresolved",
@@ -115,29 +97,29 @@ class Sweeper:
         )
 
     def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
-        manifest = self._lists.read(manifest_id)
+        manifest = self.lists.read(manifest_id)
         if manifest is None:
             return self._release(manifest_id, claims)  # its builder died before it could start anything
-        execution = self._workflow.execution(manifest.execution_name)
-        status = self._workflow.status(execution)
+        execution = self.workflow.execution(manifest.execution_name)
+        status = self.workflow.status(execution)
         if status is None:
             # Not started, or starting only now: then it will confirm what it still finds claimed, and no more.
             return self._release(manifest_id, claims)
         listed = {RecordId(one.date_prefix, one.file_key) for one in manifest.files}
         running = status is ExecutionStatus.RUNNING
-        if self._records.begin(manifest_id, execution.arn, len(listed)) and not running:
-            self._settler.settle_ended(execution, status)
+        if self.records.begin(manifest_id, execution.arn, len(listed)) and not running:
+            self.settler.settle_ended(execution, status)
         # A claim whose answer was lost is on no list, so no run will ever confirm it. And what is still claimed now
         # that the run is over was not part of it.
         return self._release(manifest_id, [one for one in claims if not running or one.id not in listed])
 
     def _release(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
-        return sum(self._table.release(one.id, manifest_id) for one in claims)
+        return sum(self.table.release(one.id, manifest_id) for one in claims)
 
     def _settle_runs(self) -> Counter[str]:
         """Manifests that should have ended: their executions are asked, those that began first before the others."""
-        return SweepLoop(self._log, self._clock, ASKING).run(
-            ([one] for one in self._records.running(self._clock() - self._ages.claim)),
+        return SweepLoop(self.log, self.clock, ASKING).run(
+            ([one] for one in self.records.running(self.clock() - self.claim_age)),
             lambda one: self._settle(one[1]),
             failure_event="run_unsettled",
             describe=lambda one: {"manifest_id": one[0]},
@@ -145,10 +127,10 @@ class Sweeper:
 
     def _settle(self, arn: str) -> list[str]:
         execution = Execution.of(arn)
-        status = self._workflow.status(execution)
+        status = self.workflow.status(execution)
         if status is ExecutionStatus.RUNNING:
             return []
-        self._settler.settle_ended(execution, status)
+        self.settler.settle_ended(execution, status)
         return ["settled"]
 
 
@@ -189,7 +171,8 @@ def _made() -> tuple[Sweeper, Reconciler]:
         workflow,
         maker=maker,
         settler=Settler(table, records, lists, parallel=parallel, log=log, clock=clock.now),
-        ages=Ages(timedelta(seconds=environment.claim_seconds), timedelta(seconds=environment.flush_seconds)),
+        claim_age=timedelta(seconds=environment.claim_seconds),
+        flush_age=timedelta(seconds=environment.flush_seconds),
         log=log,
         clock=clock.now,
     )

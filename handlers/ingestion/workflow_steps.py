@@ -5,12 +5,11 @@ from functools import cache
 from typing import Any, Literal
 
 import boto3
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 from handlers.common import clock
 from handlers.common.clients import CONFIG, WORKERS
 from handlers.common.logging import EventLog
+from handlers.common.messages import Message
 from handlers.common.names import Ulid
 from handlers.common.parallel import Parallel
 from handlers.ingestion.environment import StepsEnvironment
@@ -21,10 +20,8 @@ from handlers.ingestion.settling import UNNAMED, Settler
 from handlers.ingestion.workflow import Execution
 
 
-class Step(BaseModel):
+class Step(Message):
     """What the state machine sends."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
 
     step: Literal["confirm", "finish", "fail"]
     manifest_id: Ulid

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from handlers.common.environment import HandlerEnvironment
 from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
-from handlers.livestream.window_environment import WindowEnvironment
 
 MAX_OUTPUT_TOKENS = 3_000
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
@@ -14,9 +14,11 @@ ClipMinSeconds = Annotated[int, Field(ge=1, le=600)]
 ClipMaxSeconds = Annotated[int, Field(ge=5, le=1_800)]
 
 
-class AgentEnvironment(WindowEnvironment):
+class AgentEnvironment(HandlerEnvironment):
     """The agent's worker's."""
 
+    table_name: str
+    bucket_name: str
     memory_id: str
     model_id: ModelId
     guardrail_id: GuardrailId | None = None

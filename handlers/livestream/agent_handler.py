@@ -14,29 +14,30 @@ from handlers.common.converse import BedrockModel, Guardrail, config
 from handlers.common.logging import EventLog
 from handlers.common.runtime import LambdaContext
 from handlers.livestream.agent_environment import AgentEnvironment
-from handlers.livestream.agent_services import Services
-from handlers.livestream.agent_worker import AgentWorker
+from handlers.livestream.agent_worker import AgentWorker, Services
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.memory import AgentMemory
+from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.prompting import Asking
-from handlers.livestream.transcript_bucket import TranscriptBucket
 
 MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """The worker asks again itself, as long as there is time."""
 
 
-def worker(environment: AgentEnvironment) -> AgentWorker:
-    """On clients of this container's."""
+@cache
+def _worker() -> AgentWorker:
+    """Made once a container."""
+    environment = AgentEnvironment.read()
     # boto3 has types for these two, but the project does not install them for three calls.
     memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
     bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
     services = Services(
-        transcripts=TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         memory=AgentMemory(memory, environment.memory_id, clock.now),
         model=BedrockModel(bedrock, environment.model_id),
         findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, clock.now),
     )
-    return AgentWorker(services, environment.sizes, asking(environment), EventLog(environment.log_level))
+    return AgentWorker(services, asking(environment), EventLog(environment.log_level))
 
 
 def asking(environment: AgentEnvironment) -> Asking:
@@ -49,12 +50,6 @@ def asking(environment: AgentEnvironment) -> Asking:
         guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
         answer_seconds=environment.answer_seconds,
     )
-
-
-@cache
-def _worker() -> AgentWorker:
-    """Made once a container."""
-    return worker(AgentEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:

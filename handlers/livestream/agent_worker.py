@@ -10,24 +10,28 @@ question or an answer is in a log line or an exception.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.converse import Usage
+from handlers.common.asking import NoAnswer, Question, ask
+from handlers.common.converse import Model, Request, Usage
 from handlers.common.faults import ServiceFailed
 from handlers.common.logging import EventLog, hashed
 from handlers.common.patience import Patience, Timing
-from handlers.common.windows import Sizes, Window, windows
-from handlers.livestream.agent_services import Services, WindowFailure
-from handlers.livestream.asking import Question, ask
+from handlers.common.windows import Window, windows
 from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import BadTranscript, Cue
-from handlers.livestream.findings import About
-from handlers.livestream.prompting import Asking, told
+from handlers.livestream.findings import WindowFailure
+from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.memory import AgentMemory
+from handlers.livestream.model_answer import Answer, Problem, parse
+from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.prompting import Asking, MemoryEvent, request, told
 from handlers.livestream.transcripts import Transcript, read
 from handlers.livestream.windows import WindowMessage
 
@@ -50,19 +54,25 @@ class NoMessage(Exception):
 class OtherWindows(Exception):
     """A transcript is cut otherwise here than where its message was written.
 
-    Nothing is wrong with it: whoever is deployed again as before, or sets the sizes of before, can work on the window.
+    Nothing is wrong with it: whoever is deployed again as before can work on the window.
     """
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the worker rests on."""
+
+    transcripts: ObjectReader
+    memory: AgentMemory
+    model: Model
+    findings: FindingsTable
 
 
 class AgentWorker:
     """Works on windows."""
 
-    def __init__(
-        self, services: Services, sizes: Sizes, asking: Asking, log: EventLog, timing: Timing | None = None
-    ) -> None:
-        """`sizes` are for messages that have none."""
+    def __init__(self, services: Services, asking: Asking, log: EventLog, timing: Timing | None = None) -> None:
         self._services = services
-        self._sizes = sizes
         self._asking = asking
         self._log = log
         self._timing = timing or Timing()
@@ -112,17 +122,27 @@ class AgentWorker:
         if isinstance(cut, WindowFailure):
             return cut
         transcript, window = cut
-        memory, window_id = self._services.memory, message.window_id
-        memories = told(patience.call(lambda: memory.recall(message.owner, message.episode_id)), message.others)
-        question = Question(self._asking, window, window_id, message.count, memories)
-        answer = ask(self._services.model, question, patience, partial(self._count, message))
-        if isinstance(answer, WindowFailure):
-            return answer
-        about = About(message.episode_id, message.transcript_key, message.transcript_version)
-        found = checked(answer, window, about, self._asking, memories, timed=transcript.timed)
+        memory, session = self._services.memory, (message.owner, message.episode_id)
+        memories = told(patience.call(lambda: memory.recall(*session)), message.others)
+        answer = self._answer(message, window, memories, patience)
+        if isinstance(answer, NoAnswer):
+            return WindowFailure(answer.value)
+        found = checked(answer, window, message, self._asking, memories, timed=transcript.timed)
         what = (_heard(message, window), _found(found))
-        patience.call(lambda: memory.record(message.owner, message.episode_id, window_id, *what))
+        patience.call(lambda: memory.record(*session, message.window_id, *what))
         return found
+
+    def _answer(
+        self, message: WindowMessage, window: Window[Cue], memories: Sequence[MemoryEvent], patience: Patience
+    ) -> Answer | NoAnswer:
+        def asked(problem: StrEnum | None) -> Request:
+            return request(self._asking, window, message.window_id, message.count, memories, problem)
+
+        def read_answer(text: str, last: bool) -> Answer:
+            return parse(text, message.window_id, patient=last)
+
+        question = Question(asked, read_answer, Problem.CUT_OFF)
+        return ask(self._services.model, question, patience, self._asking.answer_seconds, partial(self._count, message))
 
     def _window(self, message: WindowMessage) -> tuple[Transcript, Window[Cue]] | WindowFailure:
         data = self._services.transcripts.read(message.transcript_key, message.transcript_version)
@@ -132,7 +152,7 @@ class AgentWorker:
             transcript = read(data)
         except BadTranscript:
             return WindowFailure.TRANSCRIPT_UNREADABLE
-        cut = windows(transcript.cues, self._sizes if message.cut is None else message.cut.sizes)
+        cut = windows(transcript.cues, message.cut.sizes)
         if len(cut) != message.count:
             raise OtherWindows
         return transcript, cut[message.index]
@@ -167,11 +187,11 @@ def _found(found: Checked) -> str:
     """What is remembered of the findings: what was checked, not what the model said."""
     claims = [
         {
-            "claim": one.statement,
+            "claim": one.text,
             "quote": one.quote,
             "startMs": one.start_ms,
             "verdict": one.verdict.value,
-            "explanation": one.explanation,
+            "explanation": one.explanation or "",
             "sources": one.sources,
         }
         for one in found.claims

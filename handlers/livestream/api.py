@@ -12,13 +12,12 @@ from handlers.common import clock
 from handlers.common.clients import CONFIG, LIVE_CONFIG, signing
 from handlers.common.logging import EventLog
 from handlers.common.rest import Answered, Call, Response, Rest
-from handlers.livestream.cursors import Cursors
+from handlers.livestream.cursors import Cursors, Secret
 from handlers.livestream.environment import ApiEnvironment
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes import Episodes
 from handlers.livestream.operations import OPERATIONS
 from handlers.livestream.publishing import Publisher
-from handlers.livestream.secrets import Secret
 from handlers.livestream.upload_bucket import UploadBucket
 from handlers.livestream.uploads import UploadLimits, Uploads
 

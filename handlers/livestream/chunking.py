@@ -17,7 +17,8 @@ import hashlib
 from typing import Any
 
 from handlers.livestream.prefixes import CHUNKS
-from handlers.livestream.video_events import JobMetadata, StoredVideo
+from handlers.livestream.upload_keys import StoredUpload
+from handlers.livestream.video_events import JobMetadata
 
 AUDIO = "Audio Selector 1"
 MODIFIER = "_chunk"
@@ -36,26 +37,25 @@ enough, also where its frames are counted as a few more or less a second than th
 below the 12 hours that MediaConvert takes."""
 
 
-def token(bucket: str, video: StoredVideo, seconds: int, clip_hours: int | None) -> str:
+def token(bucket: str, video: StoredUpload, seconds: int, clip_hours: int | None) -> str:
     """The name of the one job that cuts this version of this object in this way: 64 characters, no more may be."""
     named = (bucket, video.key, video.version_id, str(seconds), str(clip_hours))
     return hashlib.sha256("\n".join(named).encode()).hexdigest()
 
 
-def prefix(video: StoredVideo, job: str) -> str:
+def prefix(video: StoredUpload, job: str) -> str:
     """Of the keys of a job's chunks."""
     return f"{CHUNKS}{video.named.owner}/{video.named.episode_id}/{job[:JOB_LENGTH]}/"
 
 
 def request(
     bucket: str,
-    video: StoredVideo,
+    video: StoredUpload,
     *,
     seconds: int,
     role_arn: str,
     max_hours: int | None = None,
     to_its_end: bool = False,
-    queue: str | None = None,
 ) -> dict[str, Any]:
     """What CreateJob is asked; without `max_hours`, and where it is asked for, a video is cut to its end."""
     clip_hours = None if to_its_end else max_hours
@@ -76,7 +76,6 @@ def request(
     return {
         "ClientRequestToken": job,
         "Role": role_arn,
-        **({} if queue is None else {"Queue": queue}),
         "StatusUpdateInterval": STATUS_UPDATES,
         "UserMetadata": {name: str(value) for name, value in carried.items()},
         "Settings": {

@@ -5,7 +5,6 @@ bounded, times are held to a broadcast's length, and what cannot be taken is ref
 become the reason of the episode's track. Nothing of the text is in an exception.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,7 +22,6 @@ MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
 MAX_SPEAKER_CHARACTERS = 100
 MAX_MS = 24 * 60 * 60 * 1000
 """A cue that ends later was not cut from a broadcast."""
-_TIME = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})")
 
 
 class TranscriptProblem(StrEnum):
@@ -91,17 +89,6 @@ def bounded(written: str) -> str:
     if len(text) > MAX_WRITTEN_CHARACTERS:
         raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
     return text
-
-
-def milliseconds(written: str) -> int:
-    """A moment as SRT and WebVTT write it: `1:02:03,450` or `02:03.450`."""
-    found = _TIME.fullmatch(written)
-    if found is None:
-        raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    hours, minutes, seconds = (int(part or 0) for part in found.group(1, 2, 3))
-    if minutes > 59 or seconds > 59:
-        raise BadTranscript(TranscriptProblem.BAD_TIMES)
-    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int(found[4].ljust(3, "0"))
 
 
 def _cleaned(cue: Cue) -> Cue | None:

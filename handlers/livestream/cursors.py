@@ -14,7 +14,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,9 +26,38 @@ from handlers.common.errors import HandlerError
 from handlers.livestream.codes import Code
 from handlers.livestream.environment import secret_lines
 
+if TYPE_CHECKING:
+    from types_boto3_ssm.client import SSMClient
+
 NONCE_BYTES = 12
 _EXPIRY_BYTES = 8
 _PURPOSE = b"polyphony.livestream.cursor"
+
+
+class SecretUnavailable(Exception):
+    """It could not be read; says nothing of it."""
+
+
+class Secret:
+    """One SecureString, which the environment names and does not hold: read when first needed, and once.
+
+    It is read again only by a new container: who changes it by a deployment gets new ones.
+    """
+
+    def __init__(self, client: "SSMClient", name: str) -> None:
+        self._client = client
+        self._name = name
+        self._value: str | None = None
+
+    def __call__(self) -> str:
+        """Its value. A failure is not kept: the next one who asks tries again."""
+        if self._value is None:
+            try:
+                answer = self._client.get_parameter(Name=self._name, WithDecryption=True)
+            except (ClientError, BotoCoreError):
+                raise SecretUnavailable from None
+            self._value = answer["Parameter"]["Value"]
+        return self._value
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handlers.common.errors import HandlerError
 from handlers.common.items import Item, plain, stored, typed
+from handlers.livestream.codes import Code
 from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
 from handlers.livestream.tracks import (
     DONE_AGAIN,
@@ -35,11 +37,11 @@ _THERE = "attribute_exists(#pk) AND attribute_not_exists(#deletedAt)"
 _NAMES = re.compile(r"#(\w+)")
 
 
-class EpisodeMissing(Exception):
-    """There is no such episode, or no longer."""
+class EpisodeMissing(HandlerError):
+    """There is no such episode, or no longer. A client is answered so where nothing handles it."""
 
     def __init__(self, deleted_at: str | None = None) -> None:
-        super().__init__()
+        super().__init__(Code.EPISODE_UNKNOWN, "There is no such episode.", 404)
         self.deleted_at = deleted_at
 
 

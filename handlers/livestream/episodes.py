@@ -5,6 +5,7 @@ An owner's episodes are in partitions of his own, so somebody else's are as unkn
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
 from handlers.common.errors import HandlerError
@@ -13,7 +14,7 @@ from handlers.common.moments import timestamp
 from handlers.common.rest import Answered, Call
 from handlers.livestream.codes import Code
 from handlers.livestream.cursors import Cursors, Listing
-from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable, Page
+from handlers.livestream.episode_table import EpisodeStands, EpisodeTable, Page
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.models import (
     Claim,
@@ -29,35 +30,27 @@ from handlers.livestream.records import EpisodeRecord, Found, id_of_token
 from handlers.livestream.tracks import Track, TrackState
 
 
+@dataclass(frozen=True)
 class Episodes:
     """Does what operations ask."""
 
-    def __init__(
-        self,
-        table: EpisodeTable,
-        cursors: Cursors,
-        publish: Publish,
-        *,
-        deleted_days: int,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-        log: EventLog,
-    ) -> None:
-        """`new_id` gives ULIDs; `deleted_days`: how long a deleted episode's mark stays."""
-        self._table = table
-        self._cursors = cursors
-        self._publish = publish
-        self._deleted_days = deleted_days
-        self._clock = clock
-        self._new_id = new_id
-        self._log = log
+    table: EpisodeTable
+    cursors: Cursors
+    publish: Publish
+    _: KW_ONLY
+    deleted_days: int
+    """How long a deleted episode's mark stays."""
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    """Gives ULIDs."""
+    log: EventLog
 
     def create(self, call: Call) -> Answered:
         """A new episode; or the one that the same creation made before."""
         asked: NewEpisode = call.body
         episode = self._new(call.owner, asked)
         try:
-            self._table.create(episode)
+            self.table.create(episode)
         except EpisodeStands as stands:
             if stands.there.creation != episode.creation or stands.there.deleted_at is not None:
                 raise HandlerError(
@@ -68,20 +61,15 @@ class Episodes:
 
     def get(self, call: Call) -> Answered:
         """An episode."""
-        try:
-            return Answered(self._table.get(call.owner, call.parameters.episode_id).view())
-        except EpisodeMissing:
-            raise unknown() from None
+        return Answered(self.table.get(call.owner, call.parameters.episode_id).view())
 
     def update(self, call: Call) -> Answered:
         """An episode with changes, if they are made to what it is now."""
         asked: EpisodeChanges = call.body
         changes = asked.model_dump(mode="json", by_alias=True, include=asked.model_fields_set - {"version"})
-        now = timestamp(self._clock())
+        now = timestamp(self.clock())
         try:
-            changed = self._table.change(call.owner, call.parameters.episode_id, changes, asked.version, now)
-        except EpisodeMissing:
-            raise unknown() from None
+            changed = self.table.change(call.owner, call.parameters.episode_id, changes, asked.version, now)
         except EpisodeStands as stands:
             raise HandlerError(
                 Code.VERSION_CONFLICT, f"The episode is of version {stands.there.version} by now. Read it again.", 409
@@ -90,23 +78,20 @@ class Episodes:
 
     def delete(self, call: Call) -> Answered:
         """Nothing, once the episode is gone. What belongs to it goes when the bus tells of it."""
-        now, episode_id = self._clock(), call.parameters.episode_id
-        ends = now + timedelta(days=self._deleted_days)
+        now, episode_id = self.clock(), call.parameters.episode_id
+        ends = now + timedelta(days=self.deleted_days)
+        self.table.delete(call.owner, episode_id, timestamp(now), int(ends.timestamp()))
         try:
-            self._table.delete(call.owner, episode_id, timestamp(now), int(ends.timestamp()))
-        except EpisodeMissing:
-            raise unknown() from None
-        try:
-            self._publish(EPISODE_DELETED, {"owner": call.owner, "episodeId": episode_id})
+            self.publish(EPISODE_DELETED, {"owner": call.owner, "episodeId": episode_id})
         except NotPublished:
             # The episode is gone, and says so; a sweep finds what is left of it.
-            self._log.error("deletion_not_published", route="deleteEpisode")
+            self.log.error("deletion_not_published", route="deleteEpisode")
         return Answered(status=204)
 
     def list(self, call: Call) -> Answered:
         """Some of an owner's episodes."""
         listing = Listing("listEpisodes", call.owner)
-        page = self._table.page(call.owner, call.query.limit, self._after(call, listing))
+        page = self.table.page(call.owner, call.query.limit, self._after(call, listing))
         episodes = tuple(EpisodeRecord.model_validate(item).view() for item in page.items)
         return Answered(EpisodePage(episodes=episodes, next_cursor=self._next(page, listing)))
 
@@ -124,24 +109,24 @@ class Episodes:
         episode_id = call.parameters.episode_id
         listing = Listing(operation, call.owner, {"episodeId": episode_id})
         after = self._after(call, listing)
-        page = self._table.found(call.owner, episode_id, kind, call.query.limit, after)
+        page = self.table.found(call.owner, episode_id, kind, call.query.limit, after)
         if not page.items and after is None:
             self.get(call)  # an episode without any, or no episode at all
         return page, self._next(page, listing)
 
     def _after(self, call: Call, listing: Listing) -> str | None:
         cursor: str | None = call.query.cursor
-        return None if cursor is None else self._cursors.opened(cursor, listing)
+        return None if cursor is None else self.cursors.opened(cursor, listing)
 
     def _next(self, page: Page, listing: Listing) -> str | None:
-        return None if page.position is None else self._cursors.sealed(page.position, listing)
+        return None if page.position is None else self.cursors.sealed(page.position, listing)
 
     def _new(self, owner: str, asked: NewEpisode) -> EpisodeRecord:
-        now, token = timestamp(self._clock()), asked.client_token
+        now, token = timestamp(self.clock()), asked.client_token
         nothing = Track(state=TrackState.NONE, since=now)
         return EpisodeRecord(
             owner=owner,
-            episode_id=self._new_id() if token is None else id_of_token(owner, token),
+            episode_id=self.new_id() if token is None else id_of_token(owner, token),
             title=asked.title,
             description=asked.description,
             language=asked.language,
@@ -152,11 +137,6 @@ class Episodes:
             updated_at=now,
             creation=None if token is None else _fingerprint(asked),
         )
-
-
-def unknown() -> HandlerError:
-    """The answer where there is no such episode."""
-    return HandlerError(Code.EPISODE_UNKNOWN, "There is no such episode.", 404)
 
 
 def _fingerprint(asked: NewEpisode) -> str:

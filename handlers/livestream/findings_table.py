@@ -17,11 +17,10 @@ from handlers.common.faults import Fault, ServiceFailed
 from handlers.common.items import Item, stored
 from handlers.common.messages import Message
 from handlers.common.moments import timestamp
-from handlers.livestream import findings, models
-from handlers.livestream.agent_services import WindowFailure
 from handlers.livestream.batch_deletes import delete_items
 from handlers.livestream.checking import Checked
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
+from handlers.livestream.findings import WindowFailure
 from handlers.livestream.records import SCHEMA_VERSION, Found, Key, found_key, partition, window_key
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
 from handlers.livestream.windows import WindowMessage
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
 
 FOUND = "found"
 """The outcome of a window that something came of, be it no finding at all; of any other it is why not."""
-LONGEST = 2_000
-"""Characters that the API shows of a text."""
-CONFIDENCE_DIGITS = 4
-"""A table takes no number as small as a model may write."""
 TAKEN, LEFT_ALONE = "ConditionalCheckFailed", "None"
 """What a transaction that was not made says of an item: it is there already; it was no reason."""
 PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -43,7 +38,10 @@ PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThrou
 
 
 class FindingsTable:
-    """Keeps findings; see `Findings`."""
+    """Keeps findings. What is there already stays as it is.
+
+    Of an episode that is gone, or waits for another upload by now, nothing is kept.
+    """
 
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
         self._client = client
@@ -65,8 +63,8 @@ class FindingsTable:
             return
         place = window.owner, window.episode_id
         items: list[tuple[Key, Message]] = [
-            *((found_key(*place, Found.CLAIM, one.start_ms, one.claim_id), _claim(one)) for one in found.claims),
-            *((found_key(*place, Found.CLIP, one.start_ms, one.clip_id), _clip(one)) for one in found.clips),
+            *((found_key(*place, Found.CLAIM, one.start_ms, one.claim_id), one) for one in found.claims),
+            *((found_key(*place, Found.CLIP, one.start_ms, one.clip_id), one) for one in found.clips),
         ]
         self._end(window, FOUND, items)
 
@@ -88,7 +86,7 @@ class FindingsTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :place AND begins_with(sk, :kind)",
-            FilterExpression="attribute_not_exists(uploadId) OR uploadId < :upload",
+            FilterExpression="uploadId < :upload",
             ExpressionAttributeValues=stored({":place": place, ":kind": kind.value, ":upload": upload_id}),
             ProjectionExpression="pk, sk",
             ConsistentRead=True,
@@ -179,32 +177,3 @@ class _Ended(Message):
 
 def _key(window: WindowMessage, index: int) -> Key:
     return window_key(window.owner, window.episode_id, window.transcript_key, window.transcript_version, index)
-
-
-def _claim(claim: findings.Claim) -> models.Claim:
-    """A claim as the API shows it: by the API's own model, so that nothing is kept which no list could show."""
-    quote = claim.quote[:LONGEST]
-    return models.Claim(
-        claim_id=claim.claim_id,
-        start_ms=claim.start_ms,
-        end_ms=claim.end_ms,
-        timed=claim.timed,
-        quote=quote,
-        # Of a statement of nothing but control characters nothing is left.
-        text=claim.statement[:LONGEST] or quote,
-        speaker=claim.speaker,
-        verdict=claim.verdict,
-        confidence=round(claim.confidence, CONFIDENCE_DIGITS),
-        explanation=claim.explanation[:LONGEST] or None,
-        sources=claim.sources,
-    )
-
-
-def _clip(clip: findings.Clip) -> models.Clip:
-    return models.Clip(
-        clip_id=clip.clip_id,
-        start_ms=clip.start_ms,
-        end_ms=clip.end_ms,
-        title=clip.title[:LONGEST],
-        reason=clip.reason[:LONGEST] or None,
-    )

@@ -4,24 +4,15 @@ What was drawn from them about the owner stands without its session and cannot b
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from handlers.common.faults import Fault, ServiceFailed, called
-
-
-class MemoryClient(Protocol):
-    """What is used of boto3's client."""
-
-    def list_events(self, **request: Any) -> Mapping[str, Any]: ...
-    def delete_event(self, **request: Any) -> Mapping[str, Any]: ...
-    def list_memory_records(self, **request: Any) -> Mapping[str, Any]: ...
-    def delete_memory_record(self, **request: Any) -> Mapping[str, Any]: ...
 
 
 class SessionMemory:
     """The sessions of one memory."""
 
-    def __init__(self, client: MemoryClient, memory_id: str, summaries: str) -> None:
+    def __init__(self, client: Any, memory_id: str, summaries: str) -> None:
         """`summaries`: the namespace of summaries, with `{actorId}` and `{sessionId}` in it."""
         self._client = client
         self._memory_id = memory_id

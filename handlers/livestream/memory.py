@@ -7,7 +7,7 @@ affair.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from handlers.common.faults import Fault, ServiceFailed, called
 from handlers.livestream.prompting import MAX_MEMORIES, MemoryEvent
@@ -22,22 +22,10 @@ HEARD, FOUND = "USER", "ASSISTANT"
 """Who says what in an exchange: the window its words, and the agent what it found in them."""
 
 
-class MemoryClient(Protocol):
-    """What is used of boto3's client."""
-
-    def list_events(self, **request: Any) -> Mapping[str, Any]:
-        """A session's events, the newest first."""
-        ...
-
-    def create_event(self, **request: Any) -> Mapping[str, Any]:
-        """Records an event."""
-        ...
-
-
 class AgentMemory:
     """One memory, with ListEvents and CreateEvent alone."""
 
-    def __init__(self, client: MemoryClient, memory_id: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, client: Any, memory_id: str, now: Callable[[], datetime]) -> None:
         self._client = client
         self._memory_id = memory_id
         self._now = now

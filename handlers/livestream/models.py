@@ -8,8 +8,7 @@ from pydantic_core import PydanticCustomError
 from handlers.common.messages import Message
 from handlers.common.names import LanguageCode, Ulid
 from handlers.livestream.findings import Verdict
-from handlers.livestream.formats import ContentType
-from handlers.livestream.tracks import EpisodeStatus, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 
 MAX_PARTS = 100
 _LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
@@ -28,8 +27,11 @@ Speakers = Annotated[tuple[Annotated[str, _text(100)], ...], Field(max_length=20
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
-Found = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+MAX_FOUND = 2_000
+_Found = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FOUND)]
 """What was heard, or made of it: nobody who reads it can mend it."""
+Found = Annotated[_Found, Field(repr=False)]
+FoundOrNone = Annotated[_Found | None, Field(repr=False)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -161,12 +163,6 @@ class UploadReady(Message):
     form: UploadForm | None = None
     multipart: MultipartUpload | None = None
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.form is None) == (self.multipart is None):
-            raise PydanticCustomError("one_way", "an upload is either a form or parts")
-        return self
-
 
 class Part(Message):
     """A part that was uploaded."""
@@ -218,11 +214,11 @@ class Claim(Message):
     """As it is said."""
     text: Found
     """What it claims."""
-    speaker: Found | None = None
+    speaker: FoundOrNone = None
     verdict: Verdict
     confidence: Annotated[float, Field(ge=0, le=1)]
-    explanation: Found | None = None
-    sources: Annotated[tuple[Found, ...], Field(max_length=20)] = ()
+    explanation: FoundOrNone = None
+    sources: Annotated[tuple[_Found, ...], Field(max_length=20)] = ()
     """What the verdict rests on."""
 
 
@@ -240,7 +236,7 @@ class Clip(Message):
     start_ms: Milliseconds
     end_ms: Milliseconds
     title: Found
-    reason: Found | None = None
+    reason: FoundOrNone = None
 
 
 class ClipPage(Message):

@@ -14,7 +14,6 @@ from enum import StrEnum
 from pydantic import computed_field
 
 from handlers.common.messages import Message
-from handlers.livestream.formats import ContentType
 
 
 class TrackKind(StrEnum):
@@ -84,6 +83,19 @@ read and for one that it may not, so it may say nothing against the upload."""
 _ENDS = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
+class ContentType(StrEnum):
+    """What an upload says it is."""
+
+    MP4 = "video/mp4"
+    QUICKTIME = "video/quicktime"
+    WEBM = "video/webm"
+    MATROSKA = "video/x-matroska"
+    SUBRIP = "application/x-subrip"
+    VTT = "text/vtt"
+    JSON = "application/json"
+    TEXT = "text/plain"
+
+
 class Upload(Message):
     """What was promised to be uploaded."""
 
@@ -125,14 +137,6 @@ class Step:
     """What else is to be kept with the track, such as where the chunks are."""
     again: bool = False
     """Whether a person has it done again, where it failed for a reason that may have been mended."""
-
-    def __post_init__(self) -> None:
-        if RANKS[self.state] <= RANKS[TrackState.REQUESTED]:
-            raise ValueError("an upload is asked for, not heard of")
-        if (self.state is TrackState.FAILED) != (self.reason is not None):
-            raise ValueError("a failure has a reason, and nothing else has")
-        if self.reason in GIVEN_UP:
-            raise ValueError("an upload is given up by who looks after it, not heard of")
 
 
 def given_up(track: Track, reason: TrackReason, at: str) -> Track:

@@ -17,18 +17,20 @@ from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.transcript_bucket import TranscriptBucket
+from handlers.livestream.object_reader import ObjectReader
 from handlers.livestream.transcript_environment import TranscriptEnvironment
 from handlers.livestream.transcript_starting import TranscriptStarting
-from handlers.livestream.window_queue import WindowQueue
+from handlers.livestream.windows import WindowQueue
 
 
-def starting(environment: TranscriptEnvironment) -> TranscriptStarting:
-    """On clients of this container's."""
+@cache
+def _starting() -> TranscriptStarting:
+    """Made once a container."""
+    environment = TranscriptEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     return TranscriptStarting(
         EpisodeTable(dynamodb, environment.table_name),
-        TranscriptBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
         FindingsTable(dynamodb, environment.table_name, clock.now),
         bucket=environment.bucket_name,
@@ -36,12 +38,6 @@ def starting(environment: TranscriptEnvironment) -> TranscriptStarting:
         clock=clock.now,
         log=EventLog(environment.log_level),
     )
-
-
-@cache
-def _starting() -> TranscriptStarting:
-    """Made once a container."""
-    return starting(TranscriptEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

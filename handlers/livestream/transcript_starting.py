@@ -6,23 +6,25 @@ twice is worked on once: the agent's worker sees to that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from handlers.common.bus_events import new_object
 from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
 from handlers.common.moments import timestamp
 from handlers.common.windows import Sizes, windows
-from handlers.livestream.agent_services import Transcripts
 from handlers.livestream.cues import BadTranscript, TranscriptProblem
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.prefixes import TRANSCRIPTS
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.transcript_events import TranscriptUploaded, parsed
 from handlers.livestream.transcripts import read
-from handlers.livestream.window_queue import WindowQueue
-from handlers.livestream.windows import MAX_WINDOWS, messages
+from handlers.livestream.upload_keys import StoredUpload, upload_key
+from handlers.livestream.windows import MAX_WINDOWS, WindowQueue, messages
 
 REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
@@ -46,78 +48,73 @@ class Outcome(StrEnum):
     """The event is not about a transcript of ours."""
 
 
+@dataclass(frozen=True)
 class TranscriptStarting:
     """Acts on events, one by one or as queue messages bring them."""
 
-    def __init__(
-        self,
-        table: EpisodeTable,
-        transcripts: Transcripts,
-        queue: WindowQueue,
-        findings: FindingsTable,
-        *,
-        bucket: str,
-        sizes: Sizes,
-        clock: Callable[[], datetime],
-        log: EventLog,
-    ) -> None:
-        self._table = table
-        self._transcripts = transcripts
-        self._queue = queue
-        self._findings = findings
-        self._bucket = bucket
-        self._sizes = sizes
-        self._clock = clock
-        self._log = log
+    table: EpisodeTable
+    transcripts: ObjectReader
+    queue: WindowQueue
+    findings: FindingsTable
+    _: KW_ONLY
+    bucket: str
+    sizes: Sizes
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def handle(self, records: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(records, self._act, self._log, about="transcript")
+        return acted_on(records, self._act, self.log, about="transcript")
 
-    def act(self, event: TranscriptUploaded | None) -> Outcome:
-        """Does what an event asks for."""
+    def _act(self, body: str) -> Outcome:
+        event = parsed(body, self.bucket)
         if event is None:
             return Outcome.IGNORED
         outcome = self._started(event)
-        self._log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
+        self.log.info("transcript_event", outcome=outcome, key_hash=hashed(event.named.upload_id))
         return outcome
 
-    def _act(self, body: str) -> Outcome:
-        return self.act(parsed(body, self._bucket))
-
-    def _started(self, event: TranscriptUploaded) -> Outcome:
+    def _started(self, event: StoredUpload) -> Outcome:
         if not self._moved(event, TrackState.UPLOADED):
             return Outcome.UNCHANGED
         named = event.named
         # Before it is read: beside a transcript that cannot be, nothing may stand that another one said.
-        earlier = self._findings.leave_from(named.owner, named.episode_id, named.upload_id)
+        earlier = self.findings.leave_from(named.owner, named.episode_id, named.upload_id)
         if earlier:
-            self._log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
-        data = self._transcripts.read(event.key, event.version_id)
+            self.log.info("earlier_findings_deleted", records=earlier, key_hash=hashed(named.upload_id))
+        data = self.transcripts.read(event.key, event.version_id)
         if data is None:
             return Outcome.GONE
         try:
             count = self._count(data)
         except BadTranscript as bad:
-            self._log.warning("transcript_refused", cause=bad.problem)
+            self.log.warning("transcript_refused", cause=bad.problem)
             self._moved(event, TrackState.FAILED, REASONS.get(bad.problem, TrackReason.UNREADABLE))
             return Outcome.BAD
         about = named.owner, named.episode_id, event.key, event.version_id
-        self._queue.send(messages(*about, count, self._sizes))
+        self.queue.send(messages(*about, count, self.sizes))
         self._moved(event, TrackState.ANALYZING, windows=count)
-        self._log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
+        self.log.info("transcript_queued", windows=count, key_hash=hashed(named.upload_id))
         return Outcome.QUEUED
 
     def _count(self, data: bytes) -> int:
         """How many windows a transcript has; raises BadTranscript, of too many too."""
-        count = len(windows(read(data).cues, self._sizes))
+        count = len(windows(read(data).cues, self.sizes))
         if count > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return count
 
-    def _moved(
-        self, event: TranscriptUploaded, state: TrackState, reason: TrackReason | None = None, **facts: int
-    ) -> bool:
+    def _moved(self, event: StoredUpload, state: TrackState, reason: TrackReason | None = None, **facts: int) -> bool:
         named = event.named
-        step = Step(named.upload_id, state, timestamp(self._clock()), reason, event.version_id, facts)
-        return self._table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+        step = Step(named.upload_id, state, timestamp(self.clock()), reason, event.version_id, facts)
+        return self.table.advance(named.owner, named.episode_id, TrackKind.TRANSCRIPT, step)
+
+
+def parsed(body: str, bucket: str) -> StoredUpload | None:
+    """Return the uploaded transcript that an event announces, or None if it announces another object of the bucket.
+
+    Accept any suffix, because the content decides the format. Raise NotAnEvent if the event is malformed.
+    """
+    one = new_object(body, bucket)
+    named = upload_key(TRANSCRIPTS, one.key)
+    return None if named is None else StoredUpload(one.key, one.version_id, named)

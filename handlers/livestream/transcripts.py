@@ -11,9 +11,8 @@ from enum import StrEnum
 
 from handlers.livestream.cues import MAX_BYTES, BadTranscript, Cue, TranscriptProblem, ordered
 from handlers.livestream.plain_text import is_markup, plain_cues
-from handlers.livestream.srt import is_srt, srt_cues
+from handlers.livestream.subtitles import is_srt, is_webvtt, srt_cues, webvtt_cues
 from handlers.livestream.transcribe_output import transcribe_cues
-from handlers.livestream.webvtt import is_webvtt, webvtt_cues
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

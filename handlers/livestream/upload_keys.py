@@ -28,6 +28,15 @@ class UploadKey:
         return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
 
 
+@dataclass(frozen=True)
+class StoredUpload:
+    """One version of an uploaded object."""
+
+    key: str
+    version_id: str
+    named: UploadKey
+
+
 def upload_key(prefix: str, key: str) -> UploadKey | None:
     """What a key below a prefix says; none where it is not of an upload's form."""
     match = _PLACE.fullmatch(key, len(prefix)) if key.startswith(prefix) else None

@@ -5,16 +5,14 @@ expects. What arrives, the events tell; completing an upload in parts changes no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from handlers.common.errors import FieldProblem, HandlerError
 from handlers.common.moments import timestamp
 from handlers.common.rest import Answered, Call
 from handlers.livestream.codes import Code
-from handlers.livestream.episode_table import EpisodeMissing, EpisodeStands, EpisodeTable
-from handlers.livestream.episodes import unknown
-from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
+from handlers.livestream.episode_table import EpisodeStands, EpisodeTable
 from handlers.livestream.models import (
     MAX_PARTS,
     CompleteUpload,
@@ -26,13 +24,27 @@ from handlers.livestream.models import (
     UploadRequest,
 )
 from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.tracks import TrackKind, TrackState, Upload
+from handlers.livestream.tracks import ContentType, TrackKind, TrackState, Upload
 from handlers.livestream.upload_bucket import Completion, Place, UploadBucket
 
 MEBIBYTE = 1024**2
 SMALLEST_PART = 8 * MEBIBYTE
 PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
-SUFFIXES = {TrackKind.VIDEO: VIDEO_SUFFIXES, TrackKind.TRANSCRIPT: TRANSCRIPT_SUFFIXES}
+SUFFIXES = {
+    TrackKind.VIDEO: {
+        ContentType.MP4: "mp4",
+        ContentType.QUICKTIME: "mov",
+        ContentType.WEBM: "webm",
+        ContentType.MATROSKA: "mkv",
+    },
+    TrackKind.TRANSCRIPT: {
+        ContentType.SUBRIP: "srt",
+        ContentType.VTT: "vtt",
+        ContentType.JSON: "json",
+        ContentType.TEXT: "txt",
+    },
+}
+"""The content types that each track accepts, and the suffix that each gives an object's key."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +65,17 @@ class ObjectNotSeen(Exception):
     """An object was put together, and cannot be looked at."""
 
 
+@dataclass(frozen=True)
 class Uploads:
     """Does what operations ask."""
 
-    def __init__(
-        self,
-        table: EpisodeTable,
-        bucket: UploadBucket,
-        *,
-        limits: UploadLimits,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-    ) -> None:
-        """`new_id` gives ULIDs."""
-        self._table = table
-        self._bucket = bucket
-        self._limits = limits
-        self._clock = clock
-        self._new_id = new_id
+    table: EpisodeTable
+    bucket: UploadBucket
+    _: KW_ONLY
+    limits: UploadLimits
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    """Gives ULIDs."""
 
     def request(self, call: Call) -> Answered:
         """Where to upload to."""
@@ -78,18 +83,16 @@ class Uploads:
         self._check(asked)
         episode_id = call.parameters.episode_id
         parts = self._parts(asked)
-        upload = Upload(upload_id=self._new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
+        upload = Upload(upload_id=self.new_id(), content_type=asked.content_type, size=asked.bytes, parts=parts)
         try:
-            self._table.request(call.owner, episode_id, asked.kind, upload, timestamp(self._clock()))
-        except EpisodeMissing:
-            raise unknown() from None
+            self.table.request(call.owner, episode_id, asked.kind, upload, timestamp(self.clock()))
         except EpisodeStands:
             raise _not_expected(f"The {asked.kind} of this episode is there already, or being worked on.") from None
         place = _place(call.owner, episode_id, asked.kind, upload)
         if parts:
-            multipart = self._bucket.in_parts(place, _part_bytes(upload.size), parts)
+            multipart = self.bucket.in_parts(place, _part_bytes(upload.size), parts)
             return Answered(self._ready(asked.kind, upload, place, multipart=multipart), 201)
-        return Answered(self._ready(asked.kind, upload, place, form=self._bucket.form(place)), 201)
+        return Answered(self._ready(asked.kind, upload, place, form=self.bucket.form(place)), 201)
 
     def sign(self, call: Call) -> Answered:
         """Where to upload the parts of an upload to, for as long again."""
@@ -98,7 +101,7 @@ class Uploads:
         if state is not TrackState.REQUESTED:
             raise _not_expected("This upload has come already.")
         place = _place(call.owner, call.parameters.episode_id, kind, upload)
-        multipart = self._bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
+        multipart = self.bucket.signed(place, asked.multipart_id, _part_bytes(upload.size), upload.parts)
         return Answered(self._ready(kind, upload, place, multipart=multipart))
 
     def complete(self, call: Call) -> Answered:
@@ -108,10 +111,10 @@ class Uploads:
         place = _place(call.owner, call.parameters.episode_id, kind, upload)
         if len(asked.parts) != upload.parts:
             raise _incomplete([FieldProblem("parts", f"there are {upload.parts} parts")])
-        completion = self._bucket.complete(place, asked.multipart_id, asked.parts)
+        completion = self.bucket.complete(place, asked.multipart_id, asked.parts)
         if completion is Completion.REFUSED:
             raise _incomplete()
-        size = self._bucket.size(place.key)
+        size = self.bucket.size(place.key)
         if size is None and completion is Completion.DONE:
             raise ObjectNotSeen
         if size is None:
@@ -129,7 +132,7 @@ class Uploads:
                 f"This is no type of a {asked.kind}.",
                 fields=[FieldProblem("contentType", f"one of {known}")],
             )
-        most = self._limits.most(asked.kind)
+        most = self.limits.most(asked.kind)
         if asked.bytes > most:
             raise HandlerError(
                 Code.UPLOAD_TOO_LARGE,
@@ -151,7 +154,7 @@ class Uploads:
             kind=kind,
             key=place.key,
             max_bytes=place.size,
-            expires_seconds=self._bucket.url_seconds,
+            expires_seconds=self.bucket.url_seconds,
             form=form,
             multipart=multipart,
         )
@@ -159,16 +162,13 @@ class Uploads:
     def _parts(self, asked: UploadRequest) -> int:
         """How many parts; none of a form."""
         size = asked.bytes
-        if asked.kind is TrackKind.TRANSCRIPT or size <= self._limits.form_bytes:
+        if asked.kind is TrackKind.TRANSCRIPT or size <= self.limits.form_bytes:
             return 0
         return -(-size // _part_bytes(size))
 
     def _expected(self, call: Call) -> tuple[TrackKind, Upload, TrackState]:
         """The upload in parts that a track waits for, or has got, and where the track is."""
-        try:
-            episode = self._table.get(call.owner, call.parameters.episode_id)
-        except EpisodeMissing:
-            raise unknown() from None
+        episode = self.table.get(call.owner, call.parameters.episode_id)
         for kind in TrackKind:
             track = episode.track(kind)
             if track.upload is not None and track.upload.upload_id == call.parameters.upload_id:
@@ -186,10 +186,9 @@ def _part_bytes(size: int) -> int:
 
 
 def _place(owner: str, episode_id: str, kind: TrackKind, upload: Upload) -> Place:
-    content_type: ContentType = upload.content_type
-    suffix = SUFFIXES[kind][content_type]
+    suffix = SUFFIXES[kind][upload.content_type]
     key = f"{PREFIXES[kind]}{owner}/{episode_id}/{upload.upload_id}.{suffix}"
-    return Place(key, content_type.value, upload.size)
+    return Place(key, upload.content_type.value, upload.size)
 
 
 def _not_expected(message: str) -> HandlerError:

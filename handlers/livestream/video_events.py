@@ -19,7 +19,7 @@ from handlers.common.names import Ulid
 from handlers.common.s3_events import NotAnEvent
 from handlers.livestream import event_names
 from handlers.livestream.prefixes import CHUNKS, VIDEOS
-from handlers.livestream.upload_keys import EPISODE, OWNER, UploadKey, upload_key
+from handlers.livestream.upload_keys import EPISODE, OWNER, StoredUpload, UploadKey, upload_key
 
 HOUR_MS = 3_600_000
 NO_SUCH_CLIP = 1060
@@ -30,27 +30,8 @@ _PLAYLIST = re.compile(rf"s3://([a-z0-9.-]+)/({CHUNKS}({OWNER})/({EPISODE})/[A-Z
 
 
 @dataclass(frozen=True)
-class VideoKey(UploadKey):
-    """What a video's key says."""
-
-    @property
-    def supported(self) -> bool:
-        """Whether it is a video, as its name has it."""
-        return self.suffix in VIDEO_TYPES
-
-
-@dataclass(frozen=True)
-class StoredVideo:
-    """One version of an uploaded video."""
-
-    key: str
-    version_id: str
-    named: VideoKey
-
-
-@dataclass(frozen=True)
-class Video(StoredVideo):
-    """One that has just come."""
+class Video(StoredUpload):
+    """An uploaded video that has just come."""
 
     size: int
 
@@ -81,19 +62,29 @@ class Output:
     duration_ms: int
 
 
+class JobMetadata(Message):
+    """What a job of ours carries, and gives back with each of its events: strings, as MediaConvert takes no others."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
+    """Whose job it is: stacks may share an account."""
+    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
+    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
+    upload_id: Ulid
+    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
+    chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
+    key: Annotated[str, Field(max_length=256)]
+    max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
+    """How long the video may be: the setting may have changed since."""
+    to_its_end: bool | None = None
+    """Whether it has no clip, although the video may be only so long."""
+
+
 @dataclass(frozen=True)
 class JobChanged:
     """What MediaConvert says of a job of ours."""
 
-    owner: str
-    episode_id: str
-    upload_id: str
-    version_id: str
-    chunk_seconds: int
+    job: JobMetadata
     status: Literal["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"]
-    key: str | None = None
-    max_hours: int | None = None
-    to_its_end: bool | None = None
     error_code: int | None = None
     output: Output | None = None
     """Of a job that is complete."""
@@ -101,21 +92,18 @@ class JobChanged:
     @property
     def cut_off(self) -> bool:
         """Whether there is more of the video than it may have: its job ends behind that, and says so by its length."""
-        longest = self.max_hours
+        longest = self.job.max_hours
         return longest is not None and self.output is not None and self.output.duration_ms > longest * HOUR_MS
 
     @property
-    def shorter(self) -> StoredVideo | None:
+    def shorter(self) -> StoredUpload | None:
         """The video, where MediaConvert did not take the end of its clip, because the video ends before."""
-        if self.error_code != NO_SUCH_CLIP or self.to_its_end or self.max_hours is None or self.key is None:
+        job = self.job
+        named = upload_key(VIDEOS, job.key)
+        if self.error_code != NO_SUCH_CLIP or job.to_its_end or job.max_hours is None or named is None:
             return None
-        named = video_key(self.key)
-        if named is None or not named.is_of(self.owner, self.episode_id, self.upload_id):
-            return None
-        return StoredVideo(self.key, self.version_id, named)
-
-
-VideoEvent = ObjectCreated | UploadCompleted | JobChanged
+        ours = named.is_of(job.owner, job.episode_id, job.upload_id)
+        return StoredUpload(job.key, job.version_id, named) if ours else None
 
 
 class CompletedDetail(Message):
@@ -143,24 +131,6 @@ class CompletedDetail(Message):
         )
 
 
-class JobMetadata(Message):
-    """What a job of ours carries, and gives back with each of its events: strings, as MediaConvert takes no others."""
-
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
-    """Whose job it is: stacks may share an account."""
-    owner: Annotated[str, Field(pattern=rf"^{OWNER}$")]
-    episode_id: Annotated[str, Field(pattern=rf"^{EPISODE}$")]
-    upload_id: Ulid
-    version_id: Annotated[str, Field(pattern=f"^{VERSION}$")]
-    chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
-    key: Annotated[str, Field(max_length=256)] | None = None
-    """The video's. None in jobs of before they had it."""
-    max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
-    """How long the video may be: the setting may have changed since."""
-    to_its_end: bool | None = None
-    """Whether it has no clip, although the video may be only so long."""
-
-
 class _OutputDetail(Parsed):
     playlists: Annotated[list[str], Field(validation_alias="outputFilePaths", min_length=1)]
     duration_ms: Annotated[int, Field(validation_alias="durationInMs", ge=0)]
@@ -176,7 +146,7 @@ class _Changed(Parsed):
     groups: Annotated[list[_Group], Field(validation_alias="outputGroupDetails")] = []
 
 
-def parsed(body: str, bucket: str) -> VideoEvent | None:
+def parsed(body: str, bucket: str) -> ObjectCreated | UploadCompleted | JobChanged | None:
     """What one event says of the videos in our bucket; none where it says nothing of them.
 
     Raises NotAnEvent where it should say something and does not.
@@ -195,22 +165,21 @@ def parsed(body: str, bucket: str) -> VideoEvent | None:
     raise NotAnEvent("nobody asked for events of this kind")
 
 
-def video_key(key: str) -> VideoKey | None:
-    """What a key says; none where it is not of a video's form."""
-    found = upload_key(VIDEOS, key)
-    return None if found is None else VideoKey(**vars(found))
+def is_video(key: UploadKey) -> bool:
+    """Return True if the key has the suffix of a video format that MediaConvert reads."""
+    return key.suffix in VIDEO_TYPES
 
 
 def _created(detail: dict[str, Any], bucket: str) -> ObjectCreated | None:
     one = created(detail, bucket)
-    named = video_key(one.key)
+    named = upload_key(VIDEOS, one.key)
     return None if named is None else ObjectCreated(Video(one.key, one.version_id, named, one.size))
 
 
 def _completed(detail: dict[str, Any], *, replayed: bool) -> UploadCompleted:
     one = CompletedDetail.model_validate(detail)
-    named = video_key(one.key)
-    if named is None or not named.supported:
+    named = upload_key(VIDEOS, one.key)
+    if named is None or not is_video(named):
         raise NotAnEvent("the key is not a video's")
     if not named.is_of(one.owner, one.episode_id, one.upload_id):
         raise NotAnEvent("the key is another upload's")
@@ -225,14 +194,13 @@ def _changed(detail: dict[str, Any], bucket: str) -> JobChanged | None:
         return None
     if ours.bucket != bucket:
         return None
-    about = ours.model_dump(exclude={"bucket"})
     match one.status:
         case "PROGRESSING" | "STATUS_UPDATE":
-            return JobChanged(**about, status="PROGRESSING")
+            return JobChanged(ours, "PROGRESSING")
         case "COMPLETE":
-            return JobChanged(**about, status="COMPLETE", output=_output(one, ours))
+            return JobChanged(ours, "COMPLETE", output=_output(one, ours))
         case "ERROR" | "CANCELED" as status:
-            return JobChanged(**about, status=status, error_code=one.error_code)
+            return JobChanged(ours, status, one.error_code)
         case _:  # INPUT_INFORMATION, NEW_WARNING, QUEUE_HOP, and what may come
             return None
 

@@ -7,8 +7,7 @@ command sends it back; and the queue's concurrency bounds how many jobs are aske
 """
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -18,50 +17,35 @@ from handlers.common import clock
 from handlers.common.clients import CONFIG
 from handlers.common.event_batches import BatchFailures
 from handlers.common.logging import EventLog
-from handlers.common.moments import timestamp
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.tracks import Step, TrackKind
+from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.publishing import Publisher
 from handlers.livestream.video_environment import VideoEnvironment
-from handlers.livestream.video_gateways import Bus, Jobs, Playlists
 from handlers.livestream.video_processing import VideoProcessing
-from handlers.livestream.video_tracks import Tracks, VideoMoved
-
-
-class EpisodeTracks:
-    """The tracks of episodes, in their table."""
-
-    def __init__(self, table: EpisodeTable, clock: Callable[[], datetime]) -> None:
-        self._table = table
-        self._clock = clock
-
-    def move(self, owner: str, episode_id: str, event: VideoMoved) -> bool:
-        """Moves the video's track on to where an event says it is: see `Tracks`."""
-        at = timestamp(self._clock())
-        step = Step(event.upload_id, event.state, at, event.reason, event.version_id, event.facts, event.again)
-        return self._table.advance(owner, episode_id, TrackKind.VIDEO, step)
-
-
-def processing(environment: VideoEnvironment, tracks: Tracks) -> VideoProcessing:
-    """On clients of this container's."""
-    return VideoProcessing(
-        tracks,
-        Jobs(boto3.client("mediaconvert", config=CONFIG)),
-        Bus(boto3.client("events", config=CONFIG), environment.event_source),
-        Playlists(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        bucket=environment.bucket_name,
-        role_arn=environment.mediaconvert_role_arn,
-        chunk_seconds=environment.chunk_seconds,
-        max_hours=environment.max_hours,
-        log=EventLog(environment.log_level),
-    )
 
 
 @cache
 def _processing() -> VideoProcessing:
-    """Made once a container."""
+    """Made once a container.
+
+    boto3 has types for MediaConvert, but the project does not install them for one call. MediaConvert is called at the
+    Region's own endpoint, which boto3 knows. The client retries throttling and server errors. A job that MediaConvert
+    refuses is raised too: it has not read the video yet, so the deployment is at fault, and the event is delivered again.
+    """
     environment = VideoEnvironment.read()
-    table = EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
-    return processing(environment, EpisodeTracks(table, clock.now))
+    mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)
+    return VideoProcessing(
+        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+        ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        mediaconvert.create_job,
+        Publisher(boto3.client("events", config=CONFIG), environment.event_source),
+        bucket=environment.bucket_name,
+        role_arn=environment.mediaconvert_role_arn,
+        chunk_seconds=environment.chunk_seconds,
+        max_hours=environment.max_hours,
+        clock=clock.now,
+        log=EventLog(environment.log_level),
+    )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

@@ -8,25 +8,34 @@ What a job failed of may be the deployment's, and MediaConvert does not always s
 there, replayed by a person, has a video done again whose job failed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from handlers.common.event_batches import BatchFailures, acted_on
 from handlers.common.logging import EventLog, hashed
+from handlers.common.moments import timestamp
 from handlers.livestream import chunking
-from handlers.livestream.tracks import TrackReason, TrackState
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.event_names import UPLOAD_COMPLETED
+from handlers.livestream.object_reader import ObjectReader
+from handlers.livestream.publishing import Publish
+from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.upload_keys import StoredUpload
 from handlers.livestream.video_events import (
+    CompletedDetail,
     JobChanged,
     ObjectCreated,
     Output,
-    StoredVideo,
     UploadCompleted,
-    VideoEvent,
+    is_video,
     parsed,
 )
-from handlers.livestream.video_gateways import Bus, Jobs, Playlists
-from handlers.livestream.video_tracks import Chunks, Tracks, VideoMoved
+
+ENTRY = b"#EXTINF:"
+"""A playlist has one line that begins with this tag for each chunk."""
 
 
 class Outcome(StrEnum):
@@ -44,42 +53,30 @@ class Outcome(StrEnum):
     """The event is not about a video of ours."""
 
 
+@dataclass(frozen=True)
 class VideoProcessing:
     """Acts on events, one by one or as queue messages bring them."""
 
-    def __init__(
-        self,
-        tracks: Tracks,
-        jobs: Jobs,
-        bus: Bus,
-        playlists: Playlists,
-        *,
-        bucket: str,
-        role_arn: str,
-        chunk_seconds: int,
-        max_hours: int | None,
-        log: EventLog,
-    ) -> None:
-        """`max_hours`: how long a video may be; none for any length."""
-        self._tracks = tracks
-        self._jobs = jobs
-        self._bus = bus
-        self._playlists = playlists
-        self._bucket = bucket
-        self._role_arn = role_arn
-        self._chunk_seconds = chunk_seconds
-        self._max_hours = max_hours
-        self._log = log
+    table: EpisodeTable
+    objects: ObjectReader
+    create_job: Callable[..., object]
+    """MediaConvert's CreateJob."""
+    publish: Publish
+    _: KW_ONLY
+    bucket: str
+    role_arn: str
+    chunk_seconds: int
+    max_hours: int | None
+    """How long a video may be; None for any length."""
+    clock: Callable[[], datetime]
+    log: EventLog
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """One batch; the answer names the messages to deliver again."""
-        return acted_on(messages, self._act, self._log, about="video")
+        return acted_on(messages, self._act, self.log, about="video")
 
     def _act(self, body: str) -> Outcome:
-        return self.act(parsed(body, self._bucket))
-
-    def act(self, event: VideoEvent | None) -> Outcome:
-        """Does what an event asks for."""
+        event = parsed(body, self.bucket)
         match event:
             case ObjectCreated():
                 outcome = self._created(event)
@@ -89,17 +86,17 @@ class VideoProcessing:
                 outcome = self._changed(event)
             case None:
                 return Outcome.IGNORED
-        upload = event.upload_id if isinstance(event, JobChanged) else event.video.named.upload_id
-        self._log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
+        upload = event.job.upload_id if isinstance(event, JobChanged) else event.video.named.upload_id
+        self.log.info("video_event", route=type(event).__name__, outcome=outcome, key_hash=hashed(upload))
         return outcome
 
     def _created(self, event: ObjectCreated) -> Outcome:
-        if not event.video.named.supported:
+        if not is_video(event.video.named):
             moved = self._moved(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
             return Outcome.UNSUPPORTED if moved else Outcome.UNCHANGED
         if not self._moved(event.video, TrackState.UPLOADED):
             return Outcome.UNCHANGED
-        self._bus.upload_completed(event.video)
+        self.publish(UPLOAD_COMPLETED, CompletedDetail.of(event.video).model_dump(by_alias=True))
         return Outcome.ANNOUNCED
 
     def _completed(self, event: UploadCompleted) -> Outcome:
@@ -107,16 +104,16 @@ class VideoProcessing:
             return Outcome.UNCHANGED
         return self._submitted(event.video)
 
-    def _submitted(self, video: StoredVideo, *, to_its_end: bool = False) -> Outcome:
+    def _submitted(self, video: StoredUpload, *, to_its_end: bool = False) -> Outcome:
         job = chunking.request(
-            self._bucket,
+            self.bucket,
             video,
-            seconds=self._chunk_seconds,
-            role_arn=self._role_arn,
-            max_hours=self._max_hours,
+            seconds=self.chunk_seconds,
+            role_arn=self.role_arn,
+            max_hours=self.max_hours,
             to_its_end=to_its_end,
         )
-        self._jobs.create(job)
+        self.create_job(**job)
         self._moved(video, TrackState.CHUNKING)
         return Outcome.SUBMITTED
 
@@ -126,35 +123,41 @@ class VideoProcessing:
             if not self._moved(video, TrackState.CHUNKING):
                 return Outcome.UNCHANGED
             return self._submitted(video, to_its_end=True)
-        about = (event.upload_id, event.version_id)
-        match event.status:
-            case "PROGRESSING":
-                move = VideoMoved(*about, TrackState.CHUNKING)
-            case "COMPLETE" if event.cut_off:
-                # What there is of it stays until it expires: half a video would pass for a whole one.
-                move = VideoMoved(*about, TrackState.FAILED, TrackReason.TOO_LARGE)
-            case "COMPLETE":
-                chunks = self._chunks(event, event.output)
-                if chunks is None:
-                    return Outcome.GONE
-                move = VideoMoved(*about, TrackState.CHUNKED, chunks=chunks)
-            case _:
-                problem = TrackReason.CHUNKING_FAILED
-                move = VideoMoved(*about, TrackState.FAILED, problem, event.error_code)
-        moved = self._tracks.move(event.owner, event.episode_id, move)
+        state, reason = TrackState.FAILED, None
+        facts: dict[str, object] = {}
+        if event.status == "PROGRESSING":
+            state = TrackState.CHUNKING
+        elif event.cut_off:
+            # What there is of it stays until it expires: half a video would pass for a whole one.
+            reason = TrackReason.TOO_LARGE
+        elif event.output is not None:
+            playlist = self.objects.read(event.output.playlist)
+            if playlist is None:
+                return Outcome.GONE
+            state, facts = TrackState.CHUNKED, {"chunks": _chunks(event.output, event.job.chunk_seconds, playlist)}
+        else:
+            reason = TrackReason.CHUNKING_FAILED
+            facts = {} if event.error_code is None else {"errorCode": event.error_code}
+        job = event.job
+        step = Step(job.upload_id, state, timestamp(self.clock()), reason, job.version_id, facts)
+        moved = self.table.advance(job.owner, job.episode_id, TrackKind.VIDEO, step)
         if moved and event.status == "ERROR":
-            self._log.error("video_failed", code=str(event.error_code), key_hash=hashed(event.upload_id))
+            self.log.error("video_failed", code=str(event.error_code), key_hash=hashed(job.upload_id))
         return Outcome.MOVED if moved else Outcome.UNCHANGED
 
-    def _chunks(self, event: JobChanged, output: Output | None) -> Chunks | None:
-        count = None if output is None else self._playlists.entries(output.playlist)
-        if output is None or count is None:
-            return None
-        return Chunks(output.prefix, count, event.chunk_seconds, output.duration_ms)
-
     def _moved(
-        self, video: StoredVideo, state: TrackState, problem: TrackReason | None = None, *, again: bool = False
+        self, video: StoredUpload, state: TrackState, reason: TrackReason | None = None, *, again: bool = False
     ) -> bool:
         named = video.named
-        to = VideoMoved(named.upload_id, video.version_id, state, problem, again=again)
-        return self._tracks.move(named.owner, named.episode_id, to)
+        step = Step(named.upload_id, state, timestamp(self.clock()), reason, video.version_id, again=again)
+        return self.table.advance(named.owner, named.episode_id, TrackKind.VIDEO, step)
+
+
+def _chunks(output: Output, seconds: int, playlist: bytes) -> dict[str, object]:
+    """Return what the track keeps of the chunks.
+
+    They are counted in the playlist. A job's duration does not give their number, because it is that of the longest
+    track: a sound that ends some milliseconds after the last picture would count as one more chunk.
+    """
+    count = sum(line.startswith(ENTRY) for line in playlist.splitlines())
+    return {"prefix": output.prefix, "count": count, "seconds": seconds, "durationMs": output.duration_ms}

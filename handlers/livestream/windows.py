@@ -1,4 +1,4 @@
-"""One window of a transcript as it goes through the queue. Pure.
+"""One window of a transcript as it goes through the queue.
 
 The message names a window and says nothing of it: whoever works on it reads the transcript again, and cuts it again, to
 the sizes that the message has. By those of today, windows of before would be others: some cues would be in two cores, and
@@ -6,8 +6,9 @@ some in none.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -16,6 +17,11 @@ from handlers.common.windows import Sizes
 from handlers.livestream.models import EpisodeId
 from handlers.livestream.prefixes import TRANSCRIPTS
 
+if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
+
+BATCH = 10
+"""Messages that SQS takes at once."""
 MAX_WINDOWS = 1_000
 """Of a transcript. Each is a call of the model, in a queue that all episodes share: a day's speech stays below this."""
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
@@ -44,8 +50,7 @@ class WindowMessage(Message):
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
     count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
-    cut: Cut | None = None
-    """None in messages of before they had it."""
+    cut: Cut
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -60,6 +65,10 @@ class WindowMessage(Message):
         """The window's name: the same transcript's same window has the same, whenever it is cut."""
         return self._name(self.index)
 
+    def id_of(self, *parts: str) -> str:
+        """Return the id of a finding: the same parts give the same id in each window of the same transcript version."""
+        return _hashed(self.episode_id, self.transcript_key, self.transcript_version, *parts)
+
     @property
     def others(self) -> frozenset[str]:
         """Names of the same transcript's other windows."""
@@ -71,8 +80,11 @@ class WindowMessage(Message):
         return self.transcript_key.rpartition("/")[2].partition(".")[0]
 
     def _name(self, index: int) -> str:
-        natural = "\n".join([self.transcript_key, self.transcript_version, str(index)])
-        return hashlib.sha256(natural.encode()).hexdigest()[:32]
+        return _hashed(self.transcript_key, self.transcript_version, str(index))
+
+
+def _hashed(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def messages(
@@ -92,3 +104,28 @@ def messages(
         )
         for index in range(count)
     )
+
+
+class NotQueued(Exception):
+    """Some of the messages were not taken; says nothing of them."""
+
+
+class WindowQueue:
+    """Queues windows, with SendMessageBatch alone."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, messages: Sequence[WindowMessage]) -> None:
+        """All of them; where some are not taken, none that follow are sent: whoever asks again sends all again."""
+        for start in range(0, len(messages), BATCH):
+            answer = self._client.send_message_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(one.index), "MessageBody": one.model_dump_json(by_alias=True)}
+                    for one in messages[start : start + BATCH]
+                ],
+            )
+            if answer.get("Failed"):
+                raise NotQueued

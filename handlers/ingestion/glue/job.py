@@ -15,13 +15,12 @@ from pyspark.sql import SparkSession
 
 from handlers.ingestion.glue import columns, documents
 from handlers.ingestion.glue.arguments import Arguments, parsed
-from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow
 from handlers.ingestion.glue.packing import rows_a_file, writers
 from handlers.ingestion.glue.publishing import Output, read_if_there
 from handlers.ingestion.glue.records import Reason
 from handlers.ingestion.glue.rows import plan
 from handlers.ingestion.glue.scan import Scan
-from handlers.ingestion.glue.shapes import Shape
+from handlers.ingestion.glue.shapes import MAX_PLACES, Shape, narrow
 from handlers.ingestion.glue.stages import Stages
 from handlers.ingestion.glue.storage import Storage, resolve
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from handlers.common.sealed import Sealed
 from handlers.ingestion.glue.documents import FileOutcome, SourceFile
 from handlers.ingestion.glue.lines import KEPT_BYTES, Line, TooMuch, lines
-from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow, places
 from handlers.ingestion.glue.records import BadLine, Reason, record
-from handlers.ingestion.glue.shapes import Shape
+from handlers.ingestion.glue.shapes import MAX_PLACES, Shape, narrow, places
 from handlers.ingestion.glue.storage import Gone, Storage
 
 LARGEST = 5 * 1024**3

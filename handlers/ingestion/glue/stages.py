@@ -134,7 +134,7 @@ def _save(spark: SparkSession, frame: DataFrame, uri: str, most: int) -> None:
         save(f"{folder}/out")
         storage: Storage = resolve(uri)
         for part in sorted(Path(folder, "out").glob("*.parquet")):
-            storage.upload(part, uri + part.name)
+            storage.put(uri + part.name, part.read_bytes())
 
 
 def _quietly(work: Callable[[], Result], of: str = "") -> Result:

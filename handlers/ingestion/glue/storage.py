@@ -7,8 +7,8 @@ Keys in an address stand as they are, never URL-encoded, so that any key is poss
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -52,10 +52,6 @@ class Storage(Protocol):
         """Writes an object: all of it or nothing."""
         ...
 
-    def upload(self, path: Path, uri: str) -> None:
-        """Writes an object from a local file."""
-        ...
-
     def listed(self, prefix: str) -> list[str]:
         """The addresses below a prefix, sorted."""
         ...
@@ -94,7 +90,6 @@ class Bucket:
         self._client = client
 
     def chunks(self, uri: str, version: str) -> Iterator[bytes]:
-        """The content of a version, piece by piece."""
         bucket, key = split(uri)
         try:
             answer = self._client.get_object(Bucket=bucket, Key=key, VersionId=version)
@@ -103,51 +98,30 @@ class Bucket:
             raise Sealed if _code(error) in CODES else _translated(error) from None
 
     def read(self, uri: str) -> bytes:
-        """The content of an object, all at once."""
         bucket, key = split(uri)
-        try:
+        with _asking():
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except (ClientError, BotoCoreError) as error:
-            raise _translated(error) from None
 
     def put(self, uri: str, body: bytes) -> None:
-        """Writes an object: all of it or nothing."""
         bucket, key = split(uri)
-        try:
+        with _asking():
             self._client.put_object(Bucket=bucket, Key=key, Body=body)
-        except (ClientError, BotoCoreError) as error:
-            raise _translated(error) from None
-
-    def upload(self, path: Path, uri: str) -> None:
-        """Writes an object from a local file."""
-        bucket, key = split(uri)
-        try:
-            with path.open("rb") as body:
-                self._client.put_object(Bucket=bucket, Key=key, Body=body)
-        except (ClientError, BotoCoreError) as error:
-            raise _translated(error) from None
 
     def listed(self, prefix: str) -> list[str]:
-        """The addresses below a prefix, sorted."""
         bucket, key = split(prefix)
-        try:
+        with _asking():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
             return sorted(f"s3://{bucket}/{one['Key']}" for page in pages for one in page.get("Contents", []))
-        except (ClientError, BotoCoreError) as error:
-            raise _translated(error) from None
 
     def delete(self, uris: Iterable[str]) -> None:
-        """Removes objects; one that is not there is no error."""
         left = sorted(uris)
         while left:
             some, left = left[:DELETED_AT_ONCE], left[DELETED_AT_ONCE:]
             bucket, _ = split(some[0])
-            try:
+            with _asking():
                 answer = self._client.delete_objects(
                     Bucket=bucket, Delete={"Objects": [{"Key": split(one)[1]} for one in some], "Quiet": True}
                 )
-            except (ClientError, BotoCoreError) as error:
-                raise _translated(error) from None
             if answer.get("Errors"):
                 raise StorageFailed(f"DeleteObjects: {answer['Errors'][0].get('Code', '')}")
 
@@ -164,7 +138,6 @@ class Folder:
         return self._root / ".versions" / name
 
     def chunks(self, uri: str, version: str) -> Iterator[bytes]:
-        """The content of a version, piece by piece."""
         try:
             with self.version_path(uri, version).open("rb") as file:
                 while chunk := file.read(CHUNK):
@@ -173,41 +146,39 @@ class Folder:
             raise Gone from None
 
     def read(self, uri: str) -> bytes:
-        """The content of an object, all at once."""
         try:
             return self._path(uri).read_bytes()
         except FileNotFoundError:
             raise Gone from None
 
     def put(self, uri: str, body: bytes) -> None:
-        """Writes an object: all of it or nothing."""
         path = self._path(uri)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(body)
         partial.replace(path)
 
-    def upload(self, path: Path, uri: str) -> None:
-        """Writes an object from a local file."""
-        target = self._path(uri)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-
     def listed(self, prefix: str) -> list[str]:
-        """The addresses below a prefix, sorted."""
         bucket, key = split(prefix)
         base = self._root / bucket
         files = (one.relative_to(base).as_posix() for one in base.rglob("*") if one.is_file())
         return sorted(f"s3://{bucket}/{one}" for one in files if one.startswith(key))
 
     def delete(self, uris: Iterable[str]) -> None:
-        """Removes objects; one that is not there is no error."""
         for uri in uris:
             self._path(uri).unlink(missing_ok=True)
 
     def _path(self, uri: str) -> Path:
         bucket, key = split(uri)
         return self._root / bucket / key
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise _translated(error) from None
 
 
 def _translated(error: Exception) -> Exception:

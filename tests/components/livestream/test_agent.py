@@ -46,12 +46,12 @@ def test_the_agent_has_two_minutes_and_works_on_one_window_at_a_time() -> None:
     assert visible == 6 * 120
 
 
-def test_both_functions_cut_transcripts_alike() -> None:
+def test_both_functions_use_the_same_table_and_bucket() -> None:
     for function in ("livestream-agent-function", "transcript-windows"):
         read = variables(changed(), function)
-        sizes = (read["WINDOW_CHARACTERS"], read["WINDOW_SECONDS"], read["OVERLAP_CHARACTERS"])
-        assert sizes == ("2000", "600", "600")
         assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
+    sizes = [read[name] for name in ("WINDOW_CHARACTERS", "WINDOW_SECONDS", "OVERLAP_CHARACTERS")]
+    assert sizes == ["2000", "600", "600"]
     assert variables(complete(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
     assert variables(complete(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
 

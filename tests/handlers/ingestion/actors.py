@@ -10,15 +10,15 @@ from botocore.exceptions import BotoCoreError
 from handlers.common.logging import EventLog
 from handlers.common.parallel import Parallel
 from handlers.common.ulid import ulid
-from handlers.ingestion.admission import Admission
 from handlers.ingestion.building import ManifestMaker
 from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.files import Admission
 from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest import FileResult, RunResult, result_key
 from handlers.ingestion.manifest_builder import Builder
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.settling import Settler
-from handlers.ingestion.sweeper import Ages, Sweeper
+from handlers.ingestion.sweeper import Sweeper
 from handlers.ingestion.workflow import Workflow
 from handlers.ingestion.workflow_steps import Step, done
 from tests.handlers.ingestion.cloud import (
@@ -128,7 +128,8 @@ class World:
             self.workflow(gate),
             maker=self.maker(gate),
             settler=self.settler(gate),
-            ages=Ages(timedelta(seconds=900), timedelta(seconds=3600)),
+            claim_age=timedelta(seconds=900),
+            flush_age=timedelta(seconds=3600),
             log=self.log,
             clock=self.cloud.clock,
         )

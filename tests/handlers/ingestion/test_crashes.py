@@ -92,11 +92,6 @@ def test_a_builder_killed_while_it_gives_back_what_has_no_room_loses_nothing(sta
         assert all(len(files) <= 2 for _, files in one.runs)
 
 
-def test_it_is_tried_at_every_call() -> None:
-    """4 files tracked, 2 queries, 3 claims, list, start, record, 3 noted, 2 queries; before and after each."""
-    assert BUILDER_POINTS == 2 * (4 + 2 + 3 + 1 + 1 + 1 + 3 + 2)
-
-
 @pytest.mark.parametrize("again", [True, False], ids=["the step is retried", "nobody retries it"])
 def test_a_workflow_killed_at_any_call_is_settled_by_its_retry_or_by_the_sweeper(*, again: bool) -> None:
     for at in range(1, WORKFLOW_POINTS + 1):

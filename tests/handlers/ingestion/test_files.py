@@ -1,6 +1,7 @@
-"""What S3 announces, parsed: whatever the key looks like, and whatever else is in the queue."""
+"""What S3 announces: which file it is, whatever the key looks like, what else is in the queue, and what is taken in."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.s3_events import NotAnEvent
-from handlers.ingestion.files import SORT_KEY_BYTES, arrived_files
+from handlers.ingestion.environment import SUFFIXES
+from handlers.ingestion.files import SORT_KEY_BYTES, Admission, ArrivedFile, Refusal, arrived_files
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:
@@ -38,14 +42,6 @@ def test_every_key_comes_back_as_it_was_uploaded(key: str) -> None:
     assert len(file.file_key.encode()) <= SORT_KEY_BYTES
 
 
-@pytest.mark.parametrize(
-    "key", ["incoming/a b.ndjson", "incoming/a+b.ndjson", "incoming/100%.ndjson", "incoming/ü/日本.MOV"]
-)
-def test_awkward_keys_are_decoded_once(key: str) -> None:
-    (file,) = arrived_files(body(record(key)))
-    assert file.key == key
-
-
 def test_the_partition_is_the_utc_date_of_the_event() -> None:
     (file,) = arrived_files(body(record(eventTime="2026-01-02T23:30:00-02:00")))
     assert file.date_prefix == "2026-01-03"
@@ -71,10 +67,6 @@ def test_a_bucket_without_versions_has_the_null_version() -> None:
     del plain["s3"]["object"]["versionId"]
     (file,) = arrived_files(body(plain))
     assert file.version_id == "null"
-
-
-def test_uploads_in_parts_count_as_much_as_others() -> None:
-    assert list(arrived_files(body(record(eventName="ObjectCreated:CompleteMultipartUpload"))))
 
 
 @pytest.mark.parametrize(
@@ -113,3 +105,24 @@ def test_a_refusal_does_not_repeat_the_message() -> None:
     with pytest.raises(NotAnEvent) as error:
         list(arrived_files(json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]})))
     assert "canary" not in str(error.value)
+
+
+LIMIT = 5 * 1024**3
+
+
+def refused(suffixes: str, key: str, size: int = 1) -> Refusal | None:
+    file = ArrivedFile(bucket="landing", key=key, version_id="v1", size=size, etag="e", arrived=NOON)
+    return Admission.of(suffixes, LIMIT).refusal(file)
+
+
+def test_allowed_suffixes_count_in_any_case_and_others_are_refused() -> None:
+    for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
+        assert refused(SUFFIXES, f"incoming/{name}") is None
+    for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):
+        assert refused(SUFFIXES, f"incoming/{name}") is Refusal.SUFFIX_NOT_ALLOWED
+        assert refused(" , ", name) is None, "no suffixes allow all"
+
+
+@pytest.mark.parametrize(("size", "refusal"), [(0, Refusal.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, "TOO_LARGE")])
+def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, refusal: str | None) -> None:
+    assert refused("", "a", size) == refusal

@@ -27,18 +27,15 @@ def status(records: ManifestRecords) -> str:
     return found.status
 
 
-def test_a_record_is_found_by_the_manifests_id_alone(records: ManifestRecords) -> None:
+def test_a_record_is_found_by_the_manifests_id_alone_and_beginning_twice_changes_nothing(
+    records: ManifestRecords, dynamodb: Any
+) -> None:
     assert records.get(ID) is None
     assert records.begin(ID, FIRST, 200)
-    assert records.get(ID) is not None
-    assert record_id(ID).date_prefix == "2026-01-03"
-
-
-def test_beginning_twice_changes_nothing(records: ManifestRecords, dynamodb: Any) -> None:
-    records.begin(ID, FIRST, 200)
     before = dynamodb.get_item(TableName="files", Key=record_id(ID).key)["Item"]
     assert records.begin(ID, FIRST, 200)
     assert dynamodb.get_item(TableName="files", Key=record_id(ID).key)["Item"] == before
+    assert (status(records), record_id(ID).date_prefix) == ("running", "2026-01-03")
 
 
 @pytest.mark.parametrize("end", [ManifestStatus.PROCESSED, ManifestStatus.FAILED])
@@ -49,6 +46,7 @@ def test_a_builder_that_comes_late_does_not_set_back_what_has_ended(
     assert records.end(ID, FIRST, end, {"processed": 200})
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == end
+    assert records.begin(ID, SECOND, 200, 1) is (end is ManifestStatus.FAILED), "what failed alone is redriven"
 
 
 def test_a_manifest_that_runs_is_found_by_its_age_and_one_that_has_ended_is_not(records: ManifestRecords) -> None:
@@ -70,9 +68,3 @@ def test_a_redrive_takes_a_failed_manifest_and_the_first_execution_has_no_say_an
     assert not records.begin(ID, FIRST, 200)
     assert status(records) == "running"
     assert records.running(LATER) == [(ID, SECOND)]
-
-
-def test_a_processed_manifest_is_not_redriven(records: ManifestRecords) -> None:
-    records.begin(ID, FIRST, 200)
-    records.end(ID, FIRST, ManifestStatus.PROCESSED, {})
-    assert not records.begin(ID, SECOND, 200, 1)

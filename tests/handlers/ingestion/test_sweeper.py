@@ -36,17 +36,13 @@ def dies(world: World, before: str, *names: str) -> None:
         world.builder(gate).handle(announced(*(names or ("a", "b", "c"))))
 
 
-def test_claims_are_left_alone_while_their_builder_may_live(world: World) -> None:
-    dies(world, "StartExecution")
+@pytest.mark.parametrize("call", ["PutObject", "StartExecution"])
+def test_claims_are_given_back_and_built_by_one_sweep_once_their_builder_cannot_live(world: World, call: str) -> None:
+    dies(world, call)
     world.cloud.passes(899)
     world.sweeper().sweep()
     assert statuses(world) == ["claimed"] * 3
-
-
-@pytest.mark.parametrize("call", ["PutObject", "StartExecution"])
-def test_claims_of_a_dead_builder_are_given_back_and_built_by_the_same_sweep(world: World, call: str) -> None:
-    dies(world, call)
-    world.cloud.passes(901)
+    world.cloud.passes(2)
     swept = world.sweeper().sweep()
     assert (swept.released, swept.resolved, swept.manifests, swept.failed) == (3, 1, 1, 0)
     assert len(world.cloud.executions) == 1
@@ -142,20 +138,14 @@ def test_leftovers_are_flushed_once_the_oldest_has_waited_long_enough(world: Wor
     assert statuses(world) == ["manifested", "manifested"]
 
 
-def test_leftovers_too_large_for_one_run_are_flushed_in_several(world: World) -> None:
-    world.manifest_bytes = 3
-    world.builder().handle(announced("a", "b"))
-    world.cloud.passes(3600)
-    assert (world.sweeper().sweep().files, len(world.cloud.executions)) == (2, 2)
-    assert statuses(world) == ["manifested", "manifested"]
-
-
-def test_a_younger_file_for_which_there_is_no_room_does_not_go_along(world: World) -> None:
+@pytest.mark.parametrize(("wait", "files"), [(0, 2), (3600, 1)], ids=["both are late", "one is younger"])
+def test_late_leftovers_too_large_for_one_run_are_flushed_in_several(world: World, wait: int, files: int) -> None:
     world.manifest_bytes = 3
     world.builder().handle(announced("a"))
-    world.cloud.passes(3600)
+    world.cloud.passes(wait)
     world.builder().handle(announced("b"))
-    assert (world.sweeper().sweep().files, statuses(world)) == (1, ["manifested", "pending"])
+    world.cloud.passes(3600 - wait)
+    assert (world.sweeper().sweep().files, len(world.cloud.executions)) == (files, files)
 
 
 def test_full_manifests_that_builders_left_are_built_at_once(world: World) -> None:

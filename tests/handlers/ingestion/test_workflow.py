@@ -10,23 +10,15 @@ from tests.handlers.ingestion.conftest import NOW, Aws
 NAME = f"{ulid(NOW, 1)}-0123456789abcdef"
 
 
-def test_a_start_is_found_again_by_its_name(aws: Aws) -> None:
+def test_a_start_is_found_again_by_its_name_and_two_are_one_execution(aws: Aws) -> None:
     workflow = Workflow(aws.stepfunctions, aws.state_machine_arn)
     execution = workflow.execution(NAME)
     assert workflow.status(execution) is None
-    assert workflow.start(execution) is Started.YES
+    assert [workflow.start(execution) for _ in range(2)] == [Started.YES, Started.YES]
     assert workflow.status(execution) is ExecutionStatus.RUNNING
     assert aws.executions() == [NAME]
-
-
-def test_starting_twice_is_one_execution(aws: Aws) -> None:
-    workflow = Workflow(aws.stepfunctions, aws.state_machine_arn)
-    execution = workflow.execution(NAME)
-    assert [workflow.start(execution) for _ in range(2)] == [Started.YES, Started.YES]
     aws.stepfunctions.stop_execution(executionArn=execution.arn)
     assert workflow.start(execution) is Started.ALREADY
-    assert workflow.status(execution) is ExecutionStatus.ABORTED
-    assert len(aws.executions()) == 1
 
 
 @pytest.mark.parametrize(("name", "redrive"), [(NAME, 0), (f"{NAME}-r1", 1), (f"{NAME}-r12", 12)])

@@ -10,11 +10,11 @@ from handlers.common.faults import Fault, ServiceFailed
 from handlers.common.logging import EventLog
 from handlers.common.patience import Timing
 from handlers.common.windows import Sizes
-from handlers.livestream.agent_services import Services, WindowFailure
-from handlers.livestream.agent_worker import AgentWorker
+from handlers.livestream.agent_worker import AgentWorker, Services
 from handlers.livestream.checking import Checked
 from handlers.livestream.cues import Cue
-from handlers.livestream.findings import Claim, Clip
+from handlers.livestream.findings import WindowFailure
+from handlers.livestream.models import Claim, Clip
 from handlers.livestream.prompting import Asking, MemoryEvent
 from handlers.livestream.windows import WindowMessage, messages
 from tests.handlers.livestream.written import srt
@@ -130,6 +130,11 @@ class Ledger:
         self.ended.setdefault(window.window_id, failure)
 
 
+def fake_services(transcripts: Any, memory: Any, model: Any, findings: Any) -> Services:
+    """What the worker rests on, with stand-ins for its gateways."""
+    return Services(transcripts, memory, model, findings)
+
+
 @dataclass
 class Booth:
     """The worker, and all that is around it."""
@@ -137,26 +142,16 @@ class Booth:
     shelf: Shelf = field(default_factory=lambda: Shelf({(KEY, "v1"): srt(SAID).encode()}))
     notebook: Notebook = field(default_factory=Notebook)
     oracle: Oracle = field(default_factory=Oracle)
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Any = field(default_factory=Ledger)
     at: float = 1_000.0
     waits: list[float] = field(default_factory=list)
-    sizes: Sizes = SIZES
-    """The worker's own."""
     answer_seconds: int = 50
 
-    def worker(self, **changed: Any) -> AgentWorker:
-        services = Services(
-            **{
-                "transcripts": self.shelf,
-                "memory": self.notebook,
-                "model": self.oracle,
-                "findings": self.ledger,
-                **changed,
-            }
-        )
+    def worker(self) -> AgentWorker:
+        services = fake_services(self.shelf, self.notebook, self.oracle, self.ledger)
         asking = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds)
         timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
-        return AgentWorker(services, self.sizes, asking, EventLog("DEBUG"), timing)
+        return AgentWorker(services, asking, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)

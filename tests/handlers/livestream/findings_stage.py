@@ -8,10 +8,10 @@ from handlers.common.moments import timestamp
 from handlers.common.windows import Sizes
 from handlers.livestream.care_table import CareTable
 from handlers.livestream.checking import Checked
-from handlers.livestream.findings import Claim, Clip, Verdict
+from handlers.livestream.findings import Verdict
 from handlers.livestream.findings_table import FindingsTable
-from handlers.livestream.formats import ContentType
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState, Upload
+from handlers.livestream.models import Claim, Clip
+from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState, Upload
 from handlers.livestream.windows import WindowMessage, messages
 from tests.handlers.livestream.stage import ANN, TABLE, Stage
 
@@ -19,10 +19,9 @@ CLAIM = Claim(
     claim_id="c" * 32,
     start_ms=14_000,
     end_ms=20_000,
-    timed=True,
     quote="We ran 600 ferries",
     speaker="Ann",
-    statement="They ran 600 ferries.",
+    text="They ran 600 ferries.",
     verdict=Verdict.REFUTED,
     confidence=0.9,
     explanation="The report has 410.",

@@ -6,11 +6,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from pydantic import ValidationError
 
 from handlers.common.converse import Guardrail
 from handlers.livestream import agent_handler
 from handlers.livestream.agent_environment import AgentEnvironment
-from handlers.livestream.agent_worker import AgentWorker
 from handlers.livestream.prompting import Asking
 from tests.handlers.livestream.booth import REMAINING_MS, claim, lines, said
 from tests.handlers.livestream.findings_stage import Broadcast
@@ -86,9 +86,11 @@ def test_a_window_goes_from_the_queue_to_the_list_of_claims(
     assert broadcast.track["state"] == "analyzed"
 
 
-def test_the_worker_alone_asks_the_model_and_the_memory_again(clients: dict[str, Any]) -> None:
-    made = agent_handler.worker(AgentEnvironment.read().model_copy(update={"answer_seconds": 77}))
-    assert isinstance(made, AgentWorker)
+def test_the_worker_alone_asks_the_model_and_the_memory_again(
+    clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSWER_SECONDS", "77")
+    agent_handler._worker()
     for service in ("bedrock-runtime", "bedrock-agentcore"):
         assert clients[service].meta.config.retries["total_max_attempts"] == 1
     assert clients["bedrock-runtime"].meta.config.read_timeout == 77
@@ -97,7 +99,22 @@ def test_the_worker_alone_asks_the_model_and_the_memory_again(clients: dict[str,
 def test_how_the_model_is_asked_is_the_environments() -> None:
     plain = AgentEnvironment.model_validate(VARIABLES)
     assert agent_handler.asking(plain) == Asking(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
-    patient = AgentEnvironment.model_validate({**VARIABLES, "ANSWER_SECONDS": "77"})
-    assert agent_handler.asking(patient).answer_seconds == 77
-    guarded = {**VARIABLES, "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
-    assert agent_handler.asking(AgentEnvironment.model_validate(guarded)).guardrail == Guardrail("g", "1")
+    changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
+    guarded = agent_handler.asking(AgentEnvironment.model_validate({**VARIABLES, **changed}))
+    assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"GUARDRAIL_ID": "abc"},
+        {"GUARDRAIL_VERSION": "1"},
+        {"GUARDRAIL_ID": "abc", "GUARDRAIL_VERSION": "latest"},
+        {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"},
+        {"MAX_OUTPUT_TOKENS": "10"},
+        {"ANSWER_SECONDS": "9"},
+    ],
+)
+def test_an_environment_that_cannot_be_meant_is_refused(changed: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        AgentEnvironment.model_validate({**VARIABLES, **changed})

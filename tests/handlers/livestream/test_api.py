@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from handlers.livestream import api
 from handlers.livestream.environment import ApiEnvironment
 from handlers.livestream.publishing import NotPublished, Publisher
-from handlers.livestream.secrets import Secret, SecretUnavailable
-from tests.handlers.livestream.stage import BUCKET, PARAMETER, SECRET, TABLE, Stage
+from tests.handlers.livestream.stage import BUCKET, PARAMETER, TABLE, Stage
 
 VARIABLES = {
     "TABLE_NAME": TABLE,
@@ -77,52 +76,16 @@ def test_a_container_reads_the_secret_once_and_late(function: Stage, monkeypatch
     assert asked == ["GetParameter"]
 
 
-def test_an_environment_without_what_is_needed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ValidationError) as raised:
-        ApiEnvironment.read()
-    assert {one["loc"][0] for one in raised.value.errors()} == {
-        "TABLE_NAME",
-        "BUCKET_NAME",
-        "EVENT_SOURCE",
-        "ENCRYPTION_KEY",
-    }
-
-
-def test_the_origin_is_any_unless_told_otherwise() -> None:
-    assert ApiEnvironment(table_name="t", bucket_name="b", event_source="s", encryption_key="k").origin == "*"
-
-
 def test_limits_are_as_the_environment_says() -> None:
-    environment = ApiEnvironment(
-        table_name="t",
-        bucket_name="b",
-        event_source="s",
-        encryption_key="k",
-        max_video_gigabytes=2,
-        max_transcript_megabytes=3,
-    )
+    needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"}
+    sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
+    environment = ApiEnvironment.model_validate({**needed, **sizes})
     limits = api.limits(environment)
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
-
-
-def test_a_secret_is_read_decrypted_and_once(stage: Stage) -> None:
-    secret = Secret(stage.ssm, PARAMETER)
-    assert secret() == SECRET
-    stage.ssm.put_parameter(Name=PARAMETER, Value="another", Type="SecureString", Overwrite=True)
-    assert secret() == SECRET
-
-
-def test_a_secret_that_cannot_be_read_is_tried_again_and_tells_nothing(stage: Stage) -> None:
-    secret = Secret(stage.ssm, "/canary")
-    for _ in range(2):
-        with pytest.raises(SecretUnavailable) as raised:
-            secret()
-        assert "canary" not in repr(raised.value)
-        assert raised.value.__cause__ is None
-    stage.ssm.put_parameter(Name="/canary", Value=SECRET, Type="SecureString")
-    assert secret() == SECRET
+    assert environment.origin == "*"
+    for name in needed:
+        with pytest.raises(ValidationError):
+            ApiEnvironment.model_validate({key: value for key, value in needed.items() if key != name})
 
 
 def test_without_the_secret_lists_of_one_page_are_answered_and_others_fail(
@@ -150,10 +113,15 @@ class Bus:
         return self.answer
 
 
+def publisher(bus: Any) -> Publisher:
+    return Publisher(bus, "polyphony-test.livestream")
+
+
 def test_an_event_is_told_with_source_type_and_version() -> None:
     bus = Bus({"FailedEntryCount": 0})
-    Publisher(bus, "polyphony-test.livestream")("Episode Deleted", {"owner": "o", "episodeId": "e"})  # type: ignore[arg-type]
+    publisher(bus)("Episode Deleted", {"owner": "o", "episodeId": "e"})
     [entry] = bus.entries
+    assert entry.keys() == {"Source", "DetailType", "Detail"}
     assert (entry["Source"], entry["DetailType"]) == ("polyphony-test.livestream", "Episode Deleted")
     assert json.loads(entry["Detail"]) == {"schemaVersion": 1, "owner": "o", "episodeId": "e"}
 
@@ -168,6 +136,6 @@ def test_an_event_is_told_with_source_type_and_version() -> None:
 )
 def test_an_event_that_is_not_taken_is_no_secret_and_tells_none(answer: Any) -> None:
     with pytest.raises(NotPublished) as raised:
-        Publisher(Bus(answer), "polyphony-test.livestream")("Episode Deleted", {})  # type: ignore[arg-type]
+        publisher(Bus(answer))("Episode Deleted", {})
     assert "canary" not in repr(raised.value)
     assert raised.value.__cause__ is None

@@ -14,15 +14,15 @@ from handlers.livestream.care_table import CareTable, Due
 from handlers.livestream.caring import GRACE, Care
 from handlers.livestream.episode_objects import EpisodeObjects, ObjectsRemain
 from handlers.livestream.forgetting import SessionMemory
-from handlers.livestream.formats import ContentType
 from handlers.livestream.overdue import Limits
+from handlers.livestream.prefixes import VIDEOS
 from handlers.livestream.records import window_key
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState, Upload
-from handlers.livestream.video_events import ObjectCreated, UploadCompleted, Video, VideoKey, video_key
-from handlers.livestream.video_handler import EpisodeTracks
-from handlers.livestream.video_processing import VideoProcessing
+from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState, Upload
+from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.video_events import Video
+from tests.handlers.livestream import video_stage
 from tests.handlers.livestream.stage import ANN, BOB, BUCKET, TABLE, Stage
-from tests.handlers.livestream.video_stage import ROLE, Cloud
+from tests.handlers.livestream.video_stage import completed, created
 
 HOUR = timedelta(hours=1)
 LIMITS = Limits(
@@ -204,35 +204,22 @@ def test_what_goes_on_after_it_was_given_up_is_looked_after_as_before(caretaker:
 
 
 def test_a_video_that_was_given_up_is_cut_when_its_events_are_sent_back(caretaker: Caretaker) -> None:
-    stage, cloud = caretaker.stage, Cloud()
-    gateways: Any = cloud
-    processing = VideoProcessing(
-        EpisodeTracks(stage.table, lambda: stage.now),
-        gateways,
-        gateways,
-        gateways,
-        bucket=BUCKET,
-        role_arn=ROLE,
-        chunk_seconds=120,
-        max_hours=11,
-        log=stage.log,
-    )
+    stage = caretaker.stage
+    table: Any = stage.table
+    videos = video_stage.Stage(table)
     episode, upload = requested(stage)
-    key = f"videos/{ANN}/{episode}/{upload}.mp4"
-    named = video_key(key)
-    assert isinstance(named, VideoKey)
-    one = Video(key, "v1", named, 100)
+    named = upload_key(VIDEOS, f"videos/{ANN}/{episode}/{upload}.mp4")
+    assert named is not None
+    one = Video(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", named, 100)
     stage.passes(hours=5)
     assert caretaker.sweep()["never_uploaded"] == 1
-    processing.act(ObjectCreated(one))
-    assert cloud.announced == [one]
+    assert videos.handle(created(one)) == []
+    assert len(videos.cloud.announced) == 1
     stage.passes(hours=2)
     assert caretaker.sweep()["timed_out"] == 1
-    processing.act(UploadCompleted(one))
-    assert len(cloud.jobs) == 1
+    assert videos.handle(completed(one), completed(one)) == []
+    assert len(videos.cloud.jobs) == 1, "and not again"
     assert track(stage, episode) == ("chunking", None)
-    processing.act(UploadCompleted(one))
-    assert len(cloud.jobs) == 1, "and not again"
 
 
 def test_a_sweep_does_not_dismiss_what_goes_on_while_it_looks(caretaker: Caretaker) -> None:

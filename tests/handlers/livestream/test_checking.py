@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.windows import Sizes, Window, windows
+from handlers.common.windows import Window
 from handlers.livestream.checking import Checked, checked
 from handlers.livestream.cues import Cue
 from handlers.livestream.findings import Verdict
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
 from handlers.livestream.prompting import MemoryEvent
-from tests.handlers.livestream.windowed import ABOUT, ASKING, CUES, FIRST, MEMORY, WINDOW, answer, claim, clip
+from handlers.livestream.windows import WindowMessage
+from tests.handlers.livestream.windowed import ASKING, CUES, FIRST, MEMORY, MESSAGE, WINDOW, answer, claim, clip
 
 REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
 
 
 def check(*items: SaidClaim | SaidClip, timed: bool = True) -> Checked:
-    return checked(answer(*items), WINDOW, ABOUT, ASKING, REMEMBERED, timed=timed)
+    return checked(answer(*items), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=timed)
 
 
 def test_a_claim_gets_the_transcripts_own_words_and_times() -> None:
@@ -38,7 +39,7 @@ def test_a_claim_that_is_made_twice_is_where_the_model_says_it_is() -> None:
     window = replace(WINDOW, core=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
         said = answer(claim(cue=cue))
-        (found,) = checked(said, window, ABOUT, ASKING, [], timed=True).claims
+        (found,) = checked(said, window, MESSAGE, ASKING, [], timed=True).claims
         assert found.start_ms == start_ms
 
 
@@ -49,17 +50,7 @@ def test_what_begins_behind_the_core_is_left_to_the_next_window_and_counted() ->
     assert [one.start_ms for one in found.clips] == [14_000]
     assert (found.elsewhere, found.invented, found.bad_clips) == (2, 0, 0)
     last = replace(WINDOW, core=len(CUES))
-    assert len(checked(answer(claim(), behind), last, ABOUT, ASKING, REMEMBERED, timed=True).claims) == 2
-
-
-def test_an_answer_for_another_window_leaves_nothing() -> None:
-    other, this = windows(
-        (Cue(0, 1, "We ran 600 ferries."), Cue(1, 2, "The report has 410 of them.")), Sizes(10, 1_000, 0)
-    )
-    said = answer(claim("We ran 600 ferries"), clip(0, 1))
-    assert len(checked(said, other, ABOUT, ASKING, REMEMBERED, timed=True).claims) == 1
-    found = checked(said, this, ABOUT, ASKING, REMEMBERED, timed=True)
-    assert (found.claims, found.clips, found.invented, found.bad_clips) == ((), (), 1, 1)
+    assert len(checked(answer(claim(), behind), last, MESSAGE, ASKING, REMEMBERED, timed=True).claims) == 2
 
 
 @pytest.mark.parametrize("verdict", ["supported", "refuted", "misleading"])
@@ -97,7 +88,7 @@ def test_a_claims_own_words_are_no_source_of_it_wherever_they_are_said(source: s
     """Captions that roll up have each line again in the next cue."""
     window = Window(index=0, first=0, core=len(ROLLING), passages=ROLLING)
     said = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (found,) = checked(said, window, ABOUT, ASKING, [], timed=True).claims
+    (found,) = checked(said, window, MESSAGE, ASKING, [], timed=True).claims
     assert found.sources == ((source,) if serves else ())
 
 
@@ -105,7 +96,7 @@ def test_what_is_remembered_of_a_claim_is_no_source_of_it() -> None:
     """A quote that runs over its core's end is remembered with the first words of the window behind it."""
     before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
     said = answer(claim(sources=["before", MEMORY]))
-    (found,) = checked(said, WINDOW, ABOUT, ASKING, [before, *REMEMBERED], timed=True).claims
+    (found,) = checked(said, WINDOW, MESSAGE, ASKING, [before, *REMEMBERED], timed=True).claims
     assert found.sources == (MEMORY,)
 
 
@@ -117,22 +108,27 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 def test_the_same_claim_has_the_same_id_in_each_window_and_however_it_is_written() -> None:
     later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
     here = check(claim("We ran 600 ferries")).claims
-    there = checked(answer(claim("we ran 600: ferries")), later, ABOUT, ASKING, [], timed=True).claims
+    there = checked(answer(claim("we ran 600: ferries")), later, MESSAGE, ASKING, [], timed=True).claims
     assert here[0].claim_id == there[0].claim_id
     assert here[0].verdict is not there[0].verdict
 
 
-@pytest.mark.parametrize("other", [replace(ABOUT, transcript_version="v2"), replace(ABOUT, episode_id="0" * 26)])
-def test_claims_and_clips_of_other_transcripts_have_other_ids(other: object) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [MESSAGE.model_copy(update={"transcript_version": "v2"}), MESSAGE.model_copy(update={"episode_id": "0" * 26})],
+)
+def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessage) -> None:
     said = answer(claim(), clip(10_000, 20_000))
-    here = checked(said, WINDOW, ABOUT, ASKING, [], timed=True)
-    there = checked(said, WINDOW, other, ASKING, [], timed=True)  # type: ignore[arg-type]
+    here = checked(said, WINDOW, MESSAGE, ASKING, [], timed=True)
+    there = checked(said, WINDOW, other, ASKING, [], timed=True)
     assert here.claims[0].claim_id != there.claims[0].claim_id
     assert here.clips[0].clip_id != there.clips[0].clip_id
 
 
 def test_the_same_claim_twice_is_one() -> None:
-    assert len(check(claim(), claim(statement="Again."), claim("We ran 600 ferries last")).claims) == 1
+    found = check(claim(), claim("we ran 600 ferries!", statement="Again."), clip(10_000, 20_000), clip(10_000, 20_000))
+    assert [one.text for one in found.claims] == ["They did."]
+    assert (len(found.clips), found.bad_clips) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +164,31 @@ def test_no_clip_is_cut_by_times_that_are_estimates_and_claims_say_that_theirs_a
     assert not found.claims[0].timed
 
 
-def test_what_the_model_writes_is_made_harmless() -> None:
+def test_what_the_model_writes_is_made_harmless_and_no_longer_than_a_list_shows() -> None:
     found = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
-    assert (found.claims[0].statement, found.claims[0].explanation, found.clips[0].title) == ("a b", "c d", "e f")
+    assert (found.claims[0].text, found.claims[0].explanation, found.clips[0].title) == ("a b", "c d", "e f")
+    longer = "\ufb2c"  # three characters once it is normalised
+    found = check(
+        claim(statement=longer * 1_000, explanation=longer * 2_000),
+        clip(10_000, 20_000, title="t", reason=longer * 1_000),
+    )
+    texts = (found.claims[0].text, found.claims[0].explanation, found.clips[0].reason)
+    assert [len(text or "") for text in texts] == [2_000] * 3
+    nothing = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
+    assert (nothing.claims[0].text, nothing.claims[0].explanation) == ("We ran 600 ferries", None)
+    assert nothing.clips[0].reason is None
+
+
+def test_a_quote_is_no_longer_than_a_list_shows() -> None:
+    cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
+    (found,) = checked(answer(claim()), Window(0, 0, 1, cues), MESSAGE, ASKING, [], timed=True).claims
+    assert len(found.quote) == 2_000
+
+
+@pytest.mark.parametrize("confidence", [0.0, 5e-324, 1e-200, 1 / 3, 1.0])
+def test_a_confidence_is_one_that_a_table_takes(confidence: float) -> None:
+    (found,) = check(claim(verdict="unverified", confidence=confidence)).claims
+    assert found.confidence == round(confidence, 4)
 
 
 def test_nothing_of_what_was_found_is_in_a_representation() -> None:
@@ -214,7 +232,7 @@ QUOTES = st.one_of(
 def test_whatever_the_model_answers_no_quote_survives_that_was_not_said(
     claims: list[SaidClaim], clips: list[SaidClip]
 ) -> None:
-    found = checked(Answer(tuple(claims), tuple(clips)), WINDOW, ABOUT, ASKING, REMEMBERED, timed=True)
+    found = checked(Answer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, ASKING, REMEMBERED, timed=True)
     whole = " ".join(cue.text for cue in CUES)
     for one in found.claims:
         assert one.quote in whole

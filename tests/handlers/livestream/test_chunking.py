@@ -24,44 +24,34 @@ def request(**changed: Any) -> dict[str, Any]:
 
 def test_mediaconvert_takes_the_job() -> None:
     client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
-    for job in (request(), request(queue="Default"), request(max_hours=11)):
+    operation = client.meta.service_model.operation_model("CreateJob")
+    for job in (request(), request(max_hours=1), request(max_hours=11), request(max_hours=11, to_its_end=True)):
         with Stubber(client) as stub:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
-
-
-def test_every_value_is_one_that_the_model_lists() -> None:
-    """botocore checks types and names only."""
-    client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
-    operation = client.meta.service_model.operation_model("CreateJob")
-    for job in (request(), request(max_hours=1), request(max_hours=11)):
+        # botocore checks types and names only.
         sent = create_serializer("rest-json").serialize_to_request(job, operation)
         assert read_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
 
 
-def test_it_is_cut_exactly_into_segments_of_their_own() -> None:
+def test_it_is_cut_exactly_into_segments_that_have_pictures_and_sound() -> None:
     [group] = request(seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
     assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "a file group cannot be cut"
-    assert (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"]) == (
-        77,
-        "SEGMENTED_FILES",
-        "EXACT",
-    )
-
-
-def test_pictures_and_sound_are_in_one_file() -> None:
-    [output] = request()["Settings"]["OutputGroups"][0]["Outputs"]
+    how = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
+    assert how == (77, "SEGMENTED_FILES", "EXACT")
+    [output] = group["Outputs"]
     h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
     assert (h264["RateControlMode"], "MaxBitrate" in h264) == ("QVBR", True)
     assert output["VideoDescription"]["Height"] <= 720
     assert [one["CodecSettings"]["Codec"] for one in output["AudioDescriptions"]] == ["AAC"]
 
 
-def test_it_reads_the_upload_and_writes_below_the_episode() -> None:
-    wanted = cut_of(request())
-    assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
-    token = request()["ClientRequestToken"]
+@pytest.mark.parametrize("suffix", [".mp4", ".MP4"])
+def test_it_reads_the_upload_and_writes_below_the_episode_where_no_rule_listens(suffix: str) -> None:
+    job = chunking.request(BUCKET, video(suffix=suffix), seconds=120, role_arn=ROLE)
+    wanted, token = cut_of(job), job["ClientRequestToken"]
+    assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}{suffix}"
     assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
     assert (wanted.name, wanted.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
 
@@ -72,16 +62,9 @@ def test_a_job_ends_some_time_after_the_longest_that_a_video_may_be(hours: int) 
     end = cut_of(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
-
-
-def test_without_a_longest_a_video_is_cut_to_its_end() -> None:
-    assert cut_of(request()).end_seconds is None
-    assert "InputClippings" not in request()["Settings"]["Inputs"][0]
-
-
-def test_a_key_is_not_encoded_and_keeps_its_case() -> None:
-    job = chunking.request(BUCKET, video(suffix=".MP4"), seconds=120, role_arn=ROLE)
-    assert job["Settings"]["Inputs"][0]["FileInput"].endswith(f"/{UPLOAD}.MP4")
+    for whole in (request(), request(max_hours=hours, to_its_end=True)):
+        assert cut_of(whole).end_seconds is None
+        assert "InputClippings" not in whole["Settings"]["Inputs"][0]
 
 
 def test_it_carries_whose_it_is_in_strings() -> None:
@@ -97,18 +80,8 @@ def test_it_carries_whose_it_is_in_strings() -> None:
     assert request(max_hours=7)["UserMetadata"] == {**request()["UserMetadata"], "maxHours": "7"}
 
 
-def test_it_names_a_queue_only_where_there_is_one_to_name() -> None:
-    assert "Queue" not in request()
-    assert request(queue="arn:aws:mediaconvert:us-east-1:123456789012:queues/own")["Queue"].endswith("/own")
-
-
-def test_the_same_version_is_the_same_job() -> None:
-    assert request() == request()
-    assert len(request()["ClientRequestToken"]) == 64, "MediaConvert takes no more"
-
-
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
-def test_another_version_length_end_key_or_bucket_is_another_job(one: str, two: str, short: int, long: int) -> None:
+def test_the_same_version_is_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
     tokens = {
         chunking.token(bucket, video(upload, version=version), seconds, hours)
         for bucket in (BUCKET, "another")
@@ -118,8 +91,4 @@ def test_another_version_length_end_key_or_bucket_is_another_job(one: str, two: 
         for hours in (None, 11)
     }
     assert len(tokens) == 8 * len({one, two}) * len({short, long})
-
-
-@pytest.mark.parametrize("seconds", [1, 120, 3600])
-def test_no_rule_listens_where_the_job_writes(seconds: int) -> None:
-    assert chunking.prefix(video(), chunking.token(BUCKET, video(), seconds, 11)).startswith("chunks/")
+    assert {len(token) for token in tokens} == {64}, "MediaConvert takes no more"

@@ -1,6 +1,7 @@
 """The memory's gateway lists and creates events as AgentCore takes them."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from handlers.common.faults import Fault, ServiceFailed
 from handlers.livestream.memory import MAX_TEXT, RECALLED, AgentMemory
 from handlers.livestream.prompting import MemoryEvent, told
-from handlers.livestream.window_environment import WindowEnvironment
+from handlers.livestream.transcript_environment import TranscriptEnvironment
 from tests.handlers.clients import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -45,12 +46,6 @@ def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
     ]
 
 
-def test_a_session_that_is_not_there_yet_remembers_nothing() -> None:
-    with stubbed("bedrock-agentcore") as (client, stubber):
-        stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
-        assert AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION) == ()
-
-
 def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
     turns = [("USER", "asked"), ("ASSISTANT", "answered")]
     expected = {
@@ -70,16 +65,12 @@ def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
 def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
     kept: list[dict[str, Any]] = []
 
-    class Client:
-        def list_events(self, **_: Any) -> dict[str, Any]:
-            return {"events": kept}
-
-        def create_event(self, **request: Any) -> dict[str, Any]:
-            kept.append({"eventId": "0000000001#ab", **request})
-            return {}
-
-    memory = AgentMemory(Client(), MEMORY, lambda: NOW)
-    full = WindowEnvironment.model_fields["window_characters"].default
+    client = SimpleNamespace(
+        list_events=lambda **_: {"events": kept},
+        create_event=lambda **request: kept.append({"eventId": "0000000001#ab", **request}),
+    )
+    memory = AgentMemory(client, MEMORY, lambda: NOW)
+    full = TranscriptEnvironment.model_fields["window_characters"].default
     memory.record(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
     [recalled] = told(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
@@ -88,31 +79,20 @@ def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
 
 def test_no_text_is_longer_than_an_event_takes() -> None:
     sent: list[dict[str, Any]] = []
-
-    class Client:
-        def list_events(self, **_: Any) -> dict[str, Any]:
-            return {}
-
-        def create_event(self, **request: Any) -> dict[str, Any]:
-            sent.append(request)
-            return {}
-
-    AgentMemory(Client(), MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_TEXT + 1), "y")
+    client = SimpleNamespace(create_event=lambda **request: sent.append(request))
+    AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_TEXT + 1), "y")
     assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_TEXT, 1]
 
 
-@pytest.mark.parametrize(
-    ("code", "fault"),
-    [
-        ("ThrottledException", Fault.THROTTLED),
-        ("ServiceQuotaExceededException", Fault.THROTTLED),
-        ("ServiceException", Fault.UNAVAILABLE),
-        ("RetryableConflictException", Fault.UNAVAILABLE),
-        ("AccessDeniedException", Fault.REFUSED),
-        ("ValidationException", Fault.REJECTED),
-        ("InvalidInputException", Fault.REJECTED),
-    ],
-)
+FAULTS = {
+    Fault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
+    Fault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
+    Fault.REFUSED: ["AccessDeniedException"],
+    Fault.REJECTED: ["ValidationException", "InvalidInputException"],
+}
+
+
+@pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
 def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", code, "canary")
@@ -124,9 +104,14 @@ def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
             assert caught.value.fault is fault
 
 
-def test_a_memory_that_is_not_there_shows_when_something_is_recorded() -> None:
+def test_a_session_that_is_not_there_yet_remembers_nothing_and_a_missing_memory_shows_when_something_is_recorded() -> (
+    None
+):
     with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
         stubber.add_client_error("create_event", "ResourceNotFoundException", http_status_code=404)
+        memory = AgentMemory(client, MEMORY, lambda: NOW)
+        assert memory.recall(ACTOR, SESSION) == ()
         with pytest.raises(ServiceFailed) as caught:
-            AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "a", "b")
+            memory.record(ACTOR, SESSION, WINDOW, "a", "b")
     assert caught.value.fault is Fault.MISSING

@@ -71,50 +71,46 @@ def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expe
     assert problem(text, patient=True) is expected
 
 
-BAD_CLAIMS: list[object] = [
-    None,
-    CANARY,
-    [],
-    {**CLAIM, "quote": ""},
-    {**CLAIM, "quote": CANARY * 200},
-    {**CLAIM, "quote": 7},
-    {**CLAIM, "quote": "half a pair \ud800"},
-    {**CLAIM, "statement": None},
-    {**CLAIM, "verdict": CANARY},
-    {**CLAIM, "verdict": "Refuted"},
-    {**CLAIM, "confidence": 1.01},
-    {**CLAIM, "confidence": -0.1},
-    {**CLAIM, "confidence": "0.5"},
-    {**CLAIM, "confidence": True},
-    {**CLAIM, "cue": -1},
-    {**CLAIM, "cue": 1.5},
-    {**CLAIM, "sources": CANARY},
-    {**CLAIM, "sources": [CANARY * 100]},
-    {**CLAIM, "sources": ["m"] * 21},
-    {key: value for key, value in CLAIM.items() if key != "confidence"},
+BAD: list[tuple[str, object]] = [
+    ("claims", None),
+    ("claims", CANARY),
+    ("claims", []),
+    ("claims", {}),
+    *(
+        ("claims", {**CLAIM, name: value})
+        for name, value in (
+            ("quote", ""),
+            ("quote", CANARY * 200),
+            ("quote", 7),
+            ("quote", "half a pair \ud800"),
+            ("statement", None),
+            ("verdict", CANARY),
+            ("verdict", "Refuted"),
+            ("confidence", 1.01),
+            ("confidence", -0.1),
+            ("confidence", "0.5"),
+            ("confidence", True),
+            ("cue", -1),
+            ("cue", 1.5),
+            ("sources", CANARY),
+            ("sources", [CANARY * 100]),
+            ("sources", ["m"] * 21),
+        )
+    ),
+    *(
+        ("clips", {**CLIP, name: value})
+        for name, value in (("startMs", -1), ("startMs", "0"), ("endMs", 1.5), ("title", ""), ("title", CANARY * 50))
+    ),
+    ("clips", {"title": CANARY}),
 ]
-BAD_CLIPS: list[object] = [
-    {**CLIP, "startMs": -1},
-    {**CLIP, "startMs": "0"},
-    {**CLIP, "endMs": 1.5},
-    {**CLIP, "title": ""},
-    {**CLIP, "title": CANARY * 50},
-    {"title": CANARY},
-]
 
 
-@pytest.mark.parametrize("bad", BAD_CLAIMS)
-def test_a_claim_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
-    assert problem(answer(claims=[CLAIM, bad])) is Problem.BAD_ITEM
-    found = parse(answer(claims=[bad, CLAIM]), WINDOW, patient=True)
-    assert (len(found.claims), found.malformed) == (1, 1)
-
-
-@pytest.mark.parametrize("bad", BAD_CLIPS)
-def test_a_clip_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
-    assert problem(answer(clips=[CLIP, bad])) is Problem.BAD_ITEM
-    found = parse(answer(clips=[bad, CLIP]), WINDOW, patient=True)
-    assert (len(found.clips), found.malformed) == (1, 1)
+@pytest.mark.parametrize(("kind", "bad"), BAD)
+def test_a_claim_or_clip_that_is_none_is_a_problem_once_and_then_passed_over(kind: str, bad: object) -> None:
+    good = CLAIM if kind == "claims" else CLIP
+    assert problem(answer(**{kind: [good, bad]})) is Problem.BAD_ITEM
+    found = parse(answer(**{kind: [bad, good]}), WINDOW, patient=True)
+    assert (len(found.claims), len(found.clips), found.malformed) == (1, 1, 1)
 
 
 def test_an_answer_of_nothing_but_bad_claims_is_refused_even_then() -> None:

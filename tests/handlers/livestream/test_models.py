@@ -8,46 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.livestream.models import EpisodeChanges, NewEpisode, UploadReady
+from handlers.livestream.models import EpisodeChanges, NewEpisode
 
 
 def parsed(**content: Any) -> NewEpisode:
     return NewEpisode.model_validate_json(json.dumps({"title": "A", **content}), strict=True)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"title": ""},
-        {"title": " \n "},
-        {"title": "x" * 201},
-        {"title": "a\nb"},
-        {"title": "a\u0000b"},
-        {"title": "a\u0085b"},
-        {"title": "a\u007fb"},
-        {"title": None},
-        {"description": ""},
-        {"description": " "},
-        {"description": "x" * 5001},
-        {"description": "a\tb"},
-        {"description": "a\rb"},
-        {"language": "en"},
-        {"language": "en-us"},
-        {"language": "EN-US"},
-        {"language": "en-US\n"},
-        {"speakers": ["a"] * 21},
-        {"speakers": [""]},
-        {"speakers": ["x" * 101]},
-        {"speakers": ["a\nb"]},
-        {"speakers": "Ann"},
-        {"clientToken": "short"},
-        {"clientToken": "x" * 65},
-        {"clientToken": "with space"},
-    ],
-)
-def test_what_is_no_episode_is_refused(content: dict[str, Any]) -> None:
+REFUSED: dict[str, list[object]] = {
+    "title": ["", " \n ", "x" * 201, "a\nb", "a\u0000b", "a\u0085b", "a\u007fb", None],
+    "description": ["", " ", "x" * 5001, "a\tb", "a\rb"],
+    "language": ["en", "en-us", "EN-US", "en-US\n"],
+    "speakers": [["a"] * 21, [""], ["x" * 101], ["a\nb"], "Ann"],
+    "clientToken": ["short", "x" * 65, "with space"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, one) for name, values in REFUSED.items() for one in values])
+def test_what_is_no_episode_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
-        parsed(**content)
+        parsed(**{name: value})
 
 
 def test_bounds_themselves_are_good() -> None:
@@ -69,10 +49,3 @@ def test_a_title_that_is_taken_is_plain(text: str) -> None:
 def test_what_is_not_named_is_not_changed() -> None:
     changes = EpisodeChanges.model_validate({"version": 3, "description": None})
     assert changes.model_fields_set == {"version", "description"}
-
-
-@pytest.mark.parametrize("ways", [{}, {"form": {"url": "u", "fields": {}}, "multipart": {"parts": []}}])
-def test_an_upload_goes_one_way(ways: dict[str, Any]) -> None:
-    ready = {"uploadId": "0" * 26, "kind": "video", "key": "k", "maxBytes": 1, "expiresSeconds": 1, **ways}
-    with pytest.raises(ValidationError):
-        UploadReady.model_validate(ready)

@@ -28,15 +28,11 @@ def texts(asked: dict[str, Any]) -> list[str]:
     return [block["text"] for block in turn["content"]]
 
 
-def test_the_fixed_part_comes_first_and_a_cache_point_behind_it() -> None:
+def test_the_fixed_part_comes_first_is_the_same_for_all_and_long_enough_to_be_kept() -> None:
     asked = request(ASKING, WINDOW, "4c1f", 9, MEMORIES)
     assert asked["system"] == [{"text": INSTRUCTIONS}, {"cachePoint": {"type": "default"}}]
     assert valid(asked)
-
-
-def test_the_fixed_part_is_the_same_for_all_and_long_enough_to_be_kept() -> None:
-    other = request(Asking(300, 1, 2), Window(0, 0, 1, CUES[:1]), "x", 1, [])
-    assert other["system"] == request(ASKING, WINDOW, "4c1f", 9, MEMORIES)["system"]
+    assert request(Asking(300, 1, 2), Window(0, 0, 1, CUES[:1]), "x", 1, [])["system"] == asked["system"]
     assert len(INSTRUCTIONS) / 4.5 > 1_024, "a shorter one is not kept, and nothing says so"
 
 

@@ -2,16 +2,16 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.formats import TRANSCRIPT_SUFFIXES, VIDEO_SUFFIXES, ContentType
 from handlers.livestream.models import UploadRequest
-from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART, _part_bytes
+from handlers.livestream.tracks import ContentType, Step, TrackKind, TrackReason, TrackState
+from handlers.livestream.uploads import MEBIBYTE, SMALLEST_PART, SUFFIXES, _part_bytes
 from tests.handlers.livestream.stage import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, Said, Stage
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -39,29 +39,29 @@ def test_what_is_small_gets_a_form_for_one_key_one_type_and_one_size(stage: Stag
     assert [one for one in conditions if isinstance(one, list)] == [["content-length-range", 500, 500]]
 
 
-def test_the_track_waits_for_the_upload(stage: Stage) -> None:
+def test_the_track_waits_for_the_upload_and_another_may_be_asked_for_until_one_has_come(stage: Stage) -> None:
     episode = stage.episode()
     stage.passes(seconds=3)
-    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body
+    first, second = (stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
+    assert first["key"] != second["key"]
     told = stage.does("getEpisode", episode_id=episode).body
-    assert told["status"] == "uploading"
-    assert told["transcript"] == {
-        "state": "requested",
-        "since": "2026-01-03T12:00:03.123Z",
-        "uploadId": upload["uploadId"],
-    }
-    assert (told["video"]["state"], told["version"]) == ("none", 1)
+    at, upload = "2026-01-03T12:00:03.123Z", second["uploadId"]
+    assert told["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
+    assert (told["status"], told["video"]["state"], told["version"]) == ("uploading", "none", 1)
+    stage.table.advance(ANN, episode, TrackKind.TRANSCRIPT, Step(upload, TrackState.UPLOADED, at))
+    answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
+    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
+    assert stage.does("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
 
 
-@pytest.mark.parametrize(
-    ("kind", "content_type"),
-    [("video", one) for one in VIDEO_SUFFIXES] + [("transcript", one) for one in TRANSCRIPT_SUFFIXES],
-)
-def test_each_type_has_its_suffix(stage: Stage, kind: str, content_type: ContentType) -> None:
-    asked = {"kind": kind, "contentType": content_type, "bytes": 5}
-    key = stage.does("requestUpload", asked, episode_id=stage.episode()).body["key"]
-    assert key.startswith(f"{kind}s/")
-    assert key.endswith("." + (VIDEO_SUFFIXES | TRANSCRIPT_SUFFIXES)[content_type])
+@pytest.mark.parametrize("kind", TrackKind)
+def test_each_type_has_its_suffix(stage: Stage, kind: TrackKind) -> None:
+    for content_type, suffix in SUFFIXES[kind].items():
+        asked = {"kind": kind, "contentType": content_type, "bytes": 5}
+        key = stage.does("requestUpload", asked, episode_id=stage.episode()).body["key"]
+        assert key.startswith(f"{kind}s/")
+        assert key.endswith(f".{suffix}")
+    assert sum(map(len, SUFFIXES.values())) == len(ContentType)
 
 
 @pytest.mark.parametrize(
@@ -87,18 +87,6 @@ def test_what_no_track_takes_is_refused(stage: Stage, asked: dict[str, Any], cod
 def test_a_limit_itself_is_taken(stage: Stage) -> None:
     for asked in ({**VIDEO, "bytes": LIMITS.max_video_bytes}, {**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}):
         assert stage.does("requestUpload", asked, episode_id=stage.episode()).status == 201
-
-
-def test_another_upload_may_be_asked_for_until_one_has_come(stage: Stage) -> None:
-    episode = stage.episode()
-    first, second = (stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
-    assert first["key"] != second["key"]
-    stage.table.advance(
-        ANN, episode, TrackKind.TRANSCRIPT, Step(second["uploadId"], TrackState.UPLOADED, "2026-01-03T12:00:00.123Z")
-    )
-    answer = stage.does("requestUpload", TRANSCRIPT, episode_id=episode)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
-    assert stage.does("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
 
 
 def test_what_failed_may_be_uploaded_anew(stage: Stage) -> None:
@@ -223,36 +211,29 @@ def test_addresses_are_signed_again_only_while_the_upload_is_waited_for(stage: S
     assert signs().refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_a_form_has_no_parts_to_sign(stage: Stage) -> None:
+def test_a_form_has_no_parts_to_sign_or_to_complete(stage: Stage) -> None:
     episode = stage.episode()
     upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    answer = stage.does("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=upload)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
+    parts = [{"partNumber": 1, "etag": "e"}]
+    for operation, body in (
+        ("signParts", {"multipartId": "m"}),
+        ("completeUpload", {"multipartId": "m", "parts": parts}),
+    ):
+        answer = stage.does(operation, body, episode_id=episode, upload_id=upload)
+        assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
 
 
-def test_parts_are_put_together(stage: Stage) -> None:
-    video = Parted(stage)
-    answer = video.completes(body={"parts": video.parts[::-1]})
-    assert (answer.status, answer.body) == (
-        200,
-        {"uploadId": video.upload, "key": video.key, "bytes": SMALLEST_PART + 3},
-    )
-    head = stage.s3.head_object(Bucket=BUCKET, Key=video.key)
-    assert (head["ContentLength"], head["ContentType"]) == (SMALLEST_PART + 3, "video/mp4")
-
-
-def test_completing_is_one_call_of_the_table_and_changes_nothing_in_it(stage: Stage) -> None:
+def test_parts_are_put_together_with_one_call_of_the_table_that_changes_nothing_in_it(stage: Stage) -> None:
     video = Parted(stage)
     before = stage.stored()
     with stage.counted() as calls:
-        video.completes()
-    assert calls == ["GetItem"]
-    assert stage.stored() == before
-
-
-def test_completing_again_is_answered_alike(stage: Stage) -> None:
-    video = Parted(stage)
-    assert video.completes().text == video.completes().text
+        answer = video.completes(body={"parts": video.parts[::-1]})
+    size = SMALLEST_PART + 3
+    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": size})
+    assert (calls, stage.stored()) == (["GetItem"], before)
+    head = stage.s3.head_object(Bucket=BUCKET, Key=video.key)
+    assert (head["ContentLength"], head["ContentType"]) == (size, "video/mp4")
+    assert video.completes().text == answer.text, "asked again, it is answered alike"
     at = "2026-01-03T12:00:09.000Z"
     stage.table.advance(ANN, video.episode, TrackKind.VIDEO, Step(video.upload, TrackState.CHUNKING, at))
     assert video.completes().status == 200
@@ -270,9 +251,21 @@ def test_s3_is_told_the_promised_size(stage: Stage) -> None:
     assert [int(one) for one in asked] == [SMALLEST_PART + 3]
 
 
-def test_another_size_than_promised_is_refused(stage: Stage) -> None:
-    answer = Parted(stage, sent=SMALLEST_PART + 2).completes()
+@pytest.mark.parametrize(
+    ("sent", "parts", "fields"),
+    [
+        (SMALLEST_PART + 2, slice(None), []),
+        (None, slice(1), [{"field": "parts", "rule": "there are 2 parts"}]),
+    ],
+    ids=["another size", "a part left out"],
+)
+def test_what_does_not_make_up_the_upload_is_refused(
+    stage: Stage, sent: int | None, parts: slice, fields: list[dict[str, str]]
+) -> None:
+    video = Parted(stage, sent=sent)
+    answer = video.completes(body={"parts": video.parts[parts]})
     assert answer.refusal == (409, "UPLOAD_INCOMPLETE")
+    assert answer.body["fields"] == fields
 
 
 def test_a_part_that_was_not_uploaded_is_refused(stage: Stage) -> None:
@@ -283,40 +276,41 @@ def test_a_part_that_was_not_uploaded_is_refused(stage: Stage) -> None:
     assert video.completes().status == 200, "and it can still be completed"
 
 
-def test_a_part_that_is_left_out_is_refused(stage: Stage) -> None:
+def failing(code: str, operation: str) -> Callable[..., None]:
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("completing", "looking", "expected"),
+    [
+        ("InvalidPart", "", (409, "UPLOAD_INCOMPLETE")),
+        ("InvalidPartOrder", "", (409, "UPLOAD_INCOMPLETE")),
+        ("InvalidRequest", "", (409, "UPLOAD_INCOMPLETE")),
+        ("EntityTooSmall", "", (409, "UPLOAD_INCOMPLETE")),
+        ("InternalError", "", (500, "INTERNAL")),
+        ("NoSuchUpload", "", (404, "UPLOAD_UNKNOWN")),
+        ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
+        ("NoSuchUpload", "404", (404, "UPLOAD_UNKNOWN")),
+        ("", "403", (500, "INTERNAL")),
+        ("", "404", (500, "INTERNAL")),
+        ("", "503", (500, "INTERNAL")),
+    ],
+)
+def test_what_s3_refuses_is_the_clients_to_mend_and_what_it_cannot_do_is_not(
+    stage: Stage, completing: str, looking: str, expected: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HeadObject says 403 of what is not there to those who may not list the bucket."""
     video = Parted(stage)
-    answer = video.completes(body={"parts": video.parts[:1]})
-    assert answer.refusal == (409, "UPLOAD_INCOMPLETE")
-    assert answer.body["fields"] == [{"field": "parts", "rule": "there are 2 parts"}]
-    assert not video.there
-
-
-@pytest.mark.parametrize("code", ["InvalidPart", "InvalidPartOrder", "InvalidRequest", "EntityTooSmall"])
-def test_what_s3_refuses_is_the_clients_to_mend(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = Parted(stage)
-    _refusing(stage, code, monkeypatch)
-    assert video.completes().refusal == (409, "UPLOAD_INCOMPLETE")
-
-
-def test_what_s3_cannot_do_is_not_the_clients_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = Parted(stage)
-    _refusing(stage, "InternalError", monkeypatch)
+    if completing:
+        monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing(completing, "CompleteMultipartUpload"))
+    if looking:
+        monkeypatch.setattr(stage.s3, "head_object", failing(looking, "HeadObject"), raising=False)
     answer = video.completes()
-    assert answer.refusal == (500, "INTERNAL")
+    assert answer.refusal == expected
     assert "canary" not in answer.text
-
-
-def _refusing(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "CompleteMultipartUpload")
-
-    monkeypatch.setattr(stage.s3, "complete_multipart_upload", refuse)
-
-
-def test_an_upload_that_has_expired_is_unknown(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    video = Parted(stage)
-    _refusing(stage, "NoSuchUpload", monkeypatch)
-    assert video.completes().refusal == (404, "UPLOAD_UNKNOWN")
 
 
 def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
@@ -324,40 +318,23 @@ def test_an_upload_that_s3_no_longer_knows_because_it_is_whole_is_whole(
 ) -> None:
     video = Parted(stage)
     first = video.completes()
-    _refusing(stage, "NoSuchUpload", monkeypatch)
+    monkeypatch.setattr(stage.s3, "complete_multipart_upload", failing("NoSuchUpload", "CompleteMultipartUpload"))
     assert video.completes().text == first.text
 
 
-def test_s3s_name_of_another_upload_completes_nothing(stage: Stage) -> None:
+def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> None:
     video, other = Parted(stage), Parted(stage)
     assert video.completes(body={"multipartId": other.multipart}).refusal == (404, "UPLOAD_UNKNOWN")
-    assert other.completes().status == 200
-
-
-def test_only_the_upload_that_the_track_waits_for_is_completed(stage: Stage) -> None:
-    video = Parted(stage)
     assert video.completes(upload_id=stage.new_id()).refusal == (404, "UPLOAD_UNKNOWN")
     assert video.completes(owner=BOB).refusal == (404, "EPISODE_UNKNOWN")
-    assert video.completes(episode_id=stage.episode()).refusal == (404, "UPLOAD_UNKNOWN")
+    assert video.completes(episode_id=other.episode).refusal == (404, "UPLOAD_UNKNOWN")
     stage.does("requestUpload", VIDEO, episode_id=video.episode)
     assert video.completes().refusal == (404, "UPLOAD_UNKNOWN"), "another upload has taken its place"
     assert not video.there
-
-
-def test_a_form_is_not_completed(stage: Stage) -> None:
-    episode = stage.episode()
-    upload = stage.does("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    body = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
-    answer = stage.does("completeUpload", body, episode_id=episode, upload_id=upload)
-    assert answer.refusal == (409, "UPLOAD_NOT_EXPECTED")
-
-
-def test_what_has_failed_is_not_completed(stage: Stage) -> None:
-    video = Parted(stage)
-    failure = Step(video.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
-    stage.table.advance(ANN, video.episode, TrackKind.VIDEO, failure)
-    assert video.completes().refusal == (409, "UPLOAD_NOT_EXPECTED")
-    assert not video.there
+    failure = Step(other.upload, TrackState.FAILED, "2026-01-03T12:00:09.000Z", TrackReason.UNSUPPORTED_TYPE)
+    stage.table.advance(ANN, other.episode, TrackKind.VIDEO, failure)
+    assert other.completes().refusal == (409, "UPLOAD_NOT_EXPECTED"), "it has failed"
+    assert not other.there
 
 
 @pytest.mark.parametrize(
@@ -377,32 +354,6 @@ def test_what_is_no_completion_is_refused(stage: Stage, body: dict[str, Any]) ->
     answer = stage.does("completeUpload", whole, episode_id="0" * 26, upload_id="0" * 26)
     assert answer.refusal == (400, "MALFORMED")
     assert "canary" not in answer.text
-
-
-@pytest.mark.parametrize("code", ["403", "404", "503"])
-def test_an_object_that_is_whole_and_cannot_be_looked_at_is_our_mistake(
-    stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = Parted(stage)
-    _unseen(stage, code, monkeypatch)
-    assert video.completes().refusal == (500, "INTERNAL")
-
-
-@pytest.mark.parametrize("code", ["403", "404"])
-def test_what_nobody_may_list_is_as_unknown_as_what_is_not_there(
-    stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = Parted(stage)
-    _refusing(stage, "NoSuchUpload", monkeypatch)
-    _unseen(stage, code, monkeypatch)
-    assert video.completes().refusal == (404, "UPLOAD_UNKNOWN")
-
-
-def _unseen(stage: Stage, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "HeadObject")
-
-    monkeypatch.setattr(stage.s3, "head_object", refuse)
 
 
 def test_no_key_or_address_is_logged(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,16 +6,10 @@ from handlers.livestream.tracks import (
     REPLACEABLE,
     Step,
     Track,
-    TrackKind,
     TrackState,
     Upload,
     is_about,
 )
-
-STATES: dict[TrackKind, frozenset[TrackState]] = {
-    TrackKind.VIDEO: frozenset(TrackState) - {TrackState.ANALYZING, TrackState.ANALYZED},
-    TrackKind.TRANSCRIPT: frozenset(TrackState) - {TrackState.CHUNKING, TrackState.CHUNKED},
-}
 
 
 def requested(track: Track, upload: Upload, at: str) -> Track:

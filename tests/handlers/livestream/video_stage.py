@@ -1,6 +1,7 @@
 """What tests of videos act on: events as their sources write them, and a table of tracks that keeps to its contract."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from handlers.common.logging import EventLog
 from handlers.common.ulid import ulid
 from handlers.livestream import chunking
-from handlers.livestream.tracks import DONE_AGAIN, TrackState
-from handlers.livestream.video_events import CompletedDetail, Video, VideoKey, video_key
+from handlers.livestream.prefixes import VIDEOS
+from handlers.livestream.tracks import ContentType, Step, Track, TrackKind, TrackReason, TrackState, Upload, stands_at
+from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.video_events import CompletedDetail, Video
 from handlers.livestream.video_processing import VideoProcessing
-from handlers.livestream.video_tracks import VideoMoved
+from tests.handlers.livestream.track_model import heard, requested
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
 SECONDS, HOURS = 120, 11
@@ -19,8 +22,6 @@ NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
 REASONS = ("PutObject", "POST Object", "CompleteMultipartUpload", "CopyObject")
-ORDER = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
-"""The states of one upload as they follow each other; `requested` and `none`, which come before it, are no part of it."""
 STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
@@ -31,8 +32,8 @@ def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
 
 def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> Video:
     """One version of an upload."""
-    named = video_key(key(upload, suffix))
-    assert isinstance(named, VideoKey)
+    named = upload_key(VIDEOS, key(upload, suffix))
+    assert named is not None
     return Video(key(upload, suffix), version, named, 1000)
 
 
@@ -81,52 +82,50 @@ def job(one: Video, status: str, **changed: Any) -> str:
 
 
 @dataclass
-class FakeTracks:
-    """Tracks as their contract has them."""
+class FakeTable:
+    """The video track of one episode, moved as the track model moves it: a test holds the real table to the same model."""
 
-    episodes: set[tuple[str, str]] = field(default_factory=lambda: {(OWNER, EPISODE)})
-    at: VideoMoved | None = None
+    track: Track = field(default_factory=lambda: requested(Track(state=TrackState.NONE, since="0"), of(UPLOAD), "0"))
+    facts: dict[str, object] = field(default_factory=dict)
     moves: int = 0
+    exists: bool = True
 
-    def move(self, owner: str, episode_id: str, event: VideoMoved) -> bool:
-        """Moves up, never down."""
-        if (owner, episode_id) not in self.episodes:
+    def advance(self, owner: str, episode_id: str, kind: TrackKind, step: Step) -> bool:
+        if not self.exists:
             return False
-        if self.at is None or _place(event) > _place(self.at) or _done_again(self.at, event):
-            self.at = event
-            self.moves += 1
-        return _place(self.at) == _place(event)
+        assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
+        after = heard(self.track, step)
+        if after != self.track:
+            self.track, self.facts, self.moves = after, dict(step.facts), self.moves + 1
+        return stands_at(self.track, step)
 
 
-def _done_again(at: VideoMoved, event: VideoMoved) -> bool:
-    return event.again and at.reason is DONE_AGAIN and at.upload_id == event.upload_id
-
-
-def _place(one: VideoMoved) -> tuple[str, int]:
-    return one.upload_id, ORDER.index(one.state)
+def of(upload: str) -> Upload:
+    """What was promised to be uploaded."""
+    return Upload(upload_id=upload, content_type=ContentType.MP4, size=1000)
 
 
 @dataclass
 class Cloud:
-    """The gateways: what they were asked, and what they say."""
+    """MediaConvert, the bus and the bucket: what they were asked, and what they say."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
-    announced: list[Video] = field(default_factory=list)
+    announced: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     """What the next calls raise."""
     count: int | None = 3
+    """Chunks that a playlist names; None if there is no playlist."""
 
-    def create(self, request: dict[str, Any]) -> None:
+    def create_job(self, **request: Any) -> None:
         self._fail()
         self.jobs.append(request)
 
-    def upload_completed(self, one: Video) -> None:
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         self._fail()
-        self.announced.append(one)
+        self.announced.append((detail_type, detail))
 
-    def entries(self, _key: str) -> int | None:
-        self._fail()
-        return self.count
+    def read(self, _key: str) -> bytes | None:
+        return None if self.count is None else b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * self.count
 
     def _fail(self) -> None:
         if self.failures:
@@ -137,21 +136,35 @@ class Cloud:
 class Stage:
     """Processing, with everything around it."""
 
-    tracks: FakeTracks = field(default_factory=FakeTracks)
+    table: FakeTable = field(default_factory=FakeTable)
     cloud: Cloud = field(default_factory=Cloud)
 
     @property
     def processing(self) -> VideoProcessing:
-        gateways: Any = self.cloud
-        log = EventLog("DEBUG")
-        about: dict[str, Any] = {"bucket": BUCKET, "role_arn": ROLE, "chunk_seconds": SECONDS, "max_hours": HOURS}
-        return VideoProcessing(self.tracks, gateways, gateways, gateways, **about, log=log)
+        table: Any = self.table
+        cloud: Any = self.cloud
+        return VideoProcessing(
+            table,
+            cloud,
+            cloud.create_job,
+            cloud.publish,
+            bucket=BUCKET,
+            role_arn=ROLE,
+            chunk_seconds=SECONDS,
+            max_hours=HOURS,
+            clock=lambda: NOW,
+            log=EventLog("DEBUG"),
+        )
 
     def handle(self, *bodies: str) -> list[int]:
         """One batch; which of them go back."""
         messages = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
         failures = self.processing.handle(messages)["batchItemFailures"]
         return [int(one["itemIdentifier"]) for one in failures]
+
+    def state(self) -> tuple[TrackState, TrackReason | None]:
+        """Of the track."""
+        return self.table.track.state, self.table.track.reason
 
     @property
     def tokens(self) -> set[str]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from handlers.common.windows import Window
+from handlers.common.windows import Sizes, Window
 from handlers.livestream.cues import Cue
-from handlers.livestream.findings import About
 from handlers.livestream.model_answer import Answer, SaidClaim, SaidClip
 from handlers.livestream.prompting import Asking
+from handlers.livestream.windows import messages
 
 CUES = (
     Cue(10_000, 14_000, "Well, good evening.", "Ann"),
@@ -16,7 +16,8 @@ CUES = (
 )
 FIRST = 30
 WINDOW = Window(index=2, first=FIRST, core=3, passages=CUES)
-ABOUT = About("01HZXW3V9K8Q2M4N6P8R0T2V4X", "transcripts/everybody/01HZXW3V9K8Q2M4N6P8R0T2V4X/one.srt", "v1")
+EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
+[MESSAGE] = messages("everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, Sizes(60, 60_000, 10))
 ASKING = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
 MEMORY = "0000001731#ab12"
 

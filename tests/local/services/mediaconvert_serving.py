@@ -14,7 +14,9 @@ from typing import Any
 import imageio_ffmpeg
 
 from handlers.livestream import chunking
-from handlers.livestream.video_events import Video, video_key
+from handlers.livestream.prefixes import VIDEOS
+from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.video_events import Video
 from local.services import mediaconvert
 from local.services.audio import run_ffmpeg
 from tests.local.services.account import Account, client_of
@@ -103,7 +105,7 @@ class Served:
         """Put a video into the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
-        named = video_key(key)
+        named = upload_key(VIDEOS, key)
         assert named is not None
         return Video(key, "v1", named, len(data))
 

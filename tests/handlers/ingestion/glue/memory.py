@@ -1,7 +1,6 @@
 """Objects in memory behind the job's own interface; each write can be the last one that a run gets to."""
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from handlers.common.sealed import Sealed
 from handlers.ingestion.glue.storage import Gone
@@ -39,9 +38,6 @@ class Memory:
     def put(self, uri: str, body: bytes) -> None:
         self.objects[uri] = body
         self._written()
-
-    def upload(self, path: Path, uri: str) -> None:
-        self.put(uri, path.read_bytes())
 
     def listed(self, prefix: str) -> list[str]:
         return sorted(uri for uri in self.objects if uri.startswith(prefix))

@@ -20,8 +20,7 @@ from handlers.ingestion.glue.columns import (
     Widened,
 )
 from handlers.ingestion.glue.conform import Misfits, converter
-from handlers.ingestion.glue.narrowing import MAX_PLACES, narrow, places
-from handlers.ingestion.glue.shapes import MAX_LEVELS, MAX_NAMES, Kind, Shape
+from handlers.ingestion.glue.shapes import MAX_LEVELS, MAX_NAMES, MAX_PLACES, Kind, Shape, narrow, places
 from tests.handlers.ingestion.glue.test_records import OBJECTS
 
 RECORDS = st.lists(OBJECTS, max_size=6)

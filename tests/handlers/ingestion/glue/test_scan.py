@@ -9,9 +9,9 @@ import pytest
 
 from handlers.ingestion.glue import scan as module
 from handlers.ingestion.glue.documents import SourceFile
-from handlers.ingestion.glue.narrowing import MAX_PLACES, places
 from handlers.ingestion.glue.records import Reason
 from handlers.ingestion.glue.scan import LARGEST, MOST_PLACES, Scan, scanned
+from handlers.ingestion.glue.shapes import MAX_PLACES, places
 from tests.handlers.ingestion.glue.memory import Memory
 
 KEY = "incoming/ü +%.ndjson"

@@ -1,0 +1,36 @@
+"""Reader of objects in livestream's bucket."""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from handlers.livestream.cues import MAX_BYTES
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+GONE = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
+"""S3's error codes for a missing object, a missing version, and a version that is a delete marker."""
+
+
+class ObjectReader:
+    """Reads objects with GetObject only."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def read(self, key: str, version: str | None = None) -> bytes | None:
+        """Return the content of an object, of one version if a version is given; None if the object does not exist.
+
+        Return at most one byte more than a transcript may have. That byte shows that the object is too large.
+        """
+        which: dict[str, Any] = {} if version is None else {"VersionId": version}
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=key, **which)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in GONE:
+                return None
+            raise
+        with found["Body"] as body:
+            return body.read(MAX_BYTES + 1)

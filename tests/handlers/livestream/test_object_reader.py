@@ -1,0 +1,35 @@
+"""One version of an object is read, and not more of it than a transcript may have."""
+
+import io
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+
+from handlers.livestream import object_reader
+from handlers.livestream.object_reader import ObjectReader
+from tests.handlers.clients import stubbed
+
+
+@pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])
+def test_that_version_is_read_which_was_named(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_reader, "MAX_BYTES", 3)
+    with stubbed("s3") as (client, stubber):
+        body = StreamingBody(io.BytesIO(b"abcdef"), 6)
+        stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})
+        read = ObjectReader(client, "b").read("k", version.get("VersionId"))
+    assert read == b"abcd", "one byte tells that it is too large"
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
+def test_an_object_that_is_gone_is_none(code: str) -> None:
+    with stubbed("s3") as (client, stubber):
+        stubber.add_client_error("get_object", code)
+        assert ObjectReader(client, "b").read("k", "v1") is None
+
+
+def test_any_other_error_is_raised() -> None:
+    with stubbed("s3") as (client, stubber):
+        stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
+        with pytest.raises(ClientError):
+            ObjectReader(client, "b").read("k")

@@ -1,0 +1,43 @@
+"""Keys of uploads say whose they are, and keys of any other form are nobody's."""
+
+import pytest
+
+from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
+from handlers.livestream.upload_keys import UploadKey, upload_key
+from tests.handlers.livestream.video_stage import EPISODE, OWNER, UPLOAD, key
+
+
+@pytest.mark.parametrize("prefix", [VIDEOS, TRANSCRIPTS])
+@pytest.mark.parametrize("owner", [OWNER, "everybody"])
+@pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
+def test_a_key_says_whose_it_is_whatever_its_suffix(prefix: str, owner: str, suffix: str) -> None:
+    found = upload_key(prefix, key(suffix=suffix, owner=owner).replace(VIDEOS, prefix))
+    assert found == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        key().upper(),
+        f"/{key()}",
+        f"x/{key()}",
+        f"{key()}/",
+        f"{key()}\n",
+        key(owner="someone"),
+        key(owner="EVERYBODY"),
+        key(owner=".."),
+        key(upload=UPLOAD[:-1]),
+        key(upload="U" * 26),
+        key(suffix=".mp4.exe"),
+        key(suffix=".mp\uff14"),
+        key(suffix="."),
+        key(suffix=f".{'x' * 17}"),
+        key().replace("/", "%2F"),
+        key().replace(VIDEOS, "chunks/"),
+        key().replace(VIDEOS, TRANSCRIPTS),
+        f"{VIDEOS}{OWNER}/{UPLOAD}.mp4",
+        VIDEOS,
+    ],
+)
+def test_a_key_of_any_other_form_is_nobodys(wrong: str) -> None:
+    assert upload_key(VIDEOS, wrong) is None
