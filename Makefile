@@ -67,20 +67,13 @@ console: .venv/.locked ## serve the console (console/) against the running local
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure: preview, manifest builder, transcription, voice Q&A, livestream, the media job, the meetings client, cold starts, Spark job (MB=700)
-	@$(RUN) benchmarks/preview.py
-	@$(RUN) benchmarks/builder.py
-	@$(RUN) benchmarks/intake.py
-	@$(RUN) benchmarks/transcription.py
-	@$(RUN) benchmarks/voice_qa.py
-	@$(RUN) benchmarks/livestream.py
-	@$(RUN) benchmarks/meetings_client.py
-	@$(RUN) benchmarks/meetings_media.py
-	@$(RUN) benchmarks/imports.py
-	@.venv-spark/bin/python benchmarks/spark.py $(if $(MB),--megabytes $(MB))
+BENCHMARKS := preview builder transcription voice_qa meetings_client meetings_media cold_starts spark
+
+bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure what docs/benchmarks.md states (ONLY=preview, or another one of benchmarks/)
+	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
 headroom: .venv/.locked ## use against every quota at 1, 12, 100 and 600 times the load, and the cost there
-	@$(RUN) benchmarks/headroom.py --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
+	@$(RUN) -m benchmarks.headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
 
 fuzz: .venv/.locked ## the property tests with many more examples
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers

@@ -1,23 +1,22 @@
-"""How much of every quota ingestion uses at 1, 12, 100 and 600 times its load, what binds, and what it costs there.
+"""Shows how much of every quota ingestion uses at 1, 12, 100 and 600 times its load, and what the stack then costs.
 
-The limits are `headroom_model.py`'s; the cost is that of the real program, run with that load and priced as
-`make cost` prices it. Nothing here reaches AWS.
+The cost is that of the real program, which runs with that load and is priced as `make cost` prices it. Nothing here
+calls AWS.
 """
 
 import argparse
-import json
 import math
-import sys
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.headroom_load import scaled
-from benchmarks.headroom_model import Account, Quota, binding, bounds, quotas
+from benchmarks.headroom_quotas import (
+    AccountQuotas,
+    Quota,
+    binding_quotas,
+    exceeded_quotas,
+    list_quotas,
+    scale_load,
+)
+from benchmarks.measuring import print_table
 from components.settings import IngestionSettings
 from local import program, stack_files
 from local.cost import StackCost, of_graph
@@ -26,121 +25,99 @@ from local.stack_files import StackConfig
 
 FACTORS = (1, 12, 100, 600)
 KEY = "polyphony:ingestion"
-WIDTH = 150
-SPARE = 1.25
-"""Who raises a limit raises it a quarter above the use."""
+MARGIN = 1.25
+"""A limit that is raised gets a quarter more than is used."""
 
 
-def settings_of(config: StackConfig) -> IngestionSettings:
-    """The settings of ingestion in a stack file."""
-    return IngestionSettings.model_validate(json.loads(config.values[KEY]))
+@dataclass(frozen=True)
+class RaisedLimits:
+    """Two settings and two quotas of the account that carry a multiple of the load."""
+
+    concurrent_runs: int
+    sweep_minutes: int
+    account: AccountQuotas
+
+    def apply(self, settings: IngestionSettings) -> IngestionSettings:
+        """Return the settings with the two changed."""
+        spark = settings.spark.model_copy(update={"concurrent_runs": self.concurrent_runs})
+        manifests = settings.manifests.model_copy(update={"sweep_minutes": self.sweep_minutes})
+        return settings.model_copy(update={"spark": spark, "manifests": manifests})
 
 
-def raised(settings: IngestionSettings, factor: float) -> tuple[IngestionSettings, Account]:
-    """The settings and quota requests that carry a multiple of the load; nothing but limits changes."""
-    account, by_name = Account(), {one.name: one for one in quotas(settings)}
+def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
+    """Return the limits that carry a multiple of the load; each is raised only if it must be."""
+    shares = {quota.name: MARGIN * quota.share(settings, factor) for quota in list_quotas(settings)}
 
-    def enough(name: str, now: float) -> int:
-        return math.ceil(max(now, by_name[name].use(settings, factor) * SPARE))
+    def needed(name: str, limit: float) -> int:
+        return math.ceil(limit * max(1, shares[name]))
 
-    runs = enough("Glue runs of the job, busiest hour", settings.spark.concurrent_runs)
-    walk = by_name["Sweeper's daily comparison"].share(settings, factor)
     minutes = settings.manifests.sweep_minutes
-    return (
-        settings.model_copy(
-            update={
-                "spark": settings.spark.model_copy(update={"concurrent_runs": runs}),
-                "manifests": settings.manifests.model_copy(
-                    update={"sweep_minutes": max(1, min(minutes, math.floor(minutes / (walk * SPARE))))}
-                ),
-            }
-        ),
-        replace(
-            account,
-            glue_runs=enough("Glue runs of the account", account.glue_runs),
-            glue_dpus=enough("Glue DPUs of the account", account.glue_dpus),
+    default = AccountQuotas()
+    return RaisedLimits(
+        needed("Glue runs of the job, busiest hour", settings.spark.concurrent_runs),
+        max(1, min(minutes, math.floor(minutes / shares["Sweeper's daily comparison"]))),
+        AccountQuotas(
+            needed("Glue runs of the account", default.glue_runs), needed("Glue DPUs of the account", default.glue_dpus)
         ),
     )
 
 
-def cost_at(config: StackConfig, factor: float) -> StackCost:
-    """What the whole stack costs a month under a multiple of its load, with the settings that carry it."""
-    settings, _ = raised(settings_of(config), factor)
-    section = scaled(settings, factor).model_dump_json(by_alias=True)
+def read_settings(config: StackConfig) -> IngestionSettings:
+    """Return the settings of ingestion in a stack file."""
+    return IngestionSettings.model_validate_json(config.values[KEY])
+
+
+def price_load(config: StackConfig, factor: float) -> StackCost:
+    """Return the monthly cost of the whole stack under a multiple of the load, with raised limits."""
+    settings = read_settings(config)
+    section = scale_load(raise_limits(settings, factor).apply(settings), factor).model_dump_json(by_alias=True)
     changed = StackConfig(config.project, config.stack, {**config.values, KEY: section})
     return of_graph(f"{factor:g}x", program.run(changed, PreviewProvider(), preview=True).graph)
 
 
-def order(settings: IngestionSettings) -> list[str]:
-    """At which multiple of the load each quota is used up, and what raises it, the first one first."""
-    return [f"{one.factor:>12,.0f}x  {one.quota.name}: {one.quota.lift}" for one in bounds(settings)]
+def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
+    """Return what a multiple of the load is, what it costs, and what it needs."""
+    settings = read_settings(config)
+    load, cost, limits = scale_load(settings, factor).load, price_load(config, factor), raise_limits(settings, factor)
+    remaining = exceeded_quotas(limits.apply(settings), factor, limits.account)
+    return {
+        "files a day": load.files_per_day,
+        "files/s, busiest hour": load.peak_files_per_hour / 3600,
+        "ingestion, $ a month": round(cost.report.by("subsystem").get("ingestion", 0)),
+        "stack, $ a month": round(cost.report.total),
+        "concurrentRuns": limits.concurrent_runs,
+        "sweepMinutes": limits.sweep_minutes,
+        "account's Glue runs": limits.account.glue_runs,
+        "account's Glue DPUs": limits.account.glue_dpus,
+        "fits with these": ", ".join(quota.name for quota in remaining) or "yes",
+    }
 
 
-def _number(value: float) -> str:
-    if math.isinf(value):
-        return "none"
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
-
-
-def _table(found: list[Quota], settings: IngestionSettings, factor: float, sources: list[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, justify in (
-        ("quota", "left"),
-        ("use", "right"),
-        ("limit", "right"),
-        ("unit", "left"),
-        ("share", "right"),
-    ):
-        table.add_column(column, justify="right" if justify == "right" else "left", no_wrap=True)
-    table.add_column("raised by")
-    for one in found:
-        share = one.share(settings, factor)
-        limit = f"{_number(one.limit)} [{sources.index(one.source) + 1}]".replace("[", r"\[")
-        style = "red" if share > 1 else None
-        table.add_row(
-            one.name, _number(one.use(settings, factor)), limit, one.unit, f"{share:.2%}", one.lift, style=style
-        )
-    return table
+def describe_quotas(settings: IngestionSettings) -> dict[str, dict[str, float | str]]:
+    """Return one row per quota, the one that is used up first at the top."""
+    finite = binding_quotas(settings)
+    unlimited = [quota for quota in list_quotas(settings) if quota.name not in {found.name for found, _ in finite}]
+    pairs: list[tuple[Quota, float]] = [*finite, *((quota, math.inf) for quota in unlimited)]
+    return {
+        quota.name: {
+            **{f"{factor}x": f"{quota.share(settings, factor):.2%}" for factor in FACTORS},
+            "used up at": "never" if math.isinf(max_factor) else f"{max_factor:,.0f}x",
+            "limit": "none" if math.isinf(quota.limit) else f"{quota.limit:,.0f} {quota.unit}".strip(),
+            "raised by": quota.raised_by,
+            "source of the limit": quota.source,
+        }
+        for quota, max_factor in pairs
+    }
 
 
 def main() -> None:
-    """Prints a table a factor, then what binds in which order."""
+    """Print two tables: loads and quotas."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stack", default="prod", choices=stack_files.stacks())
     config = stack_files.read(parser.parse_args().stack)
-    settings, found = settings_of(config), quotas(settings_of(config))
-    sources = list(dict.fromkeys(one.source for one in found))
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=True)
-    for factor in FACTORS:
-        load, cost = scaled(settings, factor).load, cost_at(config, factor)
-        ingestion = cost.report.by("subsystem").get("ingestion", 0)
-        out.print(
-            f"[bold]{factor}x[/]: {load.files_per_day:,} files a day, {load.peak_files_per_hour / 3600:,.2f}/s in the "
-            f"busiest hour; ${ingestion:,.0f} a month for ingestion, ${cost.report.total:,.0f} for the stack"
-        )
-        if cost.report.total > cost.budget:
-            out.print(f"  above its budget of ${cost.budget:,.0f}: foundation.spend.monthlyBudget has to follow")
-        out.print(_table(found, settings, factor, sources))
-        over = binding(found, settings, factor)
-        out.print(f"binds: {', '.join(one.name for one in over) or 'nothing'}")
-        more, account = raised(settings, factor)
-        if over:
-            left = binding(quotas(more, account), more, factor)
-            out.print(
-                f"fits with concurrentRuns {more.spark.concurrent_runs}, sweepMinutes {more.manifests.sweep_minutes}, "
-                f"and an account of {account.glue_runs:.0f} Glue runs and {account.glue_dpus:.0f} DPUs: "
-                f"{'no, still binds: ' + ', '.join(one.name for one in left) if left else 'yes'}"
-            )
-        out.print()
-    out.print("[bold]In the order in which they bind, as settings and account are now[/]")
-    for line in order(settings):
-        out.print(line)
-    out.print("\nSources of the limits")
-    for number, source in enumerate(sources, 1):
-        out.print(rf"\[{number}] {source}")
-    out.print(
-        "EventBridge is not on a file's path. Uses are means over the busiest hour, shorter bursts wait in the queue."
-    )
+    print_table({f"{factor}x": describe_load(config, factor) for factor in FACTORS})
+    print()
+    print_table(describe_quotas(read_settings(config)))
 
 
 if __name__ == "__main__":

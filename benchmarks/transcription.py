@@ -1,29 +1,103 @@
-"""What live transcription costs in time, memory and streams: three measurements, each a program of its own beside this one.
+"""Measures how long after an utterance its captions arrive, on the local platform.
 
-Each has a process for itself, so that none measures what another left behind. Nothing here reaches AWS.
+The deployed functions run as processes and are called over WebSockets. The emulator and the local Transcribe run on the
+same cores. Transcribe works at the pace of speech, so the utterance's own length is subtracted.
 """
 
-import os
-import platform
-import subprocess
-import sys
-from pathlib import Path
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 
-HERE = Path(__file__).resolve().parent
-PARTS = {
-    "transcription_rules.py": "the rules for captions",
-    "transcription_streams.py": "a stream an utterance, or a stream a chunk",
-    "transcription_platform.py": "end to end on the local platform",
-}
+from benchmarks.measuring import WrongResult, deploy_local_stack, print_heading, print_table, to_milliseconds
+from local.flows.dialogue import Message
+from local.flows.transcription import SAMPLE_RATE, Captioning, Screen, Speaker
+from local.services.tones import WORDS, silence, speech
+
+UTTERANCES = 20
+CLIENTS = 10
+UTTERANCES_PER_CLIENT = 4
+SECONDS = 2
+SPOKEN_WORDS = [word for word in WORDS[:50] if word != "throttled"]
+WORD_COUNT = 7
+"""Words spoken in an utterance."""
+
+
+class TimedScreen(Screen):
+    """A screen that records when captions arrive."""
+
+    first_at: float | None = None
+    last_final_at: float | None = None
+
+    def take(self, message: Message) -> None:
+        """Record the time of a caption and show it."""
+        if message["type"] == "caption":
+            self.first_at = self.first_at or time.perf_counter()
+            if message["final"]:
+                self.last_final_at = time.perf_counter()
+        super().take(message)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds from sending an utterance."""
+
+    accepted: float
+    first_caption: float
+    last_final: float
+    """Seconds beyond the utterance's own length."""
+
+
+def speak(speaker: Speaker, numbers: range) -> list[Latency]:
+    """Send utterances one after the other, and check that each is captioned."""
+    latencies = []
+    for number in numbers:
+        words = [SPOKEN_WORDS[(number + offset) % len(SPOKEN_WORDS)] for offset in range(WORD_COUNT)]
+        samples = speech(words, SAMPLE_RATE)
+        speaker.screen = screen = TimedScreen()
+        sent_at = time.perf_counter()
+        speaker.send_audio(f"u{number}", samples + silence(SECONDS, SAMPLE_RATE)[len(samples) :], sequence=number)
+        accepted_at = time.perf_counter()
+        end = speaker.ended(f"u{number}")
+        text = f"{' '.join(words)}.".capitalize()
+        if end["type"] != "done" or screen.text() != [text] or screen.first_at is None or screen.last_final_at is None:
+            raise WrongResult(f"{text} became {end['type']}, {screen.text()}")
+        latencies.append(
+            Latency(accepted_at - sent_at, screen.first_at - sent_at, screen.last_final_at - sent_at - SECONDS)
+        )
+    return latencies
+
+
+def open_session(stack: ExitStack, url: str, user: str) -> Speaker:
+    """Connect a user and open a session."""
+    speaker = stack.enter_context(Speaker(url, user))
+    speaker.open()
+    return speaker
+
+
+def to_rows(name: str, latencies: Sequence[Latency]) -> dict[str, dict[str, float | str]]:
+    """Return one row per kind of latency."""
+    return {
+        f"{name}: accepted": to_milliseconds([latency.accepted for latency in latencies]),
+        f"{name}: first caption": to_milliseconds([latency.first_caption for latency in latencies]),
+        f"{name}: last final caption after the end": to_milliseconds([latency.last_final for latency in latencies]),
+    }
 
 
 def main() -> None:
-    """Prints what each prints."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}; load {os.getloadavg()[0]:.1f} before it begins")
-    for part, what in PARTS.items():
-        print(f"\n# {what}\n", flush=True)
-        subprocess.run([sys.executable, str(HERE / part)], check=True)
+    """Print the latencies of one client and of several at once."""
+    print_heading("Transcription")
+    with deploy_local_stack() as deployment, ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
+        url = Captioning(deployment).url
+        single = open_session(stack, url, "single")
+        speak(single, range(1))  # starts the functions' processes
+        alone = speak(single, range(1, 1 + UTTERANCES))
+        speakers = [open_session(stack, url, f"user-{number}") for number in range(CLIENTS)]
+        list(pool.map(lambda speaker: speak(speaker, range(1)), speakers))  # starts more processes
+        together = list(pool.map(lambda speaker: speak(speaker, range(1, 1 + UTTERANCES_PER_CLIENT)), speakers))
+    at_once = [latency for latencies in together for latency in latencies]
+    print_table(to_rows("one client", alone) | to_rows(f"{CLIENTS} clients at once", at_once))
 
 
 if __name__ == "__main__":

@@ -9,21 +9,40 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 
 from handlers.common.clients import CONFIG
-from operations import alias, backfill, checklist, flag, lecture, redrive, rollout, sample, savings
+from operations import alias, backfill, checklist, flag, lecture, redrive, rollout, savings
 from operations.desk import Desk
-from operations.gateway import Clients, Gateway, told
+from operations.gateway import Clients, told
 from operations.problems import Refused
-from operations.target import Target
 
-Command = Callable[[Desk, Clients, argparse.Namespace], int]
-OfFunction = Callable[[Desk, Target, argparse.Namespace], int]
+
+class Command(Protocol):
+    """A module that implements one command."""
+
+    SUMMARY: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the arguments of the command, besides `--stack`."""
+
+    def run(self, desk: Desk, options: argparse.Namespace) -> int:
+        """Run the command and return its exit status."""
+
+
+COMMANDS: dict[str, Command] = {
+    "flag": flag,
+    "alias": alias,
+    "rollout": rollout,
+    "lecture": lecture,
+    "redrive": redrive,
+    "backfill": backfill,
+    "checklist": checklist,
+    "savings": savings,
+}
 
 
 def main(
@@ -35,12 +54,10 @@ def main(
     say: Callable[[str], None] | None = None,
 ) -> int:
     """Runs one command."""
-    options = _parser().parse_args(arguments)
+    options = create_parser().parse_args(arguments)
     command: Command = options.command
-    used = clients or _own_client
-    desk = Desk(Gateway(used), clock, wait, say or _say)
     try:
-        return command(desk, used, options)
+        return command.run(Desk(clients or _own_client, clock, wait, say or _say), options)
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
     except KeyboardInterrupt:
@@ -48,112 +65,16 @@ def main(
     return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def create_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-
-    by_flag = _of_function(commands, "flag", _flag, "change one variable of a function for the callers of `live`")
-    by_flag.add_argument("assignment", metavar="KEY=VALUE", help="as in PARTIAL_RESULTS_ENABLED=false")
-
-    by_alias = _of_function(commands, "alias", _alias, "list a function's versions, or move `live` to one")
-    by_alias.add_argument("--to", metavar="VERSION", help="the version that gets all traffic, at once")
-
-    plan = rollout.Plan()
-    out = _of_function(commands, "rollout", _rollout, "give a version a share, watch the alarms, then give it all")
-    out.add_argument("--to", metavar="VERSION", help="the version to roll out (default: the newest published)")
-    out.add_argument("--share", type=int, default=plan.share, help="percent of the traffic (default: %(default)s)")
-    out.add_argument("--minutes", type=float, default=plan.minutes, help="how long to watch (default: %(default)s)")
-    out.add_argument("--every", type=float, default=plan.every, help="seconds between looks (default: %(default)s)")
-    out.add_argument(
-        "--alarms",
-        default=plan.alarms,
-        metavar="NAME",
-        help="only the subsystem's alarms whose names begin so, as in audio-processor (default: all)",
-    )
-
-    upload = _command(commands, "lecture", _lecture, "upload a lecture for voice Q&A, and wait for its verdict")
-    upload.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
-
-    again = _command(commands, "redrive", _redrive, "run a failed manifest of ingestion once more")
-    again.add_argument("manifest", help="its id, with which the names of its executions begin")
-
-    _care_of_meetings(commands)
+    for name, command in COMMANDS.items():
+        found = commands.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
+        found.set_defaults(command=command)
+        found.add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
+        command.add_arguments(found)
     return parser
-
-
-def _care_of_meetings(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    fill = _command(commands, "backfill", _backfill, "write the items that an index of meetings lists")
-    fill.add_argument("what", choices=sorted(backfill.ATTRIBUTES), help="what the index is by")
-    fill.add_argument("--per-second", type=float, default=25.0, help="meetings a second (default: %(default)s)")
-    fill.add_argument("--after", default="", help="go on after a run that broke off, as it has printed")
-    fill.add_argument("--remove", action="store_true", help="remove these items again")
-
-    check = _command(commands, "checklist", _checklist, "check what can be checked of a stack's meetings")
-    check.add_argument("--hours", type=float, default=24.0, help="how far back to look (default: %(default)s)")
-    check.add_argument("--recording", type=Path, help="a recording to upload as a sample; needs --token and --api-url")
-    check.add_argument("--token", type=Path, help="a file with a token of the identity provider")
-    check.add_argument("--api-url", help="frontend.meetings.apiUrl of the stack's outputs")
-
-    saved = _command(commands, "savings", _savings, "what meetings cost before and after a day, by Cost Explorer")
-    saved.add_argument("--since", required=True, help="the first day of the change, as in 2026-01-31")
-    saved.add_argument("--environment", help="the stack's environment, where that is not its name")
-    saved.add_argument("--days", type=int, default=14, help="days on either side (default: %(default)s)")
-
-
-def _of_function(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: OfFunction, says: str
-) -> argparse.ArgumentParser:
-    def on_target(desk: Desk, _: Clients, options: argparse.Namespace) -> int:
-        return command(desk, Target.parse(options.stack, options.function), options)
-
-    parser = _command(commands, name, on_target, says)
-    parser.add_argument("function", help="<subsystem>/<function>, as in transcription/audio-processor")
-    return parser
-
-
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, says: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=says, description=says)
-    parser.set_defaults(command=command)
-    parser.add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
-    return parser
-
-
-def _flag(desk: Desk, target: Target, options: argparse.Namespace) -> int:
-    return flag.command(desk, target, options.assignment)
-
-
-def _alias(desk: Desk, target: Target, options: argparse.Namespace) -> int:
-    return alias.command(desk, target, options.to)
-
-
-def _rollout(desk: Desk, target: Target, options: argparse.Namespace) -> int:
-    plan = rollout.Plan(options.share, options.minutes, options.every, options.alarms)
-    return rollout.command(desk, target, options.to, plan)
-
-
-def _lecture(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
-    return lecture.command(desk, clients, options.stack, options.file)
-
-
-def _redrive(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
-    return redrive.command(desk, clients, options.stack, options.manifest)
-
-
-def _backfill(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
-    return backfill.command(
-        desk, clients, options.stack, options.what, options.per_second, options.after, options.remove
-    )
-
-
-def _checklist(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
-    found = sample.Sample.of(options.recording, options.token, options.api_url)
-    return checklist.command(desk, clients, options.stack, options.hours, found)
-
-
-def _savings(desk: Desk, clients: Clients, options: argparse.Namespace) -> int:
-    return savings.command(desk, clients, options.stack, options.environment, options.since, options.days)
 
 
 def _own_client(service: Any) -> Any:

@@ -1,16 +1,27 @@
 """Lists a function's versions, or moves `live` to one of them: the quickest way back, and the way to end a roll-out."""
 
+import argparse
+
 from operations import to_commit
 from operations.desk import Desk, described
 from operations.gateway import Configuration, Routing
 from operations.target import Target, version_of
 
+SUMMARY = "list a function's versions, or move `live` to one"
 
-def command(desk: Desk, target: Target, to: str | None) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    Target.add_argument(parser)
+    parser.add_argument("--to", metavar="VERSION", help="the version that gets all traffic, at once")
+
+
+def run(desk: Desk, options: argparse.Namespace) -> int:
     """Shows the versions, or moves the alias to one."""
-    if to is None:
+    target = Target.of(options)
+    if options.to is None:
         return _list(desk, target)
-    wanted = Routing(version_of(to))
+    wanted = Routing(version_of(options.to))
     seen = desk.live(target)
     if seen.routing == wanted:
         desk.say(f"{target.function}: {described(wanted)} already; nothing was changed")

@@ -6,6 +6,7 @@ Items are named by what they say, and written or removed only where their meetin
 this twice, or while meetings change, has what is so, once. Runbook: roll-back-indexes.
 """
 
+import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from handlers.common import ulid, users
 from handlers.common.items import Item, plain, stored
 from handlers.meetings.records import INDEX_SORT, PARTITION, SORT
 from operations.desk import Desk
-from operations.gateway import Clients, told
+from operations.gateway import told
 from operations.problems import Refused
 from operations.target import named
 
+SUMMARY = "write the items that an index of meetings lists"
 SUBSYSTEM = "meetings"
 ATTRIBUTES = {"participants": "participantSearch", "tags": "tagSearch"}
 """What of a meeting, and the attribute that its index is sorted by."""
@@ -46,12 +48,21 @@ class _Count:
         )
 
 
-def command(desk: Desk, clients: Clients, stack: str, what: str, per_second: float, after: str, remove: bool) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("what", choices=sorted(ATTRIBUTES), help="what the index is by")
+    parser.add_argument("--per-second", type=float, default=25.0, help="meetings a second (default: %(default)s)")
+    parser.add_argument("--after", default="", help="go on after a run that broke off, as it has printed")
+    parser.add_argument("--remove", action="store_true", help="remove these items again")
+
+
+def run(desk: Desk, options: argparse.Namespace) -> int:
     """Goes through the table: 0 when every meeting has its items, 2 where some changed meanwhile."""
+    stack, what, remove, per_second = options.stack, options.what, options.remove, options.per_second
     if per_second <= 0:
         raise Refused(f"--per-second {per_second:g}: give meetings a second, above 0")
-    filling = _Filling(clients("dynamodb"), named(Kind.TABLE, stack, SUBSYSTEM, SUBSYSTEM), what, remove)
-    start = _key_of(after) if after else None
+    filling = _Filling(desk.clients("dynamodb"), named(Kind.TABLE, stack, SUBSYSTEM, SUBSYSTEM), what, remove)
+    start = _key_of(options.after) if options.after else None
     count = _Count()
     try:
         while True:

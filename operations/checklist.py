@@ -4,21 +4,25 @@ Reads alone, but for the sample, which is uploaded where a recording and a token
 printed.
 """
 
+import argparse
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from clients.meetings import MeetingsClient
+from botocore.exceptions import BotoCoreError, ClientError
+
+from clients.meetings import MeetingsClient, MeetingsError, NewMeeting
 from components.blocks.names import Kind, stack_part
 from handlers.common import clock
 from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATION, STACK
-from operations import watch
 from operations.desk import Desk
-from operations.gateway import Clients, caller, told
+from operations.gateway import caller, told
 from operations.problems import Refused
-from operations.sample import Sample, went_through
 from operations.target import PROJECT, named
 
+SUMMARY = "check what can be checked of a stack's meetings"
 SUBSYSTEM = "meetings"
 TROUBLE = (
     '{ ($.level = "ERROR") || ($.level = "CRITICAL") || ($.record.status = "error") || ($.record.status = "timeout") }'
@@ -36,28 +40,27 @@ CONFIRM = (
 )
 
 
-def command(
-    desk: Desk,
-    clients: Clients,
-    stack: str,
-    hours: float,
-    sample: Sample | None,
-    client: Callable[..., MeetingsClient] = MeetingsClient,
-) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--hours", type=float, default=24.0, help="how far back to look (default: %(default)s)")
+    parser.add_argument("--recording", type=Path, help="a recording to upload as a sample; needs --token and --api-url")
+    parser.add_argument("--token", type=Path, help="a file with a token of the identity provider")
+    parser.add_argument("--api-url", help="frontend.meetings.apiUrl of the stack's outputs")
+
+
+def run(desk: Desk, options: argparse.Namespace, client: Callable[..., MeetingsClient] = MeetingsClient) -> int:
     """0 when nothing was found, 1 when something was."""
+    stack, hours = options.stack, options.hours
     if hours <= 0:
         raise Refused(f"--hours {hours:g}: give more than 0")
+    _check_sample(options)
     machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
     prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
     since = clock.now() - timedelta(hours=hours)
-    found = [
-        *_alarms(desk, prefix),
-        *_logs(desk, clients("logs"), prefix, since),
-        *_executions(desk, clients, machine, since),
-    ]
-    for line in _numbers(clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
+    found = [*_alarms(desk, prefix), *_logs(desk, prefix, since), *_executions(desk, machine, since)]
+    for line in _numbers(desk.clients("cloudwatch"), stack_part(stack), since, timedelta(hours=hours)):
         desk.say(f"measured  {line}")
-    found += went_through(desk, sample, client)
+    found += _went_through(desk, options, client)
     for line in found:
         desk.say(f"FOUND     {line}")
     for line in CONFIRM:
@@ -65,19 +68,29 @@ def command(
     return 1 if found else 0
 
 
+def _check_sample(options: argparse.Namespace) -> None:
+    given = (options.recording, options.token, options.api_url)
+    if any(given) and not all(given):
+        raise Refused("a sample needs --recording, --token and --api-url, all three")
+    for path in given[:2]:
+        if path is not None and not path.is_file():
+            raise Refused(f"{path} is no file")
+
+
 def _alarms(desk: Desk, prefix: str) -> Iterator[str]:
     alarms = desk.gateway.alarms(prefix)
     if not alarms:
         raise Refused(f"no alarm's name begins with {prefix}: is it deployed there? Check --stack, account and region")
-    if silent := watch.without_data(alarms):
-        desk.say(f"measured  {len(silent)} of {len(alarms)} alarms have no data yet")
-    if loud := watch.ringing(alarms):
+    if silent := sum(alarm.has_no_data for alarm in alarms):
+        desk.say(f"measured  {silent} of {len(alarms)} alarms have no data yet")
+    if loud := [alarm.name for alarm in alarms if alarm.is_ringing]:
         yield f"alarms that ring: {', '.join(loud)}"
     else:
         desk.say(f"ok        none of {len(alarms)} alarms rings")
 
 
-def _logs(desk: Desk, logs: Any, prefix: str, since: datetime) -> Iterator[str]:
+def _logs(desk: Desk, prefix: str, since: datetime) -> Iterator[str]:
+    logs = desk.clients("logs")
     groups: list[str] = []
     for begin in (f"/aws/lambda/{prefix}", f"/aws/batch/{prefix}"):
         with told("logs:DescribeLogGroups", f"{begin}*"):
@@ -101,9 +114,9 @@ def _logs(desk: Desk, logs: Any, prefix: str, since: datetime) -> Iterator[str]:
         desk.say(f"ok        no error in {len(groups)} log groups since {since:%Y-%m-%d %H:%M}Z")
 
 
-def _executions(desk: Desk, clients: Clients, machine: str, since: datetime) -> Iterator[str]:
-    states = clients("stepfunctions")
-    arn = caller(clients).arn("states", states.meta.region_name, f"stateMachine:{machine}")
+def _executions(desk: Desk, machine: str, since: datetime) -> Iterator[str]:
+    states = desk.clients("stepfunctions")
+    arn = caller(desk.clients).arn("states", states.meta.region_name, f"stateMachine:{machine}")
     bad = 0
     for status in BAD_ENDS:
         with told("states:ListExecutions", machine):
@@ -133,3 +146,21 @@ def _numbers(cloudwatch: Any, label: str, since: datetime, period: timedelta) ->
                 )["Datapoints"]
             values.append(f"{max(one['ExtendedStatistics']['p95'] for one in points):.1f}" if points else "no data")
         yield f"{name}, p95: {values[0]}; before that {values[1]}"
+
+
+def _went_through(desk: Desk, sample: argparse.Namespace, client: Callable[..., MeetingsClient]) -> Iterator[str]:
+    """What is wrong, where it does not."""
+    if sample.recording is None:
+        desk.say("skipped   a sample recording: give --recording, --token and --api-url")
+        return
+    begun = time.monotonic()
+    try:
+        user = client(sample.api_url, lambda: sample.token.read_text().strip(), "checklist")
+        uploaded = user.upload(NewMeeting(title="Checklist", started_at=clock.now()), [sample.recording])
+        desk.say(f"uploaded  {uploaded.meeting_id}; waiting for it")
+        record = user.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
+    except (MeetingsError, ClientError, BotoCoreError) as error:
+        # What a service says may repeat what it was sent.
+        yield f"the sample did not go through: {type(error).__name__}"
+        return
+    desk.say(f"ok        the sample is {record.status} after {time.monotonic() - begun:.0f} s")

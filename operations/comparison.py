@@ -1,4 +1,4 @@
-"""How far two models agree on the action items of some transcripts, and what each of them costs. Pure.
+"""How far two models agree on the action items of some transcripts, what each of them costs, and the table of both. Pure.
 
 Two action items are the same if their quotes share words of the transcript and their owners are one person. Agreement
 is the F1 measure of the candidate's items with the reference's as the truth, over all transcripts together: 1 where
@@ -10,10 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.meetings.action_items import Placed, same_owner
+from handlers.meetings.interview import total
 from handlers.meetings.summary import Tokens
 
 _FAMILY = re.compile(r"^(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-4-5-")
 """Models that the price book knows."""
+HEADS = (
+    ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
+    ("", "ref.", "cand.", "", "", "ref.", "cand.", "ref.", "cand.", "ref.", "cand."),
+)
 
 
 @dataclass(frozen=True)
@@ -108,3 +113,47 @@ def _pairs(reference: Sequence[Placed], candidate: Sequence[Placed]) -> int:
 
 def _same(one: Placed, other: Placed) -> bool:
     return one.overlaps(other) and same_owner(one.item.owner, other.item.owner)
+
+
+def table(compared: Sequence[Compared], reference: str, candidate: str, prices: Mapping[str, float]) -> list[str]:
+    """A line a transcript, one for all, and how often what a model said was of no use."""
+    models = (reference, candidate)
+    whole = Compared("all", *(_summed([getattr(one, side) for one in compared]) for side in ("reference", "candidate")))
+    rows = [list(head) for head in HEADS]
+    rows += [_row(one, one.agreement, models, prices) for one in compared]
+    rows.append(_row(whole, overall(compared), models, prices))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADS[0]))]
+    unusable = [sum(not getattr(one, side).usable for one in compared) for side in ("reference", "candidate")]
+    return [
+        *(
+            "  ".join(
+                cell.rjust(width) if at else cell.ljust(width)
+                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ),
+        f"invented quotes: reference {whole.reference.dropped}, candidate {whole.candidate.dropped}",
+        f"transcripts without a usable answer: reference {unusable[0]}, candidate {unusable[1]}",
+    ]
+
+
+def _row(one: Compared, agreement: Agreement, models: tuple[str, str], prices: Mapping[str, float]) -> list[str]:
+    found = (one.reference, one.candidate)
+    costs = [cost(model, each.tokens, prices) for model, each in zip(models, found, strict=True)]
+    return [
+        one.name,
+        *(str(len(each.placed)) if each.usable else "none" for each in found),
+        str(agreement.both),
+        f"{agreement.f1:.3f}",
+        *(
+            str(each.tokens.input_tokens + each.tokens.cache_read_tokens + each.tokens.cache_write_tokens)
+            for each in found
+        ),
+        *(str(each.tokens.output_tokens) for each in found),
+        *("no price" if usd is None else f"{usd:.5f}" for usd in costs),
+    ]
+
+
+def _summed(found: Sequence[Found]) -> Found:
+    placed = tuple(one for each in found for one in each.placed)
+    return Found(placed, total([one.tokens for one in found]), dropped=sum(one.dropped for one in found))

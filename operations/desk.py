@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
-from operations.gateway import Alias, Configuration, Gateway, Routing
+from operations.gateway import Alias, Clients, Configuration, Gateway, Routing
 from operations.problems import Changed, NotFound, Refused, Unclear
 from operations.target import LIVE, Target
 
@@ -17,13 +18,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Desk:
-    """The service, time, and where a command speaks."""
+    """The services, time, and where a command speaks."""
 
-    gateway: Gateway
+    clients: Clients
     clock: Callable[[], float]
     """Seconds; only differences count."""
     wait: Callable[[float], None]
     say: Callable[[str], None]
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """Lambda and CloudWatch."""
+        return Gateway(self.clients)
 
     def until(self, done: Callable[[], T | None], seconds: float) -> T | None:
         """What `done` gives, asked for again and again; none when the time is over."""

@@ -6,17 +6,26 @@ version in everything but this variable. Where it is not, this refuses: there is
 code again, and forcing it would hand untested code to all callers at the worst moment.
 """
 
+import argparse
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from inspect import getmembers, isclass
+from pathlib import Path
 
-from operations import to_commit, variables
+from pydantic import ValidationError
+
+from handlers.common.environment import HandlerEnvironment
+from operations import to_commit
 from operations.desk import Desk, described, unshared
 from operations.gateway import Alias, Configuration, Routing
 from operations.problems import Changed, Invalid, Refused, Unclear
 from operations.target import Target
 
+SUMMARY = "change one variable of a function for the callers of `live`"
+HANDLERS = Path(__file__).resolve().parents[1] / "handlers"
 UPDATE_SECONDS = 180.0
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 
@@ -37,9 +46,15 @@ class Assignment:
         return Assignment(name, value)
 
 
-def command(desk: Desk, target: Target, assignment: str) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    Target.add_argument(parser)
+    parser.add_argument("assignment", metavar="KEY=VALUE", help="as in PARTIAL_RESULTS_ENABLED=false")
+
+
+def run(desk: Desk, options: argparse.Namespace) -> int:
     """Gives the variable its value for all callers."""
-    flag = Assignment.parse(assignment)
+    target, flag = Target.of(options), Assignment.parse(options.assignment)
     alias = desk.live(target)
     unshared(target, alias)
     live = desk.gateway.configuration(target.function, alias.routing.version)
@@ -99,8 +114,38 @@ def _taken(flag: Assignment, now: Mapping[str, str], target: Target) -> None:
     refusal = to_commit.refusal(target, flag.name, flag.value)
     if refusal and to_commit.refusal(target, flag.name, now[flag.name]) is None:
         raise Refused(f"{flag.name} cannot have this value, {refusal}")
-    if refusal := variables.refusal(target.subsystem, now, flag.name, flag.value):
+    if refusal := model_refusal(target.subsystem, now, flag.name, flag.value):
         raise Refused(f"{flag.name} cannot have this value, the function would refuse all of its calls: {refusal}")
+
+
+def model_refusal(subsystem: str, now: Mapping[str, str], name: str, value: str) -> str | None:
+    """Why a function of these variables would refuse them all with this value of one; none where it would not.
+
+    Which of a subsystem's models is the function's own, the variables that it has now say.
+    """
+    for model in _models(subsystem.replace("-", "_")):
+        if name in {field.alias for field in model.model_fields.values()} and _problem(model, now) is None:
+            says = _problem(model, {**now, name: value})
+            if says is not None:
+                return says
+    return None
+
+
+def _models(subsystem: str) -> Iterator[type[HandlerEnvironment]]:
+    for path in sorted((HANDLERS / subsystem).glob("*environment.py")):
+        module = import_module(f"handlers.{subsystem}.{path.stem}")
+        for _, found in getmembers(module, isclass):
+            if issubclass(found, HandlerEnvironment) and found.__module__ == module.__name__:
+                yield found
+
+
+def _problem(model: type[HandlerEnvironment], variables: Mapping[str, str]) -> str | None:
+    """What is wrong first, in words that repeat no value."""
+    try:
+        model.model_validate(dict(variables))
+    except ValidationError as error:
+        return str(error.errors(include_url=False, include_input=False)[0]["msg"])
+    return None
 
 
 def _changed_shape(live: Configuration, latest: Configuration) -> list[str]:

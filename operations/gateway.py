@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.problems import Busy, Changed, Invalid, NotFound, Refused, Unclear
+from operations.problems import Changed, Invalid, NotFound, Refused, Unclear
 from operations.target import LIVE
 
 Clients = Callable[[str], Any]
@@ -94,6 +94,16 @@ class Alarm:
     name: str
     state: str
     since: datetime | None
+
+    @property
+    def is_ringing(self) -> bool:
+        """Return True if the alarm is in the state ALARM."""
+        return self.state == "ALARM"
+
+    @property
+    def has_no_data(self) -> bool:
+        """Return True if the alarm has too little data to decide."""
+        return self.state == "INSUFFICIENT_DATA"
 
 
 class Gateway:
@@ -224,7 +234,9 @@ def _line(error: ClientError, action: str, resource: str) -> Refused:
         case "PreconditionFailedException":
             return Changed(f"{action} on {resource}: somebody else changed it meanwhile; nothing was overwritten")
         case "ResourceConflictException":
-            return Busy(f"{resource}: another update is under way, perhaps a deployment; run it again when it is done")
+            return Refused(
+                f"{resource}: another update is under way, perhaps a deployment; run it again when it is done"
+            )
         case "InvalidParameterValueException":
             return Invalid(f"{action} on {resource}: Lambda does not accept it")
     if code.startswith("KMS"):

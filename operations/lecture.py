@@ -1,8 +1,8 @@
 """Uploads a lecture as an operator, and says what the validator makes of it: where guests may upload none."""
 
+import argparse
 import mimetypes
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +14,33 @@ from handlers.common.items import stored
 from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.records import lecture_key
 from operations.desk import Desk
-from operations.gateway import Clients, caller, told
+from operations.gateway import caller, told
 from operations.problems import Refused, Unclear
 from operations.target import named
 
+SUMMARY = "upload a lecture for voice Q&A, and wait for its verdict"
 SUBSYSTEM = "voice-qa"
 VALIDATED_SECONDS = 600.0
 """How long a verdict may take: the validator's time, and one more try."""
 READY = "ready"
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Where a stack has its lectures."""
-
-    bucket: str
-    table: str
-
-    @staticmethod
-    def of(stack: str, account: str) -> "Shelf":
-        """By the names that the deployment gives."""
-        bucket = named(Kind.BUCKET, stack, SUBSYSTEM, "audio", suffix=account)
-        return Shelf(bucket, named(Kind.TABLE, stack, SUBSYSTEM, "sessions"))
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("file", type=Path, help="a recording: mp3, mp4, wav, flac, ogg or webm")
 
 
-def command(desk: Desk, clients: Clients, stack: str, path: Path) -> int:
+def run(desk: Desk, options: argparse.Namespace) -> int:
     """Uploads the file and waits for its verdict: 0 where it can be asked about, 1 where it was rejected."""
+    path: Path = options.file
     if not path.is_file() or not path.stat().st_size:
         raise Refused(f"{path} is no file, or an empty one: give the recording of a lecture")
-    shelf = Shelf.of(stack, caller(clients).account)
+    bucket = named(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=caller(desk.clients).account)
+    table = named(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
     lecture_id = clock.new_id()
-    key = f"{LECTURES}{lecture_id}/lecture{_suffix(path)}"
-    _upload(clients("s3"), path, shelf.bucket, key)
+    _upload(desk.clients("s3"), path, bucket, f"{LECTURES}{lecture_id}/lecture{_suffix(path)}")
     desk.say(f"uploaded as {lecture_id}; waiting for its verdict")
-    item = desk.until(lambda: _verdict(clients("dynamodb"), shelf.table, lecture_id), VALIDATED_SECONDS)
+    item = desk.until(lambda: _verdict(desk.clients("dynamodb"), table, lecture_id), VALIDATED_SECONDS)
     if item is None:
         raise Unclear(
             f"no verdict on {lecture_id} after {VALIDATED_SECONDS:.0f} s: look at the alarms of {SUBSYSTEM}; the sweep "

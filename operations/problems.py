@@ -17,10 +17,6 @@ class Changed(Refused):
     """Somebody else changed it after it was read."""
 
 
-class Busy(Refused):
-    """Another update of the same function is under way."""
-
-
 class Invalid(Refused):
     """The service does not accept what it was given."""
 

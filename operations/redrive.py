@@ -4,8 +4,8 @@ Only starts an execution. Its number is the record's next one, so that running t
 own confirmation then takes the failed files back in.
 """
 
+import argparse
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from components.blocks.names import Kind
@@ -23,10 +23,11 @@ from handlers.ingestion.settling import Settler
 from handlers.ingestion.states import ManifestStatus
 from handlers.ingestion.workflow import Execution, Workflow
 from operations.desk import Desk
-from operations.gateway import Caller, Clients, caller, told
+from operations.gateway import caller, told
 from operations.problems import Refused
 from operations.target import named
 
+SUMMARY = "run a failed manifest of ingestion once more"
 SUBSYSTEM = "ingestion"
 ATTEMPTS = 20
 """Numbers that are tried, where executions of earlier redrives died before they took the manifest."""
@@ -48,44 +49,25 @@ DONE = frozenset({Redriven.STARTED, Redriven.RUNNING, Redriven.PROCESSED})
 ANSWERS = {Started.YES: Redriven.STARTED, Started.REFUSED: Redriven.REFUSED, Started.UNKNOWN: Redriven.UNCLEAR}
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where a stack has its manifests."""
-
-    table: str
-    lake: str
-    state_machine: str
-
-    @staticmethod
-    def of(stack: str, by: Caller, region: str) -> "Places":
-        """By the names that the deployment gives."""
-        machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
-        return Places(
-            table=named(Kind.TABLE, stack, SUBSYSTEM, "files"),
-            lake=named(Kind.BUCKET, stack, SUBSYSTEM, "lake", suffix=by.account),
-            state_machine=by.arn("states", region, f"stateMachine:{machine}"),
-        )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("manifest", help="its id, with which the names of its executions begin")
 
 
-def command(desk: Desk, clients: Clients, stack: str, manifest_id: str) -> int:
+def run(desk: Desk, options: argparse.Namespace) -> int:
     """Starts the manifest's next execution, and says what became of that."""
+    stack, manifest_id, clients = options.stack, options.manifest, desk.clients
     if not re.fullmatch(PATTERN, manifest_id):
         raise Refused(f"{manifest_id!r} is no manifest: give its id, 26 letters and digits")
+    account, states = caller(clients), clients("stepfunctions")
+    table = named(Kind.TABLE, stack, SUBSYSTEM, "files")
+    lake = named(Kind.BUCKET, stack, SUBSYSTEM, "lake", suffix=account.account)
+    machine = named(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
     # Not the region of STS, which may be that of all.
-    places = Places.of(stack, caller(clients), clients("stepfunctions").meta.region_name)
-    with told(None, f"{manifest_id} in {places.table}, {places.lake} and {places.state_machine}"):
-        outcome, execution = _redriven(clients, places, manifest_id)
-    said = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
-    if outcome not in DONE:
-        raise Refused(said)
-    desk.say(said)
-    return 0
-
-
-def _redriven(clients: Clients, places: Places, manifest_id: str) -> tuple[Redriven, Execution | None]:
+    machine_arn = account.arn("states", states.meta.region_name, f"stateMachine:{machine}")
     # Records are only updated here, so the days a new one is kept do not matter.
-    where = (clients("dynamodb"), places.table, 1, clock.now)
-    records, lists = ManifestRecords(*where), Lists(clients("s3"), places.lake)
+    where = (clients("dynamodb"), table, 1, clock.now)
+    records, lists = ManifestRecords(*where), Lists(clients("s3"), lake)
     settler = Settler(
         FileTable(*where, TableEnvironment.model_fields["open_shards"].default),
         records,
@@ -94,7 +76,13 @@ def _redriven(clients: Clients, places: Places, manifest_id: str) -> tuple[Redri
         log=EventLog("ERROR"),
         clock=clock.now,
     )
-    return redrive(manifest_id, records, lists, Workflow(clients("stepfunctions"), places.state_machine), settler)
+    with told(None, f"{manifest_id} in {table}, {lake} and {machine_arn}"):
+        outcome, execution = redrive(manifest_id, records, lists, Workflow(states, machine_arn), settler)
+    said = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
+    if outcome not in DONE:
+        raise Refused(said)
+    desk.say(said)
+    return 0
 
 
 def redrive(

@@ -4,14 +4,17 @@ Whatever ends it early, the last thing it does is to take the share back, and th
 that somebody else has moved meanwhile is left as it is.
 """
 
+import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operations import to_commit, watch
+from operations import to_commit
 from operations.desk import Desk, described, unshared
 from operations.gateway import Alarm, Alias, Routing
 from operations.problems import Invalid, Refused
 from operations.target import Target, version_of
 
+SUMMARY = "give a version a share, watch the alarms, then give it all"
 TAKING_BACK_ATTEMPTS = 6
 TAKING_BACK_SECONDS = 5.0
 
@@ -37,11 +40,29 @@ class Plan:
             raise Refused(f"--every {self.every:g}: give seconds, at least 1 and no more than --minutes")
 
 
-def command(desk: Desk, target: Target, to: str | None, plan: Plan) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    plan = Plan()
+    Target.add_argument(parser)
+    parser.add_argument("--to", metavar="VERSION", help="the version to roll out (default: the newest published)")
+    parser.add_argument("--share", type=int, default=plan.share, help="percent of the traffic (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=plan.minutes, help="how long to watch (default: %(default)s)")
+    parser.add_argument("--every", type=float, default=plan.every, help="seconds between looks (default: %(default)s)")
+    parser.add_argument(
+        "--alarms",
+        default=plan.alarms,
+        metavar="NAME",
+        help="only the subsystem's alarms whose names begin so, as in audio-processor (default: all)",
+    )
+
+
+def run(desk: Desk, options: argparse.Namespace) -> int:
     """Rolls a version out: 0 when it has all traffic, 1 when an alarm rang and the version before has all again."""
+    target = Target.of(options)
+    plan = Plan(options.share, options.minutes, options.every, options.alarms)
     before = desk.live(target)
     unshared(target, before)
-    version = _version(desk, target, to, before.routing.version)
+    version = _version(desk, target, options.to, before.routing.version)
     alarms = _quiet(desk, f"{target.alarm_prefix}{plan.alarms}")
     return _Rollout(desk, target, plan, before, version).run(alarms)
 
@@ -63,14 +84,39 @@ def _quiet(desk: Desk, prefix: str) -> list[Alarm]:
     found = desk.gateway.alarms(prefix)
     if not found:
         raise Refused(f"no alarm's name begins with {prefix}: nothing would be watched; check --stack and --alarms")
-    if loud := watch.ringing(found):
+    if loud := ringing(found):
         raise Refused(
             f"already ringing: {', '.join(loud)}; nothing was changed. Mend that first, or choose the alarms that count "
             "by --alarms"
         )
-    if silent := watch.without_data(found):
+    if silent := without_data(found):
         desk.say(f"without data, so they can tell nothing yet: {', '.join(silent)}")
     return found
+
+
+def ringing(alarms: Sequence[Alarm]) -> list[str]:
+    """Return the names of the alarms that ring."""
+    return [alarm.name for alarm in alarms if alarm.is_ringing]
+
+
+def without_data(alarms: Sequence[Alarm]) -> list[str]:
+    """Return the names of the alarms without data."""
+    return [alarm.name for alarm in alarms if alarm.has_no_data]
+
+
+def rang(before: Sequence[Alarm], now: Sequence[Alarm]) -> list[str]:
+    """Return the names of the alarms that ring or have rung since the previous look.
+
+    An alarm that is in the same state as before but entered it anew was in another state in between, which may have
+    been ALARM.
+    """
+    previous = {alarm.name: (alarm.state, alarm.since) for alarm in before}
+
+    def entered_anew(alarm: Alarm) -> bool:
+        state, since = previous.get(alarm.name, ("", None))
+        return state == alarm.state and since != alarm.since
+
+    return [alarm.name for alarm in now if alarm.is_ringing or entered_anew(alarm)]
 
 
 @dataclass(frozen=True)
@@ -127,10 +173,10 @@ class _Rollout:
             self.desk.wait(min(self.plan.every, left))
             self._still_ours()
             now = self.desk.gateway.alarms(f"{self.target.alarm_prefix}{self.plan.alarms}")
-            if loud := watch.rang(alarms, now):
+            if loud := rang(alarms, now):
                 return loud
             minutes = (self.desk.clock() - start) / 60
-            silent = watch.without_data(now)
+            silent = without_data(now)
             note = f"; without data: {', '.join(silent)}" if silent else ""
             self.desk.say(f"{minutes:.1f} of {self.plan.minutes:g} minutes: none of {len(now)} alarms rings{note}")
             alarms = now

@@ -5,18 +5,20 @@ allocation: Cost Explorer knows nothing of them from before that day. Calls of B
 line is the account's. Each question to Cost Explorer costs a cent; this asks two.
 """
 
+import argparse
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from handlers.common import clock
 from operations.desk import Desk
-from operations.gateway import Clients, told
+from operations.gateway import told
 from operations.problems import Refused
 from operations.target import PROJECT
 
+SUMMARY = "what meetings cost before and after a day, by Cost Explorer"
 SUBSYSTEM = "meetings"
 MONTH = 30
 LEAST_DAYS = 3
@@ -46,24 +48,29 @@ STEPS = (
 )
 
 
-def command(
-    desk: Desk, clients: Clients, stack: str, environment: str | None, since: str, days: int, today: date | None = None
-) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--since", required=True, help="the first day of the change, as in 2026-01-31")
+    parser.add_argument("--environment", help="the stack's environment, where that is not its name")
+    parser.add_argument("--days", type=int, default=14, help="days on either side (default: %(default)s)")
+
+
+def run(desk: Desk, options: argparse.Namespace, today: date | None = None) -> int:
     """Prints the two periods side by side, each as a month's cost."""
+    since, days, environment = options.since, options.days, options.environment or options.stack
     change = _day(since)
-    last = today or clock.now().date()
-    after = min(days, (last - change).days)
+    after = min(days, ((today or clock.now().date()) - change).days)
     if days < LEAST_DAYS or after < LEAST_DAYS:
         raise Refused(
             f"{since} and {days} days: {max(after, 0)} whole days are over since then; give a day and --days so that at "
             f"least {LEAST_DAYS} are"
         )
     start, end = change - timedelta(days), change + timedelta(after)
-    ce = clients("ce")
-    tagged = _costs(ce, start, change, end, _tags(environment or stack))
+    ce = desk.clients("ce")
+    tagged = _costs(ce, start, change, end, _tags(environment))
     if not tagged:
         raise Refused(
-            f"Cost Explorer knows no cost of {SUBSYSTEM} in {environment or stack} from {start} to {end}: are the tags Project, "
+            f"Cost Explorer knows no cost of {SUBSYSTEM} in {environment} from {start} to {end}: are the tags Project, "
             "Environment and Subsystem activated for cost allocation, and since when? Check --stack and --environment too"
         )
     models = {name: cost for name, cost in _costs(ce, start, change, end, None).items() if MODELS in name}
@@ -79,23 +86,23 @@ def command(
 def _table(found: Mapping[str, tuple[float, float]], before_days: int, after_days: int) -> Iterator[str]:
     """USD a month."""
     yield f"{'USD a month':<32}{'before':>10}{'after':>10}{'saved':>10}{'expected':>10}"
-    rest = dict(found)
-    whole = [0.0, 0.0]
+    rest = {name: (before / before_days * MONTH, after / after_days * MONTH) for name, (before, after) in found.items()}
+    total = _sum(rest.values())
     for step in STEPS:
         names = [name for name in rest if any(service in name for service in step.services)]
-        costs = [rest.pop(name) for name in names]
-        before = sum(one[0] for one in costs) / before_days * MONTH
-        after = sum(one[1] for one in costs) / after_days * MONTH
-        whole = [whole[0] + before, whole[1] + after]
-        yield _row(step.name, before, after, f"{step.expected:.2f}")
-    for name, (first, second) in sorted(rest.items()):
-        before, after = first / before_days * MONTH, second / after_days * MONTH
-        whole = [whole[0] + before, whole[1] + after]
-        yield _row(name, before, after, "")
-    yield _row("all", whole[0], whole[1], f"{sum(step.expected for step in STEPS):.2f}")
+        yield _row(step.name, _sum([rest.pop(name) for name in names]), f"{step.expected:.2f}")
+    for name, costs in sorted(rest.items()):
+        yield _row(name, costs, "")
+    yield _row("all", total, f"{sum(step.expected for step in STEPS):.2f}")
 
 
-def _row(name: str, before: float, after: float, expected: str) -> str:
+def _sum(costs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    pairs = list(costs)
+    return sum(before for before, _ in pairs), sum(after for _, after in pairs)
+
+
+def _row(name: str, costs: tuple[float, float], expected: str) -> str:
+    before, after = costs
     return f"{name[:31]:<32}{before:>10.2f}{after:>10.2f}{before - after:>10.2f}{expected:>10}"
 
 

@@ -3,6 +3,7 @@
 Whether there is such a function is for the service to say.
 """
 
+import argparse
 import re
 import shlex
 from dataclasses import dataclass
@@ -37,6 +38,16 @@ class Target:
     """Its physical name."""
     alarm_prefix: str
     """How the names of all alarms of its subsystem begin."""
+
+    @staticmethod
+    def add_argument(parser: argparse.ArgumentParser) -> None:
+        """Add the argument that `of` reads."""
+        parser.add_argument("function", help="<subsystem>/<function>, as in transcription/audio-processor")
+
+    @staticmethod
+    def of(options: argparse.Namespace) -> "Target":
+        """Return the function that a command's arguments name."""
+        return Target.parse(options.stack, options.function)
 
     @staticmethod
     def parse(stack: str, path: str) -> "Target":

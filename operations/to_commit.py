@@ -1,7 +1,6 @@
 """What to write into the stack file, so that the next deployment agrees with what was done by hand.
 
-The settings' own models say where a setting stands. A subsystem that they do not have yet is answered by the rule that
-subsystems follow: names in camelCase, a function's settings below its own name.
+The settings' own models say where a setting stands.
 """
 
 import re
@@ -40,17 +39,17 @@ def live_version(target: Target, version: str) -> list[str]:
     ]
 
 
-def variable(target: Target, name: str, value: str, version: str, root: type[BaseModel] = StackSettings) -> list[str]:
+def variable(target: Target, name: str, value: str, version: str) -> list[str]:
     """The lines that make a deployment give the variable this value; a pinned version would keep callers from it."""
     key = to_camel(name.lower())
-    setting = _setting(target, key, root)
+    setting = _setting(target, key)
     if setting is None:
         says = (
             f"No setting of {target.subsystem} is called {key}: find the one that {name} is made from and commit it to "
             f"Pulumi.{target.stack}.yaml, or the next deployment of this function undoes the change."
         )
         return [says]
-    pinned = ".".join((*_section(target, root), "liveVersion"))
+    pinned = ".".join((*_section(target), "liveVersion"))
     return [
         f"Commit this to Pulumi.{target.stack}.yaml, or the next deployment of this function undoes the change:",
         *_lines(target, setting.path, _written(setting, value)),
@@ -58,9 +57,9 @@ def variable(target: Target, name: str, value: str, version: str, root: type[Bas
     ]
 
 
-def refusal(target: Target, name: str, value: str, root: type[BaseModel] = StackSettings) -> str | None:
+def refusal(target: Target, name: str, value: str) -> str | None:
     """What the setting of the variable's name says against this value; none where it takes it, or there is no such."""
-    setting = _setting(target, to_camel(name.lower()), root)
+    setting = _setting(target, to_camel(name.lower()))
     if setting is None:
         return None
     location = (_key(target.subsystem), *setting.path)
@@ -68,11 +67,11 @@ def refusal(target: Target, name: str, value: str, root: type[BaseModel] = Stack
     for step in reversed(location):
         given = {step: given}
     try:
-        root.model_validate(given)
+        StackSettings.model_validate(given)
     except ValidationError as error:
         # What else a stack file must have is not there.
         wrong = [one for one in error.errors(include_url=False) if one["loc"][: len(location)] == location]
-        return next((problem.allowed for problem in problems_of(wrong, root, target.stack)), None)
+        return next((problem.allowed for problem in problems_of(wrong, StackSettings, target.stack)), None)
     return None
 
 
@@ -101,37 +100,31 @@ def _key(name: str) -> str:
     return to_camel(name.replace("-", "_"))
 
 
-def _section(target: Target, root: type[BaseModel] = StackSettings) -> Path:
+def _section(target: Target) -> Path:
     """Where the function's settings stand: below its name, or the end of it (`manifest-builder`: `builder`)."""
-    model = _subsystem(target, root)
     words = target.what.split("-")
     names = [_key("-".join(words[start:])) for start in range(len(words))]
-    if model is not None:
-        functions = {
-            field.alias
-            for field in model.model_fields.values()
-            if isinstance(field.annotation, type) and issubclass(field.annotation, FunctionSettings)
-        }
-        return (next((name for name in names if name in functions), names[0]),)
-    return (names[0],)
+    functions = {
+        field.alias
+        for field in _subsystem(target).model_fields.values()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, FunctionSettings)
+    }
+    return (next((name for name in names if name in functions), names[0]),)
 
 
-def _setting(target: Target, key: str, root: type[BaseModel]) -> Setting | None:
+def _setting(target: Target, key: str) -> Setting | None:
     """The setting of that name: the function's own before the subsystem's; none if there is no such one."""
-    model = _subsystem(target, root)
-    if model is None:
-        return Setting((key,))
-    section = _section(target, root)
-    found = [one for one in _settings(model) if one.path[-1] == key and one.path[0] not in NO_VARIABLES]
+    section, settings = _section(target), _settings(_subsystem(target))
+    found = [one for one in settings if one.path[-1] == key and one.path[0] not in NO_VARIABLES]
     own = [one for one in found if one.path[:1] == section] or found
     return own[0] if len(own) == 1 else None  # of several with one name, who knows which becomes the variable
 
 
-def _subsystem(target: Target, root: type[BaseModel]) -> type[BaseModel] | None:
-    for field in root.model_fields.values():
-        if field.alias == _key(target.subsystem) and isinstance(field.annotation, type):
-            return field.annotation if issubclass(field.annotation, BaseModel) else None
-    return None
+def _subsystem(target: Target) -> type[BaseModel]:
+    """Return the subsystem's settings; a model without fields if the settings do not have the subsystem."""
+    models = {field.alias: field.annotation for field in StackSettings.model_fields.values()}
+    found = models.get(_key(target.subsystem))
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else BaseModel
 
 
 def _settings(model: type[BaseModel], prefix: Path = ()) -> Iterator[Setting]:

@@ -12,7 +12,6 @@ from components.settings.ddl import OWN_COLUMNS
 from handlers.common.errors import CommonCode
 from handlers.common.rest import RestCode
 from handlers.common.sockets import SocketCode
-from handlers.ingestion.environment import SUFFIXES
 from handlers.ingestion.files import Refusal
 from handlers.ingestion.glue.records import Reason
 from handlers.ingestion.states import FileStatus
@@ -23,9 +22,10 @@ from handlers.transcription import messages as transcription
 from handlers.voice_qa import protocol as voice_qa
 from local import ROOT
 from local.message_examples import COMPLETED
+from tests.samples import make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
-READ = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+FOLDERS = "benchmarks|bootstrap|clients|components|console|docs|handlers|local|operations|policies|requirements|tests"
 TYPED = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
 """What a reader types commands from; the others are read."""
 
@@ -62,57 +62,27 @@ def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
     assert set(PAGES) - reached == {ROOT / "CHANGELOG.md"} & set(PAGES), "nothing leads to it"
 
 
-@pytest.mark.parametrize("page", READ, ids=lambda page: page.stem)
-def test_every_target_of_make_that_a_document_names_exists(page: Path) -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    known = {
-        target
-        for line in re.findall(r"^([^\s#:=]+(?: [^\s#:=]+)*):(?!=)", makefile, re.MULTILINE)
-        for target in line.split()
-    }
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_tells_a_reader_to_run_exists(page: Path) -> None:
+    """Our own programs are run by the Python that has what they import."""
     text = page.read_text()
     code = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     called = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
-    called += re.findall(r"`make (\S+?)[` ]", text)
-    assert set(called) <= known
+    called += re.findall(r"`make ([^\s`]+)", text)
+    assert set(called) <= make_targets()
+    for python, module in re.findall(r"([\w./-]*python3?) -m\s+((?:local|operations|handlers)[\w.]*)", text):
+        assert python == ".venv/bin/python", f"{python} -m {module}"
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
 
 
-@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_command_is_run_by_the_python_that_has_what_it_needs(page: Path) -> None:
-    """A reader's own Python lacks what our programs import."""
-    assert re.findall(r"(?<![\w/])python3? -m\s+(?:local|operations|handlers)[\w.]*", page.read_text()) == []
-
-
-@pytest.mark.parametrize("page", ["deploying.md", "extending.md", "architecture.md", "security.md"])
-def test_every_path_in_a_guide_exists(page: str) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_in_a_page_exists(page: Path) -> None:
     """Paths with a placeholder, and what a reader is to make, are not there."""
-    text = (ROOT / "docs" / page).read_text()
-    named = set(
-        re.findall(r"`((?:bootstrap|components|docs|handlers|local|policies|requirements|tests)/[\w./-]+)`", text)
-    )
+    named = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
     made = {"notes", "counter", "schedules"}
     missing = {one for one in named if not (ROOT / one).exists() and not any(word in one for word in made)}
     assert missing == set()
-
-
-def test_an_image_that_is_pushed_by_hand_is_made_as_the_workflow_makes_it() -> None:
-    guide = (ROOT / "docs" / "deploying.md").read_text()
-    workflow = (ROOT / ".github" / "workflows" / "image.yml").read_text()
-    assert "polyphony-dev-meetings-media-images" in guide
-    for option in ("--platform linux/arm64", "--provenance=false", "--file handlers/meetings/media_job/Dockerfile ."):
-        assert option in guide, option
-        assert option in workflow, option
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/deploying.md", "docs/local-platform.md"])
-def test_a_secret_is_set_without_being_typed(page: str) -> None:
-    """It would be in the shell's history, or too short."""
-    text = (ROOT / page).read_text()
-    set_by = [line for line in text.splitlines() if "pulumi config set" in line and "--secret" in line]
-    assert set_by
-    piped = ("openssl rand -base64 48 | ", "store() {")
-    assert all(line.startswith(piped) for line in set_by)
-    assert all("| store " in line for line in text.splitlines() if re.search(r"\bstore\b(?!\(\))", line))
 
 
 def test_a_secret_is_exchanged_as_the_guide_says(tmp_path: Path) -> None:
@@ -168,15 +138,6 @@ def test_the_page_of_ingestion_says_what_states_reasons_and_columns_mean() -> No
     assert (meant | columns) - listed == set()
 
 
-def test_the_page_of_ingestion_names_the_endings_that_are_taken() -> None:
-    text = (ROOT / "docs" / "ingestion.md").read_text()
-    taken = set(SUFFIXES.split(","))
-    plain = {one.removesuffix(".gz") for one in taken}
-    assert {one + end for one in plain for end in ("", ".gz")} == taken, "the page says: each with .gz too"
-    [named] = re.findall(r"it ends in (.*?), each with `.gz` too", text)
-    assert set(re.findall(r"`(\.\w+)`", named)) == plain
-
-
 def test_the_page_of_meetings_shows_a_complete_that_is_taken() -> None:
     [shown] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "meetings.md").read_text(), re.DOTALL)
     assert Complete.model_validate_json(shown) == COMPLETED, "as the schema shows it"
@@ -194,9 +155,3 @@ def test_the_index_of_decisions_has_each_with_its_title() -> None:
     listed = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
     assert [(name, title) for _, name, title in listed] == list(titles.items())
     assert all(name.startswith(f"{number}-") for number, name, _ in listed)
-
-
-@pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_decision_or_runbook_that_a_page_names_is_a_link(page: Path) -> None:
-    plain = re.findall(r"(?<!\[)\b[Dd]ecisions? 0\d{3}|\b[Rr]unbooks?:?\s+`[a-z-]+`", page.read_text())
-    assert plain == []

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_aws
-import pytest
 
 from local import ROOT
 
@@ -50,20 +49,6 @@ def asked_for(tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=part) if name in names:
                 yield part
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "from pulumi_aws import s3",
-        "from pulumi_aws.s3 import Bucket",
-        "import pulumi_aws.s3.bucket",
-        "import pulumi_aws as aws\naws.s3.Bucket('one')",
-        "import pulumi_aws\ndef f(): return pulumi_aws.s3.Bucket",
-    ],
-)
-def test_every_way_to_name_a_part_is_seen(source: str) -> None:
-    assert set(asked_for(ast.parse(source))) == {"s3"}
 
 
 def test_all_that_is_used_is_read_and_nothing_else_is() -> None:

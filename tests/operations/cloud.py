@@ -7,14 +7,12 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from operations.__main__ import main
-from operations.desk import Desk
-from operations.gateway import Gateway
-from operations.target import Target
 
 START = datetime(2026, 1, 3, 12, tzinfo=UTC)
 PATH = "transcription/audio-processor"
@@ -43,11 +41,6 @@ def unanswered() -> BotoCoreError:
 
 
 @dataclass
-class Meta:
-    region_name: str = "us-east-1"
-
-
-@dataclass
 class Function:
     """A function: `$LATEST`, its frozen versions, and the alias."""
 
@@ -62,7 +55,7 @@ class Cloud:
     """One region, with its time, and what is to go wrong in it."""
 
     def __init__(self) -> None:
-        self.meta = Meta()
+        self.meta = SimpleNamespace(region_name="us-east-1")
         self.now = 0.0
         self.functions: dict[str, Function] = {}
         self.alarm_states: dict[str, tuple[str, datetime]] = {}
@@ -72,7 +65,7 @@ class Cloud:
         """What happens before a call's effect, by operation, one a call: an error of it, or somebody else's act."""
         self.after: dict[str, list[Event]] = {}
         """The same after its effect: the answer is lost."""
-        self.schedule: list[tuple[float, Callable[[], None]]] = []
+        self.schedule: list[tuple[float, Callable[[], object]]] = []
         self.update_seconds = 5.0
         self.pending_seconds = 0.0
         self.update_ends = "Successful"
@@ -152,9 +145,6 @@ class Cloud:
         latest["Environment"] = {"Variables": {**latest["Environment"]["Variables"], **variables}}
         latest["RevisionId"] = self.revision()
         self.functions[FUNCTION].unpublished = True
-
-    def desk(self) -> Desk:
-        return Desk(Gateway(self), self.clock, self.wait, self.said.append)
 
     def run(self, command: str, *rest: str, stack: str = "dev", path: str = PATH) -> int:
         """A command as it is typed."""
@@ -254,8 +244,8 @@ class Cloud:
         self._ends("publish_version")
         return copy.deepcopy(function.versions[max(function.versions, key=int)])
 
-    def get_paginator(self, operation: str) -> "Pages":
-        return Pages(self, operation)
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        return SimpleNamespace(paginate=getattr(self, operation))
 
     def list_versions_by_function(self, FunctionName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         self._begins("list_versions_by_function")
@@ -290,15 +280,3 @@ class Cloud:
             raise event
         if event is not None:
             event()
-
-
-@dataclass(frozen=True)
-class Pages:
-    cloud: Cloud
-    operation: str
-
-    def paginate(self, **given: Any) -> Any:
-        return getattr(self.cloud, self.operation)(**given)
-
-
-TARGET = Target.parse("dev", PATH)

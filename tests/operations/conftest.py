@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from operations.gateway import Gateway
 from tests.credentials import credentials
-from tests.operations.cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, Cloud
+from tests.operations.cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, Cloud
 
 
 @pytest.fixture
@@ -21,6 +21,22 @@ def cloud() -> Cloud:
     made.alarm(ALARM, "OK")
     made.alarm(OTHER_ALARM, "OK")
     return made
+
+
+@pytest.fixture
+def refused(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that is refused and returns its one line; callers keep what they had."""
+
+    def run(command: str, *arguments: str, path: str = PATH) -> str:
+        before = cloud.traffic(), cloud.heard()
+        assert cloud.run(command, *arguments, path=path) == 2
+        assert (cloud.traffic(), cloud.heard()) == before
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert SECRET not in error
+        return error
+
+    return run
 
 
 def _zipped(text: str) -> bytes:

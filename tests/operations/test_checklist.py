@@ -1,5 +1,6 @@
 """The checklist: what is found, what was only measured, and what is left to a person."""
 
+from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,7 @@ from botocore.stub import ANY, Stubber
 from clients.meetings import UploadInterrupted
 from operations import checklist
 from operations.desk import Desk
-from operations.gateway import Gateway
 from operations.problems import Refused
-from operations.sample import Sample
 
 GROUP = "/aws/lambda/polyphony-dev-meetings-steps"
 CANARY = "canary-9f2c"
@@ -34,12 +33,14 @@ class Stack:
         self.clients: dict[str, Any] = {one: boto3.client(one, region_name="us-east-1", **keys) for one in services}
         self.stubs = {one: Stubber(client) for one, client in self.clients.items()}
 
-    def run(self, hours: float = 24, sample: Sample | None = None, client: Any = None) -> int:
+    def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
         self._prepare()
-        desk = Desk(Gateway(self.clients.__getitem__), lambda: 0.0, lambda _: None, self.said.append)
+        desk = Desk(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.said.append)
         for stub in self.stubs.values():
             stub.activate()
-        return checklist.command(desk, self.clients.__getitem__, "dev", hours, sample, client)
+        recording, token, api_url = sample
+        options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
+        return checklist.run(desk, options, client)
 
     def _prepare(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
@@ -80,6 +81,7 @@ class Stack:
 def test_a_stack_that_is_well_leaves_only_what_a_person_confirms() -> None:
     stack = Stack()
     assert stack.run() == 0
+    assert "measured  ProcessingDuration, p95: 10.0; before that 20.0" in stack.said
     assert not [one for one in stack.said if one.startswith("FOUND")]
     assert [one for one in stack.said if one.startswith("confirm")] == [f"confirm   {one}" for one in checklist.CONFIRM]
 
@@ -104,12 +106,6 @@ def test_executions_count_that_ended_in_the_time_that_was_asked_for() -> None:
     stack.ended["TIMED_OUT"] = [NOW - timedelta(hours=1), NOW - timedelta(hours=30)]
     assert stack.run() == 1
     assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.said
-
-
-def test_performance_is_told_beside_what_it_was() -> None:
-    stack = Stack()
-    stack.run()
-    assert "measured  ProcessingDuration, p95: 10.0; before that 20.0" in stack.said
 
 
 def test_where_nothing_is_deployed_nothing_is_well() -> None:
@@ -140,13 +136,14 @@ class Client:
         return SimpleNamespace(status="ready")
 
 
+Sample = tuple[Path, Path, str]
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Sample:
     (tmp_path / "token").write_text(f"{CANARY}\n")
     (tmp_path / "one.mp4").write_bytes(b"film")
-    found = Sample.of(tmp_path / "one.mp4", tmp_path / "token", "https://api.example.com")
-    assert found is not None
-    return found
+    return tmp_path / "one.mp4", tmp_path / "token", "https://api.example.com"
 
 
 def test_a_sample_goes_through_and_its_token_is_shown_to_nobody(sample: Sample) -> None:
@@ -164,9 +161,11 @@ def test_a_sample_that_does_not_go_through_is_found(sample: Sample) -> None:
     assert CANARY not in "\n".join(stack.said)
 
 
-def test_half_a_sample_is_refused(tmp_path: Path) -> None:
-    assert Sample.of(None, None, None) is None
+def test_half_a_sample_is_refused(sample: Sample) -> None:
+    recording, token, url = sample
     with pytest.raises(Refused, match="all three"):
-        Sample.of(tmp_path / "one.mp4", None, None)
+        Stack().run((recording, None, None))
+    with pytest.raises(Refused, match="all three"):
+        Stack().run((None, token, url))
     with pytest.raises(Refused, match="is no file"):
-        Sample.of(tmp_path / "one.mp4", tmp_path / "token", "https://api.example.com")
+        Stack().run((recording, token.with_name("none"), url))

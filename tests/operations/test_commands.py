@@ -2,18 +2,23 @@
 
 import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
 from operations.gateway import Gateway
 from tests.operations.cloud import FUNCTION, PATH, SECRET, Cloud, refusal
 
+Refusal = Callable[..., str]
+each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
+
 
 @pytest.fixture
-def signals() -> Iterator[None]:
+def _signals() -> Iterator[None]:
     kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
     yield
     for one, handler in kept.items():
@@ -37,15 +42,56 @@ def test_by_flag_by_alias_and_out_again_on_moto(moto: Gateway, capsys: pytest.Ca
     assert SECRET not in printed.out + printed.err
 
 
-@pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
-def test_an_unknown_function_is_said_with_what_to_check(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str], command: list[str]
-) -> None:
-    assert cloud.run(*command, path="transcription/audio-procesor") == 2
-    assert capsys.readouterr().err == (
+@each_command
+def test_an_unknown_function_is_said_with_what_to_check(refused: Refusal, command: list[str]) -> None:
+    assert refused(*command, path="transcription/audio-procesor") == (
         "there is no function polyphony-dev-transcription-audio-procesor in us-east-1: check --stack, the path "
         "transcription/audio-procesor, the account and the region\n"
     )
+
+
+@each_command
+def test_a_denied_access_names_what_is_missing(cloud: Cloud, refused: Refusal, command: list[str]) -> None:
+    cloud.before["get_alias"] = [refusal("AccessDeniedException", SECRET, 403)]
+    assert refused(*command) == (
+        f"access denied: these credentials may not lambda:GetAlias on {FUNCTION}; use a role that may\n"
+    )
+
+
+class Refusing:
+    """Clients of which every call is refused."""
+
+    meta = SimpleNamespace(region_name="us-east-1")
+
+    def __call__(self, _service: str) -> "Refusing":
+        return self
+
+    def __getattr__(self, _operation: str) -> Callable[..., None]:
+        def refuse(*_: object, **__: object) -> None:
+            raise ClientError({"Error": {"Code": "ExpiredToken", "Message": SECRET}}, "AnOperation")
+
+        return refuse
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["flag", PATH, "A=b"],
+        ["alias", PATH],
+        ["rollout", PATH],
+        ["lecture", __file__],
+        ["redrive", "0" * 26],
+        ["backfill", "tags"],
+        ["checklist"],
+        ["savings", "--since", "2026-01-15"],
+    ],
+)
+def test_no_command_repeats_what_aws_says(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=Refusing()) == 2
+    error = capsys.readouterr().err
+    assert "the credentials are expired or wrong (ExpiredToken); log in and run it again" in error
+    assert error.count("\n") == 1
+    assert SECRET not in error
 
 
 def test_a_function_without_the_alias_is_said_so(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,30 +100,15 @@ def test_a_function_without_the_alias_is_said_so(cloud: Cloud, capsys: pytest.Ca
     assert "has no alias live: deploy the stack dev first" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])
-def test_a_denied_access_names_what_is_missing(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str], command: list[str]
-) -> None:
-    cloud.before["get_alias"] = [refusal("AccessDeniedException", SECRET, 403)]
-    assert cloud.run(*command) == 2
-    assert capsys.readouterr().err == (
-        f"access denied: these credentials may not lambda:GetAlias on {FUNCTION}; use a role that may\n"
-    )
-
-
 @pytest.mark.parametrize("command", ["alias", "rollout"])
 @pytest.mark.parametrize("version", ["$LATEST", "live", "9"])
-def test_a_version_that_cannot_be_is_refused(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str], command: str, version: str
-) -> None:
-    assert cloud.run(command, "--to", version) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_a_version_that_cannot_be_is_refused(cloud: Cloud, refused: Refusal, command: str, version: str) -> None:
+    refused(command, "--to", version)
     assert "update_alias" not in cloud.calls
 
 
-def test_a_path_of_another_form_is_refused_before_any_call(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cloud.run("alias", path=FUNCTION) == 2
-    assert "give <subsystem>/<function>" in capsys.readouterr().err
+def test_a_path_of_another_form_is_refused_before_any_call(cloud: Cloud, refused: Refusal) -> None:
+    assert "give <subsystem>/<function>" in refused("alias", path=FUNCTION)
     assert cloud.calls == []
 
 
@@ -100,10 +131,9 @@ def test_without_a_region_it_ends_with_one_line(
     assert "NoRegionError" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("_signals")
 @pytest.mark.parametrize("one", [signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_job_and_a_closed_terminal_take_the_share_back(
-    cloud: Cloud, signals: None, one: signal.Signals
-) -> None:
+def test_a_stopped_job_and_a_closed_terminal_take_the_share_back(cloud: Cloud, one: signal.Signals) -> None:
     stop_cleanly()
     cloud.somebody_moves_the_alias("1")
     cloud.schedule = [(60.0, lambda: signal.raise_signal(one))]

@@ -10,8 +10,7 @@ from handlers.meetings.action_items import Placed
 from handlers.meetings.summary import ActionItem, Quoted, Tokens
 from handlers.meetings.summary_environment import HAIKU, SONNET
 from operations.compare_models import PRICES
-from operations.comparison import Agreement, Compared, Found, cost, overall
-from operations.comparison_table import table
+from operations.comparison import Agreement, Compared, Found, cost, overall, table
 
 BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000

@@ -1,6 +1,6 @@
 """A lecture that an operator uploads: where it lands, and what is said of it. The validator is the test's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from handlers.common.s3_events import NewObject
 from handlers.voice_qa.lectures import upload_of
 from operations.__main__ import main
 from tests.credentials import credentials
-from tests.operations.cloud import refusal
 from tests.tables import create_table
 
 BUCKET = "polyphony-dev-voice-qa-audio-123456789012"
@@ -119,17 +118,3 @@ def test_another_stack_is_not_there(stack: Stack, recording: Path, capsys: pytes
     assert stack.run(recording, "prod") == 2
     said = capsys.readouterr().err
     assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or broken off")
-
-
-def test_wrong_credentials_are_told(
-    stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused() -> None:
-        raise refusal("ExpiredToken", "the token of somebody", 403)
-
-    called: Callable[[], None] = refused
-    monkeypatch.setattr(stack.sts, "get_caller_identity", called)
-    assert stack.run(recording) == 2
-    said = capsys.readouterr().err
-    assert "the credentials are expired or wrong (ExpiredToken)" in said
-    assert "somebody" not in said

@@ -1,12 +1,8 @@
 """A failed manifest is run once more, and only once however often that is asked for."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from components.blocks.names import Kind, physical_name, stack_part
 from handlers.ingestion.records import text
@@ -78,18 +74,16 @@ def _dies_before_glue(point: str) -> None:
         raise Killed(point)
 
 
-def test_a_redrive_that_failed_is_followed_by_the_next_number(world: World) -> None:
+@pytest.mark.parametrize("died_before_it_took_the_manifest", [False, True])
+def test_a_redrive_that_failed_is_followed_by_the_next_number(
+    world: World, died_before_it_took_the_manifest: bool
+) -> None:
     name = failed(world)
     asked(world, name)
-    world.run(world.waiting.pop(), broken="run")
-    assert asked(world, name) is Redriven.STARTED
-    assert world.waiting == [f"{name}-r2"]
-
-
-def test_a_redrive_that_died_before_it_took_the_manifest_is_followed_by_the_next_number(world: World) -> None:
-    name = failed(world)
-    asked(world, name)
-    world.cloud.executions[world.waiting.pop()] = "ABORTED"
+    if died_before_it_took_the_manifest:
+        world.cloud.executions[world.waiting.pop()] = "ABORTED"
+    else:
+        world.run(world.waiting.pop(), broken="run")
     assert asked(world, name) is Redriven.STARTED
     assert world.waiting == [f"{name}-r2"]
 
@@ -125,11 +119,8 @@ def test_a_step_of_the_first_execution_has_no_say_any_more(world: World) -> None
     assert world.cloud.items == before
 
 
-def test_a_manifest_that_nobody_knows_is_said_so(world: World) -> None:
+def test_without_its_record_or_its_list_a_manifest_cannot_be_redriven(world: World) -> None:
     assert asked(world, world.new_id()) is Redriven.UNKNOWN_MANIFEST
-
-
-def test_a_manifest_without_its_list_is_said_so(world: World) -> None:
     name = failed(world)
     world.cloud.objects.clear()
     assert asked(world, name) is Redriven.LIST_GONE
@@ -194,28 +185,3 @@ def test_a_stack_that_is_not_there_is_one_line_with_the_names_that_were_looked_f
     assert printed.startswith("GetObject on ")
     assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in printed
     assert printed.count("\n") == 1
-
-
-def test_without_a_region_it_is_said_what_to_check(
-    monkeypatch: pytest.MonkeyPatch, aws: Aws, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    assert main(["redrive", "--stack", "dev", "0" * 26]) == 2
-    printed = capsys.readouterr().err
-    assert printed.endswith("no answer (NoRegionError); check credentials, region and network, then run it again\n")
-    assert printed.count("\n") == 1
-
-
-def test_what_aws_says_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
-    def refused(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "canary"}}, "GetCallerIdentity")
-
-    sts = SimpleNamespace(get_caller_identity=refused, meta=SimpleNamespace(region_name="us-east-1"))
-    assert main(["redrive", "--stack", "dev", "0" * 26], clients=lambda _: sts) == 2
-    assert capsys.readouterr().err == (
-        "sts:GetCallerIdentity on these credentials: the credentials are expired or wrong (ExpiredToken); "
-        "log in and run it again\n"
-    )

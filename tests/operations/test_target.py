@@ -18,9 +18,6 @@ def test_names_are_those_of_the_deployment(stack: str, subsystem: str, what: str
     parts = ["polyphony", stack_part(stack), subsystem]
     assert target.function == physical_name(Kind.FUNCTION, [*parts, what])
     assert target.alarm_prefix == f"polyphony-{stack_part(stack)}-{subsystem}-"
-
-
-def test_the_alias_is_the_one_that_the_deployment_makes() -> None:
     assert LIVE == function.LIVE
 
 
@@ -42,13 +39,14 @@ def test_a_command_can_be_typed_as_it_stands() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["0", "07", "-1", "1.5", "live", "", "12345678901", "7\n"])
-def test_what_is_no_version_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="is no version"):
-        version_of(text)
-
-
-@pytest.mark.parametrize("text", ["$LATEST", "$latest"])
-def test_the_changing_latest_is_never_given_to_callers(text: str) -> None:
-    with pytest.raises(Refused, match="changes under them"):
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        *((text, "is no version") for text in ("0", "07", "-1", "1.5", "live", "", "12345678901", "7\n")),
+        ("$LATEST", "changes under them"),
+        ("$latest", "changes under them"),
+    ],
+)
+def test_callers_get_published_versions_only(text: str, says: str) -> None:
+    with pytest.raises(Refused, match=says):
         version_of(text)

@@ -11,7 +11,6 @@ from clients.meetings import (
     ExchangeFailed,
     ExchangeUnavailable,
     MeetingsClient,
-    MeetingsError,
     RequestRefused,
     TokenRefused,
 )
@@ -42,12 +41,9 @@ def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
     found = asked(backend)
     assert found.user == user_id(backend.provider.issuer, "ann")
     assert (found.bucket_name, found.table_name, found.region) == (STORE.bucket_name, STORE.table_name, STORE.region)
-    assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
-
-
-def test_a_slash_at_the_end_of_the_address_is_nothing(backend: Backend) -> None:
     backend.url += "/"
-    assert asked(backend).user
+    assert asked(backend).user == found.user, "a slash at the end is nothing"
+    assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
 
 
 def test_a_token_that_is_not_taken_is_told_with_its_code(backend: Backend) -> None:
@@ -55,6 +51,8 @@ def test_a_token_that_is_not_taken_is_told_with_its_code(backend: Backend) -> No
     backend.passes(hours=2)
     with pytest.raises(TokenRefused) as raised:
         HttpExchange(backend.url, lambda: issued, "laptop")()
+    assert issued not in repr(raised.value)
+    assert raised.value.__cause__ is None
     assert (raised.value.code, raised.value.request_id) == ("TOKEN_EXPIRED", "r1")
 
 
@@ -68,11 +66,9 @@ def test_a_name_that_does_not_serve_is_told_with_its_field(backend: Backend) -> 
     ("answer", "seconds"),
     [
         (said(503, "UNAVAILABLE", {"Retry-After": "17"}), 17),
-        (said(503, "UNAVAILABLE"), 5),
         (said(429, "THROTTLED"), 5),
         (said(500, "INTERNAL"), 5),
         (said(502, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 5),
-        (said(503, headers={"Retry-After": "-1"}), 5),
     ],
 )
 def test_what_may_pass_says_when_to_ask_again(backend: Backend, answer: Answer, seconds: float) -> None:
@@ -86,7 +82,6 @@ def test_what_may_pass_says_when_to_ask_again(backend: Backend, answer: Answer, 
     [
         (502, b"<html>", ExchangeUnavailable, "HTTP_502"),
         (401, b"", TokenRefused, "HTTP_401"),
-        (403, b"[]", RequestRefused, "HTTP_403"),
         (400, b'{"code": null, "fields": {"a": 1}}', RequestRefused, "HTTP_400"),
         (400, b'{"fields": [1, {"field": "a"}]}', RequestRefused, "HTTP_400"),
         (404, b"\xff" * 100, RequestRefused, "HTTP_404"),
@@ -107,7 +102,7 @@ def test_a_good_answer_that_is_none_is_an_error_that_repeats_nothing(backend: Ba
     assert CANARY not in repr(error)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_is_not_followed(backend: Backend, status: int) -> None:
     error = failure(backend, (status, {"Location": f"{backend.url}/elsewhere"}, b""))
     assert isinstance(error, RequestRefused)
@@ -140,14 +135,6 @@ def test_an_api_that_does_not_answer_is_not_waited_for(backend: Backend) -> None
 def test_a_token_travels_by_https_or_stays_on_this_machine(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         MeetingsClient(url, lambda: CANARY, "laptop")
-
-
-def test_no_text_of_an_error_has_the_token(backend: Backend) -> None:
-    backend.provider.issuer = "https://another.test"
-    with pytest.raises(MeetingsError) as raised:
-        asked(backend)
-    assert backend.tokens[0] not in repr(raised.value)
-    assert raised.value.__cause__ is None
 
 
 def test_a_callback_that_fails_is_the_callers_own_error(backend: Backend) -> None:

@@ -57,6 +57,8 @@ def test_meetings_are_listed_newest_first_whole_and_only_ones_own(backend: Backe
 def test_lists_have_a_beginning_and_an_end(backend: Backend, ann: str) -> None:
     made = [backend.meeting(ann) for _ in range(5)]  # at one to five hours
     client = backend.client()
+    assert list(client.list_by_date(since=START, until=START)) == []
+    assert backend.exchanges == 0, "an empty list costs nothing"
 
     def hours(since: float | None, until: float | None) -> list[str]:
         moments = [None if one is None else START + timedelta(hours=one) for one in (since, until)]
@@ -69,23 +71,14 @@ def test_lists_have_a_beginning_and_an_end(backend: Backend, ann: str) -> None:
     assert hours(3, 3) == hours(4, 2) == hours(9, None) == []
 
 
-def test_an_empty_list_costs_nothing(backend: Backend) -> None:
-    client = backend.client()
-    assert list(client.list_by_date(since=START, until=START)) == []
-    assert backend.exchanges == 0
-
-
-@given(MOMENTS, MOMENTS | st.none(), MOMENTS | st.none())
-def test_bounds_hold_to_the_microsecond(at: datetime, since: datetime | None, until: datetime | None) -> None:
+@given(MOMENTS, MOMENTS | st.none(), MOMENTS | st.none(), st.integers(-12, 12))
+def test_bounds_hold_to_the_microsecond_in_every_zone(
+    at: datetime, since: datetime | None, until: datetime | None, hours: int
+) -> None:
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     wanted = (since is None or since <= at) and (until is None or at < until)
-    bounds = between(since, until)
+    bounds = between(since and since.astimezone(timezone(timedelta(hours=hours))), until)
     assert wanted == (bounds is not None and bounds[0] <= timestamp(at) <= bounds[1])
-
-
-@given(MOMENTS, st.integers(-12, 12))
-def test_a_moment_is_the_same_in_every_zone(moment: datetime, hours: int) -> None:
-    assert between(moment.astimezone(timezone(timedelta(hours=hours))), None) == between(moment, None)
 
 
 def test_a_moment_without_its_zone_is_refused_at_once(backend: Backend) -> None:
@@ -124,11 +117,6 @@ def test_a_filter_takes_exactly_those_that_have_it(have: list[str], wanted: str)
     assert not matches(record, None, wanted)
 
 
-def test_one_meeting_is_read_by_its_id(backend: Backend, ann: str) -> None:
-    made = backend.meeting(ann, wrong=({"name": "0", "problem": "hash"},), status="incomplete")
-    assert backend.client().get(made.meeting_id) == made
-
-
 class Replicas:
     """DynamoDB whose replica has not heard yet what was written: only a consistent read has the last."""
 
@@ -145,11 +133,13 @@ def test_what_was_ready_once_is_never_read_as_not_yet() -> None:
     assert record.status is MeetingStatus.READY, "whoever waited for it would be told that there is no summary yet"
 
 
-def test_somebody_elses_meeting_is_as_unknown_as_one_that_never_was(backend: Backend) -> None:
-    theirs = backend.meeting(BOB)
+def test_one_meeting_is_read_by_its_id_and_somebody_elses_is_unknown(backend: Backend, ann: str) -> None:
+    client, theirs = backend.client(), backend.meeting(BOB)
+    made = backend.meeting(ann, wrong=({"name": "0", "problem": "hash"},), status="incomplete")
+    assert client.get(made.meeting_id) == made
     for meeting_id in (theirs.meeting_id, "01" + "A" * 24):
         with pytest.raises(MeetingUnknown, match=meeting_id):
-            backend.client().get(meeting_id)
+            client.get(meeting_id)
 
 
 def test_a_meeting_in_an_unknown_form_ends_no_list_and_is_told(backend: Backend, ann: str) -> None:

@@ -25,7 +25,7 @@ from clients.meetings import (
 from clients.meetings import uploading as module
 from clients.meetings.uploading import chunk_name
 from handlers.common import ulid
-from handlers.meetings.places import CHUNK_NAME, MeetingId, raw_key
+from handlers.meetings.places import MeetingId, raw_key
 from handlers.meetings.recordings import Chunk, Complete
 from tests.clients.meetings.backend import STORE, Backend
 
@@ -59,17 +59,13 @@ CHUNKS = [f"{number:05d}.webm" for number in range(COUNT)]
 
 
 def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backend: Backend, files: list[Path]) -> None:
+    """Each with its hash, as the backend reads it."""
     client = backend.client()
     uploaded = client.upload(MEETING, files)
     assert names(backend.puts) == [*CHUNKS, "complete.json"]
-    assert {raw_key(one).meeting for one in backend.puts if raw_key(one)} == {place(client)}  # type: ignore[union-attr]
-    assert all(raw_key(one) for one in backend.puts), "the backend understands every key"
+    read = [raw_key(one) for one in backend.puts]
+    assert [one and one.meeting for one in read] == [place(client)] * len(read), "the backend understands every key"
     assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
-
-
-def test_complete_json_is_what_the_backend_reads(backend: Backend, files: list[Path]) -> None:
-    client = backend.client()
-    uploaded = client.upload(MEETING, files)
     complete = Complete.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
     assert complete == Complete(
         schema_version=1,
@@ -83,13 +79,7 @@ def test_complete_json_is_what_the_backend_reads(backend: Backend, files: list[P
         ),
     )
     assert uploaded.content == complete.content
-
-
-def test_s3_has_the_sha_256_of_each_object(backend: Backend, files: list[Path]) -> None:
-    client = backend.client()
-    client.upload(MEETING, files)
-    for name in [*CHUNKS, "complete.json"]:
-        key = place(client).chunk(name)
+    for key in backend.puts:
         head = backend.s3.head_object(Bucket=STORE.bucket_name, Key=key, ChecksumMode="ENABLED")
         assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(backend.content(key)).digest()).decode()
 
@@ -118,7 +108,7 @@ def failing_at(name: str) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("at", range(COUNT))
+@pytest.mark.parametrize("at", [0, 3, COUNT - 1])
 def test_an_upload_goes_on_where_it_was_interrupted(backend: Backend, files: list[Path], at: int) -> None:
     backend.before_put = failing_at(CHUNKS[at])
     client = backend.client()
@@ -132,27 +122,17 @@ def test_an_upload_goes_on_where_it_was_interrupted(backend: Backend, files: lis
     assert (uploaded.sent, uploaded.kept) == (COUNT - at, at)
 
 
-def test_an_upload_that_lacked_its_end_sends_that_alone(backend: Backend, files: list[Path]) -> None:
+def test_an_upload_that_lacked_its_end_sends_that_alone_and_twice_is_the_same_recording(
+    backend: Backend, files: list[Path]
+) -> None:
     backend.before_put = failing_at("complete.json")
     with pytest.raises(UploadInterrupted):
-        backend.client().upload(MEETING, files)
-    backend.before_put, backend.puts = lambda _: None, []
-    assert backend.client().upload(MEETING, files).kept == COUNT
-    assert names(backend.puts) == ["complete.json"]
-
-
-def test_many_threads_stop_when_one_fails(backend: Backend, files: list[Path]) -> None:
-    backend.before_put = failing_at(CHUNKS[0])
-    with pytest.raises(UploadInterrupted) as raised:
         backend.client(workers=4).upload(MEETING, files)
-    assert isinstance(raised.value.__cause__, EndpointConnectionError)
-    assert "complete.json" not in names(backend.puts)
-
-
-def test_an_upload_done_twice_is_the_same_recording(backend: Backend, files: list[Path]) -> None:
+    backend.before_put, backend.puts = lambda _: None, []
     first = backend.client().upload(MEETING, files)
-    second = backend.client().upload(MEETING, files)
-    assert second == Uploaded(first.meeting_id, first.content, sent=0, kept=COUNT)
+    assert names(backend.puts) == ["complete.json"]
+    again = backend.client().upload(MEETING, files)
+    assert again == first == Uploaded(MEETING.meeting_id, first.content, sent=0, kept=COUNT)
 
 
 @pytest.mark.parametrize("case", ["other bytes", "cut off", "without a hash", "archived", "in parts"])
@@ -254,31 +234,21 @@ def test_a_recorder_that_fails_is_the_callers_own_error(backend: Backend, files:
 # What cannot be uploaded
 
 
-def test_an_empty_file_is_refused_by_its_name(backend: Backend, files: list[Path]) -> None:
-    files[1].write_bytes(b"")
-    with pytest.raises(ChunkRefused, match=r"part 1\.webm has 0 bytes"):
-        backend.client().upload(MEETING, files)
-    assert "complete.json" not in names(backend.puts)
-
-
-def test_a_file_that_is_not_there_is_said_to_be_missing(backend: Backend, files: list[Path]) -> None:
-    files[1].unlink()
-    with pytest.raises(FileNotFoundError, match=r"part 1\.webm"):
-        backend.client().upload(MEETING, files)
-
-
-def test_no_chunk_is_no_recording(backend: Backend) -> None:
-    with pytest.raises(ChunkRefused, match="at least one"):
-        backend.client().upload(MEETING, [])
-    assert backend.puts == []
-
-
-def test_a_recording_has_a_largest_number_of_chunks(
+def test_what_cannot_be_a_recording_is_refused_and_never_complete(
     backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    client = backend.client()
+    with pytest.raises(ChunkRefused, match="at least one"):
+        client.upload(MEETING, [])
     monkeypatch.setattr(module, "MAX_CHUNKS", 3)
     with pytest.raises(ChunkRefused, match="3 chunks"):
-        backend.client().upload(MEETING, files)
+        client.upload(MEETING, files)
+    files[1].write_bytes(b"")
+    with pytest.raises(ChunkRefused, match=r"part 1\.webm has 0 bytes"):
+        client.upload(MEETING, files[:2])
+    files[1].unlink()
+    with pytest.raises(FileNotFoundError, match=r"part 1\.webm"):
+        client.upload(MEETING, files[:2])
     assert "complete.json" not in names(backend.puts)
 
 
@@ -292,29 +262,17 @@ def test_what_aws_refuses_is_the_cause(backend: Backend, files: list[Path]) -> N
 @given(st.integers(0, 4999), st.text(max_size=20))
 def test_whatever_files_are_called_chunks_have_names_that_the_backend_takes(number: int, name: str) -> None:
     Chunk(name=chunk_name(number, Path(name.replace("\0", ""))), bytes=1, sha256="0" * 64)
-
-
-def test_a_chunk_keeps_its_kind_and_its_place() -> None:
-    assert [chunk_name(7, Path(one)) for one in ("a b.webm", "a.b/c", "x.Mp4", "../x.we bm", "x.verylongsuffix")] == [
-        "00007.webm",
-        "00007",
-        "00007.Mp4",
-        "00007",
-        "00007",
-    ]
-    assert CHUNK_NAME.startswith("[A-Za-z0-9]")
+    kept = {"a b.webm": ".webm", "a.b/c": "", "x.Mp4": ".Mp4", "../x.we bm": "", "x.verylongsuffix": ""}
+    assert {one: chunk_name(7, Path(one)) for one in kept} == {one: f"00007{end}" for one, end in kept.items()}
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("title", " "),
         ("title", "x" * 201),
         ("started_at", datetime(2026, 1, 31)),  # noqa: DTZ001 - without its zone, on purpose
-        ("language", "english"),
         ("language", "en-UK"),
         ("participants", ("",)),
-        ("participants", ("x",) * 101),
         ("tags", ("x" * 51,)),
         ("meeting_id", "../../x"),
         ("titel", "x"),

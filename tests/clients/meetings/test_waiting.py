@@ -114,19 +114,14 @@ def test_a_failure_that_stays_for_a_minute_is_told_of_the_upload_too(backend: Ba
     assert NOTICED_SECONDS <= sum(backend.slept) <= NOTICED_SECONDS + LONGEST_PAUSE_SECONDS
 
 
-def test_a_failure_of_the_next_attempt_is_told_at_once(backend: Backend, made: Made) -> None:
-    failed = made(**FAILED)
-    after(backend, 5, lambda: backend.writes(failed.model_copy(update={"attempt": 2})))
+@pytest.mark.parametrize("before", [FAILED, {"content": NEW, "status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA}])
+def test_a_failure_that_comes_after_the_upload_is_told_at_once(
+    backend: Backend, made: Made, before: dict[str, Any]
+) -> None:
+    first = made(**before)
+    after(backend, 5, lambda: backend.writes(first.model_copy(update={**FAILED, "stage": None, "attempt": 2})))
     with pytest.raises(MeetingFailed):
-        backend.client().wait_until_ready(failed.meeting_id, content=NEW)
-    assert sum(backend.slept) < NOTICED_SECONDS / 2
-
-
-def test_a_failure_after_work_is_told_at_once(backend: Backend, made: Made) -> None:
-    working = made(content=NEW, status=MeetingStatus.PROCESSING, stage=Stage.MEDIA)
-    after(backend, 5, lambda: backend.writes(working.model_copy(update={**FAILED, "stage": None})))
-    with pytest.raises(MeetingFailed):
-        backend.client().wait_until_ready(working.meeting_id, content=NEW)
+        backend.client().wait_until_ready(first.meeting_id, content=NEW)
     assert sum(backend.slept) < NOTICED_SECONDS / 2
 
 
@@ -158,9 +153,6 @@ def test_waiting_ends_on_time_and_says_how_far_it_came(backend: Backend, made: M
         backend.client().wait_until_ready(working.meeting_id, timeout_seconds=100)
     assert sum(backend.slept) == 100
     assert raised.value.record == working
-
-
-def test_waiting_for_nothing_ends_too(backend: Backend) -> None:
     with pytest.raises(NotReadyInTime, match="nothing is known"):
         backend.client().wait_until_ready("01" + "A" * 24, timeout_seconds=0)
 

@@ -1,0 +1,236 @@
+"""The quotas on a file's path through ingestion: what a load uses of each, the limit, and what raises it.
+
+Pure. Rates and times come from the usage model that also computes the cost. Figures that it does not have are constants
+here, marked as assumed.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from components.blocks.measures import DAYS
+from components.ingestion.usage import (
+    INDEX_WRITES_PER_FILE,
+    OBJECTS_PER_RUN,
+    OLD_VERSION_DAYS,
+    TRANSITIONS_PER_RUN,
+    WRITES_PER_FILE,
+    monthly_usage,
+)
+from components.settings import IngestionSettings
+from components.settings.ingestion import WorkerType
+from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
+
+DAY = 86_400
+INDEX_STATES = 2
+"""A file is in the index as pending and as claimed, each in partitions of its own."""
+ENTRY_BYTES = 300
+"""Assumed: the size of one entry of the index."""
+READ_UNIT_BYTES = 8 * 1024
+"""An eventually consistent read of 4 KB takes half a unit."""
+GETS_PER_FILE = 2
+"""Assumed: Spark asks for an object's size, then reads it."""
+LIST_SECONDS = 0.2
+"""Assumed: the sweeper lists and compares one page of 1,000 object versions."""
+LISTED = 1000
+DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
+MAX_FACTOR = 10_000_000
+"""A quota that even this multiple of the load does not use up counts as unlimited."""
+
+FROM_MEMORY = "AWS quotas page, from memory"
+LOOKED_UP = "AWS quotas page, looked up"
+REQUIREMENT = "requirement, System Utilization"
+SETTING = "setting"
+
+
+@dataclass(frozen=True)
+class AccountQuotas:
+    """Quotas of an account in us-east-1 that Service Quotas can raise."""
+
+    glue_runs: float = 50
+    glue_dpus: float = 300
+
+
+def scale_load(settings: IngestionSettings, factor: float) -> IngestionSettings:
+    """Return the settings with a multiple of their load."""
+    load = settings.load
+    more = {
+        "files_per_day": max(1, round(load.files_per_day * factor)),
+        "peak_files_per_hour": max(1, round(load.peak_files_per_hour * factor)),
+    }
+    return settings.model_copy(update={"load": load.model_copy(update=more)})
+
+
+class PeakLoad:
+    """The busiest hour of a multiple of the load, as rates per second and numbers at once."""
+
+    def __init__(self, settings: IngestionSettings, factor: float) -> None:
+        load = scale_load(settings, factor).load
+        every_hour_busiest = load.model_copy(update={"files_per_day": load.peak_files_per_hour * 24})
+        self._usage = monthly_usage(settings.model_copy(update={"load": every_hour_busiest}))
+        run_seconds = load.run_minutes * 60
+        versions = load.files_per_day * (settings.intake.landing_days + OLD_VERSION_DAYS)
+        index_kept = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
+        self.settings = settings
+        self.files = load.peak_files_per_hour / 3600
+        self.manifests = self.files / settings.files_a_run
+        self.runs = self.manifests * run_seconds
+        self.day_runs = load.files_per_day / settings.files_a_run / DAY * run_seconds
+        self.dpus = self.runs * settings.spark.workers * DPUS[settings.spark.worker_type]
+        self.index_reads = (self._rate("ingestion-manifest-builder") + self.manifests) * max(
+            0.5, index_kept / READ_UNIT_BYTES
+        )
+        """Read units of one index partition: each batch and each manifest reads a manifest's files."""
+        self.listing_seconds = versions / LISTED * LIST_SECONDS
+        """Time to list the landing bucket once, including replaced and expired versions."""
+
+    def _rate(self, function: str) -> float:
+        return self._usage[function]["invocations"] / (DAYS * DAY)
+
+    def invocation_seconds(self, function: str) -> float:
+        """Return how long one invocation takes."""
+        return self._usage[function]["milliseconds"] / 1000
+
+    def concurrency(self, function: str) -> float:
+        """Return how many invocations run at once."""
+        return self._rate(function) * self.invocation_seconds(function)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """One limit on the path."""
+
+    name: str
+    unit: str
+    limit: float
+    source: str
+    raised_by: str
+    """A setting, a request at Service Quotas, or what would have to be built."""
+    measure: Callable[[PeakLoad], float]
+
+    def share(self, settings: IngestionSettings, factor: float) -> float:
+        """Return the share of the limit that a multiple of the load uses."""
+        return self.measure(PeakLoad(settings, factor)) / self.limit
+
+    def max_factor(self, settings: IngestionSettings) -> float:
+        """Return the multiple of the load that uses all of it; infinity if none does."""
+        if self.share(settings, MAX_FACTOR) < 1:
+            return math.inf
+        low, high = 0.0, float(MAX_FACTOR)
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.share(settings, middle) < 1 else (low, middle)
+        return high
+
+
+def list_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuotas()) -> list[Quota]:
+    """Return every limit, in the order in which a file meets them."""
+    return [*_intake(settings), *_table(), *_runs(settings, account)]
+
+
+def binding_quotas(settings: IngestionSettings, account: AccountQuotas = AccountQuotas()) -> list[tuple[Quota, float]]:
+    """Return the quotas that a multiple of the load uses up, with that multiple, the smallest first."""
+    found = [(quota, quota.max_factor(settings)) for quota in list_quotas(settings, account)]
+    return sorted((pair for pair in found if math.isfinite(pair[1])), key=lambda pair: pair[1])
+
+
+def exceeded_quotas(
+    settings: IngestionSettings, factor: float, account: AccountQuotas = AccountQuotas()
+) -> list[Quota]:
+    """Return the quotas that a multiple of the load exceeds, the worst first."""
+    shares = [(quota, quota.share(settings, factor)) for quota in list_quotas(settings, account)]
+    return [quota for quota, share in sorted(shares, key=lambda pair: -pair[1]) if share > 1]
+
+
+def _intake(settings: IngestionSettings) -> list[Quota]:
+    builder, steps, sweeper = "ingestion-manifest-builder", "ingestion-steps", "ingestion-sweeper"
+    window = settings.intake.batch_window_seconds
+    sweeps_per_day = DAY / (settings.manifests.sweep_minutes * 60)
+    reconcile_seconds = sweeps_per_day * SweeperEnvironment.model_fields["reconcile_seconds"].default
+    return [
+        Quota("S3 landing PUT, one prefix", "/s", 3_500, FROM_MEMORY, "spread over more prefixes", lambda load: load.files),
+        Quota("SQS messages", "/s", math.inf, f"{REQUIREMENT} says 3,000, which is the limit of FIFO queues", "-", lambda load: load.files),
+        Quota(
+            "SQS in flight", "", 120_000, FROM_MEMORY, "support case, or ingestion.intake.batchWindowSeconds",
+            lambda load: load.files * (window + load.invocation_seconds(builder)),
+        ),
+        Quota(
+            "Lambda, builders of the queue", "at once", settings.intake.max_concurrency, SETTING,
+            "ingestion.intake.maxConcurrency", lambda load: load.concurrency(builder),
+        ),
+        Quota(
+            "Lambda, account", "at once", 1_000, REQUIREMENT, "Service Quotas L-B99A9384",
+            lambda load: sum(load.concurrency(function) for function in (builder, steps, sweeper)),
+        ),
+        Quota(
+            "Sweeper's daily comparison", "s/day", reconcile_seconds, SETTING,
+            "ingestion.manifests.sweepMinutes, ingestion.intake.landingDays", lambda load: load.listing_seconds,
+        ),
+    ]  # fmt: skip
+
+
+def _table() -> list[Quota]:
+    return [
+        Quota(
+            "DynamoDB writes, one day's partition", "WCU", 1_000, FROM_MEMORY, "no setting: date_prefix would need shards",
+            lambda load: load.files * WRITES_PER_FILE,
+        ),
+        Quota(
+            "DynamoDB writes, partition of `open`", "WCU", 1_000, FROM_MEMORY, "no setting: OPEN_SHARDS in the handlers",
+            lambda load: load.files * INDEX_WRITES_PER_FILE / INDEX_STATES / OPEN_SHARDS,
+        ),
+        Quota(
+            "DynamoDB reads, partition of `open`", "RCU", 3_000, FROM_MEMORY, "no setting: OPEN_SHARDS in the handlers",
+            lambda load: load.index_reads,
+        ),
+        Quota(
+            "DynamoDB writes, table and index", "WCU", 40_000, REQUIREMENT,
+            "Service Quotas: DynamoDB, table-level write throughput",
+            lambda load: load.files * (WRITES_PER_FILE + INDEX_WRITES_PER_FILE),
+        ),
+        Quota(
+            "DynamoDB reads, table and index", "RCU", 40_000, FROM_MEMORY,
+            "Service Quotas: DynamoDB, table-level read throughput",
+            lambda load: load.index_reads * OPEN_SHARDS,
+        ),
+    ]  # fmt: skip
+
+
+def _runs(settings: IngestionSettings, account: AccountQuotas) -> list[Quota]:
+    spark = settings.spark
+    return [
+        Quota(
+            "Step Functions StartExecution", "/s", 300, f"{FROM_MEMORY}; bucket of 1,300",
+            "Service Quotas: Step Functions, StartExecution", lambda load: load.manifests,
+        ),
+        Quota(
+            "Step Functions transitions", "/s", 5_000, FROM_MEMORY,
+            "Service Quotas: Step Functions, StateTransition", lambda load: load.manifests * TRANSITIONS_PER_RUN,
+        ),
+        Quota("Step Functions open executions", "", 1_000_000, FROM_MEMORY, "support case", lambda load: load.runs),
+        Quota(
+            "Glue runs of the job, busiest hour", "at once", spark.concurrent_runs, SETTING,
+            "ingestion.spark.concurrentRuns", lambda load: load.runs,
+        ),
+        Quota(
+            "Glue runs of the job, whole day", "at once", spark.concurrent_runs, SETTING,
+            "ingestion.spark.concurrentRuns", lambda load: load.day_runs,
+        ),
+        Quota(
+            "Glue runs of the account", "at once", account.glue_runs, LOOKED_UP,
+            "Service Quotas: Glue, max concurrent job runs per account", lambda load: load.runs,
+        ),
+        Quota(
+            "Glue DPUs of the account", "DPU", account.glue_dpus, f"{FROM_MEMORY}; newer accounts may have more",
+            "Service Quotas: Glue, max task DPUs per account", lambda load: load.dpus,
+        ),
+        Quota(
+            "Glue time of one run", "min", spark.timeout_minutes, SETTING, "ingestion.spark.timeoutMinutes",
+            lambda load: load.settings.load.run_minutes,
+        ),
+        Quota(
+            "S3 landing GET, one prefix", "/s", 5_500, FROM_MEMORY, "spread over more prefixes",
+            lambda load: load.files * GETS_PER_FILE,
+        ),
+        Quota("S3 lake PUT, one prefix", "/s", 3_500, FROM_MEMORY, "-", lambda load: load.manifests * OBJECTS_PER_RUN),
+    ]  # fmt: skip
