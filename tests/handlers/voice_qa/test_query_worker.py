@@ -10,6 +10,7 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
+from handlers.common.versioned import VersionedItems
 from handlers.voice_qa import agent, query_worker
 from handlers.voice_qa.agent import AgentCode, AgentFailed, AudioFormat
 from handlers.voice_qa.agent_bedrock import BedrockAgent
@@ -226,7 +227,7 @@ def cannot_write(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         raise ERROR
 
     with monkeypatch.context() as down:
-        desk.answers_with(HELLO, lambda: down.setattr(desk.items, "change", refuse))
+        desk.answers_with(HELLO, lambda: down.setattr(VersionedItems, "change", refuse))
         with pytest.raises(Broken):
             desk.call("call-x")
 
@@ -275,15 +276,15 @@ def test_a_conversation_that_takes_nothing_more_harms_no_answer(
 
 def test_an_allowance_that_cannot_be_ended_harms_no_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.asks()
-    change = desk.items.change
+    change = VersionedItems.change
 
-    def failing(model: Any, *given: Any) -> Any:
+    def failing(items: VersionedItems, model: Any, *given: Any) -> Any:
         if model is not Question:
             raise ERROR
-        return change(model, *given)
+        return change(items, model, *given)
 
     desk.answers_with(HELLO)
-    monkeypatch.setattr(desk.items, "change", failing)
+    monkeypatch.setattr(VersionedItems, "change", failing)
     assert desk.call() is Outcome.ANSWERED
 
 
