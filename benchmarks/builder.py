@@ -21,22 +21,22 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from benchmarks.measuring import WrongResult, print_heading, print_table
-from handlers.common import clock
-from handlers.common.clients import CONFIG, WORKERS
+from handlers.common.aws.clients import CONFIG, WORKERS
+from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.logging import EventLog
-from handlers.common.parallel import Parallel
-from handlers.common.ulid import ulid
-from handlers.ingestion.building import ManifestMaker
+from handlers.common.time_and_ids import clock
+from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.environment import SUFFIXES
+from handlers.ingestion.execution_names import Workflow
+from handlers.ingestion.file_admission import Admission
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import Admission
-from handlers.ingestion.lists import Lists
-from handlers.ingestion.manifest_builder import Builder
+from handlers.ingestion.manifest_builder.handler import Builder
+from handlers.ingestion.manifest_creation import ManifestMaker
+from handlers.ingestion.manifest_lists import Lists
 from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.workflow import Workflow
-from tests.handlers.ingestion.actors import open_gate
-from tests.handlers.ingestion.cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
-from tests.handlers.ingestion.test_files import body, record
+from tests.handlers.ingestion.concurrent_actors import open_gate
+from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeDynamoDB, FakeS3, FakeStepFunctions
+from tests.handlers.ingestion.test_file_admission import body, record
 
 CALL_SECONDS = 0.005
 FILES = 1000

@@ -19,18 +19,18 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from benchmarks.measuring import percentile, print_heading, print_table
-from components.blocks.archive import zipped
+from components.blocks.compute.handler_archive import zipped
 from local import ROOT
 
 ROUNDS = 9
 FUNCTIONS = {
-    "meetings: token exchange": "handlers.meetings.auth_exchange",
-    "transcription: audio processor": "handlers.transcription.audio_processor",
-    "transcription: router": "handlers.transcription.router",
-    "voice Q&A: WebSocket handler": "handlers.voice_qa.websocket_handler",
-    "voice Q&A: query worker": "handlers.voice_qa.query_worker",
-    "livestream: API": "handlers.livestream.api",
-    "livestream: authorizer": "handlers.livestream.authorizer",
+    "meetings: token exchange": "handlers.meetings.auth_exchange.handler",
+    "transcription: audio processor": "handlers.transcription.audio_processor.handler",
+    "transcription: router": "handlers.transcription.router.handler",
+    "voice Q&A: WebSocket handler": "handlers.voice_qa.websocket_handler.handler",
+    "voice Q&A: query worker": "handlers.voice_qa.query_worker.handler",
+    "livestream: API": "handlers.livestream.episodes_api.handler",
+    "livestream: authorizer": "handlers.livestream.authorizer.handler",
 }
 """The functions for which a client waits."""
 LOCKED_NAME = re.compile(r"^([a-z0-9_.-]+)==", re.MULTILINE)

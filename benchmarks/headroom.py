@@ -18,10 +18,10 @@ from benchmarks.headroom_quotas import (
 )
 from benchmarks.measuring import print_table
 from components.settings import IngestionSettings
-from local import program, stack_files
-from local.cost import StackCost, of_graph
-from local.preview_provider import PreviewProvider
-from local.stack_files import StackConfig
+from local.preview import program_run, stack_files
+from local.preview.cost import StackCost, of_graph
+from local.preview.preview_provider import PreviewProvider
+from local.preview.stack_files import StackConfig
 
 FACTORS = (1, 12, 100, 600)
 KEY = "polyphony:ingestion"
@@ -72,7 +72,7 @@ def price_load(config: StackConfig, factor: float) -> StackCost:
     settings = read_settings(config)
     section = scale_load(raise_limits(settings, factor).apply(settings), factor).model_dump_json(by_alias=True)
     changed = StackConfig(config.project, config.stack, {**config.values, KEY: section})
-    return of_graph(f"{factor:g}x", program.run(changed, PreviewProvider(), preview=True).graph)
+    return of_graph(f"{factor:g}x", program_run.run(changed, PreviewProvider(), preview=True).graph)
 
 
 def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.blocks.measures import DAYS
 from components.ingestion.usage import (
     INDEX_WRITES_PER_FILE,
     OBJECTS_PER_RUN,
@@ -19,6 +18,7 @@ from components.ingestion.usage import (
 )
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
+from components.usage_measures import DAYS
 from handlers.ingestion.environment import OPEN_SHARDS, SweeperEnvironment
 
 DAY = 86_400

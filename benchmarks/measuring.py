@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import ROOT, emulator, stack_files
-from local.aws import EmulatorClients
+from local import ROOT
 from local.flows import Deployment
-from local.platform import deploy
-from local.progress import Silent
-from tests.processes import tree
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.lifecycle import deploy
+from local.platform.progress import Silent
+from local.preview import stack_files
+from tests.process_tree import tree
 
 MB = 1_000_000
 SAMPLE_SECONDS = 0.1

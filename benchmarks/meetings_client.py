@@ -18,13 +18,13 @@ from typing import Any
 
 from benchmarks.measuring import percentile, print_heading, print_table
 from clients.meetings import MeetingsClient
-from handlers.common.items import stored
-from handlers.common.moments import timestamp
-from handlers.common.ulid import ulid
-from handlers.meetings.exchange_models import Exchanged
-from handlers.meetings.exchanging import prefixes
-from handlers.meetings.places import MeetingId, Recording
-from handlers.meetings.records import MeetingRecord, MeetingStatus
+from handlers.common.aws.dynamodb_values import stored
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.meetings.auth_exchange.api_models import Exchanged
+from handlers.meetings.auth_exchange.token_exchange import prefixes
+from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
+from handlers.meetings.s3_keys import MeetingId, Recording
 
 COUNTS = (1_000, 10_000)
 PAGE_BYTES = 1_000_000

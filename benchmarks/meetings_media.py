@@ -17,13 +17,13 @@ from typing import Any
 import imageio_ffmpeg
 
 from benchmarks.measuring import MB, WrongResult, print_heading, print_table, run_process, start_emulator
-from handlers.common.ulid import ulid
-from handlers.meetings.media import MediaOutcome, MediaResult
-from handlers.meetings.media_environment import ABOUT, MediaDeployment
-from handlers.meetings.places import MeetingId, Recording
-from handlers.meetings.recordings import Chunk, Complete
-from local import emulator
-from local.aws import EmulatorClients
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.media_job.environment import ABOUT, MediaDeployment
+from handlers.meetings.media_result import MediaOutcome, MediaResult
+from handlers.meetings.s3_keys import MeetingId, Recording
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
 
 BUCKET = "recordings"
 STARTED_AT = datetime(2026, 1, 2, tzinfo=UTC)

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measuring import MB, ProcessUse, percentile, print_heading, print_table, run_process
-from handlers.ingestion.glue.storage import Folder
-from local import spark
+from handlers.ingestion.glue.object_storage import Folder
+from local.emulation.glue import spark_process
 
 FILE_MB = 3.5
 DATE = "2026-01-02"
@@ -78,16 +78,16 @@ def run_job(folder: Path, manifest_id: str, run_id: str) -> ProcessUse:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     settings = {**JAVA, "spark.master": f"local[{CORES}]"}
-    variables = spark.environment(scratch, objects=folder / "objects", settings=settings)
-    arguments = spark.arguments(f"s3://lake/manifests/{manifest_id}.confirmed.json", "s3://lake/", run_id)
-    return run_process([str(spark.PYTHON), "-P", str(spark.JOB), *arguments], variables, scratch)
+    variables = spark_process.environment(scratch, objects=folder / "objects", settings=settings)
+    arguments = spark_process.arguments(f"s3://lake/manifests/{manifest_id}.confirmed.json", "s3://lake/", run_id)
+    return run_process([str(spark_process.PYTHON), "-P", str(spark_process.JOB), *arguments], variables, scratch)
 
 
 def run_duckdb(folder: Path) -> ProcessUse:
     """Convert all files with DuckDB."""
     target = folder / "out"
     target.mkdir()
-    command = [str(spark.PYTHON), "-P", "-c", DUCKDB, str(folder / "plain"), str(target), str(CORES)]
+    command = [str(spark_process.PYTHON), "-P", "-c", DUCKDB, str(folder / "plain"), str(target), str(CORES)]
     measured = run_process(command, os.environ, target)
     shutil.rmtree(target)
     return measured

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from benchmarks.measuring import WrongResult, deploy_local_stack, print_heading, print_table, to_milliseconds
-from local.flows.dialogue import Message
-from local.flows.transcription import SAMPLE_RATE, Captioning, Screen, Speaker
-from local.services.tones import WORDS, silence, speech
+from local.emulation.speech.tone_words import WORDS, silence, speech
+from local.flows.transcription_client import SAMPLE_RATE, Captioning, Screen, Speaker
+from local.flows.websocket_dialogue import Message
 
 UTTERANCES = 20
 CLIENTS = 10

@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.measuring import WrongResult, deploy_local_stack, percentile, print_heading, print_table
-from handlers.common.items import stored
-from handlers.voice_qa.records import lecture_key
-from local.flows.dialogue import Message
-from local.flows.voice_qa import Lectures, Listener
-from local.flows.voice_qa_scenario import LECTURE
+from handlers.common.aws.dynamodb_values import stored
+from handlers.voice_qa.table_records import lecture_key
+from local.flows.voice_qa_client import Lectures, Listener
+from local.flows.voice_qa_flow import LECTURE
+from local.flows.websocket_dialogue import Message
 
 ROUNDS = 20
 GUESTS = 10

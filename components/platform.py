@@ -9,16 +9,16 @@ from typing import Protocol
 
 import pulumi
 
-from components.blocks.context import Context, Subsystem
-from components.blocks.scope import Scope
+from components.blocks.naming.context import Context, Subsystem
+from components.blocks.naming.scope import Scope
 from components.foundation import Foundation
+from components.frontend_output import frontend
 from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import attached_services as ingestion_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
-from components.outputs import frontend
 from components.settings import StackSettings
-from components.settings.base import SubsystemSettings
+from components.settings.settings_base import SubsystemSettings
 from components.transcription import Transcription, TranscriptionArgs
 from components.usage import monthly_usage
 from components.voice_qa import VoiceQa, VoiceQaArgs

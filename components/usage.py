@@ -1,12 +1,12 @@
 """How much the whole platform is used in a month: each enabled subsystem's own figures, and what follows from them."""
 
-from components.blocks.measures import Usage
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
 from components.meetings import monthly_usage as meetings_usage
 from components.settings import StackSettings
 from components.transcription import NOT_BACKED_UP
 from components.transcription import monthly_usage as transcription_usage
+from components.usage_measures import Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
 
 

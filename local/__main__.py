@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from local import CannotRun, postponed
+from local import CannotRun
+from local.preview import deferred_annotations
 
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """More than one program makes: its objects all stay until its end, so looking through them for garbage finds nothing."""
@@ -41,9 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     difference.add_argument("--stack", default="prod", help="the stack that revisions are compared by")
     difference.add_argument("--json", action="store_true")
 
-    generated = _command(commands, "generate", _generate, "write the generated files")
-    generated.add_argument("what", choices=("schemas", "pages", "all"))
-    generated.add_argument("--check", action="store_true", help="write nothing; say which are stale")
+    generate = _command(commands, "generate", _generate, "write the generated files")
+    generate.add_argument("what", choices=("schemas", "pages", "all"))
+    generate.add_argument("--check", action="store_true", help="write nothing; say which are stale")
 
     up = _command(commands, "up", _up, "bring the local stack up on this machine and leave it running")
     down = _command(commands, "down", _down, "stop the local platform and remove what it left")
@@ -88,62 +89,63 @@ def _folder(given: str) -> Path:
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from local import preview  # noqa: PLC0415
+    from local.preview import preview  # noqa: PLC0415
 
     return preview.command(options.stack, as_json=options.json, sarif_file=options.sarif)
 
 
 def _cost(options: argparse.Namespace) -> int:
-    from local import cost  # noqa: PLC0415
+    from local.preview import cost  # noqa: PLC0415
 
     return cost.cost_command(options.stack, as_json=options.json, free_tiers=options.free)
 
 
 def _cost_diff(options: argparse.Namespace) -> int:
-    from local import cost  # noqa: PLC0415
+    from local.preview import cost  # noqa: PLC0415
 
     return cost.diff_command(options.before, options.after, stack=options.stack, as_json=options.json)
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from local import generated  # noqa: PLC0415
+    from local.generate import generated_files  # noqa: PLC0415
 
-    files = {"schemas": generated.INTERFACES, "pages": generated.PAGES, "all": generated.FILES}
-    return generated.command(files[options.what], check=options.check)
+    files = {"schemas": generated_files.INTERFACES, "pages": generated_files.PAGES, "all": generated_files.FILES}
+    return generated_files.command(files[options.what], check=options.check)
 
 
 def _up(options: argparse.Namespace) -> int:
-    from local import emulator, platform  # noqa: PLC0415
+    from local.platform import emulator, lifecycle  # noqa: PLC0415
 
-    return platform.up(folder=options.folder or emulator.FOLDER)
+    return lifecycle.up(folder=options.folder or emulator.FOLDER)
 
 
 def _down(options: argparse.Namespace) -> int:
-    from local import emulator, platform  # noqa: PLC0415
+    from local.platform import emulator, lifecycle  # noqa: PLC0415
 
-    return platform.down(options.folder or emulator.FOLDER)
+    return lifecycle.down(options.folder or emulator.FOLDER)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from local import demo  # noqa: PLC0415
+    from local.flows import demo  # noqa: PLC0415
 
     return demo.command(options.flow)
 
 
 def _layers(_options: argparse.Namespace) -> int:
-    from local import layers  # noqa: PLC0415
+    from local.generate import handler_layers  # noqa: PLC0415
 
-    return layers.command()
+    return handler_layers.command()
 
 
 def _outputs(options: argparse.Namespace) -> int:
-    from local import emulator, outputs  # noqa: PLC0415
+    from local.platform import emulator, frontend_output  # noqa: PLC0415
 
-    return outputs.command(options.folder or emulator.FOLDER)
+    return frontend_output.command(options.folder or emulator.FOLDER)
 
 
 def _console(options: argparse.Namespace) -> int:
-    from local import console, emulator  # noqa: PLC0415
+    from local import console  # noqa: PLC0415
+    from local.platform import emulator  # noqa: PLC0415
 
     return console.command(options.folder or emulator.FOLDER)
 
@@ -151,7 +153,7 @@ def _console(options: argparse.Namespace) -> int:
 def prepare() -> None:
     """Makes this process fast at running one program once."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    postponed.install()
+    deferred_annotations.install()
 
 
 def _leave(status: int) -> NoReturn:

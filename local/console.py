@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from local import LOOPBACK, ROOT, CannotRun, emulator, platform
-from local.outputs import DOWN, NoFrontend, frontend
-from local.services.login import token_address
+from local import LOOPBACK, ROOT, CannotRun
+from local.emulation.identity_provider import token_address
+from local.platform import emulator, lifecycle
+from local.platform.frontend_output import DOWN, NoFrontend, frontend
 
 PAGE = ROOT / "console"
 PORT = 8080
@@ -163,7 +164,7 @@ def listening(folder: Path, port: int) -> ThreadingHTTPServer:
 
 def command(folder: Path = emulator.FOLDER) -> int:
     """`make console`: serves until Ctrl-C."""
-    if platform.running(folder) is None:
+    if lifecycle.running(folder) is None:
         print(DOWN, file=sys.stderr)
         return 2
     with listening(folder, PORT) as server:

@@ -14,11 +14,20 @@ from typing import Any, Protocol
 
 import boto3
 
-from handlers.common.clients import CONFIG
-from operations import alias, backfill, checklist, flag, lecture, redrive, rollout, savings
-from operations.desk import Desk
-from operations.gateway import Clients, told
-from operations.problems import Refused
+from handlers.common.aws.clients import CONFIG
+from operations import (
+    alias_command,
+    change_checklist,
+    feature_flag,
+    gradual_rollout,
+    index_backfill,
+    lecture_upload,
+    manifest_redrive,
+    meetings_savings,
+)
+from operations.aws_gateway import Clients, told
+from operations.command_context import Desk
+from operations.command_errors import Refused
 
 
 class Command(Protocol):
@@ -34,14 +43,14 @@ class Command(Protocol):
 
 
 COMMANDS: dict[str, Command] = {
-    "flag": flag,
-    "alias": alias,
-    "rollout": rollout,
-    "lecture": lecture,
-    "redrive": redrive,
-    "backfill": backfill,
-    "checklist": checklist,
-    "savings": savings,
+    "flag": feature_flag,
+    "alias": alias_command,
+    "rollout": gradual_rollout,
+    "lecture": lecture_upload,
+    "redrive": manifest_redrive,
+    "backfill": index_backfill,
+    "checklist": change_checklist,
+    "savings": meetings_savings,
 }
 
 

@@ -19,25 +19,25 @@ from typing import Any
 import boto3
 from pydantic import ValidationError
 
-from handlers.common.asking import NoAnswer, ask
-from handlers.common.converse import BedrockModel, Manner, Usage, config
-from handlers.common.faults import ServiceFailed
-from handlers.common.patience import Patience, Timing
-from handlers.common.windows import Sizes, windows
-from handlers.meetings import questions
-from handlers.meetings.action_items import Placed, checked, merged
-from handlers.meetings.interview import total
-from handlers.meetings.questions import Place, Style
-from handlers.meetings.summary import Tokens
-from handlers.meetings.summary_environment import HAIKU, SONNET, SummaryEnvironment
-from handlers.meetings.transcript import Transcript
-from operations.comparison import Compared, Found, overall, table
-from operations.gateway import told
-from operations.problems import Refused
+from handlers.common.aws.retry import Patience, Timing
+from handlers.common.aws.service_faults import ServiceFailed
+from handlers.common.bedrock.converse import BedrockModel, Manner, Usage, config
+from handlers.common.bedrock.model_questions import NoAnswer, ask
+from handlers.common.text.text_windows import Sizes, windows
+from handlers.meetings.bedrock_summarize import model_requests
+from handlers.meetings.bedrock_summarize.action_items import Placed, checked, merged
+from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
+from handlers.meetings.bedrock_summarize.model_requests import Place, Style
+from handlers.meetings.bedrock_summarize.stored_answers import total
+from handlers.meetings.bedrock_summarize.summary import Tokens
+from handlers.meetings.bedrock_summarize.transcript import Transcript
+from operations.aws_gateway import told
+from operations.command_errors import Refused
+from operations.model_agreement import Compared, Found, overall, table
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
-PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "book.toml"
+PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
 COUNT = 10
 THRESHOLD = 0.8
 PATIENCE_SECONDS = 300.0
@@ -78,7 +78,7 @@ class Examiner:
         parts: list[tuple[Placed, ...]] = []
         dropped = 0
         for window in cut:
-            question = questions.action_items(
+            question = model_requests.action_items(
                 window, Place(window.index, len(cut), transcript.language), STYLE
             ).question
             patience = Patience(self.timing, self.timing.now() + PATIENCE_SECONDS)

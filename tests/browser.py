@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from local.services import tones
+from local.emulation.speech import tone_words
 
 NAMES: Final = (
     *("chromium-headless-shell", "chrome-headless-shell"),
@@ -63,7 +63,7 @@ def spoken(path: Path, words: str) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
-        file.writeframes(tones.speech(words.split(), SAMPLE_RATE) + tones.silence(0.6, SAMPLE_RATE))
+        file.writeframes(tone_words.speech(words.split(), SAMPLE_RATE) + tone_words.silence(0.6, SAMPLE_RATE))
     return path
 
 

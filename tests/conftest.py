@@ -17,13 +17,13 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
-from tests import quicker_aws
-from tests.engine import Engine
+from tests import faster_moto
+from tests.fake_engine import Engine
 
 # A run of the whole program makes two million objects that all stay until its end: the usual thresholds would have them
 # gone through some thousand times. None at all would keep every task that ever ran, and asyncio goes through those.
 gc.set_threshold(200_000)
-quicker_aws.install()
+faster_moto.install()
 
 settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=2000, deadline=None)

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from components.blocks.gateway_answers import GatewayCode
-from components.settings.ddl import OWN_COLUMNS
+from components.blocks.api.gateway_responses import GatewayCode
+from components.settings.column_types import OWN_COLUMNS
 from handlers.common.errors import CommonCode
-from handlers.common.rest import RestCode
-from handlers.common.sockets import SocketCode
-from handlers.ingestion.files import Refusal
-from handlers.ingestion.glue.records import Reason
-from handlers.ingestion.states import FileStatus
-from handlers.livestream import codes as livestream
-from handlers.meetings import codes as meetings
-from handlers.meetings.recordings import Complete
+from handlers.common.http.rest_dispatch import RestCode
+from handlers.common.websocket.message_dispatch import SocketCode
+from handlers.ingestion.file_admission import Refusal
+from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.status_transitions import FileStatus
+from handlers.livestream import error_codes as livestream
+from handlers.meetings.auth_exchange import error_codes as meetings
+from handlers.meetings.complete_file import Complete
 from handlers.transcription import messages as transcription
-from handlers.voice_qa import protocol as voice_qa
+from handlers.voice_qa import client_messages as voice_qa
 from local import ROOT
-from local.message_examples import COMPLETED
-from tests.samples import make_targets
+from local.generate.message_examples import COMPLETED
+from tests.media_samples import make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 FOLDERS = "benchmarks|bootstrap|clients|components|console|docs|handlers|local|operations|policies|requirements|tests"

@@ -6,11 +6,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks import environment, function
+from components.blocks.compute import function, function_environment
 from handlers.common.environment import HandlerEnvironment
-from local import program, stack_files
-from local.preview_provider import PreviewProvider
-from tests.whole import ONE_WORKER
+from local.preview import program_run, stack_files
+from local.preview.preview_provider import PreviewProvider
+from tests.whole_program import ONE_WORKER
 
 pytestmark = ONE_WORKER
 APART = {
@@ -28,14 +28,14 @@ GIVEN_BY_ALL = "log_level"
 def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str, Any, Any]]:
     """Of production's functions each variable that has a default: model, field, default, and what is deployed."""
     seen: list[tuple[type[HandlerEnvironment], Mapping[str, object]]] = []
-    real = environment.variables
+    real = function_environment.variables
 
     def recorded(model: type[HandlerEnvironment], values: Mapping[str, object], added: Any) -> Any:
         seen.append((model, values))
         return real(model, values, added)
 
     monkeypatch.setattr(function, "variables", recorded)
-    program.run(stack_files.read("prod"), PreviewProvider(), preview=True)
+    program_run.run(stack_files.read("prod"), PreviewProvider(), preview=True)
     for model, values in seen:
         for name, value in values.items():
             default = model.model_fields[name].default

@@ -8,7 +8,7 @@ import sys
 import pulumi
 import pytest
 
-from tests.engine import Engine
+from tests.fake_engine import Engine
 
 
 def test_a_test_that_reaches_out_fails() -> None:

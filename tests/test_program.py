@@ -8,11 +8,12 @@ import pytest
 from pulumi import RunError
 
 from components.settings import SettingsError
-from local import ROOT, program, stack_files
-from local.graph import Graph
-from local.preview_provider import PreviewProvider
-from local.values import UNKNOWN, Props
-from tests.whole import ONE_WORKER, STACKS, changed, graph, previewed, recorded
+from local import ROOT
+from local.preview import program_run, stack_files
+from local.preview.preview_provider import PreviewProvider
+from local.preview.property_values import UNKNOWN, Props
+from local.preview.resource_graph import Graph
+from tests.whole_program import ONE_WORKER, STACKS, changed, graph, previewed, recorded
 
 pytestmark = ONE_WORKER
 UNTAGGED = {
@@ -325,8 +326,8 @@ def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
             registered.append(token)
             return super().call(token, arguments)
 
-    with pytest.raises(program.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
-        program.run(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
+    with pytest.raises(program_run.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
+        program_run.run(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
     assert registered == []
 
 
@@ -336,8 +337,8 @@ def test_the_program_reports_bad_settings_without_a_traceback() -> None:
 
 def test_a_deployment_without_its_layer_stops_and_says_how_to_build_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.foundation.layer.ARCHIVE", Path("build/layers/absent.zip"))
-    with pytest.raises(program.ProgramError, match="run `make layers`"):
-        program.run(stack_files.read("dev"), PreviewProvider(), preview=False)
+    with pytest.raises(program_run.ProgramError, match="run `make layers`"):
+        program_run.run(stack_files.read("dev"), PreviewProvider(), preview=False)
 
 
 def test_the_platform_publishes_what_policies_judge_by() -> None:

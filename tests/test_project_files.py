@@ -14,7 +14,8 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from local import ROOT, stack_files
+from local import ROOT
+from local.preview import stack_files
 
 PRIMITIVES = {"string", "integer", "boolean", "array"}
 

@@ -13,33 +13,34 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from components.blocks import rest_stage, websocket_stage
+from components.blocks.api import rest_stage, websocket_stage
+from handlers.ingestion.file_admission import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, new_record
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import ArrivedFile
-from handlers.ingestion.lists import Lists
 from handlers.ingestion.manifest import FileResult, Manifest
-from handlers.ingestion.records import RecordId
-from local import ROOT, stack_files
-from local.pages import documented
+from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.table_items import RecordId
+from local import ROOT
+from local.generate import documented_graph
+from local.preview import stack_files
 from operations.__main__ import COMMANDS
 from tests.credentials import credentials
 from tests.handlers.ingestion.conftest import NOW, played
-from tests.tables import create_table
-from tests.whole import DOCUMENTED
+from tests.moto_tables import create_table
+from tests.whole_program import DOCUMENTED
 
 pytestmark = DOCUMENTED
 
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
-START = f"polyphony-{documented.STACK}-"
+START = f"polyphony-{documented_graph.STACK}-"
 
 
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Every alarm's name, what its stack's share left out, with the page that its description ends in."""
-    found = [one.inputs for one in documented.graph(stack) if one.kind == "MetricAlarm"]
+    found = [one.inputs for one in documented_graph.graph(stack) if one.kind == "MetricAlarm"]
     return {
         one["name"].removeprefix(f"polyphony-{stack}-"): one["alarmDescription"].rpartition("Runbook: ")[2]
         for one in found
@@ -99,12 +100,12 @@ def queues(*, with_source: bool) -> set[str]:
     """The queues that alarms of dead-letters speak of; whether another queue sends them what failed."""
     sent = {
         json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for one in documented.graph()
+        for one in documented_graph.graph()
         if one.kind == "Queue" and one.inputs.get("redrivePolicy")
     }
     watched = {
         f"{START}{name.removesuffix('-critical')}"
-        for name, page in alarms(documented.STACK).items()
+        for name, page in alarms(documented_graph.STACK).items()
         if page == "docs/runbooks/dead-letters.md"
     }
     return watched & sent if with_source else watched - sent
@@ -118,7 +119,7 @@ def listed(header: str) -> dict[str, list[str]]:
 
 
 def test_dead_letters_of_a_queue_are_looked_for_where_its_consumer_logs() -> None:
-    graph = documented.graph()
+    graph = documented_graph.graph()
     letters = {
         one.inputs["name"]: json.loads(one.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
         for one in graph
@@ -135,7 +136,7 @@ def test_dead_letters_of_a_queue_are_looked_for_where_its_consumer_logs() -> Non
 
 def test_failed_calls_are_looked_for_where_their_function_logs() -> None:
     failed = defaultdict[str, list[str]](list)
-    for one in documented.graph():
+    for one in documented_graph.graph():
         if one.kind == "FunctionEventInvokeConfig" and one.inputs.get("destinationConfig"):
             destination = one.inputs["destinationConfig"]["onFailure"]["destination"]
             failed[destination.rpartition(":")[2]].append(one.inputs["functionName"])

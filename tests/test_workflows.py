@@ -13,11 +13,12 @@ import jsonschema
 import pytest
 import yaml
 
-from components.blocks.function import RUNTIME
-from components.blocks.image_repository import PINNED
-from components.blocks.names import Kind, physical_name
-from local import ROOT, stack_files
-from tests.samples import make_targets
+from components.blocks.compute.function import RUNTIME
+from components.blocks.compute.image_repository import PINNED
+from components.blocks.naming.physical_names import Kind, physical_name
+from local import ROOT
+from local.preview import stack_files
+from tests.media_samples import make_targets
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))

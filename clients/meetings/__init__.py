@@ -1,7 +1,6 @@
 """Record meetings, and read what came of them: a client of the meetings backend. The guide is docs/meetings-client.md."""
 
-from clients.meetings.client import MeetingsClient
-from clients.meetings.errors import (
+from clients.meetings.client_errors import (
     ChunkRefused,
     ExchangeFailed,
     ExchangeUnavailable,
@@ -17,12 +16,13 @@ from clients.meetings.errors import (
     UploadInterrupted,
     UserChanged,
 )
-from clients.meetings.models import NewMeeting, Uploaded
-from clients.meetings.reading import MeetingList
-from handlers.meetings.media import ChunkProblem, WrongChunk
-from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.summary import ActionItem, Quoted, Summary, Tokens
-from handlers.meetings.transcript import Said, Transcript
+from clients.meetings.meeting_reader import MeetingList
+from clients.meetings.meetings_client import MeetingsClient
+from clients.meetings.upload_models import NewMeeting, Uploaded
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
+from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 
 __all__ = [
     "ActionItem",

@@ -9,8 +9,8 @@ import json
 import pulumi
 from pulumi_aws import sns
 
-from components.blocks.context import Context, Subsystem
-from components.blocks.names import Kind
+from components.blocks.naming.context import Context, Subsystem
+from components.blocks.naming.physical_names import Kind
 from components.settings.foundation import AlertSettings
 
 PUBLISHERS = (

@@ -7,11 +7,11 @@ no role; so everything of the subsystems waits for it.
 import pulumi
 from pulumi_aws import apigateway
 
-from components.blocks.grant import Grant, grant
-from components.blocks.names import Kind
-from components.blocks.role import Role, RoleArgs
-from components.blocks.scope import Scope
-from components.blocks.trust import Service
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
 
 GROUPS = ("API-Gateway-Execution-Logs_*", "/aws/apigateway/*")
 """Execution logs of REST APIs; those of WebSocket APIs, and all access logs of ours."""

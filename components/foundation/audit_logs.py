@@ -2,8 +2,8 @@
 
 import pulumi
 
-from components.blocks.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, Lifecycle, bucket_name
-from components.blocks.scope import Scope
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import ACCESS_LOG_PREFIX, Bucket, BucketArgs, Lifecycle, bucket_name
 
 WHAT = "audit-logs"
 

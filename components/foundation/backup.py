@@ -7,14 +7,14 @@ that nobody misses until it is needed is none.
 import pulumi
 from pulumi_aws import backup
 
-from components.blocks.context import Subsystem
-from components.blocks.event_rule import EventRule, EventRuleArgs
-from components.blocks.grant import Grant, grant
-from components.blocks.names import Kind
-from components.blocks.role import Role, RoleArgs
-from components.blocks.scope import Scope
-from components.blocks.table import BACKUP_TAG, backup_selection
-from components.blocks.trust import Service
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
+from components.blocks.naming.context import Subsystem
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.table import BACKUP_TAG, backup_selection
 
 SCHEDULE = "cron(0 3 * * ? *)"
 START_WINDOW_MINUTES = 60

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.blocks.context import Context, Subsystem
-from components.blocks.names import Kind
-from components.blocks.scope import Scope
+from components.blocks.naming.context import Context, Subsystem
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
 from components.foundation.alerts import Alerts
 from components.foundation.api_logs import ApiLogs
 from components.foundation.audit_logs import WHAT as AUDIT_LOGS
 from components.foundation.audit_logs import AuditLogs
 from components.foundation.backup import Backup
+from components.foundation.budget import Spend
 from components.foundation.layer import HandlersLayer
 from components.foundation.network import Network, NetworkArgs
-from components.foundation.spend import Spend
 from components.settings import FoundationSettings, LogLevel
 
 

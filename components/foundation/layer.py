@@ -10,9 +10,9 @@ from pathlib import Path
 import pulumi
 from pulumi_aws import lambda_
 
-from components.blocks.archive import ROOT
-from components.blocks.context import Context, Subsystem
-from components.blocks.names import Kind
+from components.blocks.compute.handler_archive import ROOT
+from components.blocks.naming.context import Context, Subsystem
+from components.blocks.naming.physical_names import Kind
 from components.settings import Environment
 
 LOCK = ROOT / "requirements" / "layer.txt"

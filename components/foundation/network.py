@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.blocks.scope import Scope
+from components.blocks.naming.scope import Scope
 from components.settings.foundation import NetworkSettings
 
 HTTPS = 443

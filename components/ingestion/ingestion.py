@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
-from components.blocks.dashboard import (
+from components.blocks.compute.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.compute.schedule import Schedule, ScheduleArgs
+from components.blocks.iam.grant import Grant
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
+from components.blocks.monitoring.dashboard import (
     Chart,
     Dashboard,
     DashboardArgs,
@@ -19,20 +22,17 @@ from components.blocks.dashboard import (
     queue_chart,
     table_chart,
 )
-from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
-from components.blocks.grant import Grant
-from components.blocks.names import Kind
-from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.schedule import Schedule, ScheduleArgs
-from components.blocks.scope import Scope
-from components.blocks.table import Index, Table, TableArgs
-from components.blocks.workflow import Workflow, WorkflowArgs
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
+from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.foundation.network import Network
-from components.ingestion import runs
+from components.ingestion import run_workflow
+from components.ingestion.alarms import watch
 from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
-from components.ingestion.spark import SparkArgs, SparkJob
+from components.ingestion.spark_job import SparkArgs, SparkJob
 from components.ingestion.usage import OLD_VERSION_DAYS
-from components.ingestion.watch import watch
 from components.settings import IngestionSettings
 from handlers.ingestion.environment import SUFFIXES, BuilderEnvironment, StepsEnvironment, SweeperEnvironment
 
@@ -150,7 +150,7 @@ class Ingestion(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="WorkflowSteps",
-                entry="handlers.ingestion.workflow_steps.handler",
+                entry="handlers.ingestion.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=StepsEnvironment,
                 values={
@@ -172,10 +172,10 @@ class Ingestion(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="ManifestWorkflow",
                 comment="One manifest: confirm its files, run Spark, mark what became of them",
-                start=runs.start(),
-                states=runs.states(self.steps, self.job, settings.spark),
+                start=run_workflow.start(),
+                states=run_workflow.states(self.steps, self.job, settings.spark),
                 grants=[self.steps.grant_invoke(), self.job.grant_run()],
-                timeout_seconds=runs.longest_seconds(settings.spark),
+                timeout_seconds=run_workflow.longest_seconds(settings.spark),
             ),
             self._child,
         )
@@ -187,7 +187,7 @@ class Ingestion(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="ManifestBuilder",
-                entry="handlers.ingestion.manifest_builder.handler",
+                entry="handlers.ingestion.manifest_builder.handler.handler",
                 settings=settings.builder,
                 environment=BuilderEnvironment,
                 values=self._building(),
@@ -216,7 +216,7 @@ class Ingestion(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="Sweeper",
-                entry="handlers.ingestion.sweeper.handler",
+                entry="handlers.ingestion.sweeper.handler.handler",
                 settings=settings.sweeper,
                 environment=SweeperEnvironment,
                 values={

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import athena, glue
 
-from components.blocks.archive import ROOT
-from components.blocks.bucket import Bucket, BucketArgs, Lifecycle
-from components.blocks.names import Kind
-from components.blocks.scope import Scope
+from components.blocks.compute.handler_archive import ROOT
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket, BucketArgs, Lifecycle
 from components.settings import IngestionSettings
-from components.settings.ddl import OWN_COLUMNS, PARTITION, Column, of_data, parsed
+from components.settings.column_types import OWN_COLUMNS, PARTITION, Column, of_data, parsed
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 SCRIPTS, QUERIES = "scripts", "queries"

@@ -4,8 +4,8 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed; benchmarks/ measures those that can be measured.
 """
 
-from components.blocks.measures import DAYS, GB, Usage, of_function
 from components.settings.ingestion import IngestionSettings
+from components.usage_measures import DAYS, GB, Usage, of_function
 from handlers.ingestion.environment import OPEN_SHARDS
 
 OLD_VERSION_DAYS = 7

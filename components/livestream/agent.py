@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.agent_memory import AgentMemory, AgentMemoryArgs
-from components.blocks.alarm import Metric
-from components.blocks.bucket import Bucket
-from components.blocks.dashboard import Chart
-from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
-from components.blocks.function import Function, FunctionArgs, QueueSource
-from components.blocks.model_grants import model_grants
-from components.blocks.queue import Queue, QueueArgs
-from components.blocks.scope import Scope
-from components.blocks.table import Table
+from components.blocks.bedrock.agent_memory import AgentMemory, AgentMemoryArgs
+from components.blocks.bedrock.model_grants import model_grants
+from components.blocks.compute.function import Function, FunctionArgs, QueueSource
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.queue import Queue, QueueArgs
+from components.blocks.monitoring.alarm import Metric
+from components.blocks.monitoring.dashboard import Chart
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
-from handlers.livestream.agent_environment import AgentEnvironment
-from handlers.livestream.prefixes import TRANSCRIPTS
-from handlers.livestream.transcript_environment import TranscriptEnvironment
+from handlers.livestream.agent.environment import AgentEnvironment
+from handlers.livestream.s3_prefixes import TRANSCRIPTS
+from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
 
 RULE = "transcript-created"
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -88,7 +88,7 @@ class Agent(pulumi.ComponentResource):
             FunctionArgs(
                 scope=args.scope,
                 logical_name="TranscriptWindows",
-                entry="handlers.livestream.transcript_handler.handler",
+                entry="handlers.livestream.transcript_windows.handler.handler",
                 settings=args.settings.transcript_windows,
                 environment=TranscriptEnvironment,
                 values={
@@ -115,7 +115,7 @@ class Agent(pulumi.ComponentResource):
             FunctionArgs(
                 scope=args.scope,
                 logical_name="ClipAgent",
-                entry="handlers.livestream.agent_handler.handler",
+                entry="handlers.livestream.agent.handler.handler",
                 settings=args.settings.agent_worker,
                 environment=AgentEnvironment,
                 values={

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
-from components.blocks.dashboard import (
+from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_stage import RestAlarms
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.compute.function import Function, FunctionArgs
+from components.blocks.messaging.event_rule import EventArchive, EventArchiveArgs
+from components.blocks.monitoring.dashboard import (
     Chart,
     Dashboard,
     DashboardArgs,
@@ -17,27 +22,22 @@ from components.blocks.dashboard import (
     queue_chart,
     table_chart,
 )
-from components.blocks.event_rule import EventArchive, EventArchiveArgs
-from components.blocks.function import Function, FunctionArgs
-from components.blocks.rest_access import Plan
-from components.blocks.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.rest_stage import RestAlarms
-from components.blocks.scope import Scope
-from components.blocks.secret import Secret, SecretArgs
-from components.blocks.stage_parts import Throttle
-from components.blocks.table import Index, Table, TableArgs
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
+from components.blocks.storage.secret import Secret, SecretArgs
+from components.blocks.storage.table import Index, Table, TableArgs
 from components.livestream.agent import Agent, AgentArgs
-from components.livestream.care import Care, CareArgs
+from components.livestream.alarms import watch
+from components.livestream.episode_cleanup import Care, CareArgs
 from components.livestream.usage import EVENT_DAYS, OLD_VERSION_DAYS
 from components.livestream.videos import Videos, VideosArgs, event_source, grant_events
-from components.livestream.watch import watch
 from components.settings import LivestreamSettings
 from components.settings.livestream import Authorizer
-from handlers.livestream.authorizer_environment import AuthorizerEnvironment
-from handlers.livestream.environment import ApiEnvironment
-from handlers.livestream.operations import OPERATIONS
-from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.records import CARE_INDEX, INDEX
+from handlers.livestream.authorizer.environment import AuthorizerEnvironment
+from handlers.livestream.episodes_api.api_operations import OPERATIONS
+from handlers.livestream.episodes_api.environment import ApiEnvironment
+from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
+from handlers.livestream.table_records import CARE_INDEX, INDEX
 
 SLOW_MILLISECONDS = 2_000
 """An alarm rings when 5 of 100 answers take longer."""
@@ -133,7 +133,7 @@ class Livestream(pulumi.ComponentResource):
             FunctionArgs(
                 scope=self._scope,
                 logical_name="Episodes",
-                entry="handlers.livestream.api.handler",
+                entry="handlers.livestream.episodes_api.handler.handler",
                 settings=settings.episodes,
                 environment=ApiEnvironment,
                 values={
@@ -191,7 +191,7 @@ class Livestream(pulumi.ComponentResource):
             FunctionArgs(
                 scope=self._scope,
                 logical_name="Authorizer",
-                entry="handlers.livestream.authorizer.handler",
+                entry="handlers.livestream.authorizer.handler.handler",
                 settings=self._settings.authorizer,
                 environment=AuthorizerEnvironment,
                 values={

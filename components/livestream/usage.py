@@ -6,9 +6,9 @@ are constants here, each marked as assumed.
 
 import math
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from components.settings.livestream import Authorizer, LivestreamSettings
-from handlers.livestream.transcript_environment import WINDOW_SECONDS
+from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
+from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
 EVENT_DAYS = 14
 """How long the events of this subsystem are archived, to be replayed."""

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bucket import Bucket
-from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
-from components.blocks.function import Function, FunctionArgs, QueueSource
-from components.blocks.grant import Grant, grant
-from components.blocks.queue import Queue, QueueArgs
-from components.blocks.role import Role, RoleArgs
-from components.blocks.scope import Scope
-from components.blocks.table import Table
-from components.blocks.trust import Service
+from components.blocks.compute.function import Function, FunctionArgs, QueueSource
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.queue import Queue, QueueArgs
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.blocks.storage.table import Table
 from components.settings import LivestreamSettings
 from handlers.livestream.event_names import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE, UPLOAD_COMPLETED
-from handlers.livestream.prefixes import CHUNKS, VIDEOS
-from handlers.livestream.video_environment import VideoEnvironment
+from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
+from handlers.livestream.video_chunks.environment import VideoEnvironment
 
 DELIVERIES = 20
 """How often an event is delivered, some minutes apart, before it is parked: MediaConvert may be busy for long."""
@@ -104,7 +104,7 @@ class Videos(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="VideoChunks",
-                entry="handlers.livestream.video_handler.handler",
+                entry="handlers.livestream.video_chunks.handler.handler",
                 settings=settings.videos,
                 environment=VideoEnvironment,
                 values={

@@ -12,11 +12,11 @@ stopped, or by a submission whose answer was lost. It is waited for, so a record
 from collections.abc import Sequence
 from typing import Final
 
-from components.blocks.states import Retry, State, catch, choice, retry, set_variables, task, wait
-from components.meetings.execution import CALL_SECONDS, KNOWN_AS, RECORDING, caught
+from components.blocks.workflow.state_definitions import Retry, State, catch, choice, retry, set_variables, task, wait
+from components.meetings.workflow_expressions import CALL_SECONDS, KNOWN_AS, RECORDING, caught
 from components.settings.meetings_media import ProcessingSettings
 from components.settings.polling import pause
-from handlers.meetings.media_environment import ABOUT
+from handlers.meetings.media_job.environment import ABOUT
 
 START: Final = "Media"
 SUBMIT: Final = "arn:aws:states:::batch:submitJob"

@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle
-from components.blocks.dashboard import Dashboard, DashboardArgs
-from components.blocks.event_rule import EventRule, EventRuleArgs, objects_created, sender
-from components.blocks.function import Function, FunctionArgs, QueueSource
-from components.blocks.grant import Grant, grant
-from components.blocks.model_grants import model_grants
-from components.blocks.names import Kind
-from components.blocks.queue import Queue, QueueArgs
-from components.blocks.scope import Scope
-from components.blocks.table import Index, Table, TableArgs
-from components.blocks.workflow import Workflow, WorkflowArgs
-from components.meetings import processing
-from components.meetings.access import Access, AccessArgs
-from components.meetings.care import Care, CareArgs
-from components.meetings.media import Media, MediaArgs
-from components.meetings.watch import BUSY_ANSWERS, WatchArgs, charts, watch
+from components.blocks.bedrock.model_grants import model_grants
+from components.blocks.compute.function import Function, FunctionArgs, QueueSource
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, objects_created, sender
+from components.blocks.messaging.queue import Queue, QueueArgs
+from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle
+from components.blocks.storage.table import Index, Table, TableArgs
+from components.blocks.workflow.workflow import Workflow, WorkflowArgs
+from components.meetings import recording_workflow
+from components.meetings.alarms_and_charts import BUSY_ANSWERS, WatchArgs, charts, watch
+from components.meetings.client_access import Access, AccessArgs
+from components.meetings.media_job import Media, MediaArgs
+from components.meetings.sweeps import Care, CareArgs
 from components.settings import MeetingsSettings
-from handlers.meetings.auth_environment import CREDENTIAL_SECONDS
+from handlers.meetings.auth_exchange.api_operations import OPERATIONS
+from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
+from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
+from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
 from handlers.meetings.metrics import NAMESPACE
-from handlers.meetings.operations import OPERATIONS
-from handlers.meetings.places import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
-from handlers.meetings.records import INDEX, INDEX_SORT, PARTITION, SORT
-from handlers.meetings.start_environment import StartEnvironment
-from handlers.meetings.steps_environment import StepsEnvironment
-from handlers.meetings.summary_environment import SummaryEnvironment
+from handlers.meetings.s3_keys import AUDIO, COMPLETE, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+from handlers.meetings.start.environment import StartEnvironment
+from handlers.meetings.workflow_steps.environment import StepsEnvironment
 
 RULE = "recording-uploaded"
 
@@ -146,7 +146,7 @@ class Meetings(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="MeetingSteps",
-                entry="handlers.meetings.workflow_steps.handler",
+                entry="handlers.meetings.workflow_steps.handler.handler",
                 settings=settings.steps,
                 environment=StepsEnvironment,
                 values={
@@ -170,15 +170,15 @@ class Meetings(pulumi.ComponentResource):
                 scope=scope,
                 logical_name="MeetingWorkflow",
                 comment="One recording: put it together, transcribe it, summarise it, mark what became of it",
-                start=processing.start(),
-                states=processing.states(self.media, self.steps, self.summarize, self.bucket.name, settings),
+                start=recording_workflow.start(),
+                states=recording_workflow.states(self.media, self.steps, self.summarize, self.bucket.name, settings),
                 grants=[
                     self.steps.grant_invoke(),
                     self.summarize.grant_invoke(),
                     *self.media.grants_run(),
                     *self._speech(),
                 ],
-                timeout_seconds=processing.longest_seconds(settings),
+                timeout_seconds=recording_workflow.longest_seconds(settings),
             ),
             self._child,
         )
@@ -212,7 +212,7 @@ class Meetings(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="BedrockSummarize",
-                entry="handlers.meetings.bedrock_summarize.handler",
+                entry="handlers.meetings.bedrock_summarize.handler.handler",
                 settings=self._settings.bedrock_summarize,
                 environment=SummaryEnvironment,
                 values={
@@ -260,7 +260,7 @@ class Meetings(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="MeetingStart",
-                entry="handlers.meetings.start_handler.handler",
+                entry="handlers.meetings.start.handler.handler",
                 settings=settings.start,
                 environment=StartEnvironment,
                 values={

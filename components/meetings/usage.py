@@ -4,10 +4,10 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 from components.settings import MeetingsSettings
 from components.settings.meetings_media import Engine
 from components.settings.polling import rounds
+from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function, tokens
 
 SWEEP_MINUTES = 15
 GIGABYTES_PER_HOUR = 0.9

@@ -1,12 +1,12 @@
 """Typed settings of a stack: models, and the loader that turns a stack's configuration into them."""
 
-from components.settings.base import Environment, FunctionSettings, LogLevel
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import LivestreamSettings
 from components.settings.loader import load
 from components.settings.meetings import MeetingsSettings
 from components.settings.problems import Problem, SettingsError
+from components.settings.settings_base import Environment, FunctionSettings, LogLevel
 from components.settings.stack import PolicyException, StackSettings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings

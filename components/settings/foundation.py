@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
 
-from components.settings.base import Settings
 from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
+from components.settings.settings_base import Settings
 
 Email = Annotated[
     str,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from components.settings.base import (
+from components.settings.networks import Origin
+from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
     Region,
@@ -13,13 +14,17 @@ from components.settings.base import (
     Settings,
     SubsystemSettings,
 )
-from components.settings.networks import Origin
-from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
-from handlers.livestream.agent_environment import MAX_OUTPUT_TOKENS
-from handlers.livestream.care_environment import LimitMinutes
-from handlers.livestream.environment import MultipartMegabytes, TranscriptMegabytes, VideoGigabytes, secret_lines
-from handlers.livestream.transcript_environment import OVERLAP_CHARACTERS
-from handlers.livestream.video_environment import ChunkSeconds, MaxHours
+from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
+from handlers.livestream.agent.environment import MAX_OUTPUT_TOKENS
+from handlers.livestream.episode_cleanup.environment import LimitMinutes
+from handlers.livestream.episodes_api.environment import (
+    MultipartMegabytes,
+    TranscriptMegabytes,
+    VideoGigabytes,
+    secret_lines,
+)
+from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
+from handlers.livestream.video_chunks.environment import ChunkSeconds, MaxHours
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

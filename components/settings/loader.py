@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from components.settings.conflicts import conflicts
+from components.settings.cross_section_checks import conflicts
 from components.settings.problems import Location, Problem, SettingsError, dotted, own_words, problems_of
 from components.settings.stack import StackSettings
 

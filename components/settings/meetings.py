@@ -4,13 +4,19 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.settings.base import FunctionSettings, Region, RequestsPerSecond, Settings, SubsystemSettings
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.networks import Origin
-from handlers.common.names import GuardrailId, GuardrailVersion, ModelId
-from handlers.meetings.media_environment import AUDIO_PART_SECONDS
-from handlers.meetings.storage_environment import MaxUsers
-from handlers.meetings.summary_environment import OVERLAP_CHARACTERS, SONNET, AnswerSeconds, AtOnce, OutputTokens
+from components.settings.settings_base import FunctionSettings, Region, RequestsPerSecond, Settings, SubsystemSettings
+from handlers.common.name_patterns import GuardrailId, GuardrailVersion, ModelId
+from handlers.meetings.bedrock_summarize.environment import (
+    OVERLAP_CHARACTERS,
+    SONNET,
+    AnswerSeconds,
+    AtOnce,
+    OutputTokens,
+)
+from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS
+from handlers.meetings.storage.environment import MaxUsers
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]

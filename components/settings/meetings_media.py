@@ -7,10 +7,10 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.settings.base import Settings
 from components.settings.networks import BuiltNetwork, Cidr
 from components.settings.polling import PollSeconds
-from handlers.meetings.media_environment import ENCODE_THREADS, MaxHours
+from components.settings.settings_base import Settings
+from handlers.meetings.media_job.environment import ENCODE_THREADS, MaxHours
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from components.settings.base import Environment, Settings
 from components.settings.foundation import FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import LivestreamSettings
 from components.settings.meetings import MeetingsSettings
+from components.settings.settings_base import Environment, Settings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.base import (
+from components.settings.settings_base import (
     GATEWAY_SECONDS,
     ClientFunctionSettings,
     FunctionSettings,
@@ -12,7 +12,7 @@ from components.settings.base import (
     Settings,
     SubsystemSettings,
 )
-from handlers.common.names import LanguageCode
+from handlers.common.name_patterns import LanguageCode
 from handlers.transcription.environment import (
     BufferSeconds,
     DedupSeconds,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.base import (
+from components.settings.networks import Origin
+from components.settings.settings_base import (
     GATEWAY_SECONDS,
     ClientFunctionSettings,
     FunctionSettings,
@@ -13,7 +14,6 @@ from components.settings.base import (
     Settings,
     SubsystemSettings,
 )
-from components.settings.networks import Origin
 from components.settings.voice_qa_agent import AgentSettings
 from handlers.voice_qa.environment import (
     LecturesPerDay,

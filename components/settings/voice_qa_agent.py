@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import HttpUrl, StringConstraints, model_validator
 
-from components.settings.base import Settings
 from components.settings.networks import Cidr, SubnetId, VpcId, Zone, private_network
+from components.settings.settings_base import Settings
 from handlers.voice_qa.environment import AnswerSeconds, endpoint_parts
 
 

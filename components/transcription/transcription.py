@@ -7,18 +7,25 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.dashboard import Chart, Dashboard, DashboardArgs, duration_chart, function_chart, table_chart
-from components.blocks.function import Asynchronous, Function, FunctionArgs
-from components.blocks.grant import Grant, grant
-from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs
-from components.blocks.schedule import Schedule, ScheduleArgs
-from components.blocks.scope import Scope
-from components.blocks.stage_parts import Throttle
-from components.blocks.table import Index, Table, TableArgs
-from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs, actions
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, actions
+from components.blocks.compute.function import Asynchronous, Function, FunctionArgs
+from components.blocks.compute.schedule import Schedule, ScheduleArgs
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.monitoring.dashboard import (
+    Chart,
+    Dashboard,
+    DashboardArgs,
+    duration_chart,
+    function_chart,
+    table_chart,
+)
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.table import Index, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
+from components.transcription.alarms_and_charts import caption_charts, latency_chart, watch
 from components.transcription.usage import PING_SECONDS
-from components.transcription.watch import caption_charts, latency_chart, watch
 from handlers.transcription.environment import (
     DUE_INDEX,
     NAMESPACE,
@@ -123,7 +130,7 @@ class Transcription(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="audio-processor",
-                entry="handlers.transcription.audio_processor.handler",
+                entry="handlers.transcription.audio_processor.handler.handler",
                 settings=settings.audio_processor,
                 environment=ProcessorEnvironment,
                 values={
@@ -159,7 +166,7 @@ class Transcription(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="TranscriptionRouter",
-                entry="handlers.transcription.router.handler",
+                entry="handlers.transcription.router.handler.handler",
                 settings=self._settings.router,
                 environment=RouterEnvironment,
                 values={

@@ -4,8 +4,8 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.transcription import TranscriptionSettings
+from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 
 PING_SECONDS = 300
 """How often a client sends a ping: API Gateway closes a connection after ten idle minutes."""

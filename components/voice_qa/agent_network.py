@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.blocks.function import Attachment
-from components.blocks.names import Kind
-from components.blocks.scope import Block, Scope
+from components.blocks.compute.function import Attachment
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
 from components.settings.voice_qa_agent import AgentNetworkSettings, NatSettings
 
 HTTPS = 443

@@ -4,8 +4,8 @@ Keys are the Pulumi names of the blocks, measures those that the cost model's ru
 are constants here, each marked as assumed.
 """
 
-from components.blocks.measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.settings.voice_qa import VoiceQaSettings
+from components.usage_measures import DAYS, GB, LOG_BYTES_PER_CALL, Usage, of_function
 from components.voice_qa.voice_qa import OLD_VERSION_DAYS, SWEEP_MINUTES
 
 HANDLED_MILLISECONDS = 60

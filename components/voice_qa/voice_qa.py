@@ -8,8 +8,14 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
-from components.blocks.dashboard import (
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
+from components.blocks.compute.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
+from components.blocks.compute.schedule import Schedule, ScheduleArgs
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
+from components.blocks.monitoring.dashboard import (
     Chart,
     Dashboard,
     DashboardArgs,
@@ -18,20 +24,14 @@ from components.blocks.dashboard import (
     queue_chart,
     table_chart,
 )
-from components.blocks.function import Asynchronous, Attachment, Function, FunctionArgs, QueueSource
-from components.blocks.grant import Grant, grant
-from components.blocks.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
-from components.blocks.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.schedule import Schedule, ScheduleArgs
-from components.blocks.scope import Scope
-from components.blocks.stage_parts import Throttle
-from components.blocks.table import Table, TableArgs
-from components.blocks.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs, actions
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket, BucketArgs, Cors, Lifecycle, NotifyQueue, bucket_name
+from components.blocks.storage.table import Table, TableArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import Uploads
 from components.settings.voice_qa_agent import Mode
 from components.voice_qa.agent_network import AgentNetwork, AgentNetworkArgs
-from components.voice_qa.watch import watch
+from components.voice_qa.alarms_and_charts import watch
 from handlers.voice_qa.environment import (
     LECTURES,
     MAX_QUERY_BYTES,
@@ -40,8 +40,8 @@ from handlers.voice_qa.environment import (
     SocketEnvironment,
     WorkerEnvironment,
 )
-from handlers.voice_qa.lecture_environment import FORMATS, ValidatorEnvironment
-from handlers.voice_qa.records import TTL_ATTRIBUTE
+from handlers.voice_qa.table_records import TTL_ATTRIBUTE
+from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "ping", "query", "upload")
 POSTING = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
@@ -189,7 +189,7 @@ class VoiceQa(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="ValidateLectureFunction",
-                entry="handlers.voice_qa.validate_lecture.handler",
+                entry="handlers.voice_qa.validate_lecture.handler.handler",
                 settings=settings.validator,
                 environment=ValidatorEnvironment,
                 values={
@@ -232,7 +232,7 @@ class VoiceQa(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="QueryWorker",
-                entry="handlers.voice_qa.query_worker.handler",
+                entry="handlers.voice_qa.query_worker.handler.handler",
                 settings=settings.query_worker,
                 environment=WorkerEnvironment,
                 values={
@@ -282,7 +282,7 @@ class VoiceQa(pulumi.ComponentResource):
             FunctionArgs(
                 scope=scope,
                 logical_name="WebSocketHandler",
-                entry="handlers.voice_qa.websocket_handler.handler",
+                entry="handlers.voice_qa.websocket_handler.handler.handler",
                 settings=settings.socket_handler,
                 environment=SocketEnvironment,
                 values={

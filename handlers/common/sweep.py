@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.logging import EventLog
-from handlers.common.parallel import Parallel
 
 T = TypeVar("T")
 

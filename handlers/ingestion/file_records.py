@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handlers.common.items import typed
-from handlers.common.moments import timestamp
-from handlers.ingestion.files import ArrivedFile
+from handlers.common.aws.dynamodb_values import typed
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.ingestion.file_admission import ArrivedFile
 from handlers.ingestion.manifest import ListedFile
-from handlers.ingestion.records import (
+from handlers.ingestion.status_transitions import FileStatus
+from handlers.ingestion.table_items import (
     SCHEMA_VERSION,
     Item,
     RecordId,
@@ -19,7 +20,6 @@ from handlers.ingestion.records import (
     number,
     text,
 )
-from handlers.ingestion.states import FileStatus
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.moments import timestamp
+from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.environment import MOST_SHARDS
+from handlers.ingestion.file_admission import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, OpenFile, new_record, shard_of
-from handlers.ingestion.files import ArrivedFile
 from handlers.ingestion.manifest import FileResult
-from handlers.ingestion.records import OPEN_INDEX, Item, RecordId, Values, id_of, update
-from handlers.ingestion.states import FileStatus, sources
+from handlers.ingestion.status_transitions import FileStatus, sources
+from handlers.ingestion.table_items import OPEN_INDEX, Item, RecordId, Values, id_of, update
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

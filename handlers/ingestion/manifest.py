@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from handlers.common.messages import Message
+from handlers.common.websocket.messages import Message
 
 
 class ListedFile(Message):

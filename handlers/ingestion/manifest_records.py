@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.moments import timestamp
-from handlers.common.ulid import moment_of
-from handlers.ingestion.files import MANIFEST_KEY
-from handlers.ingestion.records import (
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.time_and_ids.ulid import moment_of
+from handlers.ingestion.file_admission import MANIFEST_KEY
+from handlers.ingestion.status_transitions import ManifestStatus
+from handlers.ingestion.table_items import (
     OPEN_INDEX,
     SCHEMA_VERSION,
     RecordId,
@@ -22,7 +23,6 @@ from handlers.ingestion.records import (
     text,
     update,
 )
-from handlers.ingestion.states import ManifestStatus
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

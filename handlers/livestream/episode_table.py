@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from handlers.common.aws.dynamodb_values import Item, plain, stored, typed
 from handlers.common.errors import HandlerError
-from handlers.common.items import Item, plain, stored, typed
-from handlers.livestream.codes import Code
-from handlers.livestream.records import INDEX, EpisodeRecord, Found, Key, cared_for, episode_key, listed, partition
+from handlers.livestream.error_codes import Code
+from handlers.livestream.table_records import (
+    INDEX,
+    EpisodeRecord,
+    Found,
+    Key,
+    cared_for,
+    episode_key,
+    listed,
+    partition,
+)
 from handlers.livestream.tracks import (
     DONE_AGAIN,
     RANKS,

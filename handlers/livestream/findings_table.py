@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from handlers.common.faults import Fault, ServiceFailed
-from handlers.common.items import Item, stored
-from handlers.common.messages import Message
-from handlers.common.moments import timestamp
+from handlers.common.aws.dynamodb_values import Item, stored
+from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.websocket.messages import Message
+from handlers.livestream.agent.answer_verification import Checked
 from handlers.livestream.batch_deletes import delete_items
-from handlers.livestream.checking import Checked
 from handlers.livestream.episode_table import EpisodeMissing, EpisodeTable
 from handlers.livestream.findings import WindowFailure
-from handlers.livestream.records import SCHEMA_VERSION, Found, Key, found_key, partition, window_key
+from handlers.livestream.table_records import SCHEMA_VERSION, Found, Key, found_key, partition, window_key
 from handlers.livestream.tracks import Step, TrackKind, TrackReason, TrackState
-from handlers.livestream.windows import WindowMessage
+from handlers.livestream.window_queue import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

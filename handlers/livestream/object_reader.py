@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.livestream.cues import MAX_BYTES
+from handlers.livestream.transcript.cues import MAX_BYTES
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

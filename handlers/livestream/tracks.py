@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
-from handlers.common.messages import Message
+from handlers.common.websocket.messages import Message
 
 
 class TrackKind(StrEnum):

@@ -6,9 +6,10 @@ Uploads of every kind have keys of one form below a prefix of their own.
 import re
 from dataclasses import dataclass
 
-from handlers.common import ulid, users
+from handlers.common.identity import user_ids
+from handlers.common.time_and_ids import ulid
 
-OWNER = rf"(?:{users.PATTERN}|{users.EVERYBODY})"
+OWNER = rf"(?:{user_ids.PATTERN}|{user_ids.EVERYBODY})"
 EPISODE = r"[0-9A-Z]{26}"
 _PLACE = re.compile(rf"({OWNER})/({EPISODE})/({ulid.PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII)
 

@@ -6,15 +6,15 @@ from datetime import datetime
 
 import boto3
 
-from handlers.common import clock
-from handlers.common.clients import CONFIG
-from handlers.common.executions import Executions
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.workflow_executions import Executions
 from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
 from handlers.meetings.meeting_store import MeetingStore
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.starting import Starting
-from handlers.meetings.uploads import Uploads
+from handlers.meetings.uploaded_recording import Uploads
+from handlers.meetings.workflow_start import Starting
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.faults import Fault, ServiceFailed, called
-from handlers.meetings.summary_faults import StorageFailed
+from handlers.common.aws.service_faults import Fault, ServiceFailed, called
+from handlers.meetings.summary_errors import StorageFailed
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

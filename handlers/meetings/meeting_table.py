@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.items import Item, plain, stored
-from handlers.common.versioned import TooManyWriters
-from handlers.meetings.places import MeetingId
-from handlers.meetings.records import OPEN, PARTITION, SORT, MeetingRecord
+from handlers.common.aws.dynamodb_values import Item, plain, stored
+from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.meetings.meeting_record import OPEN, PARTITION, SORT, MeetingRecord
+from handlers.meetings.s3_keys import MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

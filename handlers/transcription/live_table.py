@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from handlers.common.versioned import VersionedItems
+from handlers.common.aws.versioned_items import VersionedItems
 from handlers.transcription.environment import DUE_INDEX
-from handlers.transcription.flight import Live
+from handlers.transcription.utterance_slots import Live
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.messages import Answer, ErrorMessage, Message, MessageId, Request
-from handlers.common.names import LanguageCode
-from handlers.transcription.audio import SAMPLE_RATES, Encoding
-from handlers.transcription.flight import REMEMBERED
-from handlers.transcription.thresholds import SessionSettings
+from handlers.common.name_patterns import LanguageCode
+from handlers.common.websocket.messages import Answer, ErrorMessage, Message, MessageId, Request
+from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.utterance_audio import SAMPLE_RATES, Encoding
+from handlers.transcription.utterance_slots import REMEMBERED
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - how a token is marked, no token
 USER_PREFIX = "user."

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from handlers.common.items import plain, stored
-from handlers.transcription.audio import Encoding
-from handlers.transcription.thresholds import SessionSettings
+from handlers.common.aws.dynamodb_values import plain, stored
+from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.utterance_audio import Encoding
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.common.audio.audio_file import RejectionReason
-from handlers.common.items import stored, typed
-from handlers.common.moments import timestamp
+from handlers.common.aws.dynamodb_values import stored, typed
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.voice_qa.client_messages import Code, Unanswerable
 from handlers.voice_qa.lectures import Known, LectureStatus, Upload, Verdict
-from handlers.voice_qa.protocol import Code, Unanswerable
-from handlers.voice_qa.records import lecture_key
+from handlers.voice_qa.table_records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handlers.common import ulid
 from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
-from handlers.common.moments import timestamp
-from handlers.common.s3_events import UNVERSIONED, NewObject
+from handlers.common.aws.s3_notifications import UNVERSIONED, NewObject
+from handlers.common.time_and_ids import ulid
+from handlers.common.time_and_ids.timestamps import timestamp
 
 PREFIX = "lectures/"
 LONGEST_NAME = 255

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from local.aws import Clients
-from local.emulator import Emulator
+from local.platform.emulator import Emulator
+from local.platform.emulator_clients import Clients
 
 T = TypeVar("T")
 Tell = Callable[[str], None]

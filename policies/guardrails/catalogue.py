@@ -6,8 +6,8 @@ Exceptions are reported in every run; one that has expired, or excuses nothing t
 from collections.abc import Iterator
 
 from guardrails import cost, data_protection, least_privilege, reliability
-from guardrails.record import ALWAYS, NEVER_BLOCKS, Finding, Group, Policy, PolicySet, Severity, Stack
-from guardrails.types import PLATFORM
+from guardrails.model.resource_types import PLATFORM
+from guardrails.pack.policy_kinds import ALWAYS, NEVER_BLOCKS, Finding, Group, Policy, PolicySet, Severity, Stack
 
 EXCUSABLE: tuple[Policy, ...] = (
     *least_privilege.POLICIES,

@@ -15,9 +15,10 @@ from benchmarks.headroom_quotas import (
     list_quotas,
 )
 from components.settings import IngestionSettings
-from local import ROOT, stack_files
-from local.cost import StackCost
-from local.stack_files import StackConfig
+from local import ROOT
+from local.preview import stack_files
+from local.preview.cost import StackCost
+from local.preview.stack_files import StackConfig
 
 SETTINGS = IngestionSettings()
 RUNS = "Glue runs of the job, busiest hour"

@@ -12,17 +12,17 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from local.checks import FORGOTTEN, refusals
-from local.engine import ALL_DRIVERS
-from local.graph import Graph
-from local.iam.conditions import holds, lowered
-from local.iam.evaluator import Request, Verdict, judge, listed
-from local.pages import documented
-from local.pages.edges import statements
-from local.stack_files import StackConfig
-from tests.bootstrap.needs import actions, needs, requests
-from tests.bootstrap.template import KEY, REPOSITORY, deployed, raw
-from tests.whole import DOCUMENTED, changed_in
+from local.emulation.iam.policy_conditions import holds, lowered
+from local.emulation.iam.policy_evaluator import Request, Verdict, judge, listed
+from local.generate import documented_graph
+from local.generate.diagram_edges import statements
+from local.platform.engine import ALL_DRIVERS
+from local.preview.input_checks import FORGOTTEN, refusals
+from local.preview.resource_graph import Graph
+from local.preview.stack_files import StackConfig
+from tests.bootstrap.required_actions import actions, needs, requests
+from tests.bootstrap.role_template import KEY, REPOSITORY, deployed, raw
+from tests.whole_program import DOCUMENTED, changed_in
 
 pytestmark = DOCUMENTED
 
@@ -105,7 +105,7 @@ def test_a_pattern_is_no_repository(given: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
-    assert beyond_the_boundary(stack, documented.graph(stack)) == set()
+    assert beyond_the_boundary(stack, documented_graph.graph(stack)) == set()
 
 
 def test_so_is_every_grant_that_only_a_setting_brings() -> None:
@@ -123,7 +123,7 @@ def test_what_only_a_setting_gives_is_known_to_the_drivers_too() -> None:
 
 @cache
 def of_all_options() -> Graph:
-    return documented.graph_of(with_all_options("prod"))
+    return documented_graph.graph_of(with_all_options("prod"))
 
 
 def with_all_options(stack: str) -> StackConfig:
@@ -192,7 +192,7 @@ def test_a_role_of_the_program_that_is_granted_everything_still_may_not(action: 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_deploying_role_can_make_change_and_remove_everything_of_a_stack(stack: str) -> None:
-    one, graph = deployed(stack), documented.graph(stack)
+    one, graph = deployed(stack), documented_graph.graph(stack)
     documents = one.documents("DeployRole")
     asked = {
         (request.action, request.resource, tuple(request.context.items()))
@@ -353,6 +353,6 @@ def test_the_previewing_role_reads_the_state_and_nothing_else() -> None:
 def test_the_stack_file_names_the_boundary_that_the_bootstrap_makes() -> None:
     for stack in STACKS:
         made = deployed(stack)
-        [bounds] = {one.inputs["permissionsBoundary"] for one in documented.graph(stack) if one.kind == "Role"}
+        [bounds] = {one.inputs["permissionsBoundary"] for one in documented_graph.graph(stack) if one.kind == "Role"}
         assert bounds == made.boundary_arn
         assert made.boundary_arn.endswith(f":policy/{made.outputs['Boundary']}")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from guardrails import actions
-from local.iam.evaluator import listed
-from tests.bootstrap.needs import actions as needed
-from tests.bootstrap.needs import needs
-from tests.bootstrap.template import PATH, deployed, raw
+from guardrails.model import iam_actions
+from local.emulation.iam.policy_evaluator import listed
+from tests.bootstrap.required_actions import actions as needed
+from tests.bootstrap.required_actions import needs
+from tests.bootstrap.role_template import PATH, deployed, raw
 
 STACKS = ["dev", "staging", "prod"]
 LONGEST = 6144
@@ -44,7 +44,7 @@ def named() -> set[str]:
 
 
 def test_every_action_is_one_that_iam_knows() -> None:
-    assert [one for one in sorted(named() | needed()) if "*" not in one and not actions.exists(one)] == []
+    assert [one for one in sorted(named() | needed()) if "*" not in one and not iam_actions.exists(one)] == []
 
 
 def test_what_a_type_needs_is_asked_on_resources_that_the_action_knows() -> None:
@@ -54,7 +54,7 @@ def test_what_a_type_needs_is_asked_on_resources_that_the_action_knows() -> None
         for on, words in wanted.items():
             arn = on.format_map(defaultdict(lambda: "x", region="us-east-1", account="123456789012"))
             for action in (word.partition("?")[0] for word in words.split()):
-                known = actions.patterns(action)
+                known = iam_actions.patterns(action)
                 # IAM's table has of `apigateway` the verbs of WebSocket APIs alone.
                 if on in {"{role}", "*"} or action.startswith("apigateway:") or any(matches(one, arn) for one in known):
                     continue
@@ -78,7 +78,7 @@ def test_everything_is_allowed_by_name_and_only_denials_say_everything(stack: st
 
 def test_an_action_that_knows_no_resource_is_granted_on_everything_or_it_is_granted_in_vain() -> None:
     limited = {action for entry in statements("prod") if entry["Resource"] != "*" for action in entry["Action"]}
-    assert {one for one in limited if "*" not in one and not actions.has_resource_level(one)} == set()
+    assert {one for one in limited if "*" not in one and not iam_actions.has_resource_level(one)} == set()
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -86,7 +86,7 @@ def test_without_resource_stand_only_actions_that_have_none_or_whose_condition_c
     for document in deployed(stack).documents("DeployRole"):
         for entry in document["Statement"]:
             if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
-                assert {action for action in listed(entry["Action"]) if actions.has_resource_level(action)} == set()
+                assert {action for action in listed(entry["Action"]) if iam_actions.has_resource_level(action)} == set()
 
 
 def test_state_is_kept_encrypted_versioned_private_and_when_the_template_goes() -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
-from tests.components.ingestion.deployment import INGESTION
-from tests.components.livestream.deployment import LIVESTREAM
-from tests.components.meetings.deployment import MEETINGS
-from tests.components.subsystem import ACCOUNT, Deployment
-from tests.components.transcription.deployment import TRANSCRIPTION
-from tests.components.voice_qa.deployment import ENDPOINT, VOICE_QA
-from tests.engine import Recorded, scope
+from tests.components.ingestion.recorded_deployment import INGESTION
+from tests.components.livestream.recorded_deployment import LIVESTREAM
+from tests.components.meetings.recorded_deployment import MEETINGS
+from tests.components.subsystem_tests import ACCOUNT, Deployment
+from tests.components.transcription.recorded_deployment import TRANSCRIPTION
+from tests.components.voice_qa.recorded_deployment import ENDPOINT, VOICE_QA
+from tests.fake_engine import Recorded, scope
 
 DEPLOYMENTS: dict[str, Deployment] = {
     "ingestion": INGESTION,
@@ -274,7 +274,7 @@ FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     },
 }  # fmt: skip
 """Subsystem → filter → function whose lines it takes, pattern, value. Voice Q&A's are held against lines that its handlers
-write (tests/components/voice_qa/test_watch.py)."""
+write (tests/components/voice_qa/test_alarms_and_charts.py)."""
 
 every_subsystem = pytest.mark.parametrize("subsystem", DEPLOYMENTS)
 

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.blocks.measures import DAYS, Usage
 from components.ingestion import monthly_usage as ingestion_usage
 from components.livestream import monthly_usage as livestream_usage
 from components.meetings import monthly_usage as meetings_usage
 from components.transcription import monthly_usage as transcription_usage
+from components.usage_measures import DAYS, Usage
 from components.voice_qa import monthly_usage as voice_qa_usage
-from guardrails.pricing.documents.transcription import STREAMING
 from guardrails.pricing.estimate import CostReport, estimate
-from local.cost import priced
-from tests.components.ingestion.deployment import INGESTION
-from tests.components.livestream.deployment import LIVESTREAM
-from tests.components.meetings.deployment import MEETINGS
-from tests.components.subsystem import Deployment
-from tests.components.transcription.deployment import TRANSCRIPTION
-from tests.components.voice_qa.deployment import VOICE_QA
+from guardrails.pricing.requirement_costs.transcription import STREAMING
+from local.preview.cost import priced
+from tests.components.ingestion.recorded_deployment import INGESTION
+from tests.components.livestream.recorded_deployment import LIVESTREAM
+from tests.components.meetings.recorded_deployment import MEETINGS
+from tests.components.subsystem_tests import Deployment
+from tests.components.transcription.recorded_deployment import TRANSCRIPTION
+from tests.components.voice_qa.recorded_deployment import VOICE_QA
 
 SUBSYSTEMS: dict[str, tuple[Deployment, Callable[[Any], Usage]]] = {
     "ingestion": (INGESTION, ingestion_usage),

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from local.flows import eventually
 from tests.browser import spoken
-from tests.console.played import Transcription, becomes, played, token
+from tests.console.fake_page import Transcription, becomes, played, token
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SAID = "hello world this is a live test . good day . thank you again ."

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.console.played import CORS, answers, becomes, played, token
+from tests.console.fake_page import CORS, answers, becomes, played, token
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEYS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"

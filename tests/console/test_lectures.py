@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Request, WebSocketRoute, expect
 
-from tests.console.played import Answer, answers, played
+from tests.console.fake_page import Answer, answers, played
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"

@@ -12,13 +12,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from pydantic import ValidationError
 
-from handlers.common import ulid
-from handlers.meetings.recordings import Complete
-from handlers.transcription import ogg
-from local.flows.transcription import Screen
-from local.services.tones import Recogniser, Word, silence, speech
+from handlers.common.time_and_ids import ulid
+from handlers.meetings.complete_file import Complete
+from handlers.transcription import ogg_length
+from local.emulation.speech.tone_words import Recogniser, Word, silence, speech
+from local.flows.transcription_client import Screen
 from tests.browser import Visit
-from tests.console.modules import run
+from tests.console.javascript_modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
@@ -42,8 +42,8 @@ def test_a_page_without_a_platform_says_what_to_do(page: Visit) -> None:
 def test_packets_become_what_transcription_takes(page: Visit) -> None:
     packets = [[0b01111000, *range(size % 250)] for size in range(130)]  # each of 20 ms
     script = "const made = it.oggOf(given.map((one) => Uint8Array.from(one)), 7); return Array.from(made);"
-    read = ogg.read(bytes(run(page, "ogg", script, packets)))
-    assert (read.channels, read.input_rate) == (1, ogg.OPUS_RATE)
+    read = ogg_length.read(bytes(run(page, "ogg", script, packets)))
+    assert (read.channels, read.input_rate) == (1, ogg_length.OPUS_RATE)
     assert read.samples == 130 * 960 - 312
 
 
@@ -52,7 +52,7 @@ def test_the_browsers_own_encoder_makes_a_whole_utterance(page: Visit, rate: int
     samples = samples_of("hello world", rate)
     script = "return Array.from(await it.encoded(Float32Array.from(given[0]), given[1]));"
     audio = bytes(run(page, "opus", script, [samples, rate]))
-    assert ogg.read(audio).samples / ogg.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
+    assert ogg_length.read(audio).samples / ogg_length.OPUS_RATE == pytest.approx(len(samples) / rate, abs=0.05)
     assert len(audio) < 24_000, "a message is one frame of 32 KB, in base64"
 
 

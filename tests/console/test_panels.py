@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser import Visit
-from tests.console.modules import run
-from tests.console.played import Answer, answers, becomes, played, token
+from tests.console.fake_page import Answer, answers, becomes, played, token
+from tests.console.javascript_modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 MOMENT = "2026-11-01T10:00:00.000Z"

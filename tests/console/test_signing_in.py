@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser import Visit
-from tests.console.modules import run
-from tests.console.played import becomes, played, token
+from tests.console.fake_page import becomes, played, token
+from tests.console.javascript_modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SECRET = "secret-of-ann"

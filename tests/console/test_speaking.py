@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser import Visit
-from tests.console.modules import run
+from tests.console.javascript_modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 

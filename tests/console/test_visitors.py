@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.browser import Visit
-from tests.console.modules import run
-from tests.console.played import token
+from tests.console.fake_page import token
+from tests.console.javascript_modules import run
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 PLAYED = """

@@ -10,29 +10,23 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from local import emulator, stack_files
-from local.aws import EmulatorClients
-from local.emulator import Emulator
-from local.flows import (
-    Deployment,
-    ingestion_scenario,
-    livestream_scenario,
-    meetings_scenario,
-    transcription_scenario,
-    voice_qa_scenario,
-)
-from local.flows.ingestion import Intake, Runs
-from local.flows.livestream import Livestream
-from local.flows.meetings import Meetings
-from local.flows.transcription import Captioning
-from local.flows.voice_qa import Lectures
-from local.graph import Graph, Resource
-from local.iam.decisions import Decision, end, read
-from local.iam.evaluator import Verdict
-from local.iam.table import Table, granted_on, reviewed_grants, table
-from local.platform import Deployed, deploy
-from local.progress import Silent
-from local.values import Props
+from local.emulation.iam.decision_log import Decision, end, read
+from local.emulation.iam.grants_table import Table, granted_on, reviewed_grants, table
+from local.emulation.iam.policy_evaluator import Verdict
+from local.flows import Deployment, ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
+from local.flows.ingestion_client import Intake, Runs
+from local.flows.livestream_client import Livestream
+from local.flows.meetings_client import Meetings
+from local.flows.transcription_client import Captioning
+from local.flows.voice_qa_client import Lectures
+from local.platform import emulator
+from local.platform.emulator import Emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.lifecycle import Deployed, deploy
+from local.platform.progress import Silent
+from local.preview import stack_files
+from local.preview.property_values import Props
+from local.preview.resource_graph import Graph, Resource
 
 PREFIX = "polyphony-local-"
 INGESTED_FILES = 450
@@ -137,7 +131,7 @@ class Played(Generic[T]):
     decisions: list[Decision]
 
 
-Ingested = Played[tuple[int, ingestion_scenario.Outcome]]
+Ingested = Played[tuple[int, ingestion_flow.Outcome]]
 """With how many files of other tests the last manifest takes along."""
 
 
@@ -148,7 +142,7 @@ def ingestion_playing(platform: Platform) -> Iterator[Future[Ingested]]:
     waiting = runs.statuses("")["pending"]
 
     def play() -> Ingested:
-        outcome = ingestion_scenario.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
+        outcome = ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, lambda _: None)
         return Played((waiting, outcome), platform.decisions(mark))
 
     with ThreadPoolExecutor(1) as beside:
@@ -165,7 +159,7 @@ def ingestion_played(ingestion_playing: Future[Ingested]) -> Ingested:
 def transcription_played(platform: Platform) -> Played[list[str]]:
     """Transcription's flow."""
     mark = platform.mark()
-    outcome = transcription_scenario.play(Captioning(platform.deployment), lambda _: None)
+    outcome = transcription_flow.play(Captioning(platform.deployment), lambda _: None)
     return Played(outcome, platform.decisions(mark))
 
 
@@ -173,7 +167,7 @@ def transcription_played(platform: Platform) -> Played[list[str]]:
 def voice_qa_played(platform: Platform) -> Played[list[str]]:
     """Voice Q&A's flow."""
     mark = platform.mark()
-    outcome = voice_qa_scenario.play(Lectures(platform.deployment), lambda _: None)
+    outcome = voice_qa_flow.play(Lectures(platform.deployment), lambda _: None)
     return Played(outcome, platform.decisions(mark))
 
 
@@ -193,7 +187,7 @@ def livestream(platform: Platform) -> Livestream:
 def livestream_played(platform: Platform, livestream: Livestream) -> Played[list[str]]:
     """The livestream's flow."""
     mark = platform.mark()
-    outcome = livestream_scenario.play(livestream, lambda _: None)
+    outcome = livestream_flow.play(livestream, lambda _: None)
     return Played(outcome, platform.decisions(mark))
 
 
@@ -207,7 +201,7 @@ def meetings(platform: Platform) -> Meetings:
 def meetings_played(platform: Platform, meetings: Meetings) -> Played[list[str]]:
     """The meetings' flow."""
     mark = platform.mark()
-    outcome = meetings_scenario.play(meetings, lambda _: None)
+    outcome = meetings_flow.play(meetings, lambda _: None)
     return Played(outcome, platform.decisions(mark))
 
 

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from components.blocks import archive
-from local import emulator, program
-from local.aws import EmulatorClients
-from local.changes import Action
-from local.emulator import Emulator
-from local.engine import Engine
-from local.iam.decisions import Decision, read
-from local.preview_provider import ACCOUNT
-from local.progress import Silent
-from local.stack_files import StackConfig
-from local.state import State
-from local.values import shown
+from components.blocks.compute import handler_archive
+from local.emulation.iam.decision_log import Decision, read
+from local.platform import emulator
+from local.platform.emulator import Emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.platform.engine import Engine
+from local.platform.progress import Silent
+from local.platform.resource_changes import Action
+from local.platform.state import State
+from local.preview import program_run
+from local.preview.preview_provider import ACCOUNT
+from local.preview.property_values import shown
+from local.preview.stack_files import StackConfig
 
 Body = Callable[[], object]
 
@@ -43,7 +44,7 @@ class SmallStack:
                 done[urn.rpartition("::")[2]] = action
 
         engine = Engine(self.clients, state or self.state, Heard())
-        ran = program.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+        ran = program_run.record(body, StackConfig("polyphony", "test", {}), engine, preview=False)
         engine.delete_gone(ran.graph)
         assert engine.failures == []
         return {name: shown(value) for name, value in ran.outputs.items()}, done
@@ -64,7 +65,7 @@ def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
     with zipfile.ZipFile(folder / "echo.zip", "w") as zipped:
         zipped.writestr("echo.py", code)
     patch = pytest.MonkeyPatch()
-    patch.setattr(archive, "written", lambda _subsystem: folder / "echo.zip")
+    patch.setattr(handler_archive, "written", lambda _subsystem: folder / "echo.zip")
     with emulator.start(folder / "emulator") as started, patch.context():
         clients = EmulatorClients(started.emulator.endpoint)
         clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")

@@ -10,20 +10,20 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
-from components.blocks import agent_memory
-from components.blocks.agent_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
-from components.blocks.names import Kind
-from components.blocks.secret import Secret, SecretArgs
-from components.blocks.table import Table, TableArgs
-from local import program, stack_files
-from local.changes import Action
-from local.engine import Engine
-from local.progress import Silent
-from local.stack_files import StackConfig
-from local.state import State
+from components.blocks.bedrock import agent_memory
+from components.blocks.bedrock.agent_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
+from components.blocks.naming.physical_names import Kind
+from components.blocks.storage.secret import Secret, SecretArgs
+from components.blocks.storage.table import Table, TableArgs
+from local.platform.engine import Engine
+from local.platform.progress import Silent
+from local.platform.resource_changes import Action
+from local.platform.state import State
+from local.preview import program_run, stack_files
+from local.preview.stack_files import StackConfig
 from tests.end_to_end.conftest import Platform
-from tests.engine import foundation_settings, scope
-from tests.whole import recorded
+from tests.fake_engine import foundation_settings, scope
+from tests.whole_program import recorded
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
@@ -178,7 +178,7 @@ class Workshop:
         """Brings a program up; what was done, by Pulumi name."""
         heard = Heard()
         engine = Engine(self.client, self._state, heard)
-        graph = program.record(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
+        graph = program_run.record(body, StackConfig("polyphony", "workshop", {}), engine, preview=False).graph
         engine.delete_gone(graph)
         assert engine.failures == []
         return heard.done

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from local.emulation.iam.policy_evaluator import Verdict
 from local.flows import eventually
-from local.flows.ingestion import Intake
-from local.flows.transcription import Speaker
-from local.iam.evaluator import Verdict
+from local.flows.ingestion_client import Intake
+from local.flows.transcription_client import Speaker
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]

@@ -15,12 +15,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from local.changes import Action
-from local.flows.guests import Guest
-from local.iam.evaluator import Verdict
-from local.state import State
+from local.emulation.iam.policy_evaluator import Verdict
+from local.flows.guest_client import Guest
+from local.platform.resource_changes import Action
+from local.platform.state import State
+from tests.cognito_guests import with_guests
 from tests.end_to_end.small_stack import SmallStack, small_stack
-from tests.guests import with_guests
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
 

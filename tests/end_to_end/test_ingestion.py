@@ -6,7 +6,7 @@ import pytest
 
 from local import ROOT
 from local.flows import eventually
-from local.flows.ingestion import Intake
+from local.flows.ingestion_client import Intake
 from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]

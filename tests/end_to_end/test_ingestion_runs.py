@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from local.flows.ingestion_scenario import BAD_EVERY, expected
+from local.flows.ingestion_flow import BAD_EVERY, expected
 from tests.end_to_end.conftest import INGESTED_FILES, Ingested, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]

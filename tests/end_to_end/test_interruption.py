@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from local import ROOT, emulator
+from local import ROOT
 from local.flows import eventually
-from tests.processes import listening, tree
+from local.platform import emulator
+from tests.process_tree import listening, tree
 
 pytestmark = [
     pytest.mark.e2e,

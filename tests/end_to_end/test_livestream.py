@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from components.blocks.gateway_answers import REFUSALS
+from components.blocks.api.gateway_responses import REFUSALS
 from local.flows import eventually
-from local.flows.film import film
-from local.flows.http import post_form, send
-from local.flows.livestream import Livestream
+from local.flows.http_requests import post_form, send
+from local.flows.livestream_client import Livestream
+from local.flows.sample_video import film
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]

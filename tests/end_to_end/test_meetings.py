@@ -10,15 +10,15 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from clients.meetings.access import Opened
-from handlers.meetings.places import COMPLETE
-from handlers.meetings.records import INDEX, OPEN, PARTITION, SORT, MeetingStatus
-from local.flows.http import Answer, ask, send
-from local.flows.meetings import Meetings
-from local.iam.evaluator import Verdict
-from local.services.login import AUDIENCE, ISSUER, KEY_ID
+from clients.meetings.user_credentials import Opened
+from handlers.meetings.meeting_record import INDEX, OPEN, PARTITION, SORT, MeetingStatus
+from handlers.meetings.s3_keys import COMPLETE
+from local.emulation.iam.policy_evaluator import Verdict
+from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
+from local.flows.http_requests import Answer, ask, send
+from local.flows.meetings_client import Meetings
 from tests.end_to_end.conftest import Platform, Played
-from tests.end_to_end.recordings import Recorder, new_meeting
+from tests.end_to_end.meeting_recorder import Recorder, new_meeting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 CANARY = "canary"

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from handlers.common.moments import timestamp
-from handlers.meetings.media import MediaOutcome
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.places import MeetingId, Recording
-from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
-from local.emulator import KEY
+from local.emulation.batch.batch_faults import Fault, tell
 from local.flows import eventually
-from local.flows.meetings import Meetings
-from local.patches.batch_faults import Fault, tell
-from local.preview_provider import ACCOUNT, REGION
+from local.flows.meetings_client import Meetings
+from local.platform.emulator import KEY
+from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.recordings import Recorder, new_meeting, worked
+from tests.end_to_end.meeting_recorder import Recorder, new_meeting, worked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"

@@ -9,14 +9,14 @@ import pytest
 
 from clients.meetings import NotMade
 from components.meetings.media_states import NO_MACHINE
-from handlers.meetings.media import ChunkProblem
-from handlers.meetings.places import MeetingId
-from handlers.meetings.records import MeetingReason, MeetingRecord, MeetingStatus
-from local.flows.meetings import Meetings
-from local.patches.batch_containers import RECLAIMED
-from local.patches.batch_faults import Fault, tell
+from handlers.meetings.media_result import ChunkProblem
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.s3_keys import MeetingId
+from local.emulation.batch.batch_faults import Fault, tell
+from local.emulation.batch.job_containers import RECLAIMED
+from local.flows.meetings_client import Meetings
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.recordings import Recorder, new_meeting, worked
+from tests.end_to_end.meeting_recorder import Recorder, new_meeting, worked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"

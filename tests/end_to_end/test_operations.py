@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.flows.transcription import Captioning, Speaker
+from local.flows.transcription_client import Captioning, Speaker
 from operations.__main__ import main
 from tests.end_to_end.conftest import Platform
 

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from local import ROOT, emulator, stack_files
-from local import platform as whole
-from local.changes import Action
-from local.emulator import EmulatorError
+from local import ROOT
 from local.flows import eventually
-from local.planning import Plan
-from local.progress import Silent
-from local.state import State
+from local.platform import emulator
+from local.platform import lifecycle as whole
+from local.platform.emulator import EmulatorError
+from local.platform.progress import Silent
+from local.platform.resource_changes import Action
+from local.platform.state import State
+from local.platform.update_plan import Plan
+from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
-from tests.processes import listening, tree
+from tests.process_tree import listening, tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 

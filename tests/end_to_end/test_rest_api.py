@@ -11,19 +11,19 @@ import pulumi
 import pytest
 from pydantic import Field
 
-from components.blocks.function import Function, FunctionArgs
-from components.blocks.rest_access import Plan
-from components.blocks.rest_api import Judge, RestApi, RestApiArgs
-from components.blocks.rest_stage import RestAlarms
-from components.blocks.stage_parts import Throttle
+from components.blocks.api.rest_api import Judge, RestApi, RestApiArgs
+from components.blocks.api.rest_rate_limits import Plan
+from components.blocks.api.rest_stage import RestAlarms
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.compute.function import Function, FunctionArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.messages import Message
-from handlers.common.operations import Operation
-from local.changes import Action
+from handlers.common.http.rest_operations import Operation
+from handlers.common.websocket.messages import Message
+from local.platform.resource_changes import Action
 from tests.end_to_end.small_stack import SmallStack, small_stack
-from tests.engine import scope
+from tests.fake_engine import scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("rest")]
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from handlers.common import clock
-from handlers.common.users import user_id
+from handlers.common.identity.user_ids import user_id
+from handlers.common.time_and_ids import clock
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
 from handlers.transcription.live_table import flight_key
-from handlers.transcription.transcribe import Stream
+from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.tone_words import silence, speech
 from local.flows import PATIENCE_SECONDS
-from local.flows.transcription import SAMPLE_RATE, Captioning, Speaker
-from local.services.audio import encoded
-from local.services.tones import silence, speech
+from local.flows.transcription_client import SAMPLE_RATE, Captioning, Speaker
 from tests.end_to_end.conftest import Platform, Played
-from tests.issuer import AUDIENCE, Provider, serving
-from tests.local.services.listening import finals, rest
+from tests.local.emulation.transcribe.stream_listener import finals, rest
+from tests.token_issuer import AUDIENCE, Provider, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v1"

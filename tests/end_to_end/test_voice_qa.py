@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from local.flows.voice_qa import SAMPLE_RATE, Lectures, Listener, post
-from local.services.audio import encoded
-from local.services.tones import speech
+from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.tone_words import speech
+from local.flows.voice_qa_client import SAMPLE_RATE, Lectures, Listener, post
 from tests.end_to_end.conftest import Platform, Played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]

@@ -12,17 +12,17 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from components.blocks.function import Function, FunctionArgs
-from components.blocks.stage_parts import Throttle
-from components.blocks.websocket_api import WebSocketApi, WebSocketApiArgs
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs
+from components.blocks.compute.function import Function, FunctionArgs
 from components.foundation.api_logs import ApiLogs
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
+from local.emulation.api_gateway.websocket_answers import FRAME_BYTES
+from local.emulation.iam.policy_evaluator import Verdict
 from local.flows import eventually
-from local.iam.evaluator import Verdict
-from local.patches.socket_answers import FRAME_BYTES
 from tests.end_to_end.small_stack import SmallStack, small_stack
-from tests.engine import scope
+from tests.fake_engine import scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("websocket")]
 

@@ -11,13 +11,13 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local import program
-from local.drivers.model import Call, Driver, RecordedOnly, answered, const, first
-from local.engine import Drivers, Engine
-from local.graph import Graph
-from local.progress import Progress, Silent
-from local.stack_files import StackConfig
-from local.state import State
+from local.platform.drivers.model import Call, Driver, RecordedOnly, answered, const, first
+from local.platform.engine import Drivers, Engine
+from local.platform.progress import Progress, Silent
+from local.platform.state import State
+from local.preview import program_run
+from local.preview.resource_graph import Graph
+from local.preview.stack_files import StackConfig
 
 CONFIG = StackConfig(project="polyphony", stack="test", values={})
 INSTANCE = "1:4566"
@@ -157,7 +157,7 @@ def run(body: Callable[[], object], aws: FakeAws, folder: Path, progress: Progre
     """One `up`: what the state says, the program, then what is gone."""
     state = opened(aws, folder)
     engine = Engine(aws, state, progress or Silent(), DRIVERS)
-    graph = program.record(body, CONFIG, engine, preview=False).graph
+    graph = program_run.record(body, CONFIG, engine, preview=False).graph
     engine.delete_gone(graph)
     if engine.failures:
         raise engine.failures[0]

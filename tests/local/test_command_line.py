@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from local import emulator, outputs, platform, stack_files
 from local.__main__ import main
-from local.emulator import Emulator
-from local.stack_files import StackFileError
+from local.platform import emulator, frontend_output, lifecycle
+from local.platform.emulator import Emulator
+from local.preview import stack_files
+from local.preview.stack_files import StackFileError
 
 pytestmark = pytest.mark.unit
 
@@ -27,7 +28,7 @@ def test_a_folder_is_the_same_wherever_it_is_looked_at_from(tmp_path: Path, monk
         seen.append(folder)
         return 0
 
-    monkeypatch.setattr(platform, "up", noted)
+    monkeypatch.setattr(lifecycle, "up", noted)
     monkeypatch.chdir(tmp_path)
     assert main(["up", "--folder", "second"]) == 0
     assert seen == [tmp_path / "second"]
@@ -67,16 +68,18 @@ def test_a_state_that_another_version_wrote_is_named_with_what_to_do(
 def test_outputs_that_are_not_those_of_this_version_are_not_written(
     given: object, says: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(platform, "running", lambda _: {"outputs": given})
-    monkeypatch.setattr(outputs, "FILE", runs / "frontend.json")
+    monkeypatch.setattr(lifecycle, "running", lambda _: {"outputs": given})
+    monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 2
     assert says in capsys.readouterr().err
-    assert not outputs.FILE.exists()
+    assert not frontend_output.FILE.exists()
 
 
 def test_outputs_are_written_of_the_platform_that_is_named(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
-    monkeypatch.setattr(platform, "running", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None)
-    monkeypatch.setattr(outputs, "FILE", runs / "frontend.json")
+    monkeypatch.setattr(
+        lifecycle, "running", lambda folder: {"outputs": {"frontend": said}} if folder == runs else None
+    )
+    monkeypatch.setattr(frontend_output, "FILE", runs / "frontend.json")
     assert main(["outputs", "--folder", str(runs)]) == 0
-    assert json.loads(outputs.FILE.read_text())["region"] == "us-east-1"
+    assert json.loads(frontend_output.FILE.read_text())["region"] == "us-east-1"

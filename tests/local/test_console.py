@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from local import console, emulator, platform
-from local.emulator import Emulator
+from local import console
 from local.http_server import beside
+from local.platform import emulator, lifecycle
+from local.platform.emulator import Emulator
 
 KEYS = "http://127.0.0.1:1234/.well-known/jwks.json"
 FRONTEND = {
@@ -41,7 +42,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     there = Emulator(1, 4566, tmp_path)
     monkeypatch.setattr(Emulator, "services", property(lambda _: {"JWKS_URL": KEYS}))
     monkeypatch.setattr(emulator, "running", lambda _: there)
-    monkeypatch.setattr(platform, "running", lambda _: {"outputs": {"frontend": FRONTEND}})
+    monkeypatch.setattr(lifecycle, "running", lambda _: {"outputs": {"frontend": FRONTEND}})
 
 
 def asked(

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from operations.gateway import Gateway
+from operations.aws_gateway import Gateway
 from tests.credentials import credentials
-from tests.operations.cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, Cloud
+from tests.operations.fake_cloud import ALARM, ENVIRONMENT, FUNCTION, OTHER_ALARM, PATH, SECRET, Cloud
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from operations.__main__ import main, stop_cleanly
-from operations.gateway import Gateway
-from tests.operations.cloud import FUNCTION, PATH, SECRET, Cloud, refusal
+from operations.aws_gateway import Gateway
+from tests.operations.fake_cloud import FUNCTION, PATH, SECRET, Cloud, refusal
 
 Refusal = Callable[..., str]
 each_command = pytest.mark.parametrize("command", [["alias"], ["flag", "A=b"], ["rollout"]])

@@ -9,11 +9,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.patience import Timing
-from handlers.meetings.summary_environment import HAIKU, SONNET
-from handlers.meetings.transcript import Transcript
-from local.services.bedrock import REPEATING, THROTTLED, lines_of, serve
-from local.services.bedrock_meetings import meeting_of
+from handlers.common.aws.retry import Timing
+from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
+from handlers.meetings.bedrock_summarize.transcript import Transcript
+from local.emulation.bedrock.converse_service import REPEATING, THROTTLED, lines_of, serve
+from local.emulation.bedrock.meeting_answers import meeting_of
 from operations.compare_models import COUNT, TRANSCRIPTS, main
 from tests.credentials import credentials
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from local.graph import Graph
-from tests import whole
-from tests.policies.harness import Messages, of_graph
+from local.preview.resource_graph import Graph
+from tests import whole_program
+from tests.policies.policy_harness import Messages, of_graph
 
 RECORDED = {"prod", "graph"}
 
@@ -12,16 +12,16 @@ RECORDED = {"prod", "graph"}
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Whatever looks at the recorded program does so where it is recorded."""
     if isinstance(item, pytest.Function) and RECORDED & set(item.fixturenames):
-        item.add_marker(whole.ONE_WORKER)
+        item.add_marker(whole_program.ONE_WORKER)
 
 
 @pytest.fixture(scope="session")
 def prod() -> Messages:
     """The recorded prod program, as the engine would send it. Copy it before changing it."""
-    return of_graph(whole.graph("prod"))
+    return of_graph(whole_program.graph("prod"))
 
 
 @pytest.fixture(scope="session")
 def graph() -> Graph:
     """The recorded prod program."""
-    return whole.graph("prod")
+    return whole_program.graph("prod")

@@ -8,18 +8,19 @@ from pathlib import Path
 import pulumi_aws
 import pytest
 
-from components.blocks.trust import SENDING_THEIR_SOURCE, Service
-from guardrails import catalogue, types
+from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
+from guardrails import catalogue
 from guardrails.catalogue import POLICIES
-from guardrails.cost.tags import TAGGABLE
-from guardrails.least_privilege.trust_table import SENDS
-from guardrails.names import section, subsystem
+from guardrails.cost.required_tags import TAGGABLE
+from guardrails.least_privilege.trust_condition_keys import SENDS
+from guardrails.model import resource_types
+from guardrails.model.subsystem_names import section, subsystem
+from guardrails.pack.policy_kinds import Group, Level, Policy, RelationPolicy, ResourcePolicy
 from guardrails.pricing.rules import FREE, RULES
-from guardrails.record import Group, Level, Policy, RelationPolicy, ResourcePolicy
-from local.graph import Graph
-from local.pages import documented
-from tests.policies.harness import ask, of_graph, surroundings
-from tests.whole import DOCUMENTED
+from local.generate import documented_graph
+from local.preview.resource_graph import Graph
+from tests.policies.policy_harness import ask, of_graph, surroundings
+from tests.whole_program import DOCUMENTED
 
 PROVIDER = Path(pulumi_aws.__file__).parent
 FRAMEWORK = re.compile(
@@ -63,7 +64,7 @@ def test_least_privilege_is_judged_in_every_environment() -> None:
 
 
 def spoken_of() -> list[str]:
-    named = {value for name, value in vars(types).items() if name.isupper() and isinstance(value, str)}
+    named = {value for name, value in vars(resource_types).items() if name.isupper() and isinstance(value, str)}
     judged = {kind for one in POLICIES if isinstance(one, ResourcePolicy | RelationPolicy) for kind in one.types}
     return sorted(kind for kind in named | judged | TAGGABLE | FREE | set(RULES) if kind.startswith("aws:"))
 
@@ -132,4 +133,4 @@ def test_a_pulumi_name_tells_its_subsystem(name: str, part: str, key: str) -> No
 def test_no_document_is_at_fault_or_undecided_once_the_ids_of_aws_are_known() -> None:
     where = surroundings()
     asked = [one for one in POLICIES if one.group is Group.LEAST_PRIVILEGE]
-    assert ask(asked, of_graph(documented.graph()), where) == []
+    assert ask(asked, of_graph(documented_graph.graph()), where) == []

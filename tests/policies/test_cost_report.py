@@ -10,13 +10,14 @@ from unittest.mock import Mock
 import pytest
 from rich.console import Console
 
-from local import ROOT, cost, program, stack_files
+from local import ROOT
 from local.__main__ import main
-from local.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
-from local.preview_provider import PreviewProvider
-from local.stack_files import StackConfig
-from tests.policies import harness
-from tests.whole import ONE_WORKER, graph, previewed
+from local.preview import cost, program_run, stack_files
+from local.preview.cost import CannotPrice, StackCost, at_revision, cost_diff, of_graph
+from local.preview.preview_provider import PreviewProvider
+from local.preview.stack_files import StackConfig
+from tests.policies import policy_harness
+from tests.whole_program import ONE_WORKER, graph, previewed
 
 pytestmark = ONE_WORKER
 
@@ -32,13 +33,13 @@ def run_before(monkeypatch: pytest.MonkeyPatch) -> None:
 
     runs = {stack: previewed(stack) for stack in ("dev", "prod")}
 
-    def again(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program.Run:
+    def again(config: StackConfig, _provider: PreviewProvider, *, preview: bool) -> program_run.Run:
         assert preview
         assert config == stack_files.read(config.stack)
         found = runs[config.stack]
-        return program.Run(found.graph, found.outputs, found.messages)
+        return program_run.Run(found.graph, found.outputs, found.messages)
 
-    monkeypatch.setattr(program, "run", again)
+    monkeypatch.setattr(program_run, "run", again)
 
 
 def shown(found: StackCost) -> str:
@@ -66,8 +67,8 @@ def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_
 
 
 def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost) -> None:
-    where = harness.surroundings("prod")
-    found = harness.ask([harness.BY_NAME["cost-estimate"]], harness.of_graph(graph("prod")), where)
+    where = policy_harness.surroundings("prod")
+    found = policy_harness.ask([policy_harness.BY_NAME["cost-estimate"]], policy_harness.of_graph(graph("prod")), where)
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 

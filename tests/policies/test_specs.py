@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
-from guardrails import types as t
 from guardrails.catalogue import EXCUSABLE, POLICIES
-from guardrails.record import Level
-from tests.policies.harness import (
+from guardrails.model import resource_types as t
+from guardrails.pack.policy_kinds import Level
+from tests.policies.policy_harness import (
     BY_NAME,
     TODAY,
     Case,
@@ -28,7 +28,7 @@ from tests.policies.harness import (
     surroundings,
     waiver,
 )
-from tests.policies.specs.protection import tls_only
+from tests.policies.specs.data_protection import tls_only
 
 MODULES = [
     importlib.import_module(f"tests.policies.specs.{path.stem}")

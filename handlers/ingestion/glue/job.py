@@ -13,16 +13,16 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from handlers.ingestion.glue import columns, documents
-from handlers.ingestion.glue.arguments import Arguments, parsed
-from handlers.ingestion.glue.packing import rows_a_file, writers
-from handlers.ingestion.glue.publishing import Output, read_if_there
-from handlers.ingestion.glue.records import Reason
-from handlers.ingestion.glue.rows import plan
-from handlers.ingestion.glue.scan import Scan
-from handlers.ingestion.glue.shapes import MAX_PLACES, Shape, narrow
-from handlers.ingestion.glue.stages import Stages
-from handlers.ingestion.glue.storage import Storage, resolve
+from handlers.ingestion.glue import file_list_and_result, parquet_columns
+from handlers.ingestion.glue.arrow_batches import plan
+from handlers.ingestion.glue.file_scan import Scan
+from handlers.ingestion.glue.job_arguments import Arguments, parsed
+from handlers.ingestion.glue.json_records import Reason
+from handlers.ingestion.glue.json_shapes import MAX_PLACES, Shape, narrow
+from handlers.ingestion.glue.object_storage import Storage, resolve
+from handlers.ingestion.glue.run_output import Output, read_if_there
+from handlers.ingestion.glue.spark_stages import Stages
+from handlers.ingestion.glue.task_distribution import rows_a_file, writers
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -51,7 +51,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     for key, value in SETTINGS.items():
         spark.conf.set(key, value)
     storage, stages = resolve(arguments.lake_uri), Stages(spark)
-    given = columns.given(stages.schema(arguments.schema_ddl)) if arguments.schema_ddl else None
+    given = parquet_columns.given(stages.schema(arguments.schema_ddl)) if arguments.schema_ddl else None
     wanted, before = _wanted(arguments, storage)
     output = Output(
         storage, arguments.lake_uri, wanted.manifest_id, arguments.run_id, (one.date_prefix for one in wanted.files)
@@ -66,12 +66,12 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     for scan in scans:
         seen.merge(scan.shape)
     narrow(seen, MAX_PLACES)
-    chosen = given or columns.inferred(seen)
+    chosen = given or parquet_columns.inferred(seen)
     paths = _written(scans, chosen, seen, stages, output, storage, arguments)
     laps.end("seconds_second_pass")
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
-    output.finish(documents.result(wanted.manifest_id, arguments.run_id, outcomes, chosen.widened))
+    output.finish(file_list_and_result.result(wanted.manifest_id, arguments.run_id, outcomes, chosen.widened))
     return {
         "files": len(outcomes),
         **{f"files_{status}": sum(one.status == status for one in outcomes) for status in STATUSES},
@@ -98,14 +98,16 @@ class Laps:
         self.seconds[part], self._since = round(now - self._since, 3), now
 
 
-def _wanted(arguments: Arguments, storage: Storage) -> tuple[documents.FileList, bytes | None]:
+def _wanted(arguments: Arguments, storage: Storage) -> tuple[file_list_and_result.FileList, bytes | None]:
     """The files to read, and the result of the run before this one, where one came to its end."""
-    confirmed = documents.file_list(storage.read(arguments.manifest_uri))
+    confirmed = file_list_and_result.file_list(storage.read(arguments.manifest_uri))
     listed = f"{arguments.lake_uri}manifests/{confirmed.manifest_id}"
     before = read_if_there(storage, f"{listed}.result.json")
-    published = documents.published_keys(before)
+    published = file_list_and_result.published_keys(before)
     built = read_if_there(storage, f"{listed}.json") if published else None
-    return documents.with_published(confirmed, documents.file_list(built) if built else None, published), before
+    return file_list_and_result.with_published(
+        confirmed, file_list_and_result.file_list(built) if built else None, published
+    ), before
 
 
 def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Output) -> None:
@@ -113,7 +115,7 @@ def _refuse_to_forget(scans: Sequence[Scan], before: bytes | None, output: Outpu
 
     A run that died between its pointers and its result told of nothing: what it published may be of any file.
     """
-    published, told = documents.published_keys(before), documents.told_keys(before)
+    published, told = file_list_and_result.published_keys(before), file_list_and_result.told_keys(before)
     gone = [scan.file for scan in scans if scan.never_read in {Reason.VERSION_GONE, Reason.SEALED}]
     lost = [
         one
@@ -138,7 +140,7 @@ def _refuse_if_too_bad(scans: Sequence[Scan], most: float) -> None:
 
 def _written(
     scans: Sequence[Scan],
-    chosen: columns.Columns,
+    chosen: parquet_columns.Columns,
     seen: Shape,
     stages: Stages,
     output: Output,
@@ -147,7 +149,7 @@ def _written(
 ) -> Mapping[str, Sequence[str]]:
     """Writes each date's Parquet; gives the paths by date."""
     steps = plan(chosen, seen)
-    schema = columns.spark_schema(chosen)
+    schema = parquet_columns.spark_schema(chosen)
     paths: dict[str, Sequence[str]] = {}
     for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
         some = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]

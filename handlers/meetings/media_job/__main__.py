@@ -20,16 +20,16 @@ import boto3
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from handlers.common.clients import CONFIG
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.errors import of_validation
 from handlers.common.logging import EventLog
-from handlers.common.parallel import Parallel
-from handlers.meetings.media_environment import MediaEnvironment
-from handlers.meetings.media_job.bucket import Bucket
+from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
 from handlers.meetings.media_job.job import MediaJob, Settings
-from handlers.meetings.media_job.planning import Limits
-from handlers.meetings.media_job.stopping import Stopping
+from handlers.meetings.media_job.job_bucket import Bucket
+from handlers.meetings.media_job.job_termination import Stopping
+from handlers.meetings.media_job.recording_plan import Limits
 
 FAILED, MISTAKEN, STOPPED = 1, 2, 128 + signal.SIGTERM
 GRACE_SECONDS: Final = 15

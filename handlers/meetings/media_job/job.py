@@ -13,21 +13,21 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.unreadable_objects import Sealed
 from handlers.common.logging import EventLog, hashed
-from handlers.common.messages import Message
-from handlers.common.parallel import Parallel
-from handlers.common.sealed import Sealed
-from handlers.meetings.media import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
-from handlers.meetings.media_job.bucket import Bucket, TooLong
-from handlers.meetings.media_job.facts import ChunkFacts, Facts
+from handlers.common.websocket.messages import Message
+from handlers.meetings.complete_file import MAX_BYTES, Complete
+from handlers.meetings.media_job.audio_maker import Undecodable
+from handlers.meetings.media_job.chunk_facts import ChunkFacts, Facts
+from handlers.meetings.media_job.chunk_files import Concluded, Shelf
+from handlers.meetings.media_job.chunk_probe import facts_of
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.planning import Limits, Plan
-from handlers.meetings.media_job.probing import facts_of
-from handlers.meetings.media_job.shelf import Concluded, Shelf
-from handlers.meetings.media_job.sound import Undecodable
-from handlers.meetings.media_job.steps import Steps
-from handlers.meetings.places import COMPLETE, Recording
-from handlers.meetings.recordings import MAX_BYTES, Complete
+from handlers.meetings.media_job.job_bucket import Bucket, TooLong
+from handlers.meetings.media_job.job_steps import Steps
+from handlers.meetings.media_job.recording_plan import Limits, Plan
+from handlers.meetings.media_result import AudioPart, ChunkProblem, MediaOutcome, MediaResult, WrongChunk
+from handlers.meetings.s3_keys import COMPLETE, Recording
 
 DONE: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """What is said once and for all. The others may be something else the next time: a chunk comes, a setting changes."""

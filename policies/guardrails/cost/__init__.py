@@ -1,7 +1,25 @@
 """Cost: what the stack is estimated to cost, and settings that would make it grow without anybody deciding it."""
 
-from guardrails.cost import compute, jobs, logs, network, observability, spend, storage, tags
-from guardrails.record import Policy
+from guardrails.cost import (
+    budget_limits,
+    function_limits,
+    hourly_charges,
+    job_limits,
+    log_retention,
+    monitoring_limits,
+    required_tags,
+    storage_lifecycles,
+)
+from guardrails.pack.policy_kinds import Policy
 
-MODULES = (spend, logs, storage, compute, jobs, network, observability, tags)
+MODULES = (
+    budget_limits,
+    log_retention,
+    storage_lifecycles,
+    function_limits,
+    job_limits,
+    hourly_charges,
+    monitoring_limits,
+    required_tags,
+)
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

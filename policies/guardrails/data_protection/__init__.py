@@ -1,7 +1,23 @@
 """Data protection: encrypted, private, versioned, restorable, and never shown where it need not be."""
 
-from guardrails.data_protection import exposure, keys, messages, network, objects, repositories, tables
-from guardrails.record import Policy
+from guardrails.data_protection import (
+    bucket_protection,
+    customer_keys,
+    data_exposure,
+    image_repositories,
+    message_encryption,
+    network_ingress,
+    table_protection,
+)
+from guardrails.pack.policy_kinds import Policy
 
-MODULES = (objects, tables, messages, keys, exposure, repositories, network)
+MODULES = (
+    bucket_protection,
+    table_protection,
+    message_encryption,
+    customer_keys,
+    data_exposure,
+    image_repositories,
+    network_ingress,
+)
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

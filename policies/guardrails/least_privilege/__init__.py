@@ -1,16 +1,25 @@
 """Least privilege: everybody may do what he needs, on what he needs it for, and nobody else may."""
 
 from guardrails.least_privilege import (
-    documents,
-    escalation,
-    guests,
-    identity,
-    passing,
+    guest_permissions,
+    iam_identities,
+    policy_documents,
+    privilege_escalation,
+    resource_policies,
+    role_passing,
+    secret_values,
+    trust_policies,
+)
+from guardrails.pack.policy_kinds import Policy
+
+MODULES = (
+    policy_documents,
+    iam_identities,
+    role_passing,
+    privilege_escalation,
+    trust_policies,
+    guest_permissions,
     resource_policies,
     secret_values,
-    trust,
 )
-from guardrails.record import Policy
-
-MODULES = (documents, identity, passing, escalation, trust, guests, resource_policies, secret_values)
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -5,9 +5,8 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.iam import Statement, statements
-from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity, Stack
-from guardrails.types import (
+from guardrails.model.iam_documents import Statement, statements
+from guardrails.model.resource_types import (
     DOCUMENTS,
     EVENT_BUS_PERMISSION,
     FUNCTION_PERMISSION,
@@ -17,6 +16,7 @@ from guardrails.types import (
     REST_API,
     SOCKET_API,
 )
+from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.record import ALWAYS, Group, Judged, PolicySet, Severity
-from guardrails.types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
+from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
+from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from guardrails.pricing.book import prices
-from guardrails.pricing.rule import Bill, Priced
+from guardrails.pricing.price_book import prices
+from guardrails.pricing.price_rule import Bill, Priced
 from guardrails.pricing.rules import FREE, RULES
 
 __all__ = ["CostReport", "Line", "Priced", "estimate"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import botocore.session
 import pytest
 
-from tests.clients.meetings.backend import Backend, running, session
+from tests.clients.meetings.fake_backend import Backend, running, session
 from tests.loggers import own_logger
 
 

@@ -9,11 +9,11 @@ import pytest
 
 import clients.meetings
 from clients.meetings import MeetingsError
-from handlers.common.users import user_id
-from handlers.meetings.places import MeetingId, Recording
+from handlers.common.identity.user_ids import user_id
+from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ROOT
-from tests.clients.meetings.backend import Backend
-from tests.clients.meetings.test_reading import SUMMARY, TRANSCRIPT
+from tests.clients.meetings.fake_backend import Backend
+from tests.clients.meetings.test_meeting_reader import SUMMARY, TRANSCRIPT
 
 GUIDE = (ROOT / "docs" / "meetings-client.md").read_text(encoding="utf-8")
 STEPS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)

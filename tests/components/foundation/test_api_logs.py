@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from components.blocks.context import Subsystem
+from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
 from components.settings import LogLevel
-from tests.engine import Engine, Recorded, context, foundation_settings
+from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-test-foundation-api-logs"
 OWNED = {"apiGatewayRoleOwned": True}

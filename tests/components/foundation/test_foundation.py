@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.blocks.context import Subsystem
+from components.blocks.naming.context import Subsystem
 from components.foundation import Foundation
 from components.settings import LogLevel
-from tests.engine import Engine, Recorded, context, foundation_settings
+from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:polyphony-test-foundation-alerts"
 

@@ -8,9 +8,9 @@ from components.foundation.network import Network, NetworkArgs
 from components.ingestion import attached_services
 from components.settings import IngestionSettings
 from components.settings.foundation import NetworkSettings
-from tests.components.ingestion.deployment import ingestion
-from tests.engine import Engine, Recorded, scope
-from tests.whole import ONE_WORKER, changed, graph, recorded
+from tests.components.ingestion.recorded_deployment import ingestion
+from tests.fake_engine import Engine, Recorded, scope
+from tests.whole_program import ONE_WORKER, changed, graph, recorded
 
 
 def network(engine: Engine, services: dict[str, str] | None = None, **changes: Any) -> Recorded:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from tests.components.ingestion.deployment import ingestion, plain
-from tests.handlers.ingestion.cloud import PROJECTED
+from tests.components.ingestion.recorded_deployment import ingestion, plain
+from tests.handlers.ingestion.fake_cloud import PROJECTED
 
 ACCOUNT = "123456789012"
 LAKE = f"arn:aws:s3:::polyphony-test-ingestion-lake-{ACCOUNT}"

@@ -7,8 +7,8 @@ import pytest
 
 from components.livestream.agent import TOKENS
 from handlers.common.logging import ALLOWED
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
-from tests.components.subsystem import ACCOUNT, QUEUES, permissions, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
+from tests.components.subsystem_tests import ACCOUNT, QUEUES, permissions, variables
 
 
 def test_uploaded_transcripts_are_heard_and_nothing_else() -> None:

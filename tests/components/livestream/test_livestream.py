@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from components.settings.livestream import Authorizer
-from local.values import UNKNOWN
-from tests.components.livestream.deployment import (
+from local.preview.property_values import UNKNOWN
+from tests.components.livestream.recorded_deployment import (
     BUCKET,
     ISSUER,
     KEY,
@@ -18,8 +18,8 @@ from tests.components.livestream.deployment import (
     livestream,
     plain,
 )
-from tests.components.subsystem import ACCOUNT, variables
-from tests.engine import Recorded
+from tests.components.subsystem_tests import ACCOUNT, variables
+from tests.fake_engine import Recorded
 
 ENVIRONMENT = {
     "TABLE_NAME": TABLE,

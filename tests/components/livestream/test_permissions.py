@@ -1,7 +1,7 @@
 """Who may do what in the livestream backend: one list for each role, the document's grants and those that were added."""
 
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, complete, livestream
-from tests.components.subsystem import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.components.livestream.deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
-from tests.components.subsystem import ACCOUNT, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
+from tests.components.subsystem_tests import ACCOUNT, variables
 
 QUEUE = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-videos"
 RULES = ("video-created", "video-completed", "video-jobs")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from components.meetings.media_states import NO_MACHINE, SUBMISSIONS, TOO_LATE
 from components.settings.meetings_media import ATTEMPTS
 from components.settings.polling import rounds
-from tests.components.meetings.deployment import MEETINGS, PREFIX, complete, meetings, states
-from tests.components.meetings.expressions import RECORDING, caught, filled
-from tests.components.meetings.played_batch import RECLAIMED, Batch, Life, Walked, walk
+from tests.components.meetings.fake_batch import RECLAIMED, Batch, Life, Walked, walk
+from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, states
+from tests.components.meetings.state_machine_runner import RECORDING, caught, filled
 
 ENDS = ("ReadMedia", "GiveMediaUp")
 HOUR = 3600

@@ -5,10 +5,20 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.places import RAW
-from tests.components.meetings.deployment import BUCKET, HAIKU, KEY, MEETINGS, PREFIX, TABLE, changed, complete, plain
-from tests.components.subsystem import ACCOUNT, variables
-from tests.engine import Engine, Recorded
+from handlers.meetings.s3_keys import RAW
+from tests.components.meetings.recorded_deployment import (
+    BUCKET,
+    HAIKU,
+    KEY,
+    MEETINGS,
+    PREFIX,
+    TABLE,
+    changed,
+    complete,
+    plain,
+)
+from tests.components.subsystem_tests import ACCOUNT, variables
+from tests.fake_engine import Engine, Recorded
 
 WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
 

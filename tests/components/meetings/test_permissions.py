@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from handlers.common import users
-from tests.components.meetings.deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
-from tests.components.subsystem import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
-from tests.engine import Recorded
+from handlers.common.identity import user_ids
+from tests.components.meetings.recorded_deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
+from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
+from tests.fake_engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
@@ -21,7 +21,7 @@ OWN = "${aws:PrincipalTag/user}"
 ONE_USER = {
     "ForAllValues:StringEquals": {"aws:TagKeys": "user"},
     "Null": {"aws:RequestTag/user": "false", "aws:TagKeys": "false"},
-    "StringLike": {"aws:RequestTag/user": "?" * users.LENGTH},
+    "StringLike": {"aws:RequestTag/user": "?" * user_ids.LENGTH},
 }
 OWN_KEYS = json.dumps(
     {
@@ -153,7 +153,7 @@ def test_the_exchange_alone_takes_on_the_clients_role_and_for_one_user() -> None
         "Action": ["sts:AssumeRole", "sts:TagSession"],
         "Condition": ONE_USER,
     }
-    assert len(users.user_id("https://login.example.com/", "ann")) == users.LENGTH, "what the tag is held to"
+    assert len(user_ids.user_id("https://login.example.com/", "ann")) == user_ids.LENGTH, "what the tag is held to"
 
 
 def test_the_clients_role_is_made_after_the_role_that_it_trusts() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.settings import SettingsError, load
-from tests.engine import FOUNDATION
+from tests.fake_engine import FOUNDATION
 
 PAGE = "https://app.example.com"
 IDENTITY = {"issuer": "https://login.example.com/", "audience": "polyphony"}

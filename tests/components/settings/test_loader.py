@@ -6,7 +6,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load
-from components.settings.base import SubsystemSettings
+from components.settings.settings_base import SubsystemSettings
 from tests.components.settings.stack_config import COMPLETE, complete, problems
 
 FUNCTIONS = [

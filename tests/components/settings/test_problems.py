@@ -5,8 +5,8 @@ from typing import Annotated
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
-from components.settings.base import Settings
 from components.settings.problems import Problem, dotted, problems_of, secret_paths
+from components.settings.settings_base import Settings
 
 
 class Inner(Settings):

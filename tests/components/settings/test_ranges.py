@@ -11,8 +11,8 @@ from components.settings import SettingsError, StackSettings, load
 from components.settings.transcription import CaptionSettings
 from components.settings.voice_qa import ConversationSettings
 from components.settings.voice_qa_agent import AgentSettings
+from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import ProcessorEnvironment, RouterEnvironment
-from handlers.transcription.thresholds import SessionSettings
 from handlers.voice_qa.environment import SocketEnvironment, WorkerEnvironment
 from tests.components.settings.stack_config import COMPLETE, complete, problems
 

@@ -9,27 +9,29 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from handlers.common.messages import Message
-from handlers.meetings.recordings import Complete
-from handlers.meetings.records import MeetingRecord
-from handlers.meetings.summary import Summary
-from handlers.meetings.transcript import Transcript
+from handlers.common.websocket.messages import Message
+from handlers.meetings.bedrock_summarize.summary import Summary
+from handlers.meetings.bedrock_summarize.transcript import Transcript
+from handlers.meetings.complete_file import Complete
+from handlers.meetings.meeting_record import MeetingRecord
 from handlers.transcription import messages
-from handlers.voice_qa import protocol
-from local import ROOT, generated, stack_files
+from handlers.voice_qa import client_messages
+from local import ROOT
+from local.generate import generated_files
+from local.preview import stack_files
 
 
 def test_the_committed_schemas_are_fresh() -> None:
-    assert generated.stale(generated.INTERFACES) == [], "run `make schema` and commit what it writes"
+    assert generated_files.stale(generated_files.INTERFACES) == [], "run `make schema` and commit what it writes"
 
 
-@pytest.mark.parametrize("path", sorted(generated.SCHEMAS))
+@pytest.mark.parametrize("path", sorted(generated_files.SCHEMAS))
 def test_a_generated_schema_is_a_schema(path: str) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads((ROOT / path).read_text()))
 
 
 def examples() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, make in generated.SCHEMAS.items():
+    for path, make in generated_files.SCHEMAS.items():
         for name, definition in json.loads(make()).get("$defs", {}).items():
             yield from ((path, name, one) for one in definition.get("examples", ()))
 
@@ -57,7 +59,7 @@ def test_every_message_has_an_example(path: str) -> None:
     ("path", "requests"),
     [
         ("docs/transcription.schema.json", messages.REQUESTS),
-        ("docs/voice-qa.schema.json", protocol.REQUESTS),
+        ("docs/voice-qa.schema.json", client_messages.REQUESTS),
     ],
 )
 def test_an_example_of_a_request_is_taken_by_the_handler(path: str, requests: Mapping[str, type[Message]]) -> None:
@@ -105,11 +107,11 @@ def test_the_schema_refuses_a_recording_that_the_handler_refuses(changed: dict[s
 def test_every_stack_file_obeys_the_schema_and_names_it(stack: str) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=docs/stack.schema.json\n")
-    jsonschema.validate(yaml.safe_load(text), generated.stack_schema())
+    jsonschema.validate(yaml.safe_load(text), generated_files.stack_schema())
 
 
 def test_an_unknown_key_is_underlined_by_an_editor() -> None:
     given = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())
     given["config"]["polyphony:ingestion"]["lod"] = {}
     with pytest.raises(jsonschema.ValidationError, match="lod"):
-        jsonschema.validate(given, generated.stack_schema())
+        jsonschema.validate(given, generated_files.stack_schema())

@@ -2,8 +2,8 @@
 
 from fnmatch import fnmatchcase
 
-from tests.components.subsystem import ACCOUNT, Permission, may, may_run, permissions, roles
-from tests.components.transcription.deployment import API, PREFIX, PROCESSOR, ROUTER, complete
+from tests.components.subsystem_tests import ACCOUNT, Permission, may, may_run, permissions, roles
+from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, complete
 
 SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-sessions"
 LIVE = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-live"

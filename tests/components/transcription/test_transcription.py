@@ -7,9 +7,9 @@ import pytest
 from components.transcription.transcription import LOST_BECAUSE
 from handlers.transcription.environment import RouterEnvironment
 from handlers.transcription.messages import REQUESTS
-from local.values import UNKNOWN
-from tests.components.subsystem import ACCOUNT, variables
-from tests.components.transcription.deployment import (
+from local.preview.property_values import UNKNOWN
+from tests.components.subsystem_tests import ACCOUNT, variables
+from tests.components.transcription.recorded_deployment import (
     CALLBACK,
     PREFIX,
     PROCESSOR,

@@ -6,9 +6,9 @@ import pytest
 
 from components.voice_qa import monthly_usage
 from guardrails.pricing.estimate import estimate
-from local.cost import priced
-from tests.components.voice_qa.deployment import PREFIX, VOICE_QA, complete, plain, voice_qa
-from tests.engine import Recorded
+from local.preview.cost import priced
+from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, complete, plain, voice_qa
+from tests.fake_engine import Recorded
 
 VPC, PUBLIC, SUBNETS = "vpc-0a1b2c3d", "subnet-0e3f", ["subnet-0a1b", "subnet-0c2d"]
 NETWORK = {"vpcId": VPC, "cidr": "172.31.0.0/16"}

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.voice_qa.records import allowance_key, connection_key, conversation_key, query_key
-from local.iam.evaluator import Request, judge
-from tests.components.subsystem import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
-from tests.components.voice_qa.deployment import (
+from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
+from local.emulation.iam.policy_evaluator import Request, judge
+from tests.components.subsystem_tests import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
+from tests.components.voice_qa.recorded_deployment import (
     API,
     BUCKET,
     HANDLER,

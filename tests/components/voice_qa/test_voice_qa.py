@@ -6,16 +6,16 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.outputs import frontend
+from components.frontend_output import frontend
+from handlers.voice_qa.client_messages import REQUESTS
 from handlers.voice_qa.environment import LECTURES, QUERIES, RESPONSES
-from handlers.voice_qa.lecture_environment import ValidatorEnvironment
-from handlers.voice_qa.protocol import REQUESTS
-from local import program
-from local.preview_provider import PreviewProvider
-from local.stack_files import StackConfig
-from local.values import UNKNOWN
-from tests.components.subsystem import ACCOUNT, POOL, variables
-from tests.components.voice_qa.deployment import (
+from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
+from local.preview import program_run
+from local.preview.preview_provider import PreviewProvider
+from local.preview.property_values import UNKNOWN
+from local.preview.stack_files import StackConfig
+from tests.components.subsystem_tests import ACCOUNT, POOL, variables
+from tests.components.voice_qa.recorded_deployment import (
     BUCKET,
     CALLBACK,
     ENDPOINT,
@@ -32,7 +32,7 @@ from tests.components.voice_qa.deployment import (
     plain,
     voice_qa,
 )
-from tests.engine import Recorded
+from tests.fake_engine import Recorded
 
 QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
 COMMON = {
@@ -153,9 +153,9 @@ def test_a_runtime_that_is_not_asked_is_neither_told_nor_granted() -> None:
 @pytest.mark.parametrize(
     ("function", "entry", "seconds"),
     [
-        ("websocket-handler", "handlers.voice_qa.websocket_handler.handler", 29),
-        ("query-worker", "handlers.voice_qa.query_worker.handler", 900),
-        ("validate-lecture", "handlers.voice_qa.validate_lecture.handler", 300),
+        ("websocket-handler", "handlers.voice_qa.websocket_handler.handler.handler", 29),
+        ("query-worker", "handlers.voice_qa.query_worker.handler.handler", 900),
+        ("validate-lecture", "handlers.voice_qa.validate_lecture.handler.handler", 300),
     ],
 )
 def test_a_function_has_512_mb_its_time_and_a_trace_and_is_published(function: str, entry: str, seconds: int) -> None:
@@ -349,7 +349,7 @@ def told(**changes: Any) -> dict[str, Any]:
         subsystem = VOICE_QA.program(**changes)()
         pulumi.export("frontend", frontend("prod", "us-east-1", {"voice_qa": subsystem.frontend}))
 
-    recorded = program.record(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
+    recorded = program_run.record(body, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
     found: dict[str, Any] = recorded.outputs["frontend"]["voiceQa"]
     return found
 

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Visit, spoken, visit
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.console.visiting import MARKS, broken_once, pictured
+from tests.end_to_end.console.page_visitor import MARKS, broken_once, pictured
 
 pytestmark = MARKS
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from local.flows.livestream_scenario import TRANSCRIPT
-from local.services import tones
+from local.emulation.speech import tone_words
+from local.flows.livestream_flow import TRANSCRIPT
 from tests.browser import SAMPLE_RATE, Visit
-from tests.end_to_end.console.visiting import MARKS, filmed, panel, pictured
+from tests.end_to_end.console.page_visitor import MARKS, filmed, panel, pictured
 
 pytestmark = MARKS
 
@@ -23,7 +23,7 @@ def test_an_episode_gets_its_claims_on_a_timeline(visitor: Visit, page: Page, tm
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
     expect(episode).to_be_visible()
-    video = filmed(tmp_path / "film.mp4", "1280x720", 14, tones.silence(FILM_SECONDS, SAMPLE_RATE))
+    video = filmed(tmp_path / "film.mp4", "1280x720", 14, tone_words.silence(FILM_SECONDS, SAMPLE_RATE))
     assert video.stat().st_size > 10_000_000, "so it goes in parts"
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import Visit
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.console.visiting import MARKS, pictured
+from tests.end_to_end.console.page_visitor import MARKS, pictured
 
 pytestmark = MARKS
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from local.emulation.speech import tone_words
+from local.emulation.speech.audio_files import encoded
 from local.flows import eventually
-from local.flows.voice_qa_scenario import LECTURE
-from local.services import tones
-from local.services.audio import encoded
+from local.flows.voice_qa_flow import LECTURE
 from tests.browser import SAMPLE_RATE, Visit
-from tests.end_to_end.console.visiting import MARKS, pictured
+from tests.end_to_end.console.page_visitor import MARKS, pictured
 
 pytestmark = MARKS
 
@@ -22,7 +22,7 @@ ANSWER = "At 0:02 you hear: we speak in tones and captions."
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lecture") / "lecture.ogg"
-    path.write_bytes(encoded(tones.speech(LECTURE.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus"))
+    path.write_bytes(encoded(tone_words.speech(LECTURE.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus"))
     return path
 
 

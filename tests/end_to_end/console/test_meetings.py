@@ -5,11 +5,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Request, expect
 
+from local.emulation.speech import tone_words
 from local.flows import eventually
-from local.flows.meetings_scenario import CHUNKS
-from local.services import tones
+from local.flows.meetings_flow import CHUNKS
 from tests.browser import SAMPLE_RATE, Visit
-from tests.end_to_end.console.visiting import MARKS, filmed, panel, pictured
+from tests.end_to_end.console.page_visitor import MARKS, filmed, panel, pictured
 
 pytestmark = MARKS
 TITLE = "Weekly report"
@@ -40,7 +40,7 @@ def become(page: Page, name: str) -> None:
 def test_a_meeting_is_summarised_with_what_is_to_be_done(visitor: Visit, page: Page, tmp_path: Path) -> None:
     visitor.tab("Meetings")
     here = panel(page, "Meetings")
-    spoke = [[tones.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said] for said in CHUNKS]
+    spoke = [[tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in said] for said in CHUNKS]
     chunks = [filmed(tmp_path / f"{at}.mp4", "320x180", 0, b"".join(one)) for at, one in enumerate(spoke)]
     here.get_by_label("Title").fill(TITLE)
     here.get_by_label("Participants").fill("Ann, Bob")

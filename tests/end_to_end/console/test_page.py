@@ -4,7 +4,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import DESKTOP, PHONE, Visit, foreign, visit
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.console.visiting import MARKS, panel
+from tests.end_to_end.console.page_visitor import MARKS, panel
 
 pytestmark = MARKS
 

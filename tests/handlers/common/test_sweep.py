@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from handlers.common.aws.parallel_calls import Parallel
 from handlers.common.logging import EventLog
-from handlers.common.parallel import Parallel
 from handlers.common.sweep import SweepLoop
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)

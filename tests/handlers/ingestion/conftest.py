@@ -12,9 +12,9 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.ingestion.actors import open_gate
-from tests.handlers.ingestion.cloud import PROJECTED, Cloud, FakeDynamoDB
-from tests.tables import Index, create_table
+from tests.handlers.ingestion.concurrent_actors import open_gate
+from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, FakeDynamoDB
+from tests.moto_tables import Index, create_table
 
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 KEYS = ("date_prefix", "file_key", "open_shard", "open_since")

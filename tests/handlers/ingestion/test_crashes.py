@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.handlers.ingestion.actors import Killed, World, announced, check_always, check_settled
-from tests.handlers.ingestion.cloud import Cloud
+from tests.handlers.ingestion.concurrent_actors import Killed, World, announced, check_always, check_settled
+from tests.handlers.ingestion.fake_cloud import Cloud
 
 NOW = datetime(2026, 1, 2, 12, 0, 10, tzinfo=UTC)
 NAMES = ("a", "b", "c", "d")

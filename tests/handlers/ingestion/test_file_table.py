@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from handlers.ingestion.file_admission import ArrivedFile
 from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.files import ArrivedFile
 from handlers.ingestion.manifest import FileResult
-from handlers.ingestion.records import RecordId, text
-from handlers.ingestion.states import FileStatus
-from tests.handlers.ingestion.cloud import refusal
+from handlers.ingestion.status_transitions import FileStatus
+from handlers.ingestion.table_items import RecordId, text
+from tests.handlers.ingestion.fake_cloud import refusal
 
 ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
 

@@ -17,10 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from operations.redrive import redrive
-from tests.handlers.ingestion.actors import World, announced, check_always, check_settled
-from tests.handlers.ingestion.cloud import Cloud, Gate
-from tests.handlers.ingestion.stepping import Actor
+from operations.manifest_redrive import redrive
+from tests.handlers.ingestion.concurrent_actors import World, announced, check_always, check_settled
+from tests.handlers.ingestion.fake_cloud import Cloud, Gate
+from tests.handlers.ingestion.step_by_step import Actor
 
 MOST_ALIVE = 2
 """Of each kind."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from handlers.common.ulid import ulid
+from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.manifest_records import ManifestRecords, record_id
-from handlers.ingestion.states import ManifestStatus
-from tests.handlers.ingestion.cloud import arn
+from handlers.ingestion.status_transitions import ManifestStatus
 from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import arn
 
 ID = ulid(NOW, 7)
 FIRST, SECOND = arn(f"{ID}-{'0' * 16}"), arn(f"{ID}-{'0' * 16}-r1")

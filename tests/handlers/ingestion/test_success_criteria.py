@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from handlers.ingestion.environment import BuilderEnvironment, StepsEnvironment, SweeperEnvironment
-from handlers.ingestion.records import text
-from operations.redrive import redrive
-from tests.handlers.ingestion.actors import World, announced
-from tests.handlers.ingestion.cloud import Cloud, refusal
+from handlers.ingestion.table_items import text
+from operations.manifest_redrive import redrive
+from tests.handlers.ingestion.concurrent_actors import World, announced
 from tests.handlers.ingestion.conftest import NOW, Aws
-from tests.handlers.ingestion.test_manifest_builder import Starting, arrivals, built
+from tests.handlers.ingestion.fake_cloud import Cloud, refusal
+from tests.handlers.ingestion.manifest_builder.test_handler import Starting, arrivals, built
 
 
 def lines(printed: str) -> Iterator[dict[str, object]]:

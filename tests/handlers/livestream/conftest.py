@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.livestream.stage import Stage, staged
+from tests.handlers.livestream.api_setup import Stage, staged
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.faults import ServiceFailed
+from handlers.common.aws.service_faults import ServiceFailed
+from handlers.livestream.agent.answer_verification import Checked
+from handlers.livestream.agent.model_answer import MAX_CLAIMS, MAX_CLIPS
+from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.batch_deletes import NotAllDeleted
-from handlers.livestream.checking import Checked
 from handlers.livestream.findings import Verdict, WindowFailure
-from handlers.livestream.model_answer import MAX_CLAIMS, MAX_CLIPS
-from handlers.livestream.models import Claim, Clip
-from handlers.livestream.records import Found
+from handlers.livestream.table_records import Found
 from handlers.livestream.tracks import TrackReason, TrackState
-from handlers.livestream.windows import WindowMessage
-from tests.handlers.livestream.findings_stage import CLAIM, CLIP, FOUND, Broadcast
-from tests.handlers.livestream.stage import ANN, Stage
+from handlers.livestream.window_queue import WindowMessage
+from tests.handlers.livestream.api_setup import ANN, Stage
+from tests.handlers.livestream.findings_setup import CLAIM, CLIP, FOUND, Broadcast
 
 M = TypeVar("M", Claim, Clip)
 

@@ -8,7 +8,7 @@ from botocore.response import StreamingBody
 
 from handlers.livestream import object_reader
 from handlers.livestream.object_reader import ObjectReader
-from tests.handlers.clients import stubbed
+from tests.handlers.scripted_clients import stubbed
 
 
 @pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.items import plain
-from handlers.livestream.care_table import CareTable
+from handlers.common.aws.dynamodb_values import plain
+from handlers.livestream.episode_cleanup.cleanup_table import CareTable
 from handlers.livestream.episode_table import EpisodeStands
 from handlers.livestream.tracks import (
     GIVEN_UP,
@@ -27,7 +27,7 @@ from handlers.livestream.tracks import (
     stands_at,
     status,
 )
-from tests.handlers.livestream.stage import ANN, BOB, TABLE, Stage
+from tests.handlers.livestream.api_setup import ANN, BOB, TABLE, Stage
 from tests.handlers.livestream.track_model import heard, requested
 
 NONE = Track(state=TrackState.NONE, since="0")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from handlers.livestream.prefixes import TRANSCRIPTS, VIDEOS
+from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
 from handlers.livestream.upload_keys import UploadKey, upload_key
-from tests.handlers.livestream.video_stage import EPISODE, OWNER, UPLOAD, key
+from tests.handlers.livestream.video_chunks.video_setup import EPISODE, OWNER, UPLOAD, key
 
 
 @pytest.mark.parametrize("prefix", [VIDEOS, TRANSCRIPTS])

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.meetings.control_stage import Stage, staged
-from tests.handlers.meetings.counter import Counter, opened
-from tests.issuer import timed
+from tests.handlers.meetings.call_counter import Counter, opened
+from tests.handlers.meetings.meeting_setup import Stage, staged
+from tests.token_issuer import timed
 
 
 @pytest.fixture

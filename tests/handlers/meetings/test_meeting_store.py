@@ -10,8 +10,8 @@ from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from handlers.meetings.meeting_store import MeetingStore
-from handlers.meetings.summary_faults import StorageFailed
-from tests.handlers.clients import stubbed
+from handlers.meetings.summary_errors import StorageFailed
+from tests.handlers.scripted_clients import stubbed
 
 BUCKET, KEY = "recordings", "summaries/canary.json"
 

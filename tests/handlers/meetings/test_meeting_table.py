@@ -8,17 +8,17 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common import users
-from handlers.common.items import plain
-from handlers.common.ulid import ulid
-from handlers.common.versioned import TooManyWriters
-from handlers.meetings.media import ChunkProblem, WrongChunk
+from handlers.common.aws.dynamodb_values import plain
+from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.common.identity import user_ids
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.meeting_progress import failed, heard, postponed
+from handlers.meetings.meeting_record import INDEX, OPEN, MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import Due, MeetingTable
-from handlers.meetings.places import MeetingId
-from handlers.meetings.records import INDEX, OPEN, MeetingReason, MeetingRecord, MeetingStatus
-from handlers.meetings.standing import failed, heard, postponed
-from tests.handlers.meetings.control_stage import ANN, BOB, CANARY, MEETING, START, TABLE, Stage
-from tests.handlers.meetings.test_standing import BEGUN, LATER, WORDS
+from handlers.meetings.s3_keys import MeetingId
+from tests.handlers.meetings.meeting_setup import ANN, BOB, CANARY, MEETING, START, TABLE, Stage
+from tests.handlers.meetings.test_meeting_progress import BEGUN, LATER, WORDS
 
 
 def of(user: str, number: int = 1) -> MeetingRecord:
@@ -143,7 +143,7 @@ def test_what_the_sweep_finds_by_is_no_users_and_in_no_list(stage: Stage) -> Non
     assert stage.open() == [f"{BEGUN.due}#{ANN}#{MEETING.meeting_id}"]
     with pytest.raises(ValueError, match="user's name"):
         MeetingId(OPEN, MEETING.meeting_id)
-    assert len(OPEN) != users.LENGTH
+    assert len(OPEN) != user_ids.LENGTH
     listed = stage.dynamodb.scan(TableName=TABLE, IndexName=INDEX)["Items"]
     assert [one["user"]["S"] for one in listed] == [ANN]
 

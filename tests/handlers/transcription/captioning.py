@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from handlers.transcription.captions import Caption, Kind
-from handlers.transcription.results import Result
-from handlers.transcription.thresholds import SessionSettings, Thresholds
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, Kind
+from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.caption_thresholds import SessionSettings, Thresholds
 
 DEPLOYED = Thresholds(sessions_table_name="sessions", live_table_name="live")
 

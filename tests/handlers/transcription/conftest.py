@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.handlers.transcription.booth import Booth
-from tests.handlers.transcription.stage import Scene, tables
+from tests.handlers.transcription.live_setup import Booth
+from tests.handlers.transcription.router_setup import Scene, tables
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.flight import Flight
 from handlers.transcription.live_table import flight_key
 from handlers.transcription.messages import REQUESTS
-from tests.handlers.transcription.crafted import flac_file, frame, streaminfo
-from tests.handlers.transcription.stage import LIMITS, Scene, silence
+from handlers.transcription.utterance_slots import Flight
+from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
+from tests.handlers.transcription.router_setup import LIMITS, Scene, silence
 
 NEVER = "0" * 26
 

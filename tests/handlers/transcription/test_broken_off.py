@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.transcription.audio_processor import WAIT_MS
+from handlers.transcription.audio_processor.handler import WAIT_MS
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
+from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import GIVEN_UP
-from handlers.transcription.flight import Flight
 from handlers.transcription.live_table import flight_key
-from handlers.transcription.thresholds import SessionSettings
-from handlers.transcription.transcribe import FailureCode
-from handlers.transcription.transcribing import End
-from local.flows.transcription import Screen
-from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial, recorded
-from tests.handlers.transcription.stage import START_MS, Step
+from handlers.transcription.utterance_slots import Flight
+from local.flows.transcription_client import Screen
+from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial, recorded
+from tests.handlers.transcription.router_setup import START_MS, Step
 
 
 @pytest.mark.parametrize("failure", [FailureCode.REFUSED, FailureCode.INTERNAL, FailureCode.DROPPED])
@@ -446,7 +446,7 @@ def test_a_transcribe_that_fails_is_told_of_where_no_partials_were_wanted_too(
 def test_a_mistake_of_ours_frees_the_place_tells_the_client_and_is_an_error(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.transcription.transcribing.results_of", lambda _: 1 / 0)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.results_of", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         booth.hears(final(500, "Hello."), ENDED)
     assert len(booth.said("resend")) == 1

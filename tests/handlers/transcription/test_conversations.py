@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription import transcribing
-from handlers.transcription.signing import StreamRequest
-from handlers.transcription.thresholds import SessionSettings
-from handlers.transcription.transcribe import Stream
-from handlers.transcription.transcribing import End
-from local.flows.transcription import Screen
-from local.services.tones import silence, speech
-from tests.handlers.transcription.booth import Booth
-from tests.handlers.transcription.stage import Clock
-from tests.local.services.listening import RATE, address, listening
-from tests.local.services.threads import PATIENCE
-from tests.lost_answers import repeated
+from handlers.transcription.audio_processor import utterance_transcription
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import Stream
+from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.stream_signing import StreamRequest
+from local.emulation.speech.tone_words import silence, speech
+from local.flows.transcription_client import Screen
+from tests.handlers.transcription.live_setup import Booth
+from tests.handlers.transcription.router_setup import Clock
+from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.transcribe.stream_listener import RATE, address, listening
+from tests.lost_responses import repeated
 
 FASTER = 10
 PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
@@ -77,7 +77,7 @@ class Line:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine may be slow."""
-    monkeypatch.setattr(transcribing, "GRACE_MS", round(1000 * PATIENCE * FASTER))
+    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * PATIENCE * FASTER))
 
 
 @pytest.fixture(scope="module")

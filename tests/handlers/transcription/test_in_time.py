@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
+from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_WORDS_MS, End
+from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import flight_key
-from handlers.transcription.thresholds import SessionSettings
-from handlers.transcription.transcribe import FailureCode
-from handlers.transcription.transcribing import GRACE_MS, LAST_WORDS_MS, End
-from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, partial, recorded
-from tests.handlers.transcription.stage import LIVE, START_MS, Pace, Step, transcript
+from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial, recorded
+from tests.handlers.transcription.router_setup import LIVE, START_MS, Pace, Step, transcript
 
 
 def test_a_stream_that_never_ends_is_cut_and_what_was_heard_is_shown(booth: Booth) -> None:
@@ -135,6 +135,6 @@ def test_orphans_are_looked_for_while_the_stream_goes_on(dynamodb: Any, monkeypa
 def test_nothing_is_waited_for_longer_than_orphans_may_wait_for_a_look(
     booth: Booth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.transcription.transcribing.GRACE_MS", 60_000)
+    monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.GRACE_MS", 60_000)
     booth.hears((16_000, None), seconds=0.2)
     assert max(booth.transcribe.conversations[0].waited_ms) == 5_000

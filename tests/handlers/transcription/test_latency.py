@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
+from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.environment import FALLBACK
-from handlers.transcription.thresholds import SessionSettings
-from handlers.transcription.transcribe import FailureCode
-from handlers.transcription.transcribing import End
-from tests.handlers.transcription.booth import ENDED, Booth, final, partial
-from tests.handlers.transcription.stage import START_MS, Pace, Scene
+from tests.handlers.transcription.live_setup import ENDED, Booth, final, partial
+from tests.handlers.transcription.router_setup import START_MS, Pace, Scene
 
 
 def test_the_router_says_when_it_took_an_utterance_in(scene: Scene) -> None:

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.flight import Flight, Taken
 from handlers.transcription.live_table import Claim, LiveTable
-from tests.handlers.transcription.stage import LIVE, START_MS, Clock
+from handlers.transcription.utterance_slots import Flight, Taken
+from tests.handlers.transcription.router_setup import LIVE, START_MS, Clock
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.transcription.captions import Captions
-from handlers.transcription.waiting import Rate
+from handlers.transcription.audio_processor.captions.caption_rules import Captions
+from handlers.transcription.audio_processor.captions.pending_results import Rate
 from tests.handlers.transcription.captioning import final, lines, partial, thresholds
 
 

@@ -8,9 +8,9 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.transcribe import FailureCode
-from tests.handlers.transcription.booth import ENDED, SESSION, Booth, final, recorded
-from tests.handlers.transcription.stage import LIVE, SESSIONS
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode
+from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, recorded
+from tests.handlers.transcription.router_setup import LIVE, SESSIONS
 
 SAID = final(300, "Stop the motor now.", at_ms=600)
 FAILURES = st.sampled_from(list(FailureCode))

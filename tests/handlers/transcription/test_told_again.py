@@ -2,9 +2,9 @@
 
 import pytest
 
-from handlers.transcription.flight import Flight
 from handlers.transcription.live_table import flight_key
-from tests.handlers.transcription.stage import Scene
+from handlers.transcription.utterance_slots import Flight
+from tests.handlers.transcription.router_setup import Scene
 
 
 def test_an_utterance_that_was_given_up_is_not_told_as_one_that_was_said(scene: Scene) -> None:

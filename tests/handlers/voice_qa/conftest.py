@@ -5,18 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.voice_qa import lecture_stage
-from tests.handlers.voice_qa.agent_peers import Clock
-from tests.handlers.voice_qa.desk import Desk
-from tests.handlers.voice_qa.lecture_stage import Stage
-from tests.handlers.voice_qa.scene import Scene, scened
+from tests.handlers.voice_qa.conversation_setup import Scene, scened
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import Clock
+from tests.handlers.voice_qa.query_worker.worker_setup import Desk
+from tests.handlers.voice_qa.validate_lecture import lecture_setup
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import Stage
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Bucket and table, empty."""
     credentials(monkeypatch)
-    with lecture_stage.staged() as one:
+    with lecture_setup.staged() as one:
         yield one
 
 

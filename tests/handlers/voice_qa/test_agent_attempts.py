@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from handlers.voice_qa.agent import AgentCode, AgentFailed
-from handlers.voice_qa.agent_answer import MAX_ATTEMPTS
-from tests.handlers.voice_qa.agent_peers import (
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.agent.streamed_answer import MAX_ATTEMPTS
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     HELLO,
     SHORT,
     Clock,

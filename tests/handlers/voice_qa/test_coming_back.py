@@ -6,11 +6,21 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from handlers.voice_qa.answering import Outcome
-from handlers.voice_qa.query_worker import Broken
-from handlers.voice_qa.records import Question, Status, query_key
-from tests.handlers.voice_qa.desk import BROKE, ERROR, HELLO, IDENTITY, QUERY, REMAINING_MS, SOUND, WORLD, Desk
-from tests.handlers.voice_qa.lecture_stage import BUCKET
+from handlers.voice_qa.query_worker.handler import Broken
+from handlers.voice_qa.query_worker.question_answering import Outcome
+from handlers.voice_qa.table_records import Question, Status, query_key
+from tests.handlers.voice_qa.query_worker.worker_setup import (
+    BROKE,
+    ERROR,
+    HELLO,
+    IDENTITY,
+    QUERY,
+    REMAINING_MS,
+    SOUND,
+    WORLD,
+    Desk,
+)
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET
 
 TEXT = {"type": "text", "queryId": QUERY, "attempt": 1, "number": 0, "text": "x"}
 OTHERS = json.dumps(TEXT | {"queryId": "other-query"}).encode()

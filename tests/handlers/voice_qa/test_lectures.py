@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.audio.audio_file import AudioFile, AudioFormat, RejectedAudio, RejectionReason
-from handlers.common.s3_events import NewObject
+from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lectures import Known, LectureStatus, Limits, Standing, Upload, standing, upload_of
-from tests.handlers.voice_qa.lecture_stage import ID, KEY, LIMITS, NOW
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import ID, KEY, LIMITS, NOW
 
 OBJECT = NewObject(bucket="audio", key=KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
 

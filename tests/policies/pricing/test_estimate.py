@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from guardrails import types as t
-from guardrails.pricing.adapter import known, priced, report
+from guardrails.model import resource_types as t
+from guardrails.pack.policy_kinds import Judged, Stack
 from guardrails.pricing.estimate import Priced, estimate
-from guardrails.record import Judged, Stack
-from tests.policies.harness import surroundings
+from guardrails.pricing.stack_adapter import known, priced, report
+from tests.policies.policy_harness import surroundings
 
 TABLE = Priced(t.TABLE, "a-files-table", "a-files", "a", {})
 FULL = {"writes": 1e6, "reads": 0, "storageGb": 0}

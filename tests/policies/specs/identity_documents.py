@@ -1,8 +1,8 @@
 """What roles may do: documents, passing, escalation, identities."""
 
-from guardrails import types as t
-from tests.policies.harness import UNKNOWN, Case, Spec, Thing, edits, finds, inserted, passes, setting, spec
-from tests.policies.specs.documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
+from guardrails.model import resource_types as t
+from tests.policies.policy_harness import UNKNOWN, Case, Spec, Thing, edits, finds, inserted, passes, setting, spec
+from tests.policies.specs.sample_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
 
 READS = document(allow("dynamodb:GetItem"))
 NAMESPACE = {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}

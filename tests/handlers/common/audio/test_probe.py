@@ -27,7 +27,7 @@ from tests.handlers.common.audio.sample_files import (
     sparse,
     spoken,
 )
-from tests.handlers.transcription.crafted import flac_file, frame, streaminfo
+from tests.handlers.transcription.crafted_audio import flac_file, frame, streaminfo
 from tests.handlers.transcription.recordings import heard_ms, looped, recording
 
 pytestmark = pytest.mark.media

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from local import emulator, spark
-from local.aws import EmulatorClients
-from tests.handlers.ingestion.glue.gate import Gate, gate
+from local.emulation.glue import spark_process
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from tests.handlers.ingestion.glue.spark_gate import Gate, gate
 
 LANDING, LAKE_BUCKET = "polyphony-test-landing", "polyphony-test-lake"
 LAKE = f"s3://{LAKE_BUCKET}/"
@@ -22,7 +23,7 @@ class Lake:
     """A landing bucket, a lake, and Spark between them."""
 
     s3: Any
-    session: spark.Session
+    session: spark_process.Session
     gate: Gate
     scratch: Path
     variables: dict[str, str]
@@ -48,9 +49,9 @@ class Lake:
 
     def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
         """The command line of a run."""
-        return spark.arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
+        return spark_process.arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
 
-    def run(self, manifest_id: str, run_id: str, **others: object) -> spark.Done:
+    def run(self, manifest_id: str, run_id: str, **others: object) -> spark_process.Done:
         """A run in the session."""
         return self.session.run(self.arguments(manifest_id, run_id, **others))
 
@@ -84,6 +85,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
         with gate(started.emulator.endpoint) as before:
-            variables = spark.environment(scratch, endpoint=before.endpoint, credentials=(emulator.KEY, emulator.KEY))
-            with spark.Session(variables) as session:
+            variables = spark_process.environment(
+                scratch, endpoint=before.endpoint, credentials=(emulator.KEY, emulator.KEY)
+            )
+            with spark_process.Session(variables) as session:
                 yield Lake(s3, session, before, scratch, variables)

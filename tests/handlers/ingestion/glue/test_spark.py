@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from components.settings.ddl import DECIMALS, HIVE, of_data
-from handlers.ingestion.glue.shapes import MAX_NAMES
+from components.settings.column_types import DECIMALS, HIVE, of_data
+from handlers.ingestion.glue.json_shapes import MAX_NAMES
 from handlers.ingestion.manifest import RunResult
 from local import ROOT
 from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, Lake
-from tests.processes import listening, tree
+from tests.process_tree import listening, tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.meetings.media_job.stage import BUCKET, Stage
+from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
-from handlers.meetings.media_job.stopping import Stopped, Stopping
+from handlers.meetings.media_job.job_termination import Stopped, Stopping
 
 
 def script(folder: Path, text: str, stopping: Stopping | None = None, **more: Any) -> Ffmpeg:

@@ -8,9 +8,9 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from handlers.meetings.media_environment import MediaDeployment
+from handlers.meetings.media_job.environment import MediaDeployment
 from local import ROOT
-from local.patches.batch_containers import IMAGES
+from local.emulation.batch.job_containers import IMAGES
 
 FOLDER = ROOT / "handlers" / "meetings" / "media_job"
 TEXT = (FOLDER / "Dockerfile").read_text()

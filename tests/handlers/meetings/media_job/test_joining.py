@@ -5,32 +5,32 @@ import struct
 
 import pytest
 
-from handlers.meetings.media import MediaOutcome
-from handlers.meetings.media_job.planning import Limits
-from tests.handlers.meetings.media_job import films
-from tests.handlers.meetings.media_job.stage import SECOND, Stage
+from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.meetings.media_job import sample_videos
+from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
 
 pytestmark = pytest.mark.media
 
 WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
-HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *films.AAC)
-H264_IN_TS = (*films.H264, *films.AAC, "-f", "mpegts")
+HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *sample_videos.AAC)
+H264_IN_TS = (*sample_videos.H264, *sample_videos.AAC, "-f", "mpegts")
 WEBM_DURATION = b"\x44\x89\x88"
 """Before the milliseconds that a WebM says it has, as a number of eight bytes."""
-LARGER = films.CARD.replace("64x48", "100x50")
+LARGER = sample_videos.CARD.replace("64x48", "100x50")
 
 
 def heard(stage: Stage, key: str) -> list[float]:
-    return films.beeps(films.samples(stage.body(key), stage.folder))
+    return sample_videos.beeps(sample_videos.samples(stage.body(key), stage.folder))
 
 
 def about(stage: Stage, key: str) -> str:
-    return films.described(stage.body(key), stage.folder)
+    return sample_videos.described(stage.body(key), stage.folder)
 
 
 def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
-    stage.upload(films.filmed(3))
+    stage.upload(sample_videos.filmed(3))
     result = stage.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
     assert result.video_key == stage.recording.video
@@ -44,7 +44,7 @@ def test_one_chunk_is_put_into_an_mp4_as_it_is(stage: Stage) -> None:
 
 def test_fifty_chunks_stay_where_they_belong(stage: Stage) -> None:
     """Put together by copying sound as well, the last would be heard more than a second late."""
-    chunks = films.filmed_in_chunks(50)
+    chunks = sample_videos.filmed_in_chunks(50)
     assert len(chunks) == 50
     stage.upload(*chunks)
     result = stage.run()
@@ -58,7 +58,9 @@ def test_fifty_chunks_stay_where_they_belong(stage: Stage) -> None:
 
 
 def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
-    stage.upload(films.filmed(2), films.filmed(2, *WEBM, suffix="webm", card=LARGER), films.filmed(1))
+    stage.upload(
+        sample_videos.filmed(2), sample_videos.filmed(2, *WEBM, suffix="webm", card=LARGER), sample_videos.filmed(1)
+    )
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
     video = about(stage, stage.recording.video)
@@ -69,15 +71,17 @@ def test_chunks_that_differ_are_encoded(stage: Stage) -> None:
     assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2, 4], abs=0.03)
 
 
-@pytest.mark.parametrize(("suffix", "options"), [("mp4", (*films.H264, *films.AAC)), ("webm", WEBM)])
+@pytest.mark.parametrize(("suffix", "options"), [("mp4", (*sample_videos.H264, *sample_videos.AAC)), ("webm", WEBM)])
 def test_what_is_seen_at_a_moment_is_heard_at_that_moment(stage: Stage, suffix: str, options: tuple[str, ...]) -> None:
     """Pictures turn white with each other chunk, which begins with a beep; copied from MP4, encoded in one piece from WebM."""
     colours = ["black", "white", "black", "white"]
-    stage.upload(*[films.filmed(1.2, *options, suffix=suffix, card=f"color={one}:s=64x48:r=25") for one in colours])
+    stage.upload(
+        *[sample_videos.filmed(1.2, *options, suffix=suffix, card=f"color={one}:s=64x48:r=25") for one in colours]
+    )
     result = stage.run()
     assert result.copied is (suffix == "mp4")
     assert len(stage.keys(f"{stage.recording.work}pieces/")) == (0 if result.copied else 1)
-    seen = films.flashes(stage.body(stage.recording.video), stage.folder)
+    seen = sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
     listened = heard(stage, stage.recording.audio(0))
     assert len(listened) == 4
     assert seen == pytest.approx(listened[1:], abs=0.045), "a picture's length, and the camera's own"
@@ -89,14 +93,14 @@ def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads
     chunks = []
     for colour in ("black", "white", "black"):
         card = f"color={colour}:s=64x48:r=25:d=1"
-        sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{films.BEEP.format(every=9)}:d=1.6")
-        chunk = films.made("webm", *sources, *VP9)
+        sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=1.6")
+        chunk = sample_videos.made("webm", *sources, *VP9)
         said = chunk.index(WEBM_DURATION) + len(WEBM_DURATION)
         chunks.append(chunk[:said] + struct.pack(">d", 5000) + chunk[said + 8 :])
     stage.upload(*chunks)
     result = stage.run()
     assert result.copied
-    seen = films.flashes(stage.body(stage.recording.video), stage.folder)
+    seen = sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
     listened = heard(stage, stage.recording.audio(0))
     assert listened == pytest.approx([0, 1.6, 3.2], abs=0.1)
     assert seen == pytest.approx(listened[1:], abs=0.045)
@@ -105,7 +109,7 @@ def test_chunks_follow_each_other_by_what_is_in_them_and_not_by_what_their_heads
 
 def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -> None:
     stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
-    stage.upload(films.filmed(3, *WEBM, suffix="webm"))
+    stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
     result = stage.run()
     assert not result.copied
     assert len(stage.keys(f"{stage.recording.work}pieces/")) == 4, "3.02 s are four times less than one"
@@ -120,12 +124,12 @@ def test_what_mp4_has_no_good_form_for_is_encoded_piece_by_piece(stage: Stage) -
 def test_a_file_that_does_not_begin_at_nought_begins_there(stage: Stage, options: tuple[str, ...]) -> None:
     """A recorder may count from when it was started: copied or encoded, its pictures and its sound move alike."""
     card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
-    chunk = films.filmed(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
+    chunk = sample_videos.filmed(1.5, *options, "-output_ts_offset", "7", suffix="webm", card=card, every=0.5)
     stage.upload(chunk)
     result = stage.run()
     assert result.copied is (options is VP9)
     assert abs(result.duration_ms - 1500) < 60
-    assert films.flashes(stage.body(stage.recording.video), stage.folder) == pytest.approx([0.5], abs=0.045)
+    assert sample_videos.flashes(stage.body(stage.recording.video), stage.folder) == pytest.approx([0.5], abs=0.045)
     for key in (stage.recording.video, stage.recording.audio(0)):
         assert heard(stage, key) == pytest.approx([0, 0.5, 1], abs=0.03)
 
@@ -133,10 +137,10 @@ def test_a_file_that_does_not_begin_at_nought_begins_there(stage: Stage, options
 def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
     """An MP4 says once how its pictures are to be read: for full and limited range, other colours, and black ones too."""
     stage.upload(
-        films.silent(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
-        films.silent(0.5, *films.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
-        films.spoken(0.5),
-        films.silent(0.5, "-c:v", "mpeg4", card=LARGER),
+        sample_videos.silent(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
+        sample_videos.silent(0.5, *sample_videos.H264, "-colorspace", "smpte170m", "-color_range", "pc"),
+        sample_videos.spoken(0.5),
+        sample_videos.silent(0.5, "-c:v", "mpeg4", card=LARGER),
     )
     stage.run()
     pieces = stage.keys(f"{stage.recording.work}pieces/")
@@ -145,7 +149,7 @@ def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
     for key in pieces:
         path = stage.folder / "piece"
         path.write_bytes(stage.body(key))
-        lines = films.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
+        lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
         forms.add(tuple(one for one in lines if one.startswith(("#extradata", "#tb", "#dimensions"))))
     assert len(forms) == 1, forms
 
@@ -155,7 +159,7 @@ def test_pieces_of_all_sorts_are_alike(stage: Stage) -> None:
     [(VP9, "webm", "Video: vp9"), (HEVC, "mov", "Video: hevc (Main) (hvc1"), (H264_IN_TS, "ts", "Video: h264")],
 )
 def test_whatever_mp4_has_a_form_for_is_copied(stage: Stage, options: tuple[str, ...], suffix: str, form: str) -> None:
-    stage.upload(*[films.filmed(1, *options, suffix=suffix)] * 3)
+    stage.upload(*[sample_videos.filmed(1, *options, suffix=suffix)] * 3)
     result = stage.run()
     assert result.copied
     assert form in about(stage, stage.recording.video)
@@ -168,36 +172,44 @@ def test_a_recording_has_as_many_chapters_as_it_likes_under_any_title(stage: Sta
     title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
     chapters = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={one}\nEND={one + 1}\n{title}" for one in range(count))
     (stage.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
-    (stage.folder / "plain.mp4").write_bytes(films.filmed(2))
+    (stage.folder / "plain.mp4").write_bytes(sample_videos.filmed(2))
     sources = ("-i", str(stage.folder / "plain.mp4"), "-i", str(stage.folder / "chapters"))
-    stage.upload(films.made("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
+    stage.upload(sample_videos.made("mp4", *sources, "-map_chapters", "1", "-c", "copy"))
     result = stage.run()
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 2000)
 
 
 @pytest.mark.parametrize("degrees", [90, -90, 180])
 def test_a_phone_that_is_turned_between_chunks_is_seen_upright_in_all_of_them(stage: Stage, degrees: int) -> None:
-    stage.upload(films.turned(degrees), films.turned(degrees), films.turned(0), films.turned(degrees))
+    stage.upload(
+        sample_videos.turned(degrees),
+        sample_videos.turned(degrees),
+        sample_videos.turned(0),
+        sample_videos.turned(degrees),
+    )
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
     video = stage.body(stage.recording.video)
     assert "48x64" in about(stage, stage.recording.video) or degrees == 180
     turned = {90: "... ... xxx", -90: "xxx ... ...", 180: "..x ..x ..x"}[degrees]
     level = "x.. x.. x.." if degrees == 180 else "... x.. ..."
-    seen = [films.corners(video, stage.folder, one + 0.5) for one in range(4)]
+    seen = [sample_videos.corners(video, stage.folder, one + 0.5) for one in range(4)]
     assert seen == [turned, turned, level, turned]
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
 def test_a_phone_that_is_held_all_the_time_as_it_was_is_copied(stage: Stage, degrees: int) -> None:
-    stage.upload(*[films.turned(degrees)] * 2)
+    stage.upload(*[sample_videos.turned(degrees)] * 2)
     assert stage.run().copied
-    seen = films.corners(stage.body(stage.recording.video), stage.folder, 1.5)
+    seen = sample_videos.corners(stage.body(stage.recording.video), stage.folder, 1.5)
     assert seen == ("... ... xxx" if degrees else "x.. x.. x..")
 
 
 def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
-    stage.upload(films.spoken(2, "-c:a", "libopus", suffix="webm"), films.spoken(1, "-c:a", "libopus", suffix="webm"))
+    stage.upload(
+        sample_videos.spoken(2, "-c:a", "libopus", suffix="webm"),
+        sample_videos.spoken(1, "-c:a", "libopus", suffix="webm"),
+    )
     result = stage.run()
     assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
     assert heard(stage, stage.recording.audio(0)) == pytest.approx([0, 2], abs=0.05)
@@ -209,13 +221,13 @@ def test_a_recording_without_pictures_has_no_video(stage: Stage) -> None:
     [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ogg", "libvorbis"), ("flac", "flac"), ("aac", "aac")],
 )
 def test_sound_alone_is_taken_in_every_common_form(stage: Stage, suffix: str, codec: str) -> None:
-    stage.upload(films.spoken(1, "-c:a", codec, suffix=suffix))
+    stage.upload(sample_videos.spoken(1, "-c:a", codec, suffix=suffix))
     assert stage.run().outcome is MediaOutcome.READY
     assert heard(stage, stage.recording.audio(0)) == pytest.approx([0], abs=0.06)
 
 
 def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> None:
-    stage.upload(films.silent(1), films.silent(2))
+    stage.upload(sample_videos.silent(1), sample_videos.silent(2))
     result = stage.run()
     assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
     assert result.duration_ms == 3000
@@ -223,7 +235,7 @@ def test_a_recording_without_sound_is_a_case_and_no_failure(stage: Stage) -> Non
 
 
 def test_chunks_without_sound_are_silent_and_shift_nothing(stage: Stage) -> None:
-    stage.upload(films.silent(1), films.filmed(1), films.silent(2), films.filmed(1))
+    stage.upload(sample_videos.silent(1), sample_videos.filmed(1), sample_videos.silent(2), sample_videos.filmed(1))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
     assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, 4], abs=0.005)
@@ -231,7 +243,7 @@ def test_chunks_without_sound_are_silent_and_shift_nothing(stage: Stage) -> None
 
 
 def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
-    stage.upload(films.filmed(1), films.spoken(1), films.filmed(1))
+    stage.upload(sample_videos.filmed(1), sample_videos.spoken(1), sample_videos.filmed(1))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
     assert heard(stage, stage.recording.video) == pytest.approx([0, 1, 2], abs=0.005)
@@ -240,23 +252,35 @@ def test_a_chunk_without_pictures_is_black(stage: Stage) -> None:
 
 def test_parts_of_the_sound_begin_where_they_are_said_to(stage: Stage) -> None:
     stage.limits = Limits(part=2 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
-    stage.upload(*[films.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
+    stage.upload(*[sample_videos.spoken(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = stage.run()
     assert [(one.offset_ms, one.duration_ms) for one in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     found = []
     for one in result.audio:
-        samples = films.samples(stage.body(one.key), stage.folder)
+        samples = sample_videos.samples(stage.body(one.key), stage.folder)
         assert len(samples) == one.duration_ms * 16
-        found += [at + one.offset_ms / 1000 for at in films.beeps(samples)]
+        found += [at + one.offset_ms / 1000 for at in sample_videos.beeps(samples)]
     assert found == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)
 
 
 def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) -> None:
-    late = films.made(
-        *("mkv", "-f", "lavfi", "-i", films.CARD, "-itsoffset", "1", "-f", "lavfi", "-i", films.BEEP.format(every=9)),
-        *("-map", "0", "-map", "1", *films.H264, "-c:a", "flac", "-t", "3"),
+    late = sample_videos.made(
+        *(
+            "mkv",
+            "-f",
+            "lavfi",
+            "-i",
+            sample_videos.CARD,
+            "-itsoffset",
+            "1",
+            "-f",
+            "lavfi",
+            "-i",
+            sample_videos.BEEP.format(every=9),
+        ),
+        *("-map", "0", "-map", "1", *sample_videos.H264, "-c:a", "flac", "-t", "3"),
     )
-    stage.upload(late, films.filmed(1))
+    stage.upload(late, sample_videos.filmed(1))
     result = stage.run()
     assert heard(stage, stage.recording.audio(0)) == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
 
@@ -264,7 +288,7 @@ def test_sound_that_begins_late_and_ends_early_stays_in_its_place(stage: Stage) 
 def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
     told = ("title=canary", "location=+48.1+11.5/", "artist=canary")
     said = ("-metadata:s", "handler_name=canary", *(one for each in told for one in ("-metadata", each)))
-    stage.upload(films.filmed(1, *films.H264, *films.AAC, *said))
+    stage.upload(sample_videos.filmed(1, *sample_videos.H264, *sample_videos.AAC, *said))
     stage.run()
     for key in (stage.recording.video, stage.recording.audio(0)):
         assert b"canary" not in stage.body(key)
@@ -272,15 +296,15 @@ def test_a_video_says_nothing_of_who_made_it(stage: Stage) -> None:
 
 
 def test_a_cover_is_no_video(stage: Stage) -> None:
-    cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", films.BEEP.format(every=9))
+    cover = ("-f", "lavfi", "-i", "color=s=16x16:d=0.1", "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
     told = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
-    stage.upload(films.made("m4a", *cover, *told))
+    stage.upload(sample_videos.made("m4a", *cover, *told))
     assert stage.run().video_key is None
 
 
 def test_two_jobs_write_the_same(stage: Stage) -> None:
     stage.limits = Limits(part=600 * SECOND, piece=SECOND, whole=3600 * SECOND)
-    stage.upload(films.filmed(2), films.filmed(1, *WEBM, suffix="webm"))
+    stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
     written = []
     for _ in range(2):
         stage.run()

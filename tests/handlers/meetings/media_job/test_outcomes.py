@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.meetings.media import MediaOutcome
+from handlers.meetings.complete_file import MAX_BYTES, Chunk
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
-from handlers.meetings.recordings import MAX_BYTES, Chunk
-from tests.handlers.meetings.media_job import films
-from tests.handlers.meetings.media_job.stage import BUCKET, Stage
+from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.meetings.media_job import sample_videos
+from tests.handlers.meetings.media_job.job_setup import BUCKET, Stage
 
 pytestmark = pytest.mark.media
 
 FAST_START = ("-movflags", "+faststart")
-MP4 = films.filmed(2, *films.H264, *films.AAC, *FAST_START)
-WEBM = films.filmed(2, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus", suffix="webm")
+MP4 = sample_videos.filmed(2, *sample_videos.H264, *sample_videos.AAC, *FAST_START)
+WEBM = sample_videos.filmed(2, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus", suffix="webm")
 SUBTITLE = "1\n00:00:00,000 --> 00:00:01,000\ncanary\n"
 
 
 def test_chunks_that_are_missing_or_too_short_are_all_named_before_any_is_fetched(stage: Stage) -> None:
-    good = films.filmed(1)
+    good = sample_videos.filmed(1)
     stage.upload(good, good, good)
     stage.put("canary-000.bin", good[:-1])
     stage.remove("canary-001.bin")
@@ -42,7 +42,7 @@ def test_chunks_that_are_missing_or_too_short_are_all_named_before_any_is_fetche
 
 
 def test_chunks_of_other_bytes_than_promised_are_all_named(stage: Stage) -> None:
-    good = films.filmed(1)
+    good = sample_videos.filmed(1)
     stage.upload(good, good, good)
     for name in ("canary-000.bin", "canary-002.bin"):
         stage.put(name, bytes(len(good)))
@@ -52,7 +52,7 @@ def test_chunks_of_other_bytes_than_promised_are_all_named(stage: Stage) -> None
 
 
 def test_a_recording_goes_on_when_its_chunks_arrive(stage: Stage) -> None:
-    good = films.filmed(1)
+    good = sample_videos.filmed(1)
     stage.upload(good)
     stage.remove("canary-000.bin")
     assert stage.run().outcome is MediaOutcome.INCOMPLETE
@@ -61,10 +61,10 @@ def test_a_recording_goes_on_when_its_chunks_arrive(stage: Stage) -> None:
 
 
 def test_another_content_by_now_is_left_to_its_own_job(stage: Stage) -> None:
-    stage.upload(films.filmed(1))
+    stage.upload(sample_videos.filmed(1))
     job = stage.job()
     earlier = stage.recording
-    stage.upload(films.filmed(2))
+    stage.upload(sample_videos.filmed(2))
     assert job.run().outcome is MediaOutcome.SUPERSEDED
     assert json.loads(stage.body(earlier.media_result))["outcome"] == "superseded"
     assert stage.runs == []
@@ -81,7 +81,7 @@ def test_another_content_by_now_is_left_to_its_own_job(stage: Stage) -> None:
     ],
 )
 def test_what_says_that_it_is_whole_may_be_gone_or_nonsense(stage: Stage, body: bytes | None, problem: str) -> None:
-    stage.upload(films.filmed(1))
+    stage.upload(sample_videos.filmed(1))
     if body is None:
         stage.remove("complete.json")
     else:
@@ -97,19 +97,21 @@ def test_what_says_that_it_is_whole_may_be_gone_or_nonsense(stage: Stage, body: 
         pytest.param(b"canary " * 1000, id="text"),
         pytest.param(bytes(100_000), id="zeros"),
         pytest.param(bytes(range(256)) * 400, id="noise"),
-        pytest.param(films.filmed(2)[:-1000], id="an MP4 without its index"),
+        pytest.param(sample_videos.filmed(2)[:-1000], id="an MP4 without its index"),
         pytest.param(MP4[: len(MP4) // 2], id="half an MP4"),
         pytest.param(WEBM[: len(WEBM) // 2], id="half a WebM"),
         pytest.param(MP4[:40] + bytes(len(MP4) - 40), id="an MP4's head"),
         pytest.param(SUBTITLE.encode(), id="subtitles"),
-        pytest.param(films.made("png", "-f", "lavfi", "-i", films.CARD, "-frames:v", "1"), id="an image"),
+        pytest.param(
+            sample_videos.made("png", "-f", "lavfi", "-i", sample_videos.CARD, "-frames:v", "1"), id="an image"
+        ),
         pytest.param(b"ffconcat version 1.0\nfile chunk-0000\n", id="a list of our own chunks"),
         pytest.param(b"<?xml version='1.0'?><MPD><Period/></MPD>", id="DASH"),
         pytest.param(b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n", id="SDP"),
     ],
 )
 def test_a_chunk_that_is_no_recording_is_named(stage: Stage, chunk: bytes) -> None:
-    stage.upload(films.filmed(1), chunk)
+    stage.upload(sample_videos.filmed(1), chunk)
     result = stage.run()
     assert (result.outcome, stage.wrong(result)) == (MediaOutcome.UNREADABLE, {"canary-001.bin": "unreadable"})
     assert stage.keys("video/") + stage.keys("audio/") == []
@@ -139,7 +141,7 @@ FORBIDDEN = [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObject": "
 def test_a_chunk_that_its_uploader_has_sealed_is_named_and_one_that_the_job_may_not_read_is_a_failure(
     stage: Stage, codes: dict[str, str]
 ) -> None:
-    stage.upload(films.filmed(1))
+    stage.upload(sample_videos.filmed(1))
     with sealed(stage, **codes):
         if codes in SEALED:
             result = stage.run()
@@ -151,16 +153,16 @@ def test_a_chunk_that_its_uploader_has_sealed_is_named_and_one_that_the_job_may_
 
 
 def test_all_chunks_that_are_no_recordings_are_named(stage: Stage) -> None:
-    stage.upload(b"no", films.filmed(1), b"nor this")
+    stage.upload(b"no", sample_videos.filmed(1), b"nor this")
     assert stage.wrong(stage.run()) == {"canary-000.bin": "unreadable", "canary-002.bin": "unreadable"}
 
 
 def test_sound_that_cannot_be_decoded_after_its_beginning_names_its_chunk(stage: Stage) -> None:
     """Seen only when all of it is decoded: its index and its first packets are good."""
-    good = films.spoken(5, "-c:a", "flac", suffix="mp4", every=0.1)
+    good = sample_videos.spoken(5, "-c:a", "flac", suffix="mp4", every=0.1)
     begin, end = good.index(b"mdat") + 2000, good.index(b"moov")
     noise = hashlib.shake_256(b"noise").digest(end - begin - 100)
-    stage.upload(films.spoken(1), good[:begin] + noise + good[end - 100 :])
+    stage.upload(sample_videos.spoken(1), good[:begin] + noise + good[end - 100 :])
     result = stage.run()
     assert result.outcome is MediaOutcome.UNREADABLE
     assert stage.wrong(result) == {"canary-001.bin": "unreadable"}
@@ -170,7 +172,7 @@ def test_sound_that_cannot_be_decoded_after_its_beginning_names_its_chunk(stage:
 @pytest.mark.parametrize("where", ["path", "file", "http"])
 def test_a_list_inside_a_chunk_opens_nothing(stage: Stage, form: str, where: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.mp4"
-    secret.write_bytes(films.filmed(1))
+    secret.write_bytes(sample_videos.filmed(1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         address = {
@@ -187,21 +189,25 @@ def test_a_list_inside_a_chunk_opens_nothing(stage: Stage, form: str, where: str
 
 def test_subtitles_inside_a_chunk_are_left_out(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "s.srt").write_text(SUBTITLE)
-    film = ("-f", "lavfi", "-i", films.CARD, "-f", "lavfi", "-i", films.BEEP.format(every=9))
-    stage.upload(films.made("mkv", *film, "-i", str(tmp_path / "s.srt"), *films.H264, *films.AAC, "-t", "1"))
+    film = ("-f", "lavfi", "-i", sample_videos.CARD, "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
+    stage.upload(
+        sample_videos.made(
+            "mkv", *film, "-i", str(tmp_path / "s.srt"), *sample_videos.H264, *sample_videos.AAC, "-t", "1"
+        )
+    )
     assert stage.run().outcome is MediaOutcome.READY
     video = stage.body(stage.recording.video)
     assert b"canary" not in video
-    assert "Subtitle" not in films.described(video, tmp_path)
+    assert "Subtitle" not in sample_videos.described(video, tmp_path)
 
 
 def test_a_picture_beyond_all_measure_is_not_decoded(stage: Stage) -> None:
-    stage.upload(films.silent(0.1, "-c:v", "libx264", "-preset", "ultrafast", card="color=s=5000x4000:r=10"))
+    stage.upload(sample_videos.silent(0.1, "-c:v", "libx264", "-preset", "ultrafast", card="color=s=5000x4000:r=10"))
     assert stage.run().outcome is MediaOutcome.UNREADABLE
 
 
 def test_what_claims_to_be_days_long_is_too_large(stage: Stage) -> None:
-    long = films.silent(1, *films.H264, "-bsf:v", "setts=ts=TS*100000")
+    long = sample_videos.silent(1, *sample_videos.H264, "-bsf:v", "setts=ts=TS*100000")
     stage.upload(long)
     result = stage.run()
     assert (result.outcome, stage.keys("video/")) == (MediaOutcome.TOO_LARGE, [])
@@ -215,7 +221,7 @@ def test_what_is_larger_than_the_disk_is_not_even_fetched(stage: Stage) -> None:
 
 
 def test_what_would_not_fit_beside_its_chunks_is_not_begun(stage: Stage) -> None:
-    chunk = films.filmed(2)
+    chunk = sample_videos.filmed(2)
     stage.scratch = len(chunk) + 1000
     stage.upload(chunk)
     assert stage.run().outcome is MediaOutcome.TOO_LARGE
@@ -224,11 +230,11 @@ def test_what_would_not_fit_beside_its_chunks_is_not_begun(stage: Stage) -> None
     assert stage.run().outcome is MediaOutcome.READY, "a larger disk is another answer"
 
 
-@pytest.mark.parametrize("program", ["exit 1", f'exec {films.FFMPEG} "$@" 2>/dev/null'])
+@pytest.mark.parametrize("program", ["exit 1", f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null'])
 def test_an_ffmpeg_that_does_not_work_or_does_not_say_what_it_read_blames_no_recording(
     stage: Stage, program: str
 ) -> None:
-    stage.upload(films.filmed(1))
+    stage.upload(sample_videos.filmed(1))
     stage.counted.write_text(f"#!/bin/sh\n{program}\n")
     with pytest.raises(FfmpegFailed):
         stage.run()
@@ -236,7 +242,7 @@ def test_an_ffmpeg_that_does_not_work_or_does_not_say_what_it_read_blames_no_rec
 
 
 def test_pictures_that_cannot_be_copied_after_all_are_encoded(stage: Stage) -> None:
-    stage.upload(films.filmed(1), films.filmed(1))
+    stage.upload(sample_videos.filmed(1), sample_videos.filmed(1))
     body = stage.counted.read_text()
     stage.counted.write_text(
         body.replace("exec", 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac\nexec')

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.media import MediaOutcome, MediaResult
-from handlers.meetings.media_environment import ABOUT, MediaDeployment
-from local import ROOT, emulator
-from local.aws import EmulatorClients
-from tests.handlers.meetings.media_job import films
-from tests.handlers.meetings.media_job.stage import BUCKET, MEETING, Stage
+from handlers.meetings.media_job.environment import ABOUT, MediaDeployment
+from handlers.meetings.media_result import MediaOutcome, MediaResult
+from local import ROOT
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from tests.handlers.meetings.media_job import sample_videos
+from tests.handlers.meetings.media_job.job_setup import BUCKET, MEETING, Stage
 
 pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media_job")]
 
@@ -90,7 +91,7 @@ def program(endpoint: str, tmp_path: Path) -> Program:
 
 
 def test_a_recording_is_put_together_and_the_status_is_0(program: Program) -> None:
-    program.stage.upload(*films.filmed_in_chunks(3))
+    program.stage.upload(*sample_videos.filmed_in_chunks(3))
     status, out, err = program.run()
     assert (status, err) == (0, "")
     assert program.result().outcome is MediaOutcome.READY
@@ -111,7 +112,7 @@ def test_a_recording_that_cannot_be_worked_on_is_0_as_well(program: Program) -> 
 
 def test_a_job_that_a_machine_is_taken_from_ends_at_once_and_goes_on_later(program: Program) -> None:
     stage = program.stage
-    stage.upload(films.filmed(3, *WEBM, suffix="webm"))
+    stage.upload(sample_videos.filmed(3, *WEBM, suffix="webm"))
     reached = stage.folder / "reached"
     os.mkfifo(reached)
     told = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
@@ -161,7 +162,7 @@ def test_an_environment_that_names_no_recording_is_2_and_says_what_is_wrong(prog
     ],
 )
 def test_a_failure_is_1_and_says_why_in_our_own_words(program: Program, others: dict[str, str], reason: str) -> None:
-    program.stage.upload(films.spoken(1))
+    program.stage.upload(sample_videos.spoken(1))
     status, out, err = program.run(**others)
     assert (status, err) == (1, f"media job: {reason}\n")
     for secret in ("canary", MEETING.user, MEETING.meeting_id, program.stage.recording.content):
@@ -169,7 +170,7 @@ def test_a_failure_is_1_and_says_why_in_our_own_words(program: Program, others: 
 
 
 def test_an_ffmpeg_that_dies_is_a_failure_which_the_page_explains(program: Program) -> None:
-    program.stage.upload(films.spoken(1))
+    program.stage.upload(sample_videos.spoken(1))
     program.stage.counted.write_text("#!/bin/sh\nkill -KILL $$\n")
     assert program.run()[::2] == (1, "media job: ffmpeg: it was killed\n")
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.media import MediaOutcome
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
-from handlers.meetings.media_job.planning import Limits
-from handlers.meetings.media_job.stopping import Process, Stopped, Stopping
-from tests.handlers.meetings.media_job import films
-from tests.handlers.meetings.media_job.stage import BUCKET, LIMITS, SECOND, Stage
+from handlers.meetings.media_job.job_termination import Process, Stopped, Stopping
+from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.meetings.media_job import sample_videos
+from tests.handlers.meetings.media_job.job_setup import BUCKET, LIMITS, SECOND, Stage
 
 pytestmark = pytest.mark.media
 
@@ -33,7 +33,7 @@ def written(stage: Stage) -> Any:
 def uploaded(stage: Stage) -> None:
     """Two chunks, which become two parts of sound, and a video of four pieces."""
     stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=3600 * SECOND)
-    stage.upload(films.filmed(2), films.filmed(1, *WEBM, suffix="webm"))
+    stage.upload(sample_videos.filmed(2), sample_videos.filmed(1, *WEBM, suffix="webm"))
 
 
 def stopped_at(stage: Stage, run: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,18 +103,18 @@ def test_what_was_lost_since_is_made_again(stage: Stage) -> None:
 
 def test_parts_of_another_length_are_made_anew(stage: Stage) -> None:
     """A setting was changed while a job was interrupted."""
-    stage.upload(films.spoken(3, "-c:a", "pcm_s16le", suffix="wav"))
+    stage.upload(sample_videos.spoken(3, "-c:a", "pcm_s16le", suffix="wav"))
     stage.limits = Limits(part=2 * SECOND, piece=SECOND, whole=LIMITS.whole)
     assert len(stage.run().audio) == 2
     stage.s3.delete_object(Bucket=BUCKET, Key=stage.recording.media_result)
     stage.limits = LIMITS
     (part,) = stage.run().audio
-    assert len(films.samples(stage.body(part.key), stage.folder)) == 3 * films.RATE
+    assert len(sample_videos.samples(stage.body(part.key), stage.folder)) == 3 * sample_videos.RATE
 
 
 @pytest.mark.parametrize("note", ["result.json", "facts.json"])
 def test_notes_of_another_edition_are_passed_over(stage: Stage, note: str) -> None:
-    stage.upload(films.spoken(1))
+    stage.upload(sample_videos.spoken(1))
     stage.s3.put_object(
         Bucket=BUCKET, Key=stage.recording.work + note, Body=b'{"schemaVersion": 99, "outcome": "ready"}'
     )

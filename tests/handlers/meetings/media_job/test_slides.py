@@ -2,10 +2,10 @@
 
 import pytest
 
-from handlers.meetings.media import MediaOutcome
-from handlers.meetings.media_job.planning import Limits
-from tests.handlers.meetings.media_job import films
-from tests.handlers.meetings.media_job.stage import SECOND, Stage
+from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_result import MediaOutcome
+from tests.handlers.meetings.media_job import sample_videos
+from tests.handlers.meetings.media_job.job_setup import SECOND, Stage
 
 pytestmark = pytest.mark.media
 
@@ -16,7 +16,7 @@ AT_ONCE = 0.55
 
 
 def turns(stage: Stage) -> list[float]:
-    return films.flashes(stage.body(stage.recording.video), stage.folder)
+    return sample_videos.flashes(stage.body(stage.recording.video), stage.folder)
 
 
 def lasts(stage: Stage) -> float:
@@ -24,13 +24,13 @@ def lasts(stage: Stage) -> float:
     path = stage.folder / "lasting"
     path.write_bytes(stage.body(stage.recording.video))
     frames = ("-map", "0:v:0", "-vf", "fps=10:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
-    return len(films.ffmpeg("-i", str(path), *frames)) / 10
+    return len(sample_videos.ffmpeg("-i", str(path), *frames)) / 10
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_silent_screen_is_put_together_though_nothing_says_when_it_ends(stage: Stage, codec: str, count: int) -> None:
-    stage.upload(*[films.slides(*SELDOM, codec=codec)] * count)
+    stage.upload(*[sample_videos.slides(*SELDOM, codec=codec)] * count)
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.NO_AUDIO, codec == "libvpx-vp9")
     each = result.duration_ms / 1000 / count
@@ -48,7 +48,7 @@ def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
 ) -> None:
     """Most of the pieces have no picture of their own."""
     stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
-    stage.upload(films.slides(*moments, lasts=30, offset=offset))
+    stage.upload(sample_videos.slides(*moments, lasts=30, offset=offset))
     result = stage.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
     assert len(stage.keys(f"{stage.recording.work}pieces/")) == 7
@@ -60,9 +60,9 @@ def test_a_picture_stands_until_the_next_one_however_many_pieces_there_are(
 def test_the_last_picture_stands_while_sound_goes_on(stage: Stage, suffix: str, codec: str) -> None:
     stage.limits = Limits(part=600 * SECOND, piece=5 * SECOND, whole=3600 * SECOND)
     card = "color=black:s=64x48:r=10:d=2,drawbox=color=white:t=fill:enable='gte(t,1)'"
-    sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{films.BEEP.format(every=9)}:d=12")
+    sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", f"{sample_videos.BEEP.format(every=9)}:d=12")
     sound = "libopus" if suffix == "webm" else "aac"
-    stage.upload(films.made(suffix, *sources, "-c:v", codec, "-c:a", sound))
+    stage.upload(sample_videos.made(suffix, *sources, "-c:v", codec, "-c:a", sound))
     assert not stage.run().copied
     assert turns(stage) == pytest.approx([1], abs=AT_ONCE)
     assert lasts(stage) == pytest.approx(12, abs=AT_ONCE)
@@ -73,9 +73,9 @@ def test_a_film_that_is_shown_among_slides_moves(stage: Stage, codec: str, suffi
     """For three seconds of thirty; for the others there is a picture each five seconds."""
     kept = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
     source = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20:d=30")
-    stage.upload(films.made(suffix, *source, *kept, "-c:v", codec))
+    stage.upload(sample_videos.made(suffix, *source, *kept, "-c:v", codec))
     assert not stage.run().copied
     path = stage.folder / "moving"
     path.write_bytes(stage.body(stage.recording.video))
-    seen = films.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
+    seen = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
     assert len({one.split(b",")[-1] for one in seen if one.startswith(b"0,")}) > 45, "of 60"

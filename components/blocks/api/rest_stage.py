@@ -1,0 +1,112 @@
+"""The stage of a REST API: how much it takes, what it logs, and when somebody is told.
+
+Of a request nothing is logged that a client sent: paths are those of the document, with their parameters' names.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import apigateway
+
+from components.blocks.api.stage_settings import Throttle, stage_logs
+from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.naming.scope import Block
+
+ACCESS_LOGS = "/aws/apigateway"
+EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
+"""Where API Gateway itself puts the execution logs of REST APIs, as `…<api id>/<stage>`."""
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "method": "$context.httpMethod",
+    "resourcePath": "$context.resourcePath",
+    "status": "$context.status",
+    "error": "$context.error.responseType",
+    "latency": "$context.responseLatency",
+    "responseLength": "$context.responseLength",
+    "integrationStatus": "$context.integration.status",
+    "integrationError": "$context.integration.error",
+    "integrationLatency": "$context.integration.latency",
+    "authorizerStatus": "$context.authorizer.status",
+    "firewallStatus": "$context.waf.status",
+    "traceId": "$context.xrayTraceId",
+}
+STAGE = "api"
+RUNBOOK = "rest-api-errors"
+SLOW_PERIODS = 3
+"""Five minutes each: one slow answer among few is no news."""
+
+
+@dataclass(frozen=True)
+class RestAlarms:
+    """Thresholds of a stage's alarms."""
+
+    client_errors_above: int
+    """Answers with a status of 400 to 499, in five minutes."""
+    latency_above_ms: int
+    """What 95 of 100 requests take at most, over a quarter of an hour."""
+
+
+def open_rest_stage(
+    api: Block,
+    *,
+    api_id: pulumi.Input[str],
+    api_name: str,
+    logical_name: str,
+    deployment_id: pulumi.Input[str],
+    throttle: Throttle,
+    alarms: RestAlarms,
+    after: Sequence[pulumi.Resource],
+) -> apigateway.Stage:
+    """Make the stage as a part of its API, last of all, with its logs and alarms."""
+    access_log = f"{ACCESS_LOGS}/{api_name}"
+    execution_log = pulumi.Output.concat(EXECUTION_LOGS, api_id, f"/{STAGE}")
+    groups = stage_logs(api, logical_name, access_log, execution_log)
+    stage = apigateway.Stage(
+        api.part("stage"),
+        rest_api=api_id,
+        stage_name=STAGE,
+        deployment=deployment_id,
+        access_log_settings={
+            "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
+            "format": json.dumps(ACCESS_LOG),
+        },
+        xray_tracing_enabled=True,
+        tags=api.scope.tags(logical_name),
+        opts=api.inside(*groups, *after),
+    )
+    apigateway.MethodSettings(
+        api.part("settings"),
+        rest_api=api_id,
+        stage_name=stage.stage_name,
+        method_path="*/*",
+        settings={
+            "metrics_enabled": api.scope.foundation.logs.method_metrics,
+            "logging_level": "ERROR",
+            "data_trace_enabled": False,  # it would log bodies and tokens
+            "throttling_rate_limit": throttle.rate,
+            "throttling_burst_limit": throttle.burst,
+        },
+        opts=api.inside(),
+    )
+    what, opts = api.label.removeprefix(f"{api.scope.subsystem}-"), api.inside()
+    for part, name, statistic, severity, threshold, says, periods in (
+        ("server-errors", "5XXError", "Sum", Severity.CRITICAL, 0, "fails", 1),
+        ("client-errors", "4XXError", "Sum", Severity.WARNING, alarms.client_errors_above, "refuses many requests", 1),
+        ("slow", "Latency", "p95", Severity.WARNING, alarms.latency_above_ms, "is slow", SLOW_PERIODS),
+    ):
+        metric = Metric("AWS/ApiGateway", name, {"ApiName": api_name, "Stage": STAGE}, statistic)
+        alarm(
+            f"{what}-{part}",
+            api.scope,
+            metric,
+            threshold,
+            f"{logical_name} {says}.",
+            RUNBOOK,
+            opts,
+            severity=severity,
+            periods=periods,
+        )
+    return stage

@@ -1,0 +1,38 @@
+"""What the stage of a REST API and that of a WebSocket API have in common."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch
+
+from components.blocks.naming.scope import Block
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """How much a stage takes, all clients and methods or routes together."""
+
+    rate: float
+    """Requests a second."""
+    burst: int
+
+    @staticmethod
+    def of(rate: int) -> "Throttle":
+        """Return a throttle whose bursts may be twice the rate."""
+        return Throttle(rate, 2 * rate)
+
+
+def stage_logs(
+    api: Block, logical_name: str, access_log: str, execution_log: pulumi.Input[str]
+) -> list[cloudwatch.LogGroup]:
+    """Both log groups of a stage; API Gateway would make the second by itself, and keep its lines for ever."""
+    return [
+        cloudwatch.LogGroup(
+            api.part(part),
+            name=name,
+            retention_in_days=api.scope.foundation.logs.retention_days,
+            tags=api.scope.tags(logical_name),
+            opts=api.inside(),
+        )
+        for part, name in (("access-logs", access_log), ("execution-logs", execution_log))
+    ]

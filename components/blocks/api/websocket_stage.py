@@ -1,0 +1,87 @@
+"""The stage of a WebSocket API: how much it takes, what it logs, and when somebody is told.
+
+Of a connection nothing is logged that a client sent: a token may be in a body, a header or the query string alike.
+"""
+
+import json
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_aws import apigatewayv2
+
+from components.blocks.api.stage_settings import Throttle, stage_logs
+from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.naming.scope import Block
+
+LOGS = "/aws/apigateway"
+"""Where API Gateway itself puts the execution logs of WebSocket APIs, as `<api id>/<stage>`."""
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "eventType": "$context.eventType",
+    "routeKey": "$context.routeKey",
+    "connectionId": "$context.connectionId",
+    "status": "$context.status",
+    "error": "$context.error.responseType",
+    "integrationStatus": "$context.integration.status",
+    "integrationError": "$context.integration.error",
+    "integrationLatency": "$context.integration.latency",
+}
+ALARMS = {
+    "execution": (Severity.CRITICAL, 0, "cannot call its functions"),
+    # An answer with a status of 400 and above is one, and so every connection that a function refuses.
+    "integration": (Severity.CRITICAL, 50, "has functions that answer with errors"),
+    "client": (Severity.WARNING, 50, "refuses requests"),
+}
+"""Kind of error, as CloudWatch's metrics have it → how bad it is, how many in five minutes are normal, what it means."""
+
+
+def open_stage(
+    api: Block,
+    *,
+    api_id: pulumi.Input[str],
+    api_name: str,
+    name: str,
+    logical_name: str,
+    deployment_id: pulumi.Input[str],
+    throttle: Throttle,
+    after: Sequence[pulumi.Resource],
+) -> apigatewayv2.Stage:
+    """Make the stage as a part of its API, last of all, with its logs and alarms."""
+    access_log = f"{LOGS}/{api_name}"
+    execution_log = pulumi.Output.concat(f"{LOGS}/", api_id, f"/{name}")
+    groups = stage_logs(api, logical_name, access_log, execution_log)
+    stage = apigatewayv2.Stage(
+        api.part("stage"),
+        api_id=api_id,
+        name=name,
+        deployment_id=deployment_id,
+        access_log_settings={
+            "destination_arn": api.scope.context.arn("logs", f"log-group:{access_log}"),
+            "format": json.dumps(ACCESS_LOG),
+        },
+        default_route_settings={
+            "throttling_rate_limit": throttle.rate,
+            "throttling_burst_limit": throttle.burst,
+            # Those of the whole API come by themselves; those by route are five a route, each paid for.
+            "detailed_metrics_enabled": False,
+            "logging_level": "ERROR",
+            "data_trace_enabled": False,
+        },
+        tags=api.scope.tags(logical_name),
+        opts=api.inside(*groups, *after),
+    )
+    what = api.label.removeprefix(f"{api.scope.subsystem}-")
+    for kind, (severity, threshold, says) in ALARMS.items():
+        metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
+        alarm(
+            f"{what}-{kind}-errors",
+            api.scope,
+            metric,
+            threshold,
+            f"{logical_name} {says}.",
+            "websocket-errors",
+            api.inside(),
+            severity=severity,
+        )
+    return stage

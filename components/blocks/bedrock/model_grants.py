@@ -1,0 +1,41 @@
+"""Permission to ask models of Bedrock's, by name.
+
+A cross-region profile needs itself, and its model in each region that it may send a request to. Which regions these are
+is a setting: AWS adds some over time.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.naming.scope import Scope
+
+PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
+"""What the ids of inference profiles begin with."""
+
+
+def model_grants(
+    scope: Scope, model_ids: Iterable[str], regions: Sequence[str], guardrail_id: str | None
+) -> list[Grant]:
+    """For models or profiles, and the guardrail that stands before them."""
+    grants = [_of(scope, one, regions) for one in sorted(set(model_ids))]
+    if guardrail_id is not None:
+        grants.append(grant("bedrock", ["ApplyGuardrail"], scope.context.arn("bedrock", f"guardrail/{guardrail_id}")))
+    return grants
+
+
+def _of(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
+    context = scope.context
+    prefix, _, model = model_id.partition(".")
+    if prefix not in PROFILES:
+        return grant(
+            "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model_id}"
+        )
+    everywhere = [*regions, *([""] if prefix == "global" else [])]
+    return grant(
+        "bedrock",
+        ["InvokeModel"],
+        [
+            context.arn("bedrock", f"inference-profile/{model_id}"),
+            *(f"arn:{context.partition}:bedrock:{region}::foundation-model/{model}" for region in everywhere),
+        ],
+    )

@@ -1,0 +1,143 @@
+"""A job of AWS Batch on Fargate: its definition, a role of its own, the role that starts it, and its log group.
+
+Interrupted by Spot, it is tried again; ended by itself, it is not: whoever submitted it decides then. The container is
+told a few variables by whoever submits it, and finds the rest in its definition.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import batch, cloudwatch
+
+from components.blocks.compute.image_repository import ImageRepository
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+
+RECLAIMED = "Your Spot Task was interrupted*"
+"""What Batch says of an attempt whose machine AWS took back (ECS guide, "Fargate Spot termination notices")."""
+SMALLEST_DISK = 21
+"""GiB: what a task has without saying so is 20, and may not be said."""
+
+
+@dataclass(frozen=True)
+class BatchJobArgs:
+    """One job definition."""
+
+    scope: Scope
+    logical_name: str
+    repository: ImageRepository
+    digest: str | None
+    vcpus: float
+    memory_mb: int
+    disk_gigabytes: int
+    attempts: int
+    timeout_seconds: int
+    """Of one attempt."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    grants: Sequence[Grant] = ()
+
+
+class BatchJob(Block):
+    """A job that workflows submit."""
+
+    def __init__(self, what: str, args: BatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("BatchJob", what, args.scope, opts)
+        scope = args.scope
+        self.name = scope.name(Kind.BATCH_JOB, what)
+        self.arn = scope.context.arn("batch", f"job-definition/{self.name}")
+        self.log_group = f"/aws/batch/{self.name}"
+        logs = cloudwatch.LogGroup(
+            self.part("logs"),
+            name=self.log_group,
+            retention_in_days=scope.foundation.logs.retention_days,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        writes = grant(
+            "logs",
+            ["CreateLogStream", "PutLogEvents"],
+            scope.context.arn("logs", f"log-group:{self.log_group}:*"),
+        )
+        tasks = scope.context.arn("ecs", "*")
+        starts = Role(
+            self.part("start"),
+            RoleArgs(
+                scope,
+                f"{what}-start",
+                args.logical_name,
+                Service.ECS_TASKS,
+                [*args.repository.grants_pull(), writes],
+                tasks,
+            ),
+            self.inside(),
+        )
+        runs = Role(
+            self.label, RoleArgs(scope, what, args.logical_name, Service.ECS_TASKS, args.grants, tasks), self.inside()
+        )
+        batch.JobDefinition(
+            self.part("definition"),
+            name=self.name,
+            type="container",
+            platform_capabilities=["FARGATE"],
+            propagate_tags=True,
+            retry_strategy={
+                "attempts": args.attempts,
+                "evaluate_on_exits": [
+                    {"action": "RETRY", "on_status_reason": RECLAIMED},
+                    # What matches nothing is tried again.
+                    {"action": "EXIT", "on_reason": "*"},
+                ],
+            },
+            timeout={"attempt_duration_seconds": args.timeout_seconds},
+            container_properties=self._container(args, starts.arn, runs.arn),
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(logs, *starts.parts, *runs.parts),
+        )
+        self.register_outputs({"arn": self.arn})
+
+    def grants_run(self, queue_arns: Sequence[str]) -> list[Grant]:
+        """What a workflow needs to submit it to queues, look what becomes of it, and end it."""
+        jobs = self.scope.context.arn("batch", "job/*")
+        return [
+            # Submitted by name, it is the definition without its revision that IAM is asked about (aws-sdk-js #4280).
+            grant("batch", ["SubmitJob"], [self.arn, f"{self.arn}:*", *queue_arns]),
+            grant("batch", ["DescribeJobs", "ListJobs"], "*"),
+            # A job's id is known when it runs.
+            grant("batch", ["CancelJob", "TerminateJob"], jobs),
+        ]
+
+    def _container(self, args: BatchJobArgs, starts: str, runs: str) -> str:
+        """Sizes as text, which is how Fargate's combinations are listed."""
+        context = self.scope.context
+        return json.dumps(
+            {
+                "image": args.repository.image(args.digest),
+                "executionRoleArn": starts,
+                "jobRoleArn": runs,
+                "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},
+                "fargatePlatformConfiguration": {"platformVersion": "1.4.0"},
+                # A public subnet is what reaches the registry without a gateway that is paid for.
+                "networkConfiguration": {"assignPublicIp": "ENABLED"},
+                "resourceRequirements": [
+                    {"type": "VCPU", "value": f"{args.vcpus:g}"},
+                    {"type": "MEMORY", "value": str(args.memory_mb)},
+                ],
+                "ephemeralStorage": {"sizeInGiB": max(SMALLEST_DISK, args.disk_gigabytes)},
+                "linuxParameters": {"initProcessEnabled": True},
+                "logConfiguration": {
+                    "logDriver": "awslogs",
+                    "options": {
+                        "awslogs-group": self.log_group,
+                        "awslogs-region": context.region,
+                        "awslogs-stream-prefix": "job",
+                    },
+                },
+                "environment": [{"name": name, "value": value} for name, value in sorted(args.variables.items())],
+            },
+            sort_keys=True,
+        )

@@ -1,0 +1,336 @@
+"""A function, complete: its own role and log group, a version and the alias `live` that all callers use, tracing,
+alarms on errors and throttles, and a place where failed work lands.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import cloudwatch, lambda_
+
+from components.blocks.compute.function_environment import variables
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.messaging.queue import DeadLetterQueue, Queue
+from components.blocks.monitoring.alarm import Comparison, Metric, Severity, alarm
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+from components.settings.settings_base import ClientFunctionSettings, FunctionSettings
+from handlers.common.environment import HandlerEnvironment
+
+LIVE = "live"
+RUNTIME = "python3.13"
+API_GATEWAY = "apigateway.amazonaws.com"
+REPORT = '{ $.type = "platform.report" }'
+"""Lambda's own line at the end of an invocation."""
+SWEEPS_TRIED = 3
+MEMORY_USED = "$.record.metrics.maxMemoryUsedMB"
+
+
+@dataclass(frozen=True)
+class QueueSource:
+    """Messages of a queue, given to the function in batches; only failed messages go back."""
+
+    queue: Queue
+    batch_size: int
+    window_seconds: int
+    max_concurrency: int
+
+
+@dataclass(frozen=True)
+class Asynchronous:
+    """How calls that nobody waits for are retried, and where they land when that does not help."""
+
+    on_failure: DeadLetterQueue | None
+    """None only where what failed must not be kept anywhere; then `lost_because` says why."""
+    retries: int = 2
+    max_age_seconds: int = 21_600
+    lost_because: str | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Where in a network the function runs."""
+
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_ids: Sequence[pulumi.Input[str]]
+
+
+@dataclass(frozen=True)
+class FunctionArgs:
+    """One function."""
+
+    scope: Scope
+    logical_name: str
+    entry: str
+    """Module and function: `handlers.ingestion.manifest_builder.handler.handler`."""
+    settings: FunctionSettings
+    environment: type[HandlerEnvironment]
+    values: Mapping[str, object] = field(default_factory=dict)
+    """The environment's values by field name; the log level comes from the scope."""
+    grants: Sequence[Grant] = ()
+    queues: Sequence[QueueSource] = ()
+    asynchronous: Asynchronous | None = None
+    attachment: Attachment | None = None
+    environment_key_arn: str | None = None
+    """A customer key for the environment at rest; none uses the key that Lambda owns."""
+    endpoints: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Variables by which the AWS SDK finds a service of ours: `AWS_ENDPOINT_URL_…` → where it is."""
+    memory_percent_above: int | None = None
+    """Rings when an invocation used more of its memory than this; none does not look."""
+    errors_above: int = 0
+    throttles_above: int = 0
+
+
+class Function(Block):
+    """A function and its alias `live`, which is the only way to call it."""
+
+    def __init__(self, what: str, args: FunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Function", what, args.scope, opts)
+        _check(what, args)
+        scope = args.scope
+        self.name = scope.name(Kind.FUNCTION, what)
+        self.arn = scope.context.arn("lambda", f"function:{self.name}")
+        self.live_arn = f"{self.arn}:{LIVE}"
+        self.log_group = f"/aws/lambda/{self.name}"
+        self.lands_failures = args.asynchronous is not None and args.asynchronous.on_failure is not None
+
+        self._log_group = cloudwatch.LogGroup(
+            self.part("logs"),
+            name=self.log_group,
+            retention_in_days=scope.foundation.logs.retention_days,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        self._role = Role(
+            self.label,
+            RoleArgs(
+                scope=args.scope,
+                what=self.label.removeprefix(f"{args.scope.subsystem}-"),
+                logical_name=args.logical_name,
+                trust=Service.LAMBDA,
+                grants=[*args.grants, *self._own_grants(args)],
+            ),
+            self.inside(),
+        )
+        self.function = self._function(args)
+        self.live = lambda_.Alias(
+            self.part("live"),
+            name=LIVE,
+            function_name=self.function.name,
+            function_version=args.settings.live_version or self.function.version,
+            # A roll-out moves weights by itself; the next deployment must not undo it half way.
+            opts=self.inside(ignore=["routingConfig"]),
+        )
+        self._connect(args)
+        self._watch(args)
+        self.register_outputs({"name": self.name, "arn": self.arn, "liveArn": self.live_arn})
+
+    @property
+    def role_arn(self) -> str:
+        """Of the role that it runs with, for those who let it in by name."""
+        return self._role.arn
+
+    def metric(self, name: str, statistic: str = "Sum") -> Metric:
+        """Return one of Lambda's metrics of the alias: without `Resource` it would include other versions."""
+        return Metric("AWS/Lambda", name, {"FunctionName": self.name, "Resource": f"{self.name}:{LIVE}"}, statistic)
+
+    def logged(
+        self,
+        what: str,
+        pattern: str,
+        opts: pulumi.ResourceOptions,
+        *,
+        value: str = "1",
+        statistic: str = "Sum",
+        period_seconds: int = 300,
+        into: str = "",
+    ) -> Metric:
+        """Register the filter `<subsystem>-<what>` of its log lines, and return the metric that it makes.
+
+        `value` is a number, or the place of one in the line: `$.oldest_pending_seconds`. `into` is the metric that the
+        lines add to, where lines of several functions make one.
+        """
+        metric, label = into or what, self.scope.context.stack_label
+        namespace = f"{label}/{self.scope.subsystem}"
+        cloudwatch.LogMetricFilter(
+            f"{self.scope.subsystem}-{what}-filter",
+            name=f"{label}-{self.scope.subsystem}-{what}",
+            log_group_name=self.log_group,
+            pattern=pattern,
+            metric_transformation={"name": metric, "namespace": namespace, "value": value},
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self._log_group])),
+        )
+        return Metric(namespace, metric, {}, statistic, period_seconds)
+
+    def alarm_on_lines(
+        self,
+        what: str,
+        pattern: str,
+        says: str,
+        runbook: str,
+        opts: pulumi.ResourceOptions,
+        *,
+        value: str = "1",
+        threshold: float = 0,
+        severity: Severity = Severity.WARNING,
+        comparison: Comparison = Comparison.ABOVE,
+    ) -> None:
+        """Register an alarm on the sum of what its log lines say in five minutes."""
+        metric = self.logged(what, pattern, opts, value=value)
+        alarm(what, self.scope, metric, threshold, says, runbook, opts, severity=severity, comparison=comparison)
+
+    def grant_invoke(self) -> Grant:
+        """Permission to call the alias, never the bare function."""
+        return grant("lambda", ["InvokeFunction"], self.live_arn)
+
+    def allow_api(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
+        """Let API Gateway call the alias, for one API: its guide names `aws:SourceArn` alone, which has the account."""
+        return lambda_.Permission(
+            self.part(f"{label}-permission"),
+            statement_id=label,
+            action="lambda:InvokeFunction",
+            function=self.function.name,
+            qualifier=LIVE,
+            principal=API_GATEWAY,
+            source_arn=source_arn,
+            opts=self.inside(self.live),
+        )
+
+    def _watch(self, args: FunctionArgs) -> None:
+        opts = self.inside(self._log_group)
+        scope, label = args.scope, self.label.removeprefix(f"{args.scope.subsystem}-")
+        errors, throttles = self.metric("Errors"), self.metric("Throttles")
+        fails, refused = f"{args.logical_name} fails.", f"{args.logical_name} is refused concurrency."
+        critical = Severity.CRITICAL
+        alarm(f"{label}-errors", scope, errors, args.errors_above, fails, "function-errors", opts, severity=critical)
+        alarm(f"{label}-throttles", scope, throttles, args.throttles_above, refused, "function-throttles", opts)
+        if args.memory_percent_above is not None:
+            what, says = f"{label}-memory", f"{args.logical_name} is short of memory."
+            used = self.logged(what, REPORT, opts, value=MEMORY_USED, statistic="Maximum")
+            threshold = args.settings.memory_mb * args.memory_percent_above / 100
+            alarm(what, scope, used, threshold, says, "function-memory", opts)
+
+    def _own_grants(self, args: FunctionArgs) -> list[Grant]:
+        """What the platform itself needs for the function to run as it is set up."""
+        context = args.scope.context
+        own = [
+            grant("logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{self.log_group}:*")),
+            grant("xray", ["PutTraceSegments", "PutTelemetryRecords"], "*"),
+        ]
+        own += [source.queue.grant("ReceiveMessage", "DeleteMessage", "GetQueueAttributes") for source in args.queues]
+        if args.asynchronous is not None and args.asynchronous.on_failure is not None:
+            own.append(args.asynchronous.on_failure.grant("SendMessage"))
+        if args.environment_key_arn is not None:
+            # The grant that Lambda makes for the role ends with the role; one of the same name would not have it.
+            own.append(grant("kms", ["Decrypt"], args.environment_key_arn))
+        if args.attachment is not None:
+            # Lambda's guide: DeleteNetworkInterface needs all resource ids named, as `*/*`.
+            own += [
+                grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
+                grant("ec2", ["DescribeNetworkInterfaces", "DescribeSubnets"], "*"),
+            ]
+        return own
+
+    def _function(self, args: FunctionArgs) -> lambda_.Function:
+        scope, settings = args.scope, args.settings
+        concurrency = settings if isinstance(settings, ClientFunctionSettings) else ClientFunctionSettings()
+        return lambda_.Function(
+            self.part("function"),
+            name=self.name,
+            description=f"{args.logical_name} of Polyphony's {scope.subsystem}",
+            runtime=RUNTIME,
+            architectures=["arm64"],
+            handler=args.entry,
+            code=scope.package,
+            role=self._role.arn,
+            memory_size=settings.memory_mb,
+            timeout=settings.timeout_seconds,
+            publish=True,
+            layers=list(scope.layers),
+            reserved_concurrent_executions=concurrency.reserved_concurrency,
+            snap_start={"apply_on": "PublishedVersions"} if concurrency.snap_start else None,
+            environment={
+                "variables": variables(
+                    args.environment,
+                    {"log_level": scope.log_level.value, **args.values},
+                    {"POWERTOOLS_SERVICE_NAME": scope.subsystem.value, **args.endpoints},
+                )
+            },
+            kms_key_arn=args.environment_key_arn,
+            vpc_config=(
+                {
+                    "subnet_ids": list(args.attachment.subnet_ids),
+                    "security_group_ids": list(args.attachment.security_group_ids),
+                }
+                if args.attachment
+                else None
+            ),
+            tracing_config={"mode": "Active"},
+            logging_config={
+                "log_format": "JSON",
+                "log_group": self.log_group,
+                "application_log_level": "WARN" if scope.log_level == "WARNING" else scope.log_level.value,
+                # Lambda tells the memory that was used in a report of level INFO.
+                "system_log_level": "WARN" if args.memory_percent_above is None else "INFO",
+            },
+            tags=scope.tags(
+                args.logical_name, {"Reason": args.asynchronous.lost_because if args.asynchronous else None}
+            ),
+            opts=self.inside(self._log_group, *self._role.parts),
+        )
+
+    def _connect(self, args: FunctionArgs) -> None:
+        """Who calls the alias, and what becomes of calls that fail."""
+        settings, scope = args.settings, args.scope
+        for source in args.queues:
+            lambda_.EventSourceMapping(
+                f"{source.queue.label}-source",
+                function_name=self.live_arn,
+                event_source_arn=source.queue.arn,
+                batch_size=source.batch_size,
+                maximum_batching_window_in_seconds=source.window_seconds,
+                function_response_types=["ReportBatchItemFailures"],
+                scaling_config={"maximum_concurrency": source.max_concurrency},
+                tags=scope.tags(args.logical_name),
+                opts=self.inside(self.live, source.queue, *self._role.parts),
+            )
+        if args.asynchronous is not None:
+            self._settle_asynchronous(args.asynchronous)
+        if isinstance(settings, ClientFunctionSettings) and settings.provisioned_concurrency:
+            lambda_.ProvisionedConcurrencyConfig(
+                self.part("provisioned"),
+                function_name=self.function.name,
+                qualifier=LIVE,
+                provisioned_concurrent_executions=settings.provisioned_concurrency,
+                opts=self.inside(self.live),
+            )
+
+    def _settle_asynchronous(self, asynchronous: Asynchronous) -> None:
+        landing = asynchronous.on_failure
+        lambda_.FunctionEventInvokeConfig(
+            self.part("asynchronous"),
+            function_name=self.function.name,
+            qualifier=LIVE,
+            maximum_retry_attempts=asynchronous.retries,
+            maximum_event_age_in_seconds=asynchronous.max_age_seconds,
+            destination_config={"on_failure": {"destination": landing.arn}} if landing else None,
+            opts=self.inside(self.live, *([landing] if landing else []), *self._role.parts),
+        )
+
+
+def sweep_after_sweep(every_minutes: int) -> int:
+    """Return the seconds of three sweeps.
+
+    One sweep may meet a throttled call, but what the next ones leave as well stays: so the minimum of a period counts.
+    """
+    return SWEEPS_TRIED * every_minutes * 60
+
+
+def _check(what: str, args: FunctionArgs) -> None:
+    if args.asynchronous and (args.asynchronous.on_failure is None) != (args.asynchronous.lost_because is not None):
+        raise ValueError(f"{what}: say where failed calls land, or why they must not land anywhere; not both")
+    for source in args.queues:
+        if source.batch_size > 10 and source.window_seconds < 1:
+            raise ValueError(f"{what}: a batch above 10 messages needs a window of at least 1 second")

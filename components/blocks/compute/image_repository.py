@@ -1,0 +1,102 @@
+"""Where an image of ours is kept: scanned when it is pushed, its tags never another image, old ones gone.
+
+Where what runs is named by its digest, no tag ever moves. Where it is not, `latest` is what runs, and the one tag that
+does.
+"""
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ecr
+
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+
+UNTAGGED_DAYS = 7
+KEPT_IMAGES = 10
+"""The newest images stay, and as many again of those that stack files named."""
+LATEST = "latest"
+PINNED = "pinned-"
+"""How the tag begins by which the workflow `image` keeps what a stack file names, before it pushes another."""
+
+
+@dataclass(frozen=True)
+class ImageRepositoryArgs:
+    """One repository."""
+
+    scope: Scope
+    logical_name: str
+    latest_moves: bool
+    """Whether `latest` may become another image: no other tag ever does."""
+
+
+class ImageRepository(Block):
+    """A repository, and what may be granted on it."""
+
+    def __init__(self, what: str, args: ImageRepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ImageRepository", what, args.scope, opts)
+        scope = args.scope
+        self.name = scope.name(Kind.IMAGE_REPOSITORY, what)
+        self.arn = scope.context.arn("ecr", f"repository/{self.name}")
+        repository = ecr.Repository(
+            self.part("repository"),
+            name=self.name,
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION" if args.latest_moves else "IMMUTABLE",
+            image_tag_mutability_exclusion_filters=(
+                [{"filter": LATEST, "filter_type": "WILDCARD"}] if args.latest_moves else None
+            ),
+            image_scanning_configuration={"scan_on_push": True},
+            force_delete=not scope.foundation.data.deletion_protection,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        ecr.LifecyclePolicy(self.part("lifecycle"), repository=repository.name, policy=_lifecycle(), opts=self.inside())
+        self.register_outputs({"name": self.name})
+
+    def image(self, digest: str | None) -> str:
+        """An image's address: by digest, which is what was reviewed; by the tag `latest` where nothing was yet."""
+        context = self.scope.context
+        address = f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{self.name}"
+        return f"{address}@{digest}" if digest else f"{address}:{LATEST}"
+
+    def grants_pull(self) -> list[Grant]:
+        """What a task's execution role needs; the token is for all repositories of the account."""
+        actions = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
+        return [grant("ecr", ["GetAuthorizationToken"], "*"), grant("ecr", actions, self.arn)]
+
+
+def _lifecycle() -> str:
+    rules = [
+        {
+            "rulePriority": 1,
+            "description": "what no tag names any more",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": UNTAGGED_DAYS,
+            },
+            "action": {"type": "expire"},
+        },
+        # What this rule selects by its tag the next one never expires, however old it is.
+        {
+            "rulePriority": 2,
+            "description": "all but the newest that a stack file named",
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPrefixList": [PINNED],
+                "countType": "imageCountMoreThan",
+                "countNumber": KEPT_IMAGES,
+            },
+            "action": {"type": "expire"},
+        },
+        {
+            "rulePriority": 3,
+            "description": "all but the newest",
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+            "action": {"type": "expire"},
+        },
+    ]
+    return json.dumps({"rules": rules}, sort_keys=True)

@@ -1,0 +1,67 @@
+"""A schedule that calls a function's alias, with a role of its own and a place for calls that fail."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import scheduler
+
+from components.blocks.compute.function import Function
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+
+GROUP = "default"
+
+
+@dataclass(frozen=True)
+class ScheduleArgs:
+    """One schedule."""
+
+    scope: Scope
+    logical_name: str
+    expression: str
+    """`rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC."""
+    target: Function
+    event: Mapping[str, object] = field(default_factory=dict)
+    """What the function is given."""
+
+
+class Schedule(Block):
+    """Calls a function again and again."""
+
+    def __init__(self, what: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Schedule", what, args.scope, opts)
+        scope = args.scope
+        if not args.target.lands_failures:
+            raise ValueError(f"{self.label}: a schedule does not wait; say where failed calls of its target land")
+        self.dead_letters = DeadLetterQueue(
+            f"{what}-dlq", DeadLetterQueueArgs(scope, f"{args.logical_name}DLQ"), self.inside()
+        )
+        # The service sends the ARN of the schedule's group, never the schedule's own.
+        group_arn = scope.context.arn("scheduler", f"schedule-group/{GROUP}")
+        grants = [args.target.grant_invoke(), self.dead_letters.grant("SendMessage")]
+        role = Role(
+            self.label, RoleArgs(scope, what, args.logical_name, Service.SCHEDULER, grants, group_arn), self.inside()
+        )
+        scheduler.Schedule(
+            self.part("schedule"),
+            name=scope.name(Kind.SCHEDULE, what),
+            group_name=GROUP,
+            schedule_expression=args.expression,
+            schedule_expression_timezone="UTC",
+            state="ENABLED",
+            flexible_time_window={"mode": "OFF"},
+            target={
+                "arn": args.target.live_arn,
+                "role_arn": role.arn,
+                "input": json.dumps(args.event, sort_keys=True),
+                "retry_policy": {"maximum_retry_attempts": 3, "maximum_event_age_in_seconds": 3600},
+                "dead_letter_config": {"arn": self.dead_letters.arn},
+            },
+            opts=self.inside(args.target.live, self.dead_letters.policy, *role.parts),
+        )
+        self.register_outputs({})

@@ -1,0 +1,52 @@
+"""A role and what it may do: one document of grants, and one more for each id that only AWS knows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import iam
+
+from components.blocks.iam.grant import Grant, documents
+from components.blocks.iam.trust_policy import Service, trust_policy
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+
+
+@dataclass(frozen=True)
+class RoleArgs:
+    """One role."""
+
+    scope: Scope
+    what: str
+    """What of the subsystem it is for: ends its name on AWS."""
+    logical_name: str
+    trust: Service | pulumi.Input[str]
+    """The AWS service that takes it on; or the trust policy, where it is no service that does."""
+    grants: Iterable[Grant]
+    source_arn: str | None = None
+    """The resource for which alone a service may take the role."""
+
+
+class Role:
+    """The parts belong to the caller's component, as `<label>-role` and `<label>-grants`."""
+
+    def __init__(self, label: str, args: RoleArgs, opts: pulumi.ResourceOptions) -> None:
+        context = args.scope.context
+        name = args.scope.name(Kind.ROLE, args.what)
+        self.arn = context.global_arn("iam", f"role/{name}")
+        trust, boundary = args.trust, args.scope.foundation.permissions_boundary
+        role = iam.Role(
+            f"{label}-role",
+            name=name,
+            assume_role_policy=trust_policy(trust, context, args.source_arn) if isinstance(trust, Service) else trust,
+            permissions_boundary=boundary and context.global_arn("iam", f"policy/{boundary}"),
+            tags=args.scope.tags(args.logical_name),
+            opts=opts,
+        )
+        policies = [
+            iam.RolePolicy(f"{label}-{grants}", name=grants, role=role.name, policy=text, opts=opts)
+            for index, text in enumerate(documents(args.grants), 1)
+            for grants in ["grants" if index == 1 else f"grants-{index}"]
+        ]
+        self.parts: list[pulumi.Resource] = [role, *policies]
+        """What has to be there before somebody uses the role."""

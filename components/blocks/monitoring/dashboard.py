@@ -1,0 +1,117 @@
+"""A dashboard: rows of charts on CloudWatch's grid of 24 columns, and the charts of a function, a queue or a table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch
+
+from components.blocks.compute.function import Function
+from components.blocks.messaging.queue import Queue
+from components.blocks.monitoring.alarm import Metric
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+from components.blocks.storage.table import Table
+
+COLUMNS = 24
+HEIGHT = 6
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a few metrics over time."""
+
+    title: str
+    metrics: Sequence[Metric]
+    """Their dimensions are plain strings: names are known before anything exists."""
+
+
+@dataclass(frozen=True)
+class DashboardArgs:
+    """One dashboard."""
+
+    scope: Scope
+    rows: Sequence[Sequence[Chart]]
+
+
+class Dashboard(Block):
+    """Charts of one subsystem."""
+
+    def __init__(self, what: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Dashboard", what, args.scope, opts)
+        self.name = args.scope.name(Kind.DASHBOARD, what)
+        cloudwatch.Dashboard(
+            self.part("dashboard"),
+            dashboard_name=self.name,
+            dashboard_body=json.dumps({"widgets": layout(args.rows, args.scope.context.region)}, sort_keys=True),
+            opts=self.inside(),
+        )
+        self.register_outputs({"name": self.name})
+
+
+def layout(rows: Sequence[Sequence[Chart]], region: str) -> list[dict[str, object]]:
+    """The rows as widgets: the charts of a row share its width."""
+    return [
+        {
+            "type": "metric",
+            "x": column * (COLUMNS // len(row)),
+            "y": line * HEIGHT,
+            "width": COLUMNS // len(row),
+            "height": HEIGHT,
+            "properties": {
+                "title": chart.title,
+                "region": region,
+                "view": "timeSeries",
+                "metrics": [_metric(metric) for metric in chart.metrics],
+            },
+        }
+        for line, row in enumerate(rows)
+        for column, chart in enumerate(row)
+    ]
+
+
+def _metric(metric: Metric) -> list[object]:
+    dimensions = [text for pair in sorted(metric.dimensions.items()) for text in pair]
+    return [
+        metric.namespace,
+        metric.name,
+        *dimensions,
+        {"stat": metric.statistic, "period": metric.period_seconds},
+    ]
+
+
+def function_chart(function: Function) -> Chart:
+    """How often it is called, and how often that fails."""
+    return Chart(
+        f"{function.label}: calls",
+        [function.metric(name) for name in ("Invocations", "Errors", "Throttles")],
+    )
+
+
+def duration_chart(function: Function) -> Chart:
+    """How long it takes."""
+    return Chart(f"{function.label}: milliseconds", [function.metric("Duration", s) for s in ("p50", "p95", "Maximum")])
+
+
+def queue_chart(queue: Queue) -> Chart:
+    """What waits, for how long, and what is parked."""
+    return Chart(
+        f"{queue.label}: messages",
+        [
+            Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name}, "Maximum"),
+            Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue.name}, "Maximum"),
+            Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue.dead_letters.name}, "Maximum"),
+        ],
+    )
+
+
+def table_chart(table: Table) -> Chart:
+    """What it takes in and gives out, and what it refuses."""
+    return Chart(
+        f"{table.label}: capacity units",
+        [
+            Metric("AWS/DynamoDB", name, {"TableName": table.name})
+            for name in ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits", "WriteThrottleEvents")
+        ],
+    )

@@ -1,0 +1,118 @@
+"""A Step Functions state machine: its own role from grants, logs without data, tracing, and alarms on what fails."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, sfn
+
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.monitoring.alarm import Metric, Severity, alarm
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+from components.blocks.workflow.state_definitions import State
+
+LOG_DELIVERY = (
+    "CreateLogDelivery",
+    "DeleteLogDelivery",
+    "DescribeLogGroups",
+    "DescribeResourcePolicies",
+    "GetLogDelivery",
+    "ListLogDeliveries",
+    "PutResourcePolicy",
+    "UpdateLogDelivery",
+)
+"""What a state machine's role needs to set its logs up; none of these has a resource level."""
+TRACING = ("GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments")
+
+
+@dataclass(frozen=True)
+class WorkflowArgs:
+    """One state machine."""
+
+    scope: Scope
+    logical_name: str
+    comment: str
+    start: str
+    states: Mapping[str, State]
+    grants: Sequence[Grant]
+    timeout_seconds: int
+
+
+class Workflow(Block):
+    """A state machine that others start by its ARN."""
+
+    def __init__(self, what: str, args: WorkflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("Workflow", what, args.scope, opts)
+        scope = args.scope
+        self.name = scope.name(Kind.STATE_MACHINE, what)
+        self.arn = scope.context.arn("states", f"stateMachine:{self.name}")
+        # Below this prefix AWS keeps one resource policy for all log groups; others run into its size limit.
+        log_group = f"/aws/vendedlogs/states/{self.name}"
+        logs = cloudwatch.LogGroup(
+            self.part("logs"),
+            name=log_group,
+            retention_in_days=scope.foundation.logs.retention_days,
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(),
+        )
+        own = [grant("logs", LOG_DELIVERY, "*"), grant("xray", TRACING, "*")]
+        role = Role(
+            self.label,
+            RoleArgs(scope, what, args.logical_name, Service.STATES, [*args.grants, *own], self.arn),
+            self.inside(),
+        )
+        sfn.StateMachine(
+            self.part("machine"),
+            name=self.name,
+            type="STANDARD",
+            role_arn=role.arn,
+            definition=json.dumps(
+                {
+                    "Comment": args.comment,
+                    "QueryLanguage": "JSONata",
+                    "StartAt": args.start,
+                    "TimeoutSeconds": args.timeout_seconds,
+                    "States": dict(args.states),
+                },
+                sort_keys=True,
+            ),
+            logging_configuration={
+                "level": "ERROR",
+                "include_execution_data": False,  # inputs and outputs are data
+                "log_destination": f"{scope.context.arn('logs', f'log-group:{log_group}')}:*",
+            },
+            tracing_configuration={"enabled": True},
+            tags=scope.tags(args.logical_name),
+            opts=self.inside(logs, *role.parts),
+        )
+        self._watch(what, args)
+        self.register_outputs({"arn": self.arn})
+
+    def grant_start(self) -> Grant:
+        """Permission to start it."""
+        return grant("states", ["StartExecution"], self.arn)
+
+    def grant_describe(self) -> Grant:
+        """Permission to ask what became of its executions."""
+        return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
+
+    def _watch(self, what: str, args: WorkflowArgs) -> None:
+        for metric, severity, says in (
+            ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
+            ("ExecutionsTimedOut", Severity.CRITICAL, "An execution ran out of time."),
+            ("ExecutionThrottled", Severity.WARNING, "Executions are held back by the account's limits."),
+        ):
+            alarm(
+                f"{what}-{metric.lower()}",
+                args.scope,
+                Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
+                0,
+                f"{args.logical_name}: {says}",
+                "workflow-failures",
+                self.inside(),
+                severity=severity,
+            )

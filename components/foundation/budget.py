@@ -1,0 +1,99 @@
+"""Who is told when money is spent: a monthly budget and, where this stack owns or names one, an anomaly monitor.
+
+Both look at the cost-allocation tag `CostCenter`, which therefore must be this stack's own. (AWS counts a tag only
+after it has been activated for cost allocation in the billing console, once an account or, in an organisation, by its
+management account, which alone may make a monitor by tag. A monitor that is named looks at what it was made for.)
+"""
+
+import json
+
+import pulumi
+from pulumi_aws import budgets, costexplorer
+
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+
+COST_TAG = "CostCenter"
+BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+"""Percentages of the budget that send an alert when they are spent, or forecast."""
+ANOMALY_DOLLARS = "10"
+"""The total impact that a cost anomaly must reach before it is reported."""
+
+
+class Spend(pulumi.ComponentResource):
+    """Budget alerts and anomaly alerts, all to the alerts topic."""
+
+    def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:foundation:Spend", f"{scope.subsystem}-spend", None, opts)
+        self._scope = scope
+        self._opts = pulumi.ResourceOptions(parent=self, depends_on=list(scope.after))
+        self._budget()
+        spend = scope.foundation.spend
+        if spend.anomaly_monitor_arn is not None:
+            self._anomalies(spend.anomaly_monitor_arn)
+        elif spend.anomaly_monitor_owned:
+            self._anomalies(self._monitor().arn)
+        self.register_outputs({})
+
+    def _budget(self) -> None:
+        scope, spend = self._scope, self._scope.foundation.spend
+        name = scope.name(Kind.BUDGET, "monthly")
+        budgets.Budget(
+            "foundation-spend-budget",
+            name=name,
+            budget_type="COST",
+            limit_amount=f"{spend.monthly_budget:.2f}",
+            limit_unit="USD",
+            time_unit="MONTHLY",
+            cost_filters=[{"name": "TagKeyValue", "values": [f"user:{COST_TAG}${scope.context.cost_center}"]}],
+            notifications=[
+                {
+                    "notification_type": kind,
+                    "comparison_operator": "GREATER_THAN",
+                    "threshold": percent,
+                    "threshold_type": "PERCENTAGE",
+                    "subscriber_sns_topic_arns": [scope.alerts_topic],
+                }
+                for kind, percent in BUDGET_ALERTS
+            ],
+            tags=scope.tags(name),
+            opts=self._opts,
+        )
+
+    def _monitor(self) -> costexplorer.AnomalyMonitor:
+        scope = self._scope
+        name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
+        return costexplorer.AnomalyMonitor(
+            "foundation-spend-anomaly-monitor",
+            name=name,
+            monitor_type="CUSTOM",
+            monitor_specification=json.dumps(_by_tag(COST_TAG, scope.context.cost_center)),
+            tags=scope.tags(name),
+            opts=self._opts,
+        )
+
+    def _anomalies(self, monitor: pulumi.Input[str]) -> None:
+        scope = self._scope
+        name = scope.name(Kind.ANOMALY_MONITOR, "anomalies")
+        costexplorer.AnomalySubscription(
+            "foundation-spend-anomaly-subscription",
+            name=name,
+            frequency="IMMEDIATE",  # the only one that a topic may have
+            monitor_arn_lists=[monitor],
+            subscribers=[{"type": "SNS", "address": scope.alerts_topic}],
+            threshold_expression={
+                "dimension": {
+                    "key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+                    "match_options": ["GREATER_THAN_OR_EQUAL"],
+                    "values": [ANOMALY_DOLLARS],
+                }
+            },
+            tags=scope.tags(name),
+            opts=self._opts,
+        )
+
+
+def _by_tag(key: str, value: str) -> dict[str, object]:
+    """One tag's value, written as the provider reads it back: anything shorter would make a new monitor at each deployment."""
+    others = dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or"))
+    return {**others, "Tags": {"Key": key, "MatchOptions": None, "Values": [value]}}

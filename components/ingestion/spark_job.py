@@ -1,0 +1,237 @@
+"""The Glue job: script, role, security configuration and logs of its own, sized by the settings."""
+
+import hashlib
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, glue, s3
+
+from components.blocks.compute import handler_archive
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.iam.trust_policy import Service
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.foundation.network import Network
+from components.ingestion.lake import DATA, MANIFESTS, POINTERS, REJECTED, SCRIPTS, Lake
+from components.settings.ingestion import SparkSettings
+
+SCRIPT = "handlers/ingestion/glue/job.py"
+ROLE = "spark"
+TARGET_FILE_MB = "128"
+"""The size that Parquet files are aimed at."""
+LOG_GROUPS = ("continuous", "error", "output")
+
+
+@dataclass(frozen=True)
+class SparkArgs:
+    """What the job needs."""
+
+    scope: Scope
+    settings: SparkSettings
+    lake: Lake
+    landing: Bucket
+    incoming: str
+    """Prefix of the landing bucket that holds files."""
+    network: Network | None = None
+
+
+class SparkJob(pulumi.ComponentResource):
+    """Turns one manifest into Parquet."""
+
+    def __init__(self, name: str, args: SparkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:ingestion:SparkJob", name, None, opts)
+        scope, settings = args.scope, args.settings
+        self._scope = scope
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.name = scope.name(Kind.GLUE_JOB, "spark")
+        self.arn = scope.context.arn("glue", f"job/{self.name}")
+        self._log_prefix = f"/aws-glue/{self.name}"
+        self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
+        self._log_groups = self._log_prefix
+        if settings.encryption_key_arn:
+            # As Glue's guide says ("Security configuration with Amazon CloudWatch logging"): below the prefix, Glue puts
+            # these names in where it is told to encrypt, and would make the groups itself.
+            self._log_groups += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
+        logs = [
+            cloudwatch.LogGroup(
+                f"ingestion-spark-{one}-logs",
+                name=f"{self._log_groups}/{one}",
+                retention_in_days=scope.foundation.logs.retention_days,
+                kms_key_id=settings.encryption_key_arn,
+                tags=scope.tags("SparkLogs"),
+                opts=self._child,
+            )
+            for one in LOG_GROUPS
+        ]
+        role = self._role(args)
+        script, library = self._code(args)
+        security = self._security(settings.encryption_key_arn)
+        glue.Job(
+            "ingestion-spark-job",
+            name=self.name,
+            description="Turns one manifest of NDJSON files into Parquet",
+            role_arn=role.arn,
+            glue_version=settings.glue_version,
+            worker_type=settings.worker_type.value,
+            number_of_workers=settings.workers,
+            execution_class=settings.execution_class.value,
+            timeout=settings.timeout_minutes,
+            max_retries=0,  # the workflow retries, and knows what for
+            execution_property={"max_concurrent_runs": settings.concurrent_runs},
+            security_configuration=security.name,
+            connections=[self._connection(args.network).name] if args.network else None,
+            command={"name": "glueetl", "python_version": "3", "script_location": script},
+            default_arguments=self._arguments(args, library),
+            tags=scope.tags("SparkJob"),
+            opts=pulumi.ResourceOptions.merge(
+                self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *logs, *self._objects])
+            ),
+        )
+        EventRule(
+            "spark-failed",
+            EventRuleArgs(
+                scope=scope,
+                logical_name="SparkFailed",
+                pattern={
+                    "source": ["aws.glue"],
+                    "detail-type": ["Glue Job State Change"],
+                    "detail": {"jobName": [self.name], "state": ["FAILED", "TIMEOUT", "STOPPED"]},
+                },
+            ),
+            self._child,
+        )
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def grant_run(self) -> Grant:
+        """What a workflow needs to run it and wait for it."""
+        return grant("glue", ["BatchStopJobRun", "GetJobRun", "GetJobRuns", "StartJobRun"], self.arn)
+
+    def _arguments(self, args: SparkArgs, library: str) -> dict[str, pulumi.Input[str]]:
+        settings = args.settings
+        return {
+            "--lake_uri": f"{args.lake.uri}/",
+            **({"--schema_ddl": settings.schema_ddl} if settings.schema_ddl else {}),
+            "--max_rejected_share": f"{settings.max_rejected_share:g}",
+            "--target_file_mb": TARGET_FILE_MB,
+            "--extra-py-files": library,
+            "--job-language": "python",
+            "--job-bookmark-option": "job-bookmark-disable",
+            "--enable-metrics": "true",
+            "--enable-continuous-cloudwatch-log": "true",
+            "--continuous-log-logGroup": f"{self._log_groups}/continuous",
+            "--custom-logGroup-prefix": self._log_prefix,
+        }
+
+    def _code(self, args: SparkArgs) -> tuple[str, str]:
+        """Script and library in the lake, below the hash of their content: a run never sees half of a change."""
+        library = str(args.scope.package.path)
+        content = (handler_archive.ROOT / library).read_bytes()
+        prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:16]}"
+        bucket = args.lake.bucket
+        self._objects = [
+            s3.BucketObjectv2(
+                f"ingestion-spark-{what}",
+                bucket=bucket.bucket.bucket,
+                key=f"{prefix}/{file}",
+                source=pulumi.FileAsset(path),
+                opts=self._child,
+            )
+            for what, file, path in (
+                ("script", "job.py", SCRIPT),
+                ("library", "handlers.zip", library),
+            )
+        ]
+        return f"{args.lake.uri}/{prefix}/job.py", f"{args.lake.uri}/{prefix}/handlers.zip"
+
+    def _connection(self, network: Network) -> glue.Connection:
+        return glue.Connection(
+            "ingestion-spark-connection",
+            name=self.name,
+            connection_type="NETWORK",
+            connection_properties={},
+            physical_connection_requirements={
+                "availability_zone": network.zone,
+                "subnet_id": network.subnet_ids[0],
+                "security_group_id_lists": [network.glue.id],
+            },
+            tags=self._scope.tags("SparkConnection"),
+            opts=self._child,
+        )
+
+    def _security(self, key: str | None) -> glue.SecurityConfiguration:
+        """S3 output is encrypted by S3; logs and bookmarks only ever by a customer key, where there is one."""
+        logs: glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgsDict
+        bookmarks: glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgsDict
+        logs, bookmarks = {"cloudwatch_encryption_mode": "DISABLED"}, {"job_bookmarks_encryption_mode": "DISABLED"}
+        if key:
+            logs = {"cloudwatch_encryption_mode": "SSE-KMS", "kms_key_arn": key}
+            bookmarks = {"job_bookmarks_encryption_mode": "CSE-KMS", "kms_key_arn": key}
+        return glue.SecurityConfiguration(
+            "ingestion-spark-security",
+            name=self._security_name,
+            encryption_configuration={
+                "s3_encryption": {"s3_encryption_mode": "SSE-S3"},
+                "cloudwatch_encryption": logs,
+                "job_bookmarks_encryption": bookmarks,
+            },
+            opts=self._child,
+        )
+
+    def _role(self, args: SparkArgs) -> Role:
+        return Role(
+            "ingestion-spark", RoleArgs(args.scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
+        )
+
+    def _grants(self, args: SparkArgs) -> list[Grant]:
+        context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
+        log_groups = [context.arn("logs", f"log-group:{self._log_groups}/{one}:*") for one in LOG_GROUPS]
+        found = [
+            args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
+            # Spark moves what it writes into place, which is reading, writing and deleting.
+            lake.grant("GetObject", "PutObject", "DeleteObject", prefix=f"{DATA}/*"),
+            *(lake.grant("PutObject", "DeleteObject", prefix=f"{one}/*") for one in (POINTERS, REJECTED)),
+            lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
+            lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
+            # Without it S3 answers 403, not 404, for a key or version that is gone.
+            grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
+            grant("logs", ["CreateLogStream", "PutLogEvents"], log_groups),
+            grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Glue"}}),
+        ]
+        if args.network:
+            connection = context.arn("glue", f"connection/{self.name}")
+            found += [
+                grant("ec2", ["DescribeVpcAttribute"], args.network.vpc_arn),
+                grant("glue", ["GetConnection"], [context.arn("glue", "catalog"), connection]),
+                grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
+                grant(
+                    "ec2",
+                    ["CreateTags"],
+                    context.arn("ec2", "network-interface/*"),
+                    {
+                        "ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"},
+                        # Where no key is given, ForAllValues holds by itself.
+                        "Null": {"aws:TagKeys": "false"},
+                    },
+                ),
+                grant(
+                    "ec2",
+                    [
+                        "DescribeNetworkInterfaces",
+                        "DescribeRouteTables",
+                        "DescribeSecurityGroups",
+                        "DescribeSubnets",
+                        "DescribeVpcEndpoints",
+                    ],
+                    "*",
+                ),
+            ]
+        if key:
+            found += [
+                grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key),
+                # Without it Glue encrypts no log, and so writes none.
+                grant("logs", ["AssociateKmsKey"], log_groups),
+            ]
+        return found

@@ -1,0 +1,114 @@
+"""Who looks after episodes: one function, told of deletions by a rule and a queue, and called by a schedule."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.bedrock.agent_memory import SUMMARIES, AgentMemory
+from components.blocks.compute.function import Asynchronous, Function, FunctionArgs, QueueSource
+from components.blocks.compute.schedule import Schedule, ScheduleArgs
+from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, sender
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.blocks.storage.table import Table
+from components.livestream.usage import SWEEP_MINUTES
+from components.livestream.videos import event_source
+from components.settings import LivestreamSettings
+from handlers.common.environment import LONGEST_SWEEP_SECONDS
+from handlers.livestream.episode_cleanup.environment import CareEnvironment
+from handlers.livestream.episode_cleanup.object_deletion import PREFIXES
+from handlers.livestream.event_names import EPISODE_DELETED
+from handlers.livestream.s3_prefixes import VIDEOS
+from handlers.livestream.table_records import CARE_INDEX
+
+RULE = "episode-deleted"
+FINISH_SECONDS = 20
+"""Kept for the episode that a sweep is at when its time ends."""
+
+
+@dataclass(frozen=True)
+class CareArgs:
+    """What looking after episodes needs."""
+
+    scope: Scope
+    settings: LivestreamSettings
+    bucket: Bucket
+    table: Table
+    memory: AgentMemory
+
+
+class Care(pulumi.ComponentResource):
+    """Tidies up and gives up."""
+
+    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:livestream:Care", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        scope, settings = args.scope, args.settings
+        self.deletions = Queue(
+            "deletions",
+            QueueArgs(
+                scope=scope,
+                logical_name="EpisodeDeletions",
+                consumer_timeout_seconds=settings.care.timeout_seconds,
+                senders=[sender(scope, RULE)],
+            ),
+            self._child,
+        )
+        self.function = self._function()
+        pattern = {"source": [event_source(scope)], "detail-type": [EPISODE_DELETED]}
+        EventRule(RULE, EventRuleArgs(scope, "EpisodeDeletions", pattern, target=self.deletions), self._child)
+        Schedule(
+            "care-sweep",
+            ScheduleArgs(
+                scope=scope,
+                logical_name="CareSweep",
+                expression=f"rate({SWEEP_MINUTES} minutes)",
+                target=self.function,
+                event={"kind": "sweep"},
+            ),
+            self._child,
+        )
+        self.register_outputs({})
+
+    def _function(self) -> Function:
+        args = self._args
+        landing = DeadLetterQueue("care-failures", DeadLetterQueueArgs(args.scope, "CareDLQ"), self._child)
+        return Function(
+            "care",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="Care",
+                entry="handlers.livestream.episode_cleanup.handler.handler",
+                settings=args.settings.care,
+                environment=CareEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "memory_id": args.memory.memory_id,
+                    "summary_namespace": SUMMARIES,
+                    "chunking_minutes": args.settings.video.chunking_minutes,
+                    "sweep_seconds": args.settings.care.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                },
+                grants=[
+                    args.table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem"),
+                    args.table.grant("Query", index=CARE_INDEX),
+                    args.bucket.grant_list_uploads(),
+                    args.bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*"),
+                    *(
+                        one
+                        for prefix in PREFIXES
+                        for one in (
+                            args.bucket.grant_list_versions(f"{prefix}*"),
+                            # Deleting versions needs both (S3's reference, "DeleteObjects").
+                            args.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=f"{prefix}*"),
+                        )
+                    ),
+                    args.memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "DeleteMemoryRecord"),
+                ],
+                queues=[QueueSource(self.deletions, batch_size=1, window_seconds=0, max_concurrency=5)],
+                asynchronous=Asynchronous(on_failure=landing),
+            ),
+            self._child,
+        )

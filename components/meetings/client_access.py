@@ -1,0 +1,149 @@
+"""How clients get to their meetings: an exchange of their token for credentials that are bound to their name.
+
+The credentials are of one role for all clients. Each session carries its user's name as a tag, which only the exchange
+may set; policies compare it with the first part of keys, in the bucket and in the table.
+"""
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.api.rest_api import RestApi, RestApiArgs
+from components.blocks.api.rest_stage import RestAlarms
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.compute.function import Function, FunctionArgs
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.iam.role import Role, RoleArgs
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.blocks.storage.table import Table
+from components.settings import Environment, MeetingsSettings
+from handlers.common.identity import user_ids
+from handlers.meetings.auth_exchange.api_operations import OPERATIONS
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.meeting_record import INDEX
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
+
+CLIENT = "client"
+OWN = f"${{aws:PrincipalTag/{USER_TAG}}}"
+"""Stands for the name of whichever user asks."""
+LEADING_KEYS = "dynamodb:LeadingKeys"
+
+
+@dataclass(frozen=True)
+class AccessArgs:
+    """What clients get to."""
+
+    scope: Scope
+    settings: MeetingsSettings
+    bucket: Bucket
+    table: Table
+
+
+class Access(pulumi.ComponentResource):
+    """The exchange, and the role of clients."""
+
+    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:meetings:Access", name, None, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        scope = args.scope
+        role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
+        self.function = self._exchange(role_arn)
+        # IAM takes no trust policy that names a role which is not there yet.
+        role = Role(
+            f"{scope.subsystem}-{CLIENT}",
+            RoleArgs(
+                scope,
+                CLIENT,
+                "MeetingsClient",
+                trust(self.function.role_arn),
+                [*own_objects(args.bucket), *own_meetings(args.table)],
+            ),
+            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self.function])),
+        )
+        self.role_arn = role.arn
+        self.api = self._api()
+        self.register_outputs({"apiUrl": self.api.url})
+
+    def _exchange(self, role_arn: str) -> Function:
+        args, settings = self._args, self._args.settings
+        identity = args.scope.foundation.identity
+        local = args.scope.context.environment is Environment.LOCAL
+        return Function(
+            "auth-exchange",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="AuthExchange",
+                entry="handlers.meetings.auth_exchange.handler.handler",
+                settings=settings.auth_exchange,
+                environment=AuthEnvironment,
+                values={
+                    "issuer": str(identity.issuer),
+                    "audience": identity.audience,
+                    # The local platform's provider is where its emulator says.
+                    "jwks_url": None if local and identity.jwks_url is None else identity.keys_url,
+                    "client_role": role_arn,
+                    "bucket_name": args.bucket.name,
+                    "table_name": args.table.name,
+                    "origin": settings.exchange.cors_origin,
+                },
+                grants=[grant("sts", ["AssumeRole", "TagSession"], role_arn, _TAGGED)],
+            ),
+            self._child,
+        )
+
+    def _api(self) -> RestApi:
+        settings = self._args.settings.exchange
+        return RestApi(
+            "api",
+            RestApiArgs(
+                scope=self._args.scope,
+                logical_name="Meetings",
+                operations=OPERATIONS,
+                function=self.function,
+                throttle=Throttle.of(settings.requests_per_second),
+                cors_origin=settings.cors_origin,
+                checked_by="the token in the body - auth-exchange verifies it",
+                bodies_validated=False,
+                requests_per_address=settings.waf_requests,
+                alarms=RestAlarms(client_errors_above=50, latency_above_ms=3_000),
+            ),
+            self._child,
+        )
+
+
+_TAGGED = {
+    "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.LENGTH},
+    "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
+    "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
+}
+"""A session has this tag and no other; `ForAllValues` also holds where there is none, hence `Null`."""
+
+
+def trust(role_arn: str) -> str:
+    """Who takes on the clients' role: the exchange alone, and for somebody."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": role_arn},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": _TAGGED,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+
+def own_objects(bucket: Bucket) -> list[Grant]:
+    """Uploads below one's own name, and what became of them."""
+    return [
+        bucket.grant("PutObject", prefix=f"{RAW}{OWN}/*"),
+        *(bucket.grant("GetObject", prefix=f"{kind}{OWN}/*") for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)),
+        bucket.grant_list(f"{RAW}{OWN}/*"),
+    ]
+
+
+def own_meetings(table: Table) -> list[Grant]:
+    """One's own items. `ForAllValues` also holds for a request that names no key, hence `Null` beside it."""
+    mine = {"ForAllValues:StringEquals": {LEADING_KEYS: OWN}, "Null": {LEADING_KEYS: "false"}}
+    return [table.grant("GetItem").when(mine), table.grant("Query", index=INDEX).when(mine)]

@@ -1,0 +1,111 @@
+"""The network of the jobs: public subnets, from which the image registry is reached without a gateway that is paid for.
+
+Nothing is let in; a public address serves answers alone. S3 and DynamoDB are reached by gateway endpoints, which are
+free: recordings never leave AWS' own network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, vpc
+
+from components.blocks.naming.physical_names import Kind
+from components.blocks.naming.scope import Block, Scope
+from components.settings.meetings_media import MeetingNetworkSettings
+
+HTTPS = 443
+ANYWHERE = "0.0.0.0/0"
+ENDPOINTS = ("s3", "dynamodb")
+
+
+@dataclass(frozen=True)
+class JobNetworkArgs:
+    """The network of one stack's jobs."""
+
+    scope: Scope
+    settings: MeetingNetworkSettings
+
+
+class JobNetwork(Block):
+    """Subnets, and a security group that lets nothing in."""
+
+    def __init__(self, what: str, args: JobNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("JobNetwork", what, args.scope, opts)
+        scope, settings = args.scope, args.settings
+        self._tags = scope.tags("JobNetwork")
+        network = ec2.Vpc(
+            self.part("vpc"),
+            cidr_block=settings.cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags=self._tags,
+            opts=self.inside(),
+        )
+        # The group that every VPC brings is used by nothing here, so it lets nothing through.
+        ec2.DefaultSecurityGroup(self.part("default-group"), vpc_id=network.id, tags=self._tags, opts=self.inside())
+        routes = self._routes(network)
+        self.subnet_ids = self._subnets(network, routes, settings)
+        for service in ENDPOINTS:
+            ec2.VpcEndpoint(
+                self.part(service),
+                vpc_id=network.id,
+                service_name=f"com.amazonaws.{scope.context.region}.{service}",
+                vpc_endpoint_type="Gateway",
+                route_table_ids=[routes.id],
+                tags=self._tags,
+                opts=self.inside(),
+            )
+        group = ec2.SecurityGroup(
+            self.part("group"),
+            name_prefix=f"{scope.name(Kind.SECURITY_GROUP, what)}-",
+            description="Jobs: out by HTTPS, nothing in",
+            vpc_id=network.id,
+            revoke_rules_on_delete=True,
+            tags=self._tags,
+            opts=self.inside(),
+        )
+        vpc.SecurityGroupEgressRule(
+            self.part("out"),
+            security_group_id=group.id,
+            cidr_ipv4=ANYWHERE,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            tags=self._tags,
+            opts=self.inside(),
+        )
+        self.group_id = group.id
+        self.register_outputs({"groupId": group.id})
+
+    def _routes(self, network: ec2.Vpc) -> ec2.RouteTable:
+        gateway = ec2.InternetGateway(self.part("gateway"), vpc_id=network.id, tags=self._tags, opts=self.inside())
+        routes = ec2.RouteTable(self.part("routes"), vpc_id=network.id, tags=self._tags, opts=self.inside())
+        ec2.Route(
+            self.part("way-out"),
+            route_table_id=routes.id,
+            destination_cidr_block=ANYWHERE,
+            gateway_id=gateway.id,
+            opts=self.inside(),
+        )
+        return routes
+
+    def _subnets(
+        self, network: ec2.Vpc, routes: ec2.RouteTable, settings: MeetingNetworkSettings
+    ) -> Sequence[pulumi.Output[str]]:
+        found = []
+        for zone in settings.zones:
+            subnet = ec2.Subnet(
+                self.part(f"public-{zone}"),
+                vpc_id=network.id,
+                cidr_block=settings.subnet_cidr(zone),
+                availability_zone=f"{self.scope.context.region}{zone}",
+                map_public_ip_on_launch=False,  # a job asks for its address itself
+                tags=self._tags,
+                opts=self.inside(),
+            )
+            ec2.RouteTableAssociation(
+                self.part(f"routed-{zone}"), subnet_id=subnet.id, route_table_id=routes.id, opts=self.inside()
+            )
+            found.append(subnet.id)
+        return found

@@ -1,0 +1,106 @@
+"""The job that puts recordings together: its image, its queues, and how large it is with which engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.compute.batch_job import BatchJob, BatchJobArgs
+from components.blocks.compute.batch_queue import BatchQueue, BatchQueueArgs, Capacity
+from components.blocks.compute.image_repository import ImageRepository, ImageRepositoryArgs
+from components.blocks.iam.grant import Grant
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.meetings.job_network import JobNetwork, JobNetworkArgs
+from components.settings import MeetingsSettings
+from components.settings.meetings_media import ATTEMPTS, Engine
+from handlers.meetings.media_job.environment import MediaDeployment
+from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
+
+DISK_GIGABYTES = 40
+"""Of a job: about twice the largest recording, and the image."""
+RESERVED_GIGABYTES = 5
+"""Of the disk: the image and what the system needs."""
+
+
+@dataclass(frozen=True)
+class MediaArgs:
+    """What the job needs."""
+
+    scope: Scope
+    settings: MeetingsSettings
+    bucket: Bucket
+
+
+class Media(pulumi.ComponentResource):
+    """The job and where it is submitted to."""
+
+    def __init__(self, name: str, args: MediaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:meetings:Media", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        scope, processing = args.scope, args.settings.processing
+        spot = processing.engine is Engine.BATCH_SPOT
+        network = JobNetwork("jobs", JobNetworkArgs(scope, args.settings.network), self._child)
+
+        def queue(what: str, capacity: Capacity) -> BatchQueue:
+            return BatchQueue(
+                what,
+                BatchQueueArgs(
+                    scope, "MediaQueue", capacity, network.subnet_ids, network.group_id, processing.max_vcpus
+                ),
+                self._child,
+            )
+
+        on_demand = queue("media-on-demand", Capacity.ON_DEMAND)
+        self.queues: Sequence[BatchQueue] = [queue("media-spot", Capacity.SPOT), on_demand] if spot else [on_demand]
+        """The first is submitted to first."""
+        size = processing.size
+        digest = processing.image_digest
+        repository = ImageRepository(
+            "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_moves=digest is None), self._child
+        )
+        self.job = BatchJob(
+            "media",
+            BatchJobArgs(
+                scope=scope,
+                logical_name="MediaJob",
+                repository=repository,
+                digest=digest,
+                vcpus=size.vcpus,
+                memory_mb=size.memory_mb,
+                disk_gigabytes=DISK_GIGABYTES,
+                attempts=ATTEMPTS,
+                timeout_seconds=processing.timeout_minutes * 60,
+                variables=self._variables(args),
+                grants=grants(args.bucket),
+            ),
+            self._child,
+        )
+        self.register_outputs({})
+
+    def grants_run(self) -> list[Grant]:
+        """What the workflow needs to have it run."""
+        return self.job.grants_run([one.arn for one in self.queues])
+
+    def _variables(self, args: MediaArgs) -> dict[str, str]:
+        deployment = MediaDeployment(
+            log_level=args.scope.log_level.value,
+            bucket_name=args.bucket.name,
+            scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
+            max_hours=args.settings.processing.max_hours,
+        )
+        known = {"SCRATCH_FOLDER", "FFMPEG"}
+        variables = {name: one for name, one in deployment.variables().items() if name not in known}
+        return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}
+
+
+def grants(bucket: Bucket) -> list[Grant]:
+    """What the job may do: read chunks, write what it makes and look whether that is there already, and keep notes."""
+    return [
+        bucket.grant("GetObject", prefix=f"{RAW}*"),
+        *(
+            bucket.grant("GetObject", "PutObject", "AbortMultipartUpload", prefix=f"{prefix}*")
+            for prefix in (VIDEO, AUDIO, WORK)
+        ),
+        bucket.grant_list(),
+    ]

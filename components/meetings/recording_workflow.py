@@ -1,0 +1,136 @@
+"""The workflow of one recording: put it together, transcribe it, summarise it, mark what became of it.
+
+Its states as data; who may start it and what it may call is decided in `meetings.py`. What it was started with says
+which recording: every state reads it from there.
+"""
+
+from collections.abc import Mapping
+
+from components.blocks.compute.function import Function
+from components.blocks.workflow.state_definitions import (
+    LAMBDA_INVOKE,
+    SUCCEED,
+    TRANSIENT,
+    State,
+    call,
+    catch,
+    choice,
+    fail,
+    retry,
+    task,
+)
+from components.meetings.media_job import Media
+from components.meetings.media_states import START, media_states
+from components.meetings.transcription_states import speech_states
+from components.meetings.workflow_expressions import CALL_SECONDS, MEETING, RECORDING, caught
+from components.settings import MeetingsSettings
+from components.settings.polling import at_most
+from handlers.meetings.meeting_record import MeetingReason
+
+STEP_SECONDS = 120
+BESIDE_SECONDS = 3 * 3600
+"""For the steps around what is waited for, and what is asked again."""
+FAILED = "Failed"
+STEP_AGAIN = retry(["StepFailed"], attempts=6, first_seconds=5)
+
+
+def start() -> str:
+    """The first state."""
+    return START
+
+
+def longest_seconds(settings: MeetingsSettings) -> int:
+    """The workflow's own limit: all that it may wait for, one after the other, and the steps around."""
+    job = at_most(settings.processing.spot_seconds) + at_most(settings.processing.on_demand_seconds)
+    rounds = -(-settings.audio_parts // settings.speech.at_once)
+    return job + rounds * at_most(settings.speech.max_minutes * 60) + BESIDE_SECONDS
+
+
+def states(
+    media: Media, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
+) -> dict[str, State]:
+    """All states by name."""
+    failed = {reason: f"Give{_word(reason)}Up" for reason in _GIVEN_UP}
+    return {
+        **media_states(
+            [one.arn for one in media.queues],
+            media.job.name,
+            settings.processing,
+            to="ReadMedia",
+            failed=failed[MeetingReason.MEDIA_FAILED],
+        ),
+        "ReadMedia": _step(
+            steps,
+            {"step": "media", "attempts": "{% $before + $job.attempts %}"},
+            to="AnythingToHear",
+            failed=failed[MeetingReason.MEDIA_FAILED],
+            assign={"media": "{% $states.result.Payload %}"},
+        ),
+        "AnythingToHear": choice([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
+        "Transcribe": speech_states(
+            bucket,
+            media.job.scope.context.stack_label,
+            settings,
+            to="MarkTranscribed",
+            failed=failed[MeetingReason.TRANSCRIPTION_FAILED],
+        ),
+        "MarkTranscribed": _step(
+            steps, {"step": "transcribed"}, to="StillWanted", failed=failed[MeetingReason.TRANSCRIPTION_FAILED]
+        ),
+        "StillWanted": choice([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
+        "Summarize": task(
+            LAMBDA_INVOKE,
+            {
+                "FunctionName": summarize.live_arn,
+                "Payload": {
+                    **RECORDING,
+                    "language": "{% $media.language %}",
+                    "durationMs": "{% $media.durationMs %}",
+                    "audio": "{% $media.audio %}",
+                },
+            },
+            settings.bedrock_summarize.timeout_seconds + CALL_SECONDS,
+            to="Finish",
+            retries=[
+                retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
+                retry([*TRANSIENT, "Sandbox.Timedout"], attempts=3),
+            ],
+            catches=[caught(failed[MeetingReason.SUMMARY_FAILED])],
+            assign={"outcome": "{% $states.result.Payload.outcome %}"},
+        ),
+        "Finish": _step(
+            steps,
+            {"step": "finish", "outcome": "{% $outcome %}"},
+            to="Done",
+            failed=failed[MeetingReason.SUMMARY_FAILED],
+        ),
+        **{failed[reason]: _marked(steps, reason) for reason in _GIVEN_UP},
+        FAILED: fail("MeetingFailed", "A recording could not be processed; its meeting says why."),
+        "Done": SUCCEED,
+    }
+
+
+_GIVEN_UP = (MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED)
+
+
+def _word(reason: MeetingReason) -> str:
+    return reason.removesuffix("_FAILED").capitalize()
+
+
+def _step(
+    steps: Function, step: Mapping[str, str], to: str, failed: str, assign: Mapping[str, str] | None = None
+) -> State:
+    """One of the workflow's own steps; it can be made again."""
+    return call(
+        steps.live_arn,
+        {**step, **MEETING},
+        STEP_SECONDS,
+        to=to,
+        retries=[STEP_AGAIN],
+        catches=[caught(failed) if failed != FAILED else catch(FAILED)],
+        assign=assign or {"step": "{% $states.result.Payload %}"},
+    )
+
+
+def _marked(steps: Function, reason: MeetingReason) -> State:
+    return _step(steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, failed=FAILED)

@@ -1,0 +1,114 @@
+"""Who looks after meetings: a sweep for those that stay where they are, and a daily look through the bucket."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.blocks.compute.function import Asynchronous, Function, FunctionArgs
+from components.blocks.compute.schedule import Schedule, ScheduleArgs
+from components.blocks.iam.grant import Grant, grant
+from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
+from components.blocks.naming.scope import Scope
+from components.blocks.storage.bucket import Bucket
+from components.blocks.storage.table import Table
+from components.blocks.workflow.workflow import Workflow
+from components.meetings.usage import SWEEP_MINUTES
+from components.settings import MeetingsSettings
+from handlers.common.environment import LONGEST_SWEEP_SECONDS
+from handlers.meetings.metrics import NAMESPACE
+from handlers.meetings.s3_keys import WORK
+from handlers.meetings.storage.environment import StorageEnvironment
+from handlers.meetings.sweep.environment import SweepEnvironment
+
+FINISH_SECONDS = 30
+"""Kept for what is being done when the time ends."""
+LONGEST_WAIT_DAYS = 14
+"""Chunks that are lacking are not waited for any longer, however long those that came are kept."""
+
+
+@dataclass(frozen=True)
+class CareArgs:
+    """What looking after meetings needs."""
+
+    scope: Scope
+    settings: MeetingsSettings
+    bucket: Bucket
+    table: Table
+    workflow: Workflow
+    moving: Sequence[Grant]
+    """What moves meetings on."""
+
+
+class Care(pulumi.ComponentResource):
+    """Two functions, each with its schedule."""
+
+    def __init__(self, name: str, args: CareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("polyphony:meetings:Care", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        scope = args.scope
+        self._failed = DeadLetterQueue("care-failures", DeadLetterQueueArgs(scope, "MeetingCareDLQ"), self._child)
+        self.sweep = self._sweep()
+        self.storage = self._storage()
+        for what, expression, target in (
+            ("sweep", f"rate({SWEEP_MINUTES} minutes)", self.sweep),
+            ("storage", "cron(0 2 * * ? *)", self.storage),
+        ):
+            Schedule(
+                f"{what}-schedule",
+                ScheduleArgs(scope, f"Meeting{what.capitalize()}", expression, target, {"kind": what}),
+                self._child,
+            )
+        self.register_outputs({})
+
+    def _sweep(self) -> Function:
+        args, settings = self._args, self._args.settings
+        return Function(
+            "sweep",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="MeetingSweep",
+                entry="handlers.meetings.sweep.handler.handler",
+                settings=settings.sweep,
+                environment=SweepEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "state_machine_arn": args.workflow.arn,
+                    "incomplete_minutes": min(settings.kept.raw_days, LONGEST_WAIT_DAYS) * 24 * 60,
+                    "sweep_seconds": settings.sweep.seconds_to_work(FINISH_SECONDS, LONGEST_SWEEP_SECONDS),
+                },
+                grants=[*args.moving, args.table.grant("Query"), args.workflow.grant_describe()],
+                asynchronous=Asynchronous(on_failure=self._failed),
+            ),
+            self._child,
+        )
+
+    def _storage(self) -> Function:
+        args = self._args
+        return Function(
+            "storage",
+            FunctionArgs(
+                scope=args.scope,
+                logical_name="MeetingStorage",
+                entry="handlers.meetings.storage.handler.handler",
+                settings=args.settings.storage,
+                environment=StorageEnvironment,
+                values={
+                    "table_name": args.table.name,
+                    "bucket_name": args.bucket.name,
+                    "state_machine_arn": args.workflow.arn,
+                    "stack": args.scope.context.stack_label,
+                    "max_users": args.settings.storage_users,
+                    "count_seconds": args.settings.storage.seconds_to_work(FINISH_SECONDS),
+                },
+                grants=[
+                    *args.moving,
+                    args.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*"),
+                    grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}),
+                ],
+                asynchronous=Asynchronous(on_failure=self._failed),
+            ),
+            self._child,
+        )

@@ -1,0 +1,61 @@
+"""The agent's function, fed by the queue of windows."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.bedrock.converse import BedrockModel, Guardrail, config
+from handlers.common.lambda_runtime import LambdaContext
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
+from handlers.livestream.agent.agent_memory import AgentMemory
+from handlers.livestream.agent.environment import AgentEnvironment
+from handlers.livestream.agent.model_request import Asking
+from handlers.livestream.agent.window_worker import AgentWorker, Services
+from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.object_reader import ObjectReader
+
+MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""The worker asks again itself, as long as there is time."""
+
+
+@cache
+def _worker() -> AgentWorker:
+    """Made once a container."""
+    environment = AgentEnvironment.read()
+    # boto3 has types for these two, but the project does not install them for three calls.
+    memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
+    bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
+    services = Services(
+        transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        memory=AgentMemory(memory, environment.memory_id, clock.now),
+        model=BedrockModel(bedrock, environment.model_id),
+        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, clock.now),
+    )
+    return AgentWorker(services, asking(environment), EventLog(environment.log_level))
+
+
+def asking(environment: AgentEnvironment) -> Asking:
+    """How the model is asked."""
+    identifier, version = environment.guardrail_id, environment.guardrail_version
+    return Asking(
+        max_tokens=environment.max_output_tokens,
+        clip_min_ms=environment.clip_min_seconds * 1000,
+        clip_max_ms=environment.clip_max_seconds * 1000,
+        guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
+        answer_seconds=environment.answer_seconds,
+    )
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+    """The entry point of the function."""
+    return _worker().batch(event, context.get_remaining_time_in_millis)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _worker()  # while the container starts, which is faster and comes before anybody waits

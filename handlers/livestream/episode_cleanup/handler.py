@@ -1,0 +1,58 @@
+"""The function that looks after episodes: batches of deletions from a queue, and the sweep of a schedule."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any, Literal
+
+import boto3
+from pydantic import BaseModel
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
+from handlers.livestream.episode_cleanup.cleanup_table import CareTable
+from handlers.livestream.episode_cleanup.environment import CareEnvironment
+from handlers.livestream.episode_cleanup.episode_cleanup import Care
+from handlers.livestream.episode_cleanup.memory_deletion import SessionMemory
+from handlers.livestream.episode_cleanup.object_deletion import EpisodeObjects
+from handlers.livestream.episode_cleanup.overdue_tracks import Limits
+from handlers.livestream.tracks import TrackState
+
+
+class Call(BaseModel):
+    """What the schedule sends."""
+
+    kind: Literal["sweep"]
+
+
+@cache
+def _care() -> Care:
+    """Made once a container."""
+    environment = CareEnvironment.read()
+    memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
+    minutes = {
+        TrackState.REQUESTED: environment.requested_minutes,
+        TrackState.UPLOADED: environment.uploaded_minutes,
+        TrackState.CHUNKING: environment.chunking_minutes,
+        TrackState.ANALYZING: environment.analyzing_minutes,
+    }
+    return Care(
+        CareTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+        EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        SessionMemory(memory, environment.memory_id, environment.summary_namespace),
+        limits=Limits({state: timedelta(minutes=limit) for state, limit in minutes.items()}),
+        budget=timedelta(seconds=environment.sweep_seconds),
+        clock=clock.now,
+        log=EventLog(environment.log_level),
+    )
+
+
+def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
+    """The entry point of the function."""
+    care = _care()
+    if "Records" in event:
+        return care.handle(event["Records"])
+    Call.model_validate(event)
+    return care.sweep()

@@ -1,0 +1,59 @@
+"""The function behind `POST /exchange`: wires tokens and the clients' role to the operation.
+
+Anybody may call it: the token in the body is what tells who does. So bodies must not be logged by the gateway either.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.http.rest_dispatch import Answered, Call, Response, Rest
+from handlers.common.identity.oidc_tokens import Verifier
+from handlers.common.identity.signing_keys import KeySet
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
+from handlers.meetings.auth_exchange.api_operations import OPERATIONS
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, Exchange, Store
+
+_STS_CONFIG = CONFIG.merge(
+    Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+)
+"""Both attempts end before a client of the API stops waiting."""
+
+
+def acts(exchange: Exchange) -> dict[str, Callable[[Call], Answered]]:
+    """What does each operation."""
+    return {"exchangeToken": exchange.exchange}
+
+
+@cache
+def _rest() -> Rest:
+    """Made once a container."""
+    environment = AuthEnvironment.read()
+    log = EventLog(environment.log_level)
+    client = boto3.client("sts", config=_STS_CONFIG)
+    if environment.jwks_url is None:
+        raise ValueError("JWKS_URL is missing: where the identity provider publishes its keys")
+    exchange = Exchange(
+        Verifier(environment.issuer, environment.audience, KeySet(environment.jwks_url), clock.now),
+        ClientRole(client, environment.client_role, environment.credential_seconds).session,
+        Store(environment.bucket_name, environment.table_name, client.meta.region_name),
+        renew_before_seconds=environment.renew_before_seconds,
+        log=log,
+    )
+    return Rest(OPERATIONS, acts(exchange), origin=environment.origin, log=log)
+
+
+def handler(event: Mapping[str, Any], _context: object) -> Response:
+    """The entry point of the function."""
+    return _rest().handle(event)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _rest()  # while the container starts, which is faster and comes before anybody waits

@@ -1,0 +1,79 @@
+"""The function that summarises a meeting, called by the workflow when its sound is transcribed."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+from pydantic import ValidationError
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.retry import Timing
+from handlers.common.bedrock.converse import BedrockModel, Guardrail, Manner, config
+from handlers.common.lambda_runtime import LambdaContext
+from handlers.common.logging import EventLog
+from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
+from handlers.meetings.bedrock_summarize.model_requests import instructions
+from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
+from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
+from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.metrics import Metrics
+from handlers.meetings.summary_errors import EventMalformed
+
+
+def summarizer(environment: SummaryEnvironment) -> Summarizer:
+    """On clients of this container's."""
+    # boto3 has types for it, but the project does not install them for one call.
+    bedrock: Any = boto3.client("bedrock-runtime", config=config(environment.answer_seconds))
+    log = EventLog(environment.log_level)
+    models = {one: BedrockModel(bedrock, one) for one in (environment.summary_model_id, environment.action_model_id)}
+    instructions()  # read while the container starts
+    return Summarizer(
+        MeetingStore(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        Interviewer(models, environment.answer_seconds, log, Timing()),
+        reading(environment),
+        Parallel(environment.at_once),
+        log,
+    )
+
+
+def reading(environment: SummaryEnvironment) -> Reading:
+    """How a transcript is read."""
+    identifier, version = environment.guardrail_id, environment.guardrail_version
+    guardrail = None if identifier is None or version is None else Guardrail(identifier, version)
+    return Reading(
+        summary_model=environment.summary_model_id,
+        action_model=environment.action_model_id,
+        manner=Manner(environment.max_output_tokens, guardrail),
+        part_characters=environment.part_characters,
+        overlap_characters=environment.overlap_characters,
+    )
+
+
+@cache
+def _summarizer() -> Summarizer:
+    """Made once a container."""
+    return summarizer(SummaryEnvironment.read())
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """The entry point of the function."""
+    result = _summarizer().summarize(_asked(event), context.get_remaining_time_in_millis())
+    return result.model_dump(mode="json", by_alias=True)
+
+
+def _asked(event: Mapping[str, Any]) -> SummaryRequest:
+    try:
+        return SummaryRequest.model_validate(event)
+    except ValidationError:
+        pass
+    # Out here, so that it does not hold what the event says.
+    raise EventMalformed("event_malformed")
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _summarizer()  # while the container starts, which is faster and comes before anybody waits

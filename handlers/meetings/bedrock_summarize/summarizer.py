@@ -1,0 +1,221 @@
+"""Makes a meeting's transcript, its summary and its action items.
+
+It decides in which order things are done, and that nothing is done twice: a summary that is there is the summary, a
+transcript that is there is the transcript, and an answer that was kept is not asked for again. A long transcript is
+read in parts, each for its summary and then for its action items, several parts at once; the summaries become one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.bedrock.converse import Manner
+from handlers.common.logging import EventLog, hashed
+from handlers.common.text.text_windows import Sizes, Window, windows
+from handlers.common.websocket.messages import Message
+from handlers.meetings.bedrock_summarize import model_requests
+from handlers.meetings.bedrock_summarize.action_items import Checked, checked, merged
+from handlers.meetings.bedrock_summarize.model_requests import Place, Style
+from handlers.meetings.bedrock_summarize.stored_answers import Interview, Interviewer, total
+from handlers.meetings.bedrock_summarize.summary import Summary, Tokens
+from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.transcript_assembly import (
+    MAX_OUTPUT_BYTES,
+    BadTranscript,
+    HeardPart,
+    joined,
+    said_in,
+)
+from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, Measure, Metrics
+from handlers.meetings.summary_errors import StorageFailed, SummaryFailed, TranscriptMissing, TranscriptUnreadable
+
+FINISH_SECONDS = 10.0
+"""Kept for writing what was found."""
+MAX_TRANSCRIPT_BYTES = 32 * 1024**2
+MAX_SUMMARY_BYTES = 4 * 1024**2
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a transcript is read, and by whom."""
+
+    summary_model: str
+    action_model: str
+    manner: Manner
+    part_characters: int
+    overlap_characters: int
+
+    @property
+    def style(self) -> Style:
+        """How a part is asked about: one model reads it twice, and two models once each."""
+        return Style(self.manner, transcript_kept=self.summary_model == self.action_model)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What came of a part."""
+
+    summary: str
+    checked: Checked
+    malformed: int
+    tokens: Tokens
+
+
+@dataclass(frozen=True)
+class Summarizer:
+    """Summarises meetings."""
+
+    store: MeetingStore
+    metrics: Metrics
+    interviewer: Interviewer
+    reading: Reading
+    parallel: Parallel
+    log: EventLog
+
+    def summarize(self, asked: SummaryRequest, remaining_ms: int) -> SummaryResult:
+        """What came of a recording; raises SummaryFailed."""
+        key_hash = hashed(asked.recording.summary)
+        begun = self.interviewer.timing.now()
+        try:
+            result = self._result(asked, begun + remaining_ms / 1000 - FINISH_SECONDS)
+        except SummaryFailed as failed:
+            self.log.warning("summary_failed", key_hash=key_hash, error_type=type(failed).__name__, cause=str(failed))
+            raise
+        self.log.info(
+            "summary_ready",
+            key_hash=key_hash,
+            outcome=result.outcome.value,
+            action_items=result.action_items,
+            dropped=result.dropped,
+            milliseconds=round((self.interviewer.timing.now() - begun) * 1000),
+        )
+        return result
+
+    def _result(self, asked: SummaryRequest, deadline: float) -> SummaryResult:
+        found = self._summary(asked)
+        if found is not None:
+            return _told(asked, found, made=False)
+        transcript = self._transcript(asked)
+        if not transcript.said:
+            return SummaryResult(outcome=SummaryOutcome.NOTHING_SAID, transcript_key=asked.recording.transcript)
+        interview = Interview(self.interviewer, self.store, asked.recording, deadline)
+        summary = self._made(transcript, interview)
+        if not self.store.write_new(asked.recording.summary, summary.model_dump_json(by_alias=True)):
+            # Another one was quicker: that is the summary, and its tokens are the ones that are counted.
+            return _told(asked, self._summary(asked) or summary, made=False)
+        self._measure(summary.tokens)
+        return _told(asked, summary, made=True)
+
+    def _summary(self, asked: SummaryRequest) -> Summary | None:
+        data = self.store.read(asked.recording.summary, MAX_SUMMARY_BYTES)
+        return None if data is None else _parsed(Summary, data)
+
+    def _transcript(self, asked: SummaryRequest) -> Transcript:
+        """What is there, or else what the parts make."""
+        recording = asked.recording
+        data = self.store.read(recording.transcript, MAX_TRANSCRIPT_BYTES)
+        if data is not None:
+            return _parsed(Transcript, data)
+        parts = (self._heard(asked, at) for at in range(len(asked.audio)))
+        transcript = _readable(lambda: joined(parts, asked.language, asked.duration_ms))
+        self.store.write(recording.transcript, transcript.model_dump_json(by_alias=True))
+        return transcript
+
+    def _heard(self, asked: SummaryRequest, at: int) -> tuple[Said, ...]:
+        output = self.store.read(asked.recording.part_transcript(at, asked.language), MAX_OUTPUT_BYTES)
+        if output is None:
+            raise TranscriptMissing("part_missing")
+        part = HeardPart(asked.audio[at].offset_ms, asked.audio[at].duration_ms, output)
+        return said_in(part, asked.language, at + 1 if len(asked.audio) > 1 else None)
+
+    def _made(self, transcript: Transcript, interview: Interview) -> Summary:
+        reading = self.reading
+        # Only the characters count: what is said in a part may take as long as it likes.
+        sizes = Sizes(reading.part_characters, transcript.said[-1].end_ms + 1, reading.overlap_characters)
+        cut = windows(transcript.said, sizes)
+        place = partial(Place, count=len(cut), language=transcript.language)
+        parts = self.parallel.all(lambda one: self._part(one, place(one.index), interview), cut)
+        summary, tokens = self._combined([one.summary for one in parts], transcript.language, interview)
+        items = tuple(one.item for one in merged([one.checked.placed for one in parts]))
+        self.log.info(
+            "meeting_read",
+            parts=len(parts),
+            action_items=len(items),
+            malformed=sum(one.malformed for one in parts),
+            dropped=sum(one.checked.dropped for one in parts),
+        )
+        return Summary(
+            summary=summary,
+            action_items=items,
+            dropped=sum(one.checked.dropped for one in parts),
+            summary_model=reading.summary_model,
+            action_model=reading.action_model,
+            tokens=total([*(one.tokens for one in parts), tokens]),
+        )
+
+    def _part(self, window: Window[Said], place: Place, interview: Interview) -> _Part:
+        """The summary first: where one model does both, the transcript is kept when it reads it again."""
+        reading = self.reading
+        summary, read = interview.answer(reading.summary_model, model_requests.summary(window, place, reading.style))
+        asked = model_requests.action_items(window, place, reading.style)
+        answer, read_again = interview.answer(reading.action_model, asked)
+        return _Part(summary, checked(answer.items, window), answer.malformed, total([read, read_again]))
+
+    def _combined(self, summaries: Sequence[str], language: str, interview: Interview) -> tuple[str, Tokens]:
+        """One summary of all; of very many, groups become one each until one is left."""
+        reading = self.reading
+        spent: list[Tokens] = []
+        while len(summaries) > 1:
+            shorter: list[str] = []
+            for group in model_requests.groups(summaries, reading.part_characters):
+                if len(group) == 1:
+                    shorter += group
+                    continue
+                asked = model_requests.combination(group, language, reading.style)
+                text, tokens = interview.answer(reading.summary_model, asked)
+                shorter.append(text)
+                spent.append(tokens)
+            summaries = shorter
+        return summaries[0], total(spent)
+
+    def _measure(self, tokens: Tokens) -> None:
+        """Tells what it cost."""
+        read = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
+        measures = [Measure(INPUT_TOKENS, read, "Count"), Measure(OUTPUT_TOKENS, tokens.output_tokens, "Count")]
+        self.metrics.put_or_log(measures, self.log)
+
+
+def _parsed(model: type[M], data: bytes) -> M:
+    """What was kept by this module; anything else in its place is for a person to look at."""
+    try:
+        return model.model_validate_json(data)
+    except ValidationError:
+        pass
+    raise StorageFailed("unreadable")
+
+
+def _readable(join: Callable[[], Transcript]) -> Transcript:
+    try:
+        return join()
+    except BadTranscript as bad:
+        cause = str(bad)
+    raise TranscriptUnreadable(cause)
+
+
+def _told(asked: SummaryRequest, summary: Summary, *, made: bool) -> SummaryResult:
+    return SummaryResult(
+        outcome=SummaryOutcome.SUMMARIZED,
+        transcript_key=asked.recording.transcript,
+        summary_key=asked.recording.summary,
+        action_items=len(summary.action_items),
+        dropped=summary.dropped,
+        **summary.tokens.model_dump(),
+        made=made,
+    )

@@ -1,0 +1,91 @@
+"""What a client says of a recording: `complete.json`, parsed. Pure.
+
+Each chunk is a file that can be decoded by itself, in the order listed. What it says of the meeting is for people; what
+it says of the chunks decides what the recording *is*: the same chunks in the same order are the same content.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.websocket.messages import Message
+from handlers.meetings.s3_keys import CHUNK_NAME, COMPLETE
+from handlers.meetings.transcribe_languages import LANGUAGES, known
+
+MAX_BYTES = 1024 * 1024
+"""Of `complete.json` itself."""
+MAX_CHUNKS = 5_000
+CONTENT_DIGITS = 32
+
+
+def _moment(said: str) -> str:
+    try:
+        return timestamp(datetime.fromisoformat(said))
+    except ValueError:
+        raise PydanticCustomError("moment", "a moment that there is, as in 2026-01-31T10:00:00.000Z") from None
+
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME}$")]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
+Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
+Moment = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
+    AfterValidator(_moment),
+]
+"""One that there is: meetings are listed by it."""
+Language = Annotated[str, AfterValidator(known), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
+"""One that Amazon Transcribe has: another is refused before anything is made of the recording."""
+
+
+class Chunk(Message):
+    """One file of a recording."""
+
+    name: ChunkName
+    """What its key ends in; no other of the recording has it."""
+    bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)]
+    """At most what one request may upload."""
+    sha256: Sha256
+    """Hexadecimal, in small letters."""
+
+
+class Complete(Message):
+    """Says that a recording is whole."""
+
+    schema_version: Literal[1]
+    title: Title
+    started_at: Moment
+    """In UTC, with milliseconds and `Z`."""
+    language: Language = "en-US"
+    participants: Participants = ()
+    tags: Tags = ()
+    # A megabyte of empty chunks would be nearly a million errors, and half a gigabyte of memory.
+    chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
+    """In their order."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        names = [one.name for one in self.chunks]
+        if len(set(names)) != len(names) or COMPLETE in names:
+            raise PydanticCustomError("chunk_names", "chunks have names of their own, and none is complete.json")
+        return self
+
+    @property
+    def content(self) -> str:
+        """What tells this recording from others: made of the chunks' hashes in their order."""
+        said = json.dumps([one.sha256 for one in self.chunks]).encode()
+        return hashlib.sha256(said).hexdigest()[:CONTENT_DIGITS]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all chunks."""
+        return sum(one.bytes for one in self.chunks)

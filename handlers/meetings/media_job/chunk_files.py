@@ -1,0 +1,87 @@
+"""A recording's chunks on the job's disk: looked at before any is fetched, and each what its hash says or not there at all.
+
+Names on the disk are ours: what a client calls a chunk means nothing to a file system or to ffmpeg.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.unreadable_objects import Sealed
+from handlers.meetings.complete_file import Complete
+from handlers.meetings.media_job.job_bucket import Bucket, Gone
+from handlers.meetings.media_result import ChunkProblem, MediaOutcome, MediaResult, WrongChunk
+from handlers.meetings.s3_keys import MeetingId
+
+
+class Concluded(Exception):
+    """There is nothing to be made of the recording: how, and because of which chunks."""
+
+    def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
+        super().__init__(outcome)
+        self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
+
+
+class Shelf:
+    """Fetches chunks that are not there yet, several at once."""
+
+    def __init__(
+        self, bucket: Bucket, meeting: MeetingId, complete: Complete, folder: Path, fetchers: Parallel
+    ) -> None:
+        self.names = tuple(f"chunk-{number:04d}" for number in range(len(complete.chunks)))
+        """What the chunks are called in the folder."""
+        self._bucket = bucket
+        self._meeting = meeting
+        self._chunks = complete.chunks
+        self._folder = folder
+        self._fetchers = fetchers
+        self._here: set[int] = set()
+
+    def look(self) -> None:
+        """Asks for every chunk whether it is there and as long as promised; raises Concluded with all that are not."""
+        _raise(self._fetchers.all(self._looked, range(len(self._chunks))))
+
+    def fetch(self, numbers: Iterable[int] | None = None) -> None:
+        """Fetches chunks, or all of them; raises Concluded with all that are not what their hash says."""
+        wanted = sorted(set(range(len(self._chunks)) if numbers is None else numbers) - self._here)
+        _raise(self._fetchers.all(self._fetched, wanted))
+        self._here.update(wanted)
+
+    def clear(self) -> None:
+        """Gives the room back."""
+        for number in self._here:
+            (self._folder / self.names[number]).unlink()
+        self._here.clear()
+
+    def _looked(self, number: int) -> WrongChunk | None:
+        chunk = self._chunks[number]
+        try:
+            found = self._bucket.find(self._meeting.chunk(chunk.name))
+        except Sealed:
+            return WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE)
+        if found is None:
+            return WrongChunk(name=chunk.name, problem=ChunkProblem.MISSING)
+        if found.size != chunk.bytes:
+            return WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE)
+        return None
+
+    def _fetched(self, number: int) -> WrongChunk | None:
+        chunk, path = self._chunks[number], self._folder / self.names[number]
+        problem = ChunkProblem.HASH
+        try:
+            self._bucket.download(self._meeting.chunk(chunk.name), path)
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == chunk.sha256:
+                    return None
+            path.unlink()
+        except Gone:
+            problem = ChunkProblem.MISSING
+        except Sealed:
+            problem = ChunkProblem.UNREADABLE
+        return WrongChunk(name=chunk.name, problem=problem)
+
+
+def _raise(found: Iterable[WrongChunk | None]) -> None:
+    if wrong := [one for one in found if one is not None]:
+        raise Concluded(MediaOutcome.INCOMPLETE, wrong)

@@ -1,0 +1,144 @@
+"""The steps that make something of a recording's chunks, each done once: its result is an object that says what it is of.
+
+An object that says so in its metadata (`recipe`) is not made again, whoever made it; one of another recipe, from before
+a setting was changed, is replaced. So an interruption costs the step that was going on, and two jobs at once write the
+same.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from handlers.common.logging import EventLog, hashed
+from handlers.meetings.media_job.audio_maker import SoundMaker, Undecodable
+from handlers.meetings.media_job.chunk_files import Shelf
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, Refused
+from handlers.meetings.media_job.job_bucket import Bucket
+from handlers.meetings.media_job.recording_plan import Part, Piece, Plan
+from handlers.meetings.media_job.video_maker import VideoMaker
+from handlers.meetings.s3_keys import Recording
+
+EDITION: Final = 2
+"""Of how things are made: raised when that changes, so that nothing is put together of old and new."""
+FLAC, MP4 = "audio/flac", "video/mp4"
+MADE: Final = "made"
+"""What a step's result is called on the disk."""
+SOUND: Final = "sound"
+
+
+class Steps:
+    """Does what is not done yet. Each step says how many milliseconds ffmpeg took for it, now or then."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        bucket: Bucket,
+        ffmpeg: Ffmpeg,
+        plan: Plan,
+        shelf: Shelf,
+        threads: int,
+        log: EventLog,
+    ) -> None:
+        self._recording = recording
+        self._bucket = bucket
+        self._ffmpeg = ffmpeg
+        self._plan = plan
+        self._shelf = shelf
+        self._log = log
+        self._sound = SoundMaker(ffmpeg, plan, shelf.names)
+        self._pictures = VideoMaker(ffmpeg, plan, shelf.names, threads)
+        self._heard = tuple(number for number, one in enumerate(plan.chunks) if one.sound is not None)
+
+    def part(self, part: Part) -> int:
+        """A part of what is transcribed."""
+
+        def make() -> None:
+            self._shelf.fetch(self._heard)
+            self._sound.part(part, MADE)
+
+        return self._step(self._recording.audio(part.number), f"speech {part.first}+{part.samples}", FLAC, make)
+
+    def video(self) -> int:
+        """The video, with its pieces if it has any. Raises Refused where pictures cannot be copied after all."""
+        key = self._recording.video
+        if self._plan.copies_pictures:
+            return self._step(key, "copied", MP4, self._copy)
+        width, height = self._plan.size
+        recipe = f"encoded {width}x{height} {self._plan.rate}"
+        done = self._done(key, recipe)
+        if done is not None:
+            return done
+        before = sum(self._piece(one, recipe) for one in self._plan.pieces)
+        return self._step(key, recipe, MP4, self._join, before)
+
+    def _copy(self) -> None:
+        sound = self._listened()
+        self._shelf.fetch()
+        self._pictures.joined(MADE, sound)
+
+    def _join(self) -> None:
+        sound = self._listened()
+        if self._plan.copies_sound:
+            self._shelf.fetch()
+        else:
+            self._shelf.clear()
+        names = [f"piece-{one.number:04d}" for one in self._plan.pieces]
+        for name, piece in zip(names, self._plan.pieces, strict=True):
+            self._bucket.download(self._piece_key(piece), self._ffmpeg.folder / name)
+        try:
+            self._pictures.joined(MADE, sound, names)
+        except Refused:
+            raise FfmpegFailed("it does not put its own pieces together") from None
+
+    def _listened(self) -> str | None:
+        """The video's sound, where it has any that cannot be copied."""
+        if not self._plan.has_sound or self._plan.copies_sound:
+            return None
+        self._shelf.fetch(self._heard)
+        self._sound.whole(SOUND)
+        return SOUND
+
+    def _piece(self, piece: Piece, look: str) -> int:
+        spans = " ".join(f"{one.chunk}:{one.begin}-{one.end}" for one in piece.spans)
+
+        def make() -> None:
+            self._shelf.fetch(one.chunk for one in piece.spans)
+            try:
+                self._pictures.piece(piece, MADE)
+            except Refused:
+                if bad := self._pictures.guilty(piece):
+                    raise Undecodable(*bad) from None
+                self._log.warning("media_piece_is_black", key_hash=hashed(self._piece_key(piece)))
+                self._black(piece)
+
+        return self._step(self._piece_key(piece), f"{look} {hashed(spans)}", MP4, make)
+
+    def _black(self, piece: Piece) -> None:
+        try:
+            self._pictures.piece(replace(piece, form=None), MADE)
+        except Refused:
+            raise FfmpegFailed("it does not encode pictures") from None
+
+    def _piece_key(self, piece: Piece) -> str:
+        return f"{self._recording.work}pieces/{piece.number:05d}.mp4"
+
+    def _step(self, key: str, recipe: str, kind: str, make: Callable[[], None], before: int = 0) -> int:
+        done = self._done(key, recipe)
+        if done is not None:
+            return done
+        begun, made = self._ffmpeg.milliseconds, self._ffmpeg.folder / MADE
+        make()
+        took = self._ffmpeg.milliseconds - begun + before
+        self._bucket.upload(key, made, kind, _of(recipe), took)
+        size = made.stat().st_size
+        made.unlink()
+        self._log.info("media_step", key_hash=hashed(key), bytes_written=size, milliseconds=took)
+        return took
+
+    def _done(self, key: str, recipe: str) -> int | None:
+        found = self._bucket.find(key)
+        return found.ffmpeg_ms if found is not None and found.recipe == _of(recipe) else None
+
+
+def _of(recipe: str) -> str:
+    return f"{EDITION} {recipe}"

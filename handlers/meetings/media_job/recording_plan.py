@@ -1,0 +1,234 @@
+"""What is made of a recording, decided from what its chunks are: when each begins, what is copied, the parts and pieces. Pure.
+
+Chunks are put one behind the other by their measured durations, for sound and pictures alike; so what is heard at a
+moment of the sound is seen at that moment of the video, however many chunks there are.
+
+Pictures are copied where all chunks have the same and MP4 has a form for them. Else they are encoded, in pieces that
+are kept one by one. Sound is copied where there is one chunk: every encoder begins with some milliseconds that nobody
+hears and a file says to leave out, and of files put together only the first can say so. Copied, 300 chunks would be 17
+s too long.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import ceil
+from typing import Final
+
+from handlers.meetings.media_job.chunk_facts import Facts, Form
+
+COPIED_PICTURES: Final = frozenset({"h264", "hevc", "vp9", "av1"})
+COPIED_SOUND: Final = frozenset({"aac", "mp3", "opus"})
+SPEECH_RATE: Final = 16_000
+"""Of the sound that is transcribed; mono."""
+LISTENING_RATE: Final = 48_000
+"""Of the sound in a video that could not be copied."""
+LEAST_SAMPLES: Final = SPEECH_RATE // 2
+"""Amazon Transcribe takes nothing shorter than half a second."""
+BYTES_PER_SAMPLE: Final = 2
+MAX_RATE: Final = 30
+"""Pictures a second, of what is encoded: meetings are faces and slides."""
+LONG_SIDE, SHORT_SIDE = 1920, 1080
+"""Of what is encoded, at most."""
+MAX_BITS: Final = 2_500_000
+"""A second, of what is encoded."""
+SOUND_BITS: Final = 64_000
+"""A second and channel."""
+_SECOND: Final = 1_000_000
+_SPARE: Final = 4 * 1024 * 1024
+"""Bytes of heads and of what is rounded."""
+_ENTRY: Final = 32
+"""Bytes that a packet takes in an MP4 beside itself."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a deployment says of how long things are. Microseconds."""
+
+    part: int
+    piece: int
+    whole: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the sound that is transcribed."""
+
+    number: int
+    first: int
+    """Its first sample in the whole."""
+    samples: int
+
+    @property
+    def offset_ms(self) -> int:
+        """Exact: parts begin at a millisecond."""
+        return self.first * 1000 // SPEECH_RATE
+
+    @property
+    def duration_ms(self) -> int:
+        """Rounded, where it is the last."""
+        return max(1, round(self.samples * 1000 / SPEECH_RATE))
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a chunk, or all of it: from and to in microseconds of its own."""
+
+    chunk: int
+    begin: int
+    end: int
+
+    @property
+    def duration(self) -> int:
+        """How long it is."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is encoded at once: whole chunks of the same form, or a span of one."""
+
+    number: int
+    spans: tuple[Span, ...]
+    form: Form | None
+    """None: there are no pictures, so it is black."""
+
+    @property
+    def duration(self) -> int:
+        """How long it is."""
+        return sum(one.duration for one in self.spans)
+
+
+class Plan:
+    """What there is to do for a recording."""
+
+    def __init__(self, facts: Facts, limits: Limits) -> None:
+        self.chunks = facts.chunks
+        self.copies_pictures = not facts.uncopiable and self._copiable()
+        self._limits = limits
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """When each chunk begins, and when the last one ends."""
+        found = [0]
+        for one in self.chunks:
+            found.append(found[-1] + one.duration)
+        return tuple(found)
+
+    @property
+    def duration(self) -> int:
+        """How long all of it is."""
+        return self.starts[-1]
+
+    @property
+    def too_long(self) -> bool:
+        """Whether it is longer than recordings may be."""
+        return self.duration > self._limits.whole
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there will be a video."""
+        return any(one.pictures is not None for one in self.chunks)
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether anything can be heard in it."""
+        return any(one.sound is not None for one in self.chunks)
+
+    @property
+    def copies_sound(self) -> bool:
+        """Whether the video gets its sound as it is."""
+        sound = self.chunks[0].sound
+        return len(self.chunks) == 1 and sound is not None and sound.form.codec in COPIED_SOUND
+
+    @property
+    def channels(self) -> int:
+        """Of the sound in a video that could not be copied."""
+        return max((one.sound.channels for one in self.chunks if one.sound is not None), default=1)
+
+    def samples(self, rate: int) -> tuple[int, ...]:
+        """The sample at which each chunk begins, and the one behind the last: rounded once, so that nothing adds up."""
+        return tuple((one * rate + _SECOND // 2) // _SECOND for one in self.starts)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Parts of about the same length, so that none is too short to be transcribed."""
+        if not self.has_sound:
+            return ()
+        samples = max(LEAST_SAMPLES, self.samples(SPEECH_RATE)[-1])
+        milliseconds = ceil(samples * 1000 / SPEECH_RATE)
+        count = ceil(milliseconds * 1000 / self._limits.part)
+        each = ceil(milliseconds / count) * SPEECH_RATE // 1000
+        return tuple(
+            Part(number, first, min(each, samples - first)) for number, first in enumerate(range(0, samples, each))
+        )
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What is encoded, in its order."""
+        found: list[Piece] = []
+        for span, form, whole in self._spans():
+            last = found[-1] if found else None
+            joins = (
+                last is not None
+                and whole
+                and last.form == form
+                and last.spans[0].begin == 0
+                and last.duration + span.duration <= self._limits.piece
+            )
+            if last is not None and joins:
+                found[-1] = Piece(last.number, (*last.spans, span), form)
+            else:
+                found.append(Piece(len(found), (span,), form))
+        return tuple(found)
+
+    @cached_property
+    def rate(self) -> int:
+        """Pictures a second, of what is encoded: as many as the fastest second has, or the fastest chunk, if that is shorter."""
+        seen = [(one.pictures, one.duration) for one in self.chunks if one.pictures]
+        most = max((max(one.fastest, one.count * _SECOND / duration - 0.05) for one, duration in seen), default=1)
+        return max(1, min(MAX_RATE, ceil(most)))
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what is encoded: those of the largest chunk, as far as they are allowed, and even."""
+        sizes = [(one.pictures.width, one.pictures.height) for one in self.chunks if one.pictures]
+        width, height = max(sizes, key=lambda one: one[0] * one[1])
+        share = min(1.0, LONG_SIDE / max(width, height), SHORT_SIDE / min(width, height))
+        return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
+
+    def space(self, uploaded: int) -> int:
+        """The most bytes that making it takes on the disk at once, `uploaded` being those of all chunks."""
+        seconds = self.duration / _SECOND + 1
+        heard = max((one.samples for one in self.parts), default=0) * BYTES_PER_SAMPLE + _SPARE
+        if not self.has_pictures:
+            return uploaded + heard
+        index = sum(one.pictures.count if one.pictures else 0 for one in self.chunks) * _ENTRY
+        index += round(seconds * LISTENING_RATE / 1024) * _ENTRY
+        sound = self._sound_bytes(seconds)
+        if self.copies_pictures:
+            seen = sum(one.pictures.bytes for one in self.chunks if one.pictures)
+            return uploaded + max(heard, sound + seen + index + _SPARE)
+        pieces = round(seconds * MAX_BITS / 8) + len(self.pieces) * _SPARE // 16
+        one = round(max(one.duration for one in self.pieces) / _SECOND * MAX_BITS / 8) + _SPARE
+        kept = uploaded if self.copies_sound else sound
+        return max(uploaded + max(heard, sound, one), kept + 2 * pieces + index + _SPARE)
+
+    def _sound_bytes(self, seconds: float) -> int:
+        if self.copies_sound:
+            return sum(one.sound.bytes for one in self.chunks if one.sound)
+        return round(seconds * SOUND_BITS * self.channels / 8 * 1.25) if self.has_sound else 0
+
+    def _copiable(self) -> bool:
+        forms = {one.pictures.form if one.pictures else None for one in self.chunks}
+        (form, *others) = forms
+        return form is not None and not others and form.codec in COPIED_PICTURES
+
+    def _spans(self) -> Iterator[tuple[Span, Form | None, bool]]:
+        """Chunks, and spans of those that are too long for a piece; with their form, and whether they are whole."""
+        for number, one in enumerate(self.chunks):
+            count = ceil(one.duration / self._limits.piece)
+            bounds = [one.duration * step // count for step in range(count + 1)]
+            for begin, end in pairwise(bounds):
+                yield Span(number, begin, end), one.pictures.form if one.pictures else None, count == 1

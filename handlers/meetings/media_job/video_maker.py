@@ -1,0 +1,132 @@
+"""Makes the video: chunks put together by ffmpeg's concat demuxer, or the pieces that they were encoded to.
+
+Lists name files by names of ours, beside them, with the durations that the plan goes by: ffmpeg would take what the
+files' heads say. What comes out has its index at its beginning, so that a player need not fetch its end first.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from handlers.meetings.media_job.chunk_probe import facts_of
+from handlers.meetings.media_job.ffmpeg import CHUNK, CLEAN, LIST, Ffmpeg, Refused
+from handlers.meetings.media_job.recording_plan import MAX_BITS, Piece, Plan
+
+TIME_SCALE: Final = 90_000
+KEY_SECONDS: Final = 5
+"""How far apart pictures are that a player can begin with."""
+TOLERANCE: Final = 1_000_000
+"""Microseconds, beside one picture, by which a video may be shorter or longer than its chunks together."""
+ENCODED: Final = "libx264"
+FITTED: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
+COLOURS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
+"""What all pieces say of their colours: an MP4 says it once. Told to the encoder itself, which else goes by the pictures."""
+_SECOND: Final = 1_000_000
+
+
+class VideoMaker:
+    """Makes files of pictures beside the chunks, whose names it is told."""
+
+    def __init__(self, ffmpeg: Ffmpeg, plan: Plan, names: tuple[str, ...], threads: int) -> None:
+        self._ffmpeg = ffmpeg
+        self._plan = plan
+        self._names = names
+        self._threads = threads
+
+    def piece(self, piece: Piece, name: str) -> None:
+        """A piece, encoded: as large, fast and long as all others."""
+        seconds = f"{piece.duration / _SECOND:.6f}"
+        self._ffmpeg.run(
+            *self._read(piece, seconds),
+            *("-an", "-sn", "-dn", "-c:v", ENCODED, "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
+            *COLOURS,
+            *("-maxrate", str(MAX_BITS), "-bufsize", str(2 * MAX_BITS), "-g", str(KEY_SECONDS * self._plan.rate)),
+            *("-threads", str(self._threads), "-t", seconds, "-video_track_timescale", str(TIME_SCALE)),
+            # Pictures that cannot be decoded are left out; a piece without any is no piece.
+            *("-abort_on", "empty_output", *CLEAN, "-f", "mp4", name),
+        )
+
+    def guilty(self, piece: Piece) -> tuple[int, ...]:
+        """The chunks of a piece that could not be made because of them."""
+        found = []
+        for span in piece.spans:
+            try:
+                self._ffmpeg.run(*CHUNK, "-i", self._names[span.chunk], "-map", "0:V:0", "-f", "null", "-")
+            except Refused:
+                found.append(span.chunk)
+        return tuple(found)
+
+    def joined(self, name: str, sound: str | None, pieces: Sequence[str] = ()) -> None:
+        """The whole video, of chunks as they are or of pieces; and of the sound that was made, or that of the one chunk."""
+        reads, maps = self._seen(pieces)
+        heard = self._plan.chunks[0].sound
+        if sound is not None:
+            reads, maps = (*reads, *CHUNK, "-i", sound), (*maps, "-map", "1:0")
+        elif self._plan.copies_sound and heard is not None:
+            reads, maps = (*reads, *self._as_they_are("heard")), (*maps, "-map", f"1:{heard.form.stream}")
+        self._ffmpeg.run(
+            *reads, *maps, "-c", "copy", *self._tag(), *CLEAN, "-movflags", "+faststart", "-f", "mp4", name
+        )
+        away = abs(facts_of(self._ffmpeg, name).duration - self._plan.duration)
+        if away > TOLERANCE + self._picture:
+            raise Refused
+
+    def _seen(self, pieces: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """How the pictures are read, and which they are of what is read."""
+        if pieces:
+            listed = self._list("seen", pieces, [one.duration for one in self._plan.pieces])
+            return (*LIST, "-i", listed), ("-map", "0:0")
+        pictures = self._plan.chunks[0].pictures
+        if pictures is None:
+            raise ValueError("there are no pictures to copy")
+        return self._as_they_are("seen"), ("-map", f"0:{pictures.form.stream}")
+
+    def _as_they_are(self, name: str) -> tuple[str, ...]:
+        """All chunks. A single one is a list too: so its moments are counted from its own beginning, as everybody's are."""
+        return *LIST, "-i", self._list(name, self._names, [one.duration for one in self._plan.chunks])
+
+    def _tag(self) -> tuple[str, ...]:
+        """Of two names that MP4 has for HEVC, Apple's players know one."""
+        pictures = self._plan.chunks[0].pictures
+        copied = self._plan.copies_pictures and pictures is not None and pictures.form.codec == "hevc"
+        return ("-tag:v", "hvc1") if copied else ()
+
+    def _read(self, piece: Piece, seconds: str) -> tuple[str, ...]:
+        width, height = self._plan.size
+        if piece.form is None:
+            black = f"color=c=black:s={width}x{height}:r={self._plan.rate}:d={seconds},format=yuv420p[black]"
+            return "-filter_complex", black, "-map", "[black]"
+        fitted = f"scale=iw*sar:ih,scale={width}:{height}:{FITTED},pad={width}:{height}:-1:-1,setsar=1"
+        drawn = ("-map", f"0:{piece.form.stream}", "-vf", f"{self._standing},{fitted}")
+        threads = ("-threads", str(self._threads))
+        (first, *others) = piece.spans
+        if others or first.duration == self._plan.chunks[first.chunk].duration:
+            names = [self._names[one.chunk] for one in piece.spans]
+            return *threads, *LIST, "-i", self._list("seen", names, [one.duration for one in piece.spans]), *drawn
+        place = ("-noaccurate_seek", "-ss", f"{first.begin / _SECOND:.6f}")
+        return *threads, *CHUNK, *place, "-i", self._names[first.chunk], *drawn
+
+    @property
+    def _picture(self) -> int:
+        """How long one is, in microseconds: what the last is taken for, where nothing says how long it stands."""
+        last = self._plan.chunks[-1].pictures
+        return max(_SECOND // self._plan.rate, last.end // last.count if last and last.count else 0)
+
+    @property
+    def _standing(self) -> str:
+        """Each picture stands until the next one: the last for as long as anybody asks, the first before it begins too.
+
+        Of a span, what is read begins with a picture that can be decoded by itself: the one that stands when the span
+        begins is found from there, and what came before it is left out. Transport streams have no index: of those ffmpeg
+        begins with the next such picture.
+        """
+        rate = self._plan.rate
+        # Moments are rounded as `fps` would by itself, which then loses a last picture that is rounded to its own end.
+        rounded = f"settb=AVTB,setpts=PTS+{_SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass"
+        return f"{rounded},tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
+
+    def _list(self, name: str, files: Sequence[str], durations: Sequence[int]) -> str:
+        """Writes a list; gives its name."""
+        lines = (f"file {file}\nduration {duration}us\n" for file, duration in zip(files, durations, strict=True))
+        Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
+        return name

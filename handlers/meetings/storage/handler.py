@@ -1,0 +1,47 @@
+"""The function that looks through the bucket once a day: what users have, and what nobody was told of."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from functools import cache
+from typing import Any, Literal
+
+import boto3
+from pydantic import BaseModel
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.meetings.gateways import gateways
+from handlers.meetings.metrics import Metrics
+from handlers.meetings.storage.environment import StorageEnvironment
+from handlers.meetings.storage.storage_count import PREFIXES, StorageGrowth
+from handlers.meetings.storage.unannounced_recordings import Unheard
+
+
+class Call(BaseModel):
+    """What the schedule sends."""
+
+    kind: Literal["storage"]
+
+
+@cache
+def _storage_growth() -> StorageGrowth:
+    """Made once a container."""
+    environment = StorageEnvironment.read()
+    made = gateways(environment)
+    return StorageGrowth(
+        made.store,
+        Metrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        Unheard(made.table, made.starting, clock=made.clock, log=made.log),
+        max_users=environment.max_users,
+        budget=timedelta(seconds=environment.count_seconds),
+        parallel=Parallel(len(PREFIXES)),
+        clock=made.clock,
+        log=made.log,
+    )
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
+    """The entry point of the function."""
+    Call.model_validate(event)
+    return asdict(_storage_growth().run())

@@ -1,0 +1,134 @@
+"""Counts once a day what each user has in the bucket, and tells how much that is more than the day before.
+
+Every object is listed as it is now, without versions that were replaced, a thousand a call: a million take some minutes
+of one function, which is where this ends. A count that does not end in time is given up and raised, since half of one
+would look like a loss; a bucket of more objects is one for S3 Inventory. What is counted is kept as an object of its
+day, so that a day is counted once, and compared with the last one before. Numbers are told before that is written: they
+may be told twice, to the same metric, but never not. Whole recordings that are listed on the way are handed on
+(`unheard.py`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from pydantic import ValidationError
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.identity import user_ids
+from handlers.common.logging import EventLog
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.metrics import Metrics
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, raw_key
+from handlers.meetings.storage.storage_totals import OTHERS, Totals, growth, measures
+from handlers.meetings.storage.unannounced_recordings import Announced, Unheard
+from handlers.meetings.uploaded_recording import said_mark
+
+PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+"""Where users have something. What is being worked on is ours, and goes by itself."""
+KEPT: Final = f"{WORK}storage/"
+"""Where counts are kept: a day's is `work/storage/2026-01-31.json`."""
+LOOK_BACK_DAYS: Final = 7
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of a count: about a million users."""
+_USER: Final = re.compile(rf"({user_ids.PATTERN})/", re.ASCII)
+
+
+class OutOfTime(Exception):
+    """There are more objects than can be listed in the time that there is."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one count came to."""
+
+    objects: int
+    users: int
+    told: int
+    """Numbers; none of a day that has been counted, or the first one."""
+    begun: int = 0
+    """Recordings that nobody had been told of."""
+
+
+@dataclass
+class Listed:
+    """What is below one prefix."""
+
+    objects: int = 0
+    by_user: Counter[str] = field(default_factory=Counter)
+    announced: list[Announced] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class StorageGrowth:
+    """Counts."""
+
+    store: MeetingStore
+    metrics: Metrics
+    unheard: Unheard
+    _: KW_ONLY
+    max_users: int
+    budget: timedelta
+    parallel: Parallel
+    clock: Callable[[], datetime]
+    log: EventLog
+
+    def run(self) -> Counted:
+        """Counts this day, if it has not been; raises OutOfTime."""
+        began = self.clock()
+        if self._kept(began.date()) is not None:
+            return Counted(0, 0, 0)
+        ends = began + self.budget
+        found = self.parallel.all(lambda prefix: self._list(prefix, ends), PREFIXES)
+        begun = self.unheard.begin((announced for one in found for announced in one.announced), ends)
+        by_user: Counter[str] = Counter()
+        for one in found:
+            by_user.update(one.by_user)
+        totals = Totals(day=began.date(), bytes_of=by_user)
+        before = next((one for one in self._earlier(began.date()) if one is not None), None)
+        told = [] if before is None else measures(growth(before, totals), self.max_users)
+        self.metrics.put(told)
+        self.store.write(_key(totals.day), totals.model_dump_json(by_alias=True))
+        counted = Counted(sum(one.objects for one in found), len(by_user), len(told), begun)
+        self.log.info("storage_counted", objects=counted.objects, users=counted.users, started=counted.begun)
+        return counted
+
+    def _list(self, prefix: str, ends: datetime) -> Listed:
+        listed = Listed()
+        for page in self.store.pages(prefix):
+            if self.clock() > ends:
+                raise OutOfTime
+            for one in page:
+                listed.objects += 1
+                listed.by_user[_owner(one["Key"], prefix)] += one["Size"]
+                upload = raw_key(one["Key"])
+                if upload is not None and upload.completes:
+                    came = one["LastModified"]
+                    listed.announced.append(Announced(upload.meeting, came, said_mark(one["ETag"], came)))
+        return listed
+
+    def _earlier(self, day: date) -> Iterator[Totals | None]:
+        """The days before, the last one first."""
+        return (self._kept(day - timedelta(days=back)) for back in range(1, LOOK_BACK_DAYS + 1))
+
+    def _kept(self, day: date) -> Totals | None:
+        """A day's count; none where there is none, or one that another edition of this has left."""
+        text = self.store.read(_key(day), MAX_BYTES)
+        try:
+            return None if text is None else Totals.model_validate_json(text)
+        except ValidationError:
+            self.log.warning("storage_count_unreadable")
+            return None
+
+
+def _key(day: date) -> str:
+    return f"{KEPT}{day.isoformat()}.json"
+
+
+def _owner(key: str, prefix: str) -> str:
+    """Whose an object is, by its key. What is nobody's is counted with the others."""
+    found = _USER.match(key, len(prefix))
+    return OTHERS if found is None else found[1]

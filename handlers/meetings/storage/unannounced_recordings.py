@@ -1,0 +1,69 @@
+"""Finds recordings that are whole and that nobody was told of: their event was lost before it came to the queue.
+
+The daily count of storage lists every upload anyway, and hands on each `complete.json` with which one it is. One that
+its meeting's item is not by, or that has no item, is looked at as if it had just been told. When an item was changed
+says nothing of that: work on what was there before changes it too. Of one that came to nothing, since it is nonsense
+beside a meeting that something came of, no alarm is told.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from handlers.common.logging import EventLog
+from handlers.common.sweep import SweepLoop
+from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.s3_keys import MeetingId
+from handlers.meetings.workflow_start import Outcome, Starting, known_as
+
+PATIENCE: Final = timedelta(hours=1)
+"""An event may still be on its way for so long."""
+
+BEGUN: Final = frozenset({Outcome.STARTED, Outcome.INCOMPLETE})
+"""What comes of a recording that is looked at a day late."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A `complete.json` as it was listed."""
+
+    meeting: MeetingId
+    came: datetime
+    mark: str
+
+
+class Unheard:
+    """Begins what was never begun."""
+
+    def __init__(
+        self, table: MeetingTable, starting: Starting, *, clock: Callable[[], datetime], log: EventLog
+    ) -> None:
+        self._table = table
+        self._starting = starting
+        self._clock = clock
+        self._log = log
+
+    def begin(self, announced: Iterable[Announced], ends: datetime) -> int:
+        """How many were begun; what fails is logged, and found again the next day. Nothing is looked at after `ends`."""
+        count = SweepLoop(self._log, self._clock, ends - self._clock()).run(
+            ([one] for one in announced),
+            lambda one: [self._look(one)] if self._missed(one) else [],
+            failure_event="recording_unattended",
+            describe=lambda one: {"key_hash": known_as(one.meeting)},
+        )
+        if count["unfinished"]:
+            self._log.error("recordings_unchecked", cause="out_of_time")
+        return count[Outcome.STARTED]
+
+    def _missed(self, one: Announced) -> bool:
+        if self._clock() - one.came < PATIENCE:
+            return False
+        record = self._table.read(one.meeting)
+        return record is None or record.said != one.mark
+
+    def _look(self, one: Announced) -> Outcome:
+        outcome = self._starting.look(one.meeting)
+        if outcome in BEGUN:
+            self._log.warning("recording_unheard", key_hash=known_as(one.meeting))
+        return outcome

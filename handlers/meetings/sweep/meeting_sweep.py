@@ -1,0 +1,144 @@
+"""Looks after meetings that stay too long where they are: whatever was lost, no meeting waits for it for ever.
+
+One that is processed has an execution. While that runs there is nothing to do; where it never began it is started, and
+where it has ended without a word the meeting is marked as it ended. One that ended well and left its meeting where it
+was had found another recording there than it was about, which is gone again: the meeting is begun anew. One that is
+incomplete is looked at again, for the arrival that nobody announced, until what it has is deleted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from handlers.common.aws.workflow_executions import Executions, ExecutionStatus
+from handlers.common.logging import EventLog
+from handlers.common.sweep import SweepLoop
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.meetings.meeting_progress import FAILURES, Execution, again, failed, postponed
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.meeting_table import Due, MeetingTable
+from handlers.meetings.workflow_start import Outcome, Starting, known_as
+
+LOOK_AGAIN: Final = timedelta(hours=6)
+"""Between two looks at what is incomplete."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long what may take."""
+
+    processing: timedelta
+    incomplete: timedelta
+    give_up: timedelta
+
+
+class Found(StrEnum):
+    """What was done about a meeting."""
+
+    WAITING = "waiting"
+    """It has time, or its execution runs."""
+    STARTED = "started"
+    ENDED = "ended"
+    """Its execution had ended without a word."""
+    TIMED_OUT = "timed_out"
+    NEVER_COMPLETE = "never_complete"
+    NOT_DUE = "not_due"
+    """Another was quicker."""
+
+
+class Sweep:
+    """Ends or begins anew what nobody else will."""
+
+    def __init__(
+        self,
+        table: MeetingTable,
+        executions: Executions,
+        starting: Starting,
+        *,
+        limits: Limits,
+        budget: timedelta,
+        clock: Callable[[], datetime],
+        log: EventLog,
+    ) -> None:
+        """`budget`: how long a sweep may take."""
+        self._table = table
+        self._executions = executions
+        self._starting = starting
+        self._limits = limits
+        self._loop = SweepLoop(log, clock, budget)
+        self._clock = clock
+        self._log = log
+
+    def run(self) -> dict[str, int]:
+        """Sweep once; return what was found, by number."""
+        count = self._loop.run(
+            ([due] for due in self._table.due(timestamp(self._clock()))),
+            lambda due: [self._look(due)],
+            failure_event="meeting_unattended",
+            describe=lambda due: {"key_hash": known_as(due.meeting)},
+        )
+        return self._loop.report(
+            "meeting_sweep", count, Found.STARTED, Found.ENDED, Found.TIMED_OUT, Found.NEVER_COMPLETE
+        )
+
+    def _look(self, due: Due) -> Found:
+        record = self._table.read(due.meeting)
+        if record is None or record.due != due.due:
+            self._table.dismiss(due)
+            return Found.NOT_DUE
+        if record.status is MeetingStatus.INCOMPLETE:
+            return self._incomplete(record, due)
+        return self._processing(record, due)
+
+    def _incomplete(self, record: MeetingRecord, due: Due) -> Found:
+        ends = datetime.fromisoformat(record.since) + self._limits.incomplete
+        if self._clock() >= ends:
+            return self._failed(record, MeetingReason.NEVER_COMPLETE, Found.NEVER_COMPLETE)
+        if self._starting.look(due.meeting) is Outcome.STARTED:
+            return Found.STARTED
+        return self._postponed(record, min(ends, self._clock() + LOOK_AGAIN))
+
+    def _processing(self, record: MeetingRecord, due: Due) -> Found:
+        asked_for = datetime.fromisoformat(record.since) + self._limits.processing
+        if self._clock() < asked_for:
+            return self._postponed(record, asked_for)
+        execution = Execution.of(record)
+        match self._executions.status(self._executions.arn(execution.name)):
+            case ExecutionStatus.RUNNING:
+                return self._postponed(record, self._clock() + self._limits.processing)
+            case ExecutionStatus.TIMED_OUT:
+                return self._failed(record, MeetingReason.TIMED_OUT, Found.TIMED_OUT)
+            case ExecutionStatus.FAILED | ExecutionStatus.ABORTED:
+                return self._failed(record, FAILURES[record.stage or Stage.MEDIA], Found.ENDED)
+            case ExecutionStatus.SUCCEEDED if not self._given_up(record):
+                return self._anew(record, due)
+            case None if not self._given_up(record):
+                self._starting.start(record)
+                self._postponed(record, self._clock() + self._limits.processing)
+                return Found.STARTED
+        return self._failed(record, MeetingReason.TIMED_OUT, Found.TIMED_OUT)
+
+    def _given_up(self, record: MeetingRecord) -> bool:
+        """By when its recording was whole, which no attempt changes."""
+        whole = datetime.fromisoformat(record.whole_at or record.created_at)
+        return self._clock() - whole > self._limits.give_up
+
+    def _anew(self, record: MeetingRecord, due: Due) -> Found:
+        if not self._table.write(record, again(record, self._clock())):
+            return Found.NOT_DUE
+        self._starting.look(due.meeting)
+        return Found.STARTED
+
+    def _failed(self, record: MeetingRecord, reason: MeetingReason, found: Found) -> Found:
+        if not self._table.write(record, failed(record, reason, self._clock())):
+            return Found.NOT_DUE
+        # What never came is the user's; what ended without a word, or came to nothing, is ours.
+        say = self._log.info if found is Found.NEVER_COMPLETE else self._log.error
+        say("meeting_given_up", code=reason, key_hash=known_as(record.meeting))
+        return found
+
+    def _postponed(self, record: MeetingRecord, until: datetime) -> Found:
+        self._table.write(record, postponed(record, until))
+        return Found.WAITING

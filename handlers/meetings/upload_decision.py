@@ -1,0 +1,148 @@
+"""What becomes of a meeting by what its bucket holds: `complete.json`, and the chunks that it lists. Pure.
+
+A `complete.json` that says nothing useful fails a meeting that nothing has come of yet, and no other. One that says
+another content begins anew; so does a new one of a meeting that failed or that the media job has refused, since whoever
+puts it there wants it tried again. Otherwise one that says the same content in other words changes the words alone.
+
+Chunks are looked at by name and size. What is in them, and whether they can be read, only the media job finds out: what
+it has refused, for whatever reason, is not tried again until one of the chunks or `complete.json` is another object.
+Anything else would begin a job after each job.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.websocket.messages import WrongField
+from handlers.meetings.complete_file import Complete
+from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.meeting_progress import listed, stamped
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.s3_keys import COMPLETE, MeetingId
+
+
+@dataclass(frozen=True)
+class Said:
+    """A `complete.json` as it was read."""
+
+    mark: str
+    """Which one: another object has another mark."""
+    at: datetime
+    """When it was put there."""
+    complete: Complete | None
+    """None where it says nothing useful."""
+    problem: ChunkProblem = ChunkProblem.UNREADABLE
+    cause: str = ""
+    """Then, for a log: why."""
+    fields: tuple[WrongField, ...] | None = None
+    """Then, for its user: which fields break which rules, where it could be read."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A recording's chunks as they were found."""
+
+    wrong: tuple[WrongChunk, ...]
+    """Missing, or of another size."""
+    mark: str
+    """Which ones: where one is another object, this is another mark."""
+    at: datetime | None
+    """When the last of them was put there."""
+
+
+See = Callable[[Complete], Seen]
+
+
+def decided(record: MeetingRecord | None, meeting: MeetingId, said: Said, see: See, at: datetime) -> MeetingRecord:
+    """A meeting by what is there now; the same as before where that changes nothing.
+
+    `see`: looks at the chunks; only asked where it matters.
+    """
+    if said.complete is None:
+        return _refused(record, meeting, said, at)
+    if record is None or record.content != said.complete.content or _wanted_again(record, said):
+        begun = _begun(record, meeting, said, said.complete, at)
+    else:
+        begun = record.model_copy(update=_described(record, said, said.complete))
+    if begun.status is not MeetingStatus.INCOMPLETE:
+        return stamped(record, begun, at)
+    return stamped(record, _seen(begun, said, see(said.complete)), at)
+
+
+def _refused(record: MeetingRecord | None, meeting: MeetingId, said: Said, at: datetime) -> MeetingRecord:
+    update: dict[str, object] = {
+        "status": MeetingStatus.FAILED,
+        "reason": MeetingReason.MALFORMED,
+        "said": said.mark,
+        **listed((WrongChunk(name=COMPLETE, problem=said.problem, fields=said.fields),)),
+    }
+    if record is None:
+        return stamped(None, _record(meeting, at).model_copy(update=update), at)
+    if record.status in {MeetingStatus.PROCESSING, MeetingStatus.READY} or record.said == said.mark:
+        return record
+    anew = record.attempt + 1 if record.status is MeetingStatus.FAILED else record.attempt
+    return stamped(record, record.model_copy(update={**update, "attempt": anew}), at)
+
+
+def _wanted_again(record: MeetingRecord, said: Said) -> bool:
+    """The same event may come twice, and is about the same object then."""
+    return record.status is MeetingStatus.FAILED and record.said != said.mark
+
+
+def _begun(
+    record: MeetingRecord | None, meeting: MeetingId, said: Said, complete: Complete, at: datetime
+) -> MeetingRecord:
+    begun = _record(meeting, at)
+    before: dict[str, object] = (
+        {} if record is None else {"attempt": record.attempt + 1, "created_at": record.created_at}
+    )
+    return begun.model_copy(update={**before, "content": complete.content, **_described(begun, said, complete)})
+
+
+def _described(record: MeetingRecord, said: Said, complete: Complete) -> dict[str, object]:
+    words: dict[str, object] = {
+        "title": complete.title,
+        "started_at": complete.started_at,
+        "participants": complete.participants,
+        "tags": complete.tags,
+        "said": said.mark,
+    }
+    if record.status is MeetingStatus.INCOMPLETE:
+        # What is being transcribed, or has been, stays in the language that it was taken for.
+        words |= {"language": complete.language, "size": complete.size}
+    return words
+
+
+def _seen(begun: MeetingRecord, said: Said, seen: Seen) -> MeetingRecord:
+    if seen.wrong:
+        return begun.model_copy(update={**listed(seen.wrong), "tried": ""})
+    tried = f"{said.mark} {seen.mark}"
+    if begun.tried == tried:
+        return begun
+    update = {
+        "status": MeetingStatus.PROCESSING,
+        "stage": Stage.MEDIA,
+        "tried": tried,
+        "whole_at": timestamp(said.at if seen.at is None else max(said.at, seen.at)),
+        **listed(()),
+    }
+    return begun.model_copy(update=update)
+
+
+def _record(meeting: MeetingId, at: datetime) -> MeetingRecord:
+    """A meeting of which nothing is known yet."""
+    now = timestamp(at)
+    return MeetingRecord(
+        user=meeting.user,
+        meeting_id=meeting.meeting_id,
+        content="",
+        title="",
+        started_at=now,
+        language="",
+        status=MeetingStatus.INCOMPLETE,
+        since=now,
+        size=0,
+        created_at=now,
+        updated_at=now,
+    )

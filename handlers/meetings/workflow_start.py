@@ -1,0 +1,99 @@
+"""Starts the work on a meeting whose recording is whole, and says of one that is not what it lacks.
+
+Its item is written first and the execution started then: whoever finds the item where an execution is about to begin
+starts it, under the same name. So a start whose answer is lost is made again, and is one.
+
+A chunk that arrives while its meeting is being written as incomplete finds nothing that lacks it. So whoever has
+written that a chunk is wrong looks once more.
+"""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+from handlers.common.aws.versioned_items import TooManyWriters
+from handlers.common.aws.workflow_executions import Executions, Started
+from handlers.common.logging import EventLog, hashed
+from handlers.meetings.meeting_progress import Execution
+from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.meeting_table import ATTEMPTS, MeetingTable
+from handlers.meetings.s3_keys import MeetingId
+from handlers.meetings.upload_decision import decided
+from handlers.meetings.uploaded_recording import Uploads
+
+
+class Outcome(StrEnum):
+    """What an arrival came to."""
+
+    STARTED = "started"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    """`complete.json` says nothing useful."""
+    UNCHANGED = "unchanged"
+    """Nothing waits for it."""
+    GONE = "gone"
+    """There is no `complete.json` any more."""
+    IGNORED = "ignored"
+    """The object is none of a meeting's."""
+
+
+class NotStarted(Exception):
+    """It is not known that an execution was started: somebody must ask again."""
+
+
+@dataclass(frozen=True)
+class Starting:
+    """Looks at meetings' recordings."""
+
+    table: MeetingTable
+    uploads: Uploads
+    executions: Executions
+    _: KW_ONLY
+    clock: Callable[[], datetime]
+    log: EventLog
+
+    def look(self, meeting: MeetingId) -> Outcome:
+        """Looks at what is there of a meeting, and does what follows from it; raises NotStarted or TooManyWriters."""
+        for _ in range(ATTEMPTS):
+            record = self.table.read(meeting)  # before what it is compared with
+            said = self.uploads.said(meeting)
+            if said is None:
+                return Outcome.GONE
+            if said.complete is None:
+                self.log.warning("complete_refused", code=said.problem, cause=said.cause, key_hash=known_as(meeting))
+            after = decided(record, meeting, said, partial(self.uploads.seen, meeting), self.clock())
+            if after != record:
+                if not self.table.write(record, after):
+                    continue
+                self.log.info(
+                    "meeting_moved", outcome=after.status, missing=after.wrong_count, key_hash=known_as(meeting)
+                )
+            if not _newly_wrong(record, after):
+                return Outcome.REFUSED if said.complete is None else self._done(after)
+        raise TooManyWriters
+
+    def start(self, record: MeetingRecord) -> None:
+        """Starts the execution that a meeting's item is about, if it was not; raises NotStarted."""
+        execution = Execution.of(record)
+        started = self.executions.start(execution.name, execution.input)
+        if started not in {Started.YES, Started.ALREADY}:
+            raise NotStarted(started)
+
+    def _done(self, record: MeetingRecord) -> Outcome:
+        if record.stage is Stage.MEDIA:
+            self.start(record)
+            return Outcome.STARTED
+        return Outcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else Outcome.UNCHANGED
+
+
+def known_as(meeting: MeetingId) -> str:
+    """What a log calls a meeting."""
+    return hashed(f"{meeting.user}/{meeting.meeting_id}")
+
+
+def _newly_wrong(before: MeetingRecord | None, after: MeetingRecord) -> bool:
+    """Whether something counts as wrong that did not before."""
+    known = set() if before is None else {one.name for one in before.wrong}
+    return after.status is MeetingStatus.INCOMPLETE and not {one.name for one in after.wrong} <= known

@@ -1,0 +1,67 @@
+"""The function that validates lectures: batches of S3's notifications from a queue, and the sweep of a schedule."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any, Literal
+
+import boto3
+from pydantic import BaseModel
+
+from handlers.common.aws.clients import CONFIG, WORKERS
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import Limits
+from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
+from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
+from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
+from handlers.voice_qa.validate_lecture.lecture_validation import Validator
+
+
+class Call(BaseModel):
+    """What the schedule sends."""
+
+    kind: Literal["sweep"]
+
+
+@cache
+def _made() -> tuple[Validator, Sweep]:
+    """Made once a container."""
+    environment = ValidatorEnvironment.read()
+    log, parallel = EventLog(environment.log_level), Parallel(WORKERS)
+    bucket = LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket)
+    validator = Validator(
+        bucket,
+        LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
+        Limits.of(
+            environment.lecture_min_seconds,
+            environment.lecture_max_seconds,
+            environment.lecture_max_bytes,
+            environment.lecture_formats.split(","),
+        ),
+        parallel=parallel,
+        log=log,
+        clock=clock.now,
+    )
+    sweep = Sweep(
+        bucket,
+        validator,
+        parallel=parallel,
+        log=log,
+        clock=clock.now,
+        look_back=timedelta(hours=environment.sweep_hours),
+        budget=timedelta(seconds=environment.sweep_seconds),
+    )
+    return validator, sweep
+
+
+def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
+    """The entry point of the function."""
+    validator, sweep = _made()
+    if "Records" in event:
+        return validator.handle(event["Records"])
+    Call.model_validate(event)
+    return sweep.run()

@@ -1,0 +1,144 @@
+"""The WebSocket API's function: guests connect as whom API Gateway has checked them to be, and get one answer a message.
+
+Who somebody is comes from the signed handshake alone; nothing that a message says changes it. What messages ask for is
+done in `uploading.py` and `asking.py`.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import Any
+
+import boto3
+
+from handlers.common.aws.clients import LIVE_CONFIG, signing
+from handlers.common.aws.versioned_items import VersionedItems
+from handlers.common.errors import HandlerError, http_error
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
+from handlers.common.websocket.message_dispatch import Response, Talk
+from handlers.common.websocket.messages import Answer, Request
+from handlers.voice_qa.client_messages import REQUESTS, Code, Ping, Pong, Query, Upload
+from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Call, Connection, connection_key
+from handlers.voice_qa.websocket_handler.question_intake import Asking, Caller
+from handlers.voice_qa.websocket_handler.upload_forms import Uploads
+
+PROTOCOL = "polyphony.voice-qa.v1"
+OFFER = "sec-websocket-protocol"
+_IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Region and UUID: no `/` and no `#`, so that it can be a part of keys."""
+
+
+class SocketHandler:
+    """Answers API Gateway."""
+
+    def __init__(
+        self, items: VersionedItems, uploads: Uploads, asking: Asking, *, identity_pool: str, log: EventLog
+    ) -> None:
+        """`identity_pool`: the one whose guests may connect."""
+        self._items = items
+        self._uploads = uploads
+        self._asking = asking
+        self._identity_pool = identity_pool
+        self._log = log
+        self._talk = Talk(REQUESTS, log)
+
+    def handle(self, event: Mapping[str, Any]) -> Response:
+        """One event."""
+        context = event["requestContext"]
+        match context["eventType"]:
+            case "CONNECT":
+                return self._connect(event, context)
+            case "DISCONNECT":
+                return {"statusCode": 200}
+            case _:
+                act = partial(self._act, context["connectionId"])
+                return self._talk.answer(event.get("body") or "", context, act)
+
+    def _connect(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> Response:
+        identity = _identity(context.get("identity"), self._identity_pool)
+        if identity is None:
+            error = HandlerError(Code.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.", 401)
+            self._log.warning("connection_refused", code=error.code)
+            return http_error(error, context["requestId"])
+        key = connection_key(context["connectionId"])
+        self._items.change(Connection, key, lambda _: (Connection(identity=identity), None))
+        if _first_offer(event.get("headers")) == PROTOCOL:
+            # A browser that offered protocols breaks the connection off unless one comes back.
+            return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
+        return {"statusCode": 200}
+
+    def _act(self, connection_id: str, _action: str, message: Request) -> Answer:
+        identity = self._items.read(Connection, connection_key(connection_id)).identity
+        if not identity:
+            raise HandlerError(Code.UNAUTHENTICATED, "This connection is not known. Connect again.", 401)
+        match message:
+            case Upload():
+                return self._uploads.ready(identity, message)
+            case Query():
+                return self._asking.ask(Caller(identity, connection_id), message)
+            case Ping():
+                return Pong()
+            case _:
+                raise TypeError("a message without anything to do")
+
+
+def _identity(signed: object, pool: str) -> str | None:
+    """Whoever signed the handshake, if he is a guest of this pool."""
+    if not isinstance(signed, Mapping) or not pool or signed.get("cognitoIdentityPoolId") != pool:
+        return None
+    identity = signed.get("cognitoIdentityId")
+    return identity if isinstance(identity, str) and _IDENTITY.fullmatch(identity) else None
+
+
+def _first_offer(headers: object) -> str | None:
+    """The protocol that a client would like best."""
+    if not isinstance(headers, Mapping):
+        return None
+    offered = next((value for name, value in headers.items() if str(name).lower() == OFFER), None)
+    return offered.split(",")[0].strip() if isinstance(offered, str) else None
+
+
+@cache
+def _handler() -> SocketHandler:
+    """Made once a container."""
+    environment = SocketEnvironment.read()
+    session = boto3.Session()
+    dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
+    log = EventLog(environment.log_level)
+    lectures = LectureTable(dynamodb, environment.dynamodb_table)
+    items = VersionedItems(
+        dynamodb,
+        environment.dynamodb_table,
+        ttl_attribute=TTL_ATTRIBUTE,
+        kept_seconds=environment.session_days * DAY_SECONDS,
+        clock_ms=clock.now_ms,
+    )
+
+    def call(one: Call) -> None:
+        functions.invoke(
+            FunctionName=environment.worker, InvocationType="Event", Payload=one.model_dump_json(by_alias=True).encode()
+        )
+
+    uploads = Uploads(
+        session.client("s3", config=LIVE_CONFIG.merge(signing(accelerated=environment.accelerated))),
+        lectures,
+        items,
+        environment,
+        clock_ms=clock.now_ms,
+        new_id=clock.new_id,
+    )
+    asking = Asking(items, lectures, environment, call=call, new_id=clock.new_id, clock_ms=clock.now_ms, log=log)
+    return SocketHandler(items, uploads, asking, identity_pool=environment.identity_pool, log=log)
+
+
+def handler(event: Mapping[str, Any], _context: object) -> Response:
+    """The entry point of the function."""
+    return _handler().handle(event)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _handler()  # while the container starts, which is faster and comes before anybody waits

@@ -1,0 +1,86 @@
+"""Where guests upload audio: a form for one key, one content type and a bounded size, that holds for a while.
+
+The form is signed here without asking anybody; S3 holds the upload to it. What was uploaded is the worker's to look at,
+or the lectures' validator's.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from handlers.common.aws.versioned_items import VersionedItems
+from handlers.common.errors import HandlerError
+from handlers.common.time_and_ids import ulid
+from handlers.voice_qa.client_messages import Code, Upload, UploadKind, UploadReady
+from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.table_records import Allowance, allowance_key
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+
+class Uploads:
+    """Gives forms out."""
+
+    def __init__(
+        self,
+        client: "S3Client",
+        lectures: LectureTable,
+        items: VersionedItems,
+        environment: SocketEnvironment,
+        *,
+        clock_ms: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        """`client` is made with `signing`; `new_id` gives ULIDs."""
+        self._client = client
+        self._lectures = lectures
+        self._items = items
+        self._environment = environment
+        self._clock_ms = clock_ms
+        self._new_id = new_id
+
+    def ready(self, identity: str, message: Upload) -> UploadReady:
+        """A form for what a guest wants to upload."""
+        match message.kind:
+            case UploadKind.QUERY:
+                key = f"{QUERIES}{identity}/{self._new_id()}"
+                return self._form(message, key, self._environment.max_query_bytes)
+            case UploadKind.LECTURE:
+                return self._lecture(identity, message)
+
+    def _lecture(self, identity: str, message: Upload) -> UploadReady:
+        if self._environment.lecture_uploads == "off":
+            raise HandlerError(Code.UPLOAD_REFUSED, "Lectures cannot be uploaded here.", 403)
+        now_ms, most = self._clock_ms(), self._environment.lectures_per_day
+        if not self._items.change(Allowance, allowance_key(identity), lambda one: one.uploaded(now_ms, most)):
+            raise HandlerError(Code.UPLOAD_REFUSED, f"{most} lectures a day are the most.", 429)
+        lecture_id = self._new_id()
+        key = f"{LECTURES}{lecture_id}/{self._new_id()}"
+        self._lectures.reserve(lecture_id, identity)
+        return self._form(message, key, self._environment.max_lecture_bytes, lecture_id)
+
+    def _form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
+        content_type = {"Content-Type": message.content_type}
+        post = self._client.generate_presigned_post(
+            self._environment.s3_bucket,
+            key,
+            Fields=dict(content_type),
+            Conditions=[content_type, ["content-length-range", 1, max_bytes]],
+            ExpiresIn=self._environment.url_seconds,
+        )
+        return UploadReady(
+            kind=message.kind,
+            url=post["url"],
+            fields=post["fields"],
+            key=key,
+            lecture_id=lecture_id,
+            max_bytes=max_bytes,
+            expires_seconds=self._environment.url_seconds,
+        )
+
+
+def is_own_query(identity: str, key: str) -> bool:
+    """Whether a key is one that this identity could have been given for a spoken question."""
+    return re.fullmatch(rf"{QUERIES}{re.escape(identity)}/{ulid.PATTERN}", key) is not None

@@ -1,0 +1,160 @@
+"""An agent for this machine: it listens to the lecture and to the question, and answers from what it heard.
+
+It speaks the protocol of decision 0051, with none of the handlers' code, so that the handlers are checked against
+another implementation. It knows nothing that is not in the lecture.
+"""
+
+import base64
+import json
+import re
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from local.emulation.agentcore.agent_answers import VOICE_WORDS, Reply, passages, reply, spoken, voice, words_of
+from local.emulation.speech.audio_files import DEMUXERS, UnreadableMedia, heard_in
+from local.emulation.speech.tone_words import Pause, Word
+from local.http_server import HttpRequest, HttpResponse, serve_json
+
+RETRY_AFTER = 1
+WORD_SECONDS = 0.02
+"""Time between two lines of an answer."""
+HOSTS = frozenset(["127.0.0.1", "localhost"])
+FETCH_SECONDS = 10
+_WORDS = re.compile(r"\S+\s*")
+_NO_JSON = b'{"type": "text", "text": '
+
+
+class Fault(StrEnum):
+    """Words of a question that make the agent fail."""
+
+    THROTTLED = "throttled"
+    """Status 429 with a Retry-After, once per query id."""
+    DROPPED = "dropped"
+    """The connection breaks off in the middle of the answer."""
+    MALFORMED = "malformed"
+    """A line in the middle of the answer is no JSON."""
+
+
+class RequestRefused(Exception):
+    """A request that is answered with a status and nothing else."""
+
+    def __init__(self, status: HTTPStatus, **headers: str) -> None:
+        super().__init__(status.phrase)
+        self.status, self.headers = status, headers
+
+
+def serve(word_seconds: float = WORD_SECONDS) -> AbstractContextManager[int]:
+    """Serve while the block lasts, and yield the port."""
+    agent = _Agent(word_seconds)
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        try:
+            match request.method, request.path:
+                case "GET", "/ping":
+                    return HttpResponse({"status": "OK"})
+                case "POST", "/answer":
+                    return HttpResponse(agent.answer(json.loads(request.body)))
+                case _:
+                    return HttpResponse({}, HTTPStatus.NOT_FOUND)
+        except RequestRefused as refused:
+            return HttpResponse({"status": str(refused)}, refused.status, refused.headers)
+
+    return serve_json(respond)
+
+
+class _Agent:
+    def __init__(self, word_seconds: float) -> None:
+        self._word_seconds = word_seconds
+        self._throttled: set[str] = set()
+        """Ids of the queries that were told to come back."""
+
+    def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
+        """Return the lines of the answer; raise RequestRefused if the agent fails before it answers."""
+        query, conversation = question["query"], question["conversation"]
+        text = query["text"] if "text" in query else _transcript(query)
+        words = words_of(text)
+        fault = next((Fault(word) for word in words if word in set(Fault)), None)
+        if fault is Fault.THROTTLED and question["queryId"] not in self._throttled:
+            self._throttled.add(question["queryId"])
+            raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER)})
+        before = words_of(conversation[-1]["question"]) if conversation else ()
+        return self._lines(text, question["lecture"], [word for word in words if word not in set(Fault)], before, fault)
+
+    def _lines(
+        self, text: str, lecture: Mapping[str, Any], words: list[str], before: tuple[str, ...], fault: Fault | None
+    ) -> Iterator[bytes]:
+        yield _line({"type": "transcript", "text": text})
+        try:
+            found = reply(passages(_heard(lecture)), words, before)
+        except UnreadableMedia:
+            yield _line({"type": "error", "code": "rejected", "retryable": False})
+            return
+        lines = _answer_lines(found, lecture["durationMs"])
+        for index, line in enumerate(lines):
+            if index == len(lines) // 2 and fault is Fault.DROPPED:
+                raise ConnectionAbortedError
+            if index == len(lines) // 2 and fault is Fault.MALFORMED:
+                yield _NO_JSON
+            yield _line(line)
+            time.sleep(self._word_seconds)
+
+
+def _transcript(query: Mapping[str, Any]) -> str:
+    try:
+        return " ".join(one.text for one in _heard(query) if isinstance(one, Word))
+    except UnreadableMedia:
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY) from None
+
+
+def _heard(audio: Mapping[str, Any]) -> Iterable[Word | Pause]:
+    """Return the words and pauses of audio that a presigned URL of this machine leads to."""
+    if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
+        raise UnreadableMedia
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(audio["url"], timeout=FETCH_SECONDS) as response:
+            return _words(response.read(), audio["format"])
+    except OSError:
+        raise UnreadableMedia from None
+
+
+@lru_cache(maxsize=16)
+def _words(audio: bytes, audio_format: str) -> tuple[Word | Pause, ...]:
+    """Return the words of a recording; a lecture is asked about many times."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "audio")
+        path.write_bytes(audio)
+        return tuple(heard_in(path, [audio_format]))
+
+
+def _answer_lines(found: Reply, duration_ms: int) -> list[dict[str, Any]]:
+    """Return the answer's words with its sound in between, and then what it cites."""
+    pieces = [{"type": "text", "text": word} for word in _WORDS.findall(found.text)]
+    sounds = [
+        {"type": "audio", "audio": base64.b64encode(voice(words)).decode(), "format": "ogg-opus"}
+        for words in spoken(found.text)
+    ]
+    cited = [
+        {"type": "citation", "startMs": one.start_ms, "endMs": min(one.end_ms, duration_ms), "quote": one.text}
+        for one in found.passages
+    ]
+    groups = [pieces[start : start + VOICE_WORDS] for start in range(0, len(pieces), VOICE_WORDS)]
+    mixed = [
+        line
+        for index, group in enumerate(groups)  # there are at least as many as sounds, because a sound has as many words
+        for line in (*group, *sounds[index : index + 1])
+    ]
+    return [*mixed, *cited, {"type": "done"}]
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message).encode()

@@ -1,0 +1,76 @@
+"""REST APIs call a function only if it admits API Gateway, and hide from clients why it failed.
+
+The emulator checks no permission. It sends a function's traceback to the client, without the body and headers that the
+API's document defines for errors, and leaves `$context.requestId` in the answers of mock integrations as it is.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.services import apigateway_v1, lambda_svc
+
+from local.emulation import reached, replace
+from local.emulation.lambda_.function_permissions import let_in
+
+BAD_GATEWAY = 502
+
+
+class FunctionFailed(Exception):
+    """A function raised an exception or timed out."""
+
+
+def install() -> None:
+    """Replace five functions of `apigateway_v1`."""
+    replace(apigateway_v1, "_invoke_mock_v1", _answer_mock)
+    replace(apigateway_v1, "_call_lambda_raw", _call)
+    replace(apigateway_v1, "_invoke_lambda_proxy_v1", _invoke)
+    replace(apigateway_v1, "_gateway_error_response", _render)
+    replace(apigateway_v1, "_invoke_authorizer_lambda", _authorize)
+
+
+def _answer_mock(answer: Any, integration: Mapping[str, Any]) -> Any:
+    status, headers, body = answer(integration)
+    return status, headers, body.replace(b"$context.requestId", str(uuid.uuid4()).encode())
+
+
+async def _call(call: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str) -> Any:
+    asked = event["requestContext"]
+    method = f"{asked['apiId']}/{asked['stage']}/{asked['httpMethod']}{asked['resourcePath']}"
+    if not _may_call(function, account_id, region, method):
+        return None, "API Gateway may not call the function"
+    result, error = await call(function, event, account_id=account_id, region=region)
+    if result and result.get("error") and not result.get("throttle"):
+        raise FunctionFailed
+    return result, error
+
+
+async def _invoke(invoke: Any, *given: Any, **named: Any) -> Any:
+    try:
+        return await invoke(*given, **named)
+    except FunctionFailed:
+        error = reached(apigateway_v1, "_gw_error")("DEFAULT_5XX", "Internal server error")
+        error.status = BAD_GATEWAY
+        return error
+
+
+def _render(render: Any, error: Any, request: Mapping[str, Any]) -> Any:
+    status, headers, body = render(error, request)
+    return getattr(error, "status", status), headers, body
+
+
+async def _authorize(
+    authorize: Any, authorizer: Mapping[str, Any], event: Mapping[str, Any], account_id: str, region: str
+) -> Any:
+    function = reached(apigateway_v1, "_extract_lambda_ref_from_integration_uri")(authorizer["authorizerUri"])
+    api_id = event["methodArn"].split(":")[5].partition("/")[0]
+    if not _may_call(function, account_id, region, f"{api_id}/authorizers/{authorizer['id']}"):
+        return None
+    return await authorize(authorizer, event, account_id, region)
+
+
+def _may_call(function: str, account_id: str, region: str, resource: str) -> bool:
+    """Return True if the function's policy admits API Gateway, or if there is no such function."""
+    find = reached(lambda_svc, "_get_func_record_for_ref_in_scope")
+    _, config, name = find(function, account_id=account_id, region=region)
+    return config is None or let_in(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")

@@ -1,0 +1,214 @@
+"""WebSocket APIs as clients and functions meet them on AWS.
+
+The emulator forgets the subprotocol that `$connect` returned, so browsers close the socket. It hides the status of a
+refused `$connect`, and does not say who signed the handshake. It calls functions without their logs, concurrency and
+the permission to be called, sends tracebacks to clients, answers from routes that have no response, and takes messages
+of any size.
+"""
+
+import contextvars
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypercorn.protocol import ws_stream  # type: ignore[import-not-found] # the emulator's server
+from ministack.core import concurrency
+from ministack.services import apigateway, apigateway_v1, lambda_svc
+
+from local.emulation import reached, replace
+from local.emulation.api_gateway.websocket_answers import (
+    FAILED,
+    NOT_LET_IN,
+    Answer,
+    FrameCount,
+    answer_of,
+    header_name,
+    refusal_message,
+)
+from local.emulation.lambda_.function_permissions import let_in
+
+Message = dict[str, Any]
+IDENTITY = (
+    "accessKey",
+    "accountId",
+    "caller",
+    "cognitoAuthenticationProvider",
+    "cognitoAuthenticationType",
+    "cognitoIdentityId",
+    "cognitoIdentityPoolId",
+    "principalOrgId",
+    "user",
+    "userArn",
+)
+"""On AWS these fields are in every `$connect` event. They are null unless API Gateway has checked a signature."""
+
+
+@dataclass
+class Connection:
+    """The connection that is being served."""
+
+    offered: tuple[str, ...]
+    """Subprotocols."""
+    since: int
+    """Milliseconds."""
+    id: str = ""
+    request_id: str = ""
+    answer: Answer | None = None
+    """The answer of `$connect`."""
+    open: bool = False
+
+
+_connection: contextvars.ContextVar[Connection] = contextvars.ContextVar("websocket_connection")
+
+
+def install() -> None:
+    """Replace two functions of `apigateway`, and the server's own `ws_stream.WebsocketBuffer`."""
+    replace(apigateway, "handle_websocket", _handle)
+    replace(apigateway, "_invoke_ws_lambda", _invoke)
+    _limit_sizes()
+
+
+async def _handle(
+    handle: Any,
+    scope: Message,
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+    *rest: Any,
+    **named: Any,
+) -> None:
+    connection = Connection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
+    _connection.set(connection)
+
+    async def sent(message: Message) -> None:
+        answer = connection.answer
+        if message["type"] == "websocket.accept":
+            connection.open = True
+            if answer is not None and answer.subprotocol:
+                message = {**message, "subprotocol": answer.subprotocol}
+        elif message["type"] == "websocket.close" and not connection.open and answer is not None:
+            text = refusal_message(answer.status)
+            refuse = reached(apigateway, "_refuse_ws_handshake")
+            await refuse(scope, send, answer.status, text, connection.id, connection.request_id)
+            return
+        await send(message)
+
+    async def received() -> Message:
+        message = await receive()
+        while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
+            message = await receive()  # the rest of a message that was too long
+        return message
+
+    await handle(scope, received, sent, *rest, **named)
+
+
+def _limit_sizes() -> None:
+    buffer = reached(ws_stream, "WebsocketBuffer")
+    too_large = reached(ws_stream, "FrameTooLargeError")
+
+    class Limited(buffer):  # type: ignore[misc, valid-type]
+        """The server closes with 1009 if this raises. By itself it limits messages only, and counts letters."""
+
+        def __init__(self, max_length: int) -> None:
+            super().__init__(max_length)
+            self._count = FrameCount()
+            self._over = False
+
+        def extend(self, event: Any) -> None:
+            if self._over:
+                return  # raised again, the error would keep the server from noticing that the client closes too
+            size = len(event.data.encode() if isinstance(event.data, str) else event.data)
+            self._over = not self._count.fits(size, frame_ends=event.frame_finished)
+            if self._over:
+                super().clear()
+                raise too_large
+            super().extend(event)
+
+        def clear(self) -> None:
+            super().clear()
+            self._count = FrameCount()
+
+    ws_stream.WebsocketBuffer = Limited
+
+
+async def _invoke(  # noqa: PLR0917 - the emulator's signature
+    _invoke: Any,
+    api_id: str,
+    account: str,
+    region: str,
+    route: Message,
+    stage: str,
+    connection_id: str,
+    event_type: str,
+    request_id: str,
+    body: str | None,
+    source_ip: str,
+    headers: Mapping[str, str],
+    **named: Any,
+) -> Message:
+    """Call a route's function as any other caller does. All routes of this project have a Lambda proxy integration."""
+    connection = _connection.get()
+    integration = reached(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
+    function = reached(apigateway, "_extract_lambda_ref_from_integration_uri")(integration["integrationUri"])
+    find = reached(lambda_svc, "_get_func_record_for_ref_in_scope")
+    record, config, name = find(function, account_id=account, region=region)
+    source = reached(apigateway, "execute_api_route_arn")(region, account, api_id, stage, route["routeKey"])
+    if config is None or not let_in(name, function, source):
+        answer = NOT_LET_IN
+    else:
+        context = reached(apigateway, "_ws_request_context")(
+            api_id, route["routeKey"], stage, connection_id, event_type, request_id, source_ip, headers
+        )
+        context |= {"connectedAt": connection.since, "messageDirection": "IN"}
+        result = await reached(concurrency, "run_reentrant")(
+            reached(lambda_svc, "_execute_function_with_config_scope"),
+            reached(lambda_svc, "_execution_record_for_config")(record, config),
+            _event(event_type, context, route, body, headers, named),
+            thread_name="websocket-invoke",
+        )
+        answer = answer_of(result)
+    if event_type == "CONNECT":
+        if answer.subprotocol and answer.subprotocol not in connection.offered:
+            answer = FAILED  # a client closes if it is given a protocol that it did not ask for
+        connection.id, connection.request_id, connection.answer = connection_id, request_id, answer
+        return {"statusCode": answer.status}
+    if answer.failed:
+        told = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
+        return {"statusCode": answer.status, "body": json.dumps(told)}
+    return {"statusCode": answer.status, "body": answer.body if _has_response(api_id, route) else ""}
+
+
+def _event(
+    event_type: str,
+    context: Message,
+    route: Message,
+    body: str | None,
+    headers: Mapping[str, str],
+    named: Mapping[str, Any],
+) -> Message:
+    event: Message = {"requestContext": context, "isBase64Encoded": False}
+    if event_type == "CONNECT":
+        query = named.get("query_params")
+        signed: Mapping[str, Any] = {}
+        if route.get("authorizationType") == "AWS_IAM":
+            # The emulator has checked the signature before it calls a function.
+            signed = reached(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
+        context["identity"] |= {name: signed.get(name) for name in IDENTITY}
+        known = {header_name(name): value for name, value in headers.items()}
+        fields: Message = reached(apigateway, "_ws_connect_fields")(known, query)
+        return event | fields
+    if event_type == "DISCONNECT":
+        context["disconnectStatusCode"] = int(named.get("disconnect_code", 1005))
+        context["disconnectReason"] = named.get("disconnect_reason", "")
+        return event
+    context["messageId"] = context["requestId"]
+    return event | {"body": body or ""}
+
+
+def _has_response(api_id: str, route: Mapping[str, Any]) -> bool:
+    """Return True if a route's answer reaches the client: it selects a response, and has one."""
+    responses = reached(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
+    return bool(route.get("routeResponseSelectionExpression")) and any(
+        response["routeResponseKey"] == "$default" for response in responses.values()
+    )

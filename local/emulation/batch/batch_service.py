@@ -1,0 +1,321 @@
+"""AWS Batch: the operations that the emulator lacks, and jobs that are real processes.
+
+The emulator's own jobs succeed at once. Here a job has the rights of its job role, its attempts follow its retry
+strategy, and its output goes to its log group and to `batch.log`.
+https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
+"""
+
+import contextvars
+import copy
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ministack.core.responses import error_response_json, get_account_id, get_region
+from ministack.services import batch, cloudwatch_logs
+
+from local.emulation import reached
+from local.emulation.batch import batch_faults
+from local.emulation.batch.job_containers import (
+    EXITED,
+    RECLAIMED,
+    TIMED_OUT,
+    Container,
+    matches,
+    program_of,
+    should_retry,
+)
+from local.emulation.emulator_account import endpoint, open_session
+
+Given = Mapping[str, Any]
+LOG = "batch.log"
+"""In the platform's folder: the output of all jobs."""
+POLL_SECONDS = 0.05
+_log = logging.getLogger("batch")
+
+
+class ClientError(Exception):
+    """A request that Batch refuses with a ClientException."""
+
+
+@dataclass
+class Job:
+    """One job: the answer of `DescribeJobs`, and what else the service knows of it."""
+
+    detail: dict[str, Any]
+    queue: Mapping[str, Any]
+    spot: bool
+    container: Container | None = None
+    stopped: str | None = None
+    """The reason of whoever terminated or cancelled the job."""
+    placed: bool = False
+    """The job has a machine, so it cannot be cancelled."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Batch:
+    """The jobs of the account, and the operations on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._jobs: dict[str, Job] = {}
+
+    def install(self) -> None:
+        """Extend `batch._DISPATCH`."""
+        known = reached(batch, "_DISPATCH")
+        register, list_jobs = known["/v1/registerjobdefinition"], known["/v1/listjobs"]
+        added: dict[str, Callable[[Given], Any]] = {
+            "updatejobqueue": _update_queue,
+            "deletejobqueue": _delete_queue,
+            "deletecomputeenvironment": _delete_environment,
+            "registerjobdefinition": lambda given: _register(given, register),
+            "deregisterjobdefinition": _deregister,
+            "submitjob": self.submit,
+            "terminatejob": self._terminate,
+            "canceljob": self._cancel,
+            "listjobs": lambda given: _list_by_name(given) if given.get("filters") else list_jobs(given),
+        }
+        known.update({f"/v1/{name}": _answering(operation) for name, operation in added.items()})
+
+    def submit(self, request: Given) -> dict[str, Any]:
+        """Accept a job and run it in a thread of its own."""
+        definition, queue = definition_of(request["jobDefinition"]), _queue(request["jobQueue"])
+        environment = _named(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
+        job = Job(_detail(request, definition, queue), queue, environment["computeResources"]["type"] == "FARGATE_SPOT")
+        self._jobs[job.detail["jobId"]] = job
+        _change(job, "SUBMITTED")
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(self._run, job), name=job.detail["jobId"], daemon=True).start()
+        return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
+
+    def _job(self, given: Given) -> Job:
+        try:
+            return self._jobs[given["jobId"]]
+        except KeyError:
+            raise ClientError(f"Job not found: {given['jobId']}") from None
+
+    def _terminate(self, given: Given) -> Given:
+        job = self._job(given)
+        with job.lock:
+            job.stopped = given["reason"]
+            if job.container is not None:
+                job.container.stop(given["reason"])
+        return {}
+
+    def _cancel(self, given: Given) -> Given:
+        """End a job that has no machine. A job that has one goes on, and the caller is not told."""
+        job = self._job(given)
+        with job.lock:
+            if not job.placed:
+                job.stopped = given["reason"]
+        return {}
+
+    def _run(self, job: Job) -> None:
+        try:
+            status, reason = self._run_attempts(job)
+        except Exception:  # noqa: BLE001 - the failure of one job must not end the service
+            _log.exception("job %s", job.detail["jobId"])
+            status, reason = "FAILED", "The local Batch failed: see the emulator's log"
+        _change(job, status, statusReason=reason, stoppedAt=_now())
+
+    def _run_attempts(self, job: Job) -> tuple[str, str]:
+        """Run attempts until the job ends; return its final status and the reason."""
+        attempts = job.detail["attempts"]
+        while True:
+            _change(job, "RUNNABLE")
+            self._wait_for_machine(job)
+            if job.stopped is not None:
+                return "FAILED", job.stopped
+            reason, exit_code = self._run_attempt(job, len(attempts) + 1)
+            # A job that ends with 0 when it is reclaimed has succeeded, as was observed on AWS.
+            if exit_code == 0 and reason in {EXITED, RECLAIMED}:
+                return "SUCCEEDED", reason
+            # Batch does not retry what timed out or was terminated.
+            if reason in {TIMED_OUT, job.stopped} or not should_retry(
+                job.detail["retryStrategy"], len(attempts), reason, exit_code
+            ):
+                return "FAILED", reason
+
+    def _wait_for_machine(self, job: Job) -> None:
+        while True:
+            with job.lock:
+                job.placed = job.stopped is None and not self._fault(job).no_capacity
+                if job.placed or job.stopped is not None:
+                    return
+            time.sleep(POLL_SECONDS)
+
+    def _run_attempt(self, job: Job, number: int) -> tuple[str, int]:
+        """Run one attempt; return why it ended, and its exit code."""
+        detail, fault = job.detail, self._fault(job)
+        options = detail["container"]["logConfiguration"]["options"]
+        group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
+        reached(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
+        attempt: dict[str, Any] = {"container": {"logStreamName": stream}, "startedAt": _now()}
+        detail["container"]["logStreamName"] = stream
+        _change(job, "RUNNING", startedAt=attempt["startedAt"])
+        container = Container(
+            program_of(detail["container"]["image"]),
+            detail["container"].get("command") or [],
+            _variables(detail["container"], detail["jobId"]),
+        )
+        with job.lock:
+            job.container = container
+            if job.stopped is not None:
+                container.stop(job.stopped)
+        reclaimed = job.spot and number <= fault.reclaimed
+        exit_code = container.run(
+            lambda line: self._write(group, stream, line),
+            timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
+            reclaim_at=fault.at if reclaimed else None,
+        )
+        detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
+        detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": container.reason})
+        return container.reason, exit_code
+
+    def _fault(self, job: Job) -> batch_faults.Fault:
+        return batch_faults.told(self._folder, job.queue["jobQueueName"])
+
+    def _write(self, group: str, stream: str, line: str) -> None:
+        with (self._folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(f"{stream} {line}\n")
+        if line:  # CloudWatch takes no empty message
+            event = {"timestamp": _now(), "message": line}
+            reached(cloudwatch_logs, "_put_log_events")(
+                {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
+            )
+
+
+def definition_of(reference: str) -> dict[str, Any]:
+    """Return a job definition by ARN or name. Without a revision, return the newest active one."""
+    name, _, revision = reference.rpartition("/")[2].partition(":")
+    for definition in reversed(reached(batch, "_job_definitions").get(name) or []):
+        if definition["status"] == "ACTIVE" and revision in {"", str(definition["revision"])}:
+            found: dict[str, Any] = definition
+            return found
+    raise ClientError(f"JobDefinition not found: {reference}")
+
+
+def _detail(request: Given, definition: Given, queue: Given) -> dict[str, Any]:
+    """Return a job as `DescribeJobs` shows it."""
+    job_id = str(uuid.uuid4())
+    properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
+    environment = {one["name"]: one for one in (*properties.get("environment", ()), *overrides.get("environment", ()))}
+    return {
+        "jobArn": f"arn:aws:batch:{get_region()}:{get_account_id()}:job/{job_id}",
+        "jobName": request["jobName"],
+        "jobId": job_id,
+        "jobQueue": queue["jobQueueArn"],
+        "attempts": [],
+        "createdAt": _now(),
+        "retryStrategy": definition.get("retryStrategy") or {},
+        "jobDefinition": definition["jobDefinitionArn"],
+        "container": {**properties, **overrides, "environment": list(environment.values())},
+        "timeout": definition.get("timeout"),
+        "tags": request.get("tags") or {},
+    }
+
+
+def _variables(container: Given, job_id: str) -> dict[str, str]:
+    """Return the variables of the job, credentials of its role, and the services' endpoints."""
+    session = open_session(container["jobRoleArn"], job_id)
+    return {
+        **{one["name"]: one["value"] for one in container["environment"]},
+        **{name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL_")},
+        "AWS_ENDPOINT_URL": endpoint(),
+        "AWS_ACCESS_KEY_ID": session.key,
+        "AWS_SECRET_ACCESS_KEY": session.secret,
+        "AWS_SESSION_TOKEN": session.token,
+        "AWS_DEFAULT_REGION": get_region(),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _list_by_name(given: Given) -> Given:
+    """List the jobs of a queue by the filter JOB_NAME, in whatever state, the latest first."""
+    [value] = next(one["values"] for one in given["filters"] if one["name"] == "JOB_NAME")
+    queue = _queue(given["jobQueue"])["jobQueueArn"]
+    jobs = [job for job in list(reached(batch, "_jobs").values()) if job["jobQueue"] == queue]
+    jobs = [job for job in jobs if matches(value.lower(), job["jobName"].lower())]
+    shown = ("jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt")
+    return {
+        "jobSummaryList": [
+            {name: job[name] for name in shown if name in job}
+            for job in sorted(jobs, key=lambda job: int(job["createdAt"]), reverse=True)
+        ]
+    }
+
+
+def _change(job: Job, status: str, **more: Any) -> None:
+    job.detail.update(status=status, **more)
+    # A copy, so that a caller never sees a job change while it is being answered.
+    reached(batch, "_jobs")[job.detail["jobId"]] = copy.deepcopy(job.detail)
+
+
+def _update_queue(given: Given) -> Given:
+    queue = _queue(given["jobQueue"])
+    queue.update({name: value for name, value in given.items() if name != "jobQueue"})
+    return {"jobQueueName": queue["jobQueueName"], "jobQueueArn": queue["jobQueueArn"]}
+
+
+def _delete_queue(given: Given) -> Given:
+    del _queues()[_queue(given["jobQueue"])["jobQueueName"]]
+    return {}
+
+
+def _delete_environment(given: Given) -> Given:
+    environment = _named(_environments(), given["computeEnvironment"])
+    del _environments()[environment["computeEnvironmentName"]]
+    return {}
+
+
+def _register(given: Given, register: Callable[[Given], Any]) -> Any:
+    """Register a job definition and keep all of it. The emulator forgets retries and timeouts."""
+    answer = register(given)
+    reached(batch, "_job_definitions")[given["jobDefinitionName"]][-1].update(given)
+    return answer
+
+
+def _deregister(given: Given) -> Given:
+    definition_of(given["jobDefinition"])["status"] = "INACTIVE"
+    return {}
+
+
+def _answering(operation: Callable[[Given], Any]) -> Callable[[Given], Any]:
+    def answered(given: Given) -> Any:
+        try:
+            answer = operation(given)
+        except ClientError as error:
+            return error_response_json("ClientException", str(error), 400)
+        return answer if isinstance(answer, tuple) else reached(batch, "_json")(200, answer)
+
+    return answered
+
+
+def _environments() -> Any:
+    return reached(batch, "_compute_envs")
+
+
+def _queues() -> Any:
+    return reached(batch, "_job_queues")
+
+
+def _queue(reference: str) -> dict[str, Any]:
+    return _named(_queues(), reference)
+
+
+def _named(records: Any, reference: str) -> dict[str, Any]:
+    """Return a record by ARN or name."""
+    found: dict[str, Any] | None = records.get(reference.rpartition("/")[2])
+    if found is None:
+        raise ClientError(f"Object does not exist: {reference}")
+    return found
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

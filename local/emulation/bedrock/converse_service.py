@@ -1,0 +1,131 @@
+"""Amazon Bedrock's Converse for this machine. It answers from the JSON lines of the prompt's last turn.
+
+The lines are about a broadcast (`bedrock_answers`) or about a meeting (`bedrock_meetings`). It shares no code with the
+handlers. Words in the transcript make it fail: a transcript with `throttled` is refused twice and then answered, and
+the answer to one with `repeating` reaches the token limit.
+"""
+
+import contextlib
+import json
+import math
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from http import HTTPStatus
+from typing import Any, Final
+
+from local import LOOPBACK
+from local.emulation.bedrock.broadcast_answers import prompt_of
+from local.emulation.bedrock.meeting_answers import meeting_of
+from local.emulation.bedrock.required_permissions import Guard
+from local.emulation.request_validation import InvalidRequest, read_request
+from local.emulation.signed_http import AwsError, SignedRequest, serve_signed
+from local.http_server import HttpResponse
+
+MAX_TOKENS = 4096
+"""Limit of an answer if the request gives none."""
+CHARACTERS_PER_TOKEN = 4
+MIN_CACHED_TOKENS = 1024
+"""Bedrock does not cache shorter prefixes, and does not say so."""
+THROTTLED, REPEATING = "throttled", "repeating"
+THROTTLED_TIMES = 2
+_PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
+
+
+def serve(guard: Guard | None = None) -> AbstractContextManager[int]:
+    """Serve while the block lasts, and yield the port. Without a guard, every caller may use every model."""
+    return serve_signed(_Service(guard).respond)
+
+
+def lines_of(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the JSON objects in the request's last turn, each from a line of its own."""
+    return list(_lines(request["messages"][-1]["content"]))
+
+
+def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for block in content:
+        for line in str(block.get("text", "")).split("\n"):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                yield value
+
+
+class _Service:
+    def __init__(self, guard: Guard | None) -> None:
+        self._guard = guard
+        self._throttled: Counter[str] = Counter()
+        """Number of refusals per transcript."""
+        self._cached: set[tuple[str, str]] = set()
+        """Prefixes by model; none of them expires."""
+
+    def respond(self, signed: SignedRequest) -> HttpResponse:
+        path = _PATH.fullmatch(signed.http.path)
+        if path is None:
+            raise AwsError("UnknownOperationException", "The local Bedrock has Converse only.", HTTPStatus.NOT_FOUND)
+        model = path["model"]
+        try:
+            content = {"modelId": model, **json.loads(signed.http.body)}
+            request = read_request("bedrock-runtime", "Converse", content)
+        except (InvalidRequest, ValueError, TypeError) as error:
+            raise AwsError("ValidationException", str(error)) from None
+        if self._guard is not None:
+            self._guard.check(signed.access_key, model, request)
+        return HttpResponse(self._answer(model, request))
+
+    def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        lines = lines_of(request)
+        prompt = meeting_of(lines) or prompt_of(lines)
+        words = set(re.findall("[a-z]+", prompt.said.lower()))
+        if THROTTLED in words and self._throttled[prompt.said] < THROTTLED_TIMES:
+            self._throttled[prompt.said] += 1
+            raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
+        text = json.dumps(prompt.answer())
+        max_characters = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS) * CHARACTERS_PER_TOKEN
+        if REPEATING in words:
+            max_characters = len(text) // 2
+        return {
+            "output": {"message": {"role": "assistant", "content": [{"text": text[:max_characters]}]}},
+            "stopReason": "max_tokens" if len(text) > max_characters else "end_turn",
+            "usage": self._usage(model, request, text[:max_characters]),
+            "metrics": {"latencyMs": 1},
+        }
+
+    def _usage(self, model: str, request: Mapping[str, Any], text: str) -> dict[str, int]:
+        """Count tokens. The prefix before the last cache point is written the first time, and read from then on."""
+        before: list[str] = []
+        after: list[str] = []
+        for block in (*request.get("system", []), *(one for turn in request["messages"] for one in turn["content"])):
+            if "cachePoint" in block:
+                before, after = [*before, *after], []
+            else:
+                after.append(json.dumps(block))
+        prefix = "".join(before)
+        read = written = 0
+        if _tokens(prefix) >= MIN_CACHED_TOKENS:
+            is_cached = (model, prefix) in self._cached
+            read, written = (_tokens(prefix), 0) if is_cached else (0, _tokens(prefix))
+            self._cached.add((model, prefix))
+        sent, said = _tokens(prefix + "".join(after)) - read - written, _tokens(text)
+        return {
+            "inputTokens": sent,
+            "outputTokens": said,
+            "totalTokens": read + written + sent + said,
+            "cacheReadInputTokens": read,
+            "cacheWriteInputTokens": written,
+        }
+
+
+def _tokens(text: str) -> int:
+    """Return about as many tokens as a model would count."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt), serve() as port:
+        print(f"AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{LOOPBACK}:{port}", flush=True)
+        threading.Event().wait()

@@ -1,0 +1,50 @@
+"""Cognito guests, as IAM knows them.
+
+The emulator hands out credentials of any role that a pool names, also to identities that it does not know. On AWS the
+role's trust policy decides. The emulator's credentials also do not say whose they are, so policy variables are empty.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core import iam_evaluator, responses
+from ministack.services import cognito, sts
+
+from local.emulation import reached, replace
+from local.emulation.iam.role_trust import trusts
+
+COGNITO = "cognito-identity.amazonaws.com"
+
+
+def install() -> None:
+    """Replace `iam_evaluator._principal_keys` and `cognito._get_credentials_for_identity`."""
+    replace(iam_evaluator, "_principal_keys", _principal_keys)
+    replace(cognito, "_get_credentials_for_identity", _credentials)
+
+
+def _principal_keys(keys_of: Any, credential: Any) -> dict[str, Any]:
+    session = reached(sts, "_sessions").get(credential.access_key_id) or {}
+    keys: dict[str, Any] = keys_of(credential)
+    if not session.get("_identity_id"):
+        return keys
+    return keys | _identity_keys(session["_identity_id"], session["_identity_pool_id"], list(session["_cognito_amr"]))
+
+
+def _credentials(hand_out: Any, data: Mapping[str, Any]) -> Any:
+    refused = reached(responses, "error_response_json")
+    identity = data.get("IdentityId", "")
+    pools = reached(cognito, "_identity_pools").values()
+    pool = next((one for one in pools if identity in one["_identities"]), None)
+    if pool is None:
+        return refused("ResourceNotFoundException", f"Identity '{identity}' not found.", 400)
+    kind = "authenticated" if data.get("Logins") else "unauthenticated"
+    keys = _identity_keys(identity, pool["IdentityPoolId"], [kind])
+    if not trusts(pool["_roles"].get(kind, ""), COGNITO, keys, "Federated"):
+        told = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
+        return refused("InvalidIdentityPoolConfigurationException", told, 400)
+    return hand_out(data)
+
+
+def _identity_keys(identity: str, pool: str, kinds: list[str]) -> dict[str, Any]:
+    """Return the condition keys and policy variables of an identity."""
+    return {f"{COGNITO}:sub": identity, f"{COGNITO}:aud": pool, f"{COGNITO}:amr": kinds}

@@ -1,0 +1,27 @@
+"""The resources of requests to AgentCore memory and Batch, for which the emulator asks `*` or asks nothing at all."""
+
+import json
+from typing import Any
+
+from ministack.core import iam_actions
+
+from local.emulation import reached, replace
+from local.emulation.iam.request_corrections import job_resource, memory_resource
+
+AGENTCORE = "bedrock-agentcore"
+
+
+def install() -> None:
+    """Replace `iam_actions.extract_resource_arn`, and add AgentCore to `iam_actions._BOTOCORE_SERVICE_MAP`."""
+    reached(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
+    replace(iam_actions, "extract_resource_arn", _resource)
+
+
+def _resource(extract: Any, service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any) -> str:
+    region, account = rest[-2:]
+    found: str | None = None
+    if service == AGENTCORE:
+        found = memory_resource(path, region, account)
+    elif service == "batch":
+        found = job_resource(path, json.loads(body or b"{}"), region, account)
+    return found or extract(service, method, path, headers, body, *rest)

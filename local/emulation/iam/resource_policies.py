@@ -1,0 +1,29 @@
+"""What a resource's own policy says of a service of AWS that wants something of it. Pure.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.emulation.iam.policy_evaluator import Request, judge, listed
+
+EVERYBODY = "*"
+
+
+def service_may(document: Mapping[str, Any], service: str, request: Request) -> bool:
+    """Whether a resource's policy allows a service something, and does not forbid it."""
+    return judge([{"Statement": list(_statements(document, service))}], request).allowed
+
+
+def _statements(document: Mapping[str, Any], service: str) -> Iterator[dict[str, Any]]:
+    """Those that speak of the service, in the form of a role's own policy."""
+    for one in listed(document.get("Statement", [])):
+        principal = one.get("Principal")
+        named = (
+            {EVERYBODY}
+            if principal == EVERYBODY
+            else {name for kind in (principal or {}).values() for name in listed(kind)}
+        )
+        if named & {service, EVERYBODY}:
+            yield {"Resource": EVERYBODY, **{key: value for key, value in one.items() if key != "Principal"}}

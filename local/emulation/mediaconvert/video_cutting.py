@@ -1,0 +1,136 @@
+"""Cuts a video with ffmpeg into segments of an exact length, each of which begins with a key frame, and their playlist.
+
+The video was uploaded by anybody. So ffmpeg opens containers of videos only, because others name further files, which
+would be this machine's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.emulation.speech.audio_files import UnreadableMedia, run_ffmpeg
+
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,flv,avi"
+PICTURES, SOUND = "0:V:0", "0:a:0?"
+"""The first of each. An album's cover is no picture, and a video may have no sound."""
+STEM = "segment_"
+"""How ffmpeg names the segments: the name that a job gives could mean something to ffmpeg or to the file system."""
+_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.*)")
+_LENGTH = re.compile(r"^#EXTINF:([0-9.]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a job asks for."""
+
+    input_bucket: str
+    input_key: str
+    output_bucket: str
+    output_prefix: str
+    """Of the keys of all files."""
+    name: str
+    """Of the playlist that names the other playlist."""
+    segment_name: str
+    """Beginning of the names of the segments and of their playlist."""
+    seconds: int
+    end_seconds: int | None
+    """End of the clip, counted from the first frame; None if the whole video is cut."""
+    video: Mapping[str, Any]
+    """The job's `VideoDescription`."""
+    audio: Mapping[str, Any]
+    """The job's `AacSettings`."""
+
+    @property
+    def input_uri(self) -> str:
+        """The URI of the video."""
+        return f"s3://{self.input_bucket}/{self.input_key}"
+
+    def output_uri(self, name: str) -> str:
+        """Return the URI of a file of the output."""
+        return f"s3://{self.output_bucket}/{self.output_prefix}{name}"
+
+    @property
+    def max_bitrate(self) -> int:
+        """The bit rate of the pictures."""
+        return int(self.video["CodecSettings"]["H264Settings"]["MaxBitrate"])
+
+
+def cut_of(request: Mapping[str, Any]) -> Cut:
+    """Read a job; raise ValueError unless it is of the one kind that the local MediaConvert does.
+
+    That is one input, and one HLS group of one output with H.264 and AAC in exact segments.
+    """
+    [source], [group] = request["Settings"]["Inputs"], request["Settings"]["OutputGroups"]
+    [output], hls = group["Outputs"], group["OutputGroupSettings"]["HlsGroupSettings"]
+    [sound] = output["AudioDescriptions"]
+    if hls["SegmentControl"] != "SEGMENTED_FILES" or hls["SegmentLengthControl"] != "EXACT":
+        raise ValueError("segments are files of an exact length")
+    uris = (_URI.fullmatch(source["FileInput"]), _URI.fullmatch(hls["Destination"]))
+    if None in uris:
+        raise ValueError("the input and the destination must be s3://bucket/key")
+    read, written = (uri.groupdict() for uri in uris if uri)
+    prefix, slash, name = written["key"].rpartition("/")
+    name = name or Path(read["key"]).stem
+    return Cut(
+        input_bucket=read["bucket"],
+        input_key=read["key"],
+        output_bucket=written["bucket"],
+        output_prefix=prefix + slash,
+        name=name,
+        segment_name=name + output["NameModifier"],
+        seconds=hls["SegmentLength"],
+        end_seconds=_end_seconds(source.get("InputClippings", [])),
+        video=output["VideoDescription"],
+        audio=sound["CodecSettings"]["AacSettings"],
+    )
+
+
+def _end_seconds(clips: list[Mapping[str, str]]) -> int | None:
+    if not clips:
+        return None
+    [clip] = clips
+    hours, minutes, seconds, frame = (int(part) for part in clip["EndTimecode"].split(":"))
+    if frame or "StartTimecode" in clip:
+        raise ValueError("a clip begins with the input, and ends with a whole second")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The files that a cut made."""
+
+    playlist: str
+    """Its text."""
+    files: Mapping[str, Path]
+    """By the names in the playlist."""
+    duration_ms: int
+
+
+def cut_video(source: Path, folder: Path, cut: Cut) -> Segments:
+    """Cut a file into an empty folder; raise UnreadableMedia if it is no video."""
+    playlist = folder / "playlist.m3u8"
+    scale = (
+        f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
+        ":force_original_aspect_ratio=decrease:force_divisible_by=2"
+    )
+    # The frame at a clip's end is part of it.
+    clip = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
+    run_ffmpeg(
+        *("-threads", "1", "-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, *clip, "-i", str(source)),
+        *("-map", PICTURES, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"),
+        *("-maxrate", str(cut.max_bitrate), "-bufsize", str(2 * cut.max_bitrate), "-threads:v", "1"),
+        *("-filter:v", scale, "-force_key_frames", f"expr:gte(t,n_forced*{cut.seconds})", "-sc_threshold", "0"),
+        *("-map", SOUND, "-c:a", "aac", "-b:a", str(cut.audio["Bitrate"]), "-ar", str(cut.audio["SampleRate"])),
+        *("-ac", "2", "-f", "hls", "-hls_time", str(cut.seconds), "-hls_list_size", "0", "-hls_playlist_type", "vod"),
+        *("-start_number", "1", "-hls_segment_filename", str(folder / f"{STEM}%05d.ts"), str(playlist)),
+    )
+    if not playlist.exists():
+        raise UnreadableMedia
+    text = playlist.read_text(encoding="utf-8")
+    return Segments(
+        re.sub(rf"^{STEM}", f"{cut.segment_name}_", text, flags=re.MULTILINE),
+        {f"{cut.segment_name}_{file.name.removeprefix(STEM)}": file for file in sorted(folder.glob(f"{STEM}*.ts"))},
+        round(sum(float(length) for length in _LENGTH.findall(text)) * 1000),
+    )

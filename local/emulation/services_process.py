@@ -1,0 +1,56 @@
+"""The services that the emulator lacks, in a process beside it, which ends with it.
+
+The emulator's environment tells every handler where they are, by the variables that the AWS SDKs read.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STREAMING = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
+AGENT = "AGENTCORE_ENDPOINT"
+KEYS = "JWKS_URL"
+"""Tells handlers where the identity provider's keys are, unless the deployment says so."""
+_running: "list[subprocess.Popen[bytes]]" = []
+"""Keeps the processes' standard inputs open, because the services end with their standard input."""
+
+
+def started() -> dict[str, str]:
+    """Start the services, and return the variables that lead to them."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", str(Path(__file__).resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    _running.append(process)
+    line = process.stdout.readline() if process.stdout else b""
+    if not line:
+        raise RuntimeError("the local services did not start; their output is in the emulator's log")
+    variables: dict[str, str] = json.loads(line)
+    return variables
+
+
+async def _serve() -> None:
+    # Importable only since the project is on the path.
+    from local import LOOPBACK  # noqa: PLC0415
+    from local.emulation import identity_provider  # noqa: PLC0415
+    from local.emulation.agentcore import agent_service  # noqa: PLC0415
+    from local.emulation.transcribe import streaming_service  # noqa: PLC0415
+
+    async with streaming_service.serve() as transcribe_port:
+        with agent_service.serve() as agent_port, identity_provider.serve() as login_port:
+            variables = {
+                STREAMING: f"ws://{LOOPBACK}:{transcribe_port}",
+                AGENT: f"http://{LOOPBACK}:{agent_port}",
+                KEYS: f"http://{LOOPBACK}:{login_port}{identity_provider.KEYS}",
+            }
+            print(json.dumps(variables), flush=True)
+            # The process that started the services holds the other end of this pipe, and closes it when it ends.
+            await asyncio.get_running_loop().run_in_executor(None, os.read, sys.stdin.fileno(), 1)
+
+
+if __name__ == "__main__":
+    sys.path.append(str(ROOT))
+    asyncio.run(_serve())

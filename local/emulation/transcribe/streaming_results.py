@@ -1,0 +1,140 @@
+"""The results that the local Transcribe gives for the words that it hears. They grow, become final, or fail. Pure.
+
+A stable word never changes: it is written the same in every result, the final one included. Words make a stream fail,
+so that audio alone drives every failure. All but `broken` do so only if partial results are stabilised. So a client
+that sends the same audio again and asks for final results only is understood.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode
+from local.emulation.speech.tone_words import Pause, Word
+
+REWORDED = "well,"
+"""Beginning of a repeated final result."""
+
+
+class Fault(StrEnum):
+    """Words that make a stream fail."""
+
+    THROTTLED = "throttled"
+    """LimitExceededException, and the stream ends."""
+    DROPPED = "dropped"
+    """The connection breaks off."""
+    MALFORMED = "malformed"
+    """The partial result comes in a frame whose checksum is wrong."""
+    UNFLAGGED = "unflagged"
+    """From here on, no item says whether it is stable."""
+    REPEATING = "repeating"
+    """The final result of this sentence comes twice. The second one has other words, and the same id and times."""
+    ENDLESS = "endless"
+    """The final result of this sentence never comes."""
+    BROKEN = "broken"
+    """InternalFailureException, and the stream ends."""
+
+
+class StreamFailed(Exception):
+    """The stream ends with an exception's frame."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.frame = exception(kind, message)
+
+
+class ConnectionDropped(Exception):
+    """The connection breaks off."""
+
+
+class Captions:
+    """The results of one stream."""
+
+    def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
+        self._stabilised = stabilised
+        self._flagging = stabilised
+        self._new_id = new_id
+        self._begin()
+
+    def hear(self, heard: Word | Pause) -> Iterator[bytes]:
+        """Yield the frames to send at once."""
+        if isinstance(heard, Pause):
+            yield from self.end()
+            return
+        fault = next((one for one in Fault if one == heard.text and (self._stabilised or one is Fault.BROKEN)), None)
+        self._words.append(heard)
+        match fault:
+            case Fault.THROTTLED:
+                raise StreamFailed("LimitExceededException", "You have too many streams at once.")
+            case Fault.BROKEN:
+                raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
+            case Fault.DROPPED:
+                raise ConnectionDropped
+            case Fault.MALFORMED:
+                frame = self._result(self._written(), partial=True)
+                yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
+            case _:
+                self._faults.add(fault)
+                self._flagging = self._flagging and fault is not Fault.UNFLAGGED
+                yield self._result(self._written(), partial=True)
+
+    def end(self) -> Iterator[bytes]:
+        """The final result of what has been said, if anything has."""
+        if self._words and Fault.ENDLESS not in self._faults:
+            yield self._result(self._written(), partial=False)
+            if Fault.REPEATING in self._faults:
+                yield self._result([REWORDED.capitalize(), *(word.text for word in self._words)], partial=False)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._id = self._new_id()
+        self._words: list[Word] = []
+        self._faults: set[Fault | None] = set()
+
+    def _written(self) -> list[str]:
+        first, *rest = (word.text for word in self._words)
+        return [first.capitalize(), *rest]
+
+    def _result(self, written: list[str], *, partial: bool) -> bytes:
+        heard = [self._words[0]] * (len(written) - len(self._words)) + self._words
+        items = [
+            self._item(text, word.start, word.end, stable=not partial or at < len(written) - 1)
+            for at, (text, word) in enumerate(zip(written, heard, strict=True))
+        ]
+        if not partial:
+            items.append({**self._item(".", heard[-1].end, heard[-1].end, stable=True), "Type": "punctuation"})
+        return event(
+            {
+                "Alternatives": [{"Items": items, "Transcript": " ".join(written) + ("" if partial else ".")}],
+                "ChannelId": "ch_0",
+                "EndTime": heard[-1].end,
+                "IsPartial": partial,
+                "ResultId": self._id,
+                "StartTime": heard[0].start,
+            }
+        )
+
+    def _item(self, content: str, start: float, end: float, *, stable: bool) -> dict[str, object]:
+        return {
+            "Content": content,
+            "EndTime": end,
+            "StartTime": start,
+            "Type": "pronunciation",
+            "VocabularyFilterMatch": False,
+            **({"Stable": stable} if self._flagging else {}),
+        }
+
+
+def event(*results: dict[str, object]) -> bytes:
+    """A transcript event's frame."""
+    return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
+
+
+def exception(kind: str, message: str) -> bytes:
+    """An exception's frame."""
+    return _frame("exception", kind, {"Message": message})
+
+
+def _frame(message_type: str, kind: str, body: dict[str, object]) -> bytes:
+    headers = {f":{message_type}-type": kind, ":content-type": "application/json", ":message-type": message_type}
+    return encode(headers, json.dumps(body).encode())

@@ -1,0 +1,159 @@
+"""Amazon Transcribe's streaming service for this machine: the real protocol, and ears for words that are tones.
+
+It answers as the audio comes, never ahead of it. Incoming frames are read by botocore's decoder, so that the handlers'
+encoder is checked against another implementation. PCM is samples already; FLAC and Ogg Opus go through ffmpeg, which
+gives samples as soon as it can.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from datetime import datetime
+from subprocess import DEVNULL, PIPE
+
+import imageio_ffmpeg
+from botocore.eventstream import EventStreamBuffer
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websockets
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from handlers.common.time_and_ids import clock
+from local import LOOPBACK
+from local.emulation.speech.audio_files import DEMUXERS
+from local.emulation.speech.tone_words import Recogniser
+from local.emulation.transcribe.stream_urls import BadRequest, StreamSettings, refusal_of, settings_of
+from local.emulation.transcribe.streaming_results import Captions, ConnectionDropped, StreamFailed, exception
+
+SILENCE_SECONDS = 15.0
+MAX_CHUNK = 32 * 1024
+MAX_FRAME = MAX_CHUNK + 1024
+READ_BYTES = 64 * 1024
+CLOSE_SECONDS = 1
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    *, silence_seconds: float = SILENCE_SECONDS, now: Callable[[], datetime] = clock.now
+) -> AsyncIterator[int]:
+    """Serve while the block lasts, and yield the port."""
+
+    def checked(connection: ServerConnection, request: Request) -> Response | None:
+        status = refusal_of(request.path, now())
+        return None if status is None else connection.respond(status, "")
+
+    async def converse(connection: ServerConnection) -> None:
+        # The server closes the connection normally after this.
+        with contextlib.suppress(ConnectionClosed):
+            try:
+                settings = settings_of(connection.request.path if connection.request else "")
+                await _transcribe(connection, settings, silence_seconds)
+            except BadRequest as bad:
+                await connection.send(exception("BadRequestException", str(bad)))
+            except StreamFailed as failed:
+                await connection.send(failed.frame)
+            except ConnectionDropped:
+                connection.transport.abort()
+
+    async with serve_websockets(
+        converse,
+        LOOPBACK,
+        0,
+        process_request=checked,
+        compression=None,
+        ping_interval=None,
+        close_timeout=CLOSE_SECONDS,
+        max_size=MAX_FRAME,
+    ) as server:
+        yield next(iter(server.sockets)).getsockname()[1]
+
+
+async def _transcribe(connection: ServerConnection, settings: StreamSettings, silence_seconds: float) -> None:
+    recogniser = Recogniser(settings.sample_rate)
+    captions = Captions(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
+    chunks = _received(connection, silence_seconds)
+    async with contextlib.aclosing(chunks if settings.encoding == "pcm" else _decoded(chunks, settings)) as samples:
+        async for piece in samples:
+            for heard in recogniser.feed(piece):
+                for frame in captions.hear(heard):
+                    await connection.send(frame)
+    for heard in recogniser.finish():
+        for frame in captions.hear(heard):
+            await connection.send(frame)
+    for frame in captions.end():
+        await connection.send(frame)
+
+
+async def _received(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
+    """Yield the audio of each event, until an empty one ends the stream."""
+    while True:
+        try:
+            async with asyncio.timeout(silence_seconds):
+                message = await connection.recv()
+        except TimeoutError:
+            raise BadRequest(
+                f"Your request timed out because no new audio was received for {silence_seconds:g} seconds."
+            ) from None
+        chunk = _audio(message)
+        if not chunk:
+            return
+        yield chunk
+
+
+async def _decoded(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
+    """Yield the samples of encoded audio while it comes."""
+    process = await asyncio.create_subprocess_exec(
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
+        # One thread, because several keep several frames back.
+        *("-threads", "1", "-f", DEMUXERS[settings.encoding], "-i", "pipe:0"),
+        *("-f", "s16le", "-ac", "1", "-ar", str(settings.sample_rate), "-flush_packets", "1", "pipe:1"),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+    )
+
+    async def feed() -> None:
+        if process.stdin is None:
+            return
+        try:
+            # ffmpeg ends early if it cannot read the audio. Its exit status says so.
+            with contextlib.suppress(ConnectionError):
+                async for chunk in chunks:
+                    process.stdin.write(chunk)
+                    await process.stdin.drain()
+        finally:
+            process.stdin.close()
+
+    feeding = asyncio.create_task(feed())
+    try:
+        while process.stdout is not None and (samples := await process.stdout.read(READ_BYTES)):
+            yield samples
+        if feeding.done():
+            feeding.result()
+        if await process.wait():
+            raise BadRequest("The audio is not of the encoding that was asked for.")
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+def _audio(message: str | bytes) -> bytes:
+    """Return the audio of one event."""
+    if isinstance(message, str):
+        raise BadRequest("The message is text.")
+    try:
+        buffer = EventStreamBuffer()
+        buffer.add_data(message)
+        [event] = list(buffer)
+    except Exception:  # noqa: BLE001 - botocore's decoder raises what its parts raise
+        raise BadRequest("The message is no event-stream frame.") from None
+    headers = event.to_response_dict()["headers"]
+    if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "AudioEvent"):
+        raise BadRequest("The message is no audio event.")
+    if len(event.payload) > MAX_CHUNK:
+        raise BadRequest("The audio event is too long.")
+    return event.payload

@@ -1,0 +1,195 @@
+"""One example of each message of the WebSocket APIs, and of what clients of meetings write and read.
+
+They are in the generated schemas. Made of the models, each is what it is an example of.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from handlers.common.websocket.messages import ErrorMessage, Message, Request, WrongField
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Summary, Tokens
+from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.media_result import ChunkProblem, WrongChunk
+from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
+from handlers.meetings.s3_keys import COMPLETE, MeetingId, Recording
+from handlers.transcription import messages
+from handlers.voice_qa import client_messages
+from handlers.voice_qa.client_messages import UploadKind
+
+SESSION, LECTURE = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFVZQ0A1B2C3D4E5F6G7H8"
+QUESTION = "question-1"
+SOUND = base64.b64encode(b"a little sound").decode()
+TRANSCRIPTION: Sequence[Message] = (
+    messages.Open(action="open", id="m1", language="en-US", sample_rate=16000),
+    messages.Opened(id="m1", session_id=SESSION, expires_at="2026-01-01T16:00:00.000Z", in_flight=3),
+    messages.Audio(action="audio", id="m2", session_id=SESSION, utterance="u1", sequence=0, audio=SOUND),
+    messages.Accepted(id="m2", session_id=SESSION, utterance="u1"),
+    messages.CaptionMessage(
+        session_id=SESSION,
+        utterance="u1",
+        sequence=0,
+        result_id="r1",
+        revision=2,
+        text="good morning",
+        final=False,
+        start_ms=0,
+        end_ms=900,
+        stability=0.9,
+    ),
+    messages.Retract(session_id=SESSION, utterance="u1", result_id="r1", revision=2),
+    messages.Done(session_id=SESSION, utterance="u1", sequence=0, finals=1),
+    messages.Resend(session_id=SESSION, utterances=(messages.Again(utterance="u2", from_ms=0),)),
+    messages.Failed(code=messages.Code.BAD_AUDIO, message="The audio is no PCM.", session_id=SESSION, utterance="u3"),
+    messages.Ping(action="ping", id="m3", session_id=SESSION),
+    messages.Pong(id="m3", done=("u1",)),
+    messages.Direct(action="direct", id="m4", session_id=SESSION),
+    messages.DirectAddress(id="m4", url="wss://transcribestreaming.us-east-1.amazonaws.com:8443/", expires_seconds=300),
+    messages.Close(action="close", id="m5", session_id=SESSION),
+    messages.Closed(id="m5", session_id=SESSION),
+    ErrorMessage(
+        id="m6",
+        code="MALFORMED",
+        message="The message is not as it should be.",
+        fields=(WrongField(field="sequence", rule="Input should be a valid integer"),),
+        request_id="b4e1",
+    ),
+)
+VOICE_QA: Sequence[Message] = (
+    client_messages.Upload(action="upload", id="m1", kind=UploadKind.QUERY, content_type="audio/webm"),
+    client_messages.UploadReady(
+        id="m1",
+        kind=UploadKind.QUERY,
+        url="https://audio.s3.us-east-1.amazonaws.com/",
+        fields={"key": "queries/us-east-1:guest/01K8PFX", "Content-Type": "audio/webm", "policy": "…"},
+        key="queries/us-east-1:guest/01K8PFX",
+        max_bytes=10_000_000,
+        expires_seconds=3600,
+    ),
+    client_messages.Query(
+        action="query",
+        id="m2",
+        query_id=QUESTION,
+        lecture_id=LECTURE,
+        audio_key="queries/us-east-1:guest/01K8PFX",
+    ),
+    client_messages.Query(
+        action="query",
+        id="m3",
+        query_id=QUESTION,
+        lecture_id=LECTURE,
+        session_id=SESSION,
+        text="What is a monad?",
+        attempt=1,
+        resume_from=2,
+    ),
+    client_messages.QueryAccepted(id="m2", query_id=QUESTION, session_id=SESSION),
+    client_messages.TranscriptPiece(query_id=QUESTION, attempt=1, number=0, text="what is a monad"),
+    client_messages.TextPiece(query_id=QUESTION, attempt=1, number=1, text="A monad is "),
+    client_messages.AudioPiece(query_id=QUESTION, attempt=1, number=2, audio=SOUND, format="ogg-opus"),
+    client_messages.CitationPiece(
+        query_id=QUESTION, attempt=1, number=3, start_ms=61_000, end_ms=64_500, quote="so that is a monad"
+    ),
+    client_messages.Answered(
+        query_id=QUESTION,
+        attempt=1,
+        pieces=4,
+        audio_url="https://audio.s3.us-east-1.amazonaws.com/responses/us-east-1%3Aguest/question-1.1.ogg",
+    ),
+    client_messages.QueryFailed(
+        code=client_messages.Code.AUDIO_MISSING,
+        message="The audio was not uploaded yet.",
+        query_id=QUESTION,
+        retryable=True,
+    ),
+    client_messages.Ping(action="ping", id="m4"),
+    client_messages.Pong(id="m4"),
+    ErrorMessage(
+        id="m5", code=client_messages.Code.LECTURE_UNKNOWN, message="There is no such lecture.", request_id="b4e1"
+    ),
+)
+MEETING = MeetingId("KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP", "01K8PFW0000000000000000000")
+BEGAN, ENDED = "2026-01-31T09:30:00.000Z", "2026-01-31T10:12:00.000Z"
+COMPLETED = Complete(
+    schema_version=1,
+    title="Weekly",
+    started_at=BEGAN,
+    participants=("Ann", "Bob"),
+    tags=("team",),
+    chunks=(
+        Chunk(name="00000.webm", bytes=5_242_880, sha256=hashlib.sha256(b"the first chunk").hexdigest()),
+        Chunk(name="00001.webm", bytes=1_048_576, sha256=hashlib.sha256(b"the last chunk").hexdigest()),
+    ),
+)
+RECORDING = Recording(MEETING, COMPLETED.content)
+PROMISE = "I will send the notes by Friday"
+MEETINGS: Sequence[Message] = (
+    COMPLETED,
+    MeetingRecord(
+        user=MEETING.user,
+        meeting_id=MEETING.meeting_id,
+        content=COMPLETED.content,
+        title=COMPLETED.title,
+        started_at=COMPLETED.started_at,
+        language=COMPLETED.language,
+        participants=COMPLETED.participants,
+        tags=COMPLETED.tags,
+        status=MeetingStatus.READY,
+        since=ENDED,
+        size=COMPLETED.size,
+        duration_ms=1_800_000,
+        video_key=RECORDING.video,
+        transcript_key=RECORDING.transcript,
+        summary_key=RECORDING.summary,
+        created_at=ENDED,
+        updated_at=ENDED,
+    ),
+    MeetingRecord(
+        user=MEETING.user,
+        meeting_id=MEETING.meeting_id,
+        content="",
+        title="",
+        started_at=ENDED,
+        language="",
+        status=MeetingStatus.FAILED,
+        reason=MeetingReason.MALFORMED,
+        since=ENDED,
+        wrong=(
+            WrongChunk(
+                name=COMPLETE,
+                problem=ChunkProblem.UNREADABLE,
+                fields=(WrongField(field="title", rule="Field required"),),
+            ),
+        ),
+        wrong_count=1,
+        size=0,
+        created_at=ENDED,
+        updated_at=ENDED,
+    ),
+    Transcript(
+        language="en-US",
+        duration_ms=1_800_000,
+        said=(Said(speaker="spk_0", start_ms=61_000, end_ms=64_500, text=f"{PROMISE}."),),
+    ),
+    Summary(
+        summary="Ann sends the notes.",
+        action_items=(
+            ActionItem(
+                text="Send the notes", owner="Ann", due="by Friday", quote=Quoted(text=PROMISE, start_ms=61_000)
+            ),
+        ),
+        summary_model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        action_model="us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        tokens=Tokens(input_tokens=5_200, output_tokens=410),
+    ),
+)
+
+
+def by_model(examples: Sequence[Message]) -> Mapping[str, list[object]]:
+    """Examples as they are sent, by the names of their models."""
+    found: dict[str, list[object]] = {}
+    for one in examples:
+        sent = one.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=isinstance(one, Request))
+        found.setdefault(type(one).__name__, []).append(sent)
+    return found

@@ -1,0 +1,62 @@
+"""How each type of resource is made on the emulator, one file a service."""
+
+from local.platform.drivers import (
+    agentcore,
+    apigateway,
+    backup,
+    batch,
+    cloudwatch,
+    cognito,
+    dynamodb,
+    ec2,
+    ecr,
+    events,
+    glue,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    rest,
+    s3,
+    sns,
+    spend,
+    sqs,
+    ssm,
+    stepfunctions,
+    wafv2,
+)
+from local.platform.drivers.model import Driver, RecordedOnly
+
+ALL: tuple[tuple[Driver, ...], ...] = (
+    agentcore.DRIVERS,
+    apigateway.DRIVERS,
+    backup.DRIVERS,
+    batch.DRIVERS,
+    cloudwatch.DRIVERS,
+    cognito.DRIVERS,
+    dynamodb.DRIVERS,
+    ec2.DRIVERS,
+    ecr.DRIVERS,
+    events.DRIVERS,
+    glue.DRIVERS,
+    iam.DRIVERS,
+    kms.DRIVERS,
+    lambda_.DRIVERS,
+    logs.DRIVERS,
+    rest.DRIVERS,
+    s3.DRIVERS,
+    sns.DRIVERS,
+    spend.DRIVERS,
+    sqs.DRIVERS,
+    ssm.DRIVERS,
+    stepfunctions.DRIVERS,
+    wafv2.DRIVERS,
+)
+DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
+
+RECORDED_ONLY: dict[str, RecordedOnly] = {
+    recorded.type: recorded for module in (backup, s3, spend) for recorded in module.RECORDED
+}
+"""Types whose service the emulator lacks."""
+
+__all__ = ["DRIVERS", "RECORDED_ONLY", "Driver", "RecordedOnly"]

@@ -1,0 +1,92 @@
+"""The tags by which cost, ownership and access are told apart, on everything that can be tagged."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from guardrails.model import resource_types
+from guardrails.pack.policy_kinds import REMEDIED, Group, Judged, PolicySet, Props, Severity
+
+POLICIES = PolicySet(Group.COST)
+
+REQUIRED: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
+
+TAGGABLE: Final = frozenset(
+    {
+        resource_types.ALARM,
+        resource_types.ANOMALY_SUBSCRIPTION,
+        resource_types.BACKUP_PLAN,
+        resource_types.BACKUP_VAULT,
+        resource_types.BATCH_ENVIRONMENT,
+        resource_types.BATCH_JOB,
+        resource_types.BATCH_QUEUE,
+        *resource_types.BUCKETS,
+        resource_types.BUDGET,
+        resource_types.COMPOSITE_ALARM,
+        resource_types.DEFAULT_SECURITY_GROUP,
+        resource_types.ELASTIC_IP,
+        resource_types.ENDPOINT,
+        resource_types.FUNCTION,
+        resource_types.FUNCTION_SOURCE,
+        resource_types.GLUE_JOB,
+        resource_types.IDENTITY_POOL,
+        resource_types.KEY,
+        resource_types.LOG_GROUP,
+        resource_types.MEDIA_QUEUE,
+        resource_types.MEMORY,
+        resource_types.NAT_GATEWAY,
+        resource_types.PARAMETER,
+        resource_types.QUEUE,
+        resource_types.REPOSITORY,
+        resource_types.REST_API,
+        resource_types.REST_STAGE,
+        resource_types.ROLE,
+        resource_types.SECRET,
+        resource_types.SECURITY_GROUP,
+        resource_types.SOCKET_API,
+        resource_types.SOCKET_STAGE,
+        resource_types.TABLE,
+        resource_types.TASK_DEFINITION,
+        resource_types.TOPIC,
+        resource_types.WEB_ACL,
+        resource_types.WORKFLOW,
+        resource_types.WORKGROUP,
+        "aws:athena/dataCatalog:DataCatalog",
+        "aws:cloudwatch/eventRule:EventRule",
+        "aws:costexplorer/anomalyMonitor:AnomalyMonitor",
+        "aws:ec2/internetGateway:InternetGateway",
+        "aws:ec2/routeTable:RouteTable",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/vpc:Vpc",
+        "aws:glue/catalogDatabase:CatalogDatabase",
+        "aws:scheduler/scheduleGroup:ScheduleGroup",
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    }
+)
+
+
+def _tagged(one: Judged) -> Props:
+    """What the stack and the resource's own name say; whatever is given already stays."""
+    tags = one.props.get("tags") or {}
+    if isinstance(tags, str):  # not known yet
+        return {}
+    known = {**one.surroundings.tags, "Subsystem": one.subsystem, "Name": one.name}
+    added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
+    return {"tags": added} if added else {}
+
+
+@POLICIES.resource(
+    "required-tags",
+    severity=Severity.MEDIUM,
+    levels=REMEDIED,
+    description="Everything carries the tags by which cost and ownership are told apart.",
+    remedy="Give it scope.tags(…).",
+    frameworks=("AWS Well-Architected COST03-BP02",),
+    types=TAGGABLE,
+    remediate=_tagged,
+)
+def _missing(one: Judged) -> Iterator[str]:
+    tags = one.props.get("tags") or {}
+    missing = [tag for tag in REQUIRED if not tags.get(tag)]
+    if missing:
+        yield f"It has no tag {', '.join(missing)}."

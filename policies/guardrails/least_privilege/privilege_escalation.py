@@ -1,0 +1,64 @@
+"""Ways by which a role could give itself more than it has, by one action or by a combination of its documents.
+
+The combinations are the well-known ones (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
+Vulnerable"), as far as they end in another role's rights.
+"""
+
+from collections.abc import Iterator
+
+from guardrails.least_privilege.effective_permissions import rights
+from guardrails.model.iam_documents import matches
+from guardrails.model.resource_types import ROLE
+from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+
+COMBINATIONS: tuple[tuple[str, ...], ...] = (
+    ("iam:AddUserToGroup",),
+    ("iam:AttachGroupPolicy",),
+    ("iam:AttachRolePolicy",),
+    ("iam:AttachUserPolicy",),
+    ("iam:CreateAccessKey",),
+    ("iam:CreateLoginProfile",),
+    ("iam:CreatePolicyVersion",),
+    ("iam:PutGroupPolicy",),
+    ("iam:PutRolePolicy",),
+    ("iam:PutUserPolicy",),
+    ("iam:SetDefaultPolicyVersion",),
+    ("iam:UpdateAssumeRolePolicy",),
+    ("iam:UpdateLoginProfile",),
+    ("lambda:UpdateFunctionCode",),
+    ("glue:UpdateDevEndpoint",),
+    ("ssm:SendCommand",),
+    ("iam:PassRole", "lambda:CreateFunction"),
+    ("iam:PassRole", "glue:CreateDevEndpoint"),
+    ("iam:PassRole", "glue:CreateJob"),
+    ("iam:PassRole", "glue:UpdateJob"),
+    ("iam:PassRole", "ec2:RunInstances"),
+    ("iam:PassRole", "ecs:RegisterTaskDefinition"),
+    ("iam:PassRole", "batch:RegisterJobDefinition"),
+    ("iam:PassRole", "states:CreateStateMachine"),
+    ("iam:PassRole", "states:UpdateStateMachine"),
+    ("iam:PassRole", "cloudformation:CreateStack"),
+    ("iam:PassRole", "codebuild:CreateProject"),
+    ("iam:PassRole", "datapipeline:CreatePipeline"),
+    ("iam:PassRole", "sagemaker:CreateNotebookInstance"),
+    ("iam:PassRole", "sagemaker:CreateTrainingJob"),
+    ("iam:PassRole", "bedrock-agentcore:CreateCodeInterpreter"),
+)
+
+
+@POLICIES.relation(
+    "iam-no-escalation",
+    severity=Severity.CRITICAL,
+    levels=ALWAYS,
+    description="No role can give itself further rights, by one action or by several together.",
+    remedy="Take the action away; deployments do this, functions do not.",
+    frameworks=("AWS Well-Architected SEC03-BP02",),
+    types={ROLE},
+)
+def _escalation(role: Judged, stack: Stack) -> Iterator[str]:
+    allowed = [action for statement in rights(role, stack) if statement.allows for action in statement.actions]
+    for combination in COMBINATIONS:
+        if all(any(matches(needed, action) for action in allowed) for needed in combination):
+            yield f"It may {' and '.join(combination)}: by that it can take on rights that it was not given."

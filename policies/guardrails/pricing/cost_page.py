@@ -1,0 +1,141 @@
+"""`docs/cost.md`: the cost model against the requirements, line by line. Pure text, made of the documents' records."""
+
+from collections.abc import Iterator
+
+from guardrails.pricing.price_book import prices
+from guardrails.pricing.requirement_costs import DOCUMENTS, Document
+from guardrails.pricing.requirement_costs.cost_table import assumptions, priced
+from guardrails.pricing.requirement_costs.transcription import STREAMING
+from guardrails.pricing.rules import RULES
+from guardrails.pricing.rules.called_service_prices import MEASURES as CALLED
+
+INTRODUCTION = """\
+# Cost
+
+Generated from `policies/guardrails/pricing/` by `make docs`; a test keeps it fresh. Change the records, not this page.
+
+What a stack costs is priced from the resources of its own program and the usage that its settings publish:
+`make cost STACK=prod`, a line of every preview, and a mandatory policy against the stack's budget.
+`make cost-diff A=dev B=prod` compares two stacks, `make cost-diff A=HEAD~1 B=HEAD` two revisions. Prices are in
+`price_book.toml`, us-east-1, each with unit, source and date; free tiers are left out,
+unless `make cost FREE=1` asks for them; a billable resource without a rule is
+listed as unpriced and one without published usage as a gap, never as zero.
+
+This page holds the requirements' own tables against the price book, at the documents' own usage. What a document does
+not give is assumed, in one file (`requirement_costs/assumptions.toml`, listed below), and never chosen to meet its figure.
+"""
+
+
+def text() -> str:
+    """The whole page."""
+    parts = [
+        INTRODUCTION,
+        *_overview(),
+        *(line for document in DOCUMENTS for line in _chapter(document)),
+        *_guardrails(),
+        *_measures(),
+        *_assumptions(),
+        *_book(),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _usd(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def _exactly(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+,.2f}"  # no minus before a zero
+
+
+def _overview() -> Iterator[str]:
+    yield "| subsystem | document | computed | difference |"
+    yield "|---|---:|---:|---:|"
+    for one in DOCUMENTS:
+        yield f"| {one.subsystem} | {_usd(one.total)} | {_usd(one.computed)} | {_signed(one.computed - one.total)} |"
+
+
+def _chapter(document: Document) -> Iterator[str]:
+    yield f"\n## {document.title}\n"
+    yield "| line | document | computed | difference | cause |"
+    yield "|---|---:|---:|---:|---|"
+    for one in document.positions:
+        difference = _signed(one.computed - one.document)
+        yield f"| {one.label} | {_usd(one.document)} | {_usd(one.computed)} | {difference} | {one.cause} |"
+    difference = _signed(document.computed - document.total)
+    yield f"| **total** | {_usd(document.total)} | {_usd(document.computed)} | {difference} | |"
+    if document.steps:
+        yield from _steps(document)
+    if document.remarks:
+        yield "\nWhat does not hold in the document, or is left out:\n"
+        yield from (f"- {remark}" for remark in document.remarks)
+    if document.subsystem == "transcription":
+        yield f"- Streaming to Transcribe at the document's usage: ${_usd(priced(STREAMING))} a month."
+    if document.savings:
+        yield "\nSavings, each one setting switched on its own at the same usage:\n"
+        yield "| setting | change | before | after | saved | remark |"
+        yield "|---|---|---:|---:|---:|---|"
+        for each in document.savings:
+            yield (
+                f"| {each.setting} | {each.change} | {_usd(priced(each.before))} | {_usd(priced(each.after))} | "
+                f"{_usd(each.usd)} | {each.remark} |"
+            )
+
+
+def _steps(document: Document) -> Iterator[str]:
+    yield "\n| step | document saves | computed saves | left by document | left computed | cause |"
+    yield "|---|---:|---:|---:|---:|---|"
+    by_document, computed = document.total, document.computed
+    for one in document.steps:
+        by_document, computed = by_document - one.document, computed - one.computed
+        yield (
+            f"| {one.label} | {_usd(one.document)} | {_usd(one.computed)} | {_usd(by_document)} | {_usd(computed)} | "
+            f"{one.cause} |"
+        )
+
+
+def _guardrails() -> Iterator[str]:
+    yield "\n## Added guardrails, apart\n"
+    yield "The documents have none of these; `make cost` sums them on a line of their own, so that the rest compares"
+    yield "like for like.\n"
+    yield "| what | price | unit |"
+    yield "|---|---:|---|"
+    for name, one in sorted(prices().items()):
+        if one.guardrail:
+            yield f"| {name} | {_exactly(one.usd, 8)} | {one.unit} |"
+
+
+def _measures() -> Iterator[str]:
+    yield "\n## Usage: the measures of each kind of resource\n"
+    yield "A subsystem publishes amounts a month under the Pulumi names of its blocks. A measure that no resource of the"
+    yield "block reads is an error (`cost-usage-read`); one that is needed and missing is listed as a gap.\n"
+    yield "| resource | measure | counts |"
+    yield "|---|---|---|"
+    for kind, rule in sorted(RULES.items()):
+        for measure, says in rule.measures.items():
+            if measure not in CALLED:
+                needed = " (needed)" if measure in rule.needs else ""
+                yield f"| `{kind}` | `{measure}`{needed} | {says} |"
+    for measure, says in CALLED.items():
+        yield f"| whoever calls it | `{measure}` | {says} |"
+
+
+def _assumptions() -> Iterator[str]:
+    yield "\n## Assumed\n"
+    yield "| what | value | unit | why |"
+    yield "|---|---:|---|---|"
+    for name, one in assumptions().items():
+        yield f"| {name} | {one.value:g} | {one.unit} | {one.why} |"
+
+
+def _book() -> Iterator[str]:
+    yield "\n## Price book\n"
+    yield "| price | USD | unit | free a month | basis | read | source |"
+    yield "|---|---:|---|---:|---|---|---|"
+    for name, one in prices().items():
+        free = f"{one.free:,.0f}" if one.free else ""
+        yield f"| {name} | {_exactly(one.usd, 10)} | {one.unit} | {free} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"

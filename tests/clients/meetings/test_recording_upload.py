@@ -1,0 +1,290 @@
+"""Recordings arrive whole: in parallel, each chunk under its hash, and after an interruption only what is missing."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from clients.meetings import (
+    ChunkRefused,
+    ExchangeUnavailable,
+    MeetingsClient,
+    NewMeeting,
+    Uploaded,
+    UploadInterrupted,
+)
+from clients.meetings import recording_upload as module
+from clients.meetings.recording_upload import chunk_name
+from handlers.common.time_and_ids import ulid
+from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.s3_keys import MeetingId, raw_key
+from tests.clients.meetings.fake_backend import STORE, Backend
+
+COUNT = 6
+MEETING = NewMeeting(
+    title=" Weekly ",
+    started_at=datetime(2026, 1, 31, 13, 30, tzinfo=timezone(timedelta(hours=1))),
+    participants=("Ann", "Bob"),
+    tags=("team",),
+    meeting_id=ulid.ulid(datetime(2026, 1, 31, tzinfo=UTC), 7),
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"part {number}.webm" for number in range(COUNT)]
+    for number, path in enumerate(paths):
+        path.write_bytes(f"chunk {number}".encode() * 1000)
+    return paths
+
+
+def place(client: MeetingsClient) -> MeetingId:
+    return MeetingId(client.user, MEETING.meeting_id)
+
+
+def names(puts: list[str]) -> list[str]:
+    return [one.rpartition("/")[2] for one in puts]
+
+
+CHUNKS = [f"{number:05d}.webm" for number in range(COUNT)]
+
+
+def test_chunks_go_below_the_users_own_prefix_and_what_completes_them_last(backend: Backend, files: list[Path]) -> None:
+    """Each with its hash, as the backend reads it."""
+    client = backend.client()
+    uploaded = client.upload(MEETING, files)
+    assert names(backend.puts) == [*CHUNKS, "complete.json"]
+    read = [raw_key(one) for one in backend.puts]
+    assert [one and one.meeting for one in read] == [place(client)] * len(read), "the backend understands every key"
+    assert (uploaded.meeting_id, uploaded.sent, uploaded.kept) == (MEETING.meeting_id, COUNT, 0)
+    complete = Complete.model_validate_json(backend.content(place(client).chunk("complete.json")), strict=True)
+    assert complete == Complete(
+        schema_version=1,
+        title="Weekly",
+        started_at="2026-01-31T12:30:00.000Z",
+        participants=("Ann", "Bob"),
+        tags=("team",),
+        chunks=tuple(
+            Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+            for name, path in zip(CHUNKS, files, strict=True)
+        ),
+    )
+    assert uploaded.content == complete.content
+    for key in backend.puts:
+        head = backend.s3.head_object(Bucket=STORE.bucket_name, Key=key, ChecksumMode="ENABLED")
+        assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(backend.content(key)).digest()).decode()
+
+
+def test_chunks_are_sent_at_once(backend: Backend, files: list[Path]) -> None:
+    together = threading.Barrier(COUNT)
+
+    def begun(key: str) -> None:
+        if not key.endswith(".json"):
+            together.wait(10)  # breaks unless all are there at once
+
+    backend.before_put = begun
+    backend.client(workers=COUNT).upload(MEETING, files)
+    assert sorted(names(backend.puts)[:-1]) == CHUNKS
+    assert names(backend.puts)[-1] == "complete.json"
+
+
+# Interruptions
+
+
+def failing_at(name: str) -> Any:
+    def fail(key: str) -> None:
+        if key.endswith(name):
+            raise EndpointConnectionError(endpoint_url="https://s3")
+
+    return fail
+
+
+@pytest.mark.parametrize("at", [0, 3, COUNT - 1])
+def test_an_upload_goes_on_where_it_was_interrupted(backend: Backend, files: list[Path], at: int) -> None:
+    backend.before_put = failing_at(CHUNKS[at])
+    client = backend.client()
+    with pytest.raises(UploadInterrupted, match="upload again") as raised:
+        client.upload(MEETING, files)
+    assert (raised.value.meeting_id, type(raised.value.__cause__)) == (MEETING.meeting_id, EndpointConnectionError)
+    assert names(backend.puts) == CHUNKS[:at], "after a failure no other chunk is begun, and nothing is complete"
+    backend.before_put, backend.puts = lambda _: None, []
+    uploaded = backend.client().upload(MEETING, files)
+    assert names(backend.puts) == [*CHUNKS[at:], "complete.json"]
+    assert (uploaded.sent, uploaded.kept) == (COUNT - at, at)
+
+
+def test_an_upload_that_lacked_its_end_sends_that_alone_and_twice_is_the_same_recording(
+    backend: Backend, files: list[Path]
+) -> None:
+    backend.before_put = failing_at("complete.json")
+    with pytest.raises(UploadInterrupted):
+        backend.client(workers=4).upload(MEETING, files)
+    backend.before_put, backend.puts = lambda _: None, []
+    first = backend.client().upload(MEETING, files)
+    assert names(backend.puts) == ["complete.json"]
+    again = backend.client().upload(MEETING, files)
+    assert again == first == Uploaded(MEETING.meeting_id, first.content, sent=0, kept=COUNT)
+
+
+@pytest.mark.parametrize("case", ["other bytes", "cut off", "without a hash", "archived", "in parts"])
+def test_what_is_there_and_is_not_the_chunk_is_sent_again(backend: Backend, files: list[Path], case: str) -> None:
+    client = backend.client()
+    client.upload(MEETING, files)
+    key, good = place(client).chunk(CHUNKS[2]), files[2].read_bytes()
+    put: dict[str, Any] = {"Bucket": STORE.bucket_name, "Key": key}
+    match case:
+        case "other bytes":
+            backend.s3.put_object(**put, Body=b"x" * len(good), ChecksumAlgorithm="SHA256")
+        case "cut off":
+            backend.s3.put_object(**put, Body=good[:-1], ChecksumAlgorithm="SHA256")
+        case "without a hash":
+            backend.s3.put_object(**put, Body=good, ChecksumAlgorithm="CRC32")
+        case "archived":
+            backend.s3.put_object(**put, Body=good, ChecksumAlgorithm="SHA256", StorageClass="GLACIER")
+        case "in parts":
+            begun = backend.s3.create_multipart_upload(**put)["UploadId"]
+            part = backend.s3.upload_part(**put, UploadId=begun, PartNumber=1, Body=good)["ETag"]
+            parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+            backend.s3.complete_multipart_upload(**put, UploadId=begun, MultipartUpload=parts)
+    backend.puts.clear()
+    uploaded = client.upload(MEETING, files)
+    assert names(backend.puts) == [CHUNKS[2], "complete.json"]
+    assert (uploaded.sent, backend.content(key)) == (1, good)
+
+
+def test_where_s3_does_not_say_how_it_was_hashed_size_and_md5_decide() -> None:
+    said: Any = {"Key": "k", "Size": 5, "ETag": '"abc"'}
+    assert module._there(said) == module.There(5, "abc", ours=True)
+
+
+def test_another_users_chunks_under_the_same_id_are_not_taken_for_ones_own(backend: Backend, files: list[Path]) -> None:
+    backend.client().upload(MEETING, files)
+    backend.subject = "bob"
+    assert backend.client().upload(MEETING, files).sent == COUNT
+
+
+def test_more_chunks_than_s3_lists_at_once_are_all_known(
+    backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
+    backend.client().upload(MEETING, files)
+    assert backend.client().upload(MEETING, files).kept == COUNT
+
+
+# Recordings that are still going on
+
+
+def test_chunks_are_sent_as_they_are_recorded_and_credentials_renewed_meanwhile(
+    backend: Backend, tmp_path: Path
+) -> None:
+    client = backend.client()
+
+    def recorded() -> Iterator[Path]:
+        for number in range(5):
+            path = tmp_path / f"{number}.webm"
+            path.write_bytes(b"sound" * (number + 1))
+            yield path
+            assert backend.went.acquire(timeout=10), "it went before the next one was there"
+            backend.passes(minutes=50)
+
+    client.user  # noqa: B018 - exchanges
+    assert client.upload(MEETING, recorded()).sent == 5
+    # What is there is asked for at once, and what completes the recording when 250 minutes have passed.
+    assert backend.signed_with == [f"AKIDEXAMPLE{number:04d}" for number in (1, 1, 2, 3, 4, 5, 6)]
+    assert backend.exchanges == len(backend.tokens) == 6
+
+
+def test_an_exchange_that_is_away_when_credentials_end_interrupts_and_nothing_is_lost(
+    backend: Backend, files: list[Path]
+) -> None:
+    client = backend.client()
+
+    def until_the_end(key: str) -> None:
+        if key.endswith(CHUNKS[2]):
+            backend.passes(hours=2)
+            backend.answers = lambda: (503, {"Retry-After": "9"}, b"")
+
+    backend.before_put = until_the_end
+    with pytest.raises(UploadInterrupted) as raised:
+        client.upload(MEETING, files)
+    assert isinstance(raised.value.__cause__, ExchangeUnavailable)
+    backend.answers, backend.before_put = None, lambda _: None
+    assert client.upload(MEETING, files).kept == 2
+
+
+def test_a_recorder_that_fails_is_the_callers_own_error(backend: Backend, files: list[Path]) -> None:
+    def recorded() -> Iterator[Path]:
+        yield files[0]
+        raise LookupError("the microphone is gone")
+
+    with pytest.raises(LookupError, match="microphone"):
+        backend.client().upload(MEETING, recorded())
+    assert "complete.json" not in names(backend.puts)
+
+
+# What cannot be uploaded
+
+
+def test_what_cannot_be_a_recording_is_refused_and_never_complete(
+    backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = backend.client()
+    with pytest.raises(ChunkRefused, match="at least one"):
+        client.upload(MEETING, [])
+    monkeypatch.setattr(module, "MAX_CHUNKS", 3)
+    with pytest.raises(ChunkRefused, match="3 chunks"):
+        client.upload(MEETING, files)
+    files[1].write_bytes(b"")
+    with pytest.raises(ChunkRefused, match=r"part 1\.webm has 0 bytes"):
+        client.upload(MEETING, files[:2])
+    files[1].unlink()
+    with pytest.raises(FileNotFoundError, match=r"part 1\.webm"):
+        client.upload(MEETING, files[:2])
+    assert "complete.json" not in names(backend.puts)
+
+
+def test_what_aws_refuses_is_the_cause(backend: Backend, files: list[Path]) -> None:
+    backend.s3.delete_bucket(Bucket=STORE.bucket_name)
+    with pytest.raises(UploadInterrupted) as raised:
+        backend.client().upload(MEETING, files)
+    assert isinstance(raised.value.__cause__, ClientError)
+
+
+@given(st.integers(0, 4999), st.text(max_size=20))
+def test_whatever_files_are_called_chunks_have_names_that_the_backend_takes(number: int, name: str) -> None:
+    Chunk(name=chunk_name(number, Path(name.replace("\0", ""))), bytes=1, sha256="0" * 64)
+    kept = {"a b.webm": ".webm", "a.b/c": "", "x.Mp4": ".Mp4", "../x.we bm": "", "x.verylongsuffix": ""}
+    assert {one: chunk_name(7, Path(one)) for one in kept} == {one: f"00007{end}" for one, end in kept.items()}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", "x" * 201),
+        ("started_at", datetime(2026, 1, 31)),  # noqa: DTZ001 - without its zone, on purpose
+        ("language", "en-UK"),
+        ("participants", ("",)),
+        ("tags", ("x" * 51,)),
+        ("meeting_id", "../../x"),
+        ("titel", "x"),
+    ],
+)
+def test_a_meeting_that_the_backend_would_not_take_is_refused_before_anything_is_sent(field: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match=field):
+        NewMeeting.model_validate({"title": "t", "started_at": datetime.now(UTC), field: value})
+
+
+def test_each_meeting_has_an_id_of_its_own_that_tells_when_it_was_made() -> None:
+    begun = datetime.now(UTC) - timedelta(seconds=1)
+    ids = [NewMeeting(title="t", started_at=begun).meeting_id for _ in range(20)]
+    assert len(set(ids)) == 20
+    assert all(begun <= ulid.moment_of(one) for one in ids)

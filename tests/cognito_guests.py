@@ -1,0 +1,55 @@
+"""A small program with guests: two pools, an API that the first one's guests may connect to, one for everybody, a bucket
+and a table of which each guest has a part, and the function behind both APIs.
+"""
+
+import pulumi
+
+from components.blocks.api.stage_settings import Throttle
+from components.blocks.api.websocket_api import Authorization, WebSocketApi, WebSocketApiArgs
+from components.blocks.compute.function import Function, FunctionArgs
+from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, own_items, own_objects
+from components.blocks.storage.bucket import Bucket, BucketArgs
+from components.blocks.storage.table import Table, TableArgs
+from components.foundation.api_logs import ApiLogs
+from components.settings import FunctionSettings
+from handlers.common.environment import HandlerEnvironment
+from tests.fake_engine import scope
+
+
+class EchoEnvironment(HandlerEnvironment):
+    """What the function reads."""
+
+    sessions_table: str
+
+
+def with_guests() -> None:
+    """Registers everything, and says where it is."""
+    own = scope(layers=[])
+    logs = ApiLogs(own)
+    own = scope(layers=[], after=[logs.account])
+    throttle = Throttle(rate=50, burst=100)
+    api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle, Authorization.IAM))
+    everybodys = WebSocketApi("open", WebSocketApiArgs(own, "OpenApi", "live", throttle))
+    bucket = Bucket("audio", BucketArgs(own, "Audio"))
+    table = Table("sessions", TableArgs(own, "Sessions", "sessionId", "lectureId"))
+    grants = [own_objects(bucket, "queries", "PutObject"), own_items(table, "GetItem", "PutItem")]
+    pool = IdentityPool("visitors", IdentityPoolArgs(own, "Visitors", [*grants, api.grant_connect()]))
+    others = IdentityPool("others", IdentityPoolArgs(own, "Others", grants))
+    echo = Function(
+        "echo",
+        FunctionArgs(
+            scope=own,
+            logical_name="Echo",
+            entry="echo.handler",
+            settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
+            environment=EchoEnvironment,
+            values={"sessions_table": table.name},
+            grants=[table.grant("GetItem", "PutItem")],
+        ),
+    )
+    for one in (api, everybodys):
+        one.serve(("$connect", "$disconnect", "$default", "say"), echo)
+    pulumi.export("url", api.url)
+    pulumi.export("open", everybodys.url)
+    pulumi.export("pool", pool.pool_id)
+    pulumi.export("others", others.pool_id)

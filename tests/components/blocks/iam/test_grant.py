@@ -1,0 +1,199 @@
+"""Grants: what IAM would accept and should not is refused; what is left is one minimal document."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.blocks.iam.grant import OWN_IDENTITY, GrantError, document, documents, grant
+from tests.fake_engine import Engine
+
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/files"
+OBJECTS = "arn:aws:s3:::bucket/incoming/*"
+
+
+def statements(text: str) -> list[dict[str, Any]]:
+    parsed = json.loads(text)
+    assert parsed["Version"] == "2012-10-17"
+    listed: list[dict[str, Any]] = parsed["Statement"]
+    return listed
+
+
+def test_grants_on_one_resource_become_one_statement() -> None:
+    text = document([grant("dynamodb", ["PutItem"], TABLE), grant("dynamodb", ["GetItem", "PutItem"], TABLE)])
+    assert statements(text) == [
+        {"Action": ["dynamodb:GetItem", "dynamodb:PutItem"], "Effect": "Allow", "Resource": [TABLE]}
+    ]
+
+
+def test_the_same_actions_on_two_resources_become_one_statement() -> None:
+    text = document([grant("dynamodb", ["GetItem"], f"{TABLE}2"), grant("dynamodb", ["GetItem"], TABLE)])
+    assert statements(text)[0]["Resource"] == [TABLE, f"{TABLE}2"]
+
+
+def test_the_document_does_not_depend_on_the_order_of_grants() -> None:
+    grants = [grant("dynamodb", ["GetItem"], TABLE), grant("s3", ["GetObject"], OBJECTS)]
+    assert document(grants) == document(reversed(grants))
+
+
+def test_different_conditions_stay_apart() -> None:
+    plain = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket")
+    limited = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
+    assert len(statements(document([plain, limited]))) == 2
+
+
+def test_a_condition_is_written_as_iam_reads_it() -> None:
+    one = grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": "Polyphony"}})
+    assert statements(document([one]))[0]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "resource", "says"),
+    [
+        ("s3", "GetObject", "*", "has a resource level"),
+        ("s3", "HeadObject", OBJECTS, "is not an action"),
+        ("s3", "Get*", OBJECTS, "wildcards are not granted"),
+        ("s3", "*", OBJECTS, "wildcards are not granted"),
+        ("nope", "GetObject", OBJECTS, "is not an action"),
+        ("s3", "GetObject", "arn:aws:s3:::bucket", "cannot have the resource"),
+        ("sqs", "SendMessage", TABLE, "cannot have the resource"),
+        ("xray", "PutTraceSegments", TABLE, "it has no resource level"),
+    ],
+)
+def test_a_grant_that_iam_would_accept_and_misread_is_refused(
+    service: str, action: str, resource: str, says: str
+) -> None:
+    with pytest.raises(GrantError, match=says):
+        grant(service, [action], resource)
+
+
+API = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("Invoke", f"{API}/live/$connect"),
+        ("Invoke", f"{API}/*/$connect"),
+        ("Invoke", f"{API}/live/GET/episodes"),
+        ("ManageConnections", f"{API}/live/POST/@connections/*"),
+    ],
+)
+def test_an_api_is_called_by_its_methods_or_by_connecting(action: str, resource: str) -> None:
+    assert grant("execute-api", [action], resource).resources == (resource,)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("Invoke", f"{API}/live/$disconnect"),
+        ("Invoke", f"{API}/live/$default"),
+        ("Invoke", f"{API}/live/say"),
+        ("Invoke", f"{API}/$connect"),
+        ("Invoke", f"{API}"),
+        ("Invoke", "arn:aws:lambda:us-east-1:123456789012:a1b2c3/live/$connect"),
+        ("ManageConnections", f"{API}/live/$connect"),
+    ],
+)
+def test_no_other_route_of_a_socket_can_be_granted(action: str, resource: str) -> None:
+    with pytest.raises(GrantError, match="cannot have the resource"):
+        grant("execute-api", [action], resource)
+
+
+def test_a_condition_on_a_key_that_the_action_lacks_is_refused() -> None:
+    with pytest.raises(GrantError, match="would never hold"):
+        grant("cloudwatch", ["PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespce": "x"}})
+
+
+def test_global_condition_keys_are_known() -> None:
+    one = grant("s3", ["GetObject"], OBJECTS, {"StringEquals": {"aws:PrincipalTag/user": "x"}})
+    assert one.conditions == (("StringEquals", "aws:PrincipalTag/user", ("x",)),)
+
+
+def test_an_action_without_resource_level_takes_a_star() -> None:
+    assert statements(document([grant("transcribe", ["StartStreamTranscription"], "*")]))
+
+
+def test_an_arn_that_only_aws_knows_ends_in_a_document_of_its_own(engine: Engine) -> None:
+    found: list[str] = []
+
+    def program() -> None:
+        arn = pulumi.Output.from_input("arn:aws:execute-api:us-east-1:123456789012:api/prod/POST/@connections/*")
+        listed = documents([grant("dynamodb", ["GetItem"], TABLE), grant("execute-api", ["ManageConnections"], arn)])
+        assert len(listed) == 2
+        assert isinstance(listed[0], str)
+        pulumi.Output.from_input(listed[1]).apply(found.append)
+
+    engine.run(program)
+    assert statements(found[0])[0]["Action"] == ["execute-api:ManageConnections"]
+
+
+def test_an_arn_that_turns_out_wrong_is_refused_as_soon_as_it_is_known(engine: Engine) -> None:
+    def program() -> None:
+        documents([grant("execute-api", ["ManageConnections"], pulumi.Output.from_input(TABLE))])
+
+    with pytest.raises(GrantError, match="cannot have the resource"):
+        engine.run(program)
+
+
+OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{OWN_IDENTITY}#*"}}
+NOT_NULL = {"Null": {"dynamodb:LeadingKeys": "false"}}
+
+
+def test_a_grant_may_end_at_whoever_asks() -> None:
+    objects = f"arn:aws:s3:::bucket/queries/{OWN_IDENTITY}/*"
+    items = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
+    listed = statements(document([grant("s3", ["PutObject"], objects), items]))
+    assert [one["Resource"] for one in listed] == [[TABLE], [objects]]
+    assert listed[0]["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+
+
+def test_further_conditions_are_added_to_those_that_are_there() -> None:
+    one = grant("dynamodb", ["GetItem"], TABLE, {"StringEquals": {"dynamodb:Select": "COUNT"}})
+    both = one.when({"StringEquals": {"aws:PrincipalTag/user": "x"}}).when({**OWN_KEYS, **NOT_NULL})
+    assert statements(document([both]))[0]["Condition"] == {
+        "StringEquals": {"dynamodb:Select": "COUNT", "aws:PrincipalTag/user": "x"},
+        **OWN_KEYS,
+        **NOT_NULL,
+    }
+    assert one.conditions == (("StringEquals", "dynamodb:Select", ("COUNT",)),)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{}, {"Null": {"dynamodb:LeadingKeys": "true"}}, {"Null": {"dynamodb:Attributes": "false"}}],
+    ids=["nothing", "the opposite", "another key"],
+)
+def test_a_condition_for_all_values_asks_for_one_too(beside: dict[str, dict[str, str]]) -> None:
+    with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
+        grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **beside})
+    with pytest.raises(GrantError, match="holds where dynamodb:LeadingKeys is not there"):
+        grant("dynamodb", ["GetItem"], TABLE).when({**OWN_KEYS, **beside})
+
+
+def test_one_condition_never_takes_the_place_of_another() -> None:
+    one = grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": "incoming/*"}})
+    with pytest.raises(GrantError, match="there twice"):
+        one.when({"StringLike": {"s3:prefix": "*"}})
+
+
+@pytest.mark.parametrize("name", ["cognito-identity.amazonaws.com:subject", "sub", "", "aws"])
+def test_a_variable_that_nothing_gives_a_value_is_refused(name: str) -> None:
+    with pytest.raises(GrantError, match="which has no value"):
+        grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/${{{name}}}/*")
+    with pytest.raises(GrantError, match="which has no value"):
+        grant("s3", ["ListBucket"], "arn:aws:s3:::bucket", {"StringLike": {"s3:prefix": f"${{{name}}}/*"}})
+
+
+@pytest.mark.parametrize("text", ["${aws:PrincipalTag/user}", "${aws:PrincipalTag/user, 'nobody'}", "a${*}", "${$}"])
+def test_global_variables_and_literal_letters_may_be_used(text: str) -> None:
+    assert grant("s3", ["PutObject"], f"arn:aws:s3:::bucket/{text}/x").known
+
+
+def test_a_variable_stands_in_the_last_part_of_an_arn_only() -> None:
+    with pytest.raises(GrantError, match="fifth colon"):
+        grant("sqs", ["SendMessage"], "arn:aws:sqs:us-east-1:${aws:PrincipalAccount}:queue")

@@ -1,0 +1,91 @@
+"""Workflows: definitions that lead somewhere, failures that land somewhere, a role for that alone."""
+
+import json
+
+import pytest
+from statelint.linter import Linter
+
+from components.blocks.workflow.state_definitions import (
+    SUCCEED,
+    State,
+    call,
+    catch,
+    choice,
+    fail,
+    pauses_seconds,
+    retry,
+    task,
+)
+from components.blocks.workflow.workflow import Workflow, WorkflowArgs
+from tests.fake_engine import Engine, Recorded, scope
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:steps:live"
+
+
+def states() -> dict[str, State]:
+    return {
+        "First": call(
+            FUNCTION, {"id": "{% $states.input.id %}"}, 60, to="Enough", assign={"n": "{% $states.result.Payload.n %}"}
+        ),
+        "Enough": choice([("{% $n > 0 %}", "Run")], otherwise="Done"),
+        "Run": task(
+            "arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"}, 60, to="Done", catches=[catch("Failed")]
+        ),
+        "Done": SUCCEED,
+        "Failed": fail("Bad", "It failed."),
+    }
+
+
+def test_a_definition_is_jsonata_and_passes_the_linter(engine: Engine) -> None:
+    found = json.loads(workflow(engine).one("sfn.StateMachine").inputs["definition"])
+    assert Linter.validate(found) == []
+    assert (found["QueryLanguage"], found["StartAt"], found["TimeoutSeconds"]) == ("JSONata", "First", 600)
+    (again,) = found["States"]["First"]["Retry"]
+    assert "Lambda.TooManyRequestsException" in again["ErrorEquals"], "where Lambda itself stumbles"
+
+
+def test_a_retry_grows_up_to_a_limit_with_full_jitter() -> None:
+    assert retry(["X"], attempts=3, first_seconds=1, longest_seconds=9) == {
+        "ErrorEquals": ["X"],
+        "IntervalSeconds": 1,
+        "MaxAttempts": 3,
+        "BackoffRate": 2.0,
+        "MaxDelaySeconds": 9,
+        "JitterStrategy": "FULL",
+    }
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
+def test_the_pauses_of_a_retry_add_up_to_a_limit(attempts: int, seconds: int) -> None:
+    assert pauses_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
+
+
+def workflow(engine: Engine) -> Recorded:
+    def program() -> None:
+        made = Workflow(
+            "manifest",
+            WorkflowArgs(scope(), "Manifest", "test", "First", states(), grants=[], timeout_seconds=600),
+        )
+        assert made.grant_start().resources == (made.arn,)
+        assert made.grant_describe().resources == (f"{made.arn.replace(':stateMachine:', ':execution:')}:*",)
+
+    return engine.run(program)
+
+
+def test_its_logs_expire_and_hold_no_data_and_its_role_is_trusted_for_it_alone(engine: Engine) -> None:
+    recorded = workflow(engine)
+    group = recorded.one("cloudwatch.LogGroup").inputs
+    machine = recorded.one("sfn.StateMachine")
+    logging = machine.inputs["loggingConfiguration"]
+    assert group["name"] == "/aws/vendedlogs/states/polyphony-test-ingestion-manifest"
+    assert logging["logDestination"] == f"arn:aws:logs:us-east-1:123456789012:log-group:{group['name']}:*"
+    assert (logging["level"], logging["includeExecutionData"]) == ("ERROR", False)
+    assert group["retentionInDays"] == 90
+    (statement,) = json.loads(recorded.one("iam.Role").inputs["assumeRolePolicy"])["Statement"]
+    assert statement["Principal"] == {"Service": "states.amazonaws.com"}
+    assert statement["Condition"]["ArnLike"] == {
+        "aws:SourceArn": "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-test-ingestion-manifest"
+    }
+    before = list(recorded.ancestors(machine))
+    assert recorded.one("cloudwatch.LogGroup") in before
+    assert recorded.one("iam.RolePolicy") in before

@@ -1,9 +1,0 @@
-"""Ingestion as tests deploy it."""
-
-from components.blocks.context import Subsystem
-from components.ingestion import Ingestion, IngestionArgs
-from components.settings import IngestionSettings
-from tests.components.subsystem import Deployment
-
-INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
-ingestion = plain = INGESTION.preview

@@ -1,0 +1,9 @@
+"""Ingestion as tests deploy it."""
+
+from components.blocks.naming.context import Subsystem
+from components.ingestion import Ingestion, IngestionArgs
+from components.settings import IngestionSettings
+from tests.components.subsystem_tests import Deployment
+
+INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
+ingestion = plain = INGESTION.preview

@@ -1,0 +1,46 @@
+"""The livestream backend as tests deploy it."""
+
+from typing import Any
+
+from components.blocks.naming.context import Subsystem
+from components.livestream import Livestream, LivestreamArgs
+from components.settings import LivestreamSettings
+from tests.components.subsystem_tests import Deployment, prefix
+from tests.fake_engine import Recorded
+
+PREFIX = prefix(Subsystem.LIVESTREAM)
+BUCKET = f"{PREFIX}-transcripts-123456789012"
+TABLE = f"{PREFIX}-null-check"
+KEY = "canary-" + "k" * 40
+ISSUER = "https://login.example.com/"
+CHANGES: dict[str, dict[str, Any]] = {
+    "uploads": {"multipartMegabytes": 11, "maxVideoGigabytes": 5, "maxTranscriptMegabytes": 4, "objectDays": 3},
+    "api": {"corsOrigin": "https://app.example.com", "requestsPerSecond": 7, "wafRequests": 500},
+    "agent": {
+        "memoryDays": 30,
+        "windowCharacters": 2_000,
+        "guardrailId": "abc123",
+        "guardrailVersion": "2",
+        "answerSeconds": 51,
+        "atOnce": 6,
+    },
+    "video": {"chunkSeconds": 12, "maxHours": 8, "chunkingMinutes": 31},
+    "care": {"timeoutSeconds": 100},
+}
+"""Settings that do not meet: no two numbers are the same, so whoever finds one knows where it comes from."""
+
+LIVESTREAM = Deployment(
+    Subsystem.LIVESTREAM,
+    Livestream,
+    LivestreamArgs,
+    LivestreamSettings,
+    given={"encryptionKey": KEY},
+    foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
+)
+livestream, complete = LIVESTREAM.preview, LIVESTREAM.complete
+plain = LIVESTREAM.preview
+
+
+def changed() -> Recorded:
+    """With all of these changes, as a preview sees it."""
+    return livestream(**CHANGES)

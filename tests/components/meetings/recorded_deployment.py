@@ -1,0 +1,66 @@
+"""The meetings backend as tests deploy it."""
+
+import json
+from typing import Any
+
+from components.blocks.naming.context import Subsystem
+from components.meetings import Meetings, MeetingsArgs
+from components.settings import MeetingsSettings
+from tests.components.subsystem_tests import ACCOUNT, Deployment, prefix
+from tests.fake_engine import Recorded
+
+PREFIX = prefix(Subsystem.MEETINGS)
+BUCKET = f"{PREFIX}-recordings-123456789012"
+TABLE = f"{PREFIX}-meetings"
+ISSUER = "https://login.example.com/"
+
+PAGE = "https://app.example.com"
+DIGEST = f"sha256:{'0a' * 32}"
+KEY = f"arn:aws:kms:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+CHANGES: dict[str, Any] = {
+    "exchange": {"corsOrigin": PAGE, "requestsPerSecond": 16, "wafRequests": 500},
+    "kept": {"rawDays": 3, "audioDays": 5, "oldVersionDays": 6},
+    "tableKmsKey": KEY,
+    "models": {"actionItems": HAIKU, "answerSeconds": 99, "guardrailId": "abc123", "guardrailVersion": "2"},
+    "processing": {
+        "spot": {"vcpus": 0.5, "memoryMb": 1024},
+        "timeoutMinutes": 490,
+        "maxVcpus": 7,
+        "maxHours": 2,
+        "imageDigest": DIGEST,
+    },
+    "speech": {"atOnce": 8},
+    "network": {"cidr": "10.99.0.0/16", "zones": ["c"]},
+    "storageUsers": 13,
+    "storage": {"timeoutSeconds": 100},
+    "requestsMeasured": True,
+}
+"""Settings that do not meet: no two numbers are the same, so whoever finds one knows where it comes from."""
+
+MEETINGS = Deployment(
+    Subsystem.MEETINGS,
+    Meetings,
+    MeetingsArgs,
+    MeetingsSettings,
+    foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
+)
+meetings, complete = MEETINGS.preview, MEETINGS.complete
+plain = MEETINGS.preview
+
+
+def changed() -> Recorded:
+    """With all of these changes, as a preview sees it."""
+    return meetings(**CHANGES)
+
+
+def workflow(recorded: Recorded) -> dict[str, Any]:
+    """The definition of the workflow."""
+    found: dict[str, Any] = json.loads(recorded.one("sfn.StateMachine").inputs["definition"])
+    return found
+
+
+def states(recorded: Recorded) -> dict[str, Any]:
+    """Its states by name."""
+    found: dict[str, Any] = workflow(recorded)["States"]
+    return found

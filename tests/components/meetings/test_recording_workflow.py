@@ -1,0 +1,143 @@
+"""The workflow of one recording: where each state leads, by its own expressions, and that nothing waits for ever."""
+
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from components.meetings import recording_workflow
+from components.settings.meetings_media import ATTEMPTS
+from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
+from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.workflow_steps.step_operations import Step, StepOutcome
+from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
+from tests.components.meetings.state_machine_runner import RECORDING, caught, chosen, filled
+from tests.components.subsystem_tests import ACCOUNT
+
+STEPS = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-steps:live"
+GIVEN_UP = {
+    "GiveMediaUp": "MEDIA_FAILED",
+    "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",
+    "GiveSummaryUp": "SUMMARY_FAILED",
+}
+AUDIO = {"key": RECORDING.audio(1), "offsetMs": 0, "durationMs": 1}
+MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
+
+
+@pytest.mark.parametrize("engine", ["batch-spot", "fargate"])
+def test_the_definition_passes_the_linter(engine: str) -> None:
+    found = workflow(meetings(processing={"engine": engine}))
+    for scope in (found["States"], found["States"]["Transcribe"]["ItemProcessor"]["States"]):
+        for state in scope.values():
+            if str(state.get("Seconds", "")).startswith("{%"):
+                state["Seconds"] = 1  # the linter does not know that AWS takes an expression here, as its guide says
+    assert Linter.validate(found) == []
+    assert found["QueryLanguage"] == "JSONata"
+
+
+def test_all_of_it_is_known_before_anything_exists() -> None:
+    assert workflow(plain()) == workflow(complete())
+
+
+@pytest.mark.parametrize("outcome", MediaOutcome)
+def test_only_what_has_sound_is_transcribed(outcome: MediaOutcome) -> None:
+    to = chosen(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
+    assert to == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
+
+
+@pytest.mark.parametrize("outcome", StepOutcome)
+def test_only_what_is_still_wanted_is_summarised(outcome: StepOutcome) -> None:
+    to = chosen(states(complete())["StillWanted"], step={"outcome": outcome.value})
+    assert to == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
+
+
+def test_each_step_is_told_what_it_reads() -> None:
+    variables: dict[str, Any] = {
+        "before": 2,
+        "job": {"attempts": 1},
+        "outcome": "summarized",
+        "error": "Batch.ClientException",
+        "media": MEDIA,
+    }
+    found = {}
+    for name, state in states(complete()).items():
+        if state.get("Arguments", {}).get("FunctionName") == STEPS:
+            step = Step.model_validate(filled(state["Arguments"]["Payload"], **variables))
+            assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
+            found[name] = (step.step, step.reason)
+    assert found == {
+        "ReadMedia": ("media", None),
+        "MarkTranscribed": ("transcribed", None),
+        "Finish": ("finish", None),
+        **{name: ("fail", reason) for name, reason in GIVEN_UP.items()},
+    }
+
+
+def test_every_outcome_of_a_summary_is_one_that_the_last_step_takes() -> None:
+    payload = states(complete())["Finish"]["Arguments"]["Payload"]
+    for outcome in SummaryOutcome:
+        assert Step.model_validate(filled(payload, outcome=outcome.value)).outcome == outcome.value
+
+
+def test_whoever_summarises_is_told_what_he_reads() -> None:
+    media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio(0)}]}
+    payload = filled(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
+    asked = SummaryRequest.model_validate(payload)
+    assert asked.recording == RECORDING
+    assert [part.key for part in asked.audio] == [RECORDING.audio(0)]
+
+
+def test_a_busy_model_is_asked_again_and_again_and_one_that_refuses_is_not() -> None:
+    state = states(complete())["Summarize"]
+    [busy] = [one for one in state["Retry"] if "ModelBusy" in one["ErrorEquals"]]
+    assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
+    again = {error for one in state["Retry"] for error in one["ErrorEquals"]}
+    assert not again & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
+    for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
+        assert caught(state, error)["Next"] == "GiveSummaryUp"
+    assert state["TimeoutSeconds"] > 900, "the function ends first, and says why"
+
+
+def test_the_failure_of_each_part_of_the_way_has_a_reason_of_its_own() -> None:
+    to = {
+        "ReadMedia": "GiveMediaUp",
+        "Transcribe": "GiveTranscriptionUp",
+        "MarkTranscribed": "GiveTranscriptionUp",
+        "Summarize": "GiveSummaryUp",
+        "Finish": "GiveSummaryUp",
+        **dict.fromkeys(GIVEN_UP, "Failed"),
+    }
+    found = states(complete())
+    assert {name: caught(found[name], "Anything")["Next"] for name in to} == to
+    assert {found[name]["Next"] for name in GIVEN_UP} == {"Failed"}
+    assert found["Failed"]["Type"] == "Fail", "or the execution would count as done"
+
+
+def test_no_failure_carries_more_than_the_name_of_its_error() -> None:
+    inside = states(complete())["Transcribe"]["ItemProcessor"]["States"]
+    for scope in (states(complete()), inside):
+        for state in scope.values():
+            for one in state.get("Catch", ()):
+                kept = one.get("Assign", {})
+                assert kept.get("error", "{% $states.errorOutput.Error %}") == "{% $states.errorOutput.Error %}"
+                assert "errorOutput" not in str({name: text for name, text in kept.items() if name != "error"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"processing": {"engine": "fargate"}},
+        {"processing": {"timeoutMinutes": 1_440, "capacityMinutes": 720}},
+        {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
+    ],
+)
+def test_the_whole_ends_later_than_all_that_it_waits_for(changes: dict[str, Any]) -> None:
+    found = meetings(**changes)
+    settings = MEETINGS.settings(**changes)
+    job = settings.processing
+    waits = (ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + 2 * job.timeout_minutes) * 60
+    rounds = -(-settings.audio_parts // settings.speech.at_once)
+    waits += rounds * settings.speech.max_minutes * 60 + states(found)["Summarize"]["TimeoutSeconds"]
+    assert 1.05 * waits < workflow(found)["TimeoutSeconds"] == recording_workflow.longest_seconds(settings)
+    assert workflow(found)["TimeoutSeconds"] < 365 * 24 * 3600, "an execution of Step Functions lasts a year at most"

@@ -1,0 +1,52 @@
+"""Who looks after meetings comes again and again, knows the limits, and loses no call that failed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.components.meetings.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, meetings
+from tests.components.subsystem_tests import ACCOUNT, variables
+from tests.fake_engine import Recorded
+
+
+def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
+    found: dict[str, Any] = recorded.one("scheduler.Schedule", f"meetings-{what}-schedule").inputs
+    return found
+
+
+def test_the_sweep_comes_every_quarter_of_an_hour_and_the_count_once_a_day() -> None:
+    assert schedule(complete(), "sweep")["scheduleExpression"] == "rate(15 minutes)"
+    assert schedule(complete(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
+    for what in ("sweep", "storage"):
+        target = schedule(complete(), what)["target"]
+        assert target["arn"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{what}:live"
+        assert json.loads(target["input"]) == {"kind": what}
+        assert target["deadLetterConfig"]["arn"].endswith(f"{PREFIX}-{what}-schedule-dlq")
+
+
+@pytest.mark.parametrize("what", ["sweep", "storage"])
+def test_a_call_that_failed_lands_somewhere(what: str) -> None:
+    one = complete().one("lambda.FunctionEventInvokeConfig", f"meetings-{what}").inputs
+    assert one["qualifier"] == "live"
+    assert one["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
+
+
+@pytest.mark.parametrize(
+    ("days", "minutes", "timeout", "seconds"),
+    [(1, 1_440, 1, 1), (7, 10_080, 120, 90), (14, 20_160, 870, 840), (3_649, 20_160, 900, 840)],
+)
+def test_chunks_are_waited_for_as_long_as_they_are_kept_and_a_sweep_ends_before_its_function(
+    days: int, minutes: int, timeout: int, seconds: int
+) -> None:
+    """While those that came are kept, and two weeks at most."""
+    found = meetings(kept={"rawDays": days}, sweep={"timeoutSeconds": timeout})
+    read = variables(found, "meetings-sweep-function")
+    assert (read["INCOMPLETE_MINUTES"], read["SWEEP_SECONDS"]) == (str(minutes), str(seconds))
+    assert (read["PROCESSING_MINUTES"], read["GIVE_UP_MINUTES"]) == ("60", "2880")
+    assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
+
+
+def test_whoever_counts_knows_for_how_many_users_there_is_a_metric() -> None:
+    read = variables(changed(), "meetings-storage-function")
+    assert (read["MAX_USERS"], read["COUNT_SECONDS"], read["STACK"]) == ("13", "70", "polyphony-test")

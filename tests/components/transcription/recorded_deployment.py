@@ -1,0 +1,16 @@
+"""Transcription as tests deploy it."""
+
+from components.blocks.naming.context import Subsystem
+from components.settings import TranscriptionSettings
+from components.transcription import Transcription, TranscriptionArgs
+from tests.components.subsystem_tests import ACCOUNT, Deployment, prefix
+
+PREFIX = prefix(Subsystem.TRANSCRIPTION)
+API = f"arn:aws:execute-api:{ACCOUNT}:a1b2c3/live"
+PROCESSOR = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-audio-processor"
+ROUTER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-router"
+CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
+
+TRANSCRIPTION = Deployment(Subsystem.TRANSCRIPTION, Transcription, TranscriptionArgs, TranscriptionSettings)
+transcription, complete = TRANSCRIPTION.preview, TRANSCRIPTION.complete
+plain = TRANSCRIPTION.preview

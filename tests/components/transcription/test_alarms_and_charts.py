@@ -1,0 +1,76 @@
+"""What is watched in transcription: the lines that its alarms count are those that its handlers write."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers.common.logging import EventLog
+from handlers.common.websocket.message_dispatch import Talk
+from handlers.transcription.environment import GIVEN_UP
+from handlers.transcription.messages import REQUESTS
+from operations.function_target import Target
+from operations.gradual_rollout import Plan
+from tests.components.transcription.recorded_deployment import PREFIX, complete
+from tests.handlers.transcription.router_setup import Scene, tables
+from tests.loggers import own_logger
+
+
+def test_a_roll_out_gives_a_tenth_and_watches_all_alarms() -> None:
+    target, plan = Target.parse("test", "transcription/audio-processor"), Plan()
+    assert (target.function, plan.share) == (f"{PREFIX}-audio-processor", 10)
+    names = {one.inputs["name"] for one in complete().all("cloudwatch.MetricAlarm")}
+    assert {one for one in names if one.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
+
+
+def counted(name: str, message: str) -> bool:
+    """Whether a filter takes lines of this name."""
+    pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
+    return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
+
+
+def test_a_message_at_which_the_router_fails_is_a_line_that_is_counted_at_any_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its client has an answer, so API Gateway and Lambda count no error."""
+    with own_logger():
+        talk = Talk(REQUESTS, EventLog("ERROR"))
+        talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
+    [line] = capsys.readouterr().out.splitlines()
+    assert counted("messages-failed", json.loads(line)["message"])
+
+
+def test_an_utterance_that_the_processor_could_not_be_called_with_rings_and_a_clients_mistake_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its client is told, and sends it again; but where no call comes through, there are no captions for anybody."""
+    with own_logger(), tables(monkeypatch) as dynamodb:
+        scene = Scene(dynamodb, level="ERROR")
+        session = scene.opens()
+        scene.refusing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert scene.utters(session)["code"] == "UNAVAILABLE"
+        assert scene.says("nothing")["code"] == "UNKNOWN_ACTION"
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert counted("messages-failed", line["message"])
+    assert line["error_type"] == "ClientError"
+
+
+def test_the_lines_of_utterances_given_up_and_lost_are_those_that_are_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert counted("given-up", GIVEN_UP)
+    with own_logger():
+        EventLog("INFO").warning("utterances_lost", lost=3)
+    line = json.loads(capsys.readouterr().out)
+    assert counted("lost-utterances", line["message"])
+    value = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
+    assert line[value.removeprefix("$.")] == 3
+
+
+def test_the_dashboard_shows_every_metric_of_captions() -> None:
+    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    shown = {metric[1] for widget in widgets for metric in widget["properties"]["metrics"]}
+    assert {
+        *("PartialResultProcessingLatency", "PartialResultsDropped"),
+        *("OrphanedResultsFlushed", "TranscribeFallbackTriggered"),
+    } <= shown

@@ -1,0 +1,55 @@
+"""Voice Q&A as tests deploy it."""
+
+from typing import Any
+
+from components.blocks.naming.context import Subsystem
+from components.settings import VoiceQaSettings
+from components.voice_qa import VoiceQa, VoiceQaArgs
+from tests.components.subsystem_tests import ACCOUNT, Deployment, prefix
+from tests.fake_engine import Recorded
+
+PREFIX = prefix(Subsystem.VOICE_QA)
+API = f"arn:aws:execute-api:{ACCOUNT}:a1b2c3/Prod"
+CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/Prod"
+BUCKET = f"{PREFIX}-audio-123456789012"
+TABLE = f"{PREFIX}-sessions"
+HANDLER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-websocket-handler"
+WORKER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-query-worker"
+VALIDATOR = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-validate-lecture"
+RUNTIME = f"arn:aws:bedrock-agentcore:{ACCOUNT}:runtime/lecturer-a1B2c3"
+ENDPOINT = "https://agent.example.com"
+CHANGES: dict[str, Any] = {
+    "lectures": {"uploads": "guests", "maxGigabytes": 1.5},
+    "audio": {
+        "origins": ["https://app.example.com", "http://localhost:3000"],
+        "queryDays": 11,
+        "responseDays": 12,
+        "accelerated": True,
+    },
+    "sessions": {"days": 6, "queriesAtOnce": 4, "queriesPerHour": 5, "urlSeconds": 61, "lecturesPerDay": 8},
+    "agentcore": {"endpoint": "http://10.0.0.5:5000/v1", "answerSeconds": 50},
+    "requestsPerSecond": 17,
+    "validator": {"timeoutSeconds": 100},
+}
+"""Settings that do not meet: no two numbers are the same, so whoever finds one knows where it comes from."""
+
+VOICE_QA = Deployment(
+    Subsystem.VOICE_QA, VoiceQa, VoiceQaArgs, VoiceQaSettings, given={"agentcore": {"endpoint": ENDPOINT}}
+)
+voice_qa, complete = VOICE_QA.preview, VOICE_QA.complete
+plain = VOICE_QA.preview
+
+
+def changed() -> Recorded:
+    """With all of these changes, as a preview sees it."""
+    return voice_qa(**CHANGES)
+
+
+def bedrock() -> Recorded:
+    """With an agent in AgentCore Runtime, as it is when AWS has made everything."""
+    return complete(agentcore={"mode": "bedrock", "runtimeArn": RUNTIME, "qualifier": "spring"})
+
+
+def open_to_guests() -> Recorded:
+    """Where guests upload lectures, as it is when AWS has made everything."""
+    return complete(lectures={"uploads": "guests"})

@@ -1,0 +1,180 @@
+"""Recordings of meetings as tests make them, whole and otherwise, and what became of them."""
+
+import base64
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+
+from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
+from clients.meetings.recording_upload import chunk_name
+from clients.meetings.user_credentials import Opened
+from handlers.meetings.complete_file import Chunk
+from handlers.meetings.media_result import ChunkProblem
+from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.s3_keys import COMPLETE, MeetingId
+from local.flows import eventually
+from local.flows.meetings_client import Meetings, recorded
+
+VOICE = 150
+PATIENCE_SECONDS = 90
+"""Several are worked on at once, by real processes."""
+ENDED = (MeetingStatus.READY, MeetingStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Somebody who records meetings."""
+
+    meetings: Meetings
+    subject: str
+    folder: Path
+
+    @cached_property
+    def client(self) -> MeetingsClient:
+        """His client."""
+        return self.meetings.user(self.subject)
+
+    @cached_property
+    def opened(self) -> Opened:
+        """AWS' own clients with his credentials."""
+        return self.meetings.opened(self.subject)
+
+    def said(self, *chunks: str) -> list[Path]:
+        """Chunks, each with these words."""
+        names = (self._file() for _ in chunks)
+        return [recorded(path, [(VOICE, words)]) for path, words in zip(names, chunks, strict=True)]
+
+    def heard(self, words: str) -> Path:
+        """A chunk with these words and no pictures: beside others, those must be encoded anew."""
+        return recorded(self._file(), [(VOICE, words)], pictures=False)
+
+    def silent(self) -> list[Path]:
+        """A chunk of pictures without sound."""
+        return [self._filmed("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
+
+    def wordless(self) -> list[Path]:
+        """A chunk of sound in which nobody speaks."""
+        return [self._filmed("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "2", "-c:a", "aac")]
+
+    def nonsense(self) -> list[Path]:
+        """A chunk that is no media."""
+        path = self._file()
+        path.write_bytes(b"no media at all" * 100)
+        return [path]
+
+    def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
+        """Uploads a recording; its meeting's id."""
+        return self.client.upload(meeting or new_meeting(), chunks).meeting_id
+
+    def announce(self, meeting: NewMeeting, chunks: Sequence[Path], there: Iterable[bytes | None]) -> None:
+        """Says that a recording is whole, whatever there is of it."""
+        place = MeetingId(self.opened.user, meeting.meeting_id)
+        names = [chunk_name(number, path) for number, path in enumerate(chunks)]
+        for name, content in zip(names, there, strict=True):
+            if content is not None:
+                self.put(place.chunk(name), content)
+        listed = [
+            Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+            for name, path in zip(names, chunks, strict=True)
+        ]
+        self.put(place.chunk(COMPLETE), meeting.complete(listed).model_dump_json(by_alias=True).encode())
+
+    def put(self, key: str, content: bytes) -> None:
+        """An object, with its checksum."""
+        checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        self.opened.s3.put_object(Bucket=self.opened.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
+
+    def became(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
+        """The meeting as soon as it is one of these: ready or failed, if none is said."""
+        return eventually(lambda: self._found(meeting_id, statuses or ENDED), "what becomes of it", PATIENCE_SECONDS)
+
+    def lacks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
+        """The chunks that a meeting waits for, as soon as it does so with this problem."""
+
+        def found() -> list[str]:
+            record = self._found(meeting_id, (MeetingStatus.INCOMPLETE,))
+            return [] if record is None else [one.name for one in record.wrong if one.problem is problem]
+
+        return eventually(lambda: found() or None, f"a chunk that is {problem}", PATIENCE_SECONDS)
+
+    def put_together(self, meeting_id: str) -> MeetingRecord:
+        """The meeting as soon as its media job has ended."""
+
+        def found() -> MeetingRecord | None:
+            one = self._found(meeting_id, tuple(MeetingStatus))
+            waits = one is None or one.status is MeetingStatus.INCOMPLETE or one.stage is Stage.MEDIA
+            return None if waits else one
+
+        return eventually(found, "the end of the media job", PATIENCE_SECONDS)
+
+    def _found(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
+        try:
+            record = self.client.get(meeting_id)
+        except MeetingUnknown:
+            return None
+        return record if record.status in statuses else None
+
+    def _filmed(self, *arguments: str) -> Path:
+        path = self._file()
+        ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y")
+        subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)  # noqa: S603 - ours
+        return path
+
+    def _file(self) -> Path:
+        return self.folder / f"{new_meeting().meeting_id}.mp4"
+
+
+def new_meeting(title: str = "A meeting", **more: Any) -> NewMeeting:
+    """One that begins now."""
+    return NewMeeting(title=title, started_at=datetime.now(UTC), **more)
+
+
+@dataclass(frozen=True)
+class Worked:
+    """How a meeting's media job went."""
+
+    queues: tuple[str, ...]
+    """Where it was submitted to, in this order."""
+    lines: tuple[str, ...]
+    """Messages in the logs of all attempts."""
+    attempts: tuple[int, ...]
+    """Of each job."""
+    reasons: tuple[str, ...]
+    """Why each ended."""
+
+
+def worked(meetings: Meetings, record: MeetingRecord) -> Worked:
+    """Asks AWS how."""
+    batch, logs = meetings.client("batch"), meetings.client("logs")
+    about = {"name": "MEETING_ID", "value": record.meeting_id}
+    listed = [
+        one
+        for queue in batch.describe_job_queues()["jobQueues"]
+        for status in ("SUCCEEDED", "FAILED")
+        for one in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
+    ]
+    described = batch.describe_jobs(jobs=[one["jobId"] for one in listed])["jobs"]
+    jobs = [one for one in described if about in one["container"]["environment"]]
+    jobs.sort(key=lambda one: one["createdAt"])
+    lines: list[str] = []
+    for job in jobs:
+        for attempt in job["attempts"]:
+            found = logs.get_log_events(
+                logGroupName=job["container"]["logConfiguration"]["options"]["awslogs-group"],
+                logStreamName=attempt["container"]["logStreamName"],
+            )
+            lines += [str(json.loads(one["message"]).get("message")) for one in found["events"]]
+    return Worked(
+        queues=tuple(one["jobQueue"].rpartition("/")[2] for one in jobs),
+        lines=tuple(lines),
+        attempts=tuple(len(one["attempts"]) for one in jobs),
+        reasons=tuple(one["statusReason"] for one in jobs),
+    )

@@ -1,0 +1,206 @@
+"""Permissions of rules' and schedules' targets, and the settings of asynchronous invocations, on an emulator of its own."""
+
+import contextlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.flows import eventually
+from local.platform import emulator
+from local.platform.emulator_clients import EmulatorClients
+from local.preview.preview_provider import ACCOUNT, REGION
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
+
+CODE = """
+def handler(event, context):
+    raise ValueError("as asked")
+"""
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
+SQS = f"arn:aws:sqs:{REGION}:{ACCOUNT}"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:failing"
+GROUP = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
+ADMITTED, REFUSED = {"n": "admitted"}, {"n": "refused"}
+
+
+@dataclass
+class Site:
+    """Queues, a function that always fails behind an alias, and roles."""
+
+    clients: EmulatorClients
+
+    def role(self, name: str, service: str, source: str = "*", **grants: str) -> str:
+        """Create a role that a service may assume for a source. Grants are resources by action."""
+        iam = self.clients("iam")
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": {"ArnLike": {"aws:SourceArn": source}} if source != "*" else {},
+        }
+        document = json.dumps({"Statement": [trust]})
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        allowed = [
+            {"Effect": "Allow", "Action": action.replace("_", ":"), "Resource": one} for action, one in grants.items()
+        ]
+        if allowed:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps({"Statement": allowed}))
+        return str(arn)
+
+    def url(self, queue: str) -> str:
+        return str(self.clients("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
+
+    def admit(self, queue: str, source: str) -> None:
+        """Let EventBridge send to a queue for one rule."""
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": f"{SQS}:{queue}",
+            "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+        }
+        policy = json.dumps({"Statement": [allowed]})
+        self.clients("sqs").set_queue_attributes(QueueUrl=self.url(queue), Attributes={"Policy": policy})
+
+    def permit(self, source: str) -> None:
+        """Let EventBridge invoke the function's alias for one rule."""
+        functions = self.clients("lambda")
+        alias = {"FunctionName": "failing", "Qualifier": "live", "StatementId": "one"}
+        with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
+            functions.remove_permission(**alias)
+        functions.add_permission(
+            **alias, Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=source
+        )
+
+    def send(self, target: str, detail: dict[str, str], **more: Any) -> None:
+        """Have the rule call a target."""
+        events = self.clients("events")
+        events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["test"]}))
+        events.put_targets(Rule="rule", Targets=[{"Id": "one", "Arn": target, **more}])
+        events.put_events(Entries=[{"Source": "test", "DetailType": "asked", "Detail": json.dumps(detail)}])
+
+    def schedule(self, name: str, role: str, asked: dict[str, str]) -> None:
+        """Have a schedule call the function. A schedule whose moment has passed is due at once."""
+        self.clients("scheduler").create_schedule(
+            Name=name,
+            ScheduleExpression="at(2020-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": f"{FUNCTION}:live", "RoleArn": role, "Input": json.dumps(asked)},
+        )
+
+    def message(self, queue: str) -> dict[str, Any]:
+        """Return the next message of a queue."""
+        sqs, url = self.clients("sqs"), self.url(queue)
+        [one] = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), f"a message in {queue}")
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        body: dict[str, Any] = json.loads(one["Body"])
+        return body
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with emulator.start(tmp_path_factory.mktemp("targets")) as started:
+        one = Site(EmulatorClients(started.emulator.endpoint))
+        for name in ("heard", "of-the-alias", "of-the-function"):
+            one.clients("sqs").create_queue(QueueName=name)
+        role = one.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*")
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w") as archive:
+            archive.writestr("failing.py", CODE)
+        lambda_ = one.clients("lambda")
+        lambda_.create_function(
+            FunctionName="failing",
+            Runtime="python3.13",
+            Role=role,
+            Handler="failing.handler",
+            Code={"ZipFile": zipped.getvalue()},
+            Publish=True,
+        )
+        lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
+        for name, qualifier in (("of-the-alias", "live"), ("of-the-function", "$LATEST")):
+            lambda_.put_function_event_invoke_config(
+                FunctionName="failing",
+                Qualifier=qualifier,
+                MaximumRetryAttempts=0,
+                DestinationConfig={"OnFailure": {"Destination": f"{SQS}:{name}"}},
+            )
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def _nothing_refused() -> None:
+    """Not the platform's: this site has an emulator of its own, and targets that admit nobody."""
+
+
+def test_an_event_reaches_a_queue_only_if_its_policy_admits_the_rule(site: Site) -> None:
+    site.admit("heard", f"{RULE}-of-others")
+    site.send(f"{SQS}:heard", REFUSED)
+    site.admit("heard", RULE)
+    site.send(f"{SQS}:heard", ADMITTED)
+    assert site.message("heard")["detail"] == ADMITTED
+
+
+def test_an_event_invokes_a_function_only_if_its_policy_admits_the_rule(site: Site) -> None:
+    site.permit(f"{RULE}-of-others")
+    site.send(f"{FUNCTION}:live", REFUSED)
+    site.permit(RULE)
+    site.send(f"{FUNCTION}:live", ADMITTED)
+    failure = site.message("of-the-alias")
+    assert failure["requestPayload"]["detail"] == ADMITTED
+    assert failure["responsePayload"]["errorType"] == "ValueError"
+
+
+def test_an_event_starts_a_workflow_only_in_a_role_that_trusts_the_rule_and_is_granted_it(site: Site) -> None:
+    machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:workflow"
+    granted = {"states_StartExecution": machine}
+    states = site.clients("stepfunctions")
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    states.create_state_machine(
+        name="workflow", definition=definition, roleArn=site.role("machine", "states.amazonaws.com")
+    )
+    events = "events.amazonaws.com"
+    for more in (
+        {},
+        {"RoleArn": site.role("of-others", events, f"{RULE}-of-others", **granted)},
+        {"RoleArn": site.role("without-grant", events, RULE)},
+    ):
+        site.send(machine, REFUSED, **more)
+    assert states.list_executions(stateMachineArn=machine)["executions"] == []
+    site.send(machine, ADMITTED, RoleArn=site.role("granted", events, RULE, **granted))
+    assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1
+
+
+def test_a_schedule_invokes_in_its_roles_name(site: Site) -> None:
+    granted = {"lambda_InvokeFunction": f"{FUNCTION}:live"}
+    scheduler = "scheduler.amazonaws.com"
+    site.schedule("refused", site.role("of-another-group", scheduler, f"{GROUP}-of-others", **granted), REFUSED)
+    site.schedule("admitted", site.role("of-the-group", scheduler, GROUP, **granted), ADMITTED)
+    assert site.message("of-the-alias")["requestPayload"] == ADMITTED
+
+
+@pytest.mark.parametrize(("qualifier", "queue"), [("live", "of-the-alias"), (None, "of-the-function")])
+def test_an_asynchronous_invocation_uses_the_settings_of_what_was_invoked(
+    site: Site, qualifier: str | None, queue: str
+) -> None:
+    named = {"Qualifier": qualifier} if qualifier else {}
+    site.clients("lambda").invoke(FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **named)
+    assert site.message(queue)["requestPayload"] == {"n": 2}
+    other = ({"of-the-alias", "of-the-function"} - {queue}).pop()
+    assert "Messages" not in site.clients("sqs").receive_message(QueueUrl=site.url(other))
+
+
+def test_concurrency_reserved_for_a_function_holds_for_its_versions(site: Site) -> None:
+    lambda_ = site.clients("lambda")
+    lambda_.put_function_concurrency(FunctionName="failing", ReservedConcurrentExecutions=0)
+    try:
+        with pytest.raises(lambda_.exceptions.TooManyRequestsException):
+            lambda_.invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
+        lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 3}')
+        assert site.message("of-the-alias")["requestPayload"] == {"n": 3}
+    finally:
+        lambda_.delete_function_concurrency(FunctionName="failing")

@@ -1,0 +1,28 @@
+"""What the AWS SDK writes about its calls: nothing, whatever level Lambda gives to all loggers."""
+
+import logging
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers.common.aws import clients
+
+CANARY = "canary-caption"
+
+
+def test_the_sdk_writes_no_content_even_where_everything_is_debugged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda sets the root logger to the function's own level: in dev and staging that is DEBUG."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with caplog.at_level(logging.DEBUG), mock_aws():
+        sqs = boto3.client("sqs", region_name="us-east-1", config=clients.CONFIG)
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=CANARY)
+    assert CANARY not in caplog.text
+
+
+def test_live_calls_give_up_early() -> None:
+    assert (clients.LIVE_CONFIG.connect_timeout + clients.LIVE_CONFIG.read_timeout) * 2 < 3  # type: ignore[attr-defined]

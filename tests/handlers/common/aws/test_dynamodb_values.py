@@ -1,0 +1,45 @@
+"""Values come back from DynamoDB as they went in."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.aws.dynamodb_values import plain, stored, typed
+
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_what_is_stored_comes_back(values: dict[str, Any]) -> None:
+    assert plain(stored(values)) == values
+
+
+def test_nothing_is_left_out() -> None:
+    assert stored({"a": None, "b": {"c": None}}) == {"b": {"M": {}}}
+    assert plain({"a": {"NULL": True}}) == {"a": None}
+
+
+def test_kinds_are_kept() -> None:
+    assert [typed(one) for one in (True, 1, 1.5, "1", ("a",))] == [
+        {"BOOL": True},
+        {"N": "1"},
+        {"N": "1.5"},
+        {"S": "1"},
+        {"L": [{"S": "a"}]},
+    ]
+
+
+@pytest.mark.parametrize("number", [0, -5, 10**30, 0.0, -0.5, 1e30])
+def test_whole_numbers_come_back_whole_and_others_not(number: float) -> None:
+    assert type(plain(stored({"a": number}))["a"]) is type(number)
+
+
+def test_what_no_item_holds_is_refused() -> None:
+    with pytest.raises(TypeError):
+        typed(object())

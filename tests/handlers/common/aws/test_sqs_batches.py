@@ -1,0 +1,50 @@
+"""Each message of a batch is acted on alone, and goes back alone."""
+
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.common.aws.sqs_batches import acted_on
+from handlers.common.logging import EventLog
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    IGNORED = "ignored"
+
+
+def act(body: str) -> Outcome:
+    match body:
+        case "no event":
+            raise NotAnEvent("canary")
+        case "trouble":
+            raise RuntimeError("canary")
+        case "not ours":
+            return Outcome.IGNORED
+    return Outcome.DONE
+
+
+def answered(*bodies: str) -> list[str]:
+    messages = [{"messageId": f"{place} {body}", "body": body} for place, body in enumerate(bodies)]
+    answer: Any = acted_on(messages, act, EventLog("DEBUG"), about="upload")
+    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+
+def test_only_what_failed_goes_back() -> None:
+    assert answered("fine", "no event", "fine", "trouble", "not ours") == ["1 no event", "3 trouble"]
+
+
+def test_a_batch_of_none_is_fine() -> None:
+    assert answered() == []
+
+
+def test_a_log_tells_numbers_and_kinds_and_nothing_of_the_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    answered("no event", "trouble", "not ours", "fine")
+    said = capsys.readouterr().out
+    assert '"message":"upload_batch"' in said
+    assert '"records":4,"ignored":1,"failed":2' in said.replace(": ", ":")
+    assert "NOT_A_UPLOAD_EVENT" in said
+    assert "RuntimeError" in said
+    assert "canary" not in said

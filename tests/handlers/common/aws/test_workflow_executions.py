@@ -1,0 +1,90 @@
+"""Executions: what the answer to a start means, and to a question."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from handlers.common.aws.workflow_executions import Executions, ExecutionStatus, Started
+
+STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
+
+
+def refusal(code: str, status: int = 400, attempts: int = 0) -> ClientError:
+    about: Any = {"HTTPStatusCode": status, "RetryAttempts": attempts}
+    return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": about}, "StartExecution")
+
+
+class Answering:
+    """Step Functions, with one answer to everything."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[dict[str, Any]] = []
+
+    def start_execution(self, **asked: Any) -> Any:
+        self.asked.append(asked)
+        if self.answer is not None:
+            raise self.answer
+        return {}
+
+    def describe_execution(self, **asked: Any) -> Any:
+        self.asked.append(asked)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"status": self.answer}
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (None, Started.YES),
+        (refusal("StateMachineDoesNotExist"), Started.REFUSED),
+        (refusal("AccessDeniedException"), Started.REFUSED),
+        (refusal("ExecutionLimitExceeded"), Started.REFUSED),
+        (refusal("ExecutionAlreadyExists"), Started.ALREADY),
+        (refusal("ExecutionAlreadyExists", attempts=2), Started.ALREADY),
+        (refusal("InvalidName", attempts=1), Started.UNKNOWN),
+        (refusal("ThrottlingException"), Started.UNKNOWN),
+        (refusal("TooManyRequestsException", 429), Started.UNKNOWN),
+        (refusal("ServiceUnavailable", 503), Started.UNKNOWN),
+        (ReadTimeoutError(endpoint_url="x"), Started.UNKNOWN),
+        (ConnectTimeoutError(endpoint_url="x"), Started.UNKNOWN),
+    ],
+)
+def test_only_a_definite_refusal_counts_as_not_started(error: Exception | None, meaning: Started) -> None:
+    assert Executions(Answering(error), STATE_MACHINE).start("name", {}) is meaning
+
+
+def test_a_repeated_start_has_the_same_name_and_input() -> None:
+    client = Answering(None)
+    for _ in range(2):
+        Executions(client, STATE_MACHINE).start("name", {"b": 1, "a": "x"})
+    assert client.asked[0] == client.asked[1]
+    assert client.asked[0] == {"stateMachineArn": STATE_MACHINE, "name": "name", "input": '{"b": 1, "a": "x"}'}
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        ("RUNNING", ExecutionStatus.RUNNING),
+        ("PENDING_REDRIVE", ExecutionStatus.RUNNING),
+        ("SUCCEEDED", ExecutionStatus.SUCCEEDED),
+        ("FAILED", ExecutionStatus.FAILED),
+        ("TIMED_OUT", ExecutionStatus.TIMED_OUT),
+        ("ABORTED", ExecutionStatus.ABORTED),
+        ("SOMETHING_NEW", ExecutionStatus.FAILED),
+        (refusal("ExecutionDoesNotExist"), None),
+    ],
+)
+def test_an_execution_runs_or_has_ended_or_is_not_there(status: Any, meaning: ExecutionStatus | None) -> None:
+    client = Answering(status)
+    executions = Executions(client, STATE_MACHINE)
+    assert executions.status(executions.arn("name")) is meaning
+    assert client.asked == [{"executionArn": "arn:aws:states:us-east-1:123456789012:execution:files:name"}]
+
+
+def test_an_answer_that_is_none_is_not_taken_for_no_execution() -> None:
+    executions = Executions(Answering(refusal("ThrottlingException")), STATE_MACHINE)
+    with pytest.raises(ClientError, match="Throttling"):
+        executions.status(executions.arn("name"))

@@ -1,0 +1,70 @@
+"""An answer is one JSON value of a form, or is refused in words that quote nothing of it."""
+
+from typing import Annotated
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import Field
+
+from handlers.common.bedrock.model_answers import BadAnswer, ModelSaid, Unread, held_to, json_of
+
+CANARY = "canary"
+
+
+class Thing(ModelSaid):
+    its_name: Annotated[str, Field(min_length=1, repr=False)]
+    size: int = 0
+
+
+def refused(text: str, longest: int = 200_000) -> object:
+    with pytest.raises(BadAnswer) as caught:
+        json_of(text, longest)
+    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+    assert CANARY not in str(caught.value) + caught.value.problem.value
+    return caught.value.problem
+
+
+@pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
+def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
+    assert json_of(form.replace("{}", '{"itsName": "a"}'), 100) == {"itsName": "a"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Unread.EMPTY),
+        (" \n", Unread.EMPTY),
+        (f'Sure! {{"a": "{CANARY}"}}', Unread.NO_JSON),
+        (f'{{"a": "{CANARY}"', Unread.NO_JSON),
+        (f'```json\n{{"a": "{CANARY}"}}', Unread.NO_JSON),
+        (f'{{}}\n{{"a": "{CANARY}"}}', Unread.NO_JSON),
+        ('{"a": NaN}', Unread.NO_JSON),
+        ("[" * 100_000, Unread.NO_JSON),
+        ("9" * 5_000, Unread.NO_JSON),
+    ],
+)
+def test_what_is_no_json_is_refused(text: str, expected: Unread) -> None:
+    assert refused(text) is expected
+
+
+def test_an_answer_has_a_length() -> None:
+    assert json_of("[1]", 3) == [1]
+    assert refused("[1]", 2) is Unread.TOO_LONG
+
+
+def test_a_value_is_held_to_its_form_to_the_letter() -> None:
+    assert held_to(Thing, {"itsName": "a", "more": 1}) == Thing(itsName="a")
+    wrongs: list[object] = [None, [], "a", {}, {"itsName": ""}, {"itsName": 7}, {"itsName": "a", "size": "1"}]
+    for wrong in wrongs:
+        assert held_to(Thing, wrong) is None
+    assert CANARY not in repr(held_to(Thing, {"itsName": CANARY}))
+
+
+@given(st.text(max_size=60))
+@example('"\\ud800"')
+def test_whatever_is_answered_it_is_a_value_or_is_refused(text: str) -> None:
+    try:
+        held_to(Thing, json_of(text, 50))
+    except BadAnswer as bad:
+        assert isinstance(bad.problem, Unread)  # noqa: PT017 - either outcome is right, nothing else is

@@ -1,0 +1,111 @@
+"""A model is asked once more where its answer cannot be used, and not where it would stop again."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pytest
+
+from handlers.common.aws.retry import Patience, Timing
+from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.bedrock.converse import Block, Manner, Reply, Request, Usage, request
+from handlers.common.bedrock.model_answers import BadAnswer
+from handlers.common.bedrock.model_questions import NoAnswer, Question, ask, repair
+
+CANARY = "canary"
+
+
+class Trouble(StrEnum):
+    CUT_OFF = "It was cut off."
+    WORD = "It was no good word."
+
+
+def asked(problem: StrEnum | None) -> Request:
+    content: list[Block] = [{"text": "Say a good word."}]
+    return request("Be brief.", [*content, *([] if problem is None else [repair(problem)])], Manner(10))
+
+
+def read(text: str, last: bool) -> str:
+    if text == "good" or (last and text == "fair"):
+        return text
+    raise BadAnswer(Trouble.WORD)
+
+
+@dataclass
+class Scene:
+    replies: list[Reply | Fault]
+    asked: list[Request] = field(default_factory=list)
+    spent: list[Usage] = field(default_factory=list)
+    at: float = 0.0
+
+    def converse(self, request: Request) -> Reply:
+        self.asked.append(request)
+        reply = self.replies.pop(0)
+        if isinstance(reply, Fault):
+            raise ServiceFailed(reply)
+        return reply
+
+    def play(self, seconds: float = 1_000) -> str | NoAnswer:
+        patience = Patience(Timing(lambda: self.at, self._wait, lambda: 1.0), seconds)
+        return ask(self, Question(asked, read, Trouble.CUT_OFF), patience, 50, self.spent.append)
+
+    def _wait(self, seconds: float) -> None:
+        self.at += seconds
+
+    @property
+    def repairs(self) -> list[str]:
+        return [block["text"] for one in self.asked for block in one["messages"][0]["content"][1:]]
+
+
+def said(text: str, stop: str = "end_turn") -> Reply:
+    return Reply(text, Usage(1, 2, 3, 4), stop)
+
+
+def test_a_good_answer_is_asked_for_once() -> None:
+    scene = Scene([said("good")])
+    assert scene.play() == "good"
+    assert (scene.repairs, scene.spent) == ([], [Usage(1, 2, 3, 4)])
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [(said(CANARY), Trouble.WORD), (said(f"good {CANARY}", "max_tokens"), Trouble.CUT_OFF)],
+)
+def test_a_bad_answer_is_asked_for_once_more_in_words_that_quote_nothing_of_it(bad: Reply, told: StrEnum) -> None:
+    scene = Scene([bad, said("good")])
+    assert scene.play() == "good"
+    [repaired] = scene.repairs
+    assert told.value in repaired
+    assert CANARY not in repaired
+    assert len(scene.spent) == 2, "what could not be used was paid for"
+
+
+def test_the_last_answer_may_be_read_more_patiently() -> None:
+    assert Scene([said("fair"), said("fair")]).play() == "fair"
+
+
+def test_there_is_no_third_question() -> None:
+    scene = Scene([said(CANARY), said(CANARY), said("good")])
+    assert scene.play() is NoAnswer.UNUSABLE
+    assert len(scene.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [
+        ("guardrail_intervened", NoAnswer.GUARDRAIL),
+        ("content_filtered", NoAnswer.FILTERED),
+        ("model_context_window_exceeded", NoAnswer.TOO_LARGE),
+    ],
+)
+def test_where_a_model_would_stop_again_it_is_not_asked_again(stop: str, expected: NoAnswer) -> None:
+    scene = Scene([said("good", stop)])
+    assert scene.play() is expected
+    assert len(scene.spent) == 1
+
+
+def test_faults_that_pass_are_waited_out_and_others_are_not() -> None:
+    assert Scene([Fault.THROTTLED, Fault.UNAVAILABLE, said("good")]).play() == "good"
+    for faults in ([Fault.REFUSED], [Fault.THROTTLED] * 9):
+        with pytest.raises(ServiceFailed) as caught:
+            Scene([*faults]).play(60)
+        assert caught.value.fault is faults[-1]

@@ -1,0 +1,333 @@
+"""The edge of REST APIs: what is asked has its form, what is answered too, and a mistake tells nothing."""
+
+import base64
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import Field, StringConstraints
+
+from handlers.common.errors import CommonCode, HandlerError
+from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, Answered, Call, Rest
+from handlers.common.http.rest_operations import Operation
+from handlers.common.identity.user_ids import EVERYBODY
+from handlers.common.logging import EventLog
+from handlers.common.websocket.messages import Message
+from tests.handlers.common.test_errors import JSON
+
+ORIGIN = "https://example.org"
+ANN = "A" * 32
+CANARY = "canary-7f3a"
+
+
+class Which(Message):
+    thing_id: Annotated[str, StringConstraints(pattern="^[a-z]+$")]
+
+
+class Window(Message):
+    limit: Annotated[int, Field(ge=1, le=9)] = 3
+
+
+class NewThing(Message):
+    size: Annotated[int, Field(ge=1)]
+    name: Annotated[str, StringConstraints(max_length=10)] = ""
+
+
+class Thing(Message):
+    size_seen: Annotated[int, Field(ge=1)]
+    note: str | None = None
+
+
+class OtherThing(Thing):
+    secret: str = CANARY
+
+
+class Lookalike(Message):
+    size_seen: int = 1
+
+
+OPERATIONS = (
+    Operation(
+        name="create", method="POST", path="/things", summary="", body=NewThing, answer=Thing, statuses=(201, 200)
+    ),
+    Operation(
+        name="get", method="GET", path="/things/{thingId}", summary="", parameters=Which, query=Window, answer=Thing
+    ),
+    Operation(name="delete", method="DELETE", path="/things/{thingId}", summary="", parameters=Which, statuses=(204,)),
+)
+
+
+class Desk:
+    """An API whose acts a test sets."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.act: Callable[[Call], Answered] = lambda _: Answered(Thing(size_seen=1))
+
+    @cached_property
+    def log(self) -> EventLog:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        return EventLog("DEBUG")
+
+    def asks(
+        self, method: str = "POST", resource: str = "/things", body: Any = '{"size": 1}', **more: Any
+    ) -> dict[str, Any]:
+        event = {"resource": resource, "httpMethod": method, "body": body, "requestContext": {"requestId": "r-1"}}
+        return self.handle(event | more)
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        rest = Rest(OPERATIONS, dict.fromkeys(("create", "get", "delete"), self._does), origin=ORIGIN, log=self.log)
+        return rest.handle(event)
+
+    def gets(self, query: Any = None, path: Any = None, **more: Any) -> dict[str, Any]:
+        asked = {"pathParameters": {"thingId": "a"} if path is None else path, "queryStringParameters": query}
+        return self.asks("GET", "/things/{thingId}", None, **asked, **more)
+
+    def _does(self, call: Call) -> Answered:
+        self.calls.append(call)
+        return self.act(call)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def refused(response: dict[str, Any]) -> tuple[int, str]:
+    body = json.loads(response["body"])
+    assert set(body) == {"code", "message", "fields", "requestId"}
+    assert body["requestId"] == "r-1"
+    assert response["headers"]["Access-Control-Allow-Origin"] == ORIGIN
+    assert response["headers"]["Content-Type"] == "application/json"
+    assert response["headers"]["Cache-Control"] == "no-store"
+    return response["statusCode"], body["code"]
+
+
+def test_a_good_request_reaches_its_act_parsed_and_its_answer_goes_out(desk: Desk) -> None:
+    response = desk.asks()
+    assert desk.calls == [Call(owner=EVERYBODY, body=NewThing(size=1))]
+    assert response == {
+        "statusCode": 200,
+        "headers": {
+            "Content-Type": "application/json",
+            "Access-Control-Allow-Origin": ORIGIN,
+            "Cache-Control": "no-store",
+        },
+        "body": '{"sizeSeen":1}',
+    }
+
+
+def test_path_and_query_are_parsed_too(desk: Desk) -> None:
+    desk.gets({"limit": "7", "unknown": "x"})
+    desk.gets(None)
+    assert [(one.parameters, one.query) for one in desk.calls] == [
+        (Which(thing_id="a"), Window(limit=7)),
+        (Which(thing_id="a"), Window(limit=3)),
+    ]
+
+
+def test_an_answer_may_have_no_body(desk: Desk) -> None:
+    desk.act = lambda _: Answered(status=204)
+    response = desk.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
+    assert (response["statusCode"], response["body"]) == (204, "")
+    assert response["headers"] == {"Access-Control-Allow-Origin": ORIGIN, "Cache-Control": "no-store"}
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ('{"size": 0}', ["size"]),
+        ("{}", ["size"]),
+        ('{"size": "1"}', ["size"]),
+        ('{"size": true}', ["size"]),
+        (f'{{"size": 1, "name": "{CANARY}"}}', ["name"]),
+        ('{"size": NaN}', ["size"]),
+    ],
+)
+def test_a_body_without_the_form_is_told_by_field(desk: Desk, body: str, fields: list[str]) -> None:
+    response = desk.asks(body=body)
+    assert refused(response) == (400, "MALFORMED")
+    assert [one["field"] for one in json.loads(response["body"])["fields"]] == fields
+    assert CANARY not in response["body"]
+    assert desk.calls == []
+
+
+@pytest.mark.parametrize(
+    "body", [None, "", CANARY, "[]", "null", '"x"', "1", "[" * 100_000, '{"name": "\\ud800"}', "\ud800", '{"a":1}{']
+)
+def test_what_is_no_json_object_is_refused(desk: Desk, body: Any) -> None:
+    response = desk.asks(body=body)
+    assert refused(response) == (400, "MALFORMED")
+    assert "one JSON object" in json.loads(response["body"])["message"]
+    assert CANARY not in response["body"]
+
+
+@pytest.mark.parametrize("path", [{}, {"thingId": "UPPER"}, {"thingId": CANARY}, {"other": "a"}])
+def test_a_path_without_the_form_is_refused(desk: Desk, path: dict[str, str]) -> None:
+    response = desk.gets(path=path)
+    assert refused(response) == (400, "MALFORMED")
+    assert CANARY not in response["body"]
+
+
+@pytest.mark.parametrize("limit", ["0", "10", "", "x", CANARY])
+def test_a_query_without_the_form_is_refused(desk: Desk, limit: str) -> None:
+    response = desk.gets({"limit": limit})
+    assert refused(response) == (400, "MALFORMED")
+    assert [one["field"] for one in json.loads(response["body"])["fields"]] == ["limit"]
+
+
+def test_a_refusal_says_when_to_ask_again(desk: Desk) -> None:
+    def busy(_: Call) -> Answered:
+        raise HandlerError(CommonCode.INTERNAL, "Busy.", 503, retry_after_seconds=5)
+
+    desk.act = busy
+    response = desk.asks()
+    assert refused(response) == (503, "INTERNAL")
+    assert response["headers"]["Retry-After"] == "5"
+
+
+def test_a_body_has_a_longest(desk: Desk) -> None:
+    filled = '{"size": 1, "other": "%s"}'
+    longest = filled % ("x" * (MAX_BODY_BYTES - len(filled) + 2))
+    assert desk.asks(body=longest)["statusCode"] == 200
+    assert refused(desk.asks(body=longest + " ")) == (413, "TOO_LARGE")
+    assert refused(desk.asks(body="é" * (MAX_BODY_BYTES // 2 + 1))) == (413, "TOO_LARGE"), "bytes count"
+
+
+def test_a_body_in_base64_is_the_same(desk: Desk) -> None:
+    encoded = base64.b64encode(b'{"size": 1}').decode()
+    assert desk.asks(body=encoded, isBase64Encoded=True)["statusCode"] == 200
+    assert desk.calls[0].body == NewThing(size=1)
+    for broken in ("?", f"{encoded[:4]}?{encoded[4:]}", encoded[:-1]):
+        assert refused(desk.asks(body=broken, isBase64Encoded=True)) == (400, "MALFORMED")
+    longest = base64.b64encode(b'{"size": 1}'.ljust(MAX_BODY_BYTES)).decode()
+    assert desk.asks(body=longest, isBase64Encoded=True)["statusCode"] == 200
+    longer = base64.b64encode(b'{"size": 1}'.ljust(MAX_BODY_BYTES + 1)).decode()
+    assert refused(desk.asks(body=longer, isBase64Encoded=True)) == (413, "TOO_LARGE")
+    assert refused(desk.asks(body=longest * 2, isBase64Encoded=True)) == (413, "TOO_LARGE")
+
+
+@pytest.mark.parametrize("authorizer", [None, {}])
+def test_without_an_authorizer_everybody_is_the_owner(desk: Desk, authorizer: Any) -> None:
+    desk.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
+    desk.asks(requestContext=None)
+    assert [one.owner for one in desk.calls] == [EVERYBODY] * 2
+
+
+def test_an_authorizer_says_who_the_owner_is(desk: Desk) -> None:
+    desk.asks(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
+    assert desk.calls[0].owner == ANN
+
+
+@pytest.mark.parametrize(
+    "authorizer",
+    [
+        {"principalId": ANN},
+        {"user": ""},
+        {"user": None},
+        {"user": "everybody"},
+        {"user": f"{ANN}#"},
+        {"user": [ANN]},
+        ANN,
+    ],
+)
+def test_an_authorizer_that_names_nobody_lets_nobody_in(desk: Desk, authorizer: Any) -> None:
+    response = desk.asks(requestContext={"requestId": "r-1", "authorizer": authorizer})
+    assert refused(response) == (401, "UNAUTHENTICATED")
+    assert desk.calls == []
+
+
+def _broken(**values: Any) -> Thing:
+    """An answer that nobody checked when it was made."""
+    construct: Callable[..., Thing] = Thing.model_construct
+    return construct(**values)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answered(),
+        Answered(Thing(size_seen=1), 204),
+        Answered(Thing(size_seen=1), 404),
+        Answered(NewThing(size=1)),
+        Answered(Lookalike()),
+        Answered(_broken(size_seen=0)),
+        Answered(_broken()),
+        Answered(_broken(size_seen=CANARY)),
+        Answered(_broken(size_seen=object())),
+        Answered(Thing(size_seen=1).model_copy(update={"size_seen": None})),
+        Answered(Thing(size_seen=1, note="\ud800")),
+    ],
+)
+def test_an_answer_that_is_not_the_operations_is_never_sent(
+    desk: Desk, answer: Answered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.act = lambda _: answer
+    response = desk.asks()
+    assert refused(response) == (500, "INTERNAL")
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["message"], logged["level"], logged["route"]) == ("answer_broken", "ERROR", "create")
+    assert CANARY not in response["body"] + json.dumps(logged)
+
+
+def test_a_body_where_none_is_told_is_never_sent(desk: Desk) -> None:
+    desk.act = lambda _: Answered(Thing(size_seen=1), 204)
+    response = desk.asks("DELETE", "/things/{thingId}", None, pathParameters={"thingId": "a"})
+    assert refused(response) == (500, "INTERNAL")
+
+
+def test_what_a_model_does_not_say_is_not_sent(desk: Desk) -> None:
+    desk.act = lambda _: Answered(OtherThing(size_seen=1))
+    assert desk.asks()["body"] == '{"sizeSeen":1}'
+
+
+def test_a_mistake_of_ours_is_an_answer_and_says_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    def act(_: Call) -> Answered:
+        raise KeyError(CANARY)
+
+    desk.act = act
+    response = desk.asks(body=f'{{"size": 1, "other": "{CANARY}"}}')
+    assert refused(response) == (500, "INTERNAL")
+    logged = capsys.readouterr().out
+    assert '"request_failed"' in logged
+    assert '"KeyError"' in logged
+    assert CANARY not in response["body"] + logged
+    assert "Traceback" not in logged
+
+
+def test_an_operation_that_nobody_does_is_found_when_the_function_starts() -> None:
+    with pytest.raises(KeyError, match="get"):
+        Rest(OPERATIONS, {"create": lambda _: Answered()}, origin=ORIGIN, log=EventLog("DEBUG"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=JSON.map(json.dumps) | st.text(st.characters()), encoded=st.booleans())
+def test_whatever_a_body_is_the_answer_is_good_or_says_what_is_wrong(desk: Desk, body: str, encoded: bool) -> None:
+    assert desk.asks(body=body, isBase64Encoded=encoded)["statusCode"] in {200, 400}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    event=st.dictionaries(
+        st.sampled_from(["body", "isBase64Encoded", "pathParameters", "queryStringParameters", "requestContext"]),
+        st.none() | st.text() | st.integers() | st.dictionaries(st.text(), JSON),
+    ),
+    method=st.sampled_from(["POST", "GET"]),
+)
+def test_no_event_is_answered_with_an_exception(desk: Desk, event: dict[str, Any], method: str) -> None:
+    resource = "/things" if method == "POST" else "/things/{thingId}"
+    response = desk.handle(event | {"resource": resource, "httpMethod": method})
+    assert response["statusCode"] in {200, 400, 401} | (ODD if _is_odd(event) else set())
+    assert response["headers"]["Access-Control-Allow-Origin"] == ORIGIN
+
+
+ODD = {500}
+"""API Gateway's own part of an event, that no client can make, is not what it always is."""
+
+
+def _is_odd(event: dict[str, Any]) -> bool:
+    return not isinstance(event.get("requestContext") or {}, dict)

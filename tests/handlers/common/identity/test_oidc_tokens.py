@@ -1,0 +1,371 @@
+"""Tokens: who may call, who may not, and that a refusal says why and nothing else."""
+
+import contextlib
+import hmac
+import json
+import re
+import subprocess
+import sys
+import traceback
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.common.identity.oidc_tokens import MAX_TOKEN_LENGTH, InvalidToken, Reason, Verifier
+from handlers.common.identity.user_ids import user_id
+from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assembled
+
+LEEWAY = 30
+SECONDS = int(NOW.timestamp())
+CANARY = "canary-7f3a"
+
+
+SOMEBODY = user_id(Provider().issuer, "somebody")
+
+
+def verifier(provider: Provider) -> Verifier:
+    return Verifier(provider.issuer, AUDIENCE, KeysOf(provider), provider.clock, LEEWAY)
+
+
+def changed(provider: Provider, claims: dict[str, object]) -> str:
+    """A good token but for these claims."""
+    return provider.signed(provider.claims() | claims, provider.keys[0])
+
+
+def refusal(provider: Provider, token: str) -> Reason:
+    with pytest.raises(InvalidToken) as raised:
+        verifier(provider).verify(token)
+    return raised.value.reason
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+def test_a_good_token_names_its_caller(provider: Provider) -> None:
+    assert verifier(provider).verify(provider.token()) == SOMEBODY
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "named"),
+    [
+        *((one, True) for one in ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
+        *((one, False) for one in ("RS256", "ES256", "ES384", "EdDSA")),
+    ],
+)
+def test_every_allowed_algorithm_serves_and_a_key_that_does_not_say_its_own_serves_its_types(
+    provider: Provider, algorithm: str, named: bool
+) -> None:
+    provider.keys = [Key("other"), Key("one", algorithm, named_algorithm=named)]
+    assert verifier(provider).verify(provider.token(provider.keys[1])) == SOMEBODY
+
+
+# Signatures and keys
+
+
+def test_a_key_of_somebody_else_signs_nothing(provider: Provider) -> None:
+    # The same name, another key.
+    assert refusal(provider, provider.signed(provider.claims(), Key("theirs"), kid="first")) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
+def test_a_changed_claim_breaks_the_signature(provider: Provider, algorithm: str) -> None:
+    provider.keys = [Key("first", algorithm)]
+    header, _, signature = provider.token().split(".")
+    other = provider.token(sub="somebody else").split(".")[1]
+    assert refusal(provider, f"{header}.{other}.{signature}") is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
+@pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\0" * 96, b"\xff" * 256])
+def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
+    provider.keys = [Key("first", algorithm)]
+    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
+    assert refusal(provider, token) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", ""])
+def test_an_unsigned_token_is_refused_without_asking_for_keys(provider: Provider, algorithm: str) -> None:
+    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
+    assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
+    assert provider.asked == 0
+
+
+@pytest.mark.parametrize(("algorithm", "digest"), [("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")])
+@pytest.mark.parametrize("form", [Encoding.PEM, Encoding.DER, None])
+def test_the_public_key_is_no_shared_secret(
+    provider: Provider, algorithm: str, digest: str, form: Encoding | None
+) -> None:
+    key = provider.keys[0]
+    secret = json.dumps(key.published).encode() if form is None else key.public(form)
+    for header in ({"alg": algorithm, "kid": "first"}, {"alg": algorithm}):
+        token = assembled(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
+        assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
+
+
+def test_an_algorithm_that_lies_about_a_shared_secret_is_a_bad_signature(provider: Provider) -> None:
+    secret = provider.keys[0].public(Encoding.PEM)
+    token = assembled(
+        {"alg": "RS256", "kid": "first"}, provider.claims(), lambda text: hmac.digest(secret, text, "sha256")
+    )
+    assert refusal(provider, token) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("published", "used"),
+    [
+        (Key("k"), "RS384"),
+        (Key("k"), "PS256"),
+        (Key("k", named_algorithm=False), "ES256"),
+        (Key("k", named_algorithm=False), "EdDSA"),
+        (Key("k", "ES256"), "RS256"),
+        (Key("k", "ES256"), "ES384"),
+        (Key("k", "ES384"), "ES256"),
+        (Key("k", "EdDSA"), "ES256"),
+    ],
+)
+def test_an_algorithm_that_does_not_fit_the_key_is_refused(provider: Provider, published: Key, used: str) -> None:
+    provider.keys = [published]
+    assert refusal(provider, provider.token(Key("k", used))) is Reason.ALGORITHM_REFUSED
+
+
+@pytest.mark.parametrize("algorithm", ["PS384", "PS512", "ES512", "ES256K", "RS1", "RSA-OAEP", None, 5, ["RS256"], {}])
+def test_any_other_algorithm_is_refused(provider: Provider, algorithm: object) -> None:
+    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
+    assert refusal(provider, token) is Reason.ALGORITHM_REFUSED
+
+
+def test_a_key_that_comes_with_the_token_is_not_used(provider: Provider) -> None:
+    theirs = Key("theirs")
+    token = provider.signed(provider.claims(), theirs, jwk=theirs.published, jku="https://theirs.test/keys", x5c=["x"])
+    assert refusal(provider, token) is Reason.UNKNOWN_KEY
+
+
+def test_a_token_without_key_name_needs_the_only_key(provider: Provider) -> None:
+    nameless = Key(None)
+    provider.keys = [nameless]
+    assert verifier(provider).verify(provider.token()) == SOMEBODY
+    provider.keys.append(Key("second"))
+    assert refusal(provider, provider.token(nameless)) is Reason.UNKNOWN_KEY
+
+
+def test_without_keys_nothing_is_said_of_the_token(provider: Provider) -> None:
+    provider.body = b"<html>"
+    assert refusal(provider, provider.token()) is Reason.KEYS_UNAVAILABLE
+
+
+# Claims
+
+
+@pytest.mark.parametrize("claim", ["exp", "sub", "iss", "aud"])
+@pytest.mark.parametrize("null", [True, False])
+def test_a_claim_that_is_needed_and_missing_is_refused(provider: Provider, claim: str, null: bool) -> None:
+    token = changed(provider, {claim: None}) if null else provider.token(without=[claim])
+    assert refusal(provider, token) is Reason.MISSING_CLAIM
+
+
+@pytest.mark.parametrize("audience", [AUDIENCE, [AUDIENCE], ["another", AUDIENCE]])
+def test_an_audience_may_be_one_of_several(provider: Provider, audience: object) -> None:
+    assert verifier(provider).verify(provider.token(aud=audience)) == SOMEBODY
+
+
+@pytest.mark.parametrize(
+    "audience", ["another", ["another"], AUDIENCE.upper(), AUDIENCE + "x", [AUDIENCE, 5], {AUDIENCE: 1}, 5]
+)
+def test_another_audience_is_refused(provider: Provider, audience: object) -> None:
+    assert refusal(provider, provider.token(aud=audience)) is Reason.WRONG_AUDIENCE
+
+
+@pytest.mark.parametrize("issuer", ["https://issuer.test/", "http://issuer.test", "https://other.test", "", [], 5])
+def test_another_issuer_is_refused_be_it_by_a_slash(provider: Provider, issuer: object) -> None:
+    assert refusal(provider, provider.token(iss=issuer)) is Reason.WRONG_ISSUER
+
+
+@pytest.mark.parametrize(
+    ("ago", "good"), [(LEEWAY - 0.5, True), (LEEWAY, False), (LEEWAY + 0.5, False), (10**9, False)]
+)
+def test_a_token_ends_when_its_leeway_does(provider: Provider, ago: float, good: bool) -> None:
+    token = provider.token(exp=SECONDS - ago)
+    if good:
+        assert verifier(provider).verify(token) == SOMEBODY
+    else:
+        assert refusal(provider, token) is Reason.EXPIRED
+
+
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+@pytest.mark.parametrize(("ahead", "good"), [(-3600, True), (LEEWAY, True), (LEEWAY + 1, False), (10**9, False)])
+def test_a_token_begins_a_leeway_early(provider: Provider, claim: str, ahead: int, good: bool) -> None:
+    token = changed(provider, {claim: SECONDS + ahead})
+    if good:
+        assert verifier(provider).verify(token) == SOMEBODY
+    else:
+        assert refusal(provider, token) is Reason.NOT_YET_VALID
+
+
+def test_a_token_need_not_say_when_it_begins(provider: Provider) -> None:
+    assert verifier(provider).verify(provider.token(without=["iat"])) == SOMEBODY
+
+
+def test_a_token_may_last_until_the_end_of_time(provider: Provider) -> None:
+    assert verifier(provider).verify(provider.token(exp=253402300799)) == SOMEBODY
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize(
+    "time", ["soon", str(SECONDS), True, [SECONDS], {}, 10**18, -(10**18), 10**400, float("inf"), float("nan")]
+)
+def test_a_time_that_is_none_is_refused(provider: Provider, claim: str, time: object) -> None:
+    assert refusal(provider, changed(provider, {claim: time})) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("subject", ["a", "auth0|5f7c8ec7c33c6c004bbafe82", "a b@c", "x" * 255])
+def test_a_subject_may_be_any_short_line(provider: Provider, subject: str) -> None:
+    assert verifier(provider).verify(provider.token(sub=subject)) == user_id(provider.issuer, subject)
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 256, "a\nb", "a\0", "é", "\ud800", 5, True, ["a"], {}])
+def test_another_subject_is_refused(provider: Provider, subject: object) -> None:
+    assert refusal(provider, provider.token(sub=subject)) is Reason.MALFORMED
+
+
+# Form
+
+
+@pytest.mark.parametrize("critical", [["b64"], ["exp"], ["x"], [], "b64", None, 5])
+def test_a_token_that_calls_anything_critical_is_refused(provider: Provider, critical: object) -> None:
+    for more in ({}, {"b64": True}, {"b64": False}):
+        token = provider.signed(provider.claims(), provider.keys[0], crit=critical, **more)
+        assert refusal(provider, token) is Reason.MALFORMED
+
+
+def test_a_token_whose_claims_are_not_encoded_is_refused(provider: Provider) -> None:
+    header, claims, signature = provider.signed(provider.claims(), provider.keys[0], b64=False).split(".")
+    for token in (f"{header}.{claims}.{signature}", f"{header}..{signature}"):
+        assert refusal(provider, token) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("kid", [None, 5, ["first"], {}])
+def test_a_key_name_that_is_no_text_is_refused(provider: Provider, kid: object) -> None:
+    assert refusal(provider, provider.signed(provider.claims(), provider.keys[0], kid=kid)) is Reason.MALFORMED
+
+
+def test_a_token_has_a_greatest_length(provider: Provider) -> None:
+    token = provider.token()
+    more = MAX_TOKEN_LENGTH - len(token)
+    fitting = provider.token(more="x" * (more * 3 // 4 - 20))
+    assert MAX_TOKEN_LENGTH - 20 < len(fitting) <= MAX_TOKEN_LENGTH
+    assert verifier(provider).verify(fitting) == SOMEBODY
+    provider.asked = 0
+    assert refusal(provider, provider.token(more="x" * more)) is Reason.MALFORMED
+    assert refusal(provider, "x" * 10_000_000) is Reason.MALFORMED
+    assert provider.asked == 0
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "é.é.é",
+        "\ud800",
+        "\0",
+        "Bearer x",
+        "e30.e30.",
+        assembled([], {}),
+        assembled("x", {}),
+        assembled({"alg": "RS256"}, {}) + ".e30.e30",  # five parts: an encrypted token
+        "W1tb" * 1500 + ".e30.",
+    ],
+)
+def test_what_is_no_token_is_refused(provider: Provider, token: str) -> None:
+    assert refusal(provider, token) in {Reason.MALFORMED, Reason.ALGORITHM_REFUSED}
+    assert provider.asked == 0
+
+
+@pytest.mark.parametrize("claims", [[], "x", 5, None])
+def test_claims_that_are_no_object_are_refused(provider: Provider, claims: object) -> None:
+    assert refusal(provider, provider.signed(claims, provider.keys[0])) is Reason.MALFORMED
+
+
+# Whatever comes
+
+
+GOOD = Provider().token()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def refused_or_good(token: str) -> None:
+    with contextlib.suppress(InvalidToken):
+        assert verifier(Provider()).verify(token) == SOMEBODY
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_any_text_is_refused_in_order(text: str) -> None:
+    refused_or_good(text)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 10), st.text(st.characters(), max_size=10))
+@example(0, 0, "\ud800")
+def test_a_token_changed_anywhere_is_refused(at: int, cut: int, instead: str) -> None:
+    token = GOOD[:at] + instead + GOOD[at + cut :]
+    if token.rstrip("=") == GOOD:
+        return
+    with pytest.raises(InvalidToken):
+        verifier(Provider()).verify(token)
+
+
+@given(st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ", "jwk"]), JSON))
+def test_any_header_is_refused_in_order(header: dict[str, object]) -> None:
+    provider = Provider()
+    refused_or_good(provider.signed(provider.claims(), provider.keys[0], **header))
+
+
+@given(st.dictionaries(st.sampled_from(["exp", "nbf", "iat", "aud", "iss", "jti"]), JSON))
+@example({"exp": 253402300799})
+@example({"nbf": 253402300799})
+@example({"nbf": -62135596800})
+@example({"exp": -62135596800})
+def test_any_claims_are_refused_in_order(claims: dict[str, object]) -> None:
+    refused_or_good(changed(Provider(), claims))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        Provider().token(sub=CANARY * 100),
+        Provider().token(iss=CANARY),
+        Provider().token(aud=CANARY),
+        Provider().token(exp=CANARY),
+        Provider().token(Key(CANARY)),
+        Provider().signed(CANARY, Key("first")),
+        assembled({"alg": CANARY}, CANARY),
+        assembled({"alg": "RS256", "crit": [CANARY]}, CANARY),
+        CANARY,
+    ],
+)
+def test_a_refusal_holds_nothing_of_the_token(token: str) -> None:
+    with pytest.raises(InvalidToken) as raised:
+        verifier(Provider()).verify(token)
+    assert str(raised.value) == raised.value.reason
+    assert raised.value.__context__ is None
+    assert raised.value.__cause__ is None
+    assert not re.search(f"{CANARY}|{re.escape(token)}", "".join(traceback.format_exception(raised.value)))
+
+
+# All together
+
+
+def test_what_other_functions_share_does_not_load_cryptography() -> None:
+    loaded = "import sys, handlers.common.errors, handlers.common.identity.user_ids; print({'jwt', 'cryptography'} & {*sys.modules})"
+    told = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)  # noqa: S603
+    assert told.stdout == "set()\n"

@@ -1,0 +1,39 @@
+"""Messages are described where documents are made of them, and nowhere else."""
+
+import importlib.util
+import sys
+from types import ModuleType
+
+import pytest
+from pydantic import BaseModel
+
+from handlers.common.websocket import messages
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module anew, as another process would have it."""
+    assert messages.__file__ is not None
+    spec = importlib.util.spec_from_file_location("messages_anew", messages.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # sources are looked for by a module's name
+    spec.loader.exec_module(module)
+    return module
+
+
+def described(module: ModuleType) -> str | None:
+    request: type[BaseModel] = module.Request
+    return request.model_fields["id"].description
+
+
+def test_what_stands_below_a_field_describes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    assert described(loaded(monkeypatch)) == "The client's name for this message; its answer carries it."
+
+
+def test_a_function_does_not_read_its_sources_for_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
+    module = loaded(monkeypatch)
+    assert described(module) is None
+    assert module.Request.model_validate({"id": "a", "more": 1}).id == "a"

@@ -1,0 +1,249 @@
+"""Builders, sweepers and workflows on a cloud in memory: the handlers' own code behind clients with a gate."""
+
+from collections import defaultdict
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.ingestion.execution_names import Workflow
+from handlers.ingestion.file_admission import Admission
+from handlers.ingestion.file_table import FileTable
+from handlers.ingestion.manifest import FileResult, RunResult, result_key
+from handlers.ingestion.manifest_builder.handler import Builder
+from handlers.ingestion.manifest_creation import ManifestMaker
+from handlers.ingestion.manifest_lifecycle import Settler
+from handlers.ingestion.manifest_lists import Lists
+from handlers.ingestion.manifest_records import ManifestRecords
+from handlers.ingestion.sweeper.handler import Sweeper
+from handlers.ingestion.workflow_steps.handler import Step, done
+from tests.handlers.ingestion.fake_cloud import (
+    STATE_MACHINE,
+    Cloud,
+    FakeDynamoDB,
+    FakeS3,
+    FakeStepFunctions,
+    Gate,
+    arn,
+)
+from tests.handlers.ingestion.test_file_admission import body, record
+
+SIZE = 3
+"""Files a manifest holds here."""
+
+
+class Killed(BaseException):
+    """A function's process is gone: nothing in it runs any more."""
+
+
+class RunFailed(Exception):
+    """The run itself did not succeed."""
+
+
+def open_gate(_: str) -> None:
+    """Lets every call through."""
+
+
+def announced(*names: str) -> list[dict[str, Any]]:
+    """Messages, one a file."""
+    return [
+        {"messageId": name, "body": body(record(f"incoming/{name}.ndjson", eventTime="2026-01-02T12:00:00.000Z"))}
+        for name in names
+    ]
+
+
+class World:
+    """Everything that acts on one cloud, and what it did."""
+
+    def __init__(self, cloud: Cloud, level: str = "CRITICAL") -> None:
+        self.cloud = cloud
+        self.numbers = count(1)
+        self.manifest_bytes = 10**9
+        self.log = EventLog(level)
+        self.runs: list[tuple[str, frozenset[str]]] = []
+        """Manifest and files of each run that got to its end."""
+        self.waiting: list[str] = []
+        """Executions whose workflow has not run yet."""
+        cloud.on_start = self.waiting.append
+
+    def new_id(self) -> str:
+        return ulid(self.cloud.now, next(self.numbers))
+
+    def table(self, gate: Gate = open_gate) -> FileTable:
+        return FileTable(self._dynamodb(gate), "files", 400, self.cloud.clock, 2)
+
+    def records(self, gate: Gate = open_gate) -> ManifestRecords:
+        return ManifestRecords(self._dynamodb(gate), "files", 400, self.cloud.clock)
+
+    def lists(self, gate: Gate = open_gate) -> Lists:
+        client: Any = FakeS3(self.cloud, gate)
+        return Lists(client, "lake")
+
+    def workflow(self, gate: Gate = open_gate) -> Workflow:
+        return Workflow(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
+
+    def maker(self, gate: Gate = open_gate) -> ManifestMaker:
+        return ManifestMaker(
+            self.table(gate),
+            self.records(gate),
+            self.lists(gate),
+            self.workflow(gate),
+            parallel=Parallel(1),
+            log=self.log,
+            clock=self.cloud.clock,
+            new_id=self.new_id,
+            files_per_manifest=SIZE,
+            manifest_bytes=self.manifest_bytes,
+        )
+
+    def builder(self, gate: Gate = open_gate) -> Builder:
+        return Builder(
+            self.table(gate),
+            Admission.of("", 10**9),
+            self.maker(gate),
+            parallel=Parallel(1),
+            log=self.log,
+            clock=self.cloud.clock,
+        )
+
+    def settler(self, gate: Gate = open_gate) -> Settler:
+        return Settler(
+            self.table(gate),
+            self.records(gate),
+            self.lists(gate),
+            parallel=Parallel(1),
+            log=self.log,
+            clock=self.cloud.clock,
+        )
+
+    def sweeper(self, gate: Gate = open_gate) -> Sweeper:
+        return Sweeper(
+            self.table(gate),
+            self.records(gate),
+            self.lists(gate),
+            self.workflow(gate),
+            maker=self.maker(gate),
+            settler=self.settler(gate),
+            claim_age=timedelta(seconds=900),
+            flush_age=timedelta(seconds=3600),
+            log=self.log,
+            clock=self.cloud.clock,
+        )
+
+    def run(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
+        """What the state machine does with one execution: confirm, run, finish; else fail.
+
+        `broken`: the `run`, or a `file` in it.
+        """
+        settler, manifest_id = self.settler(gate), name[:26]
+
+        def step(kind: str, **more: str) -> Any:
+            return done(
+                settler,
+                Step.model_validate({"step": kind, "manifestId": manifest_id, "executionArn": arn(name), **more}),
+            )
+
+        try:
+            if not step("confirm")["files"]:
+                self.cloud.executions[name] = "SUCCEEDED"
+                return
+            gate("before Glue")
+            self._glue(manifest_id, name, broken)
+            step("finish", runId=name)
+        except (RunFailed, BotoCoreError):
+            self.cloud.executions[name] = "FAILED"
+            step("fail", cause="States.TaskFailed")
+        except BaseException:
+            self.cloud.executions[name] = "FAILED"
+            raise
+        else:
+            self.cloud.executions[name] = "SUCCEEDED"
+
+    def run_all(self) -> None:
+        """Every workflow that waits."""
+        while self.waiting:
+            self.run(self.waiting.pop(0))
+
+    def settle_down(self, rounds: int = 8) -> None:
+        """Hours pass, in which nothing new arrives and nothing dies."""
+        for _ in range(rounds):
+            self.cloud.deliver()
+            self.run_all()
+            self.cloud.passes(3601)
+            self.cloud.catch_up()
+            self.sweeper().sweep()
+        self.run_all()
+        self.cloud.catch_up()
+
+    def _glue(self, manifest_id: str, run_id: str, broken: str) -> None:
+        if broken == "run":
+            raise RunFailed
+        confirmed = self.lists().read_confirmed(manifest_id)
+        assert confirmed is not None, "the run was started without a list"
+        self.runs.append((manifest_id, frozenset(one.file_key for one in confirmed.files)))
+        results = tuple(
+            FileResult(
+                file_key=one.file_key,
+                date_prefix=one.date_prefix,
+                status="failed" if broken == "file" and not number else "processed",
+            )
+            for number, one in enumerate(confirmed.files)
+        )
+        result = RunResult(manifest_id=manifest_id, run_id=run_id, files=results)
+        self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
+
+    def _dynamodb(self, gate: Gate) -> Any:
+        return FakeDynamoDB(self.cloud, gate)
+
+
+FORWARD = {
+    "": {"pending", "rejected", "running"},
+    "pending": {"claimed"},
+    "claimed": {"manifested", "failed", "pending"},
+    "manifested": {"processed", "rejected", "superseded", "failed"},
+    "failed": {"manifested", "running"},
+    "running": {"processed", "failed"},
+}
+"""What may follow what, said once more and apart from the code that is tested."""
+
+
+def check_always(world: World) -> None:
+    """What holds at every moment, whoever was just killed."""
+    cloud = world.cloud
+    for key, before, after in cloud.moves:
+        assert after in FORWARD.get(before, set()), f"{key} went from {before} to {after}"
+    for item in cloud.manifests().values():
+        name = item["execution_arn"]["S"].rpartition(":")[2]
+        assert name in cloud.executions, "a MANIFEST record without its execution"
+    recorded = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
+    for key, item in cloud.files().items():
+        if item["status"]["S"] in {"manifested", "processed", "failed"}:
+            assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest that nobody looks after"
+    owners: defaultdict[str, set[str]] = defaultdict(set)
+    for manifest_id, files in world.runs:
+        for one in files:
+            owners[one].add(manifest_id)
+    assert all(len(ids) == 1 for ids in owners.values()), f"a version was run by two manifests: {dict(owners)}"
+
+
+def check_settled(world: World, names: set[str]) -> None:
+    """What holds once everything has come to rest."""
+    check_always(world)
+    cloud = world.cloud
+    files = cloud.files()
+    assert {key[1] for key in files} == {f"incoming/{name}.ndjson#v1" for name in names}
+    # A run replaces what the run before it has put out, so the last one must have had everything.
+    last_runs = dict(world.runs)
+    for key, item in files.items():
+        status = item["status"]["S"]
+        assert status in {"processed", "failed"}, f"{key} is {status} for ever"
+        if status == "processed":
+            last = last_runs.get(item["manifest_id"]["S"], frozenset())
+            assert key[1] in last, f"{key} is said to be processed and is not in the last run"
+    for item in cloud.manifests().values():
+        assert item["status"]["S"] in {"processed", "failed"}, "a manifest runs for ever"
+    assert not cloud.indexed, "the index of what is under way still has something"

@@ -1,0 +1,54 @@
+"""Objects in memory behind the job's own interface; each write can be the last one that a run gets to."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from handlers.common.aws.unreadable_objects import Sealed
+from handlers.ingestion.glue.object_storage import Gone
+
+
+class Killed(BaseException):
+    """The run's process is no more. No code of the run may catch this."""
+
+
+class Memory:
+    """A bucket for all addresses."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.versions: dict[tuple[str, str], bytes] = {}
+        self.sealed: set[tuple[str, str]] = set()
+        self.writes = 0
+        self.dies_after: int | None = None
+        self.after_each: Callable[[], None] = lambda: None
+
+    def chunks(self, uri: str, version: str) -> Iterator[bytes]:
+        if (uri, version) not in self.versions:
+            raise Gone
+        if (uri, version) in self.sealed:
+            raise Sealed
+        body = self.versions[uri, version]
+        for start in range(0, len(body), 7):
+            yield body[start : start + 7]
+
+    def read(self, uri: str) -> bytes:
+        if uri not in self.objects:
+            raise Gone
+        return self.objects[uri]
+
+    def put(self, uri: str, body: bytes) -> None:
+        self.objects[uri] = body
+        self._written()
+
+    def listed(self, prefix: str) -> list[str]:
+        return sorted(uri for uri in self.objects if uri.startswith(prefix))
+
+    def delete(self, uris: Iterable[str]) -> None:
+        for uri in uris:
+            if self.objects.pop(uri, None) is not None:
+                self._written()
+
+    def _written(self) -> None:
+        self.writes += 1
+        self.after_each()
+        if self.writes == self.dies_after:
+            raise Killed

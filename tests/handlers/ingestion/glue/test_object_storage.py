@@ -1,0 +1,144 @@
+"""Objects by address: S3 (in memory) and a folder behave alike."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from handlers.common.aws.unreadable_objects import Sealed
+from handlers.ingestion.glue import object_storage as module
+from handlers.ingestion.glue.object_storage import Bucket, Folder, Gone, Storage, StorageFailed, resolve, split
+
+KEYS = ["a/b.txt", "a/ü +%&?.txt", "a/100%25#x.txt"]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="landing")
+        client.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
+        client.create_bucket(Bucket="lake")
+        yield client
+
+
+@pytest.fixture(params=["s3", "folder"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, client: Any) -> Storage:
+    return Bucket(client) if request.param == "s3" else Folder(tmp_path)
+
+
+def stored(storage: Storage, client: Any, uri: str, body: bytes) -> str:
+    """A new version of a source object; gives its id."""
+    bucket, key = split(uri)
+    if isinstance(storage, Folder):
+        path = storage.version_path(uri, f"v{len(body)}")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+        return f"v{len(body)}"
+    version: str = client.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"]
+    return version
+
+
+@pytest.mark.parametrize("key", [*KEYS, "k" * 1024])
+def test_each_version_of_an_object_is_read_by_its_own_id(storage: Storage, client: Any, key: str) -> None:
+    uri = f"s3://landing/{key}"
+    first, second = stored(storage, client, uri, b"one"), stored(storage, client, uri, b"other")
+    assert b"".join(storage.chunks(uri, first)) == b"one"
+    assert b"".join(storage.chunks(uri, second)) == b"other"
+
+
+def test_a_version_that_is_not_there_is_gone(storage: Storage, client: Any) -> None:
+    version = stored(storage, client, "s3://landing/a", b"one")
+    for uri, wanted in (("s3://landing/never", version), ("s3://landing/a", "00000000-0000-0000-0000-000000000000")):
+        with pytest.raises(Gone):
+            list(storage.chunks(uri, wanted))
+    with pytest.raises(Gone):
+        storage.read("s3://lake/never")
+
+
+def test_a_removed_version_is_gone_and_a_delete_marker_is_no_content(client: Any) -> None:
+    version = client.put_object(Bucket="landing", Key="a", Body=b"x")["VersionId"]
+    marker = client.delete_object(Bucket="landing", Key="a")["VersionId"]
+    assert b"".join(Bucket(client).chunks("s3://landing/a", version)) == b"x", "a marker hides no version"
+    with pytest.raises(Gone):
+        list(Bucket(client).chunks("s3://landing/a", marker))
+    client.delete_object(Bucket="landing", Key="a", VersionId=version)
+    with pytest.raises(Gone):
+        list(Bucket(client).chunks("s3://landing/a", version))
+
+
+@pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_version_is_sealed(client: Any, kind: str) -> None:
+    version = client.put_object(Bucket="landing", Key="a", Body=b"x", StorageClass=kind)["VersionId"]
+    with pytest.raises(Sealed):
+        list(Bucket(client).chunks("s3://landing/a", version))
+
+
+@pytest.mark.parametrize(
+    ("code", "becomes", "says"),
+    [("InvalidRequest", Sealed, "^$"), ("AccessDenied", StorageFailed, "^GetObject: AccessDenied$")],
+    ids=["with a key of the client's own", "with another key of KMS"],
+)
+def test_of_a_version_that_cannot_be_read_only_how_it_was_uploaded_is_an_answer(
+    client: Any, monkeypatch: pytest.MonkeyPatch, code: str, becomes: type[Exception], says: str
+) -> None:
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetObject")
+
+    monkeypatch.setattr(client, "get_object", refused)
+    with pytest.raises(becomes, match=says):
+        list(Bucket(client).chunks("s3://landing/canary", "v"))
+    with pytest.raises(StorageFailed, match=f"^GetObject: {code}$"):  # what is the job's own is never sealed
+        Bucket(client).read("s3://lake/canary")
+
+
+def test_objects_are_written_listed_and_removed(storage: Storage) -> None:
+    for key in KEYS:
+        storage.put(f"s3://lake/{key}", key.encode())
+    assert storage.read(f"s3://lake/{KEYS[1]}") == KEYS[1].encode()
+    assert storage.listed("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS)
+    assert storage.listed("s3://lake/a/b") == ["s3://lake/a/b.txt"]
+    storage.delete(["s3://lake/a/b.txt", "s3://lake/never"])
+    storage.delete([])
+    assert storage.listed("s3://lake/a/") == sorted(f"s3://lake/{key}" for key in KEYS[1:])
+
+
+def test_more_objects_than_one_call_removes_are_removed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DELETED_AT_ONCE", 2)
+    storage = Bucket(client)
+    for number in range(5):
+        storage.put(f"s3://lake/{number}", b"")
+    storage.delete(storage.listed("s3://lake/"))
+    assert not storage.listed("s3://lake/")
+
+
+def test_an_object_that_could_not_be_removed_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "delete_objects", lambda **_: {"Errors": [{"Key": "canary", "Code": "AccessDenied"}]})
+    with pytest.raises(StorageFailed, match=r"^DeleteObjects: AccessDenied$"):
+        Bucket(client).delete(["s3://lake/canary"])
+
+
+def test_what_storage_refuses_names_no_key(client: Any) -> None:
+    with pytest.raises(StorageFailed) as failed:
+        Bucket(client).put("s3://no-such-bucket-/canary", b"canary")
+    assert "canary" not in str(failed.value)
+    assert failed.value.__cause__ is None
+    assert failed.value.__suppress_context__
+
+
+def test_an_address_is_resolved_in_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(module.FOLDER, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    assert isinstance(resolve("s3://lake/a"), Bucket)
+    monkeypatch.setenv(module.FOLDER, str(tmp_path))
+    assert isinstance(resolve("s3://lake/a"), Folder)
+    with pytest.raises(ValueError, match="s3://"):
+        resolve("/a")
+    assert split("s3://b//a%2F/?x#y ") == ("b", "/a%2F/?x#y "), "a key stands there as it is"

@@ -1,0 +1,266 @@
+"""Shapes and what becomes of them: widened, recorded, the same in any order, and never too narrow for a value."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.ingestion.glue import json_shapes, parquet_columns
+from handlers.ingestion.glue.json_shapes import MAX_LEVELS, MAX_NAMES, MAX_PLACES, Kind, Shape, narrow, places
+from handlers.ingestion.glue.parquet_columns import (
+    JSON,
+    STRING,
+    Columns,
+    ListOf,
+    MapOf,
+    SchemaRefused,
+    Simple,
+    StructOf,
+    Type,
+    Widened,
+)
+from handlers.ingestion.glue.value_conversion import Misfits, converter
+from tests.handlers.ingestion.glue.test_json_records import OBJECTS
+
+RECORDS = st.lists(OBJECTS, max_size=6)
+
+
+def seen(*records: dict[str, Any]) -> Shape:
+    shape = Shape()
+    for one in records:
+        shape.observe(one)
+    return shape
+
+
+def merged(*parts: Shape) -> Shape:
+    whole = Shape()
+    for one in parts:
+        whole.merge(one)
+    return whole
+
+
+def of(*values: Any) -> Type:
+    ((_, kind),) = parquet_columns.inferred(seen(*({"a": one} for one in values))).fields
+    return kind
+
+
+@given(RECORDS, st.randoms())
+def test_the_order_in_which_records_are_seen_does_not_matter(records: list[dict[str, Any]], random: Any) -> None:
+    shuffled = random.sample(records, len(records))
+    parts = [seen(*shuffled[::2]), seen(*shuffled[1::2])]
+    assert merged(*parts) == merged(*reversed(parts)) == seen(*records)
+    assert merged(*parts, *parts) == seen(*records), "a task that is repeated changes nothing"
+
+
+@given(RECORDS, st.integers(0, 12), st.randoms())
+def test_what_is_given_up_for_the_number_of_places_is_the_same_in_any_order(
+    records: list[dict[str, Any]], beyond: int, random: Any
+) -> None:
+    whole = seen(*records)
+    most = 1 + len(whole.names) + beyond
+    shuffled = random.sample(records, len(records))
+    halves = merged(seen(*shuffled[::2]), seen(*shuffled[1::2]))
+    before = seen(*records)
+    for one in (whole, halves):
+        narrow(one, most)
+    assert whole == halves
+    assert places(whole) <= most
+    assert whole.names.keys() == before.names.keys(), "a record has all of its columns"
+    if places(before) <= most:
+        assert whole == before, "what is not too much is left alone"
+    assert merged(whole, before) == merged(before, whole) == whole, "what is given up stays so, whatever else is seen"
+
+
+@given(RECORDS, st.integers(0, 12))
+def test_inferred_columns_hold_every_value_whole(records: list[dict[str, Any]], beyond: int) -> None:
+    shape = seen(*records)
+    narrow(shape, 1 + len(shape.names) + beyond)
+    for name, kind in parquet_columns.inferred(shape).fields:
+        misfits: Misfits = []
+        converted = [converter(kind)(one.get(name), misfits) for one in records]
+        assert not misfits
+        if parquet_columns.exact(kind, shape.names[name]):
+            assert [_without_missing(one) for one in converted] == [_without_missing(one.get(name)) for one in records]
+
+
+def _without_missing(value: Any) -> Any:
+    """A struct has all of its names, so that what was absent is null."""
+    if isinstance(value, dict):
+        return {name: _without_missing(one) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_missing(one) for one in value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, None, 2], Simple("long")),
+        ([1, 2**62], Simple("long")),
+        ([1, 2.5], Simple("double")),
+        ([2**60, 2.5], Simple("string")),  # no double holds both
+        ([1, 2**70], Simple("decimal(38,0)")),
+        ([10**40], Simple("string")),
+        ([True, None], Simple("boolean")),
+        ([True, 1], Simple("string")),
+        (["a", 1, 2.5, True], Simple("string")),
+        ([None], Simple("string")),
+        ([{"b": 1}, {"c": "x"}], StructOf((("b", Simple("long")), ("c", Simple("string"))))),
+        ([{"b": 1}, {"b": 2.5}], StructOf((("b", Simple("double")),))),
+        ([{"b": 1}, 1], JSON),
+        ([{"b": 1}, [1]], JSON),
+        (["text", [1]], JSON),
+        ([{}], JSON),
+        ([{}, {"b": 1}], StructOf((("b", Simple("long")),))),
+        ([{"b": 1, "B": 2}], JSON),
+        ([{"": 1}], JSON),
+        ([[]], ListOf(Simple("string"))),
+        ([[1], [2.5], None], ListOf(Simple("double"))),
+        ([[1], ["a"]], ListOf(Simple("string"))),
+        ([[[1]], [[{"b": 1}, 2]]], ListOf(ListOf(JSON))),
+    ],
+)
+def test_a_column_is_as_wide_as_its_values(values: list[Any], kind: Type) -> None:
+    assert of(*values) == kind
+    assert of(*reversed(values)) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "fits"),
+    [
+        (Simple("long"), [1, 2**60, None], True),
+        (Simple("long"), [1.5], False),
+        (Simple("double"), [1, 1.5], True),
+        (Simple("double"), [2**60], False),
+        (Simple("integer"), [1], False),
+        (Simple("string"), ["a"], True),
+        (Simple("string"), [1], False),
+        (JSON, ["a"], False),
+        (ListOf(Simple("long")), [[1], []], True),
+        (ListOf(Simple("long")), [["a"]], False),
+        (StructOf((("x", Simple("long")),)), [{"x": 1}, {}], True),
+        (StructOf((("x", Simple("long")),)), [{"x": 1, "y": 2}], False),
+        (StructOf((("x", Simple("long")),)), [{"x": "a"}], False),
+    ],
+)
+def test_a_column_is_left_unconverted_only_if_every_value_seen_fits(kind: Type, values: list[Any], fits: bool) -> None:
+    shape = seen(*({"a": one} for one in values))
+    assert parquet_columns.exact(kind, shape.names["a"]) == fits
+
+
+def test_what_was_widened_is_recorded_with_what_was_seen() -> None:
+    found = parquet_columns.inferred(seen({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
+    assert found.widened == (
+        Widened("a", ("double", "integer"), "double"),
+        Widened("b.c[]", ("integer", "text"), "string"),
+    )
+    (noted,) = [one for one in parquet_columns.spark_schema(found)["fields"] if one["name"] == "a"]
+    assert noted["metadata"] == {"widened": "double, integer"}
+
+
+def test_names_that_cannot_be_columns_have_none() -> None:
+    found = parquet_columns.inferred(seen({"": 1, "a": 1, "A": 1, "DT": 1, "_Source_Key": 1, "_unknown": 1, "b": 1}))
+    assert [name for name, _ in found.fields] == ["a", "b"]
+
+
+def test_a_map_in_disguise_becomes_json_and_stays_small() -> None:
+    shape = seen(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
+    assert parquet_columns.inferred(shape).fields == (("users", JSON),)
+    assert not shape.names["users"].names
+    assert merged(shape, seen({"users": {"u": 1}})) == shape
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_the_limit_of_names_holds_in_any_order(one: int, other: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_shapes, "MAX_NAMES", 10)
+        first, second = {f"a{number}": 1 for number in range(one)}, {f"b{number}": 1 for number in range(other)}
+        assert merged(seen(first), seen(second)) == seen(second, first) == merged(seen(second), seen(first))
+        assert bool(seen(first, second).kinds & Kind.BOUNDLESS) == (one + other > 10)
+
+
+def test_what_multiplies_with_each_level_becomes_json_and_the_rest_keeps_its_columns() -> None:
+    """A few lines of some kilobytes, of which no object has too many names."""
+    days = ({"counts": {f"d{day}": {f"c{one}": {"n": 1, "m": 2} for one in range(100)}}} for day in range(100))
+    shape = seen({"id": 1, "user": {"name": "a", "tags": ["b"]}}, *days)
+    assert places(shape) > 30_000
+    narrow(shape, MAX_PLACES)
+    found = parquet_columns.inferred(shape)
+    user = StructOf((("name", STRING), ("tags", ListOf(STRING))))
+    assert found.fields == (("counts", JSON), ("id", Simple("long")), ("user", user))
+    assert [(one.column, one.became) for one in found.widened] == [("counts", "json")]
+
+
+def test_what_has_the_most_names_goes_first_and_equals_go_together() -> None:
+    wide = {"x": 1, "y": 1, "z": 1}
+
+    def narrowed(most: int) -> list[Type]:
+        shape = seen({"a": {"x": {"y": 1}}, "b": wide, "c": wide, "d": [[1]], "e": 1})
+        assert places(shape) == 16
+        narrow(shape, most)
+        return [kind for _, kind in parquet_columns.inferred(shape).fields]
+
+    a, b, c, d, e = narrowed(16)
+    assert isinstance(b, StructOf)
+    assert b == c
+    assert narrowed(15) == narrowed(10) == [a, JSON, JSON, d, e]
+    assert narrowed(9) == narrowed(6) == [JSON, JSON, JSON, JSON, e], "an array holds one place, as if it had one name"
+    assert narrowed(1) == [JSON, JSON, JSON, JSON, e], "the record itself stays"
+
+
+def test_what_is_nested_too_deep_becomes_json() -> None:
+    value: Any = 1
+    for _ in range(MAX_LEVELS + 5):
+        value = {"a": value}
+    kind = of(value)
+    depth = 0
+    while isinstance(kind, StructOf):
+        ((_, kind),) = kind.fields
+        depth += 1
+    assert kind == JSON
+    assert depth < MAX_LEVELS
+
+
+def field(name: str, kind: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "nullable": True, "metadata": {}}
+
+
+def test_a_given_schema_is_taken_as_spark_parsed_it() -> None:
+    schema = {
+        "type": "struct",
+        "fields": [
+            field("id", "long"),
+            field("price", "decimal(10,2)"),
+            field("tags", {"type": "array", "elementType": "string", "containsNull": True}),
+            field("m", {"type": "map", "keyType": "string", "valueType": "double", "valueContainsNull": True}),
+            field("s", {"type": "struct", "fields": [field("x", "date")]}),
+        ],
+    }
+    found = parquet_columns.given(schema)
+    assert found == Columns(
+        (
+            ("id", Simple("long")),
+            ("price", Simple("decimal(10,2)")),
+            ("tags", ListOf(Simple("string"))),
+            ("m", MapOf(Simple("double"))),
+            ("s", StructOf((("x", Simple("date")),))),
+        )
+    )
+    assert parquet_columns.spark_schema(found)["fields"][:5] == schema["fields"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [field("dt", "string")],
+        [field("_Unknown", "string")],
+        [field("a", "long"), field("A", "long")],
+        [field("a", "binary")],
+        [field("a", "float")],
+        [field("a", {"type": "map", "keyType": "long", "valueType": "long", "valueContainsNull": True})],
+    ],
+)
+def test_a_schema_that_no_run_could_follow_is_refused(fields: list[dict[str, Any]]) -> None:
+    with pytest.raises(SchemaRefused):
+        parquet_columns.given({"type": "struct", "fields": fields})

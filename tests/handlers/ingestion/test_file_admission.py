@@ -1,0 +1,128 @@
+"""What S3 announces: which file it is, whatever the key looks like, what else is in the queue, and what is taken in."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.ingestion.environment import SUFFIXES
+from handlers.ingestion.file_admission import SORT_KEY_BYTES, Admission, ArrivedFile, Refusal, arrived_files
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def record(key: str = "incoming/a.ndjson", **changes: Any) -> dict[str, Any]:
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "eventTime": "2026-01-02T23:30:00.000Z",
+        "s3": {
+            "bucket": {"name": "landing"},
+            "object": {"key": quote_plus(key), "size": 3, "eTag": "e", "versionId": "v1"},
+        },
+        **changes,
+    }
+
+
+def body(*records: dict[str, Any]) -> str:
+    return json.dumps({"Records": list(records)})
+
+
+@given(st.text(min_size=1, max_size=200).filter(lambda key: "\x00" not in key and key.encode("utf-8", "ignore")))
+def test_every_key_comes_back_as_it_was_uploaded(key: str) -> None:
+    key = key.encode("utf-8", "ignore").decode() or "a"
+    (file,) = arrived_files(body(record(key)))
+    assert file.key == key
+    assert len(file.file_key.encode()) <= SORT_KEY_BYTES
+
+
+def test_the_partition_is_the_utc_date_of_the_event() -> None:
+    (file,) = arrived_files(body(record(eventTime="2026-01-02T23:30:00-02:00")))
+    assert file.date_prefix == "2026-01-03"
+
+
+def test_each_version_is_a_file_of_its_own() -> None:
+    one, two = record(), record()
+    two["s3"]["object"]["versionId"] = "v2"
+    first, second = arrived_files(body(one, two))
+    assert (first.file_key, second.file_key) == ("incoming/a.ndjson#v1", "incoming/a.ndjson#v2")
+
+
+def test_a_key_too_long_for_the_table_is_hashed_with_its_version() -> None:
+    key = "incoming/" + "k" * (1024 - len("incoming/"))
+    (file,) = arrived_files(body(record(key)))
+    assert file.file_key.startswith("sha256:")
+    assert len(file.file_key) == len("sha256:") + 64
+    assert file.key == key
+
+
+def test_a_bucket_without_versions_has_the_null_version() -> None:
+    plain = record()
+    del plain["s3"]["object"]["versionId"]
+    (file,) = arrived_files(body(plain))
+    assert file.version_id == "null"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
+        body(record(eventName="ObjectRemoved:Delete")),
+        body(),
+    ],
+)
+def test_test_events_and_foreign_events_announce_nothing(text: str) -> None:
+    assert list(arrived_files(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not json",
+        "[]",
+        "1",
+        "{}",
+        '{"Records": 3}',
+        '{"Records": [{}]}',
+        '{"Records": ["x"]}',
+        pytest.param("[" * 100_000, id="too deep"),
+        pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
+    ],
+)
+def test_what_is_no_notification_is_refused(text: str) -> None:
+    with pytest.raises(NotAnEvent):
+        list(arrived_files(text))
+
+
+def test_a_refusal_does_not_repeat_the_message() -> None:
+    with pytest.raises(NotAnEvent) as error:
+        list(arrived_files(json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]})))
+    assert "canary" not in str(error.value)
+
+
+LIMIT = 5 * 1024**3
+
+
+def refused(suffixes: str, key: str, size: int = 1) -> Refusal | None:
+    file = ArrivedFile(bucket="landing", key=key, version_id="v1", size=size, etag="e", arrived=NOON)
+    return Admission.of(suffixes, LIMIT).refusal(file)
+
+
+def test_allowed_suffixes_count_in_any_case_and_others_are_refused() -> None:
+    for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
+        assert refused(SUFFIXES, f"incoming/{name}") is None
+    for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):
+        assert refused(SUFFIXES, f"incoming/{name}") is Refusal.SUFFIX_NOT_ALLOWED
+        assert refused(" , ", name) is None, "no suffixes allow all"
+
+
+@pytest.mark.parametrize(("size", "refusal"), [(0, Refusal.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, "TOO_LARGE")])
+def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, refusal: str | None) -> None:
+    assert refused("", "a", size) == refusal

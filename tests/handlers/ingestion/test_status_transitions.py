@@ -1,0 +1,33 @@
+"""States only move forward, but for a release and a redrive."""
+
+from handlers.ingestion.status_transitions import MOVES, FileStatus, sources
+
+RANK = {
+    FileStatus.PENDING: 0,
+    FileStatus.CLAIMED: 1,
+    FileStatus.MANIFESTED: 2,
+    FileStatus.PROCESSED: 3,
+    FileStatus.REJECTED: 3,
+    FileStatus.SUPERSEDED: 3,
+    FileStatus.FAILED: 3,
+}
+"""A file's rank only grows, but for the two moves below."""
+BACK = {
+    (FileStatus.CLAIMED, FileStatus.PENDING),  # released: no run has it
+    (FileStatus.FAILED, FileStatus.MANIFESTED),  # redriven
+}
+FINAL = {FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED}
+
+
+def test_only_a_release_and_a_redrive_go_back() -> None:
+    moves = {(one, other) for other in FileStatus for one in sources(other)}
+    assert {(one, other) for one, other in moves if RANK[other] <= RANK[one]} == BACK
+
+
+def test_every_file_can_come_to_an_end_and_what_is_at_its_end_never_moves_again() -> None:
+    for status in FileStatus:
+        assert bool(MOVES[status]) == (status not in FINAL)
+        reached = {status}
+        while more := {other for one in reached for other in MOVES[one]} - reached:
+            reached |= more
+        assert reached & FINAL

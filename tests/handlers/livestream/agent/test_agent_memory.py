@@ -1,0 +1,117 @@
+"""The memory's gateway lists and creates events as AgentCore takes them."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.livestream.agent.agent_memory import MAX_TEXT, RECALLED, AgentMemory
+from handlers.livestream.agent.model_request import MemoryEvent, told
+from handlers.livestream.transcript_windows.environment import TranscriptEnvironment
+from tests.handlers.scripted_clients import stubbed
+
+NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
+MEMORY, ACTOR, SESSION = "polyphony_dev_clipAgentMemory-0123456789", "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X"
+WINDOW = "4c1f" * 8
+LIST = {
+    "memoryId": MEMORY,
+    "actorId": ACTOR,
+    "sessionId": SESSION,
+    "includePayloads": True,
+    "maxResults": RECALLED,
+}
+
+
+def event(event_id: str, *texts: str, **more: Any) -> dict[str, Any]:
+    payload = [{"conversational": {"role": "USER", "content": {"text": text}}} for text in texts]
+    whole = {"memoryId": MEMORY, "actorId": ACTOR, "sessionId": SESSION, "eventId": event_id, "eventTimestamp": NOW}
+    return {**whole, "payload": payload, **more}
+
+
+def test_the_latest_events_are_recalled_the_oldest_of_them_first() -> None:
+    events = [
+        event("10#ab", "third", metadata={"window": {"stringValue": "w"}}),
+        event("9#cd", "second", "and more"),
+        event("8#ef", payload=[{"blob": {"a": 1}}]),
+    ]
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_response("list_events", {"events": events, "nextToken": "more"}, LIST)
+        found = AgentMemory(client, MEMORY, lambda: NOW).recall(ACTOR, SESSION)
+    assert found == [
+        MemoryEvent("8#ef", ""),
+        MemoryEvent("9#cd", "second\nand more"),
+        MemoryEvent("10#ab", "third", "w"),
+    ]
+
+
+def test_an_exchange_is_recorded_with_the_windows_name_as_its_token() -> None:
+    turns = [("USER", "asked"), ("ASSISTANT", "answered")]
+    expected = {
+        "memoryId": MEMORY,
+        "actorId": ACTOR,
+        "sessionId": SESSION,
+        "eventTimestamp": NOW,
+        "payload": [{"conversational": {"role": role, "content": {"text": text}}} for role, text in turns],
+        "clientToken": WINDOW,
+        "metadata": {"window": {"stringValue": WINDOW}},
+    }
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_response("create_event", {"event": event("0000000000004#01")}, expected)
+        AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "asked", "answered")
+
+
+def test_what_was_found_in_a_full_window_is_what_the_next_one_is_told() -> None:
+    kept: list[dict[str, Any]] = []
+
+    client = SimpleNamespace(
+        list_events=lambda **_: {"events": kept},
+        create_event=lambda **request: kept.append({"eventId": "0000000001#ab", **request}),
+    )
+    memory = AgentMemory(client, MEMORY, lambda: NOW)
+    full = TranscriptEnvironment.model_fields["window_characters"].default
+    memory.record(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
+    [recalled] = told(memory.recall(ACTOR, SESSION), {WINDOW})
+    assert "The report has 410." in recalled.text
+    assert recalled.text.count("ferries") > 100, "and of the words as many as there is room for"
+
+
+def test_no_text_is_longer_than_an_event_takes() -> None:
+    sent: list[dict[str, Any]] = []
+    client = SimpleNamespace(create_event=lambda **request: sent.append(request))
+    AgentMemory(client, MEMORY, lambda: NOW).record(ACTOR, SESSION, WINDOW, "x" * (MAX_TEXT + 1), "y")
+    assert [len(one["conversational"]["content"]["text"]) for one in sent[0]["payload"]] == [MAX_TEXT, 1]
+
+
+FAULTS = {
+    Fault.THROTTLED: ["ThrottledException", "ServiceQuotaExceededException"],
+    Fault.UNAVAILABLE: ["ServiceException", "RetryableConflictException"],
+    Fault.REFUSED: ["AccessDeniedException"],
+    Fault.REJECTED: ["ValidationException", "InvalidInputException"],
+}
+
+
+@pytest.mark.parametrize(("code", "fault"), [(code, fault) for fault, codes in FAULTS.items() for code in codes])
+def test_each_error_of_the_service_is_a_fault(code: str, fault: Fault) -> None:
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_client_error("list_events", code, "canary")
+        stubber.add_client_error("create_event", code, "canary")
+        memory = AgentMemory(client, MEMORY, lambda: NOW)
+        for call in (lambda: memory.recall(ACTOR, SESSION), lambda: memory.record(ACTOR, SESSION, WINDOW, "a", "b")):
+            with pytest.raises(ServiceFailed) as caught:
+                call()
+            assert caught.value.fault is fault
+
+
+def test_a_session_that_is_not_there_yet_remembers_nothing_and_a_missing_memory_shows_when_something_is_recorded() -> (
+    None
+):
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
+        stubber.add_client_error("create_event", "ResourceNotFoundException", http_status_code=404)
+        memory = AgentMemory(client, MEMORY, lambda: NOW)
+        assert memory.recall(ACTOR, SESSION) == ()
+        with pytest.raises(ServiceFailed) as caught:
+            memory.record(ACTOR, SESSION, WINDOW, "a", "b")
+    assert caught.value.fault is Fault.MISSING

@@ -1,0 +1,120 @@
+"""The agent's function: made of its environment, and of real parts but for the model and the memory."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from pydantic import ValidationError
+
+from handlers.common.bedrock.converse import Guardrail
+from handlers.livestream.agent import handler
+from handlers.livestream.agent.environment import AgentEnvironment
+from handlers.livestream.agent.model_request import Asking
+from tests.handlers.livestream.agent.fake_agent_services import REMAINING_MS, claim, lines, said
+from tests.handlers.livestream.api_setup import BUCKET, TABLE, Stage
+from tests.handlers.livestream.findings_setup import Broadcast
+
+VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return REMAINING_MS
+
+
+@pytest.fixture
+def clients(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """The clients that the function makes, by service, and with which settings."""
+    made: dict[str, Any] = {}
+    make: Any = boto3.client
+
+    def noted(service: str, **how: Any) -> Any:
+        made[service] = make(service, **how)
+        return made[service]
+
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "client", noted)
+    handler._worker.cache_clear()
+    yield made
+    handler._worker.cache_clear()
+    for client in made.values():
+        client.close()
+
+
+def test_a_window_goes_from_the_queue_to_the_list_of_claims(
+    stage: Stage, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = Broadcast.requested(stage)
+    stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    text = b"We ran 600 ferries last spring."
+    version = stage.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
+    [window] = broadcast.windows(1, version)
+    asked: list[dict[str, Any]] = []
+
+    def converse(**request: Any) -> dict[str, Any]:
+        asked.append(request)
+        answer = said(claim("We ran 600 ferries"))(lines(request)[0])
+        return {
+            "output": {"message": {"content": [{"text": answer}]}},
+            "usage": {"inputTokens": 1, "outputTokens": 1},
+            "stopReason": "end_turn",
+        }
+
+    worker = handler._worker()
+    assert handler._worker() is worker, "made once a container"
+    monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
+    records = [
+        {"messageId": "1", "body": window.model_dump_json(by_alias=True)},
+        {"messageId": "2", "body": "no message"},
+    ]
+    with Stubber(clients["bedrock-agentcore"]) as memory:
+        memory.add_response("list_events", {"events": []})
+        memory.add_client_error("create_event", "ValidationException")
+        answer = handler.handler({"Records": records}, Context())
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
+        assert broadcast.kept == [], "what is not remembered is not kept"
+    with Stubber(clients["bedrock-agentcore"]) as memory:
+        memory.add_response("list_events", {"events": []})
+        monkeypatch.setattr(clients["bedrock-agentcore"], "create_event", lambda **_: {})
+        assert handler.handler({"Records": records[:1]}, Context()) == {"batchItemFailures": []}
+    assert asked[0]["modelId"] == "us.model"
+    [listed] = stage.does("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    assert (listed["quote"], listed["text"]) == ("We ran 600 ferries", "They say so.")
+    assert broadcast.track["state"] == "analyzed"
+
+
+def test_the_worker_alone_asks_the_model_and_the_memory_again(
+    clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSWER_SECONDS", "77")
+    handler._worker()
+    for service in ("bedrock-runtime", "bedrock-agentcore"):
+        assert clients[service].meta.config.retries["total_max_attempts"] == 1
+    assert clients["bedrock-runtime"].meta.config.read_timeout == 77
+
+
+def test_how_the_model_is_asked_is_the_environments() -> None:
+    plain = AgentEnvironment.model_validate(VARIABLES)
+    assert handler.asking(plain) == Asking(max_tokens=3_000, clip_min_ms=10_000, clip_max_ms=90_000)
+    changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
+    guarded = handler.asking(AgentEnvironment.model_validate({**VARIABLES, **changed}))
+    assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"GUARDRAIL_ID": "abc"},
+        {"GUARDRAIL_VERSION": "1"},
+        {"GUARDRAIL_ID": "abc", "GUARDRAIL_VERSION": "latest"},
+        {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"},
+        {"MAX_OUTPUT_TOKENS": "10"},
+        {"ANSWER_SECONDS": "9"},
+    ],
+)
+def test_an_environment_that_cannot_be_meant_is_refused(changed: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        AgentEnvironment.model_validate({**VARIABLES, **changed})

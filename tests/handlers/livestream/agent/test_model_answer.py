@@ -1,0 +1,144 @@
+"""An answer has the form that was asked for, or is refused in words that quote nothing of it."""
+
+import json
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.common.bedrock.model_answers import BadAnswer, Unread
+from handlers.livestream.agent.model_answer import MAX_ANSWER, MAX_CLAIMS, Problem, parse
+from handlers.livestream.findings import Verdict
+
+CANARY = "canary"
+WINDOW = "4c1f"
+CLAIM = {
+    "quote": "six hundred",
+    "statement": "They ran 600.",
+    "verdict": "refuted",
+    "confidence": 0.8,
+    "sources": ["m"],
+}
+CLIP = {"startMs": 0, "endMs": 9_000, "title": "Ferries", "reason": "It is funny."}
+
+
+def answer(**changed: Any) -> str:
+    return json.dumps({"window": WINDOW, "claims": [CLAIM], "clips": [CLIP], **changed})
+
+
+def problem(text: str, *, patient: bool = False) -> StrEnum:
+    with pytest.raises(BadAnswer) as caught:
+        parse(text, WINDOW, patient=patient)
+    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+    assert CANARY not in str(caught.value) + caught.value.problem.value
+    return caught.value.problem
+
+
+@pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
+def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
+    found = parse(form.replace("{}", answer()), WINDOW, patient=False)
+    assert (found.claims[0].verdict, found.claims[0].confidence) == (Verdict.REFUTED, 0.8)
+    assert (found.clips[0].start_ms, found.clips[0].end_ms) == (0, 9_000)
+    assert found.malformed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Unread.EMPTY),
+        (" \n", Unread.EMPTY),
+        ("x" * (MAX_ANSWER + 1), Unread.TOO_LONG),
+        (f"Sure! {answer(note=CANARY)}", Unread.NO_JSON),
+        (answer(note=CANARY)[:-1], Unread.NO_JSON),
+        (f"```json\n{answer(note=CANARY)}", Unread.NO_JSON),
+        (f"{answer()}\n{answer(note=CANARY)}", Unread.NO_JSON),
+        (answer(note=float("nan")), Unread.NO_JSON),
+        ("[" * 100_000, Unread.NO_JSON),
+        (f'["{CANARY}"]', Problem.NO_OBJECT),
+        ("null", Problem.NO_OBJECT),
+        (answer(claims={"a": CANARY}), Problem.NO_OBJECT),
+        (json.dumps({"window": WINDOW, "claims": []}), Problem.NO_OBJECT),
+        (answer(window="another"), Problem.OTHER_WINDOW),
+        (answer(window=""), Problem.OTHER_WINDOW),
+        (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), Problem.TOO_MANY),
+        (answer(clips=[CLIP] * 21), Problem.TOO_MANY),
+    ],
+)
+def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: StrEnum) -> None:
+    assert problem(text) is expected
+    assert problem(text, patient=True) is expected
+
+
+BAD: list[tuple[str, object]] = [
+    ("claims", None),
+    ("claims", CANARY),
+    ("claims", []),
+    ("claims", {}),
+    *(
+        ("claims", {**CLAIM, name: value})
+        for name, value in (
+            ("quote", ""),
+            ("quote", CANARY * 200),
+            ("quote", 7),
+            ("quote", "half a pair \ud800"),
+            ("statement", None),
+            ("verdict", CANARY),
+            ("verdict", "Refuted"),
+            ("confidence", 1.01),
+            ("confidence", -0.1),
+            ("confidence", "0.5"),
+            ("confidence", True),
+            ("cue", -1),
+            ("cue", 1.5),
+            ("sources", CANARY),
+            ("sources", [CANARY * 100]),
+            ("sources", ["m"] * 21),
+        )
+    ),
+    *(
+        ("clips", {**CLIP, name: value})
+        for name, value in (("startMs", -1), ("startMs", "0"), ("endMs", 1.5), ("title", ""), ("title", CANARY * 50))
+    ),
+    ("clips", {"title": CANARY}),
+]
+
+
+@pytest.mark.parametrize(("kind", "bad"), BAD)
+def test_a_claim_or_clip_that_is_none_is_a_problem_once_and_then_passed_over(kind: str, bad: object) -> None:
+    good = CLAIM if kind == "claims" else CLIP
+    assert problem(answer(**{kind: [good, bad]})) is Problem.BAD_ITEM
+    found = parse(answer(**{kind: [bad, good]}), WINDOW, patient=True)
+    assert (len(found.claims), len(found.clips), found.malformed) == (1, 1, 1)
+
+
+def test_an_answer_of_nothing_but_bad_claims_is_refused_even_then() -> None:
+    assert problem(answer(claims=[{}], clips=[]), patient=True) is Problem.BAD_ITEM
+    assert parse(answer(claims=[], clips=[]), WINDOW, patient=True).claims == ()
+
+
+def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
+    found = parse(
+        answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]), WINDOW, patient=False
+    )
+    assert CANARY not in repr(found)
+    assert CANARY not in repr(found.claims[0])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*CLAIM, *CLIP]), inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@given(st.text(max_size=60) | st.builds(lambda claims, clips: answer(claims=claims, clips=clips), VALUES, VALUES))
+@example('{"window": "4c1f", "claims": [{"quote": "\\ud800"}], "clips": []}')
+@example('{"window": ' + "9" * 5_000 + "}")
+def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+    for patient in (False, True):
+        try:
+            parse(text, WINDOW, patient=patient)
+        except BadAnswer as bad:
+            assert isinstance(bad.problem, Problem | Unread)  # noqa: PT017 - either outcome is right, nothing else is

@@ -1,0 +1,230 @@
+"""What tests of the REST API stand on: table, bucket and secret as moto plays them, a clock, ids in order, a bus."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from handlers.common.aws.clients import LIVE_CONFIG, signing
+from handlers.common.aws.dynamodb_values import stored
+from handlers.common.http.rest_dispatch import Rest
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.episodes_api.api_operations import OPERATIONS
+from handlers.livestream.episodes_api.episode_operations import Episodes
+from handlers.livestream.episodes_api.handler import acts
+from handlers.livestream.episodes_api.page_cursors import Cursors
+from handlers.livestream.episodes_api.upload_bucket import UploadBucket
+from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, Uploads
+from handlers.livestream.table_records import Found, found_key
+from tests.moto_tables import Index, create_table
+
+TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
+SECRET = "canary-secret-of-cursors"
+START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
+ANN, BOB = "A" * 32, "B" * 32
+LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, form_bytes=MEBIBYTE)
+URL_SECONDS, CURSOR_SECONDS = 600, 900
+DELETED_DAYS = 3
+OPERATION = {one.name: one for one in OPERATIONS}
+
+
+@cache
+def _clients() -> dict[str, Any]:
+    """Made once: most of a test's time would be theirs."""
+    return {
+        "dynamodb": boto3.client("dynamodb"),
+        "s3": boto3.client("s3", config=LIVE_CONFIG.merge(signing())),
+        "ssm": boto3.client("ssm"),
+    }
+
+
+class Bucket:
+    """S3 as moto plays it, but for uploads in parts that are none of the key's: there S3 refuses, and moto does not."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def complete_multipart_upload(self, **asked: Any) -> Any:
+        begun = self._client.list_multipart_uploads(Bucket=asked["Bucket"]).get("Uploads", [])
+        if (asked["Key"], asked["UploadId"]) not in {(one["Key"], one["UploadId"]) for one in begun}:
+            raise ClientError({"Error": {"Code": "NoSuchUpload", "Message": "canary"}}, "CompleteMultipartUpload")
+        return self._client.complete_multipart_upload(**asked)
+
+
+@dataclass
+class Stage:
+    """The REST API, and everything that it talks to."""
+
+    dynamodb: Any
+    s3: Any
+    ssm: Any
+    now: datetime = START
+    published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    refusing: Exception | None = None
+    limits: UploadLimits = LIMITS
+    ids: int = 0
+    secret: str = SECRET
+
+    @property
+    def table(self) -> EpisodeTable:
+        return EpisodeTable(self.dynamodb, TABLE)
+
+    @property
+    def cursors(self) -> Cursors:
+        return Cursors(lambda: self.secret, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
+
+    @property
+    def episodes(self) -> Episodes:
+        return Episodes(
+            self.table,
+            self.cursors,
+            self._publish,
+            deleted_days=DELETED_DAYS,
+            clock=lambda: self.now,
+            new_id=self.new_id,
+            log=self.log,
+        )
+
+    @property
+    def uploads(self) -> Uploads:
+        bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
+        return Uploads(self.table, bucket, limits=self.limits, clock=lambda: self.now, new_id=self.new_id)
+
+    @cached_property
+    def log(self) -> EventLog:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        return EventLog("DEBUG")
+
+    @cached_property
+    def rest(self) -> Rest:
+        return Rest(OPERATIONS, acts(self.episodes, self.uploads), origin="https://example.org", log=self.log)
+
+    def does(self, operation: str, body: Any = None, *, owner: str | None = ANN, **said: Any) -> "Said":
+        """What an operation answers; `said` names its parameters, and what else is the query's."""
+        return self.sends(operation, None if body is None else json.dumps(body), owner=owner, **said)
+
+    def sends(self, operation: str, body: str | None, *, owner: str | None = ANN, **said: Any) -> "Said":
+        """The same with any text as body."""
+        known = OPERATION[operation]
+        names = set(known.parameters.model_fields) if known.parameters else set()
+        path = {_camel(name): value for name, value in said.items() if name in names}
+        query = {_camel(name): str(value) for name, value in said.items() if name not in names and value is not None}
+        context = {"requestId": "r1", **({} if owner is None else {"authorizer": {"user": owner, "principalId": "x"}})}
+        event = {
+            "resource": known.path,
+            "httpMethod": known.method,
+            "pathParameters": path or None,
+            "queryStringParameters": query or None,
+            "body": body,
+            "isBase64Encoded": False,
+            "requestContext": context,
+        }
+        return Said(self.rest.handle(event))
+
+    def episode(self, owner: str | None = ANN, **content: Any) -> str:
+        """The id of a new episode."""
+        answer = self.does("createEpisode", {"title": "A stream", **content}, owner=owner)
+        assert answer.status == 201
+        return str(answer.body["episodeId"])
+
+    def finds(self, kind: Found, episode_id: str, start_ms: int, name: str, owner: str = ANN, **values: Any) -> None:
+        """The agent's part: writes a claim or a clip."""
+        key = found_key(owner, episode_id, kind, start_ms, name)
+        item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
+        self.dynamodb.put_item(TableName=TABLE, Item=stored(item))
+
+    def claim(self, episode_id: str, start_ms: int, name: str = "claim-1", **values: Any) -> None:
+        said = {"claimId": name, "quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5}
+        self.finds(Found.CLAIM, episode_id, start_ms, name, **{**said, "sources": [], **values})
+
+    def clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
+        said = {"clipId": name, "title": "A clip", "reason": "It is short."}
+        self.finds(Found.CLIP, episode_id, start_ms, name, **{**said, **values})
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Everything in the table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return items
+
+    @contextmanager
+    def counted(self) -> Iterator[list[str]]:
+        """The calls of DynamoDB that are made meanwhile, by name."""
+        calls: list[str] = []
+
+        def note(model: Any, **_: Any) -> None:
+            calls.append(model.name)
+
+        self.dynamodb.meta.events.register("before-call.dynamodb", note)
+        try:
+            yield calls
+        finally:
+            self.dynamodb.meta.events.unregister("before-call.dynamodb", note)
+
+    def passes(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def new_id(self) -> str:
+        self.ids += 1
+        return ulid(self.now, self.ids)
+
+    def _nonce(self, length: int) -> bytes:
+        self.ids += 1
+        return self.ids.to_bytes(length, "big")
+
+    def _publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        if self.refusing is not None:
+            raise self.refusing
+        self.published.append((detail_type, detail))
+
+
+class Said:
+    """An answer of the API, taken apart."""
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        self.status: int = response["statusCode"]
+        self.headers: dict[str, str] = response["headers"]
+        self.text: str = response["body"]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.text)
+        return content
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """Status and code of an error."""
+        return self.status, self.body["code"]
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """The stage; the environment has credentials by then."""
+    with mock_aws():
+        clients = _clients()
+        clients["s3"].create_bucket(Bucket=BUCKET)
+        clients["ssm"].put_parameter(Name=PARAMETER, Value=SECRET, Type="SecureString")
+        create_table(
+            clients["dynamodb"],
+            TABLE,
+            "pk",
+            "sk",
+            indexes={"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")},
+        )
+        yield Stage(clients["dynamodb"], Bucket(clients["s3"]), clients["ssm"])

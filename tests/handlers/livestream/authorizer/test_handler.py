@@ -1,0 +1,84 @@
+"""Whom the REST API answers: callers with a token of the provider, each as himself, and nobody else."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.identity.oidc_tokens import Verifier
+from handlers.common.identity.user_ids import user_id
+from handlers.common.logging import EventLog
+from handlers.livestream.authorizer import handler
+from handlers.livestream.authorizer.handler import Authorizer, ProviderAway
+from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, serving
+
+STAGE = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api"
+METHOD = f"{STAGE}/PATCH/episodes/01K8PFVZQ0A1B2C3D4E5F6G7H8"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Provider:
+    return Provider([Key("k1")])
+
+
+def decided(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
+    one = Authorizer(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO"))
+    return one.decide({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
+
+
+def statement(policy: dict[str, Any]) -> dict[str, Any]:
+    [one] = policy["policyDocument"]["Statement"]
+    return dict(one)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_caller_is_let_in_as_himself_to_all_of_the_stage(provider: Provider, scheme: str) -> None:
+    policy = decided(provider, f"{scheme} {provider.token(sub='ann')}")
+    name = user_id(provider.issuer, "ann")
+    assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
+    assert (policy["principalId"], policy["context"]) == (name, {"user": name})
+
+
+@pytest.mark.parametrize(
+    "changed", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
+)
+def test_a_token_that_is_none_is_refused_without_an_error(
+    provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = provider.token(**changed)
+    policy = decided(provider, f"Bearer {token}")
+    assert (statement(policy)["Effect"], policy["principalId"], "context" in policy) == ("Deny", "nobody", False)
+    assert token not in capsys.readouterr().out
+
+
+@given(st.none() | st.text(max_size=200) | st.text(max_size=200).map(lambda text: f"Bearer {text}"))
+def test_whatever_is_sent_is_refused_without_an_error(header: str | None) -> None:
+    assert statement(decided(Provider([Key("k1")]), header))["Effect"] == "Deny"
+
+
+def test_a_provider_that_is_away_is_nobodys_refusal(provider: Provider) -> None:
+    verifier = Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), lambda: NOW)
+    event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
+    with pytest.raises(ProviderAway) as raised:
+        Authorizer(verifier, EventLog("ERROR")).decide(event)
+    assert not str(raised.value)
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    with serving(Provider([Key("k1")])) as running:
+        for name, value in {"ISSUER": running.issuer, "AUDIENCE": AUDIENCE, "JWKS_URL": running.keys_url}.items():
+            monkeypatch.setenv(name, value)
+        handler._authorizer.cache_clear()
+        yield running
+        handler._authorizer.cache_clear()
+
+
+def test_the_function_asks_the_provider_that_its_environment_names(function: Provider) -> None:
+    token = function.token(exp=4_000_000_000, iat=0, sub="ann")
+    answer = handler.handler({"authorizationToken": f"Bearer {token}", "methodArn": METHOD}, None)
+    assert answer["principalId"] == user_id(function.issuer, "ann")
+    json.dumps(answer)

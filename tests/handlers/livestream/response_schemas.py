@@ -1,0 +1,92 @@
+"""Values made from the JSON Schemas that the API document is made of, good ones and bad ones."""
+
+from functools import cache
+from typing import Any
+
+import jsonschema
+from hypothesis import strategies as st
+
+from handlers.common.websocket.messages import Message
+
+Schema = dict[str, Any]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@cache
+def schema_of(model: type[Message], *, answered: bool = False) -> Schema:
+    """Made once, as all here is: examples are many, models few. Nobody changes it."""
+    return model.model_json_schema(mode="serialization" if answered else "validation")
+
+
+@cache
+def validator(model: type[Message], *, answered: bool = False) -> jsonschema.Draft202012Validator:
+    """Has checked the schema itself, which takes longer than any value."""
+    schema = schema_of(model, answered=answered)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@cache
+def good(model: type[Message]) -> st.SearchStrategy[Any]:
+    """Values that a model's schema allows."""
+    schema = schema_of(model)
+    return _values(schema, schema.get("$defs", {}))
+
+
+@cache
+def bad(model: type[Message]) -> st.SearchStrategy[Any]:
+    """Values that may be anything, and such as are good but for a field or two."""
+    names = sorted(schema_of(model)["properties"])
+
+    def spoilt(pair: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+        return pair[0] | pair[1]
+
+    def shortened(pair: tuple[dict[str, Any], str]) -> dict[str, Any]:
+        return {name: value for name, value in pair[0].items() if name != pair[1]}
+
+    wrong = st.dictionaries(st.sampled_from(names), ANYTHING, min_size=1, max_size=2)
+    return (
+        ANYTHING
+        | st.tuples(good(model), wrong).map(spoilt)
+        | st.tuples(good(model), st.sampled_from(names)).map(shortened)
+    )
+
+
+def _values(schema: Schema, known: dict[str, Schema]) -> st.SearchStrategy[Any]:
+    if "$ref" in schema:
+        return _values(known[schema["$ref"].rsplit("/", 1)[-1]], known)
+    if "anyOf" in schema:
+        return st.one_of([_values(one, known) for one in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    match schema["type"]:
+        case "null":
+            return st.none()
+        case "integer":
+            return st.integers(schema["minimum"], schema["maximum"])
+        case "string":
+            return _texts(schema)
+        case "array":
+            return st.lists(
+                _values(schema["items"], known),
+                min_size=schema.get("minItems", 0),
+                max_size=min(schema.get("maxItems", 5), 5),
+            )
+        case "object":
+            fields = {name: _values(one, known) for name, one in schema["properties"].items()}
+            required = set(schema.get("required", ()))
+            return st.fixed_dictionaries(
+                {name: one for name, one in fields.items() if name in required},
+                optional={name: one for name, one in fields.items() if name not in required},
+            )
+    raise TypeError(f"no values of type {schema['type']} are made yet")
+
+
+def _texts(schema: Schema) -> st.SearchStrategy[str]:
+    shortest, longest = schema.get("minLength", 0), schema.get("maxLength", 10_000)
+    texts = st.from_regex(schema["pattern"].removesuffix("$") + r"\Z") if "pattern" in schema else st.text()
+    return texts.filter(lambda text: shortest <= len(text) <= longest)

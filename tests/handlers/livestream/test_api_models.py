@@ -1,0 +1,51 @@
+"""What texts a client may give: plain ones, stripped, of bounded length."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handlers.livestream.api_models import EpisodeChanges, NewEpisode
+
+
+def parsed(**content: Any) -> NewEpisode:
+    return NewEpisode.model_validate_json(json.dumps({"title": "A", **content}), strict=True)
+
+
+REFUSED: dict[str, list[object]] = {
+    "title": ["", " \n ", "x" * 201, "a\nb", "a\u0000b", "a\u0085b", "a\u007fb", None],
+    "description": ["", " ", "x" * 5001, "a\tb", "a\rb"],
+    "language": ["en", "en-us", "EN-US", "en-US\n"],
+    "speakers": [["a"] * 21, [""], ["x" * 101], ["a\nb"], "Ann"],
+    "clientToken": ["short", "x" * 65, "with space"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, one) for name, values in REFUSED.items() for one in values])
+def test_what_is_no_episode_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        parsed(**{name: value})
+
+
+def test_bounds_themselves_are_good() -> None:
+    parsed(title="x" * 200, description="x" * 4999 + "\u00e9", speakers=["y" * 100] * 20, clientToken="t" * 64)
+    parsed(title="x", description="a\nb", speakers=[], clientToken="t" * 8, language="yue-HK")
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_a_title_that_is_taken_is_plain(text: str) -> None:
+    try:
+        title = parsed(title=text).title
+    except ValidationError:
+        return
+    assert title == text.strip()
+    assert 1 <= len(title) <= 200
+    assert all(ord(letter) >= 32 and not 127 <= ord(letter) < 160 for letter in title)
+
+
+def test_what_is_not_named_is_not_changed() -> None:
+    changes = EpisodeChanges.model_validate({"version": 3, "description": None})
+    assert changes.model_fields_set == {"version", "description"}

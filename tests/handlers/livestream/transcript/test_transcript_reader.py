@@ -1,0 +1,323 @@
+"""Every format is read as it was written, and whatever else is uploaded is refused with a reason."""
+
+import codecs
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.livestream.transcript import cues as limits
+from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem
+from handlers.livestream.transcript.transcript_reader import Format, Transcript, read
+from tests.handlers.livestream.transcript_writers import srt, transcribe, webvtt
+
+CANARY = "canary"
+CUES = (
+    Cue(0, 1_500, "Good evening."),
+    Cue(1_500, 4_000, "We ran 600 ferries last spring, R&D <included>."),
+    Cue(3_600_000, 3_601_001, "Naïve? Ça va — 東京。"),
+)
+WORDS = st.lists(st.text("abcdefghijklmnopqrstuvwxyzäéßЖж東京", min_size=1, max_size=12), min_size=1, max_size=8)
+
+
+def sentences(speakers: st.SearchStrategy[str | None]) -> st.SearchStrategy[tuple[Cue, ...]]:
+    """Cues one behind the other, each a sentence."""
+    one = st.tuples(st.integers(0, 5_000), st.integers(0, 20_000), WORDS, speakers)
+
+    def cues(parts: list[tuple[int, int, list[str], str | None]]) -> tuple[Cue, ...]:
+        at, found = 0, []
+        for gap, length, words, speaker in parts:
+            found.append(Cue(at + gap, at + gap + length, " ".join(words) + ".", speaker))
+            at += gap + length + 1
+        return tuple(found)
+
+    return st.lists(one, min_size=1, max_size=12).map(cues)
+
+
+def problem(data: bytes | str) -> TranscriptProblem:
+    with pytest.raises(BadTranscript) as caught:
+        read(data.encode() if isinstance(data, str) else data)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None, "what it was raised from may hold the text"
+    assert str(caught.value) == caught.value.problem.value
+    return caught.value.problem
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
+def test_subtitles_are_read_with_any_line_end_and_with_or_without_a_byte_order_mark(end: str, bom: bytes) -> None:
+    assert read(bom + srt(CUES, end).encode()) == Transcript(Format.SRT, CUES)
+    assert read(bom + webvtt(CUES, end).encode()) == Transcript(Format.WEBVTT, CUES)
+
+
+@given(sentences(st.none()), sentences(st.sampled_from([None, "Ann", "Dr. Bob Ö"])))
+def test_what_is_written_is_read_back(silent: tuple[Cue, ...], voiced: tuple[Cue, ...]) -> None:
+    assert read(srt(silent).encode()) == Transcript(Format.SRT, silent)
+    assert read(webvtt(voiced).encode()) == Transcript(Format.WEBVTT, voiced)
+    assert read(transcribe(voiced).encode()) == Transcript(Format.TRANSCRIBE, voiced)
+
+
+@given(sentences(st.none()))
+def test_what_is_written_as_plain_text_is_read_back_in_its_order(cues: tuple[Cue, ...]) -> None:
+    found = read(" ".join(cue.text for cue in cues).encode())
+    assert [cue.text for cue in found.cues] == [cue.text for cue in cues]
+    assert found.format is Format.PLAIN
+    assert not found.timed
+    for before, after in zip(found.cues, found.cues[1:], strict=False):
+        assert before.start_ms <= before.end_ms == after.start_ms
+
+
+@given(st.binary(max_size=400))
+@example(b"")
+@example(b"1\n00:00:00,000 --> 99999999999999:00:00,000\nx")
+@example(b"[" * 100_000)
+@example(b'{"results":' * 20_000)
+@example(b'{"results":{"items":[{"type":"pronunciation","alternatives":[{"content":"\\ud800"}]}]}}')
+@example(b'{"results":{"items":[{"start_time":' + b"9" * 5_000 + b"}]}}")
+@example(b"WEBVTT\n\n00:00.000 --> 00:01.000\n<v" + b"." * 5_000)
+def test_whatever_is_uploaded_it_is_a_transcript_or_is_refused(data: bytes) -> None:
+    try:
+        found = read(data)
+    except BadTranscript:
+        return
+    assert found.cues
+
+
+@given(st.text(max_size=300))
+@example("<v Ann>Hi</v>")
+@example("00:00.000 --> 00:01.000\n\x00")
+def test_whatever_text_follows_a_head_it_is_a_transcript_or_is_refused(text: str) -> None:
+    for head in ("", "WEBVTT\n\n00:00.000 --> 00:01.000\n", "1\n00:00:00,000 --> 00:00:01,000\n", '{"results": '):
+        try:
+            found = read((head + text).encode())
+        except BadTranscript:
+            continue
+        for cue in found.cues:
+            assert cue.text
+            assert "\n" not in cue.text
+            assert 0 <= cue.start_ms <= cue.end_ms <= limits.MAX_MS
+
+
+def test_a_file_is_known_by_what_is_in_it() -> None:
+    assert read(b"WEBVTT\n\n1\n00:01.000 --> 00:02.000\nHi").format is Format.WEBVTT
+    assert read(b"\n\n1\n00:00:01,000 --> 00:00:02,000\nHi").format is Format.SRT
+    assert read(b"WEBVTTX is no head. It is text.").format is Format.PLAIN
+    assert read(b"[Applause] Thank you.").format is Format.PLAIN
+
+
+def test_srt_without_numbers_or_hours_is_read() -> None:
+    found = read(b"00:01.5 --> 00:02,50\none\n\nand a line more\n\n12\n1:00:03.000 --> 1:00:04.000 X1:1 X2:2\ntwo")
+    assert found.cues == (Cue(1_500, 2_500, "one and a line more"), Cue(3_603_000, 3_604_000, "two"))
+
+
+def test_styles_of_srt_are_stripped_and_what_only_looks_like_one_stays() -> None:
+    text = '{\\an8}<i>It</i> <font color="red">was</font> {b}1 < 2{/b}, a <b> b'
+    assert read(f"1\n00:00:00,000 --> 00:00:01,000\n{text}".encode()).cues[0].text == "It was 1 < 2, a b"
+
+
+def test_styles_comments_and_settings_of_webvtt_are_stripped() -> None:
+    text = """WEBVTT
+Kind: captions
+
+STYLE
+::cue { color: red }
+
+NOTE
+00:00:00.000 --> 00:00:01.000
+not this
+
+REGION
+id:a
+
+intro
+00:00:01.000 --> 00:00:02.000 position:10%
+<c.loud>Hear</c>, <00:00:01.500><b>hear</b> &amp; <ruby>see<rt>x</rt></ruby>&nbsp;it
+
+nonsense that is no cue
+"""
+    assert read(text.encode()).cues == (Cue(1_000, 2_000, "Hear, hear & seex it"),)
+
+
+FIRST, SECOND = "00:00.000 --> 00:02.000", "00:02.000 --> 00:04.000 align:start position:0%"
+FLAT = (Cue(0, 2_000, "The moon is flat."), Cue(2_000, 4_000, "No it is not."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"WEBVTT\n{FIRST}\nThe moon is flat.\n\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\nKind: captions\nLanguage: en\n{FIRST}\nThe moon is flat.\n\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\n\n{FIRST}\nThe moon is flat.\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\n\n1\n{FIRST}\nThe moon is flat.\n2\n{SECOND}\nNo it is not.\n",
+        f"WEBVTT\n \n1\n{FIRST}\nThe moon is flat.\n \n2\n{SECOND}\nNo it is not.\n \n",
+        f"WEBVTT\n\n{FIRST}\n \nThe moon is flat.\n\n{SECOND}\nNo it\n\t\nis not.\n \n",
+        f"WEBVTT\n\nNOTE a word\n \n{FIRST}\nThe moon is flat.\n\nNOTE\n\n{SECOND}\nNo it is not.",
+        f"WEBVTT\n\n{FIRST}\n{FIRST}\nThe moon is flat.\n\nintro\n{SECOND}\nNo it is not.",
+    ],
+)
+def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> None:
+    assert read(text.encode()).cues == FLAT
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"WEBVTT\n\n{FIRST}\nA --> B is how it goes\n", ["A --> B is how it goes"]),
+        (f"WEBVTT\n\n{FIRST}\n42\n{SECOND}\nIs it?", ["42", "Is it?"]),
+    ],
+    ids=["arrow", "number"],
+)
+def test_what_only_looks_like_times_or_a_cues_number_is_said(text: str, said: list[str]) -> None:
+    assert [cue.text for cue in read(text.encode()).cues] == said
+
+
+def test_voices_of_one_webvtt_cue_become_a_cue_each() -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n- <v.loud Ann>Yes.</v>\n<v Bob &amp; Co>No.\nNever."
+    assert read(text.encode()).cues == (
+        Cue(1_000, 2_000, "-"),
+        Cue(1_000, 2_000, "Yes.", "Ann"),
+        Cue(1_000, 2_000, "No. Never.", "Bob & Co"),
+    )
+
+
+def test_cues_out_of_order_are_sorted_and_those_that_overlap_are_kept() -> None:
+    cues = (Cue(5_000, 6_000, "c"), Cue(1_000, 9_000, "a"), Cue(2_000, 3_000, "b"))
+    assert [cue.text for cue in read(srt(cues).encode()).cues] == ["a", "b", "c"]
+
+
+def word(text: str, start: str, end: str) -> dict[str, object]:
+    return {"type": "pronunciation", "start_time": start, "end_time": end, "alternatives": [{"content": text}]}
+
+
+def job(items: list[dict[str, object]], **more: object) -> str:
+    return json.dumps({"results": {"items": items, **more}})
+
+
+def test_transcribe_words_are_cut_where_somebody_else_speaks_and_where_there_is_a_pause() -> None:
+    said = [word("Yes", "0.0", "0.5"), word("No", "0.6", "1.0"), word("Well", "9", "9.25"), word("then", "9.3", "9.5")]
+    turns = [
+        {"items": [{"start_time": "0.0", "speaker_label": "spk_0"}]},
+        {"items": [{"start_time": one, "speaker_label": "spk_1"} for one in ("0.6", "9", "9.3")]},
+    ]
+    assert read(job(said, speaker_labels={"segments": turns}).encode()).cues == (
+        Cue(0, 500, "Yes", "spk_0"),
+        Cue(600, 1_000, "No", "spk_1"),
+        Cue(9_000, 9_500, "Well then", "spk_1"),
+    )
+
+
+def test_transcribe_words_without_punctuation_are_cut_and_those_out_of_order_are_sorted() -> None:
+    many = read(job([word("word", f"{at}.0", f"{at}.9") for at in range(200)]).encode()).cues
+    assert " ".join(cue.text for cue in many) == " ".join(["word"] * 200)
+    assert max(len(cue.text) for cue in many) <= 300
+    back = read(job([word("later", "9.0", "9.9"), word("earlier", "1.0", "1.9")]).encode()).cues
+    assert back == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
+
+
+def test_a_long_sentence_of_plain_text_is_cut_between_words() -> None:
+    text = "No, " + "word " * 200
+    found = read(text.encode())
+    assert " ".join(cue.text for cue in found.cues) == text.strip()
+    assert max(len(cue.text) for cue in found.cues) <= 300
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", TranscriptProblem.EMPTY),
+        (b" \r\n\t ", TranscriptProblem.EMPTY),
+        (b"WEBVTT", TranscriptProblem.EMPTY),
+        (b"1\n00:00:01,000 --> 00:00:02,000\n<i></i>\n", TranscriptProblem.EMPTY),
+        (b'{"results": {"items": []}}', TranscriptProblem.EMPTY),
+        (f"Hi {CANARY}".encode("utf-16"), TranscriptProblem.UTF16),
+        (codecs.BOM_UTF16_BE + "Hi".encode("utf-16-be"), TranscriptProblem.UTF16),
+        (f"Grüezi {CANARY}".encode("latin-1"), TranscriptProblem.NOT_UTF8),
+        (f"{CANARY}\0".encode(), TranscriptProblem.NOT_TEXT),
+        ("Hi".encode("utf-16-le"), TranscriptProblem.NOT_TEXT),
+        (f'<?xml version="1.0"?><tt>{CANARY}</tt>'.encode(), TranscriptProblem.OTHER_FORMAT),
+        (f"\n<html>{CANARY}".encode(), TranscriptProblem.OTHER_FORMAT),
+        (f"[Script Info]\n{CANARY}".encode(), TranscriptProblem.OTHER_FORMAT),
+        (rb"{\rtf1 canary}", TranscriptProblem.OTHER_FORMAT),
+        (b"%PDF-1.7", TranscriptProblem.OTHER_FORMAT),
+        (f'{{"text": "{CANARY}"}}'.encode(), TranscriptProblem.MALFORMED),
+        (b'[{"start": 1}]', TranscriptProblem.MALFORMED),
+        (f"{{{CANARY}".encode(), TranscriptProblem.MALFORMED),
+        (b'{"results": {"items": [NaN]}}', TranscriptProblem.MALFORMED),
+        (f"{CANARY}\n\n1\n00:00:01,000 --> 00:00:02,000\nHi".encode(), TranscriptProblem.MALFORMED),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\n&#" + b"9" * 5_000 + b";", TranscriptProblem.MALFORMED),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\n<v &#" + b"9" * 5_000 + b">Hi", TranscriptProblem.MALFORMED),
+    ],
+)
+def test_what_is_no_transcript_is_refused_with_its_reason(data: bytes, expected: TranscriptProblem) -> None:
+    assert problem(data) is expected
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "-00:00:01,000 --> 00:00:02,000",
+        "00:00:02,000 --> 00:00:01,000",
+        "00:60:00,000 --> 00:60:01,000",
+        "00:00:60,000 --> 00:00:61,000",
+        "25:00:00,000 --> 25:00:01,000",
+        "999:00:00,000 --> 999:00:01,000",
+        "00:00:01,000 -->",
+        "00:00:01,000 --> later",
+        "00:00:01,0000 --> 00:00:02,000",
+    ],
+)
+def test_wrong_times_are_refused(times: str) -> None:
+    assert problem(f"1\n{times}\nHi") is TranscriptProblem.BAD_TIMES
+    assert problem(f"WEBVTT\n\n{times.replace(',', '.')}\nHi") is TranscriptProblem.BAD_TIMES
+
+
+def test_times_that_are_none_are_refused() -> None:
+    assert problem("WEBVTT\n\nsoon --> 00:01.000\nHi") is TranscriptProblem.BAD_TIMES
+    assert problem(job([word("Hi", "900000.0", "900000.0")])) is TranscriptProblem.BAD_TIMES
+
+
+def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problem(b"\xff" * (limits.MAX_BYTES + 1)) is TranscriptProblem.TOO_LARGE, "it is not even looked at"
+    assert problem(srt([Cue(0, 1, "a" * 2_001)])) is TranscriptProblem.TOO_LONG_CUE
+    monkeypatch.setattr(limits, "MAX_CUES", 2)
+    assert problem(srt([Cue(0, 1, "a")] * 3)) is TranscriptProblem.TOO_MANY_CUES
+    monkeypatch.setattr(limits, "MAX_CHARACTERS", 3)
+    assert problem(srt([Cue(0, 1, "aa")] * 2)) is TranscriptProblem.TOO_LARGE
+
+
+def test_a_cue_that_is_written_far_too_long_is_refused_whatever_would_be_left_of_it() -> None:
+    blanks = " " * limits.MAX_WRITTEN_CHARACTERS
+    assert problem(f"1\n00:00:01,000 --> 00:00:02,000\na{blanks}b") is TranscriptProblem.TOO_LONG_CUE
+    for written in (f"a{blanks}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000):
+        assert problem(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{written}") is TranscriptProblem.TOO_LONG_CUE
+    around = "\n" * limits.MAX_WRITTEN_CHARACTERS
+    assert read(f"{around}00:01.000 --> 00:02.000\n{around}a{around}".encode()).cues == (Cue(1_000, 2_000, "a"),)
+
+
+def test_voices_that_nothing_ends_do_not_take_for_ever() -> None:
+    # If each blank were tried as the last before the name, this would take a quarter of an hour.
+    open_voice = "<v" + " " * (limits.MAX_WRITTEN_CHARACTERS - 3) + "x"
+    found = read(("WEBVTT\n\n" + f"00:01.000 --> 00:02.000\n{open_voice}\n\n" * 500).encode())
+    assert {cue.text for cue in found.cues} == {"<v x"}
+
+
+def test_punctuation_without_end_does_not_take_for_ever() -> None:
+    mark: dict[str, object] = {"type": "punctuation", "alternatives": [{"content": "," * 900}]}
+    items = [word("Hi", "0", "1"), *[mark] * 10_000, word("Hi", "never", "1")]
+    assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "it is read no further"
+
+
+def test_plain_text_longer_than_a_day_is_refused() -> None:
+    assert problem("word " * (limits.MAX_MS // 1000 * 15 // 5 + 10)) is TranscriptProblem.TOO_LARGE
+
+
+def test_text_is_made_harmless() -> None:
+    found = read("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
+    assert found.text == "ab \u0107 d"
+
+
+def test_nothing_that_is_said_is_in_a_representation() -> None:
+    found = read(webvtt([Cue(0, 1, CANARY, CANARY)]).encode())
+    assert CANARY not in repr(found)
+    assert CANARY not in repr(found.cues[0])

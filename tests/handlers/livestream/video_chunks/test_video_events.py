@@ -1,0 +1,180 @@
+"""What events say, and which of them say nothing, or what cannot be."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.aws.s3_notifications import NotAnEvent
+from handlers.livestream.video_chunks.video_events import (
+    VIDEO_TYPES,
+    ObjectCreated,
+    UploadCompleted,
+    is_video,
+    parsed,
+)
+from tests.handlers.livestream.video_chunks.video_setup import (
+    BUCKET,
+    EPISODE,
+    NEWER,
+    OWNER,
+    REASONS,
+    UPLOAD,
+    completed,
+    created,
+    envelope,
+    job,
+    key,
+    playlist,
+    replayed,
+    video,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+)
+
+
+@pytest.mark.parametrize("reason", [*REASONS, "SomethingNew"])
+def test_an_object_counts_however_it_was_created(reason: str) -> None:
+    assert parsed(created(video(), reason), BUCKET) == ObjectCreated(video())
+    unversioned = parsed(created(key(), reason), BUCKET)
+    assert isinstance(unversioned, ObjectCreated)
+    assert unversioned.video.version_id == "null"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".Mov", ".MKV", ".FLV"])
+def test_a_video_is_known_by_its_suffix_in_whatever_case(suffix: str) -> None:
+    assert is_video(video(suffix=suffix).named)
+    assert not is_video(video(suffix=f"{suffix}x").named)
+
+
+def test_no_playlist_passes_for_a_video() -> None:
+    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, "these name other files, which the job's role would read"
+
+
+def test_an_object_of_another_key_is_nobodys_video_and_one_of_another_bucket_is_refused() -> None:
+    assert parsed(created(key().replace("videos/", "chunks/")), BUCKET) is None
+    with pytest.raises(NotAnEvent):
+        parsed(created(video(), bucket={"name": "another"}), BUCKET)
+
+
+def test_what_we_say_ourselves_is_understood() -> None:
+    assert parsed(completed(video()), BUCKET) == UploadCompleted(video())
+    assert parsed(replayed(completed(video())), BUCKET) == UploadCompleted(video(), replayed=True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"schemaVersion": 2},
+        {"owner": "everybody"},
+        {"episodeId": UPLOAD[::-1]},
+        {"uploadId": NEWER},
+        {"key": key(suffix=".txt")},
+        {"key": "videos/../secrets"},
+        {"versionId": "a b"},
+        {"versionId": ""},
+        {"size": -1},
+        {"size": None},
+    ],
+)
+def test_nobody_can_say_in_our_name_what_does_not_fit_together(changed: dict[str, Any]) -> None:
+    with pytest.raises(NotAnEvent):
+        parsed(completed(video(), **changed), BUCKET)
+
+
+@pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
+def test_other_states_say_nothing(status: str) -> None:
+    assert parsed(job(video(), status), BUCKET) is None
+
+
+METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
+
+
+@pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}],
+)
+def test_jobs_of_others_are_nobodys_failure(status: str, metadata: Any) -> None:
+    assert parsed(job(video(), status, userMetadata=metadata), BUCKET) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3://another/chunks/x/y/z/a.m3u8",
+        playlist(video()).replace(BUCKET, "another"),
+        playlist(video()).replace(OWNER, "B" * 32),
+        playlist(video()).replace(EPISODE, NEWER),
+        playlist(video()).replace("chunks/", "videos/"),
+        playlist(video()).replace(".m3u8", ".ts"),
+        f"s3://{BUCKET}/chunks/{OWNER}/{EPISODE}/../x.m3u8",
+    ],
+)
+def test_chunks_are_believed_below_the_episode_only(path: str) -> None:
+    groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
+    with pytest.raises(NotAnEvent):
+        parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+
+
+@pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
+def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
+    with pytest.raises(NotAnEvent):
+        parsed(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "null",
+        "9" * 5000,
+        "[" * 100_000,
+        envelope("aws.s3", "Object Deleted", {}),
+        envelope("aws.s3", "Object Created", None),
+        envelope("aws.s3", "Object Created", {}),
+        envelope("somebody", "Video Upload Completed", {}),
+        envelope("polyphony-test.livestream", "video upload completed", {}),
+        created(video(), object={"key": key(), "size": -1}),
+        created(video(), object={"key": key()}),
+        created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
+    ],
+)
+def test_what_is_no_event_of_ours_is_refused(body: str) -> None:
+    with pytest.raises(NotAnEvent) as refused:
+        parsed(body, BUCKET)
+    assert OWNER not in str(refused.value), "a refusal is logged somewhere sooner or later"
+
+
+@given(st.sampled_from(["aws.s3", "polyphony-test.livestream", "aws.mediaconvert"]), JSON, JSON)
+def test_whatever_comes_is_an_event_or_is_refused(source: str, detail: Any, metadata: Any) -> None:
+    kinds = ("Object Created", "Video Upload Completed", "MediaConvert Job State Change")
+    for kind in kinds:
+        for body in (
+            envelope(source, kind, detail),
+            envelope(source, kind, {"userMetadata": metadata, "status": "ERROR"}),
+        ):
+            with contextlib.suppress(NotAnEvent):
+                assert parsed(body, BUCKET) is None
+
+
+@given(st.data())
+def test_a_good_event_with_one_thing_changed_is_an_event_or_is_refused(data: st.DataObject) -> None:
+    whole = json.loads(data.draw(st.sampled_from([created(video()), completed(video()), job(video(), "COMPLETE")])))
+    holder = whole
+    while isinstance(holder, dict) and holder:
+        name = data.draw(st.sampled_from(sorted(holder)))
+        if not isinstance(holder[name], dict) or data.draw(st.booleans()):
+            holder[name] = data.draw(JSON)
+            break
+        holder = holder[name]
+    with contextlib.suppress(NotAnEvent):
+        parsed(json.dumps(whole), BUCKET)

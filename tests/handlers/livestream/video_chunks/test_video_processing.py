@@ -1,0 +1,352 @@
+"""From an upload to its chunks, with events in every order, again and again, and with whatever fails on the way."""
+
+import json
+from random import Random
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.video_chunks import handler
+from handlers.livestream.video_chunks.environment import VideoEnvironment
+from handlers.livestream.video_chunks.video_events import CompletedDetail
+from tests.handlers.livestream import api_setup as rest
+from tests.handlers.livestream.track_model import requested
+from tests.handlers.livestream.video_chunks.video_setup import (
+    BUCKET,
+    EPISODE,
+    HOURS,
+    NEWER,
+    NOW,
+    OLDER,
+    OWNER,
+    ROLE,
+    STATUSES,
+    UPLOAD,
+    Stage,
+    completed,
+    created,
+    envelope,
+    job,
+    key,
+    of,
+    playlist,
+    replayed,
+    video,
+)
+
+THROTTLED, BROKEN, FORBIDDEN, REFUSED = (
+    ClientError({"Error": {"Code": code, "Message": "canary"}}, "CreateJob")
+    for code in (
+        "TooManyRequestsException",
+        "InternalServerErrorException",
+        "AccessDeniedException",
+        "BadRequestException",
+    )
+)
+OURS = (
+    *(created(video()), completed(video())),
+    *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
+)
+WHERE = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
+CHUNKS = {"prefix": WHERE, "count": 3, "seconds": 120, "durationMs": 250_041}
+UPLOADED, CHUNKING, CHUNKED = (
+    (state, None) for state in (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.CHUNKED)
+)
+TOO_LARGE = (TrackState.FAILED, TrackReason.TOO_LARGE)
+CHUNKING_FAILED = (TrackState.FAILED, TrackReason.CHUNKING_FAILED)
+ANNOUNCED = ("Video Upload Completed", CompletedDetail.of(video()).model_dump(by_alias=True))
+
+
+@pytest.fixture
+def videos() -> Stage:
+    return Stage()
+
+
+def test_an_upload_is_noted_and_announced(videos: Stage) -> None:
+    assert videos.handle(created(video())) == []
+    assert videos.state() == UPLOADED
+    assert (videos.table.track.version_id, videos.table.track.since) == ("v1", timestamp(NOW))
+    assert videos.cloud.announced == [ANNOUNCED]
+
+
+def test_an_announced_upload_gets_a_job(videos: Stage) -> None:
+    assert videos.handle(completed(video())) == []
+    assert videos.state() == CHUNKING
+    [asked] = videos.cloud.jobs
+    [source] = asked["Settings"]["Inputs"]
+    assert source["FileInput"] == f"s3://{BUCKET}/{key()}"
+    [clip] = source["InputClippings"]
+    assert clip.keys() == {"EndTimecode"}, "a still picture plays for a day in a megabyte, and a minute costs"
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_chunks_are_counted_by_their_playlist(videos: Stage, count: int) -> None:
+    """250.041 s are three chunks of 120 s; by its length, a video of 240.041 s would be three too."""
+    videos.cloud.count = count
+    assert videos.handle(job(video(), "COMPLETE")) == []
+    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": {**CHUNKS, "count": count}})
+
+
+def ended(duration_ms: int, **metadata: str | None) -> str:
+    """A job that has cut so much, with other metadata of its own: the settings may have changed since it was made."""
+    detail = json.loads(job(video(), "COMPLETE"))["detail"]
+    detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
+    about = {**detail["userMetadata"], **metadata}
+    known = {name: value for name, value in about.items() if value is not None}
+    return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=known)
+
+
+def test_the_length_of_chunks_is_the_jobs_own(videos: Stage) -> None:
+    videos.handle(ended(250_041, chunkSeconds="60"))
+    assert videos.table.facts == {"chunks": {**CHUNKS, "seconds": 60}}
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "hours", "expected"),
+    [
+        (HOURS * 3_600_000, str(HOURS), CHUNKED),
+        (HOURS * 3_600_000 + 1, str(HOURS), TOO_LARGE),
+        (5_400_000, "1", TOO_LARGE),
+        (100 * 3_600_000, None, CHUNKED),
+    ],
+)
+def test_a_video_that_was_cut_off_by_its_own_job_does_not_pass_for_a_whole_one(
+    videos: Stage, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
+) -> None:
+    videos.handle(ended(duration_ms, maxHours=hours))
+    assert videos.state() == expected
+
+
+SHORT = video(suffix=".MP4")
+NO_SUCH_CLIP = job(SHORT, "ERROR", errorCode=1060)
+"""Whether MediaConvert takes a clip that ends behind its input is not written anywhere."""
+
+
+def test_a_video_that_ends_before_its_clip_is_cut_to_its_own_end(videos: Stage) -> None:
+    assert videos.handle(completed(SHORT), NO_SUCH_CLIP, NO_SUCH_CLIP) == []
+    assert videos.state() == CHUNKING
+    clipped, whole = videos.cloud.jobs[:2]
+    assert len(videos.tokens) == 2, "another job than the first, and a repeat is the same job"
+    assert clipped["Settings"]["Inputs"][0].keys() - whole["Settings"]["Inputs"][0].keys() == {"InputClippings"}
+    videos.handle(job(SHORT, "ERROR", errorCode=1060, userMetadata=whole["UserMetadata"]))
+    assert videos.state() == CHUNKING_FAILED, "a job without a clip cannot lack it"
+    output = {"outputFilePaths": [playlist(SHORT)], "durationInMs": HOURS * 3_600_000 + 1}
+    other = Stage()
+    other.handle(
+        completed(SHORT),
+        job(SHORT, "COMPLETE", outputGroupDetails=[{"outputDetails": [output]}], userMetadata=whole["UserMetadata"]),
+    )
+    assert other.state() == TOO_LARGE, "it may be no longer either"
+
+
+def test_the_failure_of_a_clip_changes_nothing_after_the_video_has_come(videos: Stage) -> None:
+    videos.handle(completed(SHORT), job(SHORT, "COMPLETE"), NO_SUCH_CLIP)
+    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKED, 1)
+
+
+def test_a_second_job_that_cannot_be_had_now_is_asked_for_again(videos: Stage) -> None:
+    videos.handle(completed(SHORT))
+    videos.cloud.failures.append(THROTTLED)
+    assert videos.handle(NO_SUCH_CLIP) == [0]
+    assert videos.handle(NO_SUCH_CLIP) == []
+    assert len(videos.tokens) == 2
+
+
+@pytest.mark.parametrize("changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}])
+def test_a_clip_that_no_job_of_ours_can_have_lacked_is_a_failure(videos: Stage, changed: dict[str, str | None]) -> None:
+    told = json.loads(NO_SUCH_CLIP)
+    metadata = {**told["detail"]["userMetadata"], **changed}
+    told["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
+    videos.handle(json.dumps(told))
+    assert (videos.state(), videos.table.facts) == (CHUNKING_FAILED, {"errorCode": 1060})
+    assert videos.cloud.jobs == []
+
+
+@pytest.mark.parametrize(("status", "facts"), [("ERROR", {"errorCode": 1010}), ("CANCELED", {})])
+def test_a_failed_job_says_why_by_number_alone(videos: Stage, status: str, facts: dict[str, object]) -> None:
+    videos.handle(job(video(), status))
+    assert (videos.state(), videos.table.facts) == (CHUNKING_FAILED, facts)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ""])
+def test_what_is_no_video_fails_at_once(videos: Stage, suffix: str) -> None:
+    assert videos.handle(created(video(suffix=suffix))) == []
+    assert videos.state() == (TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+    assert (videos.cloud.announced, videos.cloud.jobs) == ([], [])
+
+
+@given(st.permutations(OURS), st.lists(st.sampled_from(OURS), max_size=8))
+def test_any_order_and_any_repeats_end_with_chunks(events: list[str], again: list[str]) -> None:
+    videos = Stage()
+    assert videos.handle(*events) == []
+    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
+    moves, jobs, announced = videos.table.moves, list(videos.cloud.jobs), list(videos.cloud.announced)
+    assert videos.handle(*again, *events) == []
+    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
+    assert (videos.table.moves, videos.cloud.jobs, videos.cloud.announced) == (moves, jobs, announced), (
+        "what is done is not done again: a replay of the archive would cost a job a video"
+    )
+
+
+EVENTS = [
+    event
+    for one in (OLDER, UPLOAD, NEWER)
+    for event in (created(video(one)), completed(video(one)), *(job(video(one), status) for status in STATUSES))
+]
+
+
+@given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_the_end_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
+    one, two = Stage(), Stage()
+    one.handle(*events)
+    shuffled = [*events, *events]
+    random.shuffle(shuffled)
+    two.handle(*shuffled)
+    assert one.table.track.state is two.table.track.state
+    assert one.table.facts.get("chunks") == two.table.facts.get("chunks")
+
+
+@pytest.mark.parametrize("first", [created(video()), job(video(), "ERROR"), created(video(suffix=".txt"))])
+def test_another_upload_than_the_tracks_changes_nothing(videos: Stage, first: str) -> None:
+    videos.handle(first)
+    before, announced = videos.table.track, list(videos.cloud.announced)
+    others = [one for one in EVENTS if UPLOAD not in one]
+    assert videos.handle(*others) == []
+    assert videos.table.track == before
+    assert (videos.cloud.jobs, videos.cloud.announced) == ([], announced)
+
+
+def test_a_newer_upload_starts_anew(videos: Stage) -> None:
+    videos.handle(job(video(), "ERROR"))
+    videos.table.track = requested(videos.table.track, of(NEWER), "1")
+    videos.handle(*OURS, created(video(NEWER)))
+    assert (videos.state(), videos.table.track.upload) == (UPLOADED, of(NEWER))
+
+
+@pytest.mark.parametrize("events", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
+def test_chunks_that_are_there_are_there(videos: Stage, events: tuple[str, str]) -> None:
+    """Somebody had given up on it, or a repeated job failed."""
+    videos.handle(*(job(video(), one) for one in events))
+    assert (videos.state(), videos.table.facts) == (CHUNKED, {"chunks": CHUNKS})
+
+
+def test_an_episode_that_is_gone_gets_no_job(videos: Stage) -> None:
+    videos.table.exists = False
+    assert videos.handle(*OURS, created(video(suffix=".txt"))) == []
+    assert (videos.cloud.jobs, videos.cloud.announced) == ([], [])
+
+
+def test_chunks_that_were_deleted_meanwhile_are_not_recorded(videos: Stage) -> None:
+    videos.cloud.count = None
+    assert videos.handle(job(video(), "COMPLETE")) == []
+    assert videos.table.moves == 0
+
+
+@pytest.mark.parametrize("failure", [THROTTLED, BROKEN, FORBIDDEN, REFUSED, TimeoutError()])
+def test_what_may_pass_or_be_mended_goes_back_and_is_done_then(videos: Stage, failure: Exception) -> None:
+    videos.cloud.failures = [failure]
+    assert videos.handle(completed(video())) == [0]
+    assert videos.state() == UPLOADED
+    assert videos.handle(completed(video())) == []
+    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKING, 1)
+
+
+def test_an_upload_that_could_not_be_announced_is_announced_later(videos: Stage) -> None:
+    videos.cloud.failures = [BROKEN]
+    assert videos.handle(created(video())) == [0]
+    assert videos.handle(created(video())) == []
+    assert videos.cloud.announced == [ANNOUNCED]
+
+
+def test_a_job_that_nobody_could_note_is_made_again_under_the_same_name(videos: Stage) -> None:
+    videos.handle(completed(video()))
+    videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=of(UPLOAD), version_id="v1")
+    videos.handle(completed(video()))
+    assert len(videos.cloud.jobs) == 2
+    assert videos.cloud.jobs[0] == videos.cloud.jobs[1]
+
+
+def test_a_video_whose_job_failed_is_cut_once_its_event_is_replayed(videos: Stage) -> None:
+    """What a role lacked has been mended: MediaConvert's number for it is that of a video which it cannot read, too."""
+    videos.handle(completed(video()), job(video(), "ERROR"))
+    assert videos.handle(completed(video()), created(video())) == []
+    assert len(videos.cloud.jobs) == 1, "an event that comes late or twice has nothing done again"
+    again = replayed(completed(video()))
+    assert videos.handle(again, again) == []
+    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKING, 2)
+    videos.handle(job(video(), "COMPLETE"), again)
+    assert (videos.state(), len(videos.cloud.jobs)) == (CHUNKED, 2)
+
+
+@pytest.mark.parametrize(
+    "ending", [created(video(suffix=".txt")), ended(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
+)
+def test_a_replay_changes_nothing_of_what_no_mending_would(videos: Stage, ending: str) -> None:
+    videos.handle(ending)
+    before = videos.state()
+    assert videos.handle(replayed(completed(video()))) == []
+    assert (videos.state(), videos.cloud.jobs) == (before, [])
+
+
+def test_a_video_that_failed_is_told_by_its_number_alone(videos: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alarm counts these lines: a role that MediaConvert may not use fails every video, and each event counts as done."""
+    videos.handle(completed(video()), job(video(), "ERROR", errorCode=1401), job(video(NEWER), "CANCELED"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [told] = [line for line in lines if line["message"] == "video_failed"]
+    assert told["code"] == "1401"
+    videos.handle(job(video(), "COMPLETE"), job(video(), "ERROR"))
+    assert "video_failed" not in capsys.readouterr().out, "there are chunks"
+
+
+def test_one_bad_message_does_not_fail_its_batch_and_nothing_of_an_event_reaches_a_log(
+    videos: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = envelope("somebody", "Something", {"canary": 1})
+    batch = ["canary", created(video()), strange, completed(video()), created("videos/canary"), job(video(), "ERROR")]
+    videos.cloud.failures = [THROTTLED]
+    assert videos.handle(*batch) == [0, 1, 2]
+    assert len(videos.cloud.jobs) == 1
+    told = capsys.readouterr().out
+    assert "video_event" in told
+    assert not [one for one in ("canary", OWNER, UPLOAD, "videos/", "s3://") if one in told]
+
+
+VARIABLES = {
+    "TABLE_NAME": rest.TABLE,
+    "BUCKET_NAME": BUCKET,
+    "EVENT_SOURCE": "polyphony-test.livestream",
+    "MEDIACONVERT_ROLE_ARN": ROLE,
+}
+
+
+def test_the_function_is_made_of_its_environment(stage: rest.Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    stage.new_id = lambda: EPISODE  # type: ignore[method-assign]
+    assert stage.episode(owner=OWNER) == EPISODE
+    stage.table.request(OWNER, EPISODE, TrackKind.VIDEO, of(UPLOAD), "1")
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    stage.s3.put_object(Bucket=BUCKET, Key=f"{WHERE}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
+    handler._processing.cache_clear()
+    events = [created(video()), "no event", job(video(), "COMPLETE")]
+    records = [{"messageId": str(place), "body": body} for place, body in enumerate(events)]
+    try:
+        answer = handler.handler({"Records": records}, None)
+    finally:
+        handler._processing.cache_clear()
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    [item] = stage.stored()
+    assert item["video"]["M"]["chunks"]["M"]["count"] == {"N": "1"}
+
+
+def test_chunks_have_two_minutes_unless_told_and_a_wrong_environment_is_refused() -> None:
+    assert VideoEnvironment.model_validate(VARIABLES).chunk_seconds == 120
+    for changed in ({"CHUNK_SECONDS": "0"}, {"CHUNK_SECONDS": "3601"}, {"MEDIACONVERT_ROLE_ARN": "media"}):
+        with pytest.raises(ValidationError):
+            VideoEnvironment.model_validate({**VARIABLES, **changed})

@@ -1,0 +1,172 @@
+"""What tests of videos act on: events as their sources write them, and a table of tracks that keeps to its contract."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.livestream.s3_prefixes import VIDEOS
+from handlers.livestream.tracks import ContentType, Step, Track, TrackKind, TrackReason, TrackState, Upload, stands_at
+from handlers.livestream.upload_keys import upload_key
+from handlers.livestream.video_chunks import chunk_job
+from handlers.livestream.video_chunks.video_events import CompletedDetail, Video
+from handlers.livestream.video_chunks.video_processing import VideoProcessing
+from tests.handlers.livestream.track_model import heard, requested
+
+BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
+SECONDS, HOURS = 120, 11
+NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
+OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
+OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
+REASONS = ("PutObject", "POST Object", "CompleteMultipartUpload", "CopyObject")
+STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+
+
+def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
+    """Where an upload goes."""
+    return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
+
+
+def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> Video:
+    """One version of an upload."""
+    named = upload_key(VIDEOS, key(upload, suffix))
+    assert named is not None
+    return Video(key(upload, suffix), version, named, 1000)
+
+
+def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
+    """An event, as a queue has it from the bus."""
+    about = {"version": "0", "id": "1", "account": "123456789012", "region": "us-east-1", "resources": []}
+    return json.dumps({**about, "source": source, "detail-type": detail_type, "detail": detail, **more})
+
+
+def created(one: Video | str, reason: str = "PutObject", **changed: Any) -> str:
+    """S3's event of a new object."""
+    version = {} if isinstance(one, str) else {"version-id": one.version_id}
+    name = one if isinstance(one, str) else one.key
+    about = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": about, "reason": reason}
+    return envelope("aws.s3", "Object Created", {**detail, **changed})
+
+
+def completed(one: Video, **changed: Any) -> str:
+    """Our own event."""
+    detail = CompletedDetail.of(one).model_dump(by_alias=True)
+    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
+
+
+def replayed(event: str) -> str:
+    """An event as it comes out of an archive."""
+    return json.dumps({**json.loads(event), "replay-name": "again-1"})
+
+
+def playlist(one: Video) -> str:
+    """Where the playlist of a video's chunks is."""
+    prefix = chunk_job.prefix(one, chunk_job.token(BUCKET, one, SECONDS, HOURS))
+    return f"s3://{BUCKET}/{prefix}{one.named.upload_id}{chunk_job.MODIFIER}.m3u8"
+
+
+def job(one: Video, status: str, **changed: Any) -> str:
+    """MediaConvert's event of a job of ours."""
+    metadata = chunk_job.request(BUCKET, one, seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(one)], "durationInMs": 250_041}
+    told: dict[str, dict[str, Any]] = {
+        "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
+        "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://episodes/videos"},
+    }
+    detail = {"jobId": "1-a", "status": status, "userMetadata": metadata, **told.get(status, {}), **changed}
+    return envelope("aws.mediaconvert", "MediaConvert Job State Change", detail)
+
+
+@dataclass
+class FakeTable:
+    """The video track of one episode, moved as the track model moves it: a test holds the real table to the same model."""
+
+    track: Track = field(default_factory=lambda: requested(Track(state=TrackState.NONE, since="0"), of(UPLOAD), "0"))
+    facts: dict[str, object] = field(default_factory=dict)
+    moves: int = 0
+    exists: bool = True
+
+    def advance(self, owner: str, episode_id: str, kind: TrackKind, step: Step) -> bool:
+        if not self.exists:
+            return False
+        assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
+        after = heard(self.track, step)
+        if after != self.track:
+            self.track, self.facts, self.moves = after, dict(step.facts), self.moves + 1
+        return stands_at(self.track, step)
+
+
+def of(upload: str) -> Upload:
+    """What was promised to be uploaded."""
+    return Upload(upload_id=upload, content_type=ContentType.MP4, size=1000)
+
+
+@dataclass
+class Cloud:
+    """MediaConvert, the bus and the bucket: what they were asked, and what they say."""
+
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    announced: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    """What the next calls raise."""
+    count: int | None = 3
+    """Chunks that a playlist names; None if there is no playlist."""
+
+    def create_job(self, **request: Any) -> None:
+        self._fail()
+        self.jobs.append(request)
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        self._fail()
+        self.announced.append((detail_type, detail))
+
+    def read(self, _key: str) -> bytes | None:
+        return None if self.count is None else b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * self.count
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class Stage:
+    """Processing, with everything around it."""
+
+    table: FakeTable = field(default_factory=FakeTable)
+    cloud: Cloud = field(default_factory=Cloud)
+
+    @property
+    def processing(self) -> VideoProcessing:
+        table: Any = self.table
+        cloud: Any = self.cloud
+        return VideoProcessing(
+            table,
+            cloud,
+            cloud.create_job,
+            cloud.publish,
+            bucket=BUCKET,
+            role_arn=ROLE,
+            chunk_seconds=SECONDS,
+            max_hours=HOURS,
+            clock=lambda: NOW,
+            log=EventLog("DEBUG"),
+        )
+
+    def handle(self, *bodies: str) -> list[int]:
+        """One batch; which of them go back."""
+        messages = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
+        failures = self.processing.handle(messages)["batchItemFailures"]
+        return [int(one["itemIdentifier"]) for one in failures]
+
+    def state(self) -> tuple[TrackState, TrackReason | None]:
+        """Of the track."""
+        return self.table.track.state, self.table.track.reason
+
+    @property
+    def tokens(self) -> set[str]:
+        """Of the jobs that were asked for."""
+        return {one["ClientRequestToken"] for one in self.cloud.jobs}

@@ -1,0 +1,52 @@
+"""The exchange's environment: what must be there, and within what."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
+
+NEEDED = {
+    "issuer": "https://issuer.test",
+    "audience": "polyphony",
+    "jwks_url": "https://issuer.test/keys",
+    "client_role": "arn:aws:iam::123456789012:role/client",
+    "bucket_name": "b",
+    "table_name": "t",
+}
+
+
+def made(**changes: Any) -> AuthEnvironment:
+    return AuthEnvironment.model_validate({**NEEDED, **changes})
+
+
+def test_an_hour_is_given_and_the_last_quarter_of_it_is_for_renewing() -> None:
+    assert (made().credential_seconds, made().renew_before_seconds, made().origin) == (3600, 900, "*")
+
+
+@pytest.mark.parametrize("name", sorted(NEEDED.keys() - {"jwks_url"}))
+def test_an_environment_without_what_is_needed_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        AuthEnvironment.model_validate({key: value for key, value in NEEDED.items() if key != name})
+    assert [one["loc"][0] for one in raised.value.errors()] == [name.upper()]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"credential_seconds": 899},
+        {"credential_seconds": 3601},  # a role that is assumed by a role lasts an hour at most
+        {"renew_before_seconds": 59},
+        {"renew_before_seconds": 1801},
+        {"credential_seconds": 900, "renew_before_seconds": 451},
+    ],
+)
+def test_times_that_aws_or_a_client_could_not_keep_are_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        made(**changes)
+
+
+def test_where_keys_are_may_be_left_to_the_local_platform() -> None:
+    kept = {key: value for key, value in NEEDED.items() if key != "jwks_url"}
+    assert AuthEnvironment.model_validate(kept).jwks_url is None

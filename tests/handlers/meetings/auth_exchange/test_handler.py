@@ -1,0 +1,294 @@
+"""Tokens for credentials: who may have them, whose they are, and that nothing of either is told to anybody else."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+
+from handlers.common.identity.signing_keys import REFETCH_SECONDS
+from handlers.common.identity.user_ids import user_id
+from handlers.common.time_and_ids import clock
+from handlers.meetings.auth_exchange import handler
+from handlers.meetings.auth_exchange.api_models import Exchanged, ExchangeRequest
+from handlers.meetings.auth_exchange.api_operations import OPERATIONS
+from handlers.meetings.auth_exchange.session_names import sanitised
+from handlers.meetings.auth_exchange.token_exchange import RETRY_SECONDS, ClientRole, Credentials
+from tests.handlers.livestream.response_schemas import bad, good, validator
+from tests.handlers.meetings.call_counter import ORIGIN, RENEW_BEFORE, ROLE, SECONDS, STORE, Counter, Said, asked
+from tests.handlers.scripted_clients import stubbed
+from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
+
+CANARY = "canary-7f3a"
+SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
+
+
+def epoch(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def test_a_good_token_gets_its_users_credentials_and_where_they_serve(counter: Counter) -> None:
+    answer = counter.exchanges(counter.provider.token(sub="ann"), "ann's laptop")
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    user = user_id(counter.provider.issuer, "ann")
+    body = answer.body
+    assert all(body[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
+    assert (body["user"], body["bucketName"], body["tableName"], body["region"]) == (
+        user,
+        STORE.bucket_name,
+        STORE.table_name,
+        STORE.region,
+    )
+    assert body["prefixes"] == {
+        name: f"{name}/{user}/" for name in ("raw", "video", "audio", "transcripts", "summaries")
+    }
+
+
+def test_the_role_is_asked_for_with_the_user_as_tag_and_the_name_as_it_was_sanitised(counter: Counter) -> None:
+    counter.exchanges(counter.provider.token(sub="ann"), "ann's läptop / 1")
+    assert counter.sessions == [
+        {
+            "RoleArn": ROLE,
+            "RoleSessionName": "annslptop1",
+            "DurationSeconds": SECONDS,
+            "Tags": [{"Key": "user", "Value": user_id(counter.provider.issuer, "ann")}],
+        }
+    ]
+
+
+def test_credentials_are_to_be_renewed_well_before_they_end(counter: Counter) -> None:
+    body = counter.exchanges().body
+    expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
+    assert expiration - renew_after == timedelta(seconds=RENEW_BEFORE)
+
+
+# Tokens
+
+
+REFUSED: dict[str, tuple[Callable[[Provider], str], str]] = {
+    "a wrong key": (lambda one: one.signed(one.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
+    "no signature": (lambda one: assembled({"alg": "none", "kid": "first"}, one.claims()), "TOKEN_REFUSED"),
+    "another audience": (lambda one: one.token(aud="others"), "TOKEN_REFUSED"),
+    "expired": (lambda one: one.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
+    "not yet valid": (lambda one: one.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
+    "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
+    "a surrogate": (lambda _: "\ud800", "TOKEN_REFUSED"),
+}
+"""Which tokens are refused for what, is a matter of `oidc`."""
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_token_that_is_not_taken_is_a_401_with_a_code_and_no_more(counter: Counter, case: str) -> None:
+    make, code = REFUSED[case]
+    answer = counter.exchanges(make(counter.provider))
+    if case == "a surrogate":  # JSON cannot say it, so there is no token to judge
+        assert answer.refusal == (400, "MALFORMED", [])
+    else:
+        assert answer.refusal == (401, code, [])
+        assert answer.body["message"] == "The token is not taken."
+    assert counter.sessions == []
+
+
+def test_a_key_that_was_rotated_is_found_and_the_old_one_no_longer(counter: Counter) -> None:
+    provider = counter.provider
+    old = provider.token()
+    assert counter.exchanges(old).status == 200
+    provider.rotate("second")
+    counter.seconds += REFETCH_SECONDS
+    assert counter.exchanges(provider.token()).status == 200
+    assert counter.exchanges(old).refusal == (401, "TOKEN_REFUSED", [])
+
+
+def test_a_provider_that_is_away_is_a_503_and_no_judgement(counter: Counter) -> None:
+    counter.provider.status = 500
+    answer = counter.exchanges()
+    assert answer.refusal == (503, "UNAVAILABLE", [])
+    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After", "or no page could read it"
+    counter.provider.status = 200
+    counter.seconds += RETRY_SECONDS
+    assert counter.exchanges().status == 200, "the next who asks is not told of the failure before"
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["token", "sessionName"]),
+        ({"token": None, "sessionName": "laptop"}, ["token"]),
+        ({"token": "x", "sessionName": 12}, ["sessionName"]),
+        ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
+        ("x", []),
+    ],
+    ids=lambda one: json.dumps(one)[:40],
+)
+def test_a_malformed_body_is_a_400_with_the_field(counter: Counter, body: Any, fields: list[str]) -> None:
+    assert counter.sends(json.dumps(body)).refusal == (400, "MALFORMED", fields)
+    assert counter.provider.asked == 0, "nothing is asked of anybody for it"
+
+
+@SHARED
+@given(body=good(ExchangeRequest))
+def test_whatever_the_document_allows_is_answered(counter: Counter, body: dict[str, Any]) -> None:
+    validator(ExchangeRequest).validate(body)
+    answer = counter.sends(json.dumps(body))
+    assert answer.refusal[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
+    answer = counter.exchanges(name=body["sessionName"])
+    assert answer.status == (200 if len(sanitised(body["sessionName"])) >= 2 else 400)
+
+
+@SHARED
+@given(body=bad(ExchangeRequest))
+def test_whatever_else_is_sent_is_refused(counter: Counter, body: Any) -> None:
+    assert counter.sends(json.dumps(body)).status in {400, 401}
+
+
+def test_what_is_answered_is_what_the_document_says(counter: Counter) -> None:
+    answer = counter.exchanges()
+    validator(Exchanged, answered=True).validate(answer.body)
+    assert [one.name for one in OPERATIONS] == ["exchangeToken"]
+
+
+# Two users
+
+
+@pytest.mark.parametrize(
+    ("anns", "bobs"), [("mac of ann", "mac-of-ann"), ("ann", "ann!"), ("x" * 64, "x" * 70), ("laptop", "laptop")]
+)
+def test_two_users_whose_names_sanitise_alike_are_two_users(counter: Counter, anns: str, bobs: str) -> None:
+    alike = sanitised(anns) == sanitised(bobs)
+    answers = [
+        counter.exchanges(counter.provider.token(sub=subject), name).body
+        for subject, name in (("ann", anns), ("bob", bobs))
+    ]
+    tags = [one["Tags"][0]["Value"] for one in counter.sessions]
+    names = [one["RoleSessionName"] for one in counter.sessions]
+    assert (names[0] == names[1]) == alike
+    assert tags == [user_id(counter.provider.issuer, subject) for subject in ("ann", "bob")]
+    assert tags[0] != tags[1]
+    assert [one["user"] for one in answers] == tags
+    assert not set(answers[0]["prefixes"].values()) & set(answers[1]["prefixes"].values())
+
+
+def test_a_body_cannot_say_who_asks(counter: Counter) -> None:
+    said = {"token": counter.provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
+    assert counter.sends(json.dumps(said)).body["user"] == user_id(counter.provider.issuer, "ann")
+
+
+# STS
+
+
+class Silent:
+    """An STS that does not answer."""
+
+    def assume_role(self, **_: Any) -> Any:
+        raise ReadTimeoutError(endpoint_url=CANARY)
+
+
+@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", None])
+def test_an_sts_that_has_too_much_to_do_or_is_silent_is_asked_later(counter: Counter, code: str | None) -> None:
+    with stubbed("sts") as (client, stubber):
+        if code is not None:
+            stubber.add_client_error("assume_role", code, CANARY, 400)
+        counter.role = ClientRole(Silent() if code is None else client, ROLE, SECONDS)  # type: ignore[arg-type]
+        answer = counter.exchanges()
+    assert answer.refusal == (503, "UNAVAILABLE", [])
+    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(("code", "cause"), [("AccessDenied", "refused"), ("RegionDisabledException", "unknown")])
+def test_an_sts_that_refuses_is_our_own_fault_and_tells_nothing(
+    counter: Counter, code: str, cause: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stubbed("sts") as (client, stubber):
+        stubber.add_client_error("assume_role", code, CANARY, 403)
+        counter.role = ClientRole(client, ROLE, SECONDS)
+        answer = counter.exchanges()
+    assert answer.refusal == (500, "INTERNAL", [])
+    logged = capsys.readouterr().out
+    assert CANARY not in answer.text + logged
+    assert [(one["level"], one["cause"]) for one in map(json.loads, logged.splitlines()) if "cause" in one] == [
+        ("ERROR", cause)
+    ]
+
+
+def test_credentials_are_in_no_text_that_is_made_of_what_holds_them() -> None:
+    expiration = datetime(2026, 1, 1, tzinfo=UTC)
+    texts = [
+        repr(Credentials(CANARY, CANARY, CANARY, expiration)),
+        repr(ExchangeRequest(token=CANARY, session_name=CANARY)),
+    ]
+    assert CANARY not in "".join(texts)
+
+
+# The function as it is deployed
+
+
+@pytest.fixture
+def function(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
+    variables = {
+        "ISSUER": counter.provider.issuer,
+        "AUDIENCE": AUDIENCE,
+        "JWKS_URL": counter.provider.keys_url,
+        "CLIENT_ROLE": ROLE,
+        "BUCKET_NAME": "recordings-of-its-own",
+        "TABLE_NAME": "meetings-of-its-own",
+        "ORIGIN": "https://one.example",
+        "CREDENTIAL_SECONDS": "1800",
+        "RENEW_BEFORE_SECONDS": "300",
+        "LOG_LEVEL": "DEBUG",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    counter.provider.clock = clock.now
+    handler._rest.cache_clear()
+    yield counter
+    handler._rest.cache_clear()
+
+
+def exchanged(token: str, name: str) -> Said:
+    return Said(handler.handler(asked(json.dumps({"token": token, "sessionName": name})), None))
+
+
+def test_the_function_does_what_its_environment_says(function: Counter) -> None:
+    before = datetime.now(UTC)
+    answer = exchanged(function.provider.token(sub="ann"), "laptop")
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://one.example"
+    body = answer.body
+    assert (body["bucketName"], body["tableName"], body["region"]) == (
+        "recordings-of-its-own",
+        "meetings-of-its-own",
+        "us-east-1",
+    )
+    expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
+    assert expiration - renew_after == timedelta(seconds=300)
+    assert timedelta(seconds=1790) < expiration - before < timedelta(seconds=1900)
+
+
+def test_nothing_of_token_credentials_or_name_is_in_a_log_at_any_level(
+    function: Counter, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider, name = function.provider, f"{CANARY} name"
+    tokens = [provider.token(sub=CANARY), *(make(provider) for make, _ in REFUSED.values())]
+    answers = [exchanged(token, name) for token in tokens] + [exchanged(tokens[0], "!")]
+    handler.handler(asked(f'{{"token": "{CANARY}", "sessionName": 5}}'), None)
+    handler.handler(asked(CANARY), None)
+    provider.rotate("third")
+    answers.append(exchanged(provider.token(sub=CANARY), name))
+    assert answers[0].status == 200
+    given = [answers[0].body[one] for one in ("accessKeyId", "secretAccessKey", "sessionToken", "user")]
+    parts = [part for token in tokens for part in token.split(".") if len(part) > 20]
+    logged = capsys.readouterr()
+    text = logged.out + logged.err + caplog.text
+    assert "caller_refused" in text
+    for secret in [CANARY, sanitised(name), *given, *parts]:
+        assert secret not in text

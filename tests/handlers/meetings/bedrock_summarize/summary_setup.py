@@ -1,0 +1,184 @@
+"""Everything that the summary rests on, in memory, and the summary on top of it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.retry import Timing
+from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.bedrock.converse import Manner, Reply, Request, Usage
+from handlers.common.logging import EventLog
+from handlers.meetings.bedrock_summarize.stored_answers import Interviewer
+from handlers.meetings.bedrock_summarize.summarizer import Reading, Summarizer
+from handlers.meetings.bedrock_summarize.summary import Summary
+from handlers.meetings.bedrock_summarize.transcript import Transcript
+from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.metrics import Measure, Metrics
+from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.summary_errors import StorageFailed
+from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
+
+RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "0123456789abcdef" * 2)
+SONNET, HAIKU = "us.sonnet", "us.haiku"
+REMAINING_MS = 900_000
+ANSWER_SECONDS = 100
+USAGE = Usage(100, 10, 1_000, 1)
+MEETING = turns(
+    ("spk_0", "Good morning. The canary budget is approved."),
+    ("spk_1", "Great. Anna will send the report by Friday."),
+    ("spk_0", "And I will book the room."),
+)
+
+Line = dict[str, Any]
+Answering = Callable[[list[Line]], str]
+"""What is answered to the prompt's lines, of which the last is the task."""
+
+
+def lines(asked: Request) -> list[Line]:
+    blocks = [block["text"] for block in asked["messages"][0]["content"] if "text" in block]
+    return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
+
+
+def item(quote: str, **changed: Any) -> Line:
+    return {"text": f"Do as was said: {quote}", "owner": None, "due": None, "quote": quote, **changed}
+
+
+REPORT = item("Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1)
+ROOM = item("I will book the room", text="Book the room", owner="spk_0", said=2)
+
+
+def answering(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> Answering:
+    """Whatever the task is, its answer."""
+
+    def answer(given: list[Line]) -> str:
+        task = given[-1]
+        head = {"task": task["task"], "part": task["part"]}
+        rest = {"items": list(items)} if task["task"] == "actionItems" else {"summary": summary}
+        return json.dumps({**head, **rest, **changed})
+
+    return answer
+
+
+@dataclass
+class Drawer(MeetingStore):
+    """The bucket."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    broken: str | None = None
+    """How the key begins that cannot be written."""
+
+    def read(self, key: str, longest: int) -> bytes | None:
+        found = self.objects.get(key)
+        return None if found is None else found[: longest + 1]
+
+    def write(self, key: str, data: str) -> None:
+        if self.broken is not None and key.startswith(self.broken):
+            raise StorageFailed(Fault.UNAVAILABLE)
+        self.written.append(key)
+        self.objects[key] = data.encode()
+
+    def write_new(self, key: str, data: str) -> bool:
+        if key in self.objects:
+            return False
+        self.write(key, data)
+        return True
+
+
+Scripted = Answering | Fault | tuple[Answering, str]
+
+
+@dataclass
+class Oracle:
+    """A model: answers, faults, or answers with why they stop, one after the other; the last one stays."""
+
+    script: list[Scripted] = field(default_factory=lambda: [answering([REPORT, ROOM])])
+    asked: list[Request] = field(default_factory=list)
+
+    def converse(self, request: Request) -> Reply:
+        self.asked.append(request)
+        next_one = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(next_one, Fault):
+            raise ServiceFailed(next_one)
+        answer, stop = next_one if isinstance(next_one, tuple) else (next_one, "end_turn")
+        return Reply(answer(lines(request)), USAGE, stop)
+
+    @property
+    def tasks(self) -> list[str]:
+        return [lines(one)[-1]["task"] for one in self.asked]
+
+
+@dataclass
+class Meter(Metrics):
+    """CloudWatch."""
+
+    told: list[Measure] = field(default_factory=list)
+
+    def put(self, measures: Sequence[Measure]) -> None:
+        self.told += measures
+
+
+@dataclass
+class Stage:
+    """The summary, and all that is around it."""
+
+    drawer: Drawer = field(default_factory=Drawer)
+    sonnet: Oracle = field(default_factory=Oracle)
+    haiku: Oracle = field(default_factory=Oracle)
+    meter: Meter = field(default_factory=Meter)
+    at: float = 1_000.0
+    waits: list[float] = field(default_factory=list)
+    at_once: int = 1
+
+    def transcribed(self, *parts: Sequence[Turn]) -> SummaryRequest:
+        """Parts of a recording, as Amazon Transcribe leaves them, and the event that tells of them."""
+        audio, at = [], 0
+        for number, part in enumerate(parts):
+            self.drawer.objects[RECORDING.part_transcript(number, "en-US")] = output(part)
+            audio.append({"key": RECORDING.audio(number), "offsetMs": at, "durationMs": length(part)})
+            at += length(part)
+        return request(audio=audio, durationMs=at)
+
+    def summarize(self, asked: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
+        log = EventLog("DEBUG")
+        timing = Timing(lambda: self.at, self._wait, lambda: 1.0)
+        settings: dict[str, Any] = {
+            "summary_model": SONNET,
+            "action_model": SONNET,
+            "manner": Manner(4_000),
+            "part_characters": 100_000,
+            "overlap_characters": 200,
+            **changed,
+        }
+        models = {SONNET: self.sonnet, HAIKU: self.haiku}
+        interviewer = Interviewer(models, ANSWER_SECONDS, log, timing)
+        made = Summarizer(self.drawer, self.meter, interviewer, Reading(**settings), Parallel(self.at_once), log)
+        return made.summarize(asked, remaining_ms)
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.at += seconds
+
+    @property
+    def transcript(self) -> Transcript:
+        return Transcript.model_validate_json(self.drawer.objects[RECORDING.transcript])
+
+    @property
+    def summary(self) -> Summary:
+        return Summary.model_validate_json(self.drawer.objects[RECORDING.summary])
+
+
+def request(**changed: Any) -> SummaryRequest:
+    meeting = RECORDING.meeting
+    whole = {
+        "user": meeting.user,
+        "meetingId": meeting.meeting_id,
+        "content": RECORDING.content,
+        "language": "en-US",
+        "durationMs": 60_000,
+        "audio": [{"key": RECORDING.audio(0), "offsetMs": 0, "durationMs": 60_000}],
+    }
+    return SummaryRequest.model_validate({**whole, **changed})

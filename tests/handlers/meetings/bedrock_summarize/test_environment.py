@@ -1,0 +1,57 @@
+"""The summary's settings hold together, and one model serves both tasks unless another is named."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.common.bedrock.converse import Guardrail, Manner
+from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET, SummaryEnvironment
+from handlers.meetings.bedrock_summarize.handler import reading
+
+NEEDED = {"BUCKET_NAME": "recordings", "STACK": "test"}
+
+
+def test_sonnet_serves_both_tasks_until_haiku_is_named() -> None:
+    plain = SummaryEnvironment.model_validate(NEEDED)
+    assert (plain.summary_model_id, plain.action_model_id) == (SONNET, SONNET)
+    assert reading(plain).style.transcript_kept
+    named = SummaryEnvironment.model_validate({**NEEDED, "ACTION_MODEL_ID": HAIKU})
+    assert (reading(named).summary_model, reading(named).action_model) == (SONNET, HAIKU)
+    assert not reading(named).style.transcript_kept
+
+
+def test_how_models_are_asked_is_the_environments() -> None:
+    guarded = {
+        **NEEDED,
+        "GUARDRAIL_ID": "g",
+        "GUARDRAIL_VERSION": "1",
+        "MAX_OUTPUT_TOKENS": "500",
+    }
+    assert reading(SummaryEnvironment.model_validate(guarded)).manner == Manner(500, Guardrail("g", "1"))
+    assert reading(SummaryEnvironment.model_validate(NEEDED)).manner == Manner(4_000)
+
+
+def test_what_is_written_is_read_back() -> None:
+    whole = SummaryEnvironment.model_validate({**NEEDED, "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "DRAFT"})
+    assert SummaryEnvironment.model_validate(whole.variables()) == whole
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"GUARDRAIL_ID": "g"},
+        {"GUARDRAIL_VERSION": "1"},
+        {"GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "latest"},
+        {"ACTION_MODEL_ID": ""},
+        {"SUMMARY_MODEL_ID": "arn:aws:bedrock:us-east-1::foundation-model/x"},
+        {"PART_CHARACTERS": "999"},
+        {"PART_CHARACTERS": "2000", "OVERLAP_CHARACTERS": "1001"},
+        {"AT_ONCE": "0"},
+        {"ANSWER_SECONDS": "601"},
+        {"BUCKET_NAME": None},
+    ],
+)
+def test_settings_that_do_not_hold_together_are_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SummaryEnvironment.model_validate({**NEEDED, **changed})

@@ -1,0 +1,138 @@
+"""An answer about a meeting has the form of its task, or is refused in words that quote nothing of it."""
+
+import json
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.common.bedrock.model_answers import BadAnswer, Unread
+from handlers.meetings.bedrock_summarize.model_answers import (
+    MAX_ANSWER,
+    MAX_ITEMS,
+    MAX_SUMMARY,
+    Problem,
+    Task,
+    items_of,
+    summary_of,
+)
+
+CANARY = "canary"
+PART = "77ab01c2d3e4"
+ITEM = {"text": "Call Bob", "owner": "Ann", "due": "by Friday", "quote": "I will call Bob", "said": 3}
+
+
+def answer(task: str = "actionItems", **changed: Any) -> str:
+    return json.dumps({"task": task, "part": PART, "items": [ITEM], "summary": "They met.", **changed})
+
+
+def problem(text: str, task: Task = Task.ACTION_ITEMS, *, patient: bool = False) -> StrEnum:
+    items = task is Task.ACTION_ITEMS
+    with pytest.raises(BadAnswer) as caught:
+        items_of(text, PART, patient=patient) if items else summary_of(text, task, PART)
+    assert caught.value.__context__ is None, "what it was raised from may hold the answer"
+    assert CANARY not in str(caught.value) + caught.value.problem.value
+    return caught.value.problem
+
+
+def test_action_items_are_read() -> None:
+    found = items_of(f"```json\n{answer()}\n```", PART, patient=False)
+    (one,) = found.items
+    assert (one.text, one.owner, one.due, one.quote, one.said) == (
+        "Call Bob",
+        "Ann",
+        "by Friday",
+        "I will call Bob",
+        3,
+    )
+    assert items_of(answer(items=[]), PART, patient=False).items == ()
+    bare = {"text": "Call Bob", "quote": "I will call Bob", "owner": None}
+    assert items_of(answer(items=[bare]), PART, patient=False).items[0].owner is None
+
+
+@pytest.mark.parametrize("task", [Task.SUMMARY, Task.COMBINE])
+def test_a_summary_is_a_line_a_paragraph_without_what_no_store_takes(task: Task) -> None:
+    text = "They  met.\r\n\n \u0007It\tended.\ud800\n"
+    assert summary_of(answer(task.value, summary=text), task, PART) == "They met.\nIt ended."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Unread.EMPTY),
+        ("x" * (MAX_ANSWER + 1), Unread.TOO_LONG),
+        (f"Sure! {answer(note=CANARY)}", Unread.NO_JSON),
+        (f'["{CANARY}"]', Problem.NO_OBJECT),
+        (json.dumps({"task": "actionItems", "items": [CANARY]}), Problem.NO_OBJECT),
+        (answer(items=CANARY), Problem.NO_OBJECT),
+        (answer(items=None), Problem.NO_OBJECT),
+        (answer(part=CANARY), Problem.OTHER_TASK),
+        (answer(part=""), Problem.OTHER_TASK),
+        (answer("summary"), Problem.OTHER_TASK),
+        (answer(items=[ITEM] * (MAX_ITEMS + 1)), Problem.TOO_MANY),
+    ],
+)
+def test_what_has_another_form_is_refused_however_patient_one_is(text: str, expected: StrEnum) -> None:
+    assert problem(text) is expected
+    assert problem(text, patient=True) is expected
+
+
+@pytest.mark.parametrize("summary", [None, 7, [CANARY], "", " \n\t", "\u0000", CANARY * MAX_SUMMARY])
+def test_what_is_no_summary_is_refused(summary: object) -> None:
+    assert problem(answer("summary", summary=summary), Task.SUMMARY) is Problem.NO_SUMMARY
+    assert problem(answer("combine", summary=summary), Task.SUMMARY) is Problem.OTHER_TASK
+
+
+BAD_ITEMS: list[object] = [
+    None,
+    CANARY,
+    [],
+    {},
+    {**ITEM, "text": ""},
+    {**ITEM, "text": "\u0007 "},
+    {**ITEM, "text": CANARY * 200},
+    {**ITEM, "quote": ""},
+    {**ITEM, "quote": None},
+    {**ITEM, "quote": CANARY * 200},
+    {**ITEM, "owner": 7},
+    {**ITEM, "owner": CANARY * 50},
+    {**ITEM, "due": ["Friday"]},
+    {**ITEM, "said": -1},
+    {**ITEM, "said": "3"},
+    {key: value for key, value in ITEM.items() if key != "quote"},
+]
+
+
+@pytest.mark.parametrize("bad", BAD_ITEMS)
+def test_an_item_that_is_none_is_a_problem_once_and_then_passed_over(bad: object) -> None:
+    assert problem(answer(items=[ITEM, bad])) is Problem.BAD_ITEM
+    found = items_of(answer(items=[bad, ITEM]), PART, patient=True)
+    assert (len(found.items), found.malformed) == (1, 1)
+    assert problem(answer(items=[bad]), patient=True) is Problem.BAD_ITEM
+
+
+def test_nothing_that_the_model_wrote_is_in_a_representation() -> None:
+    wrote = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
+    found = items_of(answer(items=[wrote]), PART, patient=False)
+    assert CANARY not in repr(found)
+    assert CANARY not in repr(found.items[0])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*ITEM]), inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@given(st.text(max_size=60) | st.builds(lambda items, summary: answer(items=items, summary=summary), VALUES, VALUES))
+@example('{"task": "actionItems", "part": "77ab01c2d3e4", "items": [{"text": "\\ud800", "quote": "\\ud800"}]}')
+def test_whatever_is_answered_it_is_an_answer_or_is_refused(text: str) -> None:
+    for patient in (False, True):
+        try:
+            items_of(text, PART, patient=patient)
+            summary_of(text.replace("actionItems", "summary"), Task.SUMMARY, PART).encode()
+        except BadAnswer as bad:
+            assert isinstance(bad.problem, Problem | Unread)  # noqa: PT017 - either outcome is right, nothing else is

@@ -1,0 +1,194 @@
+"""What was heard in the parts of a recording becomes one transcript: nothing lost, in order, at the right time."""
+
+import json
+from itertools import groupby, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.meetings.bedrock_summarize.transcript import Said, Transcript
+from handlers.meetings.bedrock_summarize.transcript_assembly import (
+    LATE_MS,
+    LONG_CHARACTERS,
+    LONGEST_CHARACTERS,
+    MAX_CHARACTERS,
+    MAX_OUTPUT_BYTES,
+    NOBODY,
+    PAUSE_MS,
+    BadTranscript,
+    HeardPart,
+    joined,
+    said_in,
+)
+from tests.handlers.meetings.sample_transcripts import Turn, length, output, turns
+
+CANARY = "canary"
+WORDS = st.lists(
+    st.builds(str.__add__, st.text("abcdeäß東", min_size=1, max_size=12), st.sampled_from(["", "", ".", ",", "?"])),
+    min_size=1,
+    max_size=60,
+)
+
+
+@st.composite
+def spoken(draw: st.DrawFn) -> tuple[Turn, ...]:
+    """Turns one behind the other; the same speaker may go on, with or without a pause."""
+    found: list[Turn] = []
+    for _ in range(draw(st.integers(0, 6))):
+        gap = draw(st.sampled_from([0, 100, PAUSE_MS, PAUSE_MS + 1, 60_000]))
+        start = found[-1].end_ms + gap if found else gap
+        found.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
+    return tuple(found)
+
+
+def _item(content: str, start: str = "0.1", end: str = "0.2") -> dict[str, Any]:
+    return {"type": "pronunciation", "start_time": start, "end_time": end, "alternatives": [{"content": content}]}
+
+
+def _mark(content: str) -> dict[str, Any]:
+    return {"type": "punctuation", "alternatives": [{"content": content}]}
+
+
+def _wrapped(items: object) -> bytes:
+    return json.dumps({"results": {"items": items}}).encode()
+
+
+def whole(*parts: tuple[Turn, ...], language: str = "en-US") -> tuple[Transcript, list[int]]:
+    """The transcript of parts that follow each other, and where each begins."""
+    offsets, at, said = [], 0, []
+    for number, part in enumerate(parts, 1):
+        offsets.append(at)
+        heard = HeardPart(at, length(part), output(part))
+        said.append(said_in(heard, language, number if len(parts) > 1 else None))
+        at += length(part)
+    return joined(said, language, at), offsets
+
+
+def one(said: tuple[Turn, ...], language: str = "en-US") -> tuple[Said, ...]:
+    return whole(said, language=language)[0].said
+
+
+@given(st.lists(spoken(), min_size=1, max_size=3))
+def test_nothing_is_lost_and_nothing_is_added(parts: list[tuple[Turn, ...]]) -> None:
+    transcript, _ = whole(*parts)
+    assert " ".join(said.text for said in transcript.said) == " ".join(turn.text for part in parts for turn in part)
+
+
+@given(st.lists(spoken(), min_size=1, max_size=3))
+def test_all_of_it_is_in_order_and_within_the_part_that_it_was_said_in(parts: list[tuple[Turn, ...]]) -> None:
+    transcript, offsets = whole(*parts)
+    assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
+    assert all(said.start_ms <= said.end_ms <= transcript.duration_ms for said in transcript.said)
+    starts = {turn.start_ms + offset for part, offset in zip(parts, offsets, strict=True) for turn in part}
+    begun = {said.start_ms for said in transcript.said}
+    assert {min(starts)} <= begun if starts else not begun
+    if len(parts) > 1:
+        for number, (part, offset) in enumerate(zip(parts, offsets, strict=True), 1):
+            mine = [said for said in transcript.said if said.speaker.startswith(f"{number}-")]
+            assert " ".join(said.text for said in mine) == " ".join(turn.text for turn in part)
+            assert all(offset <= said.start_ms <= said.end_ms <= offset + length(part) for said in mine)
+
+
+@given(spoken())
+def test_a_piece_is_one_speakers_and_ends_where_it_must(said: tuple[Turn, ...]) -> None:
+    found = one(said)
+    assert all(len(piece.text) <= LONGEST_CHARACTERS for piece in found)
+    by_speaker = [(speaker, " ".join(p.text for p in group)) for speaker, group in groupby(found, lambda p: p.speaker)]
+    assert by_speaker == [
+        (speaker, " ".join(turn.text for turn in group)) for speaker, group in groupby(said, lambda turn: turn.speaker)
+    ]
+    for before, after in pairwise(found):
+        if before.speaker == after.speaker and after.start_ms - before.end_ms <= PAUSE_MS:
+            assert len(before.text) + len(after.text.split()[0]) + 1 > LONG_CHARACTERS, "a piece ended for no reason"
+
+
+def test_what_a_speaker_says_is_one_piece_until_somebody_else_speaks_or_there_is_a_pause() -> None:
+    said = turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
+    later = Turn("spk_1", said[-1].end_ms + PAUSE_MS + 1, "Wait.")
+    assert one((*said, later)) == (
+        Said(speaker="spk_0", start_ms=0, end_ms=said[1].end_ms, text="Good morning, all. Shall we?"),
+        Said(speaker="spk_1", start_ms=said[2].start_ms, end_ms=said[2].end_ms, text="Yes."),
+        Said(speaker="spk_1", start_ms=later.start_ms, end_ms=later.end_ms, text="Wait."),
+    )
+
+
+def test_a_long_speech_is_cut_behind_a_sentence_and_one_without_sentences_anywhere() -> None:
+    sentence = "word " * 9 + "end."
+    assert {piece.text[-1] for piece in one(turns(("spk_0", " ".join([sentence] * 40))))} == {"."}
+    endless = one(turns(("spk_0", "word " * 1_000)))
+    assert 4 < len(endless) < 7
+    assert all(len(piece.text) > LONG_CHARACTERS for piece in endless[:-1])
+
+
+def test_speakers_are_named_by_their_part_where_there_are_several() -> None:
+    said = turns(("spk_0", "Yes."))
+    assert [piece.speaker for piece in whole(said)[0].said] == ["spk_0"]
+    assert [piece.speaker for piece in whole(said, said)[0].said] == ["1-spk_0", "2-spk_0"]
+    nobody = json.dumps({"results": {"items": [_item("Hm")]}}).encode()
+    assert [piece.speaker for piece in said_in(HeardPart(0, 2_000, nobody), "en-US")] == [NOBODY]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("ja-JP", "今日はAI tools を見る。"), ("th-TH", "今日はAI tools を見る。")]
+)
+def test_languages_without_spaces_have_none(language: str, text: str) -> None:
+    items = [_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_mark("。")]
+    part = HeardPart(0, 2_000, json.dumps({"results": {"items": items}}).encode())
+    assert said_in(part, language)[0].text == text.replace(" を", "を")
+    assert said_in(part, "en-US")[0].text == "今日 は AI tools を 見る。"
+
+
+def test_where_nothing_is_heard_nothing_is_said() -> None:
+    assert one(()) == ()
+    marks = json.dumps({"results": {"items": [_mark("."), _item("\u0007")]}}).encode()
+    assert said_in(HeardPart(0, 2_000, marks), "en-US") == ()
+
+
+def test_a_word_that_ends_a_little_late_is_of_its_part_and_one_that_is_later_is_of_another() -> None:
+    late = json.dumps({"results": {"items": [_item("Bye", "1.5", "2.9")]}}).encode()
+    (said,) = said_in(HeardPart(60_000, 2_000, late), "en-US")
+    assert (said.start_ms, said.end_ms) == (61_500, 62_000)
+    wrong = json.dumps({"results": {"items": [_item("Bye", "1.5", f"{(2_000 + LATE_MS + 1) / 1000}")]}}).encode()
+    assert _problem(wrong) == "bad_times"
+
+
+def _problem(data: bytes) -> str:
+    with pytest.raises(BadTranscript) as caught:
+        said_in(HeardPart(0, 2_000, data), "en-US")
+    assert caught.value.__context__ is None, "what it was raised from may hold the text"
+    assert CANARY not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "malformed"),
+        (CANARY.encode(), "malformed"),
+        (b"\xff" + CANARY.encode(), "no_utf8"),
+        (b" " * (MAX_OUTPUT_BYTES + 1), "too_large"),
+        (json.dumps({"results": {"items": [_item(CANARY, CANARY)]}}).encode(), "bad_times"),
+        (json.dumps({"results": {"items": [_item("a"), *[_mark("!" * 999)] * 9]}}).encode(), "malformed"),
+    ],
+)
+def test_what_is_no_output_of_this_part_is_refused(data: bytes, expected: str) -> None:
+    assert _problem(data) == expected
+
+
+def test_no_more_is_taken_than_people_can_say() -> None:
+    much = Said(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
+    assert joined([[much], [much]], "en-US", 1).said
+    with pytest.raises(BadTranscript, match="too_large"):
+        joined([[much], [much], [much]], "en-US", 1)
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(_wrapped))
+@example(b"[" * 100_000)
+def test_whatever_a_part_has_it_is_a_transcript_or_is_refused(data: bytes) -> None:
+    try:
+        found = said_in(HeardPart(0, 2_000, data), "en-US")
+    except BadTranscript:
+        return
+    assert all(0 <= said.start_ms <= said.end_ms <= 2_000 for said in found)

@@ -1,0 +1,49 @@
+"""An event names one recording and nothing else, and what comes of it is small."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.meetings.bedrock_summarize.workflow_event import MAX_PARTS
+from tests.handlers.meetings.bedrock_summarize.summary_setup import RECORDING, request
+
+OTHER = "B" * 32
+
+
+def part(number: int, offset_ms: int | None = None, key: str | None = None) -> dict[str, Any]:
+    offset = number * 1_000 if offset_ms is None else offset_ms
+    return {"key": key or RECORDING.audio(number), "offsetMs": offset, "durationMs": 1_000}
+
+
+def test_an_event_is_about_one_recording() -> None:
+    assert request().recording == RECORDING
+    assert len(request(audio=[part(0), part(1), part(2)]).audio) == 3
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"user": "someone"},
+        {"user": f"{'A' * 32}\n"},
+        {"user": "../" + "A" * 29},
+        {"meetingId": "short"},
+        {"content": "0" * 31},
+        {"content": "G" * 32},
+        {"language": "english"},
+        {"durationMs": -1},
+        {"audio": []},
+        {"audio": [part(1)]},
+        {"audio": [part(1), part(0)]},
+        {"audio": [part(0), part(1, 0)]},
+        {"audio": [part(0), part(0, 1_000)]},
+        {"audio": [part(0, key=RECORDING.audio(0).replace("A" * 32, OTHER))]},
+        {"audio": [part(0, key=RECORDING.transcript)]},
+        {"audio": [part(at) for at in range(MAX_PARTS + 1)]},
+        {"user": OTHER},
+    ],
+)
+def test_an_event_that_is_not_about_one_recording_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        request(**changed)
+    assert "input_value" not in str(caught.value)

@@ -1,0 +1,106 @@
+"""What tests of the exchange stand at: the function's logic, a provider that serves its keys, STS as moto plays it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto import mock_aws
+
+from handlers.common.http.rest_dispatch import Rest
+from handlers.common.identity.oidc_tokens import Verifier
+from handlers.common.identity.signing_keys import KeySet
+from handlers.common.logging import EventLog
+from handlers.meetings.auth_exchange.api_operations import OPERATIONS
+from handlers.meetings.auth_exchange.handler import acts
+from handlers.meetings.auth_exchange.token_exchange import ClientRole, Exchange, Store
+from tests.token_issuer import AUDIENCE, Provider, serving
+
+ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
+STORE = Store("recordings", "meetings", "us-east-1")
+ORIGIN = "https://example.org"
+SECONDS, RENEW_BEFORE = 3600, 900
+
+
+@cache
+def _client() -> Any:
+    """Made once: most of a test's time would be its."""
+    make: Any = boto3.client
+    return make("sts", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
+
+
+@dataclass
+class Counter:
+    """The exchange, and both that it talks to."""
+
+    provider: Provider
+    role: ClientRole
+    sessions: list[dict[str, Any]]
+    """What STS was asked for."""
+    seconds: float = 1_000_000.0
+    """What the key set's clock says, where a test has it so."""
+    keys: KeySet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = KeySet(self.provider.keys_url)
+
+    @cached_property
+    def log(self) -> EventLog:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        return EventLog("DEBUG")
+
+    def exchanges(self, token: str | None = None, name: object = "laptop") -> "Said":
+        """What the exchange answers to a token, which is a good one unless given."""
+        return self.sends(json.dumps({"token": token or self.provider.token(), "sessionName": name}))
+
+    def sends(self, body: str | None) -> "Said":
+        """The same with any text as body."""
+        verifier = Verifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
+        exchange = Exchange(verifier, self.role.session, STORE, renew_before_seconds=RENEW_BEFORE, log=self.log)
+        return Said(Rest(OPERATIONS, acts(exchange), origin=ORIGIN, log=self.log).handle(asked(body)))
+
+
+def asked(body: str | None) -> dict[str, Any]:
+    """A request as API Gateway hands it over."""
+    context = {"requestId": "r1"}
+    return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
+
+
+class Said:
+    """An answer, taken apart."""
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        self.status: int = response["statusCode"]
+        self.headers: dict[str, str] = response["headers"]
+        self.text: str = response["body"]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.text)
+        return content
+
+    @property
+    def refusal(self) -> tuple[int, str, list[str]]:
+        """Status, code and wrong fields of an error."""
+        assert set(self.body) == {"code", "message", "fields", "requestId"}
+        return self.status, self.body["code"], [one["field"] for one in self.body["fields"]]
+
+
+@contextmanager
+def opened() -> Iterator[Counter]:
+    """The counter; the environment has credentials by then."""
+    client, sessions = _client(), []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        sessions.append(dict(params))
+
+    client.meta.events.register("provide-client-params.sts.AssumeRole", note)
+    try:
+        with mock_aws(), serving(Provider()) as provider:
+            yield Counter(provider, ClientRole(client, ROLE, SECONDS), sessions)
+    finally:
+        client.meta.events.unregister("provide-client-params.sts.AssumeRole", note)

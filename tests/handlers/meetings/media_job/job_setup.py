@@ -1,0 +1,124 @@
+"""A bucket with a recording in it, and jobs that work on it: as moto plays S3, and with every run of ffmpeg counted."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.logging import EventLog
+from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.media_job.ffmpeg import Ffmpeg
+from handlers.meetings.media_job.job import MediaJob, Settings
+from handlers.meetings.media_job.job_bucket import Bucket
+from handlers.meetings.media_job.job_termination import Stopping
+from handlers.meetings.media_job.recording_plan import Limits
+from handlers.meetings.media_result import MediaResult
+from handlers.meetings.s3_keys import MeetingId, Recording
+from tests.handlers.meetings.media_job.sample_videos import FFMPEG
+
+BUCKET = "recordings"
+MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+SECOND = 1_000_000
+LIMITS = Limits(part=600 * SECOND, piece=300 * SECOND, whole=3600 * SECOND)
+
+
+@dataclass
+class Stage:
+    """What tests of the job act on."""
+
+    s3: Any
+    folder: Path
+    limits: Limits = LIMITS
+    scratch: int = 100_000_000
+    stopping: Stopping = field(default_factory=Stopping)
+    part_bytes: int = 5 * 1024 * 1024
+    complete: Complete | None = None
+
+    @property
+    def recording(self) -> Recording:
+        assert self.complete is not None
+        return Recording(MEETING, self.complete.content)
+
+    @property
+    def counted(self) -> Path:
+        """An ffmpeg that says what it was started with, in a line of a file."""
+        path, log = self.folder / "ffmpeg", self.folder / "ffmpeg.log"
+        if not path.exists():
+            path.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {FFMPEG} "$@"\n')
+            path.chmod(0o755)
+        return path
+
+    @property
+    def runs(self) -> list[str]:
+        """How ffmpeg was started, each time."""
+        log = self.folder / "ffmpeg.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def upload(self, *chunks: bytes, promised: Sequence[Chunk] = ()) -> Recording:
+        """Puts chunks and what says that the recording is whole."""
+        listed = []
+        for number, chunk in enumerate(chunks):
+            name = f"canary-{number:03d}.bin"
+            self.put(name, chunk)
+            listed.append(Chunk(name=name, bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest()))
+        return self.says(*listed, *promised)
+
+    def says(self, *chunks: Chunk) -> Recording:
+        """Puts what says that these chunks are the recording."""
+        self.complete = Complete(
+            schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
+        )
+        self.put("complete.json", self.complete.model_dump_json(by_alias=True).encode())
+        return self.recording
+
+    def put(self, name: str, body: bytes) -> None:
+        """An upload of the user's."""
+        self.s3.put_object(Bucket=BUCKET, Key=MEETING.raw + name, Body=body)
+
+    def remove(self, name: str) -> None:
+        self.s3.delete_object(Bucket=BUCKET, Key=MEETING.raw + name)
+
+    def job(self) -> MediaJob:
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        return MediaJob(
+            self.recording,
+            Bucket(self.s3, BUCKET, self.stopping, self.part_bytes),
+            Ffmpeg(os.fspath(self.counted), scratch, self.stopping),
+            Settings(self.limits, self.scratch, threads=1),
+            fetchers=Parallel(1),
+            log=EventLog("DEBUG"),
+        )
+
+    def run(self) -> MediaResult:
+        """A job's result, which is also what it leaves in the bucket."""
+        result = self.job().run()
+        assert MediaResult.model_validate_json(self.body(self.recording.media_result)) == result
+        return result
+
+    def body(self, key: str) -> bytes:
+        """An object."""
+        found: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return found
+
+    def keys(self, prefix: str) -> list[str]:
+        """What there is below a prefix."""
+        return [one["Key"] for one in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+    def pending(self) -> list[Any]:
+        """Uploads that were begun and neither ended nor given up."""
+        return list(self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
+
+    def wrong(self, result: MediaResult) -> dict[str, str]:
+        """What is wrong with which chunk."""
+        return {one.name: one.problem.value for one in result.wrong}
+
+
+def plain(result: MediaResult) -> dict[str, Any]:
+    """As the workflow reads it."""
+    found: dict[str, Any] = json.loads(result.model_dump_json(by_alias=True))
+    return found

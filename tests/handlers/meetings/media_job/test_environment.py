@@ -1,0 +1,46 @@
+"""What the media job reads: a deployment's part and a job's, each parsed."""
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.meetings.media_job.environment import ABOUT, MediaDeployment, MediaEnvironment
+
+USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
+DEPLOYMENT = MediaDeployment(bucket_name="recordings-123456789012")
+
+
+def read(**others: str) -> MediaEnvironment:
+    job = dict(zip(ABOUT, (USER, MEETING, CONTENT), strict=True))
+    return MediaEnvironment.model_validate({**DEPLOYMENT.variables(), **job, **others})
+
+
+def test_a_job_is_about_one_recording_of_one_bucket() -> None:
+    found = read()
+    assert found.bucket_name == DEPLOYMENT.bucket_name
+    assert found.recording.video == f"video/{USER}/{MEETING}/{CONTENT}.mp4"
+
+
+def test_a_deployment_says_all_but_what_a_job_is_about() -> None:
+    needed = {name.upper() for name in MediaEnvironment.model_fields} - {"LOG_LEVEL"}
+    assert needed == {*DEPLOYMENT.variables(), *ABOUT} - {"LOG_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("MEETING_USER", one) for one in ("", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31)],
+        *[("MEETING_ID", one) for one in ("", "../../x", MEETING.lower(), f"{MEETING}\n")],
+        *[("CONTENT", one) for one in ("", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx")],
+        *[("BUCKET_NAME", one) for one in ("", "A", "a/b", "arn:aws:s3:::x")],
+        *[("SCRATCH_MB", one) for one in ("0", "-1", "much", "1e9")],
+        *[("AUDIO_PART_SECONDS", one) for one in ("59", "14341")],
+        ("MAX_HOURS", "25"),
+        ("PIECE_SECONDS", "0"),
+        ("ENCODE_THREADS", "0"),
+    ],
+)
+def test_anything_else_is_refused_without_being_repeated(name: str, value: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(**{name: value})
+    assert [one["loc"] for one in caught.value.errors()] == [(name,)]
+    assert len(value) < 6 or value not in str(caught.value)

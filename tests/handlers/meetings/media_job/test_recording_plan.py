@@ -1,0 +1,140 @@
+"""Whatever chunks there are: parts and pieces cover them without gap, in order, and within what was allowed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.meetings.media_job.chunk_facts import ChunkFacts, Facts, Form, Pictures, Sound
+from handlers.meetings.media_job.recording_plan import LEAST_SAMPLES, MAX_RATE, SPEECH_RATE, Limits, Plan
+
+SECOND = 1_000_000
+LIMITS = Limits(part=60 * SECOND, piece=30 * SECOND, whole=10**12)
+CODECS = ("h264", "vp8")
+
+
+def form(codec: str, parameters: str = "", stream: int = 0) -> Form:
+    return Form(stream=stream, codec=codec, time_base="1/1000", parameters=parameters)
+
+
+def pictures(
+    codec: str = "h264", *, end: int = SECOND, width: int = 640, height: int = 360, count: int = 30, fastest: int = 1
+) -> Pictures:
+    return Pictures(form=form(codec), width=width, height=height, count=count, fastest=fastest, end=end, bytes=10_000)
+
+
+SOUND = Sound(form=form("aac", stream=1), channels=2, count=43, bytes=8_000)
+
+
+@st.composite
+def chunk(draw: st.DrawFn) -> ChunkFacts:
+    duration = draw(st.integers(1, 200 * SECOND))
+    shown = draw(st.booleans())
+    seen = pictures(
+        draw(st.sampled_from(CODECS)),
+        end=draw(st.integers(0, duration)),
+        width=draw(st.integers(1, 9000)),
+        height=draw(st.integers(1, 9000)),
+        count=draw(st.integers(1, 10**6)),
+        fastest=draw(st.integers(1, 10**6)),
+    )
+    return ChunkFacts(duration=duration, pictures=seen if shown else None, sound=draw(st.sampled_from([None, SOUND])))
+
+
+plans = st.lists(chunk(), min_size=1, max_size=6).map(lambda some: Plan(Facts(chunks=tuple(some)), LIMITS))
+
+
+def plan_of(*chunks: ChunkFacts) -> Plan:
+    return Plan(Facts(chunks=chunks), LIMITS)
+
+
+@given(plans)
+def test_parts_cover_every_sample_once_and_begin_at_a_millisecond(plan: Plan) -> None:
+    place = 0
+    for number, part in enumerate(plan.parts):
+        assert (part.number, part.first) == (number, place)
+        assert part.offset_ms * SPEECH_RATE == part.first * 1000, "an offset is exact"
+        assert part.samples * SECOND <= LIMITS.part * SPEECH_RATE
+        assert part.samples >= LEAST_SAMPLES, "Amazon Transcribe takes nothing shorter"
+        assert abs(part.duration_ms - part.samples * 1000 / SPEECH_RATE) <= 0.5
+        place += part.samples
+    assert place == (max(LEAST_SAMPLES, plan.samples(SPEECH_RATE)[-1]) if plan.has_sound else 0)
+
+
+@given(plans)
+def test_pieces_cover_every_chunk_once_and_in_order(plan: Plan) -> None:
+    spans = [span for piece in plan.pieces for span in piece.spans]
+    places = [(span.chunk, span.begin, span.end) for span in spans]
+    expected = []
+    for number, one in enumerate(plan.chunks):
+        ends = [end for chunk, _, end in places if chunk == number]
+        begins = [0, *ends[:-1]]
+        assert ends[-1] == one.duration
+        expected += [(number, begin, end) for begin, end in zip(begins, ends, strict=True)]
+    assert places == expected
+
+
+@given(plans)
+def test_a_piece_is_of_one_form_and_no_longer_than_allowed(plan: Plan) -> None:
+    for piece in plan.pieces:
+        assert 0 < piece.duration <= LIMITS.piece
+        for span in piece.spans:
+            seen = plan.chunks[span.chunk].pictures
+            if piece.form is None:
+                assert seen is None
+            else:
+                assert seen is not None
+                assert seen.form == piece.form
+        assert len(piece.spans) == 1 or all(span.begin == 0 for span in piece.spans), "several are whole chunks"
+
+
+@given(plans)
+def test_rounding_does_not_add_up(plan: Plan) -> None:
+    for start, sample in zip(plan.starts, plan.samples(SPEECH_RATE), strict=True):
+        assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
+
+
+@given(plans)
+def test_what_is_encoded_is_bounded_and_even(plan: Plan) -> None:
+    assert 1 <= plan.rate <= MAX_RATE
+    if plan.has_pictures:
+        width, height = plan.size
+        assert (width % 2, height % 2) == (0, 0)
+        assert 2 <= min(width, height) <= 1080
+        assert max(width, height) <= 1920
+
+
+@given(plans, st.integers(1, 10**12))
+def test_the_space_is_never_less_than_what_is_fetched(plan: Plan, uploaded: int) -> None:
+    assert plan.space(uploaded) > uploaded
+
+
+def test_pictures_are_copied_only_where_all_chunks_have_the_same() -> None:
+    one = ChunkFacts(duration=SECOND, pictures=pictures(), sound=SOUND)
+    assert plan_of(one, one).copies_pictures
+    assert (plan_of(one).copies_sound, plan_of(one, one).copies_sound) == (True, False), "of several, sound is not"
+    for other in (
+        ChunkFacts(duration=SECOND, sound=SOUND),
+        ChunkFacts(duration=SECOND, pictures=pictures("hevc")),
+        ChunkFacts(
+            duration=SECOND,
+            pictures=Pictures(form=form("h264", "x"), width=1, height=1, count=1, fastest=1, end=1, bytes=1),
+        ),
+    ):
+        assert not plan_of(one, other).copies_pictures
+        assert not plan_of(other, one).copies_pictures
+    assert not Plan(Facts(chunks=(one,), uncopiable=True), LIMITS).copies_pictures
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "fastest", "rate"),
+    [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
+)
+def test_what_is_encoded_is_as_fast_as_its_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
+    slow = ChunkFacts(duration=60 * SECOND, pictures=pictures(count=60))
+    seen = pictures(count=count, fastest=fastest)
+    assert plan_of(slow, ChunkFacts(duration=round(seconds * SECOND), pictures=seen)).rate == rate
+
+
+def test_a_recording_a_little_longer_than_a_part_is_cut_in_halves() -> None:
+    parts = plan_of(ChunkFacts(duration=60_100_000, sound=SOUND)).parts
+    assert [(one.offset_ms, one.duration_ms) for one in parts] == [(0, 30_050), (30_050, 30_050)]

@@ -1,0 +1,296 @@
+"""What tests of a meeting's way act on: table and bucket as moto plays them, a workflow that is told what becomes of it.
+
+S3 says of its objects when they came; here that is the stage's own time.
+"""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto import mock_aws
+from moto.s3.models import s3_backends
+
+from handlers.common.aws.clients import CONFIG
+from handlers.common.aws.workflow_executions import Executions
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.meetings.complete_file import Chunk, Complete
+from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
+from handlers.meetings.meeting_store import MeetingStore
+from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.metrics import Metrics
+from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.start.upload_events import Arrivals
+from handlers.meetings.sweep.meeting_sweep import Limits, Sweep
+from handlers.meetings.uploaded_recording import Uploads
+from handlers.meetings.workflow_start import Starting
+from handlers.meetings.workflow_steps.handler import done
+from handlers.meetings.workflow_steps.step_operations import Steps
+from handlers.meetings.workflow_steps.workflow_results import Results
+from tests.credentials import credentials
+from tests.moto_tables import Index, create_table
+
+TABLE, BUCKET = "meetings", "recordings"
+STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ANN, BOB = "A" * 32, "B" * 32
+MEETING = MeetingId(ANN, ulid(START, 1))
+LIMITS = Limits(processing=timedelta(hours=1), incomplete=timedelta(days=7), give_up=timedelta(days=2))
+CANARY = "canary"
+
+
+@cache
+def _clients() -> dict[str, Any]:
+    """Made once: most of a test's time would be theirs."""
+    return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3")}
+
+
+@dataclass
+class Workflows:
+    """Step Functions: names are taken for good, and executions end when somebody says so."""
+
+    statuses: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fates: deque[str] = field(default_factory=deque)
+    """What becomes of the next starts: `refused`, `lost`, `lost after`; then all is well again."""
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
+        assert stateMachineArn == STATE_MACHINE
+        assert len(name) <= 80
+        fate = self.fates.popleft() if self.fates else ""
+        if fate == "refused":
+            raise _refusal("ExecutionLimitExceeded")
+        if fate == "lost":
+            raise ReadTimeoutError(endpoint_url=CANARY)
+        asked = json.loads(input)
+        if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != asked):
+            raise _refusal("ExecutionAlreadyExists")
+        self.statuses[name], self.inputs[name] = "RUNNING", asked
+        if fate == "lost after":
+            raise ReadTimeoutError(endpoint_url=CANARY)
+        return {}
+
+    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:  # noqa: N803
+        name = executionArn.removeprefix(STATE_MACHINE.replace(":stateMachine:", ":execution:") + ":")
+        if name not in self.statuses:
+            raise _refusal("ExecutionDoesNotExist")
+        return {"status": self.statuses[name]}
+
+    def ends(self, status: str) -> None:
+        """The last execution ends."""
+        self.statuses[list(self.statuses)[-1]] = status
+
+
+def _refusal(code: str) -> ClientError:
+    about: Any = {"HTTPStatusCode": 400, "RetryAttempts": 0}
+    return ClientError({"Error": {"Code": code, "Message": CANARY}, "ResponseMetadata": about}, "Execution")
+
+
+@dataclass
+class Told:
+    """CloudWatch."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    failing: Exception | None = None
+
+    def put_metric_data(self, **asked: Any) -> Mapping[str, Any]:
+        if self.failing is not None:
+            raise self.failing
+        self.calls.append(asked)
+        return {}
+
+    @property
+    def numbers(self) -> list[tuple[str, float]]:
+        return [(one["MetricName"], one["Value"]) for call in self.calls for one in call["MetricData"]]
+
+
+@dataclass
+class Stage:
+    """A meeting's way, and everything on it."""
+
+    dynamodb: Any
+    s3: Any
+    now: datetime = START
+    workflows: Workflows = field(default_factory=Workflows)
+    told: Told = field(default_factory=Told)
+
+    @property
+    def table(self) -> MeetingTable:
+        return MeetingTable(self.dynamodb, TABLE)
+
+    @property
+    def executions(self) -> Executions:
+        return Executions(self.workflows, STATE_MACHINE)
+
+    @property
+    def starting(self) -> Starting:
+        uploads = Uploads(self.s3, BUCKET)
+        return Starting(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
+
+    @property
+    def steps(self) -> Steps:
+        client: Any = self.told
+        metrics = Metrics(client, "dev")
+        results = Results(MeetingStore(self.s3, BUCKET))
+        return Steps(self.table, results, self.starting, metrics, clock=lambda: self.now, log=self.log)
+
+    @cached_property
+    def log(self) -> EventLog:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        return EventLog("DEBUG")
+
+    def passes(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    def put(self, key: str, body: bytes, *, came: datetime | None = None) -> None:
+        """An object comes, and nobody is told."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        [found] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
+        found.last_modified = came or self.now
+
+    def uploads(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
+        """Chunks come, named by their places."""
+        for number, one in enumerate(chunks):
+            self.put(meeting.chunk(f"{number}.webm"), one)
+
+    def says(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Complete:
+        """`complete.json` comes."""
+        complete = said(*chunks, **changed)
+        self.put(meeting.chunk("complete.json"), complete.model_dump_json(by_alias=True).encode())
+        return complete
+
+    def hears(self, *keys: str) -> list[str]:
+        """One batch of arrivals; the keys whose messages come again."""
+        messages = [{"messageId": key, "body": created(key)} for key in keys]
+        return self.handles(messages)
+
+    def handles(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        arrivals = Arrivals(self.table, self.starting, bucket=BUCKET, log=self.log)
+        return [one["itemIdentifier"] for one in arrivals.handle(messages)["batchItemFailures"]]
+
+    def arrives(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
+        """Somebody is told of an upload."""
+        return self.hears(meeting.chunk(name))
+
+    def whole(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+        """A whole recording comes, and is told."""
+        self.uploads(*chunks, meeting=meeting)
+        complete = self.says(*chunks, meeting=meeting, **changed)
+        assert self.arrives("complete.json", meeting) == []
+        return Recording(meeting, complete.content)
+
+    def makes(self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any) -> None:
+        """The media job's part."""
+        body = {"schemaVersion": 1, "outcome": outcome, **result}
+        if outcome is MediaOutcome.READY:
+            part = {"key": recording.audio(0), "offsetMs": 0, "durationMs": 60_000}
+            made = {"videoKey": recording.video, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
+            body = {**body, **made, **result}
+        self.put(recording.media_result, json.dumps(body).encode())
+
+    def does(self, step: str, recording: Recording, attempt: int = 1, **more: Any) -> dict[str, Any]:
+        """What a step answers."""
+        about = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
+        return done(self.steps, {"step": step, **about, "content": recording.content, "attempt": attempt, **more})
+
+    def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
+        found = self.table.read(meeting)
+        assert found is not None
+        return found
+
+    def stands(self, meeting: MeetingId = MEETING) -> tuple[str, ...]:
+        """Status, and stage and reason where there are any."""
+        found = self.record(meeting)
+        return tuple(str(one) for one in (found.status, found.stage, found.reason) if one is not None)
+
+    def wrong(self, meeting: MeetingId = MEETING) -> dict[str, str]:
+        return {one.name: str(one.problem) for one in self.record(meeting).wrong}
+
+    def sweeps(self) -> dict[str, int]:
+        sweep = Sweep(
+            self.table,
+            self.executions,
+            self.starting,
+            limits=LIMITS,
+            budget=timedelta(minutes=1),
+            clock=lambda: self.now,
+            log=self.log,
+        )
+        return sweep.run()
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Everything in the table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return items
+
+    def open(self) -> list[str]:
+        """Where the sweep looks."""
+        return sorted(one[SORT]["S"] for one in self.stored() if one[PARTITION]["S"] == "#open")
+
+    @contextmanager
+    def sealed(self, code: str, times: int = 1000) -> Iterator[None]:
+        """`complete.json` is there and cannot be read, so many times; then another one is."""
+        left = iter(range(times))
+
+        def seal(params: dict[str, Any], **_: Any) -> None:
+            if params["url_path"].endswith("/complete.json") and next(left, None) is not None:
+                raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
+
+        self.s3.meta.events.register("before-call.s3.GetObject", seal, unique_id="seal")
+        try:
+            yield
+        finally:
+            self.s3.meta.events.unregister("before-call.s3.GetObject", unique_id="seal")
+
+    @contextmanager
+    def counted(self) -> Iterator[list[str]]:
+        """The calls that are made meanwhile, by name."""
+        calls: list[str] = []
+
+        def note(model: Any, **_: Any) -> None:
+            calls.append(model.name)
+
+        for one in (self.dynamodb, self.s3):
+            one.meta.events.register("before-call.*", note)
+        try:
+            yield calls
+        finally:
+            for one in (self.dynamodb, self.s3):
+                one.meta.events.unregister("before-call.*", note)
+
+
+def said(*chunks: bytes, **changed: Any) -> Complete:
+    """What a client says of its recording."""
+    listed = tuple(
+        Chunk(name=f"{number}.webm", bytes=len(one), sha256=hashlib.sha256(one).hexdigest())
+        for number, one in enumerate(chunks)
+    )
+    about = {"schemaVersion": 1, "title": f"{CANARY} title", "startedAt": "2026-01-31T10:00:00.000Z"}
+    return Complete.model_validate({**about, "participants": [f"{CANARY} Ann"], "chunks": listed, **changed})
+
+
+def created(key: str, bucket: str = BUCKET) -> str:
+    """S3's event of a new object, as a queue has it from the bus."""
+    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1, "etag": "e"}}
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+
+@contextmanager
+def staged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The stage, empty."""
+    credentials(monkeypatch)
+    with mock_aws():
+        clients = _clients()
+        clients["s3"].create_bucket(Bucket=BUCKET)
+        create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
+        yield Stage(clients["dynamodb"], clients["s3"])

@@ -1,0 +1,89 @@
+"""What a client says of a recording is taken only if all of it has its form, however much of it there is."""
+
+import json
+from typing import Any
+
+import botocore.session
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handlers.meetings.complete_file import MAX_BYTES, MAX_CHUNKS, Complete
+from handlers.meetings.transcribe_languages import LANGUAGES
+
+CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
+
+
+def complete(**changed: Any) -> bytes:
+    said = {"schemaVersion": 1, "title": "T", "startedAt": "2026-01-31T10:00:00.000Z", "chunks": [CHUNK]}
+    return json.dumps({**said, **changed}).encode()
+
+
+def test_the_same_chunks_in_another_order_are_another_content() -> None:
+    chunks = [{**CHUNK, "name": f"{number}", "sha256": f"{number:064x}"} for number in range(3)]
+    there, back = (Complete.model_validate_json(complete(chunks=one)) for one in (chunks, chunks[::-1]))
+    assert there.content != back.content
+    assert there.size == back.size == 3
+
+
+def test_what_people_call_it_does_not_change_the_content() -> None:
+    named = complete(title="Other", tags=["x"], participants=["Ann"], language="de-DE")
+    assert Complete.model_validate_json(named).content == Complete.model_validate_json(complete()).content
+
+
+def test_the_languages_are_those_that_transcribe_has() -> None:
+    codes: Any = botocore.session.get_session().get_service_model("transcribe").shape_for("LanguageCode")
+    assert set(codes.enum) == LANGUAGES
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"null",
+        b"[" * 100_000,
+        b'{"title":' + b"9" * 100_000,
+        complete(schemaVersion=2),
+        complete(title=" "),
+        complete(language="en-UK"),
+        complete(language="en-us"),
+        complete(language=""),
+        complete(title="\ud800"),
+        complete(startedAt="2026-02-30T10:00:00.000Z"),
+        complete(startedAt="2026-01-31T10:00:00Z"),
+        complete(startedAt="\u0662\u0660\u0662\u0666-01-31T10:00:00.000Z"),
+        complete(startedAt="2026-01-31T10:00:00.000Z\n"),
+        complete(chunks=[]),
+        complete(chunks=[CHUNK, CHUNK]),
+        complete(chunks=[{**CHUNK, "name": "complete.json"}]),
+        complete(chunks=[{**CHUNK, "name": "../a"}]),
+        complete(chunks=[{**CHUNK, "name": "a\0"}]),
+        complete(chunks=[{**CHUNK, "name": "a\n"}]),
+        complete(chunks=[{**CHUNK, "name": "a" * 129}]),
+        complete(chunks=[{**CHUNK, "bytes": 0}]),
+        complete(chunks=[{**CHUNK, "bytes": -1}]),
+        complete(chunks=[{**CHUNK, "sha256": "G" * 64}]),
+        complete(chunks=[{**CHUNK, "name": f"{number}"} for number in range(MAX_CHUNKS + 1)]),
+    ],
+)
+def test_what_has_not_the_form_is_refused(body: bytes) -> None:
+    with pytest.raises(ValidationError):
+        Complete.model_validate_json(body)
+
+
+@pytest.mark.parametrize("one", ["chunks", "participants", "tags"])
+def test_a_megabyte_of_mistakes_is_a_few_errors(one: str) -> None:
+    inside = b'{"schemaVersion":1,"' + one.encode() + b'":[' + b"{}," * (MAX_BYTES // 3 - 20) + b"{}]}"
+    with pytest.raises(ValidationError) as refused:
+        Complete.model_validate_json(inside)
+    assert refused.value.error_count() < 10
+
+
+@given(
+    st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(lambda one: json.dumps(one).encode())
+)
+def test_whatever_comes_is_refused_in_one_way(body: bytes) -> None:
+    with pytest.raises(ValidationError):
+        Complete.model_validate_json(body)

@@ -1,0 +1,262 @@
+"""Streams made up at random, and what must hold of the captions they get, told from what went in and came out alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
+from handlers.transcription.audio_processor.captions import pending_results, shown_texts
+from handlers.transcription.audio_processor.captions.caption_rules import Caption, Captions, Kind
+from handlers.transcription.audio_processor.captions.pending_results import WINDOW_MS
+from handlers.transcription.audio_processor.captions.shown_texts import normalised
+from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.caption_thresholds import Thresholds
+from tests.handlers.transcription.captioning import Reader, thresholds
+
+TICK_MS = 5000
+"""Even a caller that does not ask when to look again looks so often."""
+
+TEXTS = st.sampled_from(["yes", "Yes.", "yes, I do", "no", "no", "never!", "so", "so what?", "?"])
+STABILITY = st.sampled_from([1.0, 0.9, 0.85, 0.5, 0.0, None])
+RESULTS = st.builds(
+    lambda name, text, final, start, stability: Result(name, text, final, 100 * start, 100 * start + 50, stability),
+    st.sampled_from("abcdefgh"),
+    TEXTS,
+    st.sampled_from([False, False, False, True]),
+    st.integers(0, 9),
+    STABILITY,
+)
+GAPS = st.sampled_from([0, 0, 1, 40, 200, 200, 500, 999, 1000, 1999, 2000, 4999, 7000])
+STREAMS = st.lists(st.tuples(GAPS, RESULTS), max_size=60)
+LIMITS = st.builds(
+    lambda rate, dedup, buffer, orphan: thresholds(
+        max_rate_per_second=rate, dedup_cache_ttl=dedup, max_buffer_timeout=buffer, orphan_timeout=orphan
+    ),
+    st.sampled_from([1, 2, 5]),
+    st.sampled_from([0, 1, 10]),
+    st.sampled_from([0.5, 5.0]),
+    st.sampled_from([5.0, 15.0]),
+)
+
+
+@dataclass
+class Trace:
+    """What went in, what came out, and when."""
+
+    limits: Thresholds
+    captions: Captions
+    punctual: bool = True
+    """Whether it was asked again whenever it said so; otherwise when something arrived, or after a tick."""
+    ended_ms: int = 0
+    looked: list[tuple[int, Result | None]] = field(default_factory=list)
+    """Every call: with the result that arrived, or with none."""
+    shown: list[tuple[int, Caption]] = field(default_factory=list)
+
+    @property
+    def arrived(self) -> list[tuple[int, Result]]:
+        return [(at_ms, result) for at_ms, result in self.looked if result is not None]
+
+    def _note(self, now_ms: int, captions: Iterable[Caption]) -> None:
+        self.shown += [(now_ms, one) for one in captions]
+
+    def run(self, stream: list[tuple[int, Result]]) -> None:
+        now_ms = 0
+        for gap, result in stream:
+            until_ms = now_ms + gap
+            while (tick_ms := self._next_tick_ms(now_ms)) < until_ms:
+                now_ms = tick_ms
+                self.looked.append((now_ms, None))
+                self._note(now_ms, self.captions.due(now_ms))
+                self._check_after_looking(now_ms)
+            now_ms = until_ms
+            self.looked.append((now_ms, result))
+            self._note(now_ms, self.captions.take(result, now_ms))
+            self._check_after_looking(now_ms)
+        self.ended_ms = now_ms
+        self._note(now_ms, self.captions.finish(now_ms))
+
+    def _next_tick_ms(self, now_ms: int) -> int:
+        next_ms = self.captions.next_due_ms() if self.punctual else None
+        return now_ms + TICK_MS if next_ms is None else min(next_ms, now_ms + TICK_MS)
+
+    def _check_after_looking(self, now_ms: int) -> None:
+        for known in self.captions._open._open.values():
+            assert known.unsure is None or now_ms - known.unsure_since_ms < self.limits.max_buffer_ms
+        check_sizes(self.captions)
+        next_ms = self.captions.next_due_ms()
+        assert next_ms is None or next_ms > now_ms, "everything that was due is done"
+        assert self.captions.due(now_ms) == []
+
+
+def sizes(captions: Captions) -> tuple[int, ...]:
+    """How much is kept of each kind."""
+    parts = (captions._open, captions._finals, captions._texts, captions._open._closed)
+    return (*(len(one) for one in parts), len(captions._lines))
+
+
+def check_sizes(captions: Captions) -> None:
+    """Against the bounds as they are now."""
+    most = (pending_results.MAX_OPEN, pending_results.MAX_HELD, shown_texts.MAX_TEXTS, pending_results.MAX_CLOSED)
+    lines = (
+        pending_results.MAX_OPEN + pending_results.MAX_HELD
+    )  # of results that are open, and of those whose finals wait
+    assert all(size <= bound for size, bound in zip(sizes(captions), (*most, lines), strict=True))
+
+
+def check(trace: Trace) -> None:
+    _check_finals_once(trace)
+    _check_order(trace)
+    _check_ages(trace)
+    check_rate(trace)
+    _check_no_text_twice(trace)
+    _check_reader(trace)
+    _check_end(trace)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What a result ended as, and when it did."""
+
+    result: Result
+    received_ms: int
+    ended_ms: int
+
+
+def _ended(trace: Trace) -> dict[str, _Ended]:
+    """With its first final, or with the last partial before somebody saw that it had been silent for too long."""
+    heard: dict[str, tuple[int, Result]] = {}
+    ended: dict[str, _Ended] = {}
+
+    def give_up(now_ms: int, silence_ms: int) -> None:
+        for result_id, (at_ms, result) in list(heard.items()):
+            if now_ms - at_ms >= silence_ms:
+                ended[result_id] = _Ended(result, at_ms, now_ms)
+                del heard[result_id]
+
+    for now_ms, result in trace.looked:
+        if result is not None and result.final:
+            ended.setdefault(result.result_id, _Ended(result, now_ms, now_ms))
+            heard.pop(result.result_id, None)
+        give_up(now_ms, trace.limits.orphan_ms)
+        if result is not None and result.result_id not in ended:
+            heard[result.result_id] = (now_ms, result)
+    give_up(trace.ended_ms, 0)
+    return ended
+
+
+def _repeats_another(trace: Trace, result: Result, from_ms: int, to_ms: int) -> bool:
+    return any(
+        one.kind is Kind.FINAL
+        and one.result_id != result.result_id
+        and normalised(one.text) == normalised(result.text)
+        and at_ms <= to_ms
+        and at_ms + trace.limits.dedup_ms > from_ms
+        for at_ms, one in trace.shown
+    )
+
+
+def _check_finals_once(trace: Trace) -> None:
+    """Each result that ended is a final on display, or was the same as another final at that time."""
+    finals = [one for _, one in trace.shown if one.kind is Kind.FINAL]
+    by_id = {one.result_id: one for one in finals}
+    assert len(by_id) == len(finals)
+    ended = _ended(trace)
+    assert by_id.keys() <= ended.keys()
+    for result_id, last in ended.items():
+        if result_id in by_id:
+            told = by_id[result_id]
+            assert (told.text, told.received_ms) == (last.result.text, last.received_ms)
+            assert told.orphan is not last.result.final
+        else:
+            latest_ms = last.ended_ms + trace.limits.max_buffer_ms + TICK_MS
+            assert _repeats_another(trace, last.result, last.ended_ms, latest_ms), "a final was lost"
+    assert trace.captions.counts.orphans == sum(not one.result.final for one in ended.values())
+
+
+def _check_order(trace: Trace) -> None:
+    """A final leaves before one that starts earlier only if that one is not known, or somebody waited too long."""
+    finals = [(at_ms, one) for at_ms, one in trace.shown if one.kind is Kind.FINAL]
+    ended = _ended(trace)
+    for number, (at_ms, one) in enumerate(finals):
+        gone = {other.result_id for other_ms, other in finals[:number] if other_ms < at_ms}
+        # Who has waited too long takes along those that start before it, even if its own words are known already.
+        late = any(
+            other.result.start_ms >= one.start_ms
+            and other.ended_ms <= at_ms
+            and at_ms - other.received_ms >= trace.limits.max_buffer_ms
+            for result_id, other in ended.items()
+            if result_id not in gone
+        )
+        for _, later in finals[number + 1 :]:
+            if later.start_ms < one.start_ms:
+                assert ended[later.result_id].ended_ms >= at_ms, "both were there, and the later one left first"
+                heard = [(when, result) for when, result in trace.arrived if result.result_id == later.result_id]
+                before = [result for when, result in heard if when < at_ms]
+                meanwhile = [result for when, result in heard if when == at_ms]
+                starts = [result.start_ms for result in [*before[-1:], *meanwhile]]
+                assert late or not before or max(starts) >= one.start_ms
+
+
+def _check_ages(trace: Trace) -> None:
+    """Nothing waits for longer than a buffer; then a partial at most for its second, an orphan was silent before."""
+    late_ms = 0 if trace.punctual else 2 * TICK_MS  # both are noticed late
+    for at_ms, one in trace.shown:
+        if at_ms == trace.ended_ms or one.kind is Kind.RETRACTED:
+            continue
+        before_ms = trace.limits.orphan_ms if one.orphan else 0
+        after_ms = WINDOW_MS if one.kind is Kind.PARTIAL else 0
+        age_ms = at_ms - one.received_ms
+        assert age_ms <= max(before_ms, trace.limits.max_buffer_ms) + after_ms + late_ms
+
+
+def check_rate(trace: Trace) -> None:
+    """No second has more partials than it may."""
+    moments = [at_ms for at_ms, one in trace.shown if one.kind is Kind.PARTIAL]
+    for first, beyond in zip(moments, moments[trace.limits.max_rate_per_second :], strict=False):
+        assert beyond - first >= 1000
+
+
+def _check_no_text_twice(trace: Trace) -> None:
+    """A partial repeats nothing that was shown lately; a final repeats no final, and no other line says the same."""
+    texts = [(at_ms, one) for at_ms, one in trace.shown if one.kind is not Kind.RETRACTED]
+    for number, (at_ms, one) in enumerate(texts):
+        for later_ms, later in texts[number + 1 :]:
+            same = normalised(later.text) == normalised(one.text) and later.result_id != one.result_id
+            if same and later_ms - at_ms < trace.limits.dedup_ms:
+                assert later.final
+                assert not one.final
+    reader, since = Reader(), dict[str, int]()
+    for at_ms, one in trace.shown:
+        reader.show([one])
+        since[one.result_id] = at_ms
+        for other in reader.display.values():
+            if one.final and other.result_id != one.result_id and normalised(other.text) == normalised(one.text):
+                assert at_ms - since[other.result_id] >= trace.limits.dedup_ms, "two lines say the same"
+
+
+def _check_reader(trace: Trace) -> None:
+    """Lines only move forward: nothing after a final, nothing taken away that is not there, no line left half said."""
+    reader = Reader()
+    for _, one in trace.shown:
+        before = reader.display.get(one.result_id)
+        assert before is None or not before.final
+        if one.kind is Kind.RETRACTED:
+            assert before is not None
+        if one.kind is Kind.PARTIAL and before is not None:
+            assert normalised(before.text) != normalised(one.text)
+            assert before.received_ms <= one.received_ms
+        reader.show([one])
+    assert all(one.final for one in reader.display.values())
+
+
+def _check_end(trace: Trace) -> None:
+    captions, counts = trace.captions, trace.captions.counts
+    assert captions.next_due_ms() is None
+    for one in (captions._open, captions._finals):
+        assert len(one) == 0
+    assert captions.due(trace.ended_ms + 100_000) == captions.finish(trace.ended_ms + 100_000) == []
+    kinds = [one.kind for _, one in trace.shown]
+    assert (kinds.count(Kind.PARTIAL), kinds.count(Kind.FINAL)) == (counts.partials, counts.finals)
+    assert counts.partials + counts.dropped <= sum(not result.final for _, result in trace.arrived)
+    assert all(earlier <= later for (earlier, _), (later, _) in pairwise(trace.shown))

@@ -1,0 +1,177 @@
+"""The processor from outside: an utterance comes, a stream goes by its script, the client gets messages."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers.common.logging import hashed
+from handlers.transcription.audio_processor.utterance_transcription import End
+from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.live_table import Claim, caption_key
+from tests.handlers.transcription.live_setup import ENDED, SESSION, Booth, final, partial
+from tests.handlers.transcription.router_setup import LIVE
+
+
+def test_captions_come_while_it_is_spoken_and_then_the_end(booth: Booth) -> None:
+    steps = [partial(300, "Hello"), partial(600, "Hello world"), final(1_100, "Hello world.", at_ms=200)]
+    assert booth.hears(*steps, ENDED, utterance="u7", sequence=7) is End.DONE
+    assert booth.said() == [("Hello", False), ("Hello world", False), ("Hello world.", True)]
+    [done] = booth.said("done")
+    assert (done["utterance"], done["finals"], done.get("fallback")) == ("u7", 1, None)
+    assert (booth.flight.places, booth.flight.done) == ((), ("u7",))
+    caption = booth.clients.of("c1", "caption")[-1]
+    del caption["text"], caption["resultId"], caption["revision"]
+    assert caption == {
+        "type": "caption",
+        "sessionId": SESSION,
+        "utterance": "u7",
+        "sequence": 7,
+        "final": True,
+        "startMs": 200,
+        "endMs": 400,
+        "stability": 1.0,
+        "orphan": False,
+    }
+
+
+def test_audio_is_sent_at_the_pace_of_speech_and_ended(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello."), ENDED)
+    [stream] = booth.transcribe.conversations
+    assert stream.sent_at == list(range(0, 1_000, 100))
+    assert b"".join(stream.sent) == bytes(32_000)
+    assert stream.finished_ms == 900, "with the last chunk, not a moment later"
+    [asked] = booth.transcribe.requests
+    assert (asked.language, asked.sample_rate, asked.encoding, asked.stabilised) == ("en-US", 16_000, "pcm", True)
+
+
+def test_a_second_call_for_the_same_utterance_does_nothing(booth: Booth) -> None:
+    booth.hears(final(1_100, "Hello."), ENDED)
+    assert booth.call() is None
+    assert len(booth.said()) == 1
+
+
+def test_an_utterance_that_was_given_up_is_left_alone(booth: Booth) -> None:
+    booth.take("u1")
+    booth.clock.now_ms += 20_000
+    assert booth.call() is None
+    assert booth.transcribe.requests == [], "its client may have sent it again already"
+
+
+def test_a_session_that_is_not_there_costs_nothing(dynamodb: Any) -> None:
+    booth = Booth(dynamodb)
+    assert booth.call() is None
+    assert booth.transcribe.requests == []
+
+
+def test_words_that_another_utterance_has_shown_are_not_shown_again(booth: Booth) -> None:
+    booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+    booth.hears(final(1_100, "see you, tomorrow", "r2"), ENDED, utterance="u2")
+    assert booth.said() == [("See you tomorrow.", True)]
+    assert [one["finals"] for one in booth.said("done")] == [1, 0]
+
+
+def test_a_line_that_turns_into_what_another_utterance_shows_is_taken_away(booth: Booth) -> None:
+    booth.hears(final(1_100, "See you tomorrow."), ENDED, utterance="u1")
+    booth.hears(partial(300, "See", "r2"), final(1_100, "See you tomorrow.", "r2"), ENDED, utterance="u2")
+    assert booth.said() == [("See you tomorrow.", True), ("See", False)]
+    assert [one["resultId"] for one in booth.said("retract")] == ["r2"]
+
+
+def test_a_final_takes_the_place_of_another_utterances_partial(booth: Booth) -> None:
+    """Otherwise its words could be nowhere in the end: the partial may turn into something else."""
+    booth.live.claim(key_of(booth, "hello"), Claim("u1", "r1", 3, final=False), 10)
+    booth.hears(final(1_100, "Hello.", "r2"), ENDED, utterance="u2")
+    [taken_back] = booth.said("retract")
+    assert (taken_back["utterance"], taken_back["resultId"], taken_back["revision"]) == ("u1", "r1", 3)
+    assert booth.said() == [("Hello.", True)]
+
+
+def key_of(booth: Booth, words: str) -> str:
+    session = booth.sessions.find(SESSION)
+    assert session is not None
+    return caption_key(SESSION, hmac.new(session.secret.encode(), words.encode(), hashlib.sha256).hexdigest())
+
+
+def test_the_same_words_later_are_something_new(booth: Booth) -> None:
+    booth.hears(final(1_100, "Yes."), ENDED, utterance="u1")
+    booth.clock.now_ms += 10_000
+    booth.hears(final(1_100, "Yes.", "r2"), ENDED, utterance="u2")
+    assert booth.said() == [("Yes.", True), ("Yes.", True)]
+
+
+def test_a_final_is_shown_even_when_nobody_can_say_whether_it_repeats(
+    booth: Booth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> bool:
+        raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
+
+    monkeypatch.setattr(booth.live, "claim", refuse)
+    booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert booth.said() == [("Hello.", True)]
+
+
+def test_a_session_without_partials_asks_for_none(dynamodb: Any) -> None:
+    booth = Booth(dynamodb, settings=SessionSettings(partial_results_enabled=False))
+    booth.open()
+    booth.hears(partial(300, "Hel"), final(1_100, "Hello."), ENDED)
+    assert [one.stabilised for one in booth.transcribe.requests] == [False]
+    assert booth.said() == [("Hello.", True)]
+    assert "TranscribeFallbackTriggered" not in booth.cloudwatch.values, "it is what was asked for"
+
+
+def test_a_sessions_own_threshold_counts(dynamodb: Any) -> None:
+    booth = Booth(dynamodb, settings=SessionSettings(min_stability_threshold=0.0))
+    booth.open()
+    booth.hears(partial(300, "Hello", stable=False), final(1_100, "Hello."), ENDED)
+    assert booth.said()[0] == ("Hello", False)
+
+
+def test_metrics_go_out_in_one_call_after_the_answer(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = booth.cloudwatch.put_metric_data
+    answered: list[int] = []
+
+    def watched(**call: Any) -> None:
+        answered.append(len(booth.said("done")))
+        put(**call)
+
+    monkeypatch.setattr(booth.cloudwatch, "put_metric_data", watched)
+    booth.hears(partial(300, "Hello"), final(1_100, "Hello."), ENDED)
+    assert answered == [1]
+    [call] = booth.cloudwatch.calls
+    assert call["Namespace"] == "AudioTranscription/PartialResults"
+    [latency] = call["MetricData"]
+    assert (latency["MetricName"], latency["Unit"], sum(latency["Counts"])) == (
+        "PartialResultProcessingLatency",
+        "Milliseconds",
+        2,
+    )
+    assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
+
+
+def test_metrics_that_cannot_be_sent_harm_nobody(booth: Booth) -> None:
+    booth.cloudwatch.failing = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
+    assert booth.hears(final(1_100, "Hello."), ENDED) is End.DONE
+    assert len(booth.said("done")) == 1
+
+
+def test_a_sessions_orphans_are_in_the_log_beside_its_hash(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+    """The alarm knows how many there were, the log whose they were."""
+    booth.hears(partial(300, "One"), partial(400, "Two", "r2", at_ms=500), ENDED)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [ended] = [line for line in lines if line["message"] == "utterance_ended"]
+    assert (ended["session_hash"], ended["orphans"]) == (hashed(SESSION), 2)
+    assert booth.cloudwatch.values["OrphanedResultsFlushed"] == 2
+
+
+def test_no_word_that_was_said_is_logged_or_stored(booth: Booth, capsys: pytest.CaptureFixture[str]) -> None:
+    booth.hears(partial(300, "Canary"), final(1_100, "Canary sings."), ENDED)
+    stored = json.dumps(booth.dynamodb.scan(TableName=LIVE)["Items"])
+    logged = capsys.readouterr().out
+    assert "utterance_ended" in logged
+    for text in (stored, logged):
+        assert "anary" not in text
+        assert SESSION not in logged, "a session's id is as good as a name"

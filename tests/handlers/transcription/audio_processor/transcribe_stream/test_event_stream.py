@@ -1,0 +1,77 @@
+"""Event-stream frames: botocore reads what is written, and every malformed frame is refused in one way."""
+
+import struct
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.transcription.audio_processor.transcribe_stream.event_stream import (
+    MalformedFrame,
+    Message,
+    audio_event,
+    decode,
+    encode,
+)
+
+FRAME = encode({":message-type": "event", "other": "text"}, b'{"a": 1}')
+
+
+def sealed(head: bytes, payload: bytes = b"") -> bytes:
+    """A frame around any bytes in place of headers, with the right lengths and checksums."""
+    lengths = struct.pack("!II", 16 + len(head) + len(payload), len(head))
+    frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload
+    return frame + struct.pack("!I", crc32(frame))
+
+
+def decoded(frame: bytes) -> Message | None:
+    """The message, or None if the frame is refused."""
+    try:
+        return decode(frame)
+    except MalformedFrame:
+        return None
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=60), max_size=6), st.binary(max_size=500))
+def test_what_is_encoded_is_decoded(headers: dict[str, str], payload: bytes) -> None:
+    assert decode(encode(headers, payload)) == (headers, payload)
+
+
+@pytest.mark.parametrize("chunk", [b"\x01\x02", b""])
+def test_an_audio_event_is_the_documented_one(chunk: bytes) -> None:
+    assert decode(audio_event(chunk)) == (
+        {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"},
+        chunk,
+    )
+
+
+@pytest.mark.parametrize("at", range(len(FRAME)))
+def test_no_changed_byte_goes_unnoticed(at: int) -> None:
+    for change in (1, 0x80, 0xFF):
+        assert decoded(FRAME[:at] + bytes([FRAME[at] ^ change]) + FRAME[at + 1 :]) is None
+
+
+def test_only_one_complete_frame_is_decoded() -> None:
+    for length in range(len(FRAME)):
+        assert decoded(FRAME[:length]) is None
+    assert decoded(FRAME + FRAME) is None
+    assert decoded(FRAME + b"\x00") is None
+
+
+@given(st.binary(max_size=200), st.binary(max_size=60))
+def test_any_bytes_are_refused_or_a_message(data: bytes, head: bytes) -> None:
+    decoded(data)
+    decoded(sealed(head, b"payload"))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"\x03one\x00" * 2, b"\x03one\x0a", b"\x03one\x07\x00\x07secret\xff", b"\x01\xff\x00"],
+    ids=["twice", "unknown type", "value no text", "name no text"],
+)
+def test_a_refusal_contains_nothing_of_the_frame(head: bytes) -> None:
+    with pytest.raises(MalformedFrame) as refused:
+        decode(sealed(head))
+    assert str(refused.value) == "malformed event-stream frame"
+    assert refused.value.__context__ is None

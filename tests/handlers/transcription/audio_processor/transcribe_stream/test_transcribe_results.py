@@ -1,0 +1,152 @@
+"""What Transcribe says, and what only looks like it."""
+
+import json
+import traceback
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import (
+    MAX_ID_CHARS,
+    MAX_ITEMS,
+    MAX_PAYLOAD_BYTES,
+    MAX_RESULTS,
+    MAX_SECONDS,
+    MAX_TEXT_CHARS,
+    NotResults,
+    Result,
+    results_of,
+)
+from tests.handlers.transcription.captioning import event, items, said
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(["ResultId", "StartTime", "EndTime", "IsPartial", "Alternatives"])
+
+
+def test_a_result_is_read_as_it_was_sent() -> None:
+    assert results_of(event(said())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
+
+
+def test_results_keep_their_order_and_finals_say_so() -> None:
+    results = results_of(event(said(ResultId="b", IsPartial=False), said(ResultId="a")))
+    assert [(one.result_id, one.final) for one in results] == [("b", True), ("a", False)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "share"),
+    [
+        ([True, True], 1.0),
+        ([False, False, False], 0.0),
+        ([True, False, True, False], 0.5),
+        ([True, None, None, None], 0.25),
+        ([None, None], None),
+        ([], None),
+    ],
+)
+def test_stability_is_the_share_of_all_items_that_are_stable(flags: list[bool | None], share: float | None) -> None:
+    (result,) = results_of(event(said(Alternatives=[{"Transcript": "x", "Items": items(*flags)}])))
+    assert result.stability == share
+
+
+@pytest.mark.parametrize(
+    "empty", [[], None, [{}], [{"Transcript": ""}], [{"Transcript": None}], [{"Transcript": " \n"}]]
+)
+def test_a_result_without_a_text_is_skipped(empty: Any) -> None:
+    assert [one.text for one in results_of(event(said(Alternatives=empty), said("next")))] == ["next"]
+
+
+def test_only_the_first_alternative_counts_and_an_event_may_have_no_results() -> None:
+    (result,) = results_of(event(said(Alternatives=[{"Transcript": "one"}, {"Transcript": "two"}])))
+    assert result.text == "one"
+    assert results_of(event()) == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"canary",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b'{"Transcript": null}',
+        b'{"Transcript": {}}',
+        b'{"Transcript": {"Results": null}}',
+        b'{"Transcript": {"Results": {}}}',
+        b'{"Transcript": {"Results": ["canary"]}}',
+        b'{"Transcript": {"Results": []}} canary',
+        b'{"Transcript": "canary',
+        b'{"Transcript": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        event() + b" " * MAX_PAYLOAD_BYTES,
+    ],
+    ids=lambda payload: payload[:40].decode(errors="replace"),
+)
+def test_what_is_no_event_is_refused(payload: bytes) -> None:
+    with pytest.raises(NotResults) as error:
+        results_of(payload)
+    assert error.value.__context__ is None, "an exception that came before would hold the payload"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"ResultId": wrong} for wrong in (..., "", 7, "canary" * MAX_ID_CHARS, "\ud800")),
+        *({"IsPartial": wrong} for wrong in (..., "canary")),
+        *({"StartTime": wrong} for wrong in (..., "canary", True, -0.001, float("nan"))),
+        *({"EndTime": wrong} for wrong in (float("inf"), MAX_SECONDS + 1, 10**400, 0.05)),
+        *({"Alternatives": wrong} for wrong in ("canary", ["canary"])),
+        {"Alternatives": [{"Transcript": 1}]},
+        {"Alternatives": [{"Transcript": "canary" * MAX_TEXT_CHARS}]},
+        {"Alternatives": [{"Transcript": "canary \udc00"}]},
+        {"Alternatives": [{"Transcript": "canary", "Items": "canary"}]},
+        {"Alternatives": [{"Transcript": "canary", "Items": ["canary"]}]},
+        {"Alternatives": [{"Transcript": "canary", "Items": [{"Stable": "canary"}]}]},
+        {"Alternatives": [{"Transcript": "canary", "Items": [{"Stable": 1}]}]},
+        {"Alternatives": [{"Transcript": "canary", "Items": [{}] * (MAX_ITEMS + 1)}]},
+    ],
+    ids=lambda changes: str(changes)[:60].encode("ascii", "backslashreplace").decode(),
+)
+def test_what_is_no_result_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
+    with pytest.raises(NotResults) as error:
+        results_of(event(said(), said(**changes)))
+    assert "canary" not in "".join(traceback.format_exception_only(error.value))
+    assert error.value.__context__ is None
+
+
+def test_as_much_as_is_allowed_is_read() -> None:
+    largest = said(ResultId="i" * MAX_ID_CHARS, EndTime=MAX_SECONDS)
+    largest["Alternatives"] = [{"Transcript": "t" * MAX_TEXT_CHARS, "Items": [{"Stable": True}] * MAX_ITEMS}]
+    assert len(results_of(event(largest))) == 1
+    assert len(results_of(event(*[said()] * MAX_RESULTS))) == MAX_RESULTS
+    with pytest.raises(NotResults):
+        results_of(event(*[said()] * (MAX_RESULTS + 1)))
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_anything_is_read_or_refused(payload: bytes) -> None:
+    with suppress(NotResults):
+        assert results_of(payload) == []
+
+
+@given(FIELDS, JSON)
+def test_any_field_may_be_anything(name: str, value: Any) -> None:
+    try:
+        results = results_of(event(said(**{name: value})))
+    except NotResults:
+        return
+    for one in results:
+        assert one.text
+        assert 0 <= one.start_ms <= one.end_ms
+        (one.result_id + one.text).encode()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50))
+def test_every_text_comes_back(text: str) -> None:
+    assert [one.text for one in results_of(event(said(text)))] == ([text.strip()] if text.strip() else [])

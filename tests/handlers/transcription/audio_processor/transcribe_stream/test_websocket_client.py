@@ -1,0 +1,273 @@
+"""The WebSocket client: bounded in time and size, whatever the peer does, and nothing stays behind."""
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+from websockets.sync.server import ServerConnection
+from websockets.uri import WebSocketURI
+
+from handlers.transcription.audio_processor.transcribe_stream import websocket_client
+from handlers.transcription.audio_processor.transcribe_stream.websocket_client import Gone, WebSocket
+from tests.handlers.certificates import self_signed
+from tests.handlers.transcription.websocket_peers import PATIENCE, accepting, saying, shake_hands, speaking, stubborn
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every socket is closed by the end of a test, also where nothing was opened."""
+    made: list[socket.socket] = []
+    init = WebSocket.__init__
+
+    def remembering(self: WebSocket, sock: socket.socket, uri: WebSocketURI) -> None:
+        made.append(sock)
+        init(self, sock, uri)
+
+    monkeypatch.setattr(WebSocket, "__init__", remembering)
+    yield
+    assert [one.fileno() for one in made] == [-1] * len(made)
+
+
+@pytest.fixture(autouse=True)
+def _peers_have_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer is a thread of a busy machine, and may not run for longer than a caller would wait."""
+    monkeypatch.setattr(websocket_client, "SEND_SECONDS", PATIENCE)
+
+
+def echo(connection: ServerConnection) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            connection.send(connection.recv())
+
+
+SAID = b"\x82\x04said"
+"""A binary frame."""
+
+
+def send_forever(one: WebSocket, message: bytes) -> NoReturn:
+    while True:
+        one.send(message)
+
+
+@pytest.mark.parametrize("length", [0, 1, 200_000, websocket_client.MAX_MESSAGE])
+def test_messages_go_out_and_come_back_whole(length: int) -> None:
+    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
+        one.send(bytes(length))
+        assert one.receive(PATIENCE) == bytes(length)
+
+
+def test_much_can_be_sent_to_a_peer_that_answers_all_of_it() -> None:
+    """Who only wrote, and the other side too, would wait for each other."""
+    with speaking(echo) as url, WebSocket.open(url, PATIENCE) as one:
+        for _ in range(40):
+            one.send(bytes(websocket_client.MAX_MESSAGE))
+        assert [len(one.receive(PATIENCE) or b"") for _ in range(40)] == [websocket_client.MAX_MESSAGE] * 40
+
+
+def test_a_ping_is_answered_while_listening_and_parts_are_put_together() -> None:
+    def peer(connection: ServerConnection) -> None:
+        assert connection.ping().wait(PATIENCE)
+        connection.send([b"answered ", b"in ", b"parts"])
+        saying("a text, whose content is dropped")(connection)
+
+    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+        assert one.receive(PATIENCE) == b"answered in parts"
+        assert one.receive(PATIENCE) == ""
+        assert one.receive(0) is None
+
+
+def test_pings_fill_nobodys_memory() -> None:
+    def flood(peer: socket.socket) -> None:
+        shake_hands(peer)
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sendall(b"\x89\x00" * 30_000)
+
+    with accepting(flood, polite=False) as url:
+        one = WebSocket.open(url, PATIENCE)
+        assert one.receive(PATIENCE) is None
+        assert one.over, "who asks for answers and reads none is let go"
+        assert len(one._outgoing) < 2 * websocket_client.MAX_OWED
+        one._socket.close()  # so that the flood ends
+
+
+def test_a_message_of_endless_parts_is_not_waited_for() -> None:
+    def flood(peer: socket.socket) -> None:
+        shake_hands(peer, b"\x02\x00")
+        with contextlib.suppress(OSError):
+            while True:
+                peer.sendall(b"\x00\x00" * 30_000)
+
+    with accepting(flood, polite=False) as url:
+        one = WebSocket.open(url, PATIENCE)
+        assert one.receive(PATIENCE) is None
+        assert one.over
+        assert len(one._parts) <= websocket_client.MAX_PARTS
+        one._socket.close()  # so that the flood ends
+
+
+def test_a_close_is_noticed_before_the_next_message() -> None:
+    with speaking(lambda _: None) as url, WebSocket.open(url, PATIENCE) as one:
+        select.select([one._socket], [], [], PATIENCE)
+        with pytest.raises(Gone):
+            one.send(b"x")
+
+
+def test_all_that_a_peer_said_is_received_although_it_takes_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_client, "READ_BYTES", 100)
+
+    def peer(other: socket.socket) -> None:
+        shake_hands(other, SAID * 5_000)
+        other.close()
+
+    with accepting(peer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+        with pytest.raises(Gone):
+            send_forever(one, bytes(1000))
+        assert sum(1 for _ in iter(lambda: one.receive(PATIENCE), None)) == 5_000
+        assert one.over
+
+
+def test_what_comes_along_with_the_handshake_is_received() -> None:
+    """A peer that opens, speaks and closes at once: all of it may come in one piece."""
+
+    def answer(peer: socket.socket) -> None:
+        shake_hands(peer, SAID, b"\x88\x02\x03\xe8")
+
+    with accepting(answer, polite=False) as url, WebSocket.open(url, PATIENCE) as one:
+        assert [one.receive(PATIENCE), one.receive(PATIENCE)] == [b"said", None]
+        assert one.their_close == 1000
+
+
+def test_a_handshake_that_trickles_is_given_up() -> None:
+    stop = threading.Event()
+
+    def trickle(peer: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n")
+            while not stop.wait(0.005):
+                peer.sendall(b"X: y\r\n" if not stop.is_set() else b"")
+
+    with accepting(trickle) as url:
+        try:
+            with pytest.raises(TimeoutError):
+                WebSocket.open(url, 0.05)
+        finally:
+            stop.set()
+
+
+def test_a_handshake_of_endless_headers_is_no_handshake() -> None:
+    def flood(peer: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 100_000)
+
+    with accepting(flood) as url, pytest.raises(InvalidMessage):
+        WebSocket.open(url, PATIENCE)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 4000])
+def test_the_peers_close_is_known(code: int) -> None:
+    with speaking(lambda connection: connection.close(code)) as url, WebSocket.open(url, PATIENCE) as one:
+        assert one.receive(PATIENCE) is None
+        assert (one.over, one.their_close, one.broken) == (True, code, False)
+        with pytest.raises(Gone):
+            one.send(b"")
+
+
+def test_a_peer_that_vanishes_is_gone_without_a_close() -> None:
+    with speaking(lambda connection: connection.close_socket()) as url, WebSocket.open(url, PATIENCE) as one:
+        assert one.receive(PATIENCE) is None
+        assert (one.over, one.their_close, one.broken) == (True, None, False)
+
+
+def test_a_frame_that_cannot_be_breaks_the_protocol() -> None:
+    def peer(connection: ServerConnection) -> None:
+        connection.socket.sendall(b"\xff\xff\xff\xff")
+        saying()(connection)
+
+    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+        assert one.receive(PATIENCE) is None
+        assert one.broken
+        assert not one._awaits_good_bye()
+
+
+def test_only_so_much_is_kept_while_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_client, "MAX_WAITING", 2)
+    monkeypatch.setattr(websocket_client, "READ_BYTES", 50)
+    with speaking(saying(*[bytes(48)] * 20)) as url, WebSocket.open(url, PATIENCE) as one:
+        for _ in range(200):
+            one.send(b"x")
+        assert len(one._messages) <= 2
+        assert [one.receive(PATIENCE) for _ in range(20)] == [bytes(48)] * 20
+
+
+def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_client, "SEND_SECONDS", 0.05)
+    go = threading.Event()
+    with speaking(stubborn(go)) as url, WebSocket.open(url, PATIENCE) as one:
+        try:
+            with pytest.raises(Gone):
+                send_forever(one, bytes(100_000))
+            assert one.over
+        finally:
+            go.set()
+
+
+def test_closing_does_not_wait_for_a_peer_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
+    go = threading.Event()
+    with speaking(stubborn(go)) as url:
+        try:
+            one = WebSocket.open(url, PATIENCE)
+            one.close()
+            one.close()
+            assert one.receive(PATIENCE) is None
+            assert one.over
+        finally:
+            go.set()
+
+
+def test_closing_says_good_bye() -> None:
+    left: list[int | None] = []
+    done = threading.Event()
+
+    def peer(connection: ServerConnection) -> None:
+        saying(*[bytes(1000)] * 200)(connection)
+        left.append(connection.close_code)
+        done.set()
+
+    with speaking(peer) as url, WebSocket.open(url, PATIENCE) as one:
+        assert one.receive(PATIENCE) == bytes(1000)
+        one.close()
+        assert done.wait(PATIENCE)
+    assert left == [1000]
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with speaking(saying(b"said")) as url, WebSocket.open(url, PATIENCE) as one:
+        assert one.receive(PATIENCE) == b"said"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_certificates_are_checked(tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    # Not a peer with a thread for reading: it would use its session from two threads, and drop some.
+    with accepting(lambda peer: shake_hands(peer, SAID * 30_000), polite=False, context=context) as url:
+        if trusted:
+            with WebSocket.open(url, PATIENCE) as one:
+                assert [one.receive(PATIENCE) for _ in range(30_000)] == [b"said"] * 30_000
+        else:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                WebSocket.open(url, PATIENCE)

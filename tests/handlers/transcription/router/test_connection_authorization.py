@@ -1,0 +1,57 @@
+import pytest
+
+from handlers.common.errors import HandlerError
+from handlers.common.identity.oidc_tokens import Verifier
+from handlers.common.identity.user_ids import user_id
+from handlers.common.time_and_ids import clock
+from handlers.transcription.router.connection_authorization import Gate
+from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider
+
+PROTOCOL = "polyphony.transcription.v1"
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider([Key("k1")])
+
+
+@pytest.fixture
+def gate(provider: Provider) -> Gate:
+    return Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
+
+
+def offer(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
+    return {name: ", ".join(protocols)}
+
+
+@pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
+def test_a_token_in_the_offer_says_who_connects(gate: Gate, provider: Provider, name: str) -> None:
+    headers = offer(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
+    assert gate.user(headers) == user_id(provider.issuer, "ann")
+
+
+def test_a_token_that_is_not_valid_is_refused_and_not_repeated(gate: Gate, provider: Provider) -> None:
+    token = provider.token(aud="others")
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, f"bearer.{token}"))
+    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401)
+    assert token not in refused.value.message
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, "user.ann"))
+    assert (refused.value.code, refused.value.status) == ("UNAUTHENTICATED", 401), "without a token nobody connects"
+    with pytest.raises(HandlerError, match=PROTOCOL):
+        gate.user({})
+
+
+def test_a_provider_that_is_away_is_not_the_callers_fault(provider: Provider) -> None:
+    gate = Gate(Verifier(provider.issuer, AUDIENCE, KeysOf(Provider(away=True)), clock.now))
+    with pytest.raises(HandlerError) as refused:
+        gate.user(offer(PROTOCOL, f"bearer.{provider.token()}"))
+    assert (refused.value.code, refused.value.status) == ("UNAVAILABLE", 503)
+
+
+def test_without_a_provider_anybody_is_who_he_says() -> None:
+    gate = Gate(None)
+    assert gate.user(offer(PROTOCOL, "user.ann")) == user_id("none", "ann")
+    assert gate.user(offer(PROTOCOL, "user.bob")) != gate.user(offer(PROTOCOL, "user.ann"))
+    assert gate.user(offer(PROTOCOL)) == user_id("none", "anonymous")

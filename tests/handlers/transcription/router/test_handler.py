@@ -1,0 +1,324 @@
+"""The router from outside: handshakes, messages, answers; the tables as moto plays them."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from handlers.common.identity.user_ids import user_id
+from handlers.transcription.live_table import flight_key
+from handlers.transcription.messages import Work
+from handlers.transcription.router.client_messages import DIRECT_WITHIN_MS, START_MS
+from handlers.transcription.router.handler import SweepFailed
+from handlers.transcription.router.session_quota import DETACHED_MS, IDLE_MS
+from handlers.transcription.utterance_slots import Flight
+from tests.handlers.transcription.router_setup import LIMITS, LIVE, SESSIONS, Scene, silence
+
+ANN = user_id("none", "ann")
+"""Who connects as `user.ann`."""
+
+
+def test_a_handshake_is_answered_with_the_protocol_and_never_with_the_token(scene: Scene) -> None:
+    answer = scene.connect("c1", "polyphony.transcription.v1", "bearer.secret")
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.transcription.v1"}}
+
+
+def test_a_refused_handshake_says_why(scene: Scene) -> None:
+    answer = scene.connect("c1", "something.else")
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["code"] == "MALFORMED_MESSAGE"
+    assert scene.says("open")["code"] == "UNAUTHENTICATED", "and the connection is known to nobody"
+
+
+def test_a_session_is_opened_and_an_utterance_handed_over(scene: Scene) -> None:
+    session = scene.opens()
+    answer = scene.utters(session)
+    assert answer == {
+        "id": "m1",
+        "type": "accepted",
+        "sessionId": session,
+        "utterance": "u1",
+        "repeated": False,
+        "done": False,
+        "failed": False,
+        "resend": [],
+    }
+    [work] = scene.handed
+    assert (work.session_id, work.utterance, work.attempt, work.from_ms, work.attempts) == (session, "u1", 1, 0, 1)
+    assert work.audio == silence(1)
+    assert scene.utters(session)["repeated"]
+    assert scene.handed == [work], "sent twice, it is handed over once"
+
+
+def test_a_session_says_how_long_it_lasts(scene: Scene) -> None:
+    scene.connect()
+    answer = scene.says("open")
+    assert answer["expiresAt"] == "2025-10-09T09:53:20.000Z"
+    assert answer["inFlight"] == LIMITS.in_flight
+
+
+@pytest.mark.parametrize("action", ["audio", "close", "ping", "open"])
+def test_somebody_elses_session_is_as_unknown_as_one_that_never_was(scene: Scene, action: str) -> None:
+    session = scene.opens()
+    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
+    content = {"utterance": "u1", "sequence": 1, "audio": silence(1)}
+    foreign = scene.says(action, "c2", sessionId=session, **content)
+    never = scene.says(action, "c2", sessionId="0" * 26, **content)
+    assert foreign["code"] == "SESSION_UNKNOWN"
+    assert foreign == never
+    assert scene.handed == []
+
+
+def test_a_closed_session_takes_nothing_any_more(scene: Scene) -> None:
+    session = scene.opens()
+    assert scene.says("close", sessionId=session)["type"] == "closed"
+    assert scene.says("close", sessionId=session)["type"] == "closed", "again changes nothing"
+    assert scene.utters(session)["code"] == "SESSION_CLOSED"
+    other = scene.opens()
+    scene.clock.now_ms += LIMITS.session_seconds * 1000
+    assert scene.utters(other)["code"] == "SESSION_CLOSED", "its own time is over"
+
+
+def test_a_user_has_so_many_sessions_and_closing_one_makes_room(scene: Scene) -> None:
+    first, _ = scene.opens(), scene.opens()
+    assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
+    scene.says("close", sessionId=first)
+    assert scene.says("open")["type"] == "opened"
+    assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += LIMITS.session_seconds * 1000
+    assert scene.says("open")["type"] == "opened", "those that have ended count no more"
+
+
+def test_a_session_whose_connection_broke_soon_counts_no_more(scene: Scene) -> None:
+    for number in range(LIMITS.sessions_per_user):
+        scene.opens(f"c{number}")
+        scene.disconnect(f"c{number}")
+    scene.connect("c9")
+    assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += DETACHED_MS
+    assert scene.says("open", "c9")["type"] == "opened", "whoever loads a page again and again is not locked out"
+
+
+def test_a_session_that_went_on_over_another_connection_still_counts(scene: Scene) -> None:
+    first = scene.opens("c1")
+    scene.connect("c2")
+    scene.says("open", "c2", sessionId=first)
+    scene.disconnect("c1")
+    scene.clock.now_ms += DETACHED_MS
+    scene.says("open", "c2")
+    assert scene.says("open", "c2")["code"] == "TOO_MANY_SESSIONS"
+
+
+def test_an_utterance_that_no_processor_began_is_told_once(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    assert scene.sweeps() == 0
+    scene.clock.now_ms += START_MS
+    assert scene.sweeps() == 1
+    [told] = scene.clients.of("c1", "resend")
+    assert told == {"type": "resend", "sessionId": session, "utterances": [{"utterance": "u1", "fromMs": 0}]}
+    assert scene.sweeps() == 0
+
+
+def test_what_was_lost_is_told_with_the_next_answer_too(scene: Scene) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.clock.now_ms += START_MS
+    scene.clients.failing = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert scene.sweeps() == 1, "its client cannot be told now"
+    lost = [{"utterance": "u1", "fromMs": 0}]
+    assert scene.utters(session, "u2")["resend"] == lost
+    assert scene.says("ping", sessionId=session)["resend"] == lost, "until it is sent again"
+    assert scene.utters(session, "u1")["type"] == "accepted"
+    assert scene.handed[-1].attempts == 2
+    assert scene.says("ping", sessionId=session)["resend"] == []
+
+
+def test_an_utterance_that_could_not_be_handed_over_gives_its_place_back(scene: Scene) -> None:
+    session = scene.opens()
+    scene.refusing = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert scene.utters(session, "u1")["code"] == "UNAVAILABLE"
+    scene.refusing = None
+    assert scene.utters(session, "u1")["type"] == "accepted"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_utterance_that_was_handed_over_is_accepted_though_the_answer_was_lost(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """Without its place the attempt would be silenced in mid-sentence, and another would say the same again."""
+
+    def handed_over(work: Work) -> None:
+        def begin(flight: Flight) -> tuple[Flight, None]:
+            now_ms = scene.clock.now_ms
+            begun, _ = flight.begun(work.utterance, work.attempt, now_ms, now_ms + 9_000)
+            return (begun.landed(work.utterance, work.attempt) if ended else begun), None
+
+        scene.live.change(Flight, flight_key(work.session_id), begin)
+        raise ReadTimeoutError(endpoint_url="https://somewhere")
+
+    monkeypatch.setattr(scene, "_hand_over", handed_over)
+    session = scene.opens()
+    assert scene.utters(session, "u1")["type"] == "accepted"
+    flight = scene.live.read(Flight, flight_key(session))
+    assert flight.done == ("u1",) if ended else flight.holds("u1", 1)
+
+
+def test_a_direct_address_is_for_an_open_session_of_ones_own(scene: Scene) -> None:
+    session = scene.opens(language="de-DE")
+    answer = scene.says("direct", sessionId=session)
+    assert (answer["url"], answer["expiresSeconds"]) == ("wss://somewhere/de-DE/300", 300)
+    scene.connect("c2", "polyphony.transcription.v1", "user.bob")
+    assert scene.says("direct", "c2", sessionId=session)["code"] == "SESSION_UNKNOWN"
+    scene.says("close", sessionId=session)
+    assert scene.says("direct", sessionId=session)["code"] == "SESSION_CLOSED"
+
+
+def test_direct_addresses_are_few(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each may be used for minutes, and its stream costs as long as it lasts."""
+    session = scene.opens()
+    answers = [scene.says("direct", sessionId=session) for _ in range(LIMITS.in_flight + 1)]
+    assert [one["type"] for one in answers] == ["direct"] * LIMITS.in_flight + ["error"]
+    assert answers[-1]["code"] == "DIRECT_REFUSED"
+    assert capsys.readouterr().out.count("direct_issued") == LIMITS.in_flight
+    scene.clock.now_ms += DIRECT_WITHIN_MS
+    assert scene.says("direct", sessionId=session)["type"] == "direct"
+
+
+def test_a_stack_may_give_no_direct_addresses_out(dynamodb: Any) -> None:
+    scene = Scene(dynamodb, limits=LIMITS.model_copy(update={"direct_enabled": False}))
+    assert scene.says("direct", sessionId=scene.opens())["code"] == "DIRECT_REFUSED"
+
+
+def test_closing_a_session_frees_its_place_in_the_quota_only_with_its_last_utterance(scene: Scene) -> None:
+    """Otherwise open, speak, close, again and again would use up all streams of the account."""
+    for _ in range(LIMITS.sessions_per_user):
+        session = scene.opens()
+        scene.utters(session)
+        scene.says("close", sessionId=session)
+    assert scene.says("open")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += START_MS
+    assert scene.says("open")["type"] == "opened"
+
+
+def test_a_session_is_used_where_it_was_opened_last(scene: Scene) -> None:
+    """Over another connection it would count nowhere."""
+    session = scene.opens("c1")
+    scene.disconnect("c1")
+    scene.connect("c2")
+    refused = [
+        scene.utters(session, connection="c2"),
+        scene.says("ping", "c2", sessionId=session),
+        scene.says("direct", "c2", sessionId=session),
+    ]
+    assert {one["code"] for one in refused} == {"SESSION_ELSEWHERE"}
+    assert scene.says("open", "c2", sessionId=session)["sessionId"] == session
+    assert scene.utters(session, connection="c2")["type"] == "accepted"
+
+
+def test_sessions_of_which_nothing_is_heard_make_room(scene: Scene) -> None:
+    """API Gateway tells of a connection's end only as well as it can."""
+    for number in range(LIMITS.sessions_per_user):
+        scene.opens(f"c{number}")
+    scene.clock.now_ms += IDLE_MS
+    scene.connect("c9")
+    assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+    scene.clock.now_ms += 1
+    assert scene.says("open", "c9")["type"] == "opened"
+
+
+def test_a_session_that_is_spoken_in_keeps_its_room(scene: Scene) -> None:
+    first, second = scene.opens("c1"), scene.opens("c2")
+    scene.clock.now_ms += IDLE_MS
+    scene.says("ping", "c1", sessionId=first)
+    scene.utters(second, connection="c2")
+    scene.clock.now_ms += 1
+    scene.connect("c9")
+    assert scene.says("open", "c9")["code"] == "TOO_MANY_SESSIONS"
+
+
+@pytest.mark.parametrize("notices", ["ping", "open", "resend", "other", "sweep"])
+def test_every_lost_utterance_is_counted_whoever_notices(
+    scene: Scene, capsys: pytest.CaptureFixture[str], notices: str
+) -> None:
+    session = scene.opens()
+    scene.utters(session, "u1")
+    scene.clock.now_ms += START_MS
+    match notices:
+        case "ping":
+            scene.says("ping", sessionId=session)
+        case "open":
+            scene.says("open", sessionId=session)
+        case "resend":
+            scene.utters(session, "u1")
+        case "sweep":
+            assert scene.sweeps() == 1
+        case _:
+            scene.utters(session, "u2")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(1, "ERROR")]
+    assert scene.sweeps() == 0
+
+
+def test_one_session_that_cannot_be_swept_keeps_no_other_from_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = scene.opens("c1"), scene.opens("c2")
+    scene.utters(first, connection="c1")
+    scene.utters(second, connection="c2")
+    scene.clock.now_ms += START_MS
+    broken = min(flight_key(first), flight_key(second))
+    change = scene.live.change
+
+    def failing(model: Any, key: str, move: Any) -> Any:
+        return 1 / 0 if key == broken else change(model, key, move)
+
+    monkeypatch.setattr(scene.live, "change", failing)
+    with pytest.raises(SweepFailed, match="1 sessions"):
+        scene.sweeps()
+    assert len(scene.clients.of("c1", "resend") + scene.clients.of("c2", "resend")) == 1
+
+
+def test_each_session_has_a_secret_of_its_own(scene: Scene) -> None:
+    """Hashes of captions are keyed with it: the same words in two sessions have nothing in common."""
+    secrets = [
+        session.secret for one in (scene.opens("c1"), scene.opens("c2")) if (session := scene.sessions.find(one))
+    ]
+    assert len(set(secrets)) == 2
+    assert all(len(bytes.fromhex(one)) == 32 for one in secrets)
+
+
+def test_an_operator_opens_a_session_for_somebody_who_goes_on_with_it(scene: Scene) -> None:
+    session = operated(scene, ANN, language="de-DE")["sessionId"]
+    found = scene.sessions.find(session)
+    assert found is not None
+    assert found.language == "de-DE"
+    scene.connect()
+    assert scene.says("open", sessionId=session)["sessionId"] == session
+    assert scene.utters(session)["type"] == "accepted"
+    assert operated(scene, ANN, sessionId=session)["sessionId"] != session, "and none is taken away"
+    assert scene.live.read(Flight, flight_key(session)).connection == "c1"
+
+
+@pytest.mark.parametrize("user", ["ann", "ANN", "", None, 7, ANN.lower(), f"{ANN}A", f"{ANN}\n"])
+def test_a_session_for_nobody_who_could_ever_connect_is_refused(scene: Scene, user: Any) -> None:
+    """It would be opened, and its user would hear that there is no such session."""
+    with pytest.raises(ValueError, match=r"^user must be .*docs/transcription\.md"):
+        operated(scene, user)
+    assert scene.dynamodb.scan(TableName=SESSIONS)["Items"] == []
+
+
+def operated(scene: Scene, user: Any, **session: Any) -> dict[str, Any]:
+    """A session that an operator opens."""
+    return scene.router.handle({"kind": "open", "user": user, "session": session}, scene.clock.now_ms)
+
+
+def test_no_word_of_audio_or_token_is_stored_or_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    canary = "bearer.canary-token"
+    scene.connect("c1", "polyphony.transcription.v1", canary, "user.canary-name")
+    session = scene.says("open")["sessionId"]
+    scene.says("audio", sessionId=session, utterance="u1", sequence=1, audio="canary-audio")
+    scene.utters(session, "u2")
+    stored = json.dumps([scene.dynamodb.scan(TableName=table)["Items"] for table in (LIVE, SESSIONS)])
+    for text in (stored, capsys.readouterr().out):
+        assert "canary" not in text
+        assert silence(1)[:40] not in text

@@ -1,0 +1,307 @@
+"""What a test of transcription stands on: tables, a clock, clients that listen, a Transcribe that follows a script, a router."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.clock import new_id
+from handlers.common.websocket.connections import Connections
+from handlers.common.websocket.messages import Message
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, StreamFailed
+from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
+from handlers.transcription.environment import RouterEnvironment
+from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import Work
+from handlers.transcription.router.client_messages import Routes
+from handlers.transcription.router.connection_authorization import Gate
+from handlers.transcription.router.handler import Router
+from handlers.transcription.sessions import Sessions
+from handlers.transcription.stream_signing import StreamRequest
+from tests.credentials import credentials
+from tests.moto_tables import Index, create_table
+
+LIVE, SESSIONS = "live", "sessions"
+START_MS = 1_760_000_000_000
+LIMITS = RouterEnvironment(
+    sessions_table_name=SESSIONS,
+    live_table_name=LIVE,
+    processor="arn:aws:lambda:us-east-1:123456789012:function:processor:live",
+    in_flight=2,
+    sessions_per_user=2,
+    session_seconds=3600,
+    languages="en-US,de-DE",
+)
+
+
+@cache
+def _client() -> Any:
+    """Made once: most of a test's time would be its."""
+    return boto3.client("dynamodb")
+
+
+@contextmanager
+def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Both tables as moto plays them, empty."""
+    credentials(monkeypatch)
+    with mock_aws():
+        client = _client()
+        create_table(client, LIVE, "pk", indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")}, numbers={"due_ms"})
+        create_table(client, SESSIONS, "session_id")
+        yield client
+
+
+@dataclass
+class Clock:
+    """Time that passes when somebody waits."""
+
+    now_ms: int = START_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long the others let somebody wait. Our side waits no longer for a peer than its own limits say."""
+
+    opening_ms: tuple[int, ...] = ()
+    """Of one stream after the other; those beyond open at once."""
+    taking_ms: tuple[int | None, ...] = ()
+    """How long into one stream after the other the peer takes audio, if not to the end."""
+    closing_ms: int = 0
+    calling_ms: int = 0
+    """For each call of AWS' own services."""
+
+
+class Calling:
+    """A client of an AWS service whose calls take time."""
+
+    def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
+        self._client, self._clock, self._milliseconds = client, clock, milliseconds
+        self.exceptions = getattr(client, "exceptions", None)
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            self._clock.now_ms += self._milliseconds
+            return getattr(self._client, name)(*given, **named)
+
+        return call
+
+
+@dataclass
+class Clients(Connections):
+    """Clients that keep what they are sent; those that are gone take nothing."""
+
+    gone: set[str] = field(default_factory=set)
+    inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    failing: Exception | None = None
+
+    def post(self, connection_id: str, message: Message) -> bool:
+        if self.failing is not None:
+            raise self.failing
+        if connection_id in self.gone:
+            return False
+        sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))
+        self.inbox.setdefault(connection_id, []).append(sent)
+        return True
+
+    def of(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
+        """What one client was sent of a kind."""
+        return [one for one in self.inbox.get(connection_id, []) if one["type"] == kind]
+
+
+def transcript(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
+    """One result as Amazon Transcribe sends it."""
+    flag = {} if stable is None else {"Stable": stable}
+    items = [{"Content": word, "Type": "pronunciation", **flag} for word in text.split()]
+    result = {
+        "ResultId": result_id,
+        "StartTime": at_ms / 1000,
+        "EndTime": (at_ms + 100 * len(items)) / 1000,
+        "IsPartial": not final,
+        "Alternatives": [{"Transcript": text, "Items": items}],
+    }
+    return json.dumps({"Transcript": {"Results": [result]}}).encode()
+
+
+Step = tuple[int, bytes | FailureCode | None]
+"""When in the stream, and what: an event, a failure, or nothing more to come."""
+
+
+@dataclass
+class Script:
+    """A conversation that goes as it is written; waiting for it moves the clock."""
+
+    clock: Clock
+    steps: Sequence[Step]
+    taking_ms: int | None = None
+    closing_ms: int = 0
+    begun_ms: int = 0
+    sent: list[bytes] = field(default_factory=list)
+    sent_at: list[int] = field(default_factory=list)
+    waited_ms: list[int] = field(default_factory=list)
+    """For how long somebody was ready to wait for each event."""
+    ended: bool = False
+    finished_ms: int | None = None
+    deaf: bool = False
+
+    def __post_init__(self) -> None:
+        self._left = list(self.steps)
+        self.begun_ms = self.clock.now_ms
+
+    def send(self, chunk: bytes) -> None:
+        self.sent.append(chunk)
+        self.sent_at.append(self.clock.now_ms - self.begun_ms)
+        self._take_in()
+
+    def end(self) -> None:
+        self._take_in()
+        self.finished_ms = self.clock.now_ms - self.begun_ms
+
+    def close(self) -> None:
+        if not self.ended and not self.deaf:
+            self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
+
+    def _take_in(self) -> None:
+        """A piece of audio; a peer that takes none keeps us for as long as we wait for it."""
+        late = self.taking_ms is not None and self.clock.now_ms - self.begun_ms >= self.taking_ms
+        if late and not self.deaf:
+            self.clock.now_ms += round(SEND_SECONDS * 1000)
+            self.deaf = True
+
+    def receive(self, timeout_seconds: float) -> bytes | None:
+        self.waited_ms.append(round(timeout_seconds * 1000))
+        until = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
+        if not self._left or self.begun_ms + self._left[0][0] > until:
+            if self.deaf:
+                raise StreamFailed(FailureCode.DROPPED)
+            self.clock.now_ms = until
+            return None
+        at, what = self._left.pop(0)
+        self.clock.now_ms = max(self.clock.now_ms, self.begun_ms + at)
+        if isinstance(what, FailureCode):
+            raise StreamFailed(what)
+        self.ended = what is None
+        return what
+
+
+@dataclass
+class Transcribe:
+    """Opens one conversation after another, each by its own script."""
+
+    clock: Clock
+    scripts: list[Sequence[Step] | FailureCode]
+    pace: Pace = field(default_factory=Pace)
+    requests: list[StreamRequest] = field(default_factory=list)
+    conversations: list[Script] = field(default_factory=list)
+
+    @contextmanager
+    def open(self, request: StreamRequest, seconds: float) -> Iterator[Script]:
+        self.requests.append(request)
+        script = self.scripts.pop(0)
+        number = len(self.requests) - 1
+        opening_ms = (*self.pace.opening_ms, *[0] * number, 0)[number]
+        taking_ms = (*self.pace.taking_ms, *[None] * number, None)[number]
+        self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
+        if opening_ms > seconds * 1000:
+            raise StreamFailed(FailureCode.SILENT)
+        if isinstance(script, FailureCode):
+            raise StreamFailed(script)
+        self.conversations.append(Script(self.clock, script, taking_ms, self.pace.closing_ms))
+        try:
+            yield self.conversations[-1]
+        finally:
+            self.conversations[-1].close()
+
+
+@dataclass
+class Scene:
+    """A router with its tables, and everything that it talks to."""
+
+    dynamodb: Any
+    clock: Clock = field(default_factory=Clock)
+    clients: Clients = field(default_factory=Clients)
+    handed: list[Work] = field(default_factory=list)
+    refusing: Exception | None = None
+    gate: Gate = field(default_factory=lambda: Gate(None))
+    limits: RouterEnvironment = LIMITS
+    level: str = "DEBUG"
+
+    def __post_init__(self) -> None:
+        self.live = LiveTable(self.dynamodb, LIVE, self.clock)
+        self.sessions = Sessions(self.dynamodb, SESSIONS, self.clock)
+
+    @cached_property
+    def router(self) -> Router:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        log = EventLog(self.level)
+        routes = Routes(
+            self.sessions,
+            self.live,
+            self.limits,
+            hand_over=self._hand_over,
+            presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
+            clock_ms=self.clock,
+            new_id=new_id,
+            log=log,
+        )
+        return Router(routes, self.live, self.clients, lambda: self.gate, log)
+
+    def connect(self, connection: str = "c1", *offers: str) -> dict[str, Any]:
+        """A handshake."""
+        offered = ", ".join(offers or ("polyphony.transcription.v1", "user.ann"))
+        headers = {"Sec-WebSocket-Protocol": offered}
+        return self._event(connection, "CONNECT", "$connect", headers=headers)
+
+    def disconnect(self, connection: str = "c1") -> dict[str, Any]:
+        """The end of a connection."""
+        return self._event(connection, "DISCONNECT", "$disconnect")
+
+    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """A message, and its answer."""
+        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+
+    def sends(self, body: str, connection: str = "c1") -> dict[str, Any]:
+        """Any text as a message, and its answer."""
+        response = self._event(connection, "MESSAGE", "$default", body=body)
+        assert response["statusCode"] == 200, "an error is an answer: the connection stays"
+        answer: dict[str, Any] = json.loads(response["body"])
+        return answer
+
+    def opens(self, connection: str = "c1", **asked: Any) -> str:
+        """Connects, opens a session, gives its id."""
+        self.connect(connection)
+        return str(self.says("open", connection, **asked)["sessionId"])
+
+    def utters(self, session: str, utterance: str = "u1", connection: str = "c1", seconds: float = 1) -> dict[str, Any]:
+        """One utterance of silence."""
+        return self.says(
+            "audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(seconds)
+        )
+
+    def sweeps(self) -> int:
+        """Has the schedule call it."""
+        return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
+
+    def _event(self, connection: str, kind: str, route: str, **more: Any) -> dict[str, Any]:
+        context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
+        return self.router.handle({"requestContext": context, **more}, self.clock.now_ms)
+
+    def _hand_over(self, work: Work) -> None:
+        if self.refusing is not None:
+            raise self.refusing
+        self.handed.append(work)
+
+
+def silence(seconds: float) -> str:
+    """Samples of nothing at 16 kHz, as base64."""
+    return base64.b64encode(bytes(2 * round(16_000 * seconds))).decode()

@@ -1,0 +1,96 @@
+"""A deployment's thresholds, and a session's own."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.transcription.caption_thresholds import SessionSettings
+from tests.handlers.transcription.captioning import DEPLOYED, thresholds
+
+ASKED = {
+    "partialResultsEnabled": False,
+    "minStabilityThreshold": 0.5,
+    "maxBufferTimeout": 1.5,
+    "pauseThreshold": 0.25,
+    "orphanTimeout": 20,
+    "maxRatePerSecond": 7,
+    "dedupCacheTtl": 0,
+}
+
+
+def asked(**values: Any) -> SessionSettings:
+    return SessionSettings.model_validate_json(json.dumps(values))
+
+
+def test_the_requirements_values_are_the_defaults() -> None:
+    assert DEPLOYED.partial_results_enabled
+    assert DEPLOYED.min_stability_threshold == 0.85
+    assert (DEPLOYED.max_buffer_ms, DEPLOYED.pause_ms, DEPLOYED.orphan_ms) == (5000, 2000, 15_000)
+    assert (DEPLOYED.max_rate_per_second, DEPLOYED.dedup_ms) == (5, 10_000)
+
+
+def test_a_session_may_change_every_threshold() -> None:
+    changed = DEPLOYED.with_session(asked(**ASKED))
+    assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {
+        "partial_results_enabled": False,
+        "min_stability_threshold": 0.5,
+        "max_buffer_timeout": 1.5,
+        "pause_threshold": 0.25,
+        "orphan_timeout": 20.0,
+        "max_rate_per_second": 7,
+        "dedup_cache_ttl": 0,
+    }
+    assert (changed.max_buffer_ms, changed.pause_ms, changed.orphan_ms, changed.dedup_ms) == (1500, 250, 20_000, 0)
+
+
+@pytest.mark.parametrize("session", [None, False, True])
+@pytest.mark.parametrize("deployed", [False, True])
+def test_partials_are_shown_where_the_deployment_has_them_and_the_session_does_not_refuse(
+    deployed: bool, session: bool | None
+) -> None:
+    """Whoever turns them off for all must not ask each client: it is the switch that runbooks turn."""
+    changed = thresholds(partial_results_enabled=deployed).with_session(asked(partialResultsEnabled=session))
+    assert changed.partial_results_enabled is (deployed and session is not False)
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_one_that_is_asked_for_changes_no_other(name: str) -> None:
+    changed = DEPLOYED.with_session(asked(**{name: ASKED[name]})).model_dump()
+    assert sum(changed[one] != value for one, value in DEPLOYED.model_dump().items()) == 1
+
+
+def test_a_session_that_asks_for_nothing_has_the_deployments() -> None:
+    assert DEPLOYED.with_session(asked()) == DEPLOYED
+    assert DEPLOYED.with_session(asked(pauseThreshold=None)) == DEPLOYED
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("minStabilityThreshold", wrong) for wrong in (-0.01, 1.01, float("nan"))),
+        *(("maxBufferTimeout", wrong) for wrong in (0.4, 10.1)),
+        *(("pauseThreshold", wrong) for wrong in (0.1, 5.1, "1")),
+        *(("orphanTimeout", wrong) for wrong in (4.9, 61, float("inf"))),
+        *(("maxRatePerSecond", wrong) for wrong in (0, 21, 2.5, True)),
+        *(("dedupCacheTtl", wrong) for wrong in (-1, 61)),
+        *(("partialResultsEnabled", wrong) for wrong in ("yes", 1)),
+        ("unheardOf", 1),
+    ],
+)
+def test_what_is_out_of_range_of_another_type_or_unknown_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError):
+        asked(**{name: value})
+
+
+def test_a_refusal_does_not_repeat_what_was_sent() -> None:
+    with pytest.raises(ValidationError) as error:
+        asked(pauseThreshold="canary")
+    assert "canary" not in str(error.value)
+
+
+def test_settings_survive_being_stored() -> None:
+    settings = asked(**ASKED)
+    assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
+    assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings

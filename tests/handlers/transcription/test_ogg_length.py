@@ -1,0 +1,234 @@
+"""Ogg Opus: the length of a file, and which files are not a complete utterance. Real files, then crafted ones."""
+
+from contextlib import suppress
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.transcription.ogg_length import LONGEST_PACKET, MalformedOgg, OpusAudio, read
+from tests.handlers.transcription.crafted_audio import (
+    CONTINUED,
+    FIRST,
+    LAST,
+    OPUS_TAGS,
+    TWENTY_MS,
+    opus_file,
+    opus_head,
+    page,
+)
+from tests.handlers.transcription.recordings import heard_ms, recording, rewrapped
+
+TEN = [TWENTY_MS] * 10
+WHOLE = opus_file(page(2, 9600, *TEN, flags=LAST))
+
+
+def refused(audio: bytes) -> str:
+    with pytest.raises(MalformedOgg) as raised:
+        read(audio)
+    return str(raised.value)
+
+
+def page_starts(audio: bytes) -> list[int]:
+    return [at for at in range(len(audio)) if audio.startswith(b"OggS", at)]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
+def test_a_real_file_plays_as_long_as_its_decoder_finds(rate: int) -> None:
+    audio = recording("opus", rate=rate)
+    found = read(audio)
+    assert (found.channels, found.input_rate) == (1, rate)
+    assert found.samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("-frame_duration", length, "-application", "lowdelay") for length in ("2.5", "5", "10")),
+        *(("-frame_duration", "40", "-vbr", "off"), ("-frame_duration", "60", "-b:a", "6k"), ("-frame_duration", "80")),
+        *(("-frame_duration", "120", "-application", "voip"), ("-page_duration", "20000"), ("-dtx", "1")),
+        *(("-b:a", "12k"), ("-b:a", "128k")),
+    ],
+)
+def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> None:
+    assert read(recording("opus", *options, rate=48000)).samples == 2345 * 48
+
+
+@pytest.mark.media
+def test_packets_rewrapped_from_webm_play_as_long_as_the_decoder_finds() -> None:
+    """Positions made of WebM's whole milliseconds are not those of the packets, nor is the end trimmed."""
+    audio = rewrapped(recording("webm", rate=48000), "opus")
+    assert read(audio).samples / 48 == pytest.approx(heard_ms(audio), abs=0.1)
+
+
+@pytest.mark.media
+def test_a_real_file_without_one_of_its_pages_is_refused() -> None:
+    audio = recording("opus", "-page_duration", "200000")
+    starts = [*page_starts(audio), len(audio)]
+    for begin, end in list(pairwise(starts))[:-1]:
+        refused(audio[:begin] + audio[end:])
+    assert read(audio[: starts[-2]]).samples < read(audio).samples, "its last page may be lost without a trace"
+
+
+@pytest.mark.media
+@given(data=st.data())
+def test_a_real_file_that_is_damaged_or_cut_off_is_never_read(data: st.DataObject) -> None:
+    audio = bytearray(recording("opus", seconds=0.5))
+    at = data.draw(st.integers(0, len(audio) - 1))
+    audio[at] ^= data.draw(st.integers(1, 255))
+    refused(bytes(audio))
+    if at not in page_starts(recording("opus", seconds=0.5)):
+        refused(recording("opus", seconds=0.5)[:at])
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_any_bytes_are_read_or_refused(noise: bytes, headed: bool) -> None:
+    with suppress(MalformedOgg):
+        read((WHOLE[:90] if headed else b"") + noise)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(-(2**63), 2**63 - 1),
+    st.lists(st.binary(max_size=300), max_size=5),
+    st.integers(0, 7),
+)
+def test_pages_with_right_checksums_and_any_content_are_read_or_refused(
+    sequence: int, granule: int, packets: list[bytes], flags: int
+) -> None:
+    for audio in (opus_file(page(2, granule, *packets, flags=flags)), page(sequence, granule, *packets, flags=flags)):
+        with suppress(MalformedOgg):
+            assert read(audio).samples >= 0
+
+
+@pytest.mark.parametrize(
+    ("audio", "samples"),
+    [
+        (WHOLE, 9600 - 312),
+        pytest.param(opus_file(page(2, 9600 - 700, *TEN, flags=LAST)), 9600 - 700 - 312, id="trimmed at the end"),
+        pytest.param(opus_file(page(2, 9600 + 700, *TEN, flags=LAST)), 9600 - 312, id="a position beyond the packets"),
+        pytest.param(opus_file(page(2, 960, TWENTY_MS), head=opus_head(pre_skip=3840)), 0, id="all of it is dropped"),
+        pytest.param(
+            opus_file(page(2, 960, TWENTY_MS), page(3, -1, flags=LAST)), 648, id="a last page without packets"
+        ),
+        pytest.param(opus_file(page(2, 1920, b"\x08" + bytes(254), TWENTY_MS)), 1608, id="a packet of 255 bytes"),
+        pytest.param(
+            page(0, 0, opus_head(), flags=FIRST)
+            + page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
+            + page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
+            + page(3, 960, TWENTY_MS, flags=LAST),
+            648,
+            id="tags on two pages",
+        ),
+    ],
+)
+def test_the_last_position_less_what_the_decoder_drops_is_the_length(audio: bytes, samples: int) -> None:
+    assert read(audio) == OpusAudio(channels=1, input_rate=48000, samples=samples)
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        *(
+            [page(2, granule, *TEN, flags=LAST)]
+            for granule in (9600 + LONGEST_PACKET + 1, 9600 - LONGEST_PACKET - 1, -1, -(2**63), 2**63 - 1)
+        ),
+        pytest.param([page(2, 489_600, *TEN), page(3, 499_200, *TEN, flags=LAST)], id="part of a longer recording"),
+        pytest.param([page(2, 9600, *TEN), page(3, 9599, TWENTY_MS, flags=LAST)], id="falling"),
+    ],
+)
+def test_a_position_that_does_not_fit_the_packets_is_refused(pages: list[bytes]) -> None:
+    assert "count from 0 in each utterance" in refused(opus_file(*pages))
+
+
+def test_a_packet_may_go_on_over_pages_that_tell_no_position() -> None:
+    long = b"\x08" + bytes(255 * 3 + 9)
+    parts = [
+        page(2, -1, long[:255], table=b"\xff"),
+        page(3, -1, long[255:510], table=b"\xff", flags=CONTINUED),
+        page(4, 1920, long[510:], TWENTY_MS, flags=CONTINUED | LAST),
+    ]
+    assert read(opus_file(*parts)).samples == 1920 - 312
+    assert "lacks a page: number 4 stands where 3 should" in refused(opus_file(parts[0], parts[2]))
+    assert "cut off: its last packet" in refused(opus_file(parts[0], parts[1]))
+
+
+FIRST_PAGE = page(0, 0, opus_head(), flags=FIRST)
+ONE = page(2, 960, TWENTY_MS)
+"""The page behind the headers."""
+
+
+@pytest.mark.parametrize(
+    ("audio", "problem"),
+    [
+        (WHOLE + WHOLE, "behind the end of its stream"),
+        *(
+            (FIRST_PAGE + page(1, 0, opus_head(), flags=flags, serial=1), "more than one stream")
+            for flags in (0, FIRST)
+        ),
+        (opus_file(ONE) + b"\x00", "no whole page at byte"),
+        (page(1, 0, opus_head(), flags=FIRST), "lacks a page"),
+        (page(0, 0, opus_head()), "flags"),
+        (FIRST_PAGE + page(1, 0, OPUS_TAGS, flags=FIRST), "flags"),
+        (opus_file(page(2, 960, TWENTY_MS, flags=CONTINUED)), "flags"),
+        (opus_file(page(2, -1, bytes(255), table=b"\xff"), page(3, 960, TWENTY_MS)), "flags"),
+        (opus_file(page(2, 960, TWENTY_MS, version=1)), "no whole page at byte"),
+        *((opus_file(ONE) + page(3, 10560, *TEN)[:cut], "no whole page at byte") for cut in (1, 3, 20, 26, 27, 28, 60)),
+        (WHOLE[:-1] + b"\x01", "checksum"),
+        (opus_file(page(2, 960, TWENTY_MS, flags=LAST), head=opus_head()[:18]), "OpusHead"),
+        *(
+            (opus_file(ONE, head=head), "OpusHead")
+            for head in (
+                *(opus_head(version=16), opus_head(channels=0), opus_head(family=1), opus_head(channels=2, family=255)),
+                *(b"OpusHead", b"OpusTags" + bytes(20)),
+            )
+        ),
+        (page(0, 0, opus_head(), OPUS_TAGS, flags=FIRST) + page(1, 0, OPUS_TAGS) + ONE, "OpusHead alone"),
+        (page(0, 0, flags=FIRST) + page(1, 0, opus_head()) + page(2, 0, OPUS_TAGS), "OpusHead alone"),
+        (FIRST_PAGE + page(1, 960, OPUS_TAGS, TWENTY_MS) + ONE, "OpusTags"),
+        (
+            FIRST_PAGE
+            + page(1, 0, OPUS_TAGS, bytes(255), table=bytes([len(OPUS_TAGS), 255]))
+            + page(2, 960, bytes(3), TWENTY_MS, flags=CONTINUED),
+            "OpusTags",
+        ),
+        (b"", "OpusHead"),
+        (FIRST_PAGE, "no OpusTags"),
+        (FIRST_PAGE + page(1, 960, TWENTY_MS), "no OpusTags"),
+        (opus_file(), "no audio packet"),
+        (opus_file(page(2, 0, flags=LAST)), "no audio packet"),
+    ],
+)
+def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem: str) -> None:
+    assert problem in refused(audio)
+
+
+@pytest.mark.parametrize(
+    ("packet", "samples"),
+    [
+        *((bytes([kind << 3]), samples) for kind, samples in ((0, 480), (3, 2880), (11, 2880), (12, 480), (15, 960))),
+        *((bytes([16 << 3]), 120), (bytes([31 << 3]), 960), (bytes([31 << 3 | 4]), 960)),
+        *((bytes([3 << 3 | 1]), 5760), (bytes([3 << 3 | 2]), 5760), (bytes([1 << 3 | 3, 5]), 4800)),
+        *((bytes([16 << 3 | 3, 48]), 5760), (bytes([16 << 3 | 3, 0xC0 | 48]), 5760)),
+    ],
+)
+def test_a_packet_tells_its_length_in_its_first_bytes(packet: bytes, samples: int) -> None:
+    audio = opus_file(page(2, 20 * samples, *[packet] * 20, flags=LAST), head=opus_head(pre_skip=0))
+    assert read(audio).samples == 20 * samples
+
+
+@pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
+def test_a_packet_that_is_no_opus_is_refused(packet: bytes) -> None:
+    assert "no Opus" in refused(opus_file(page(2, 960, packet, TWENTY_MS, flags=LAST)))
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
+def test_packets_may_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
+    pages = [
+        page(2 + index, 960 * total, *[TWENTY_MS] * count)
+        for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
+    ]
+    assert read(opus_file(*pages)).samples == 960 * sum(counts) - 312

@@ -1,0 +1,149 @@
+"""Signed addresses: the signature is computed again here, step by step as AWS documents it, and must be the same."""
+
+import hashlib
+import hmac
+import logging
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import pytest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
+
+KEY = "AKIDEXAMPLE"
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+TOKEN = "IQoJb3JpZ2luX2VjE/+canary=="
+CREDENTIALS = Credentials(KEY, SECRET, TOKEN)
+REQUEST = StreamRequest("en-US", 16000, "pcm", stabilised=True)
+NOW = datetime(2026, 3, 4, 5, 6, 7)  # noqa: DTZ001 - botocore takes it so, in UTC
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW)
+
+
+def signature(url: str, secret: str, region: str) -> str:
+    """The signature that an address must have: canonical request, string to sign, and a chain of four keys."""
+    parts = urlsplit(url)
+    default_port = {"ws": 80, "wss": 443}[parts.scheme]
+    name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
+    host = name if parts.port in {None, default_port} else f"{name}:{parts.port}"
+    query = sorted(
+        (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
+        for name, value in parse_qsl(parts.query, strict_parsing=True, keep_blank_values=True)
+        if name != "X-Amz-Signature"
+    )
+    canonical = "\n".join(
+        [
+            "GET",
+            parts.path,
+            "&".join(f"{name}={value}" for name, value in query),
+            f"host:{host}\n",
+            "host",
+            hashlib.sha256(b"").hexdigest(),
+        ]
+    )
+    day, moment = NOW.strftime("%Y%m%d"), NOW.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{day}/{region}/transcribe/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"AWS4{secret}".encode()
+    for step in (*scope.split("/"), text):
+        key = hmac.new(key, step.encode(), hashlib.sha256).digest()
+    return key.hex()
+
+
+def query_of(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query, strict_parsing=True, keep_blank_values=True))
+
+
+def test_an_address_asks_for_the_stream_at_the_regions_transcribe() -> None:
+    url = presigned_url(CREDENTIALS, "eu-central-1", REQUEST, expires_seconds=60)
+    parts = urlsplit(url)
+    assert (parts.scheme, parts.netloc) == ("wss", "transcribestreaming.eu-central-1.amazonaws.com:8443")
+    assert parts.path == "/stream-transcription-websocket"
+    query = query_of(url)
+    assert len(query.pop("X-Amz-Signature")) == 64
+    assert query == {
+        "language-code": "en-US",
+        "media-encoding": "pcm",
+        "sample-rate": "16000",
+        "enable-partial-results-stabilization": "true",
+        "partial-results-stability": "high",
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{KEY}/20260304/eu-central-1/transcribe/aws4_request",
+        "X-Amz-Date": "20260304T050607Z",
+        "X-Amz-Expires": "60",
+        "X-Amz-SignedHeaders": "host",
+        "X-Amz-Security-Token": TOKEN,
+    }
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [None, "ws://127.0.0.1:4567", "ws://127.0.0.1:80", "ws://localhost", "wss://example.com", "wss://[::1]:443"],
+)
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_the_signature_verifies(endpoint: str | None, token: str | None) -> None:
+    url = presigned_url(Credentials(KEY, SECRET, token), "eu-west-1", REQUEST, expires_seconds=300, endpoint=endpoint)
+    assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
+    assert query_of(url).get("X-Amz-Security-Token") == token
+    if endpoint is not None:
+        assert url.startswith(f"{endpoint}/stream-transcription-websocket?")
+
+
+@given(
+    st.from_regex(r"[a-z]{2,3}-[A-Z]{2}", fullmatch=True) | st.text(min_size=1),
+    st.integers(8000, 48000),
+    st.sampled_from(["pcm", "flac", "ogg-opus"]),
+    st.booleans(),
+    st.integers(1, 300),
+)
+def test_whatever_is_asked_for_stays_one_value_of_a_verifying_address(
+    language: str, rate: int, encoding: Encoding, stabilised: bool, expires: int
+) -> None:
+    request = StreamRequest(language, rate, encoding, stabilised=stabilised)
+    url = presigned_url(CREDENTIALS, "eu-west-1", request, expires_seconds=expires)
+    query = query_of(url)
+    assert query["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
+    assert query["language-code"] == language
+    assert query["X-Amz-Expires"] == str(expires)
+    assert any("partial" in name for name in query) is stabilised
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 301, 3600])
+def test_an_address_cannot_be_used_for_longer_than_the_service_allows(seconds: int) -> None:
+    with pytest.raises(ValueError, match="1 to 300"):
+        presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://127.0.0.1", "127.0.0.1:80", "ws://", "ws://host/path", "wss://host?x=1", "wss://host#f", "WSS://host"],
+)
+def test_an_endpoint_is_an_origin(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint"):
+        presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1, endpoint=endpoint)
+
+
+def test_credentials_that_are_renewed_meanwhile_do_not_get_mixed() -> None:
+    class Turning(Credentials):
+        """What it says at one moment is only what it says frozen."""
+
+        def get_frozen_credentials(self) -> ReadOnlyCredentials:
+            return ReadOnlyCredentials(KEY, SECRET, TOKEN)
+
+    url = presigned_url(Turning(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
+    assert query_of(url)["X-Amz-Security-Token"] == TOKEN
+    assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
+
+
+def test_neither_secret_nor_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = presigned_url(CREDENTIALS, "eu-west-1", REQUEST, expires_seconds=1)
+    for secret in (SECRET, "canary", query_of(url)["X-Amz-Signature"]):
+        assert secret not in caplog.text
+        assert secret not in repr(REQUEST)

@@ -1,0 +1,144 @@
+"""What a test of the socket stands on: the table as moto plays it, a clock, ids in order, a worker that is only called."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import Any
+
+import boto3
+import pytest
+
+from handlers.common.aws.clients import LIVE_CONFIG, signing
+from handlers.common.aws.versioned_items import VersionedItems
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.table_records import TTL_ATTRIBUTE, Allowance, Call, Question, allowance_key, query_key
+from handlers.voice_qa.websocket_handler.handler import SocketHandler
+from handlers.voice_qa.websocket_handler.question_intake import Asking
+from handlers.voice_qa.websocket_handler.upload_forms import Uploads
+from tests.credentials import credentials
+from tests.handlers.transcription.router_setup import START_MS, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, put_lecture, staged
+
+POOL = "us-east-1:11111111-2222-4333-8444-555555555555"
+ANN = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
+BOB = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
+LECTURE = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
+LIMITS = SocketEnvironment(
+    s3_bucket=BUCKET,
+    dynamodb_table=TABLE,
+    worker="arn:aws:lambda:us-east-1:123456789012:function:worker:live",
+    identity_pool=POOL,
+    lecture_uploads="guests",
+    max_query_bytes=10_000,
+    max_lecture_bytes=2_000_000,
+    url_seconds=600,
+    lectures_per_day=3,
+    queries_at_once=2,
+    queries_per_hour=5,
+)
+
+
+@cache
+def _s3() -> Any:
+    """Made once: most of a test's time would be its."""
+    return boto3.client("s3", config=LIVE_CONFIG.merge(signing()))
+
+
+@dataclass
+class Scene:
+    """A socket handler with its table, and everything that it talks to."""
+
+    dynamodb: Any
+    clock: Clock = field(default_factory=Clock)
+    called: list[Call] = field(default_factory=list)
+    refusing: Exception | None = None
+    limits: SocketEnvironment = LIMITS
+    ids: int = 0
+
+    @property
+    def items(self) -> VersionedItems:
+        return VersionedItems(self.dynamodb, TABLE, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=60, clock_ms=self.clock)
+
+    @cached_property
+    def handler(self) -> SocketHandler:
+        """Made by the test that first uses it: a logger holds on to the standard output that it finds."""
+        log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
+        uploads = Uploads(_s3(), lectures, self.items, self.limits, clock_ms=self.clock, new_id=self._new_id)
+        asking = Asking(
+            self.items, lectures, self.limits, call=self._call, new_id=self._new_id, clock_ms=self.clock, log=log
+        )
+        return SocketHandler(self.items, uploads, asking, identity_pool=POOL, log=log)
+
+    def connect(self, connection: str = "c1", identity: Any = ANN, pool: Any = POOL, **more: Any) -> dict[str, Any]:
+        """A handshake that somebody signed."""
+        signed = {"cognitoIdentityId": identity, "cognitoIdentityPoolId": pool}
+        return self.event(connection, "CONNECT", {"identity": signed}, **more)
+
+    def says(self, action: str, connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """A message, and its answer."""
+        return self.sends(json.dumps({"action": action, "id": "m1", **content}), connection)
+
+    def sends(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
+        """Any text as a message, and its answer."""
+        response = self.event(connection, "MESSAGE", {}, body=body)
+        assert response["statusCode"] == 200, "an error is an answer: the connection stays"
+        answer: dict[str, Any] = json.loads(response["body"])
+        return answer
+
+    def asks(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
+        """A written question about the lecture, unless told otherwise."""
+        asked = {"queryId": query_id, "lectureId": LECTURE, "text": "Why?", **content}
+        return self.says("query", connection, **{name: value for name, value in asked.items() if value is not None})
+
+    def event(self, connection: str, kind: str, said: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Anything that API Gateway tells."""
+        context = {"connectionId": connection, "eventType": kind, "routeKey": "$default", "requestId": "r1", **said}
+        return self.handler.handle({"requestContext": context, **more})
+
+    def lecture(self, lecture_id: str = LECTURE, **attributes: str) -> None:
+        """Writes a lecture's item."""
+        put_lecture(self.dynamodb, lecture_id, **attributes)
+
+    def question(self, query_id: str = "question-1", identity: str = ANN) -> Question:
+        return self.items.read(Question, query_key(identity, query_id))
+
+    def puts(self, question: Question, query_id: str = "question-1") -> None:
+        """The worker's part: a question stands as the test wants it."""
+        self.items.change(Question, query_key(ANN, query_id), lambda _: (question, None))
+
+    def allowance(self, identity: str = ANN) -> Allowance:
+        return self.items.read(Allowance, allowance_key(identity))
+
+    def ends(self, query_id: str) -> None:
+        """The worker's part: a question is over."""
+        self.items.change(Allowance, allowance_key(ANN), lambda one: (one.ended(query_id), None))
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Everything in the table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return items
+
+    def _call(self, call: Call) -> None:
+        if self.refusing is not None:
+            raise self.refusing
+        self.called.append(call)
+
+    def _new_id(self) -> str:
+        self.ids += 1
+        return ulid(datetime.fromtimestamp(self.clock.now_ms / 1000, UTC), self.ids)
+
+
+@contextmanager
+def scened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """The scene; its lecture is ready."""
+    credentials(monkeypatch)
+    with staged() as stage:
+        scene = Scene(stage.dynamodb)
+        scene.lecture()
+        yield scene

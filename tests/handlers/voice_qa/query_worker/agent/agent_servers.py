@@ -1,0 +1,189 @@
+"""Peers that do what a test tells them, connection by connection, and a clock that goes when it is told to."""
+
+import base64
+import contextlib
+import json
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from handlers.common.aws.retry import Timing
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    Agent,
+    AgentFailed,
+    Lecture,
+    Piece,
+    Question,
+    TextPiece,
+    Turn,
+    WrittenQuery,
+    opaque,
+)
+from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
+from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+
+CANARY = "canary-7d1f"
+"""What a peer says and nobody may repeat."""
+DURATION_MS = 60_000
+QUESTION = Question(
+    query_id="query-1",
+    session_id=opaque("us-east-1:identity#session"),
+    lecture=Lecture("lecture-1", "http://127.0.0.1/lecture?signature", "mp3", DURATION_MS),
+    query=WrittenQuery("What is a stream?"),
+    conversation=(Turn("Who speaks?", "Nobody."),),
+)
+Script = Callable[[socket.socket], None]
+
+
+@dataclass
+class Clock:
+    """Time and chance of a test."""
+
+    at: float = 1000.0
+    waits: list[float] = field(default_factory=list)
+    share: float = 0.5
+
+    def now(self) -> float:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.at += seconds
+
+
+@dataclass
+class Peer:
+    """A server on a port of its own, and what it was sent."""
+
+    port: int
+    requests: list[tuple[str, bytes]] = field(default_factory=list)
+    """Head and body."""
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextlib.contextmanager
+def peer(*scripts: Script, read: Callable[[socket.socket], tuple[str, bytes]] | None = None) -> Iterator[Peer]:
+    """A server that does one script for each connection, and refuses connections after the last."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = Peer(listener.getsockname()[1])
+
+    def serve() -> None:
+        with listener:
+            for script in scripts:
+                with contextlib.suppress(OSError):
+                    connection = listener.accept()[0]
+                    with connection:
+                        connection.settimeout(20)
+                        serving.requests.append((read or received)(connection))
+                        script(connection)
+
+    thread = threading.Thread(target=serve, name="peer")
+    thread.start()
+    try:
+        yield serving
+    finally:
+        # A script that nobody came for: whoever waits for a connection gets one.
+        while thread.is_alive():
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", serving.port), timeout=1).close()
+            thread.join(0.05)
+
+
+def unused_port() -> int:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def status(code: int, **headers: str) -> Script:
+    """An answer of a status alone, with the peer's own words in reason, headers and body."""
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    body = f"HTTP/1.1 {code} {CANARY}\r\nX-Peer: {CANARY}\r\n{lines}Content-Length: {len(CANARY)}\r\n\r\n{CANARY}"
+    return lambda connection: connection.sendall(body.encode())
+
+
+def raw(*parts: bytes) -> Script:
+    """Bytes as they stand."""
+    return lambda connection: connection.sendall(b"".join(parts))
+
+
+def head(*headers: str) -> bytes:
+    """The head of an answer whose body ends with the connection."""
+    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/jsonl", *headers, "", ""]).encode()
+
+
+def answer(*messages: dict[str, Any]) -> Script:
+    """A whole answer, chunk by chunk."""
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head("Transfer-Encoding: chunked"))
+        for message in messages:
+            data = line(message)
+            connection.sendall(b"%x\r\n%b\r\n" % (len(data), data))
+        connection.sendall(b"0\r\n\r\n")
+
+    return script
+
+
+def line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def text(said: str) -> dict[str, Any]:
+    return {"type": "text", "text": said}
+
+
+def audio(sound: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
+    return {"type": "audio", "audio": base64.b64encode(sound).decode(), "format": audio_format}
+
+
+def citation(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
+    return {"type": "citation", "startMs": start, "endMs": end, "quote": quote}
+
+
+DONE = {"type": "done"}
+
+
+def first_bytes(connection: socket.socket) -> tuple[str, bytes]:
+    """Not more of a request than its beginning."""
+    return connection.recv(100).decode(), b""
+
+
+def received(connection: socket.socket) -> tuple[str, bytes]:
+    """A whole request: head and body."""
+    with connection.makefile("rb") as file:
+        lines = []
+        while (found := file.readline()) not in {b"\r\n", b""}:
+            lines.append(found.decode())
+        length = next((int(one.split(":")[1]) for one in lines if one.lower().startswith("content-length:")), 0)
+        return "".join(lines), file.read(length)
+
+
+SHORT = answer(text("Hello."), DONE)
+HELLO = [TextPiece("Hello.")]
+
+
+def agent(endpoint: str, clock: Clock, limits: Limits | None = None) -> Agent:
+    return HttpAgent(endpoint, limits or Limits(), Timing(clock.now, clock.wait, lambda: clock.share))
+
+
+def asked(endpoint: str, clock: Clock, limits: Limits | None = None) -> list[Piece]:
+    with agent(endpoint, clock, limits).answer(QUESTION) as found:
+        return list(found)
+
+
+def failure(endpoint: str, clock: Clock, limits: Limits | None = None) -> AgentFailed:
+    with pytest.raises(AgentFailed) as failed:
+        asked(endpoint, clock, limits)
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+    assert failed.value.__context__ is failed.value.__cause__ is None
+    return failed.value

@@ -1,0 +1,264 @@
+"""The lines of an answer: what each means, how much there may be, and that nothing at all breaks the reader."""
+
+import base64
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.voice_qa.query_worker.agent.agent_protocol import (
+    MAX_AUDIO,
+    MAX_BYTES,
+    MAX_CITATIONS,
+    MAX_LINE,
+    MAX_TEXT,
+    Reader,
+    request_body,
+)
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentCode,
+    AgentFailed,
+    AudioFormat,
+    AudioPiece,
+    CitationPiece,
+    Lecture,
+    Piece,
+    Question,
+    SpokenQuery,
+    TextPiece,
+    TranscriptPiece,
+    opaque,
+)
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
+    CANARY,
+    DONE,
+    DURATION_MS,
+    QUESTION,
+    audio,
+    citation,
+    line,
+    text,
+)
+
+WHOLE = [
+    {"type": "transcript", "text": "what is a stream"},
+    text("A stream "),
+    audio(b"sound"),
+    citation(0, DURATION_MS, "a stream is"),
+    text("is."),
+    DONE,
+]
+PIECES: list[Piece] = [
+    TranscriptPiece("what is a stream"),
+    TextPiece("A stream "),
+    AudioPiece(b"sound", AudioFormat.OGG_OPUS),
+    CitationPiece(0, DURATION_MS, "a stream is"),
+    TextPiece("is."),
+]
+
+
+def read(*messages: dict[str, Any]) -> list[Piece]:
+    return list(Reader(DURATION_MS).feed(b"".join(map(line, messages))))
+
+
+def code(data: bytes) -> AgentCode:
+    with pytest.raises(AgentFailed) as failed:
+        list(Reader(DURATION_MS).feed(data))
+    return failed.value.code
+
+
+def test_each_line_is_a_piece_until_it_is_done() -> None:
+    reader = Reader(DURATION_MS)
+    assert list(reader.feed(b"".join(map(line, [*WHOLE, text("more")])))) == PIECES
+    assert reader.done
+    assert list(reader.feed(b"no json\n")) == []
+
+
+@given(st.data())
+def test_it_does_not_matter_how_the_bytes_are_cut(data: st.DataObject) -> None:
+    whole = b"".join(map(line, WHOLE))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
+    reader = Reader(DURATION_MS)
+    parts = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert [piece for part in parts for piece in reader.feed(part)] == PIECES
+    assert reader.done
+
+
+def test_lines_may_come_as_server_sent_events() -> None:
+    events = b"".join(b": hello\r\nid: 1\r\nevent: message\r\ndata: %b\r\n" % line(one).strip() for one in WHOLE)
+    assert list(Reader(DURATION_MS).feed(events)) == PIECES
+    assert list(Reader(DURATION_MS).feed(b"retry: 1\ndata:" + line(text("close")))) == [TextPiece("close")]
+
+
+def test_what_is_not_known_or_holds_nothing_is_no_piece() -> None:
+    assert read({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [TextPiece("known")]
+    assert read(text(""), audio(b"")) == []
+    assert list(Reader(DURATION_MS).feed(b"\n\r\n  \n")) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"no json\n", b"[]\n", b"1\n", b"null\n", b'"text"\n', b"{}\n"),
+        *(b'{"type": 1}\n', b'{"type": ["text"]}\n', b'{"error": 1}\n', b'{"type": 1, "error": "failed"}\n'),
+        *(b'{"type": "text"}\n', b'{"type": "text", "text": 1}\n', b'{"type": "text", "text": "\\ud800"}\n'),
+        *(b'{"type": "text", "text": "\xff"}\n', b'{"type": "text", "text": "a"\n'),
+        '{"type": "text", "text": "a"}\n'.encode("utf-16-le").replace(b"\n\0", b"\n"),
+        b"[" * 100_000 + b"\n",
+        b'{"type": ' + b"9" * 5000 + b"}\n",
+        b"data: data: {}\n",
+        *(
+            line({"type": "audio", "audio": sound, "format": "ogg-opus"})
+            for sound in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
+        ),
+        *(line({"type": "audio", "audio": "YQ==", "format": kind}) for kind in (None, "wma", ["mp3"])),
+        *(line(citation(0.5, 1)), line(citation("0", 1)), line(citation(False, True))),
+        line({"type": "citation", "startMs": 0, "endMs": 1}),
+    ],
+)
+def test_what_is_no_line_of_the_protocol_is_malformed(data: bytes) -> None:
+    assert code(data) is AgentCode.MALFORMED
+
+
+def test_all_audio_is_of_one_format() -> None:
+    assert code(line(audio(b"a")) + line(audio(b"b", "mp3"))) is AgentCode.MALFORMED
+    assert read(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
+        AudioPiece(b"a", AudioFormat.MP3),
+        AudioPiece(b"b", AudioFormat.MP3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(-1, 1), (1, 1), (2, 1), (0, DURATION_MS + 1), (DURATION_MS, DURATION_MS + 1), (10**400, 1)]
+)
+def test_a_citation_that_is_not_in_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
+    reader = Reader(DURATION_MS)
+    data = line(citation(start, end)) + line(citation(0, 1)) + line(DONE)
+    assert list(reader.feed(data)) == [CitationPiece(0, 1, "said")]
+    assert reader.dropped_citations == 1
+    assert reader.done
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "retryable"),
+    [
+        ({"code": "rejected", "retryable": False}, AgentCode.REJECTED, False),
+        ({"code": "rejected", "retryable": True}, AgentCode.REJECTED, True),
+        ({"code": "throttled"}, AgentCode.THROTTLED, True),
+        ({"code": "unavailable", "retryable": "no"}, AgentCode.UNAVAILABLE, True),
+        ({"code": "refused", "retryable": False}, AgentCode.FAILED, False),
+        ({"code": CANARY}, AgentCode.FAILED, True),
+        ({"code": ["rejected"]}, AgentCode.FAILED, True),
+        ({}, AgentCode.FAILED, True),
+        # The server of Bedrock AgentCore's own library ends an answer so if its agent raised.
+        ({"type": None, "error": f"Throttled: {CANARY}", "error_type": "EventError"}, AgentCode.FAILED, True),
+    ],
+)
+def test_an_agent_may_say_itself_that_it_fails(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
+    reader = Reader(DURATION_MS)
+    assert list(reader.feed(line(text("so far")))) == [TextPiece("so far")]
+    said = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
+    with pytest.raises(AgentFailed) as failed:
+        list(reader.feed(line(said)))
+    assert (failed.value.code, failed.value.retryable) == (expected, retryable)
+    assert CANARY not in repr(failed.value)
+
+
+def padded(length: int) -> bytes:
+    return json.dumps({"type": "other", "x": ""}).encode()[:-2] + b"x" * (length - 26) + b'"}'
+
+
+@pytest.mark.parametrize("piece", [1000, MAX_LINE * 2])
+def test_a_line_has_a_length(piece: int) -> None:
+    def fed(data: bytes) -> list[Piece]:
+        reader = Reader(DURATION_MS)
+        return [one for at in range(0, len(data), piece) for one in reader.feed(data[at : at + piece])]
+
+    assert len(padded(MAX_LINE)) == MAX_LINE
+    assert fed(padded(MAX_LINE) + b"\n" + line(text("a"))) == [TextPiece("a")]
+    for long in (padded(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
+        with pytest.raises(AgentFailed) as failed:
+            fed(long)
+        assert failed.value.code is AgentCode.TOO_MUCH
+
+
+def test_all_that_is_read_counts_as_text() -> None:
+    part = "é" * (MAX_TEXT // 2 // 4)
+    full = [text(part), {"type": "transcript", "text": part}, citation(0, 1, part), citation(5, 4, part), text("")]
+    assert len(read(*full)) == 3
+    assert code(b"".join(map(line, [*full, text("a")]))) is AgentCode.TOO_MUCH
+
+
+def test_there_is_an_end_to_citations_and_to_audio() -> None:
+    assert len(read(*[citation(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
+    assert code(line(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
+    part = MAX_AUDIO // 128
+    data = b'{"type":"audio","format":"mp3","audio":"%b"}\n' % base64.b64encode(bytes(part))
+    assert sum(1 for _ in Reader(DURATION_MS).feed(data * 128)) == 128
+    assert code(data * 128 + line(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
+
+
+def test_there_is_an_end_to_everything_else() -> None:
+    reader = Reader(DURATION_MS)
+    for _ in range(MAX_BYTES // MAX_LINE):
+        assert list(reader.feed(padded(MAX_LINE - 1) + b"\n")) == []
+    with pytest.raises(AgentFailed) as failed:
+        list(reader.feed(b"\n"))
+    assert failed.value.code is AgentCode.TOO_MUCH
+
+
+def objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    kinds = st.sampled_from(["text", "audio", "citation", "transcript", "error", "other"])
+    named = st.sampled_from(["text", "audio", "format", "startMs", "endMs", "quote", "code", "retryable"])
+    return st.builds(lambda kind, rest: {**rest, "type": kind}, kinds | values, st.dictionaries(named, values))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | objects(inner)
+)
+
+
+@given(st.lists(st.binary() | JSON.map(lambda one: json.dumps(one).encode()) | objects(JSON).map(line)))
+def test_no_bytes_at_all_break_it_in_another_way_than_ours(lines: list[bytes]) -> None:
+    reader = Reader(DURATION_MS)
+    pieces: list[Piece] = []
+    with contextlib.suppress(AgentFailed):
+        pieces.extend(piece for one in lines for piece in reader.feed(one + b"\n"))
+    for piece in pieces:
+        if isinstance(piece, CitationPiece):
+            assert 0 <= piece.start_ms < piece.end_ms <= DURATION_MS
+        if isinstance(piece, TextPiece):
+            assert piece.text.encode()
+
+
+def test_no_words_of_the_peer_are_in_a_failure() -> None:
+    for data in (CANARY.encode(), line({"type": "text", "text": [CANARY]}), line({"type": "error", "code": CANARY})):
+        with pytest.raises(AgentFailed) as failed:
+            list(Reader(DURATION_MS).feed(data + b"\n"))
+        assert CANARY not in repr(failed.value)
+        assert failed.value.__context__ is failed.value.__cause__ is None
+
+
+def test_a_question_goes_out_as_the_protocol_says() -> None:
+    assert json.loads(request_body(QUESTION)) == {
+        "schemaVersion": 1,
+        "queryId": "query-1",
+        "sessionId": opaque("us-east-1:identity#session"),
+        "lecture": {
+            "lectureId": "lecture-1",
+            "url": "http://127.0.0.1/lecture?signature",
+            "format": "mp3",
+            "durationMs": DURATION_MS,
+        },
+        "query": {"text": "What is a stream?"},
+        "conversation": [{"question": "Who speaks?", "answer": "Nobody."}],
+        "language": "en-US",
+    }
+
+    question = Question("query", opaque("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("there", "webm"))
+    sent = json.loads(request_body(question))
+    assert sent["query"] == {"url": "there", "format": "webm"}
+    assert sent["conversation"] == []

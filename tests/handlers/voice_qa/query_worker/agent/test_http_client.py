@@ -1,0 +1,267 @@
+"""An agent over HTTP: every way in which it can fail, on real sockets and by a clock that the test moves."""
+
+import gzip
+import socket
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from handlers.voice_qa.query_worker.agent.agent_protocol import MAX_LINE, request_body
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, Piece, TextPiece, WrittenQuery
+from handlers.voice_qa.query_worker.agent.http_client import Address, HttpAgent
+from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
+    CANARY,
+    DONE,
+    HELLO,
+    QUESTION,
+    SHORT,
+    Clock,
+    Script,
+    agent,
+    answer,
+    asked,
+    citation,
+    failure,
+    first_bytes,
+    head,
+    line,
+    peer,
+    raw,
+    status,
+    text,
+    unused_port,
+)
+
+
+def closing(serving: Script, after: Callable[[], object]) -> Script:
+    """What is done on the peer's side before it closes."""
+
+    def script(connection: socket.socket) -> None:
+        serving(connection)
+        after()
+
+    return script
+
+
+def test_a_question_is_asked_and_answered(clock: Clock) -> None:
+    with (
+        peer(answer(text("Hello."), citation(0, 10**9), DONE)) as serving,
+        agent(serving.endpoint + "/base/", clock).answer(QUESTION) as found,
+    ):
+        assert list(found) == HELLO
+        assert found.dropped_citations == 1
+        [(sent, body)] = serving.requests
+    assert sent.startswith("POST /base/answer HTTP/1.1\r\n")
+    assert f"Host: 127.0.0.1:{serving.port}\r\n" in sent
+    assert "Accept-Encoding: identity\r\n" in sent
+    assert "Connection: close\r\n" in sent
+    assert body == request_body(QUESTION)
+    assert clock.waits == []
+
+
+def test_pieces_come_while_the_rest_is_not_there_yet(clock: Clock) -> None:
+    heard = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("first")))
+        assert heard.wait(20)
+        connection.sendall(line(text("second")) + line(DONE))
+
+    with peer(script) as serving, agent(serving.endpoint, clock).answer(QUESTION) as found:
+        pieces = iter(found)
+        assert next(pieces) == TextPiece("first")
+        heard.set()
+        assert list(pieces) == [TextPiece("second")]
+
+
+@pytest.mark.parametrize(("behind", "pieces"), [(DONE, 2), (text("more"), 1), (text("more"), 0)])
+def test_whoever_has_the_end_or_leaves_early_lets_go_of_a_connection_that_stays(
+    clock: Clock, behind: dict[str, Any], pieces: int
+) -> None:
+    gone = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("Hello.")) + line(behind))
+        assert connection.recv(1) == b""
+        gone.set()
+
+    with peer(script) as serving:
+        with agent(serving.endpoint, clock).answer(QUESTION) as found:
+            assert [piece for piece, _ in zip(found, range(pieces), strict=False)] == HELLO[:pieces]
+        assert gone.wait(20)
+        assert list(found) == []
+
+
+def test_a_proxy_of_the_environment_is_not_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("no_proxy", "")
+    with peer(SHORT) as serving:
+        assert asked(serving.endpoint, clock) == HELLO
+
+
+def test_a_packed_answer_is_not_unpacked(clock: Clock) -> None:
+    bomb = gzip.compress(bytes(50 * 1024 * 1024))
+    with peer(raw(head("Content-Encoding: gzip"), bomb)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+    with peer(raw(head("Content-Encoding: Identity"), line(DONE))) as serving:
+        assert asked(serving.endpoint, clock) == []
+    with peer(raw(head(), bomb, b"\n")) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CANARY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 " + CANARY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 70_000,
+    ],
+)
+def test_what_is_no_http_is_malformed(clock: Clock, said: bytes) -> None:
+    with peer(raw(said)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.MALFORMED
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", head()])
+def test_a_peer_that_says_nothing_is_not_waited_for(said: bytes) -> None:
+    over = threading.Event()
+    with peer(closing(raw(said), lambda: over.wait(20))) as serving:
+        with pytest.raises(AgentFailed) as failed:
+            HttpAgent(serving.endpoint, Limits(first_byte_seconds=0.05)).answer(QUESTION)
+        over.set()
+    assert failed.value.code is AgentCode.FIRST_BYTE_LATE
+
+
+def test_a_head_that_trickles_does_not_stretch_the_time(clock: Clock) -> None:
+    def trickle(connection: socket.socket) -> None:
+        while True:
+            clock.at += 1
+            connection.sendall(b"H")
+
+    with peer(trickle) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.FIRST_BYTE_LATE
+
+
+def test_a_silent_peer_is_let_go_of() -> None:
+    over = threading.Event()
+    limits = Limits(silence_seconds=0.05)
+    with peer(closing(raw(head(), line(text("first"))), lambda: over.wait(20))) as serving:
+        with HttpAgent(serving.endpoint, limits).answer(QUESTION) as found, pytest.raises(AgentFailed) as failed:
+            list(found)
+        over.set()
+    assert failed.value.code is AgentCode.TOO_SLOW
+
+
+def heard(endpoint: str, clock: Clock, each: Callable[[Piece], None]) -> AgentFailed:
+    """How an answer fails, and what is done with each of its pieces until then."""
+    with agent(endpoint, clock).answer(QUESTION) as streamed:
+        try:
+            for piece in streamed:
+                each(piece)
+        except AgentFailed as failed:
+            return failed
+    pytest.fail("the answer did not fail")
+
+
+def test_fifteen_minutes_of_talk_are_too_slow(clock: Clock) -> None:
+    said = answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
+    found: list[Piece] = []
+
+    def each(piece: Piece) -> None:
+        found.append(piece)
+        clock.at += 60
+
+    with peer(said) as serving:
+        assert heard(serving.endpoint, clock, each).code is AgentCode.TOO_SLOW
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (b"", AgentCode.BROKEN_OFF),
+        (b'{"type": "te', AgentCode.BROKEN_OFF),
+        (b'{"type": "done"}', AgentCode.BROKEN_OFF),
+        (CANARY.encode() + b"\n", AgentCode.MALFORMED),
+        (b"x" * (MAX_LINE + 1), AgentCode.TOO_MUCH),
+        (line({"type": "error", "code": "throttled", "message": CANARY}), AgentCode.THROTTLED),
+    ],
+)
+def test_nothing_is_tried_again_after_the_first_byte(clock: Clock, rest: bytes, expected: AgentCode) -> None:
+    found: list[Piece] = []
+    with peer(raw(head(), line(text("first")), rest)) as serving:
+        with agent(serving.endpoint, clock).answer(QUESTION) as streamed, pytest.raises(AgentFailed) as failed:
+            found.extend(streamed)
+        assert len(serving.requests) == 1
+    assert failed.value.code is expected
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+    assert found == [TextPiece("first")] or expected is not AgentCode.BROKEN_OFF
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"], ids=["no chunk", "half", "no end", "no size"]
+)
+def test_a_body_that_stops_half_way_is_broken_off(clock: Clock, rest: bytes) -> None:
+    first = line(text("first"))
+    said = head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n" % (len(first), first) + rest
+    with peer(raw(said)) as serving:
+        assert failure(serving.endpoint, clock).code is AgentCode.BROKEN_OFF
+
+
+def test_a_connection_that_is_torn_is_broken_off(clock: Clock) -> None:
+    read = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(head() + line(text("first")))
+        assert read.wait(20)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    with peer(script) as serving:
+        assert heard(serving.endpoint, clock, lambda _: read.set()).code is AgentCode.BROKEN_OFF
+
+
+def test_a_refusal_that_comes_before_the_question_is_through_is_heard(clock: Clock) -> None:
+    long = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
+    with peer(status(413), read=first_bytes) as serving:
+        with pytest.raises(AgentFailed) as failed:
+            agent(serving.endpoint, clock).answer(long)
+        assert failed.value.code is AgentCode.REJECTED
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("", "agent", "ftp://agent", "http://", "http://user:word@agent", "http://agent?query", "http://agent#part"),
+        *("http://agent:port", "http://agent/a b", "http://agent/\r\nX: y"),
+        *("http://8.8.8.8", "http://[2001:4860:4860::8888]/"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match=r"endpoint|address|[Pp]ort"):
+        Address.of(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "authority"),
+    [
+        ("http://10.20.0.7:5000", "10.20.0.7:5000"),
+        ("http://agent.internal", "agent.internal"),
+        ("http://agent:80/base", "agent"),
+        ("https://agent.example/", "agent.example"),
+        ("https://8.8.8.8:443", "8.8.8.8"),
+        ("http://[::1]:5000", "[::1]:5000"),
+    ],
+)
+def test_an_endpoint_says_who_is_meant(endpoint: str, authority: str) -> None:
+    address = Address.of(endpoint)
+    assert address.authority == authority
+    assert (address.tls is None) is endpoint.startswith("http:")

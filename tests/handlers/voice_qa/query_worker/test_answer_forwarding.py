@@ -1,0 +1,221 @@
+"""Pieces on their way: numbered, cut to size, posted in order to whoever listens."""
+
+import base64
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.common.logging import EventLog
+from handlers.voice_qa.client_messages import Answered
+from handlers.voice_qa.query_worker import answer_forwarding
+from handlers.voice_qa.query_worker.agent import agent_types
+from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AudioFormat
+from handlers.voice_qa.query_worker.answer_forwarding import LAST_TRIES, MAX_AUDIO, MAX_CHARACTERS, Forwarder
+from handlers.voice_qa.table_records import Place
+from tests.handlers.transcription.router_setup import Clock
+from tests.handlers.voice_qa.query_worker.worker_setup import Listeners
+
+QUERY = "query-number-1"
+LAST = Answered(query_id=QUERY, attempt=1, pieces=1)
+FIRST = Place(connection="c1", resume_from=0)
+REFUSED = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
+LATE = ReadTimeoutError(endpoint_url="https://canary")
+
+
+@dataclass
+class Line:
+    """A forwarder, and a client `c1` that listens from a number on."""
+
+    place: Place = FIRST
+    clock: Clock = field(default_factory=Clock)
+    clients: Listeners = field(default_factory=Listeners)
+    looks: int = 0
+    paused: list[float] = field(default_factory=list)
+    look_fails: bool = False
+
+    def __post_init__(self) -> None:
+        self.forwarder = Forwarder(
+            QUERY,
+            1,
+            self.place,
+            connections=self.clients,
+            look=self.look,
+            clock_ms=self.clock,
+            pause=self.paused.append,
+            log=EventLog("ERROR"),
+        )
+
+    def look(self) -> Place:
+        self.looks += 1
+        if self.look_fails:
+            raise LATE
+        return self.place
+
+    def says(self, *texts: str) -> None:
+        for text in texts:
+            self.forwarder.send(agent_types.TextPiece(text))
+
+    def numbers(self, connection: str = "c1") -> list[int]:
+        return self.clients.numbers(connection)
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5),
+    factor=st.integers(1, 5_000),
+)
+def test_split_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
+    line = Line()
+    line.says(*(text * factor for text in texts))
+    sent = line.clients.inbox.get("c1", [])
+    assert "".join(one["text"] for one in sent) == "".join(text * factor for text in texts)
+    assert line.numbers() == list(range(len(sent)))
+    assert all(_size(line, number) < 100_000 for number in range(len(sent)))
+
+
+def _size(line: Line, number: int) -> int:
+    return len(line.forwarder.messages[number].model_dump_json(by_alias=True, exclude_none=True).encode())
+
+
+@pytest.mark.parametrize("letter", ["\x00", '"', "€", "🐤"])
+def test_the_worst_letters_still_fit(letter: str) -> None:
+    line = Line()
+    line.says(letter * 40_000)
+    line.forwarder.send(agent_types.CitationPiece(0, 1, letter * 40_000))
+    line.forwarder.send(agent_types.TranscriptPiece(letter * 40_000))
+    assert line.numbers() == [0, 1, 2, 3, 4]
+    assert max(_size(line, number) for number in range(5)) < 100_000
+    assert all(
+        len(one[part]) == MAX_CHARACTERS
+        for one, part in zip(line.clients.inbox["c1"][3:], ("quote", "text"), strict=True)
+    )
+
+
+@example(seed=b"x", length=MAX_AUDIO)
+@example(seed=b"x", length=2 * MAX_AUDIO)
+@given(seed=st.binary(min_size=1, max_size=50), length=st.integers(1, 3 * MAX_AUDIO))
+def test_split_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None:
+    audio = (seed * length)[:length]
+    line = Line()
+    line.forwarder.send(agent_types.AudioPiece(audio, AudioFormat.MP3))
+    sent = line.clients.of("c1", "audio")
+    assert b"".join(base64.b64decode(one["audio"]) for one in sent) == audio
+    assert [one["more"] for one in sent] == [True] * (len(sent) - 1) + [False]
+    assert all(_size(line, number) < 100_000 for number in range(len(sent)))
+    assert {one["format"] for one in sent} == {"mp3"}
+
+
+def test_an_answer_of_too_many_pieces_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_forwarding, "MAX_PIECES", 2)
+    line = Line()
+    line.says("a", "b")
+    with pytest.raises(AgentFailed) as raised:
+        line.says("c")
+    assert raised.value.code is AgentCode.TOO_MUCH
+    assert len(line.forwarder.messages) == 2
+
+
+def test_it_is_looked_every_two_seconds_and_not_more_often() -> None:
+    line = Line()
+    for _ in range(8):
+        line.clock.now_ms += 500
+        line.says("x")
+    assert line.looks == 2
+
+
+def test_a_long_catching_up_looks_too() -> None:
+    line = Line(Place(connection="", resume_from=0))
+    line.says(*"abcdefgh")
+
+    def slow(*_: object) -> None:
+        line.clock.now_ms += 500
+        if line.clock.now_ms - began >= 1_000:
+            line.place = Place(connection="c2", resume_from=0)
+
+    began = line.clock.now_ms = line.clock.now_ms + 2_000
+    line.clients.after, line.place = slow, Place(connection="c1", resume_from=0)
+    line.says("i")
+    assert line.numbers() == [0, 1, 2, 3]
+    assert line.numbers("c2") == list(range(9))
+
+
+def test_a_client_that_went_away_is_not_tried_again_until_somebody_comes() -> None:
+    line = Line()
+    line.clients.gone.add("c1")
+    line.says("a")
+    line.clients.gone.clear()
+    line.clock.now_ms += 10_000
+    line.says("b")
+    assert (line.numbers(), line.looks) == ([], 2)
+    assert not line.forwarder.end(line.place, LAST)
+    assert (line.clients.inbox, line.paused) == ({}, [])
+
+
+@pytest.mark.parametrize("error", [REFUSED, LATE])
+def test_a_post_that_failed_is_made_again_before_the_next(error: Exception) -> None:
+    line = Line(look_fails=True)
+    line.clients.failures = [error]
+    line.says("a", "b")
+    assert line.numbers() == [], "it rests for a while"
+    line.clock.now_ms += 2_000
+    line.says("c")
+    assert line.numbers() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("failures", "ended"), [(2, True), (99, False)])
+def test_at_the_end_a_post_that_failed_is_made_again_after_a_pause_but_not_for_ever(
+    failures: int, *, ended: bool
+) -> None:
+    line = Line()
+    line.says("a")
+    line.clients.failures = [LATE] * failures
+    assert line.forwarder.end(line.place, LAST) is ended
+    assert line.paused == [2.0] * (LAST_TRIES - 1)
+    assert line.numbers() == [0]
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.just("say"),
+        st.just("fail"),
+        st.sampled_from([500, 2_000]),
+        st.tuples(st.sampled_from(["c1", "c2", "c3"]), st.integers(0, 6)),
+        st.sampled_from(["-c1", "-c2", "-c3"]),
+    ),
+    max_size=30,
+)
+
+
+@given(events=EVENTS)
+def test_whatever_happens_each_listening_is_in_order_and_without_gaps(
+    events: list[str | int | tuple[str, int]],
+) -> None:
+    line = Line()
+    starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
+    for event in events:
+        match event:
+            case "say":
+                line.says("x")
+            case "fail":
+                line.clients.failures = [REFUSED]
+            case int(passed):
+                line.clock.now_ms += passed
+            case (connection, number):
+                line.clients.gone.discard(connection)
+                line.place = Place(connection=connection, resume_from=number)
+                starts[connection].append(number)
+            case str(gone):
+                line.clients.gone.add(gone[1:])
+    line.clients.failures = []
+    ended = line.forwarder.end(line.place, LAST)
+    for connection, asked in starts.items():
+        numbers = line.numbers(connection)
+        breaks = [later for earlier, later in pairwise(numbers) if later != earlier + 1]
+        assert all(one in asked for one in [*numbers[:1], *breaks]), "begins again only where it was asked to"
+    if ended:
+        assert line.clients.inbox[line.place.connection][-1]["type"] == "answered"
+        expected = list(range(line.place.resume_from, len(line.forwarder.messages)))
+        assert not expected or line.numbers(line.place.connection)[-len(expected) :] == expected

@@ -1,0 +1,120 @@
+"""Answers in the bucket: as they were sent, and read back with suspicion."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.voice_qa.client_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
+from handlers.voice_qa.query_worker import stored_answers as module
+from handlers.voice_qa.query_worker.stored_answers import Answers, NotKept
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, Stage
+
+WHO, QUERY = "us-east-1:guest", "query-number-1"
+NAME = f"responses/{WHO}/{QUERY}.1"
+LINE: dict[str, Any] = {"type": "text", "queryId": QUERY, "attempt": 1, "number": 0, "text": "a"}
+
+
+def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
+    return AudioPiece(query_id=QUERY, attempt=1, number=number, audio=base64.b64encode(data).decode(), format=kind)
+
+
+@pytest.fixture
+def answers(stage: Stage) -> Answers:
+    return Answers(stage.s3, BUCKET, url_seconds=600)
+
+
+def put(stage: Stage, *lines: object) -> None:
+    body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
+    stage.s3.put_object(Bucket=BUCKET, Key=f"{NAME}.jsonl", Body=body)
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+CONTENTS = st.lists(
+    st.tuples(st.sampled_from(["text", "transcript", "citation"]), WORDS)
+    | st.tuples(st.just("audio"), st.binary(max_size=20)),
+    max_size=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(contents=CONTENTS)
+def test_an_answer_is_read_back_as_it_was_sent(answers: Answers, contents: list[tuple[str, Any]]) -> None:
+    kinds: dict[str, Callable[[int, Any], Piece]] = {
+        "text": lambda number, text: TextPiece(query_id=QUERY, attempt=1, number=number, text=text),
+        "transcript": lambda number, text: TranscriptPiece(query_id=QUERY, attempt=1, number=number, text=text),
+        "citation": lambda number, text: CitationPiece(
+            query_id=QUERY, attempt=1, number=number, start_ms=0, end_ms=1, quote=text
+        ),
+        "audio": audio,
+    }
+    made = [kinds[kind](number, value) for number, (kind, value) in enumerate(contents)]
+    answers.keep(WHO, QUERY, 1, made)
+    assert answers.kept(WHO, QUERY, 1) == tuple(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
+)
+def test_the_spoken_answer_is_one_file(
+    answers: Answers, stage: Stage, kind: str, extension: str, content_type: str
+) -> None:
+    pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
+    answers.keep(WHO, QUERY, 1, pieces)
+    found = stage.s3.get_object(Bucket=BUCKET, Key=f"{NAME}.{extension}")
+    assert (found["Body"].read(), found["ContentType"]) == (b"onetwo", content_type)
+    url = answers.audio_url(WHO, QUERY, 1, pieces)
+    assert url is not None
+    assert f"{QUERY}.1.{extension}" in url
+
+
+def test_an_answer_without_sound_has_one_object(answers: Answers, stage: Stage) -> None:
+    pieces = [TextPiece(query_id=QUERY, attempt=1, number=0, text="a")]
+    answers.keep(WHO, QUERY, 1, pieces)
+    assert [one["Key"] for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [f"{NAME}.jsonl"]
+    assert answers.audio_url(WHO, QUERY, 1, pieces) is None
+
+
+def test_an_answer_that_is_not_there_is_not_kept_and_a_bucket_that_fails_is_another_matter(
+    answers: Answers, stage: Stage
+) -> None:
+    with pytest.raises(NotKept):
+        answers.kept(WHO, QUERY, 1)
+    with pytest.raises(ClientError):
+        Answers(stage.s3, "no-such-bucket", url_seconds=600).kept(WHO, QUERY, 1)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *([b"\xff\xfe"], [b"{"], [[]], [LINE, LINE]),
+        *([LINE | changed] for changed in ({"type": "answered"}, {"number": 1}, {"queryId": "another-query"})),
+        *([LINE | changed] for changed in ({"attempt": 2}, {"text": 1})),
+        [LINE | {"type": "audio", "audio": "QQ==", "format": "exe"}],
+        [
+            LINE | {"type": "audio", "audio": "QQ==", "format": "mp3"},
+            LINE | {"type": "audio", "number": 1, "audio": "QQ==", "format": "ogg-opus"},
+        ],
+    ],
+)
+def test_what_is_no_answer_is_not_kept(answers: Answers, stage: Stage, lines: list[object]) -> None:
+    put(stage, *lines)
+    with pytest.raises(NotKept) as raised:
+        answers.kept(WHO, QUERY, 1)
+    assert str(raised.value) == ""
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", len(json.dumps(LINE))), ("MAX_PIECES", 1)])
+def test_more_than_an_answer_can_hold_is_none(
+    answers: Answers, stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    """Read up to the limit, its first line would be an answer."""
+    monkeypatch.setattr(module, limit, value)
+    put(stage, LINE, LINE | {"number": 1})
+    with pytest.raises(NotKept):
+        answers.kept(WHO, QUERY, 1)

@@ -1,0 +1,125 @@
+"""Bucket and table as moto plays them, with a validator and a sweep on them, and a clock that is set by hand."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from handlers.common.aws.parallel_calls import Parallel
+from handlers.common.aws.s3_notifications import NewObject
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import Limits
+from handlers.voice_qa.validate_lecture.environment import FORMATS
+from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
+from handlers.voice_qa.validate_lecture.lecture_sweep import Sweep
+from handlers.voice_qa.validate_lecture.lecture_validation import Validator
+from tests.handlers.ingestion.test_file_admission import body, record
+from tests.moto_tables import create_table
+
+BUCKET, TABLE = "audio", "sessions"
+NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
+ID, OTHER = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
+KEY = f"lectures/{ID}/canary name.mp3"
+LIMITS = Limits.of(1, 3600, 10 * 1024**2, FORMATS)
+
+
+@cache
+def _clients() -> tuple[Any, Any]:
+    """Made once: most of a test's time would be theirs."""
+    return boto3.client("s3"), boto3.client("dynamodb")
+
+
+@dataclass
+class Stage:
+    """What tests of lectures act on."""
+
+    s3: Any
+    dynamodb: Any
+    now: datetime = NOW
+    limits: Limits = LIMITS
+
+    @property
+    def bucket(self) -> LectureBucket:
+        return LectureBucket(self.s3, BUCKET, page_size=3)
+
+    @property
+    def validator(self) -> Validator:
+        table = LectureTable(self.dynamodb, TABLE)
+        return Validator(self.bucket, table, self.limits, clock=lambda: self.now, **_shared())
+
+    def sweep(self, clock: Callable[[], datetime] | None = None) -> Sweep:
+        times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
+        return Sweep(self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_shared())
+
+    def put(self, data: bytes, key: str = KEY, arrived: datetime = NOW) -> NewObject:
+        """Uploads; what S3 would announce of it."""
+        answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
+        version, etag = answer.get("VersionId", "null"), answer["ETag"].strip('"')
+        return NewObject(bucket=BUCKET, key=key, version_id=version, size=len(data), etag=etag, arrived=arrived)
+
+    def handle(self, *announced: NewObject | str) -> list[str]:
+        """One batch, a message for each; which go back, by their place."""
+        messages = [
+            {"messageId": str(place), "body": one if isinstance(one, str) else notification(one)}
+            for place, one in enumerate(announced)
+        ]
+        return [one["itemIdentifier"] for one in self.validator.handle(messages)["batchItemFailures"]]
+
+    def item(self, lecture_id: str = ID) -> dict[str, Any]:
+        """A lecture's item, plain."""
+        key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+        found = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
+        return {name: int(value["N"]) if "N" in value else value["S"] for name, value in found.items()}
+
+    def items(self) -> int:
+        return len(self.dynamodb.scan(TableName=TABLE)["Items"])
+
+    def unversioned(self) -> None:
+        """From now on, objects have no versions: in a bucket that never had any."""
+        self.s3.delete_bucket(Bucket=BUCKET)
+        self.s3.create_bucket(Bucket=BUCKET)
+
+
+def notification(one: NewObject) -> str:
+    """As S3 writes it."""
+    announced = record(one.key, eventTime=one.arrived.isoformat())
+    announced["s3"]["bucket"]["name"] = one.bucket
+    announced["s3"]["object"] |= {"size": one.size, "eTag": one.etag, "versionId": one.version_id}
+    return body(announced)
+
+
+def _shared() -> dict[str, Any]:
+    return {"parallel": Parallel(1), "log": EventLog("DEBUG")}
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """The stage; the environment has credentials by then."""
+    with mock_aws():
+        s3, dynamodb = _clients()
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        create_table(dynamodb, TABLE, "sessionId", "lectureId")
+        yield Stage(s3, dynamodb)
+
+
+def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:
+    """A lecture's item as the validator leaves it, unless told otherwise."""
+    plain = {
+        "status": "ready",
+        "format": "mp3",
+        "duration_ms": 60_000,
+        "object_key": f"lectures/{lecture_id}/a.mp3",
+        "version_id": "v1",
+        **attributes,
+    }
+    key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
+    item = {name: {"N": str(one)} if isinstance(one, int) else {"S": one} for name, one in plain.items()}
+    dynamodb.put_item(TableName=TABLE, Item={**key, **item})

@@ -1,0 +1,46 @@
+"""The function itself: made of its environment, called by the queue and by the schedule."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.voice_qa.validate_lecture import handler
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE, Stage, notification
+
+
+@pytest.fixture(autouse=True)
+def _environment(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LECTURE_FORMATS": "mp3,flac"}.items():
+        monkeypatch.setenv(name, value)
+    handler._made.cache_clear()
+    yield
+    handler._made.cache_clear()
+
+
+def test_a_batch_is_validated_and_names_what_goes_back(stage: Stage) -> None:
+    messages = [
+        {"messageId": "good", "body": notification(stage.put(b"no recording"))},
+        {"messageId": "bad", "body": "no notification"},
+    ]
+    assert handler.handler({"Records": messages}, None) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert stage.item()["reason"] == "This is no recording of a known format. Allowed are flac, mp3."
+
+
+def test_the_schedule_sweeps(stage: Stage) -> None:
+    stage.put(b"too young to be swept")
+    assert handler.handler({"kind": "sweep"}, None) == {
+        "checked": 0,
+        "missing": 0,
+        "ready": 0,
+        "rejected": 0,
+        "ignored": 0,
+        "failed": 0,
+        "unfinished": 0,
+    }
+
+
+@pytest.mark.parametrize("event", [{}, {"kind": "flush"}, {"kind": None}])
+def test_anything_else_is_refused(stage: Stage, event: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        handler.handler(event, None)

@@ -1,0 +1,135 @@
+"""The sweep: uploads that nobody announced get their verdict, and those that were announced are left alone."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from handlers.common.time_and_ids.ulid import ulid
+from handlers.voice_qa.lectures import PREFIX
+from handlers.voice_qa.validate_lecture.lecture_sweep import GRACE
+from tests.handlers.common.audio.sample_files import spoken
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, ID, KEY, Stage
+
+pytestmark = pytest.mark.media
+HOUR = timedelta(hours=1)
+NAMES = ("checked", "missing", "ready", "rejected", "ignored", "failed", "unfinished")
+NOTHING = dict.fromkeys(NAMES, 0)
+
+
+def swept(**found: int) -> dict[str, int]:
+    return NOTHING | found
+
+
+def arrived(stage: Stage, key: str = KEY) -> datetime:
+    """When the bucket says that an object came: it has a clock of its own."""
+    moment: datetime = stage.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"]
+    return moment
+
+
+def test_a_lecture_that_nobody_announced_is_validated(stage: Stage) -> None:
+    stage.put(spoken("mp3"))
+    stage.now = arrived(stage) + HOUR
+    assert stage.sweep().run() == swept(checked=1, missing=1, ready=1)
+    assert stage.item()["status"] == "ready"
+    before = stage.item()
+    stage.now += HOUR
+    assert stage.sweep().run() == swept(checked=1)
+    assert stage.item() == before
+
+
+def test_a_lecture_that_was_announced_is_left_alone(stage: Stage) -> None:
+    stage.handle(stage.put(spoken("mp3")))
+    before, stage.now = stage.item(), arrived(stage) + HOUR
+    assert stage.sweep().run() == swept(checked=1)
+    assert stage.item() == before
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_only_the_current_version_counts_and_it_takes_the_lecture_whatever_its_time(
+    stage: Stage, versioned: bool
+) -> None:
+    if not versioned:
+        stage.unversioned()
+    stage.handle(stage.put(b"bad", arrived=datetime.fromisoformat("2099-01-01T00:00:00Z")))
+    stage.put(spoken("mp3"))
+    stage.put(spoken("wav"))
+    stage.now = arrived(stage) + HOUR
+    assert stage.sweep().run() == swept(checked=1, missing=1, ready=1)
+    assert stage.item()["format"] == "wav"
+
+
+@pytest.mark.parametrize(
+    ("age", "checked"), [(GRACE, 1), (GRACE - timedelta(seconds=1), 0), (48 * HOUR, 1), (48.1 * HOUR, 0)]
+)
+def test_what_is_too_young_or_too_old_is_not_looked_at(stage: Stage, age: timedelta, checked: int) -> None:
+    stage.put(b"bad")
+    stage.now = arrived(stage) + age
+    assert stage.sweep().run()["checked"] == checked
+
+
+def test_all_pages_are_looked_at_recent_ids_first(stage: Stage) -> None:
+    stage.put(b"bad")
+    began = arrived(stage)
+    ids = [ulid(began + shift * HOUR, 7) for shift in (-1, 1, -2, 2, -99, -98, -97, -96)]
+    for one in ids:
+        stage.put(b"bad", f"lectures/{one}/a")
+    stage.put(b"bad", "lectures/zzz")
+    # Where the recent ones begin: moto takes a marker for a key that there is.
+    stage.put(b"bad", PREFIX + ulid(began - 47 * HOUR, 0))
+    stage.put(b"bad", "lecturesz")
+    stage.now = began + HOUR
+    times = iter([stage.now] * 3 + [stage.now + HOUR])
+    first = stage.sweep(clock=lambda: next(times)).run()
+    assert first == swept(checked=3, missing=3, rejected=3, unfinished=1), "one page, and the time is over"
+    assert {one for one in ids if stage.item(one)} == {ids[0], ids[2], ids[1]}, "in the order of their ids"
+    assert stage.sweep().run() == swept(checked=11, missing=8, rejected=6, ignored=2)
+    assert all(stage.item(one) for one in [*ids, ID])
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        *(("lectures/test-lecture.mp3", 1), ("lectures/monday/talk.mp3", 1), (f"lectures/{ID.lower()}/talk.mp3", 1)),
+        *(("lectures/", 0), ("lectures/monday/", 0), (f"lectures/{ID}/", 0)),
+    ],
+)
+def test_an_object_that_names_no_lecture_is_missed_each_time_and_a_folder_is_not(
+    stage: Stage, key: str, found: int
+) -> None:
+    """Whoever put it there waits for a lecture that nobody will ever hear of."""
+    stage.put(b"bad", key)
+    stage.now = arrived(stage, key) + HOUR
+    # Where the recent ones begin: moto takes a marker for a key that there is. It names no lecture either.
+    stage.put(b"bad", PREFIX + ulid(stage.now - 48 * HOUR, 0))
+    for _ in range(2):
+        assert stage.sweep().run() == swept(checked=1 + found, missing=1 + found, ignored=1 + found)
+
+
+def test_one_failure_is_counted_and_the_rest_goes_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.put(b"bad")
+    stage.put(b"bad", KEY + "2")
+    stage.now = arrived(stage) + HOUR
+    real = stage.s3
+
+    class Once:
+        failed = False
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "get_object" and not self.failed:
+                self.failed = True
+                raise ReadTimeoutError(endpoint_url="x")
+            return getattr(real, name)
+
+    stage.s3 = Once()
+    assert stage.sweep().run() == swept(checked=2, missing=2, rejected=1, failed=1)
+    assert '"missing":2' in capsys.readouterr().out
+
+
+def test_an_empty_bucket_is_nothing_and_a_deleted_lecture_is_not_found(stage: Stage) -> None:
+    assert stage.sweep().run() == NOTHING
+    stage.put(b"bad")
+    stage.now = arrived(stage) + HOUR
+    stage.s3.delete_object(Bucket=BUCKET, Key=KEY)
+    assert stage.sweep().run() == NOTHING

@@ -1,0 +1,237 @@
+"""The socket from outside: who may connect, what answers a message, and what the function is made of."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.time_and_ids import clock
+from handlers.voice_qa.table_records import Connection, connection_key
+from handlers.voice_qa.websocket_handler import handler
+from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LECTURE, POOL, Scene, scened
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
+
+WORKER = "arn:aws:lambda:us-east-1:123456789012:function:worker:live"
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """Nobody is connected yet."""
+    with scened(monkeypatch) as made:
+        yield made
+
+
+def test_a_guest_of_the_pool_connects_as_himself(scene: Scene) -> None:
+    assert scene.connect() == {"statusCode": 200}
+    assert scene.items.read(Connection, connection_key("c1")) == Connection(identity=ANN)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        *(None, "", "ann", 1, [ANN], {"id": ANN}, f"{ANN}\n", f" {ANN}", ANN.upper(), f"{ANN}/..", f"{ANN}#x"),
+        *(ANN.removeprefix("us-east-1"), ANN.removeprefix("us-east-1:"), ANN[:-1], f"{ANN}0", ANN.replace(":", "/")),
+        *(
+            "connection:aaaaaaaa-0000-4000-8000-00000000000a",
+            ANN.replace("us-east-1", "us-east-\N{ARABIC-INDIC DIGIT ONE}"),
+        ),
+    ],
+)
+def test_an_identity_without_the_form_of_one_is_nobody(scene: Scene, identity: Any) -> None:
+    _assert_refused(scene, {"identity": {"cognitoIdentityId": identity, "cognitoIdentityPoolId": POOL}})
+
+
+SIGNED: dict[str, Any] = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POOL}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({}, {"identity": None}, {"identity": {}}, {"identity": []}, {"identity": ANN}),
+        *({"identity": {name: value}} for name, value in SIGNED.items()),
+        *({"authorizer": SIGNED}, SIGNED),
+        *(
+            {"identity": SIGNED | {"cognitoIdentityPoolId": pool}}
+            for pool in (None, "", "us-east-1:other", POOL.upper(), [POOL], {"pool": POOL}, 1)
+        ),
+    ],
+)
+def test_a_handshake_that_no_guest_of_the_pool_signed_is_refused(scene: Scene, said: dict[str, Any]) -> None:
+    _assert_refused(scene, said)
+    scene.handler._identity_pool = ""
+    _assert_refused(scene, {"identity": SIGNED | {"cognitoIdentityPoolId": ""}})
+
+
+def _assert_refused(scene: Scene, said: dict[str, Any]) -> None:
+    answer = scene.event("c1", "CONNECT", said)
+    assert answer["statusCode"] == 401
+    assert json.loads(answer["body"])["code"] == "UNAUTHENTICATED"
+    assert scene.says("ping")["code"] == "UNAUTHENTICATED", "and the connection is known to nobody"
+
+
+@pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
+@pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
+def test_the_protocol_comes_back_to_a_browser_that_offered_it_first(scene: Scene, name: str, offered: str) -> None:
+    answer = scene.connect(headers={"Host": "x", name: offered})
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.voice-qa.v1"}}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(None, {}, [], "polyphony.voice-qa.v1", {"Sec-WebSocket-Protocol": None}, {"Sec-WebSocket-Protocol": ""}),
+        *({"Sec-WebSocket-Protocol": "other, polyphony.voice-qa.v1"}, {"X-Protocol": "polyphony.voice-qa.v1"}),
+        *({"Sec-WebSocket-Protocol": "polyphony.voice-qa.v10"}, {"Sec-WebSocket-Protocol": "POLYPHONY.VOICE-QA.V1"}),
+    ],
+)
+def test_no_other_protocol_comes_back_and_none_is_needed(scene: Scene, headers: Any) -> None:
+    assert scene.connect(headers=headers) == {"statusCode": 200}
+
+
+def test_the_end_of_a_connection_changes_nothing(scene: Scene) -> None:
+    scene.connect()
+    before = scene.stored()
+    assert scene.event("c1", "DISCONNECT", {}) == {"statusCode": 200}
+    assert scene.stored() == before
+
+
+def test_a_ping_is_answered(scene: Scene) -> None:
+    scene.connect()
+    assert scene.says("ping") == {"id": "m1", "type": "pong"}
+
+
+@pytest.mark.parametrize("action", ["ping", "upload", "query"])
+def test_a_connection_that_is_not_known_gets_nothing(scene: Scene, action: str) -> None:
+    scene.connect("c1")
+    content = {"kind": "lecture", "contentType": "audio/ogg", "queryId": "question-1", "lectureId": LECTURE}
+    assert scene.says(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
+    assert (scene.called, len(scene.stored())) == ([], 2), "but the lecture and the other connection nothing is stored"
+
+
+def test_what_a_message_says_of_identities_is_not_heard(scene: Scene) -> None:
+    scene.connect()
+    forged: dict[str, Any] = {"identity": BOB, "requestContext": {"identity": {"cognitoIdentityId": BOB}}}
+    scene.asks(**forged)
+    upload = scene.says("upload", kind="query", contentType="audio/ogg", **forged)
+    assert [one.identity for one in scene.called] == [ANN]
+    assert upload["key"].startswith(f"queries/{ANN}/")
+    assert BOB not in json.dumps(scene.stored())
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        *((body, "MALFORMED_MESSAGE") for body in (None, "", "no", "[]", "[" * 60_000)),
+        *((body, "UNKNOWN_ACTION") for body in ("{}", '{"action": "sing"}', '{"action": {}}')),
+        *((body, "MALFORMED") for body in ('{"action": "upload"}', '{"action": "query"}')),
+    ],
+)
+def test_what_is_no_message_gets_one_clear_answer(scene: Scene, body: str | None, code: str) -> None:
+    scene.connect()
+    answer = scene.sends(body)
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert scene.says("ping")["type"] == "pong", "the connection is as good as before"
+
+
+def test_a_mistake_of_ours_is_an_answer_too_and_says_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.connect()
+    monkeypatch.setattr(scene.handler._uploads, "ready", lambda *_: 1 / 0)
+    answer = scene.says("upload", kind="query", contentType="audio/ogg")
+    assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
+    assert "zero" not in json.dumps(answer)
+
+
+def test_no_identity_key_text_or_address_is_logged(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.connect()
+    scene.connect("c2", "canary-identity")
+    key = scene.says("upload", kind="query", contentType="audio/ogg")["key"]
+    scene.says("upload", kind="lecture", contentType="audio/ogg")
+    scene.asks("question-1", text="canary-text")
+    scene.asks("question-2", text=None, audioKey=key)
+    scene.asks("question-3", text=None, audioKey="queries/canary-key")
+    scene.refusing = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
+    scene.ends("question-1")
+    assert scene.asks("question-4", lectureId=LECTURE, text="canary-text")["code"] == "UNAVAILABLE"
+    logged = capsys.readouterr().out
+    assert "connection_refused" in logged
+    assert "worker_not_called" in logged
+    for secret in ("canary", ANN, key, LECTURE, "amazonaws", "question-"):
+        assert secret not in logged
+
+
+@pytest.fixture
+def function(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The function as the deployment sets it up; what it calls its worker with."""
+    invoked: list[dict[str, Any]] = []
+
+    class Functions:
+        def invoke(self, **asked: Any) -> None:
+            invoked.append(asked)
+
+    session = boto3.Session
+
+    class Session(session):  # type: ignore[valid-type,misc]
+        def client(self, service: str, **more: Any) -> Any:
+            return Functions() if service == "lambda" else super().client(service, **more)
+
+    monkeypatch.setattr(boto3, "Session", Session)
+    variables = {
+        "S3_BUCKET": BUCKET,
+        "DYNAMODB_TABLE": TABLE,
+        "WORKER": WORKER,
+        "IDENTITY_POOL": POOL,
+        "SESSION_DAYS": "3",
+        "QUERIES_PER_HOUR": "1",
+        "MAX_QUERY_BYTES": "4321",
+        "URL_SECONDS": "61",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    handler._handler.cache_clear()
+    yield invoked
+    handler._handler.cache_clear()
+
+
+def _told(event_type: str, **content: Any) -> dict[str, Any]:
+    signed = {"cognitoIdentityId": ANN, "cognitoIdentityPoolId": POOL}
+    context = {
+        "connectionId": "c1",
+        "eventType": event_type,
+        "routeKey": "$default",
+        "requestId": "r1",
+        "identity": signed,
+    }
+    answer = handler.handler({"requestContext": context, "body": json.dumps(content)}, None)
+    said: dict[str, Any] = json.loads(answer.get("body", "{}"))
+    return said
+
+
+def test_the_function_does_what_its_environment_says(scene: Scene, function: list[dict[str, Any]]) -> None:
+    _told("CONNECT")
+    upload = _told("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
+    assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
+    assert _told("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")["code"] == "UPLOAD_REFUSED"
+    question = {"action": "query", "lectureId": LECTURE, "text": "Why?"}
+    assert _told("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
+    assert _told("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
+    [asked] = function
+    assert (asked["FunctionName"], asked["InvocationType"]) == (WORKER, "Event")
+    assert json.loads(asked["Payload"]) == {"schemaVersion": 1, "identity": ANN, "queryId": "question-1"}
+
+
+def test_what_is_kept_goes_days_after_its_last_change(scene: Scene, function: list[dict[str, Any]]) -> None:
+    before = clock.now_ms() // 1000 + 3 * 24 * 3600
+    _told("CONNECT")
+    [kept] = [int(one["expiresAt"]["N"]) for one in scene.stored() if one["sessionId"]["S"].startswith("connection#")]
+    assert before <= kept <= clock.now_ms() // 1000 + 3 * 24 * 3600
+
+
+@given(st.text())
+def test_whatever_is_let_in_can_be_a_part_of_keys(text: str) -> None:
+    identity = handler._identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL}, POOL)
+    assert identity is None or not set(identity) & set("/#\n ")

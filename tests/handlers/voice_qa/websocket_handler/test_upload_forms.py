@@ -1,0 +1,155 @@
+"""Forms for uploads, decoded: what S3 will hold an upload to."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.common.audio.audio_file import AudioFile, AudioFormat
+from handlers.common.aws.clients import signing
+from handlers.common.aws.s3_notifications import NewObject
+from handlers.common.time_and_ids.ulid import ALPHABET
+from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureStatus, Verdict, upload_of
+from handlers.voice_qa.table_records import DAY_MS
+from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
+from tests.handlers.voice_qa.conversation_setup import ANN, BOB, LIMITS, Scene
+from tests.handlers.voice_qa.validate_lecture.lecture_setup import BUCKET, TABLE
+
+NOW = datetime(2026, 1, 3, tzinfo=UTC)
+ULID = "01ARYZ6S410000000000000001"
+
+
+def policy(answer: dict[str, Any]) -> dict[str, Any]:
+    """What was signed."""
+    decoded: dict[str, Any] = json.loads(base64.b64decode(answer["fields"]["policy"]))
+    return decoded
+
+
+def test_a_form_holds_for_a_while(scene: Scene) -> None:
+    answer = scene.says("upload", kind="query", contentType="audio/webm")
+    begins = datetime.strptime(answer["fields"]["x-amz-date"], "%Y%m%dT%H%M%S%z")
+    lasts = datetime.fromisoformat(policy(answer)["expiration"]) - begins
+    assert abs(lasts - timedelta(seconds=LIMITS.url_seconds)) <= timedelta(seconds=2)
+
+
+def test_a_spoken_question_is_uploaded_to_a_place_of_ones_own_and_can_be_asked_with(scene: Scene) -> None:
+    first, second = (scene.says("upload", kind="query", contentType="audio/ogg") for _ in range(2))
+    assert is_own_query(ANN, first["key"])
+    assert first["key"] != second["key"]
+    assert "lectureId" not in first
+    assert len(scene.stored()) == 2, "the lecture and the connection: an upload of a question is nobody's business yet"
+    assert scene.asks(text=None, audioKey=first["key"])["type"] == "queryAccepted"
+
+
+@pytest.mark.parametrize(("kind", "most"), [("query", LIMITS.max_query_bytes), ("lecture", LIMITS.max_lecture_bytes)])
+def test_a_form_is_for_one_key_one_type_and_a_bounded_size(scene: Scene, kind: str, most: int) -> None:
+    answer = scene.says("upload", kind=kind, contentType="audio/webm")
+    fields = answer["fields"]
+    assert (answer["type"], answer["kind"], answer["id"]) == ("uploadReady", kind, "m1")
+    assert (answer["maxBytes"], answer["expiresSeconds"]) == (most, LIMITS.url_seconds)
+    assert (fields["key"], fields["Content-Type"]) == (answer["key"], "audio/webm")
+    conditions = policy(answer)["conditions"]
+    assert {"Content-Type": "audio/webm"} in conditions
+    assert ["content-length-range", 1, most] in conditions
+    assert {"bucket": BUCKET} in conditions
+    assert {"key": answer["key"]} in conditions
+    loose = [one for one in conditions if isinstance(one, list) and one[0] != "content-length-range"]
+    assert loose == [], "nothing is matched by how it begins"
+
+
+def test_a_lectures_item_says_whose_it_is_and_stays(scene: Scene) -> None:
+    lecture = scene.says("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
+    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{lecture}"]
+    assert item == {
+        "sessionId": {"S": f"lecture#{lecture}"},
+        "lectureId": {"S": lecture},
+        "owner": {"S": ANN},
+        "schema_version": {"N": "1"},
+    }
+    assert scene.asks(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
+
+
+def test_a_lecture_is_uploaded_where_its_validator_looks_and_keeps_its_owner_with_the_verdict(scene: Scene) -> None:
+    answer = scene.says("upload", kind="lecture", contentType="audio/mpeg")
+    upload = upload_of(_object(answer["key"]))
+    assert upload is not None
+    assert (upload.lecture_id, upload.misplaced) == (answer["lectureId"], False)
+    table = LectureTable(scene.dynamodb, TABLE)
+    verdict = Verdict(LectureStatus.READY, audio=AudioFile(AudioFormat.MP3, "mp3", 60_000))
+    assert table.record(upload, verdict, table.known(upload.lecture_id), NOW)
+    assert scene.asks(lectureId=answer["lectureId"])["type"] == "queryAccepted"
+    table.reserve(upload.lecture_id, BOB)
+    [item] = [one for one in scene.stored() if one["sessionId"]["S"] == f"lecture#{upload.lecture_id}"]
+    assert (item["owner"]["S"], item["status"]["S"], item["format"]["S"]) == (ANN, "ready", "mp3")
+
+
+def test_where_guests_upload_no_lectures_none_is_begun(scene: Scene) -> None:
+    scene = Scene(scene.dynamodb, limits=LIMITS.model_copy(update={"lecture_uploads": "off"}))
+    before = scene.stored()
+    assert scene.says("upload", kind="lecture", contentType="audio/mpeg")["code"] == "UPLOAD_REFUSED"
+    assert scene.stored() == before
+    assert scene.says("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *({}, {"kind": "query"}, {"kind": "song", "contentType": "audio/ogg"}),
+        *({"kind": "query", "contentType": "text/html"}, {"kind": "query", "contentType": ["audio/ogg"]}),
+        {"kind": "query", "contentType": "audio/ogg; codecs=opus"},
+    ],
+)
+def test_what_else_is_asked_for_is_refused(scene: Scene, content: dict[str, Any]) -> None:
+    assert scene.says("upload", **content)["code"] == "MALFORMED"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.{region}"), (True, "s3-accelerate")])
+def test_addresses_name_the_region_or_the_edge_and_signatures_are_of_the_current_kind(
+    region: str, host: str, *, accelerated: bool
+) -> None:
+    config = signing(accelerated=accelerated)
+    client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
+    post = client.generate_presigned_post(BUCKET, "k")
+    assert post["url"] == f"https://{BUCKET}.{host.format(region=region)}.amazonaws.com/"
+    assert f"/{region}/s3/" in post["fields"]["x-amz-credential"]
+    assert post["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"queries/{BOB}/{ULID}", f"lectures/{ANN}/{ULID}", f"responses/{ANN}/{ULID}", f"/queries/{ANN}/{ULID}"),
+        *(f"QUERIES/{ANN}/{ULID}", f"queries/{ANN}%2F{ULID}", "", f"queries/{ULID}"),
+        f"queries/{ANN}/{'0' * 25}U",
+    ],
+)
+def test_other_keys_are_foreign(key: str) -> None:
+    assert not is_own_query(ANN, key)
+    assert not is_own_query(".*", f"queries/{ANN}/{ULID}"), "an identity is no pattern"
+
+
+@given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
+@example(ULID)
+def test_a_key_is_ones_own_only_with_one_id_below_ones_own_place(rest: str) -> None:
+    own = is_own_query(ANN, f"queries/{ANN}/{rest}")
+    assert own == (len(rest) == 26 and set(rest) <= set(ALPHABET) and rest[0] in "01234567")
+
+
+def _object(key: str) -> NewObject:
+    return NewObject(bucket=BUCKET, key=key, version_id="v1", size=9, etag="e1", arrived=NOW)
+
+
+def test_lectures_of_one_guest_are_few_a_day(scene: Scene) -> None:
+    """Each form lets gigabytes in."""
+    answers = [scene.says("upload", kind="lecture", contentType="audio/ogg") for _ in range(4)]
+    assert [one["type"] for one in answers] == ["uploadReady"] * 3 + ["error"]
+    assert answers[-1]["code"] == "UPLOAD_REFUSED"
+    scene.clock.now_ms += DAY_MS
+    assert scene.says("upload", kind="lecture", contentType="audio/ogg")["type"] == "uploadReady"

@@ -1,0 +1,230 @@
+"""The local agent and our client: it answers from what the lecture says, and fails as a question's words tell it."""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handlers.common.aws.retry import Timing
+from handlers.voice_qa.query_worker.agent.agent_types import (
+    AgentCode,
+    AgentFailed,
+    AudioPiece,
+    CitationPiece,
+    Piece,
+    Question,
+    SpokenQuery,
+    TextPiece,
+    TranscriptPiece,
+    Turn,
+    WrittenQuery,
+)
+from handlers.voice_qa.query_worker.agent.http_client import HttpAgent
+from handlers.voice_qa.query_worker.agent.streamed_answer import Limits
+from local.emulation.agentcore.agent_answers import NOTHING, Passage, best, passages, reply, spoken, words_of
+from local.emulation.agentcore.agent_service import Fault, serve
+from local.emulation.speech.audio_files import heard_in
+from local.emulation.speech.tone_words import Pause, Word
+from tests.local.emulation.agentcore.served_agent import ENCODINGS, LECTURE, Shelf, question, recorded, shelf
+from tests.local.emulation.server_threads import PATIENCE
+
+pytestmark = pytest.mark.media
+CAPTIONS = "At 0:03 you hear: captions come back again."
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with serve(word_seconds=0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    with shelf(tmp_path_factory.mktemp("files")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lecture(files: Shelf) -> str:
+    return files.put("lecture-one", recorded(LECTURE))
+
+
+def agent(endpoint: str, waits: list[float] | None = None) -> HttpAgent:
+    wait = (lambda _: None) if waits is None else waits.append
+    return HttpAgent(endpoint, Limits(first_byte_seconds=PATIENCE), Timing(wait=wait))
+
+
+def asked(endpoint: str, about: Question, waits: list[float] | None = None) -> list[Piece]:
+    with agent(endpoint, waits).answer(about) as found:
+        return list(found)
+
+
+def failure(endpoint: str, about: Question) -> tuple[str, AgentFailed]:
+    found: list[Piece] = []
+    try:
+        with agent(endpoint).answer(about) as pieces:
+            found.extend(pieces)
+    except AgentFailed as failed:
+        return said(found), failed
+    pytest.fail("the answer did not fail")
+
+
+def said(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces if isinstance(piece, TextPiece))
+
+
+def cited(pieces: list[Piece]) -> list[CitationPiece]:
+    return [piece for piece in pieces if isinstance(piece, CitationPiece)]
+
+
+def test_the_best_passage_is_the_answer(endpoint: str, lecture: str) -> None:
+    pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
+    assert pieces[0] == TranscriptPiece("When do captions come?")
+    assert said(pieces) == CAPTIONS
+    [citation] = cited(pieces)
+    assert citation.quote == "captions come back again"
+    assert citation.start_ms == pytest.approx(3880, abs=60)
+    assert citation.end_ms == pytest.approx(4920, abs=60)
+    assert len([piece for piece in pieces if isinstance(piece, TextPiece)]) == 8
+
+
+def test_a_question_may_be_spoken(endpoint: str, lecture: str, files: Shelf) -> None:
+    url = files.put("query-one", recorded(("speak", "of", "captions"), "webm"))
+    pieces = asked(endpoint, question(lecture, SpokenQuery(url, "webm")))
+    assert pieces[0] == TranscriptPiece("speak of captions")
+    assert [one.quote for one in cited(pieces)] == ["we speak of the stream", "captions come back again"]
+
+
+def test_another_lecture_gives_another_answer(endpoint: str, files: Shelf) -> None:
+    other = files.put("lecture-two", recorded(("good", "day", ".", "thank", "you", "captions")))
+    wanted = WrittenQuery("captions")
+    assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: thank you captions."
+    files.put("lecture-two", recorded(("captions", "please")))
+    assert said(asked(endpoint, question(other, wanted))) == "At 0:00 you hear: captions please."
+
+
+def test_the_answer_can_be_heard_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
+    pieces = asked(endpoint, question(lecture, WrittenQuery("When do captions come?")))
+
+    def heard(audio: bytes) -> list[str]:
+        path = tmp_path / "answer"
+        path.write_bytes(audio)
+        return [one.text for one in heard_in(path, ["ogg"]) if isinstance(one, Word)]
+
+    sounds = [piece.audio for piece in pieces if isinstance(piece, AudioPiece)]
+    words = ["you", "captions", "come", "back", "again"]
+    assert [heard(sound) for sound in sounds] == [words[:4], words[4:]]
+    assert heard(b"".join(sounds)) == words
+    kinds = [type(piece) for piece in pieces]
+    assert kinds.index(AudioPiece) < max(at for at, kind in enumerate(kinds) if kind is TextPiece)
+
+
+def test_what_the_lecture_does_not_say_is_not_cited(endpoint: str, lecture: str) -> None:
+    for text in ("please", "Why photosynthesis?", ""):
+        pieces = asked(endpoint, question(lecture, WrittenQuery(text)))
+        assert said(pieces) == NOTHING
+        assert cited(pieces) == []
+
+
+def test_a_question_that_leads_nowhere_goes_on_with_the_one_before(endpoint: str, lecture: str) -> None:
+    before = (Turn("hello", "…"), Turn("captions", "…"))
+    assert said(asked(endpoint, question(lecture, WrittenQuery("more"), before=before))) == CAPTIONS
+
+
+@pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
+def test_every_format_is_heard(endpoint: str, files: Shelf, audio_format: str) -> None:
+    url = files.put(f"lecture-{audio_format}", recorded(LECTURE, audio_format))
+    about = question(url, WrittenQuery("captions"), lecture_format=audio_format)
+    assert said(asked(endpoint, about)) == CAPTIONS
+
+
+@pytest.mark.parametrize(("lecture_format", "content"), [("mp3", None), ("ogg", b"no audio"), ("wma", None)])
+def test_a_lecture_that_cannot_be_heard_is_rejected(
+    endpoint: str, files: Shelf, lecture_format: str, content: bytes | None
+) -> None:
+    url = files.put("lecture-bad", recorded(LECTURE) if content is None else content)
+    _, failed = failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
+    assert (failed.code, failed.retryable) == (AgentCode.REJECTED, False)
+
+
+def test_an_address_that_has_expired_or_is_elsewhere_is_rejected(endpoint: str, lecture: str, files: Shelf) -> None:
+    for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
+        assert failure(endpoint, question(url, WrittenQuery("captions")))[1].code is AgentCode.REJECTED
+        assert failure(endpoint, question(lecture, SpokenQuery(url, "ogg")))[1].code is AgentCode.REJECTED
+
+
+def test_a_query_is_throttled_once(endpoint: str, lecture: str) -> None:
+    waits: list[float] = []
+    for query_id, times in (("first", 1), ("first", 1), ("second", 2)):
+        about = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
+        assert said(asked(endpoint, about, waits)) == CAPTIONS
+        assert len(waits) == times
+    assert waits[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(Fault.DROPPED, AgentCode.BROKEN_OFF), (Fault.MALFORMED, AgentCode.MALFORMED)]
+)
+def test_a_fault_comes_in_the_middle(endpoint: str, lecture: str, files: Shelf, fault: Fault, code: AgentCode) -> None:
+    url = files.put("query-fault", recorded(("captions", fault.value)))
+    for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
+        text, failed = failure(endpoint, question(lecture, query))
+        assert failed.code is code
+        assert 0 < len(text) < len(CAPTIONS)
+        assert CAPTIONS.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/ping?x", 200), ("GET", "/answer", 404), ("POST", "/other", 404)]
+)
+def test_it_answers_where_it_should(endpoint: str, method: str, path: str, status: int) -> None:
+    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=PATIENCE)
+    connection.request(method, path)
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_it_answers_many_at_once_though_a_caller_vanishes(endpoint: str, lecture: str) -> None:
+    wanted = {"captions": CAPTIONS, "hello": "At 0:00 you hear: hello world this is a test."}
+    found: list[tuple[str, str]] = []
+    with agent(endpoint).answer(question(lecture, WrittenQuery("captions"))) as left:
+        assert isinstance(next(iter(left)), TranscriptPiece)
+
+    def ask(word: str) -> None:
+        found.append((word, said(asked(endpoint, question(lecture, WrittenQuery(word))))))
+
+    threads = [threading.Thread(target=ask, args=(word,)) for word in [*wanted] * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert sorted(found) == sorted([*wanted.items()] * 4)
+
+
+def test_passages_are_between_pauses() -> None:
+    heard: list[Word | Pause] = [Pause(0), Word("a", 1, 2), Word("b", 2, 3), Pause(4), Pause(5), Word("c", 6, 7)]
+    assert passages(heard) == [Passage(("a", "b"), 1000, 3000), Passage(("c",), 6000, 7000)]
+    assert passages([]) == []
+
+
+def test_a_rare_word_weighs_more_than_a_common_one_and_the_earlier_wins() -> None:
+    lecture = [
+        Passage(words, at * 1000, at * 1000 + 500)
+        for at, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
+    ]
+    assert best(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
+    assert [one.start_ms for one in best(lecture, ["a"])] == [1000, 3000]
+    assert len(best(lecture, ["the"])) == 3
+    assert best(lecture, ["good"]) == best([], ["the"]) == []
+    assert reply([Passage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
+
+
+def test_only_words_of_the_vocabulary_are_spoken() -> None:
+    assert spoken("At 0:12 you hear: hello world, photosynthesis is a live test.") == [
+        ("you", "hello", "world", "is"),
+        ("a", "live", "test"),
+    ]
+    assert spoken("At noon.") == []
+    assert words_of("What's THIS?") == ("what", "s", "this")

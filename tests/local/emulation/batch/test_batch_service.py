@@ -1,0 +1,153 @@
+"""The container of a Batch attempt, as a real process, and the decision to try a job again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulation.batch import job_containers
+from local.emulation.batch.batch_faults import Fault, tell, told
+from local.emulation.batch.job_containers import (
+    EXITED,
+    RECLAIMED,
+    TIMED_OUT,
+    Container,
+    Image,
+    matches,
+    program_of,
+    should_retry,
+)
+
+PROGRAM = """
+import json, os, signal, sys, time
+from pathlib import Path
+
+match sys.argv[1]:
+    case "exit":
+        sys.exit(int(sys.argv[2]))
+    case "look":
+        print(json.dumps({"names": sorted(os.environ), "given": os.environ["GIVEN"], "here": os.getcwd()}))
+        try:
+            import local
+        except ImportError:
+            print("none of ours")
+    case "listen":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # or it could come just before it is waited for
+        print("ready", flush=True)
+        signal.sigwait([signal.SIGTERM])
+        print("stopping", flush=True)
+        sys.exit(int(sys.argv[2]))
+    case "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("ready", flush=True)
+        time.sleep(60)
+"""
+RECLAIMED_ONLY = {
+    "attempts": 3,
+    "evaluateOnExit": [
+        {"onStatusReason": "Your Spot Task was interrupted*", "action": "RETRY"},
+        {"onReason": "*", "action": "EXIT"},
+    ],
+}
+
+
+class Running:
+    """A program, and what it says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def run(self, *arguments: str, stop_at: str | None = None, **how: Any) -> tuple[int, str]:
+        """Run the program; return its exit code and why it ended."""
+        image = Image("program", ("program.py",), {"GIVEN": "by the image", "OF_THE_IMAGE": "1"})
+        container = Container(image, arguments, {"GIVEN": "by the definition"})
+
+        def log(line: str) -> None:
+            self.said.append(line)
+            if line == stop_at:
+                container.stop("enough")
+
+        return container.run(log, **how), container.reason
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Running:
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    monkeypatch.setattr(job_containers, "ROOT", tmp_path)
+    return Running()
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_program_that_ends_ends_its_attempt(running: Running, status: int) -> None:
+    assert running.run("exit", str(status)) == (status, EXITED)
+
+
+def test_a_program_sees_its_own_folder_and_variables_and_its_packages_alone(running: Running) -> None:
+    assert running.run("look", "") == (0, EXITED)
+    seen = json.loads(running.said[0])
+    own = {"HOME", "PATH", "PYTHONPATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE"}
+    assert set(seen["names"]) - {"LC_CTYPE", "LANG", "LC_ALL"} == {"GIVEN", "OF_THE_IMAGE", *own}
+    assert seen["given"] == "by the definition", "a job definition's variables take precedence, as on AWS"
+    assert running.said[1] == "none of ours"
+    assert not Path(seen["here"]).exists(), "the folder is removed with the attempt"
+
+
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_reclaimed_program_is_stopped_at_the_line_that_the_fault_names(running: Running, status: int) -> None:
+    assert running.run("listen", str(status), reclaim_at="ready") == (status, RECLAIMED)
+    assert running.said == ["ready", "stopping"]
+
+
+def test_a_program_that_ignores_the_signal_is_killed(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_containers, "GRACE_SECONDS", 0.05)
+    assert running.run("deaf", "", reclaim_at="ready") == (137, RECLAIMED)
+
+
+def test_a_program_that_takes_too_long_is_stopped(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_containers, "GRACE_SECONDS", 0.05)
+    assert running.run("deaf", "", timeout=0.5)[1] == TIMED_OUT
+
+
+def test_an_attempt_that_somebody_stops_keeps_the_reason(running: Running) -> None:
+    assert running.run("listen", "0", stop_at="ready") == (0, "enough")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "reason", "again"),
+    [(1, RECLAIMED, True), (3, RECLAIMED, False), (1, EXITED, False)],
+    ids=["reclaimed", "no attempts left", "failed by itself"],
+)
+def test_a_job_is_tried_again_only_if_it_was_reclaimed(attempts: int, reason: str, again: bool) -> None:
+    assert should_retry(RECLAIMED_ONLY, attempts, reason, 143) is again
+
+
+def test_without_a_matching_entry_a_job_is_tried_again() -> None:
+    code = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "action": "EXIT"}]}
+    assert should_retry(code, 1, EXITED, 1)
+    assert not should_retry(code, 1, EXITED, 75)
+    assert not should_retry({}, 1, EXITED, 1), "by default there is one attempt"
+
+
+def test_a_pattern_matches_the_whole_text_or_its_beginning() -> None:
+    assert matches("one*", "one and more")
+    assert not matches("one*", "on")
+    assert not matches("one", "one and more")
+
+
+def test_an_image_whose_content_is_unknown_is_named() -> None:
+    account = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+    assert (
+        program_of(f"{account}/polyphony-local-meetings-media-images@sha256:0").module == "handlers.meetings.media_job"
+    )
+    with pytest.raises(ValueError, match=r"the content of the image .*/others:1 is unknown"):
+        program_of(f"{account}/others:1")
+
+
+def test_a_fault_is_that_of_its_queue_until_another_is_told(tmp_path: Path) -> None:
+    (tmp_path / "emulator").mkdir()
+    assert told(tmp_path, "spot") == Fault()
+    tell(tmp_path, {"spot": Fault(reclaimed=2)})
+    assert (told(tmp_path, "spot"), told(tmp_path, "on-demand")) == (Fault(reclaimed=2), Fault())
+    tell(tmp_path, {})
+    assert told(tmp_path, "spot") == Fault()

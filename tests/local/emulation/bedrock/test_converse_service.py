@@ -1,0 +1,210 @@
+"""The local Bedrock and boto3: it takes what Bedrock takes, answers from the prompt, and fails at two words."""
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from handlers.common.aws.service_faults import Fault, ServiceFailed
+from handlers.common.bedrock.converse import BedrockModel, Reply
+from handlers.common.text.text_windows import Window
+from handlers.livestream.agent.model_request import Asking, MemoryEvent, request
+from handlers.livestream.transcript.cues import Cue
+from local.emulation.bedrock.converse_service import serve
+from local.emulation.bedrock.meeting_answers import meeting_of
+from local.emulation.bedrock.required_permissions import Guard
+from tests.local.emulation.fake_account import Account, client_of
+from tests.local.emulation.server_threads import PATIENCE
+
+MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+ASKING = Asking(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+FERRIES = "We ran 600 ferries last spring. I am glad."
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with serve() as port:
+        yield client_of("bedrock-runtime", port)
+
+
+def prompt(*texts: str, memories: tuple[str, ...] = (), asking: Asking = ASKING) -> dict[str, Any]:
+    """A livestream's request, with one cue for each text."""
+    cues = tuple(Cue(at * 6_000, at * 6_000 + 6_000, text) for at, text in enumerate(texts))
+    events = [MemoryEvent(f"000{at}#ab", text) for at, text in enumerate(memories)]
+    return request(asking, Window(0, 0, len(cues), cues), "4c1f", 1, events)
+
+
+def asked(client: Any, *texts: str, model: str = MODEL, **how: Any) -> Reply:
+    return BedrockModel(client, model).converse(prompt(*texts, **how))
+
+
+def answered(client: Any, *texts: str, **how: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(asked(client, *texts, **how).text)
+    return found
+
+
+def test_another_transcript_has_another_answer(client: Any) -> None:
+    found = answered(client, "Good evening.", FERRIES, "It is the largest fleet. Is it?")
+    assert [claim["quote"] for claim in found["claims"]] == [
+        "We ran 600 ferries last spring.",
+        "It is the largest fleet.",
+    ]
+    assert {claim["verdict"] for claim in found["claims"]} == {"unverified"}
+    assert found["window"] == "4c1f"
+    assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == [(6_000, 12_000)]
+    assert answered(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
+
+
+@pytest.mark.parametrize(("count", "clips"), [(2, []), (3, [(0, 18_000)]), (4, [(0, 18_000)])])
+def test_a_clip_is_as_long_as_a_clip_has_to_be(client: Any, count: int, clips: list[tuple[int, int]]) -> None:
+    longer = Asking(max_tokens=3_000, clip_min_ms=13_000, clip_max_ms=20_000)
+    found = answered(client, FERRIES, *["And so on."] * (count - 1), asking=longer)
+    assert [(clip["startMs"], clip["endMs"]) for clip in found["clips"]] == clips
+
+
+@pytest.mark.parametrize(
+    ("memory", "verdict"),
+    [
+        ("That they ran 600 ferries last spring is refuted: 410.", "refuted"),
+        ("They ran 600 ferries last spring, which is confirmed.", "supported"),
+        ("600 ferries last spring, but in another context.", "misleading"),
+        ("They ran 600 ferries last spring.", "unverified"),
+        ("That ferries ran is refuted.", "unverified"),
+    ],
+)
+def test_a_verdict_depends_on_what_is_remembered(client: Any, memory: str, verdict: str) -> None:
+    (claim,) = answered(client, FERRIES, memories=("unrelated", memory))["claims"]
+    assert claim["verdict"] == verdict
+    assert claim["sources"] == ([] if verdict == "unverified" else ["0001#ab"])
+
+
+def said(*lines: tuple[str, str], task: str = "summary", summaries: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What is answered to a task about a meeting."""
+    spoken: list[Mapping[str, Any]] = [
+        {"said": at, "speaker": who, "text": text} for at, (who, text) in enumerate(lines)
+    ]
+    meeting = meeting_of([*spoken, *({"summaryOf": "1", "text": one} for one in summaries), {"task": task}])
+    assert meeting is not None
+    return meeting.answer()
+
+
+def test_a_summary_tells_who_spoke_and_what_was_said() -> None:
+    lines = (("spk_0", "Good morning."), ("spk_1", "The ferry to the island is too expensive for us."))
+    assert said(*lines)["summary"] == (
+        "spk_0, spk_1 spoke 2 times. It began with: Good morning. "
+        "At most was said here: The ferry to the island is too expensive for us."
+    )
+    assert said(("spk_0", "Something else."))["summary"] == "spk_0 spoke 1 times. It began with: Something else."
+    assert said()["summary"] == "Nothing was said."
+    assert said(task="combine", summaries=("One.", "Two."))["summary"] == "One. Two."
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        ("Anna will send the report by Friday.", ("Send the report", "Anna", "by Friday")),
+        ("Good. So, Anna will send the report.", ("Send the report", "Anna", None)),
+        ("I will book a room before the end of May.", ("Book a room", "spk_0", "before the end of May")),
+        ("Fine, I'll book a room.", ("Book a room", "spk_0", None)),
+        ("Anna Berg has to call the bank until Monday.", ("Call the bank", "Anna Berg", "until Monday")),
+        ("Bob is going to paint it!", ("Paint it", "Bob", None)),
+        ("Bob must paint it.", ("Paint it", "Bob", None)),
+        ("Thanks. Maria, would you please call them by Monday?", ("Call them", "Maria", "by Monday")),
+        ("Please send the report.", ("Send the report", None, None)),
+        ("It will rain by noon.", None),
+        ("We will see.", None),
+        ("Anna will not send it.", None),
+        ("Anna sent the report.", None),
+        ("Will Anna send it?", None),
+    ],
+)
+def test_a_promise_is_an_action_item(text: str, item: tuple[str, str | None, str | None] | None) -> None:
+    found = said(("spk_0", text), task="actionItems")["items"]
+    assert [(one["text"], one["owner"], one["due"]) for one in found] == ([] if item is None else [item])
+    assert all(one["quote"] in text for one in found)
+
+
+def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read() -> None:
+    with serve() as port:
+        client = client_of("bedrock-runtime", port)
+        first, second = asked(client, "One.").usage, asked(client, "Another.").usage
+        assert first.cache_write_tokens > 1_024, "Bedrock does not cache a shorter prefix"
+        assert (first.cache_read_tokens, second.cache_write_tokens) == (0, 0)
+        assert second.cache_read_tokens == first.cache_write_tokens
+        assert 0 < second.input_tokens < 200
+        assert asked(client, "Another.", model=MODEL.replace("sonnet", "haiku")).usage.cache_read_tokens == 0
+        short = {**prompt("One."), "system": [{"text": "Short."}, {"cachePoint": {"type": "default"}}]}
+        assert BedrockModel(client, MODEL).converse(short).usage.cache_write_tokens == 0
+
+
+def test_an_answer_is_cut_off_at_the_tokens_that_it_may_have(client: Any) -> None:
+    reply = BedrockModel(client, MODEL).converse({**prompt(FERRIES), "inferenceConfig": {"maxTokens": 5}})
+    assert (reply.stop_reason, reply.usage.output_tokens, len(reply.text)) == ("max_tokens", 5, 20)
+    assert asked(client, FERRIES).stop_reason == "end_turn"
+    assert asked(client, "A repeating tale of 7 seas.").stop_reason == "max_tokens"
+
+
+def test_a_throttled_transcript_is_answered_the_third_time(client: Any) -> None:
+    for _ in range(2):
+        with pytest.raises(ServiceFailed) as failed:
+            asked(client, "We were throttled.")
+        assert failed.value.fault is Fault.THROTTLED
+    assert asked(client, "We were throttled.").text
+
+
+def test_a_request_that_does_not_fit_the_model_is_refused(client: Any) -> None:
+    with pytest.raises(ServiceFailed) as failed:
+        BedrockModel(client, MODEL).converse({**prompt("One."), "inferenceConfig": {"temperature": 1.5}})
+    assert failed.value.fault is Fault.REJECTED
+
+
+@dataclass
+class OtherRegion(Account):
+    """Callers may use models everywhere but in one region."""
+
+    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        return super().denied(access_key, action, resource, context) or "us-west-2" in resource
+
+
+def test_a_profile_demands_itself_and_its_models_in_each_region() -> None:
+    guard = Guard("us-east-1", "123456789012", OtherRegion())
+
+    def demanded(model: str) -> list[tuple[str, str | None]]:
+        return [(arn, context.get("bedrock:InferenceProfileArn")) for arn, context in guard.resources(model)]
+
+    name = MODEL.removeprefix("us.")
+    profile = f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{MODEL}"
+    models = [f"arn:aws:bedrock:us-{region}::foundation-model/{name}" for region in ("east-1", "east-2", "west-2")]
+    assert demanded(MODEL) == demanded(profile) == [(profile, None), *((model, profile) for model in models)]
+    assert demanded(name) == demanded(models[0]) == [(models[0], None)]
+    everywhere = profile.replace("us.anthropic", "global.anthropic")
+    assert demanded(f"global.{name}") == [
+        (everywhere, None),
+        (models[0], everywhere),
+        (f"arn:aws:bedrock:::foundation-model/{name}", everywhere),
+    ]
+
+
+def test_one_missing_grant_and_a_request_without_signature_are_refused() -> None:
+    account = OtherRegion()
+    with serve(Guard("us-east-1", "123456789012", account)) as port:
+        client = client_of("bedrock-runtime", port)
+        with pytest.raises(ServiceFailed) as refused:
+            asked(client, "One.")
+        assert refused.value.fault is Fault.REFUSED
+        guarded = {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1"}}
+        single = MODEL.removeprefix("us.")
+        assert BedrockModel(client, single).converse({**prompt("One."), **guarded}).text
+        assert {one[:2] for one in account.demanded} == {
+            ("KEY", "bedrock:InvokeModel"),
+            ("KEY", "bedrock:ApplyGuardrail"),
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        connection.request("POST", "/model/a/converse", body="{}")
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.getheader("x-amzn-ErrorType")) == (403, "MissingAuthenticationTokenException")
+        connection.close()

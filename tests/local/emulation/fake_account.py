@@ -1,0 +1,75 @@
+"""An account in memory, and boto3's clients of the local services."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.local.emulation.server_threads import PATIENCE
+
+
+@dataclass
+class Account:
+    """Objects and permissions. Only roles whose names `trusted` holds trust the service."""
+
+    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
+    """Actions, or actions of one caller, as in `s3:GetObject KEY`."""
+    trusted: bool = True
+    demanded: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
+    """Access key, action, resource and context of each permission check."""
+    account: str = "123456789012"
+    region: str = "us-east-1"
+
+    def denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        self.demanded.append((access_key, action, resource, context))
+        return action in self.forbidden
+
+    def assumable(self, _role_arn: str) -> bool:
+        return self.trusted
+
+    def s3(self, role_arn: str, _job_id: str) -> "MemoryS3":
+        return MemoryS3(self, role_arn)
+
+    def s3_of_caller(self, access_key: str) -> "MemoryS3":
+        return MemoryS3(self, access_key)
+
+
+@dataclass
+class MemoryS3:
+    """The operations of boto3's client that the services use, with the permissions of a caller or of a role."""
+
+    account: Account
+    caller: str
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        self._check("GetObject")
+        if (Bucket, Key) not in self.account.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": ""}}, "GetObject")
+        return {"Body": io.BytesIO(self.account.objects[Bucket, Key])}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> None:  # noqa: N803
+        assert ContentType or not Body
+        self._check("PutObject")
+        self.account.objects[Bucket, Key] = Body
+
+    def _check(self, operation: str) -> None:
+        if self.account.forbidden & {f"s3:{operation}", f"s3:{operation} {self.caller}"}:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, operation)
+
+
+def client_of(service: str, port: int) -> Any:
+    """Return boto3's client of a local service, which sends requests that break the service's model too."""
+    make: Any = boto3.client
+    return make(
+        service,
+        region_name="us-east-1",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        aws_access_key_id="KEY",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False, read_timeout=PATIENCE),
+    )

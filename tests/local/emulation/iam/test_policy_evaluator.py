@@ -1,0 +1,133 @@
+"""IAM's documented logic, as a table: statements, a request, the verdict."""
+
+from typing import Any
+
+import pytest
+
+from local.emulation.iam.policy_conditions import NotEvaluable
+from local.emulation.iam.policy_evaluator import Request, Verdict, judge
+
+pytestmark = pytest.mark.unit
+
+ALLOW, DENY, IMPLICIT = Verdict.ALLOW, Verdict.DENY, Verdict.IMPLICIT_DENY
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions"
+SUB = "cognito-identity.amazonaws.com:sub"
+KEYS = "dynamodb:LeadingKeys"
+
+
+def allow(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {**statement, "Condition": condition["condition"]} if condition else statement
+
+
+def deny(action: Any = "dynamodb:PutItem", resource: Any = TABLE, **condition: Any) -> dict[str, Any]:
+    return {**allow(action, resource, **condition), "Effect": "Deny"}
+
+
+def when(operator: str, key: str, value: Any) -> dict[str, Any]:
+    return allow(condition={operator: {key: value}})
+
+
+OWN = allow(
+    condition={
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+)
+
+CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], Verdict]] = [
+    ("nothing is said", [], {}, IMPLICIT),
+    ("a list names it", [allow(["dynamodb:GetItem", "dynamodb:PutItem"], ["arn:other", TABLE])], {}, ALLOW),
+    ("actions by one character", [allow("dynamodb:PutIte?")], {}, ALLOW),
+    ("one of several values", [when("StringEquals", "aws:SourceAccount", ["1", "2"])], {"aws:SourceAccount": "2"}, ALLOW),
+    ("Null true of a key that is", [when("Null", KEYS, "true")], {KEYS: ["a"]}, IMPLICIT),
+    ("a variable in any case", [allow(resource=f"{TABLE[:-8]}${{{SUB.upper()}}}")], {SUB: "sessions"}, ALLOW),
+    ("named", [allow()], {}, ALLOW),
+    ("another action", [allow("dynamodb:GetItem")], {}, IMPLICIT),
+    ("actions in any case", [allow("DynamoDB:putitem")], {}, ALLOW),
+    ("actions by wildcard", [allow("dynamodb:Put*")], {}, ALLOW),
+    ("another resource", [allow(resource=f"{TABLE}2")], {}, IMPLICIT),
+    ("resources to the letter", [allow(resource=TABLE.replace("sessions", "Sessions"))], {}, IMPLICIT),
+    ("resources by wildcard", [allow(resource="arn:aws:dynamodb:*:*:table/*")], {}, ALLOW),
+    ("a dot is a dot", [allow(resource=TABLE.replace("-east-", ".east."))], {}, IMPLICIT),
+    ("an explicit deny wins, before", [deny(), allow()], {}, DENY),
+    ("an explicit deny wins, after", [allow(), deny()], {}, DENY),
+    ("a deny of another action does not", [allow(), deny("dynamodb:GetItem")], {}, ALLOW),
+    ("a deny whose condition fails", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
+     {"aws:SecureTransport": "true"}, ALLOW),
+    ("a deny whose condition holds", [allow(), deny(condition={"Bool": {"aws:SecureTransport": "false"}})],
+     {"aws:SecureTransport": "false"}, DENY),
+    ("StringEquals", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
+    ("another value", [when("StringEquals", "aws:SourceAccount", "1")], {"aws:SourceAccount": "2"}, IMPLICIT),
+    ("a key that is not there", [when("StringEquals", "aws:SourceAccount", "1")], {}, IMPLICIT),
+    ("keys in any case", [when("StringEquals", "AWS:sourceaccount", "1")], {"aws:SourceAccount": "1"}, ALLOW),
+    ("StringEquals knows no wildcard", [when("StringEquals", "s3:prefix", "a*")], {"s3:prefix": "ab"}, IMPLICIT),
+    ("StringLike does", [when("StringLike", "s3:prefix", "a*")], {"s3:prefix": "ab"}, ALLOW),
+    ("all operators must hold", [allow(condition={"StringEquals": {"s3:prefix": "a"}, "Bool": {"aws:SecureTransport": "true"}})],
+     {"s3:prefix": "a", "aws:SecureTransport": "false"}, IMPLICIT),
+    ("all keys must hold", [allow(condition={"StringEquals": {"s3:prefix": "a", "aws:SourceAccount": "1"}})], {"s3:prefix": "a"}, IMPLICIT),
+    ("ArnEquals", [when("ArnEquals", "aws:SourceArn", "arn:aws:s3:::bucket")], {"aws:SourceArn": "arn:aws:s3:::bucket"}, ALLOW),
+    ("ArnLike by wildcard", [when("ArnLike", "aws:SourceArn", "arn:aws:events:*:1:rule/*")],
+     {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/a:b"}, ALLOW),
+    ("a wildcard in an ARN stays within its part", [when("ArnLike", "aws:SourceArn", "arn:aws:*:rule/x")],
+     {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/x"}, IMPLICIT),
+    ("Null true of a key that is not there", [when("Null", KEYS, "true")], {}, ALLOW),
+    ("Null false of a key that is not there", [when("Null", KEYS, "false")], {}, IMPLICIT),
+    ("Null false of a key that is", [when("Null", KEYS, "false")], {KEYS: ["a"]}, ALLOW),
+    ("ForAllValues with all", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "a#2"]}, ALLOW),
+    ("ForAllValues with one that is not", [when("ForAllValues:StringLike", KEYS, "a#*")], {KEYS: ["a#1", "b#1"]}, IMPLICIT),
+    ("ForAllValues with none holds, hence `Null` beside it", [when("ForAllValues:StringLike", KEYS, "a#*")], {}, ALLOW),
+    ("ForAnyValue with one", [when("ForAnyValue:StringEquals", KEYS, "a")], {KEYS: ["b", "a"]}, ALLOW),
+    ("ForAnyValue with none", [when("ForAnyValue:StringEquals", KEYS, "a")], {}, IMPLICIT),
+    ("a variable in a condition", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
+    ("somebody else's key", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["you#1"], SUB: "me"}, IMPLICIT),
+    ("a variable without a value matches nothing", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")], {KEYS: ["#1"]}, IMPLICIT),
+    ("a wildcard in a variable's value is a letter", [when("ForAllValues:StringLike", KEYS, f"${{{SUB}}}#*")],
+     {KEYS: ["you#1"], SUB: "*"}, IMPLICIT),
+    ("a variable in a resource", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "sessions"}, ALLOW),
+    ("a variable in a resource, somebody else's", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "session"}, IMPLICIT),
+    ("a variable in a resource, without a value", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {}, IMPLICIT),
+    ("a variable in a resource is no wildcard", [allow(resource=f"{TABLE[:-8]}${{{SUB}}}")], {SUB: "*"}, IMPLICIT),
+    ("a variable in a resource that is not to the letter", [allow(resource="arn:aws:s3:::b/${aws:userid}/*")], {}, IMPLICIT),
+    ("a guest's own key, and `Null` beside it", [OWN], {KEYS: ["me#1"], SUB: "me"}, ALLOW),
+    ("one of two keys is another's", [OWN], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
+    ("no key, which ForAllValues forgives and `Null` does not", [OWN], {SUB: "me"}, IMPLICIT),
+    ("an empty list of keys", [OWN], {KEYS: [], SUB: "me"}, IMPLICIT),
+    ("a guest's key by somebody who is no guest", [OWN], {KEYS: ["me#1"]}, IMPLICIT),
+    ("Null in any case", [when("Null", KEYS, "False")], {KEYS: ["a"]}, ALLOW),
+    ("Null of a key with one value", [when("Null", SUB, "false")], {SUB: "me"}, ALLOW),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statements", "context", "verdict"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_a_request_is_judged_as_iam_documents_it(
+    statements: list[dict[str, Any]], context: dict[str, Any], verdict: Verdict
+) -> None:
+    document = {"Version": "2012-10-17", "Statement": statements}
+    assert judge([document], Request("dynamodb:PutItem", TABLE, context)).verdict is verdict
+
+
+def test_all_documents_of_a_role_count_and_a_deny_in_any_wins() -> None:
+    documents = [{"Statement": allow()}, {"Statement": deny()}]
+    assert judge(documents, Request("dynamodb:PutItem", TABLE)).verdict is DENY
+    assert judge(documents[:1], Request("dynamodb:PutItem", TABLE)).allowed
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:*", "NotResource": "*"},
+        {"Effect": "allow", "Action": "dynamodb:*", "Resource": "*"},
+        when("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
+        when("ForMostValues:StringEquals", KEYS, "a"),
+        when("StringEquals", KEYS, "a"),
+    ],
+    ids=["NotAction", "NotResource", "effect", "operator", "quantifier", "several values"],
+)
+def test_what_is_not_modelled_gets_no_verdict(statement: dict[str, Any]) -> None:
+    context: dict[str, str | list[str]] = {"aws:CurrentTime": "x", KEYS: ["a", "b"]}
+    with pytest.raises(NotEvaluable):
+        judge([{"Statement": [statement]}], Request("dynamodb:PutItem", TABLE, context))

@@ -1,0 +1,59 @@
+"""Logs and error types of Lambda calls, with the emulator's own worker process."""
+
+import json
+import subprocess
+from typing import Any
+
+from local import ROOT
+from local.platform.emulator import PYTHON
+
+LINES = 400
+CODE = """
+import os, sys
+
+def handler(event, context):
+    for number in range(event.get("lines", 0)):
+        print(number, file=sys.stderr)
+    if event.get("dies"):
+        os._exit(1)
+    if event.get("fails"):
+        raise ValueError("no")
+"""
+CALLS = """
+import io, json, sys, zipfile
+sys.path.append(sys.argv[1])
+from ministack.core import lambda_runtime
+from local.emulation import lambda_workers
+
+lambda_workers.install()
+lambda_workers.PATIENCE_SECONDS = 3600  # who waited, instead of seeing the mark, would not be back in time
+wanted = json.load(sys.stdin)
+zipped = io.BytesIO()
+with zipfile.ZipFile(zipped, "w") as archive:
+    archive.writestr("handled.py", wanted["code"])
+config = {
+    "FunctionName": "one",
+    "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:one",
+    "Runtime": "python3.13",
+    "Handler": "handled.handler",
+    "Timeout": 20,
+}
+worker = lambda_runtime.Worker("one", config, zipped.getvalue())
+print(json.dumps([worker.invoke(event, "id") for event in wanted["events"]]))
+worker.kill()
+"""
+
+
+def called(*events: dict[str, Any]) -> list[dict[str, Any]]:
+    asked = json.dumps({"code": CODE, "events": events})
+    command = [str(PYTHON), "-P", "-c", CALLS, str(ROOT)]
+    run = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+    found: list[dict[str, Any]] = json.loads(run.stdout)
+    return found
+
+
+def test_a_calls_log_is_all_that_it_wrote_and_nothing_else() -> None:
+    calls = called({}, {"lines": LINES}, {}, {"lines": 2, "fails": True}, {"lines": 1}, {"lines": 3, "dies": True})
+    expected = ("", "\n".join(map(str, range(LINES))), "", "0\n1", "0", "0\n1\n2")
+    assert tuple(one["log"] for one in calls) == expected
+    assert [one["status"] for one in calls] == ["ok", "ok", "ok", "error", "ok", "error"]

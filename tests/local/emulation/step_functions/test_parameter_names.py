@@ -1,0 +1,93 @@
+"""Names as Step Functions has them, held against its guide and the services' own models."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from local.emulation.step_functions.parameter_names import (
+    UnknownField,
+    error_name,
+    pascal,
+    service_prefix,
+    to_api,
+    to_states,
+)
+from local.platform.drivers.fit import service_model
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("jobQueue", "JobQueue"),
+        ("JobName", "JobName"),
+        ("DBClusterArn", "DbClusterArn"),
+        ("ETag", "ETag"),
+    ],
+)
+def test_members_are_written_in_pascal_case(name: str, written: str) -> None:
+    assert pascal(name) == written
+
+
+@pytest.mark.parametrize(
+    ("service", "prefix"),
+    [
+        ("transcribe", "Transcribe"),
+        ("dynamodb", "DynamoDb"),
+        ("logs", "CloudWatchLogs"),
+    ],
+)
+def test_errors_begin_with_the_service(service: str, prefix: str) -> None:
+    assert service_prefix(service_model(service)) == prefix
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code", "name"),
+    [
+        ("transcribe", "StartTranscriptionJob", "ConflictException", "Transcribe.ConflictException"),
+        ("transcribe", "StartTranscriptionJob", "AccessDeniedException", "Transcribe.TranscribeException"),
+        ("s3", "GetObject", "NoSuchKey", "S3.NoSuchKeyException"),
+    ],
+)
+def test_an_error_is_named_as_a_workflow_catches_it(service: str, operation: str, code: str, name: str) -> None:
+    assert error_name(service_model(service).operation_model(operation), code) == name
+
+
+def test_what_a_state_gives_reaches_the_api_in_the_apis_own_names() -> None:
+    shape = service_model("batch").operation_model("SubmitJob").input_shape
+    given = {
+        "JobName": "one",
+        "ContainerOverrides": {"Environment": [{"Name": "A", "Value": "1"}]},
+        "Parameters": {"Not-A-Member": "2"},
+        "Timeout": {"AttemptDurationSeconds": 60},
+    }
+    assert to_api(given, shape, "Arguments") == {
+        "jobName": "one",
+        "containerOverrides": {"environment": [{"name": "A", "value": "1"}]},
+        "parameters": {"Not-A-Member": "2"},
+        "timeout": {"attemptDurationSeconds": 60},
+    }
+
+
+@pytest.mark.parametrize("given", [{"jobName": "x"}, {"Nothing": 1}, {"Timeout": {"Seconds": 1}}])
+def test_a_field_that_the_api_lacks_is_named(given: dict[str, Any]) -> None:
+    shape = service_model("batch").operation_model("SubmitJob").input_shape
+    with pytest.raises(UnknownField, match="is not supported by Step Functions"):
+        to_api(given, shape, "Arguments")
+
+
+def test_a_map_that_an_api_answers_keeps_its_keys() -> None:
+    shape = service_model("batch").operation_model("DescribeJobs").output_shape
+    answer = {"jobs": [{"jobName": "one", "tags": {"not-a-member": "1"}}]}
+    assert to_states(answer, shape) == {"Jobs": [{"JobName": "one", "Tags": {"not-a-member": "1"}}]}
+
+
+def test_what_an_api_answers_reaches_a_state_as_json() -> None:
+    shape = service_model("transcribe").operation_model("GetTranscriptionJob").output_shape
+    answer = {
+        "TranscriptionJob": {"CreationTime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "FailureReason": None},
+        "ResponseMetadata": {"HTTPStatusCode": 200},
+    }
+    assert to_states(answer, shape) == {"TranscriptionJob": {"CreationTime": "2026-01-02T03:04:05.000Z"}}

@@ -1,0 +1,69 @@
+"""The local identity provider: real tokens for whoever asks, by keys that it publishes, and nothing to a bad question."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from jwt.algorithms import ECAlgorithm
+
+from local.emulation import identity_provider
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with identity_provider.serve() as found:
+        yield found
+
+
+def asked(port: int, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def key(port: int) -> Any:
+    _, found = asked(port, "GET", identity_provider.KEYS)
+    [one] = found["keys"]
+    assert (one["kid"], one["alg"], one["use"]) == (identity_provider.KEY_ID, "ES256", "sig")
+    assert "d" not in one, "the private part is nobody's"
+    return ECAlgorithm.from_jwk(one)
+
+
+def test_a_token_is_signed_by_the_key_that_is_published(port: int) -> None:
+    status, answer = asked(port, "POST", identity_provider.TOKEN, json.dumps({"subject": "ann"}))
+    assert status == 200
+    claims = jwt.decode(
+        answer["id_token"],
+        key(port),
+        algorithms=["ES256"],
+        audience=identity_provider.AUDIENCE,
+        issuer=identity_provider.ISSUER,
+    )
+    assert claims["sub"] == "ann"
+    assert claims["exp"] - claims["iat"] == identity_provider.SECONDS
+    assert claims["exp"] > time.time()
+    assert jwt.get_unverified_header(answer["id_token"])["kid"] == identity_provider.KEY_ID
+
+
+def test_a_token_may_have_expired_already(port: int) -> None:
+    _, answer = asked(port, "POST", identity_provider.TOKEN, json.dumps({"subject": "ann", "seconds": -60}))
+    with pytest.raises(jwt.ExpiredSignatureError):
+        jwt.decode(answer["id_token"], key(port), algorithms=["ES256"], audience=identity_provider.AUDIENCE)
+
+
+@pytest.mark.parametrize("body", ["", "no JSON", "[]", "{}", '{"subject": 1}', '{"subject": ""}', '{"subject": "a b"}'])
+def test_a_bad_question_gets_no_token_and_is_told_what_is_taken(port: int, body: str) -> None:
+    status, answer = asked(port, "POST", identity_provider.TOKEN, body)
+    assert (status, set(answer)) == (400, {"message"})
+
+
+def test_there_is_nothing_else(port: int) -> None:
+    assert asked(port, "GET", "/") == asked(port, "POST", "/elsewhere", "{}") == (404, {})

@@ -1,0 +1,112 @@
+"""The launcher's changes to the emulator: the private names that they use, and the parts that need no emulator."""
+
+import ast
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import ROOT
+from local.emulation import MADE_FOR, NotThere, reached
+from local.emulation.api_gateway.websocket_answers import (
+    FAILED,
+    FRAME_BYTES,
+    MESSAGE_BYTES,
+    Answer,
+    FrameCount,
+    answer_of,
+    header_name,
+    refusal_message,
+)
+from local.platform.emulator import PYTHON
+
+pytestmark = pytest.mark.unit
+
+FIND = """
+import json, pkgutil, sys
+from importlib.metadata import version
+missing = []
+for name in json.load(sys.stdin):
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        missing.append(name)
+print(json.dumps({"missing": missing, "version": version("ministack")}))
+"""
+
+
+def private_names() -> Iterator[str]:
+    """Return every name that a module gives to `reached` or `replace`, in full."""
+    for path in (ROOT / "local" / "patches").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="reached" | "replace"),
+                    args=[ast.Name(id=owner), ast.Constant(value=str(name)), *_],
+                ):
+                    yield f"{imported[owner]}.{name}"
+
+
+def test_every_private_name_is_there_in_the_version_that_is_pinned() -> None:
+    names = sorted(set(private_names()))
+    assert len(names) > 50
+    run = subprocess.run(  # noqa: S603 - the emulator's own environment
+        [str(PYTHON), "-P", "-c", FIND], input=json.dumps(names), capture_output=True, text=True, check=True
+    )
+    assert json.loads(run.stdout) == {"missing": [], "version": MADE_FOR}
+    lock = (ROOT / "requirements" / "emulator.txt").read_text(encoding="utf-8")
+    assert f"ministack=={MADE_FOR} " in lock
+
+
+def test_a_name_that_is_gone_stops_the_launch_and_says_what_to_do() -> None:
+    with pytest.raises(NotThere, match=f"ministack has no ast.gone: .* ministack {MADE_FOR}; pin that version"):
+        reached(ast, "gone")
+
+
+@pytest.mark.parametrize(
+    ("returned", "answer"),
+    [
+        ({"statusCode": 200, "body": "x"}, Answer(200, "x")),
+        ({"statusCode": 200, "body": None, "headers": None}, Answer(200)),
+        ({"statusCode": 200, "headers": {"SEC-WebSocket-Protocol": "a"}}, Answer(200, subprotocol="a")),
+        (None, FAILED),
+        ({"statusCode": "200"}, FAILED),
+        ({"statusCode": 101}, FAILED),
+        ({"statusCode": 600}, FAILED),
+        ({"statusCode": 200, "body": {"x": 1}}, FAILED),
+    ],
+)
+def test_an_answer_is_an_object_with_a_status_and_a_text(returned: Any, answer: Answer) -> None:
+    assert answer_of({"body": returned}) == answer
+
+
+@pytest.mark.parametrize("flaw", [{"error": True}, {"throttle": True}])
+def test_a_function_that_failed_has_not_answered(flaw: dict[str, Any]) -> None:
+    assert answer_of({"body": {"statusCode": 200, "body": "x"}, **flaw}) == FAILED
+
+
+@pytest.mark.parametrize(("status", "text"), [(401, "Unauthorized"), (500, "Internal server error")])
+def test_a_refusal_says_no_more_than_its_status(status: int, text: str) -> None:
+    assert refusal_message(status) == text
+
+
+def test_functions_see_headers_as_clients_write_them() -> None:
+    assert header_name("sec-websocket-protocol") == "Sec-WebSocket-Protocol"
+
+
+def test_a_frame_may_have_32_kilobytes_and_a_message_128() -> None:
+    count = FrameCount()
+    for _ in range(MESSAGE_BYTES // FRAME_BYTES):
+        assert count.fits(1, frame_ends=False)
+        assert count.fits(FRAME_BYTES - 1, frame_ends=True)
+    assert not count.fits(1, frame_ends=False)
+    assert not FrameCount().fits(FRAME_BYTES + 1, frame_ends=True)

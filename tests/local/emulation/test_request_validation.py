@@ -1,0 +1,46 @@
+"""Requests against botocore's models: names as on the wire, and every kind of value that a service refuses."""
+
+from typing import Any
+
+import pytest
+
+from local.emulation.request_validation import InvalidRequest, read_request
+
+TURN = {"role": "user", "content": [{"text": "Hi"}]}
+CONVERSE: dict[str, Any] = {"modelId": "anthropic.claude-3-haiku", "messages": [TURN]}
+JOB = {"TranscriptionJobName": "one", "Media": {"MediaFileUri": "s3://b/k"}, "MediaSampleRateHertz": 16_000}
+
+
+def test_a_request_has_the_models_names_and_nothing_that_is_null() -> None:
+    wire = {"role": "r", "settings": {"inputs": [{"fileInput": "s3://b/k", "inputClippings": None}]}}
+    assert read_request("mediaconvert", "CreateJob", wire) == {
+        "Role": "r",
+        "Settings": {"Inputs": [{"FileInput": "s3://b/k"}]},
+    }
+    assert read_request("bedrock-runtime", "Converse", CONVERSE) == CONVERSE
+    assert read_request("transcribe", "StartTranscriptionJob", JOB) == JOB
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"messages": "Hi"}, r"^\.messages must be of type list"),
+        ({"messages": [{**TURN, "role": "somebody"}]}, r"^\.messages\[0\]\.role must be one of"),
+        ({"messages": [{"role": "user"}]}, r"^\.messages\[0\]\.content is required"),
+        ({"messages": [{**TURN, "more": 1}]}, r"^\.messages\[0\]\.more is unknown"),
+        ({"modelId": "a b"}, r"^\.modelId must match"),
+        ({"modelId": ""}, r"^\.modelId must be from 1"),
+        ({"inferenceConfig": {"maxTokens": 0}}, "must be from 1"),
+        ({"inferenceConfig": {"maxTokens": True}}, "must be of type integer"),
+        ({"inferenceConfig": {"stopSequences": ["x"] * 5_000}}, r"stopSequences must be from 0"),
+        ({"requestMetadata": {"key": 1}}, r"^\.requestMetadata\.key must be of type string"),
+    ],
+)
+def test_a_value_that_the_model_does_not_allow_is_named(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        read_request("bedrock-runtime", "Converse", {**CONVERSE, **changed})
+
+
+def test_a_request_is_an_object() -> None:
+    with pytest.raises(InvalidRequest, match="the request must be of type structure"):
+        read_request("bedrock-runtime", "Converse", [])

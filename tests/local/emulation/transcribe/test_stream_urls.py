@@ -1,0 +1,76 @@
+"""Presigned URLs: the local Transcribe takes ours, and refuses or rejects what Amazon Transcribe would not serve."""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import pytest
+from botocore.credentials import Credentials
+
+from handlers.transcription.stream_signing import Encoding, StreamRequest, presigned_url
+from local.emulation.transcribe.stream_urls import BadRequest, StreamSettings, refusal_of, settings_of
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW)
+
+
+def address(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = "pcm") -> str:
+    request = StreamRequest("en-US", 16000, encoding, stabilised=stabilised)
+    url = presigned_url(Credentials("key", "secret", token), "eu-west-1", request, expires_seconds=60)
+    return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")
+
+
+@pytest.mark.parametrize("token", [None, "to/ken+=="])
+@pytest.mark.parametrize("stabilised", [True, False])
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+def test_our_addresses_are_taken(token: str | None, stabilised: bool, encoding: Encoding) -> None:
+    ours = address(token=token, stabilised=stabilised, encoding=encoding)
+    assert refusal_of(ours, NOW) is None
+    assert settings_of(ours) == StreamSettings(encoding, 16000, stabilised)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"),
+    [(0, None), (60, None), (61, HTTPStatus.FORBIDDEN), (-300, None), (-301, HTTPStatus.FORBIDDEN)],
+)
+def test_an_address_is_good_for_its_time(seconds: int, status: HTTPStatus | None) -> None:
+    assert refusal_of(address(), NOW + timedelta(seconds=seconds)) == status
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"),
+        ("%2Ftranscribe%2F", "%2Fs3%2F"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=301"),
+        ("SignedHeaders=host", "SignedHeaders=accept"),
+        ("X-Amz-Signature=", "X-Amz-Other="),
+    ],
+)
+def test_a_signature_for_something_else_is_refused(old: str, new: str) -> None:
+    changed = address().replace(old, new)
+    assert changed != address()
+    assert refusal_of(changed, NOW) is HTTPStatus.FORBIDDEN
+    assert refusal_of(changed.replace("-websocket?", "?"), NOW) is HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("language-code=en-US", "language-code=english"),
+        ("language-code=en-US&", ""),
+        ("media-encoding=pcm", "media-encoding=mp3"),
+        ("sample-rate=16000", "sample-rate=high"),
+        ("stability=high", "stability=total"),
+        ("stabilization=true", "stabilization=false"),
+        ("language-code=en-US", "language-code=en-US&languagecode=en-US"),
+    ],
+)
+def test_a_request_for_something_else_is_bad(old: str, new: str) -> None:
+    changed = address().replace(old, new)
+    assert changed != address()
+    with pytest.raises(BadRequest):
+        settings_of(changed)

@@ -1,0 +1,231 @@
+"""The local Transcribe and our client: what is said comes back, whatever the encoding, and every fault as its kind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from handlers.transcription.audio_processor.transcribe_stream.event_stream import encode
+from handlers.transcription.audio_processor.transcribe_stream.stream_client import FailureCode, Stream, StreamFailed
+from handlers.transcription.stream_signing import Encoding
+from local.emulation.speech.audio_files import encoded
+from local.emulation.speech.tone_words import SENTENCE_END, silence, speech
+from local.emulation.transcribe.streaming_results import Fault
+from local.emulation.transcribe.streaming_service import MAX_CHUNK
+from tests.local.emulation.server_threads import PATIENCE
+from tests.local.emulation.transcribe.stream_listener import RATE, Result, address, finals, listening, rest, results
+
+SENTENCE = ("hello", "world", "this", "is", "a", "live", "test")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with listening() as found:
+        yield found
+
+
+def heard(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
+    with Stream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
+        stream.send(speech(words, RATE))
+        stream.end()
+        return rest(stream)
+
+
+def failure(endpoint: str, *words: str, stabilised: bool = True) -> tuple[list[Result], FailureCode]:
+    found: list[Result] = []
+    with Stream.open(address(endpoint, stabilised=stabilised), PATIENCE) as stream:
+        stream.send(speech(words, RATE))
+        try:
+            while (payload := stream.receive(PATIENCE)) is not None:
+                found += results(payload)
+        except StreamFailed as failed:
+            return found, failed.code
+    pytest.fail("the stream did not fail")
+
+
+def test_what_is_said_grows_and_becomes_final(endpoint: str) -> None:
+    found = heard(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
+    assert [one.text for one in found] == [
+        "We",
+        "We speak",
+        "We speak in",
+        "We speak in tones",
+        "We speak in tones.",
+        "Good",
+        "Good day",
+        "Good day.",
+    ]
+    assert [one.partial for one in found] == [True] * 4 + [False] + [True] * 2 + [False]
+    assert len({one.id for one in found[:5]}) == len({one.id for one in found[5:]}) == 1
+    assert found[0].id != found[5].id
+    assert found[4].start < 0.05
+    assert found[4].end == pytest.approx(1.04, abs=0.05)
+    assert found[7].start == pytest.approx(1.52, abs=0.05)
+
+
+def test_older_words_are_stable_and_the_newest_is_not(endpoint: str) -> None:
+    *growing, final = heard(endpoint, *SENTENCE)
+    assert [one.stable for one in growing] == [(True,) * at + (False,) for at in range(len(SENTENCE))]
+    assert final.stable == (True,) * (len(SENTENCE) + 1)
+
+
+def test_nothing_is_flagged_where_stabilisation_was_not_asked_for(endpoint: str) -> None:
+    found = heard(endpoint, "hello", "world", stabilised=False)
+    assert finals(found) == ["Hello world."]
+    assert {flag for one in found for flag in one.stable} == {None}
+
+
+def test_results_come_while_audio_is_still_being_sent(endpoint: str) -> None:
+    with Stream.open(address(endpoint), PATIENCE) as stream:
+        stream.send(speech(["hello", "world", SENTENCE_END], RATE))
+        found = [one for _ in range(3) for one in results(stream.receive(PATIENCE) or b"")]
+        assert [one.text for one in found] == ["Hello", "Hello world", "Hello world."]
+        assert stream.receive(0) is None
+        assert not stream.ended
+        stream.send(speech(["again"], RATE))
+        stream.end()
+        assert finals(rest(stream)) == ["Again."]
+
+
+def test_silence_says_nothing(endpoint: str) -> None:
+    with Stream.open(address(endpoint), PATIENCE) as stream:
+        stream.send(silence(2, RATE))
+        stream.end()
+        assert rest(stream) == []
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
+@pytest.mark.parametrize("piece", [317, 8000])
+def test_every_encoding_is_heard(endpoint: str, encoding: Encoding, piece: int) -> None:
+    audio = encoded(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
+    with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
+        for start in range(0, len(audio), piece):
+            stream.send(audio[start : start + piece])
+        stream.end()
+        assert finals(rest(stream)) == ["Hello world this is a live test.", "Captions come back."]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
+def test_compressed_audio_is_heard_before_its_end(endpoint: str, encoding: Encoding) -> None:
+    audio = encoded(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
+    with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
+        stream.send(audio[: len(audio) // 2])
+        assert [one.text for one in results(stream.receive(PATIENCE) or b"")] == ["Hello"]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
+def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding) -> None:
+    with Stream.open(address(endpoint, encoding), PATIENCE) as stream:
+        stream.send(speech(SENTENCE, RATE))
+        stream.end()
+        with pytest.raises(StreamFailed) as failed:
+            stream.receive(PATIENCE)
+        assert failed.value.code is FailureCode.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault.THROTTLED, FailureCode.THROTTLED),
+        (Fault.DROPPED, FailureCode.DROPPED),
+        (Fault.MALFORMED, FailureCode.MALFORMED),
+        (Fault.BROKEN, FailureCode.INTERNAL),
+    ],
+)
+def test_a_fault_ends_the_stream_at_its_word(endpoint: str, fault: Fault, code: FailureCode) -> None:
+    found, failed = failure(endpoint, "hello", "world", fault, "again", "again")
+    assert [one.text for one in found] == ["Hello", "Hello world"]
+    assert failed == code
+    if fault is Fault.BROKEN:
+        assert failure(endpoint, "hello", fault, stabilised=False)[1] == code
+
+
+@pytest.mark.parametrize("fault", sorted(set(Fault) - {Fault.BROKEN}))
+def test_without_stabilisation_a_fault_is_a_word_like_any_other(endpoint: str, fault: Fault) -> None:
+    assert finals(heard(endpoint, "hello", fault, "world", stabilised=False)) == [f"Hello {fault} world."]
+
+
+def test_flags_are_missing_from_a_word_on(endpoint: str) -> None:
+    found = heard(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
+    assert [one.stable for one in found[:2]] == [(False,), (True, False)]
+    assert {flag for one in found[2:] for flag in one.stable} == {None}
+    assert finals(found) == ["Hello world unflagged again.", "Good day."]
+
+
+def test_a_final_comes_twice_and_is_worded_differently(endpoint: str) -> None:
+    found = heard(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
+    assert finals(found) == ["Hello repeating world.", "Well, hello repeating world.", "Good day."]
+    first, second, other = (one for one in found if not one.partial)
+    assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
+    assert other.id != first.id
+
+
+def test_a_sentence_stays_without_its_final_and_the_next_has_one(endpoint: str) -> None:
+    found = heard(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
+    assert "Hello endless world" in [one.text for one in found if one.partial]
+    assert finals(found) == ["Good day."]
+    assert finals(heard(endpoint, "hello", "endless")) == []
+
+
+def test_no_audio_for_too_long_is_a_silence() -> None:
+    with listening(silence_seconds=0.05) as endpoint, Stream.open(address(endpoint), PATIENCE) as stream:
+        with pytest.raises(StreamFailed) as failed:
+            stream.receive(PATIENCE)
+        assert failed.value.code is FailureCode.SILENT
+
+
+def test_a_request_that_cannot_be_served_is_rejected_and_an_unsigned_one_is_refused(endpoint: str) -> None:
+    with Stream.open(address(endpoint, language="english"), PATIENCE) as stream:
+        with pytest.raises(StreamFailed) as failed:
+            stream.receive(PATIENCE)
+        assert failed.value.code is FailureCode.REJECTED
+    with pytest.raises(StreamFailed) as failed:
+        Stream.open(address(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), PATIENCE)
+    assert failed.value.code is FailureCode.REFUSED
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "text",
+        b"no frame",
+        encode({":message-type": "event", ":event-type": "AudioEvent"}, b"xy") * 2,
+        encode({":message-type": "event", ":event-type": "OtherEvent"}, b"xy"),
+        encode({":message-type": "event", ":event-type": "AudioEvent"}, bytes(MAX_CHUNK + 2)),
+    ],
+    ids=["text", "noise", "two", "other", "long"],
+)
+def test_what_is_no_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
+    with Stream.open(address(endpoint), PATIENCE) as stream:
+        _say(stream, message)
+        with pytest.raises(StreamFailed) as failed:
+            stream.receive(PATIENCE)
+        assert failed.value.code is FailureCode.REJECTED
+
+
+def _say(stream: Stream, message: str | bytes) -> None:
+    """What our client never would."""
+    if isinstance(message, str):
+        stream._connection._protocol.send_text(message.encode())
+    else:
+        stream._connection.send(message)
+
+
+def test_streams_at_the_same_time_do_not_hear_each_other(endpoint: str) -> None:
+    with Stream.open(address(endpoint), PATIENCE) as one, Stream.open(address(endpoint), PATIENCE) as other:
+        one.send(speech(["hello"], RATE))
+        other.send(speech(["good"], RATE))
+        one.send(speech(["world"], RATE))
+        for stream in (one, other):
+            stream.end()
+        assert (finals(rest(one)), finals(rest(other))) == (["Hello world."], ["Good."])
+
+
+def test_it_serves_on_after_a_caller_has_vanished(endpoint: str) -> None:
+    stream = Stream.open(address(endpoint), PATIENCE)
+    stream.send(speech(["hello"], RATE))
+    stream._connection._socket.close()
+    stream.close()
+    assert finals(heard(endpoint, "hello")) == ["Hello."]

@@ -1,0 +1,123 @@
+"""The page of grants leaves nothing out, and what its text claims of the program is so."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
+from local import ROOT
+from local.emulation.iam.policy_evaluator import listed
+from local.generate import documented_graph, security_page
+from local.generate.diagram_edges import statements
+from local.preview import stack_files
+from local.preview.resource_graph import Graph
+from tests.whole_program import DOCUMENTED
+
+pytestmark = DOCUMENTED
+
+PAGE = ROOT / "docs" / "security.md"
+STACKS = stack_files.stacks()
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return documented_graph.graph()
+
+
+def rows(lines: Iterator[str]) -> list[str]:
+    return [line for line in lines if line.startswith("| ")][1:]
+
+
+def test_every_role_has_a_chapter(graph: Graph) -> None:
+    chapters = re.findall(r"^#### (.+)$", PAGE.read_text(), re.MULTILINE)
+    made = [one.inputs["name"].removeprefix("polyphony-prod-") for one in graph.customs() if one.kind == "Role"]
+    assert sorted(chapters) == sorted(made)
+
+
+def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> None:
+    chapters = dict(re.findall(r"^#### (.+?)\n(.*?)(?=^#|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL))
+    for role, statement in statements(graph):
+        name = role.removeprefix("polyphony-prod-")
+        if security_page.telemetry(statement, role):
+            continue
+        for action in statement["Action"]:
+            assert f"`{action}`" in chapters[name], f"{name}: {action}"
+
+
+def test_only_a_functions_own_logs_and_traces_are_left_out() -> None:
+    own = {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": ["arn:x:/aws/lambda/role:*"]}
+    assert security_page.telemetry(own, "role")
+    assert not security_page.telemetry(own, "another")
+    assert not security_page.telemetry({**own, "Action": [*own["Action"], "logs:DeleteLogStream"]}, "role")
+
+
+def test_a_condition_is_told_with_its_operator_its_key_and_what_it_wants() -> None:
+    statement = {"Condition": {"StringLike": {"s3:prefix": ["a/*", "b/*"]}, "Null": {"aws:TagKeys": "false"}}}
+    assert security_page.conditions(statement) == "Null `aws:TagKeys` `false`; StringLike `s3:prefix` `a/*` or `b/*`"
+
+
+def test_a_resource_keeps_its_region_where_it_is_another() -> None:
+    assert (
+        security_page.named("arn:aws:bedrock:us-west-2::foundation-model/x")
+        == "bedrock `foundation-model/x` in us-west-2"
+    )
+    assert (
+        security_page.named("arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/data/*")
+        == "s3 `ingestion-lake/data/*`"
+    )
+
+
+def test_the_page_names_no_account() -> None:
+    assert "123456789012" not in PAGE.read_text()
+
+
+def test_nobody_enters_unchecked(graph: Graph) -> None:
+    found = rows(security_page.entries(graph))
+    assert len(found) > 10
+    assert not [row for row in found if "**nobody**" in row]
+    [open_to_all] = [row for row in found if "nobody" in row]
+    assert "voice-qa-guests" in open_to_all
+
+
+def test_every_method_with_code_behind_it_is_an_entry(graph: Graph) -> None:
+    told = "\n".join(security_page.entries(graph))
+    for one in graph.customs():
+        if one.kind == "RestApi":
+            for path, methods in json.loads(one.inputs["body"])["paths"].items():
+                for method, said in methods.items():
+                    integration = said.get("x-amazon-apigateway-integration", {})
+                    assert (f"`{method.upper()} {path}`" in told) == ("uri" in integration)
+
+
+def test_an_exception_is_listed_with_its_last_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    excused = {"policy": "waf-is-there", "resource": "api", "expires": "2030-01-01", "reason": "it is being built"}
+    monkeypatch.setattr(security_page, "_excused", lambda stack: [excused] if stack == "dev" else [])
+    assert list(security_page.exceptions())[-1] == "| dev | `waf-is-there` | `api` | 2030-01-01 | it is being built |"
+
+
+def allowed(stack: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for role, statement in statements(documented_graph.graph(stack)):
+        for action in listed(statement["Action"]):
+            yield role, action, dict(statement)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_role_may_change_iam(stack: str) -> None:
+    assert {action for _, action, _ in allowed(stack) if action.startswith("iam:")} <= {"iam:PassRole"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_function_may_delete_a_table_or_a_bucket(stack: str) -> None:
+    assert not {action for _, action, _ in allowed(stack) if action in {"dynamodb:DeleteTable", "s3:DeleteBucket"}}
+
+
+def test_the_page_counts_right_which_services_say_nothing_of_whom_they_act_for() -> None:
+    assert {service.name for service in set(Service) - SENDING_THEIR_SOURCE} == {
+        "LAMBDA",
+        "GLUE",
+        "BACKUP",
+        "API_GATEWAY",
+    }

@@ -1,0 +1,74 @@
+"""What a frontend's compiler is told."""
+
+import re
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from components.frontend_output import Frontend, TranscriptionOutput
+from local.generate.generated_files import frontend_schema, frontend_types
+from local.generate.typescript import declarations
+from tests.media_samples import sample
+
+
+def of(**fields: dict[str, Any]) -> str:
+    return declarations(
+        {"title": "Given", "type": "object", "additionalProperties": False, "properties": fields, "required": ["must"]}
+    )
+
+
+def test_each_field_has_its_type_and_what_is_said_of_it() -> None:
+    assert of(
+        must={"type": "string", "description": "Always there."},
+        may={"type": "integer"},
+        one={"const": "a"},
+        some={"enum": ["a", 1]},
+        either={"anyOf": [{"$ref": "#/$defs/Other"}, {"type": "boolean"}]},
+        many={"type": "array", "items": {"type": "number"}},
+    ).splitlines() == [
+        "export interface Given {",
+        "  /** Always there. */",
+        "  readonly must: string;",
+        "  readonly may?: number;",
+        '  readonly one?: "a";',
+        '  readonly some?: "a" | 1;',
+        "  readonly either?: Other | boolean;",
+        "  readonly many?: ReadonlyArray<number>;",
+        "}",
+    ]
+
+
+@pytest.mark.parametrize("shape", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
+def test_a_shape_that_it_has_no_words_for_is_refused_by_name(shape: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"Given\.must"):
+        of(must=shape)
+
+
+def test_an_object_of_unknown_fields_is_refused() -> None:
+    with pytest.raises(ValueError, match="Open"):
+        declarations({"title": "Open", "type": "object", "properties": {}})
+
+
+def test_a_comment_cannot_be_left_by_what_is_said() -> None:
+    assert "*/ evil" not in of(must={"type": "string", "description": "*/ evil"})
+
+
+def test_every_field_of_the_output_is_declared_and_none_is_ever_null() -> None:
+    types = frontend_types()
+    for field in Frontend.model_fields.values():
+        assert f"readonly {field.alias}" in types
+    assert "null" not in types
+    assert frontend_schema()["required"] == ["schemaVersion", "environment", "region"]
+
+
+def test_the_guides_sample_reads_fields_that_there_are() -> None:
+    """No compiler is asked for here; the rest of the sample is the language's own."""
+    text = "\n".join(sample("docs/frontend.md", "look at the version first:"))
+    read: dict[type[BaseModel], list[str]] = {
+        Frontend: re.findall(r"\bfound\.(\w+)", text) + re.findall(r"const \{ (\w+) \} = await stack", text),
+        TranscriptionOutput: re.findall(r"\btranscription\.(\w+)", text),
+    }
+    for model, names in read.items():
+        assert names
+        assert set(names) <= {one.alias or name for name, one in model.model_fields.items()}

@@ -1,0 +1,134 @@
+"""Fitting Pulumi's values into a service's shapes, and the service's own rules: each once kept, once broken."""
+
+from typing import Any
+
+import pytest
+from botocore.model import StructureShape
+
+from local.platform.drivers.fit import Misfit, breaches, fit, parameters, service_model
+from local.platform.drivers.model import Call, Driver, Known, answered, const, first, made
+from local.preview.property_values import UNKNOWN, Secret
+
+pytestmark = pytest.mark.unit
+
+
+def shape(service: str, operation: str) -> StructureShape:
+    found = service_model(service).operation_model(operation).input_shape
+    assert found is not None
+    return found
+
+
+def fitted(service: str, operation: str, value: dict[str, Any], **renames: str) -> Any:
+    return fit(value, shape(service, operation), renames, operation)
+
+
+def test_names_are_found_in_whatever_case_and_number() -> None:
+    given = {"bucket": "b", "lifecycleConfiguration": {"rule": [{"status": "Enabled", "transition": [{"days": 1}]}]}}
+    rules = fitted("s3", "PutBucketLifecycleConfiguration", given)["LifecycleConfiguration"]["Rules"]
+    assert rules == [{"Status": "Enabled", "Transitions": [{"Days": 1}]}]
+
+
+def test_a_rename_is_followed_at_any_depth() -> None:
+    given = {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]}
+    assert fitted("dynamodb", "CreateTable", given, name="attributeName", type="attributeType") == {
+        "TableName": "t",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    }
+
+
+def test_a_list_of_one_block_becomes_the_block() -> None:
+    given = {"functionName": "f", "deadLetterConfig": [{"targetArn": "arn"}]}
+    assert fitted("lambda", "UpdateFunctionConfiguration", given)["DeadLetterConfig"] == {"TargetArn": "arn"}
+    with pytest.raises(Misfit, match="takes one block, 2 are given"):
+        fitted("lambda", "UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
+
+
+def test_a_name_that_the_service_does_not_know_is_refused() -> None:
+    with pytest.raises(Misfit, match="CreateQueue has no colour"):
+        fitted("sqs", "CreateQueue", {"colour": "blue"})
+
+
+def test_a_map_of_tags_becomes_the_services_own_list() -> None:
+    given = {"roleName": "r", "tags": {"b": "2", "a": "1"}}
+    assert fitted("iam", "TagRole", given)["Tags"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+
+
+def test_scalars_take_the_type_that_the_service_wants() -> None:
+    attributes = {"VisibilityTimeout": 30, "SqsManagedSseEnabled": True}
+    assert fitted("sqs", "CreateQueue", {"attributes": attributes})["Attributes"] == {
+        "VisibilityTimeout": "30",
+        "SqsManagedSseEnabled": "true",
+    }
+    assert fitted("lambda", "CreateFunction", {"timeout": "30", "publish": "true"}) == {"Timeout": 30, "Publish": True}
+
+
+def test_secrets_are_given_to_the_service_and_unknown_values_stay_unknown() -> None:
+    given = {"name": "/p", "value": Secret("s3cret"), "description": UNKNOWN}
+    assert fitted("ssm", "PutParameter", given) == {"Name": "/p", "Value": "s3cret", "Description": UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "value", "rule"),
+    [
+        ("sqs", "CreateQueue", {}, "is required"),
+        ("dynamodb", "CreateTable", {"TableName": "t", "KeySchema": [], "AttributeDefinitions": []}, "needs at least 1 items"),
+        ("iam", "CreateRole", {"RoleName": "r" * 65, "AssumeRolePolicyDocument": "{}"}, "takes at most 64 characters"),
+        ("iam", "CreateRole", {"RoleName": "no spaces", "AssumeRolePolicyDocument": "{}"}, "must match"),
+        ("s3", "PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "On"}}, "must be one of"),
+        ("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 3}, "must be at most 2"),
+        ("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumEventAgeInSeconds": 1}, "must be at least 60"),
+    ],
+    ids=["required", "count", "length", "pattern", "enumeration", "maximum", "minimum"],
+)  # fmt: skip
+def test_each_rule_of_a_service_is_noticed_when_broken(
+    service: str, operation: str, value: dict[str, Any], rule: str
+) -> None:
+    found = [breach.rule for breach in breaches(value, shape(service, operation), operation)]
+    assert any(one.startswith(rule) for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "value"),
+    [
+        ("sqs", "CreateQueue", {"QueueName": "q"}),
+        ("iam", "CreateRole", {"RoleName": "r" * 64, "AssumeRolePolicyDocument": "{}"}),
+        ("s3", "PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
+        ("lambda", "PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 2}),
+        ("iam", "CreateRole", {"RoleName": UNKNOWN, "AssumeRolePolicyDocument": UNKNOWN}),
+    ],
+)
+def test_what_keeps_the_rules_breaks_none(service: str, operation: str, value: dict[str, Any]) -> None:
+    assert list(breaches(value, shape(service, operation), operation)) == []
+
+
+DRIVER = Driver(type="t", service="sqs", create=(), id="name", ignored={"colour": "nobody sees it"})
+
+
+def test_parameters_are_nested_by_their_paths_and_empty_ones_left_out() -> None:
+    call = Call("CreateQueue", {"QueueName": "name", "Attributes.DelaySeconds": "delay", "tags": "tags"})
+    assert parameters(DRIVER, call, Known({"name": "q", "delay": 3})) == {
+        "QueueName": "q",
+        "Attributes": {"DelaySeconds": "3"},
+    }
+
+
+def test_a_property_without_a_place_is_noticed() -> None:
+    driver = Driver(
+        type="t", service="sqs", create=(Call("CreateQueue", {"QueueName": "name"}),), id="name", ignored=DRIVER.ignored
+    )
+    assert driver.forgotten({"name": "q", "colour": "blue", "size": 1}) == ["size"]
+
+
+def test_made_values_wait_for_what_is_unknown() -> None:
+    doubled = made("size")(lambda size: size * 2)
+    assert doubled.by(Known({"size": 2})) == 4
+    assert doubled.by(Known({"size": UNKNOWN})) is UNKNOWN
+
+
+def test_an_answer_is_found_by_its_path_and_the_first_known_one_counts() -> None:
+    known = Known({}, answers={"CreateRole": {"Role": {"Arn": "arn"}}})
+    assert answered("CreateRole", "Role.Arn").by(known) == "arn"
+    assert answered("CreateRole", "Role.Name").by(known) is UNKNOWN
+    assert first(answered("GetRole", "Arn"), answered("CreateRole", "Role.Arn")).by(known) == "arn"
+    assert first(answered("GetRole", "Arn")).by(known) is UNKNOWN
+    assert const(False).by(known) is False

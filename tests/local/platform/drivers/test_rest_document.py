@@ -1,0 +1,136 @@
+"""A REST API's document as calls: what is told, in which order, and that nothing of it is passed over."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.blocks.api.gateway_document import Gateway, gateway_document
+from components.blocks.api.openapi_document import document
+from handlers.common.http.rest_operations import Operation
+from handlers.common.websocket.messages import Message
+from local.platform.drivers.fit import Misfit, breaches, service_model
+from local.platform.drivers.model import Known
+from local.platform.drivers.rest import settings_set, settings_taken
+from local.platform.drivers.rest_document import overwrite
+
+pytestmark = pytest.mark.unit
+
+API = "a1b2c3"
+
+
+class NotePath(Message):
+    note_id: str
+
+
+class Word(Message):
+    word: str
+
+
+class NewNote(Message):
+    words: tuple[Word, ...]
+
+
+OPERATIONS = (
+    Operation("makeNote", "POST", "/notes", "Makes.", body=NewNote),
+    Operation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath),
+)
+
+
+class Client:
+    """API Gateway as far as it is asked; every call is held against AWS' own model of it."""
+
+    def __init__(self, **there: list[dict[str, Any]]) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._there = {"get_resources": [{"id": "root", "path": "/"}], **there}
+
+    def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
+        def call(**given: Any) -> dict[str, Any]:
+            operation = service_model("apigateway").operation_model("".join(map(str.capitalize, method.split("_"))))
+            shape = operation.input_shape
+            assert shape is not None
+            assert given["restApiId"] == API
+            assert set(given) <= set(shape.members), method
+            assert list(breaches(given, shape, method)) == []
+            self.calls.append((method, given))
+            if method.startswith("get_"):
+                return {"items": self._there.get(method, [])}
+            return {"id": f"{method} {len(self.calls)}"}
+
+        return call
+
+    def of(self, method: str) -> list[dict[str, Any]]:
+        return [given for name, given in self.calls if name == method]
+
+
+def made(**changes: Any) -> dict[str, Any]:
+    return gateway_document(document("notes", "1", OPERATIONS), Gateway("uri", "*", **changes))
+
+
+def told(given: dict[str, Any], **there: list[dict[str, Any]]) -> Client:
+    client = Client(**there)
+    overwrite(client, API, json.dumps(given))
+    return client
+
+
+def test_a_model_refers_to_others_by_their_addresses() -> None:
+    models = {one["name"]: json.loads(one["schema"]) for one in told(made()).of("create_model")}
+    address = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
+    assert models["NewNote"]["properties"]["words"]["items"] == {"$ref": address}
+    assert set(models) == {"NewNote", "Word"}
+
+
+def test_what_was_there_is_taken_away_the_deepest_first() -> None:
+    client = told(
+        made(),
+        get_resources=[
+            {"id": "root", "path": "/", "resourceMethods": {"ANY": {}}},
+            {"id": "a", "path": "/a"},
+            {"id": "b", "path": "/a/b", "resourceMethods": {"GET": {}}},
+        ],
+        get_models=[{"name": "Old"}],
+        get_authorizers=[{"id": "judge"}],
+        get_request_validators=[{"id": "rules"}],
+        get_gateway_responses=[
+            {"responseType": "THROTTLED", "defaultResponse": False},
+            {"responseType": "UNAUTHORIZED", "defaultResponse": True},
+        ],
+    )
+    assert [one["resourceId"] for one in client.of("delete_resource")] == ["b", "a"]
+    assert [(one["resourceId"], one["httpMethod"]) for one in client.of("delete_method")] == [
+        ("b", "GET"),
+        ("root", "ANY"),
+    ]
+    assert [one["modelName"] for one in client.of("delete_model")] == ["Old"]
+    assert [one["authorizerId"] for one in client.of("delete_authorizer")] == ["judge"]
+    assert [one["requestValidatorId"] for one in client.of("delete_request_validator")] == ["rules"]
+    assert [one["responseType"] for one in client.of("delete_gateway_response")] == ["THROTTLED"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda one: one.update({"x-amazon-apigateway-policy": {}}), "the document: x-amazon-apigateway-policy"),
+        (lambda one: one["paths"]["/notes"]["post"].update({"servers": []}), "post /notes: servers"),
+        (lambda one: one["components"]["securitySchemes"].update({"x": {"type": "http"}}), "scheme x"),
+    ],
+    ids=["document", "operation", "scheme"],
+)
+def test_what_is_not_understood_is_refused(change: Callable[[dict[str, Any]], None], says: str) -> None:
+    given = copy.deepcopy(made())
+    change(given)
+    with pytest.raises(Misfit, match=says):
+        told(given)
+
+
+def test_settings_of_methods_are_changes_of_their_stage_in_words() -> None:
+    known = Known(
+        {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
+    )
+    assert settings_set.by(known) == [
+        {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
+        {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
+    ]
+    assert settings_taken.by(Known({"methodPath": "a/{b}/GET"})) == [{"op": "remove", "path": "/a~1{b}/GET"}]

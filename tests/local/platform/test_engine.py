@@ -1,0 +1,359 @@
+"""The engine: order, what a second run changes, failures, and death at any step."""
+
+import copy
+import gc
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from local.platform.drivers.model import Applying, Call, Driver
+from local.platform.engine import Engine, ResourceFailed
+from local.platform.progress import Silent
+from local.platform.resource_changes import Action
+from local.platform.state import State, Status
+from local.preview import program_run
+from local.preview.input_checks import NoDriver, refusals
+from local.preview.preview_provider import PreviewProvider
+from tests.local.fakes import (
+    CODE,
+    CONFIG,
+    DRIVERS,
+    GROUP,
+    INSTANCE,
+    NOTE,
+    RETENTION,
+    TOPIC,
+    FakeAws,
+    Killed,
+    Thing,
+    run,
+)
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio reports every task that a death cut short."""
+    caplog.set_level(logging.CRITICAL, "asyncio")
+
+
+class Heard(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, Action]] = []
+        self.wrong: list[tuple[str, str]] = []
+
+    def ended(self, urn: str, action: Action, _seconds: float, /) -> None:
+        self.done.append((urn.rpartition("::")[2], action))
+
+    def failed(self, urn: str, message: str, /) -> None:
+        self.wrong.append((urn, message))
+
+
+def done(body: "object", aws: FakeAws, folder: Path) -> dict[str, Action]:
+    heard = Heard()
+    run(body, aws, folder, heard)  # type: ignore[arg-type]
+    return dict(heard.done)
+
+
+def first_program() -> None:
+    topic = Thing(TOPIC, "topic", name="topic")
+    code = Thing(CODE, "code", name="code", role="arn:aws:iam::123456789012:role/one", text="print(1)")
+    Thing(GROUP, "kept", name="kept", days=7, key=topic.arn)
+    Thing(GROUP, "changed", name="changed", days=7)
+    Thing(GROUP, "renamed", name="old-name", days=7, key=code.version)
+    Thing(
+        GROUP,
+        "gone-child",
+        name="gone-child",
+        opts=pulumi.ResourceOptions(depends_on=[Thing(GROUP, "gone", name="gone")]),
+    )
+
+
+def second_program() -> None:
+    topic = Thing(TOPIC, "topic", name="topic")
+    code = Thing(CODE, "code", name="code", role="arn:aws:iam::123456789012:role/one", text="print(2)")
+    Thing(GROUP, "kept", name="kept", days=7, key=topic.arn)
+    Thing(GROUP, "changed", name="changed", days=30)
+    Thing(GROUP, "renamed", name="new-name", days=7, key=code.version)
+    Thing(GROUP, "new", name="new")
+
+
+def test_what_comes_from_another_resource_is_made_after_it(tmp_path: Path) -> None:
+    aws = FakeAws()
+    run(first_program, aws, tmp_path)
+    made = [name for method, name in aws.calls if method.startswith("create")]
+    assert made.index("topic") < made.index("kept")
+    assert made.index("gone") < made.index("gone-child"), "depends_on alone orders too"
+    assert aws.things["kept"]["kmsKeyId"] == "arn:aws:sns:us-east-1:1:topic"
+
+
+def test_a_type_without_a_driver_stops_the_run_and_says_how_to_add_one(tmp_path: Path) -> None:
+    aws = FakeAws()
+    with pytest.raises(ResourceFailed, match=r"no driver for test:index/what:What: add one in local/platform/drivers/"):
+        run(lambda: Thing("test:index/what:What", "what", name="what"), aws, tmp_path)
+    assert aws.calls == []
+
+
+def test_a_preview_names_all_types_without_a_driver() -> None:
+    def body() -> None:
+        for kind in ("test:index/what:What", "test:index/else:Else"):
+            Thing(kind, kind[-4:], name="x")
+
+    graph = program_run.record(body, CONFIG, PreviewProvider(), preview=True).graph
+    with pytest.raises(NoDriver, match=r"no driver for test:index/else:Else, test:index/what:What: add one in"):
+        refusals(graph)
+
+
+def test_a_second_up_of_the_same_program_calls_nothing(tmp_path: Path) -> None:
+    aws = FakeAws()
+    run(first_program, aws, tmp_path)
+    aws.calls.clear()
+    assert set(done(first_program, aws, tmp_path).values()) == {Action.SAME}
+    assert aws.calls == []
+
+
+def test_a_second_up_changes_only_what_changed(tmp_path: Path) -> None:
+    aws = FakeAws()
+    run(first_program, aws, tmp_path)
+    aws.calls.clear()
+    found = done(second_program, aws, tmp_path)
+    assert found == {
+        "topic": Action.SAME,
+        "kept": Action.SAME,
+        "code": Action.UPDATE,
+        "changed": Action.UPDATE,
+        "renamed": Action.REPLACE,
+        "new": Action.CREATE,
+        "gone": Action.DELETE,
+        "gone-child": Action.DELETE,
+    }
+    assert ("put_retention_policy", "changed") in aws.calls
+    assert aws.calls.index(("delete_log_group", "gone-child")) < aws.calls.index(("delete_log_group", "gone"))
+    assert sorted(aws.things) == ["changed", "code", "kept", "new", "new-name", "topic"]
+    assert [method for method, name in aws.calls if name == "code"] == ["update_function_code", "publish_version"]
+    assert aws.things["new-name"]["kmsKeyId"] == "2", "what follows the version moves"
+
+
+def test_a_replaced_resource_takes_what_was_made_of_it_along(tmp_path: Path) -> None:
+    def program_of(name: str) -> None:
+        topic = Thing(TOPIC, "topic", name=name)
+        Thing(GROUP, "of-topic", name="of-topic", key=topic.arn)
+        Thing(GROUP, "beside", name="beside")
+
+    aws = FakeAws()
+    run(lambda: program_of("one"), aws, tmp_path)
+    aws.calls.clear()
+    run(lambda: program_of("two"), aws, tmp_path)
+    assert aws.calls == [
+        ("delete_log_group", "of-topic"),
+        ("delete_topic", "one"),
+        ("create_topic", "two"),
+        ("create_log_group", "of-topic"),
+    ]
+
+
+def test_a_property_taken_away_replaces_where_no_call_would_unset_it(tmp_path: Path) -> None:
+    aws = FakeAws()
+    run(lambda: Thing(GROUP, "group", name="group", days=7), aws, tmp_path)
+    found = done(lambda: Thing(GROUP, "group", name="group"), aws, tmp_path)
+    assert found == {"group": Action.REPLACE}
+    assert "retentionInDays" not in aws.things["group"]
+
+
+def test_changes_that_the_program_ignores_are_none(tmp_path: Path) -> None:
+    options = pulumi.ResourceOptions(ignore_changes=["days"])
+    aws = FakeAws()
+    run(lambda: Thing(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
+    found = done(lambda: Thing(GROUP, "group", opts=options, name="group", days=30), aws, tmp_path)
+    assert found == {"group": Action.SAME}
+
+
+def test_a_recorded_only_type_calls_nothing_and_gives_its_outputs(tmp_path: Path) -> None:
+    aws = FakeAws()
+
+    def body() -> None:
+        note = Thing(NOTE, "note", name="note")
+        Thing(GROUP, "group", name="group", key=note.arn)
+
+    run(body, aws, tmp_path)
+    assert [name for _, name in aws.calls] == ["group"]
+    assert aws.things["group"]["kmsKeyId"] == "arn:made-up"
+
+
+def test_an_output_in_a_list_that_no_driver_gives_is_an_error_and_not_nothing(tmp_path: Path) -> None:
+    def body() -> None:
+        group = Thing(GROUP, "group", name="group")
+        Thing(GROUP, "other", name="other", keys=[group.arn])
+
+    with pytest.raises(ResourceFailed, match="other: keys came to nothing"):
+        run(body, FakeAws(), tmp_path)
+
+
+def test_a_property_that_the_driver_forgot_is_an_error_and_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(ResourceFailed, match="colour has no place in the driver of test:index/group:Group"):
+        run(lambda: Thing(GROUP, "group", name="group", colour="blue"), FakeAws(), tmp_path)
+
+
+def test_what_aws_would_refuse_is_refused_even_if_the_emulator_took_it(tmp_path: Path) -> None:
+    aws = FakeAws()
+    with pytest.raises(ResourceFailed, match=r"CreateLogGroup\.logGroupName takes at most 512 characters"):
+        run(lambda: Thing(GROUP, "group", name="g" * 513), aws, tmp_path)
+    assert aws.calls == []
+
+
+def test_a_failure_names_the_resource_and_says_it_in_aws_words(tmp_path: Path) -> None:
+    aws, heard = FakeAws(), Heard()
+    aws.refuses = {"create_topic": "InvalidParameter"}
+    with pytest.raises(ResourceFailed):
+        run(first_program, aws, tmp_path, heard)
+    [(urn, message)] = heard.wrong
+    assert urn == "urn:pulumi:test::polyphony::test:index/topic:Topic::topic"
+    assert message == "CreateTopic: InvalidParameter: as AWS puts it"
+
+
+def test_after_a_failure_the_next_up_goes_on_from_there(tmp_path: Path) -> None:
+    aws, clean = FakeAws(), FakeAws()
+    aws.refuses = {"put_retention_policy": "LimitExceededException"}
+    with pytest.raises(ResourceFailed):
+        run(first_program, aws, tmp_path)
+    half = [
+        one for one in State.read(tmp_path / "state.json", INSTANCE).entries().values() if one.status is Status.BROKEN
+    ]
+    assert half, "what was made in part is known to be"
+    aws.refuses = {}
+    run(first_program, aws, tmp_path)
+    (tmp_path / "clean").mkdir()
+    run(first_program, clean, tmp_path / "clean")
+    assert aws.things == clean.things
+
+
+def test_a_deletion_that_fails_is_kept_and_the_others_go_on(tmp_path: Path) -> None:
+    aws = FakeAws()
+    run(first_program, aws, tmp_path)
+    aws.refuses = {"delete_topic": "InvalidParameter"}
+    state = State.read(tmp_path / "state.json", INSTANCE)
+    Engine(aws, state, Silent(), DRIVERS).delete(set(state.entries()))
+    assert list(aws.things) == ["topic"]
+    assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
+
+
+def steps_of_a_clean_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, FakeAws]:
+    """Steps of a first up, of a second with changes, and the world after both."""
+    aws = FakeAws()
+    mortal_writes(aws, monkeypatch)
+    run(first_program, aws, folder)
+    first = aws.steps
+    run(second_program, aws, folder)
+    return first, aws.steps, aws
+
+
+@pytest.fixture
+def _deaths_are_cleaned_up() -> Iterator[None]:
+    """While asyncio is quiet: later, it would write out each of hundreds of deaths."""
+    yield
+    gc.collect()
+
+
+def mortal_writes(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts a write of the state as two steps: before it, and after it."""
+    write = State._write
+    if getattr(write, "mortal", None):
+        write = write.original  # type: ignore[attr-defined]
+
+    def counted(self: State) -> None:
+        aws.step()
+        write(self)
+        aws.step()
+
+    counted.mortal = True  # type: ignore[attr-defined]
+    counted.original = write  # type: ignore[attr-defined]
+    monkeypatch.setattr(State, "_write", counted)
+
+
+def die_then_run_again(aws: FakeAws, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mortal_writes(aws, monkeypatch)
+    program_that_dies = second_program if (folder / "state.json").exists() else first_program
+    with pytest.raises(Killed):
+        run(program_that_dies, aws, folder)
+    aws.dies_at = None
+    run(program_that_dies, aws, folder)
+
+
+@pytest.mark.usefixtures("_deaths_are_cleaned_up")
+def test_killed_at_any_step_of_a_first_up_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, _, _ = steps_of_a_clean_run(tmp_path, monkeypatch)
+    (tmp_path / "clean").mkdir()
+    clean = FakeAws()
+    run(first_program, clean, tmp_path / "clean")
+    for step in range(1, steps + 1):
+        folder = tmp_path / f"first-{step}"
+        folder.mkdir()
+        aws = FakeAws(dies_at=step)
+        die_then_run_again(aws, folder, monkeypatch)
+        assert aws.things == clean.things, f"killed at step {step}"
+
+
+@pytest.mark.usefixtures("_deaths_are_cleaned_up")
+def test_killed_at_any_step_of_a_second_up_the_next_one_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, both, clean = steps_of_a_clean_run(tmp_path, monkeypatch)
+    wanted = {name: {**thing, "version": None} for name, thing in clean.things.items()}
+    wanted["new-name"].pop("kmsKeyId")
+    before = FakeAws()
+    (tmp_path / "before").mkdir()
+    run(first_program, before, tmp_path / "before")
+    for step in range(1, both - first + 1):
+        folder = tmp_path / f"second-{step}"
+        shutil.copytree(tmp_path / "before", folder)
+        aws = FakeAws(dies_at=step)
+        aws.things = copy.deepcopy(before.things)
+        die_then_run_again(aws, folder, monkeypatch)
+        found = {name: {**thing, "version": None} for name, thing in aws.things.items()}
+        # Code that was published twice has one version more, and what follows it follows that.
+        assert found["new-name"].pop("kmsKeyId") == str(aws.things["code"]["version"])
+        assert found == wanted, f"killed at step {step}"
+
+
+DOCUMENT = "test:index/document:Document"
+
+
+def test_a_document_is_applied_when_it_is_new_and_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied: list[tuple[str, str]] = []
+    driver = Driver(
+        type=DOCUMENT,
+        service="logs",
+        create=(Call("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
+        update=(RETENTION,),
+        delete=(Call("DeleteLogGroup", {"logGroupName": "name"}),),
+        id="name",
+        applying=Applying("text", lambda _client, name, text: applied.append((name, text))),
+    )
+    monkeypatch.setitem(DRIVERS, DOCUMENT, driver)
+    aws = FakeAws()
+
+    def up(text: str | None, days: int) -> dict[str, Action]:
+        applied.clear()
+
+        def body() -> None:
+            given: dict[str, Any] = {} if text is None else {"text": pulumi.Output.secret(text)}
+            Thing(DOCUMENT, "one", name="one", days=days, **given)
+
+        return done(body, aws, tmp_path)
+
+    up(text="first", days=1)
+    assert applied == [("one", "first")]
+    assert up(text="first", days=2) == {"one": Action.UPDATE}
+    assert applied == []
+    assert up(text="second", days=2) == {"one": Action.UPDATE}
+    assert applied == [("one", "second")]
+    assert up(None, days=2) == {"one": Action.REPLACE}, "nothing else would take away what it said"
+    assert applied == []

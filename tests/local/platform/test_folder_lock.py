@@ -1,0 +1,96 @@
+"""Two commands never work on one platform, and what ended in whatever way is in nobody's way."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local import ROOT
+from local.__main__ import main
+from local.flows import demo
+from local.platform import lifecycle
+from local.platform.folder_lock import Busy, alone
+
+pytestmark = pytest.mark.unit
+OTHER = """
+import subprocess, sys
+from pathlib import Path
+from local.platform.folder_lock import alone
+with alone(Path(sys.argv[1]), "another"):
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"]) if "child" in sys.argv else None
+    print("alone", flush=True)
+    if child is None:
+        sys.stdin.read()
+"""
+
+
+@contextmanager
+def other(folder: Path, *more: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has the folder, until its standard input ends."""
+    with subprocess.Popen(  # noqa: S603 - this project's own code
+        [sys.executable, "-c", OTHER, str(folder), *more],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "alone\n"
+        yield process
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+def test_whoever_comes_second_is_told_who_has_the_folder(tmp_path: Path) -> None:
+    with (
+        other(tmp_path) as first,
+        pytest.raises(Busy, match=rf"another `make up` is .* process {first.pid}: wait"),
+        alone(tmp_path, "another `make up`"),
+    ):
+        pytest.fail("two have it")
+    with alone(tmp_path, "another"), pytest.raises(Busy, match=rf"process {os.getpid()}:"), alone(tmp_path, "another"):
+        pytest.fail("two have it")
+
+
+def test_up_makes_the_folders_above_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lifecycle.up("nowhere", tmp_path / "a" / "b") == 2
+    assert "there is no stack 'nowhere'" in capsys.readouterr().out
+
+
+def test_a_killed_process_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
+    with other(tmp_path) as first:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    with alone(tmp_path, "another"):
+        pass
+
+
+def test_what_a_process_started_and_left_behind_does_not_have_the_folder(tmp_path: Path) -> None:
+    with other(tmp_path, "child") as first:
+        first.wait()
+        with alone(tmp_path, "another"):
+            pass
+
+
+@pytest.mark.parametrize("command", ["up", "down", "demo"])
+def test_a_command_leaves_a_platform_alone_that_another_works_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(lifecycle, "emulator", None)
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    with other(tmp_path) as first:
+        assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2
+        said = capsys.readouterr()
+        assert f" is at work in {tmp_path}, process {first.pid}: wait until" in said.err
+        assert said.out == ""
+
+
+def test_down_makes_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["down", "--folder", str(tmp_path / "misspelt")]) == 0
+    assert capsys.readouterr().out == "the local platform is not running\n"
+    assert list(tmp_path.iterdir()) == []

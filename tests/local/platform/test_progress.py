@@ -1,0 +1,38 @@
+"""What a run tells its user, in a pipe."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from local.platform.progress import Reporter
+from local.platform.resource_changes import Action
+
+pytestmark = pytest.mark.unit
+
+QUEUE = (
+    "urn:pulumi:local::polyphony::polyphony:platform:Platform$polyphony:blocks:Queue$aws:sqs/queue:Queue::intake-queue"
+)
+TOPIC = "urn:pulumi:local::polyphony::aws:sns/topic:Topic::alerts"
+
+
+def told() -> str:
+    out = io.StringIO()
+    with Reporter(Console(file=out, width=200)) as report:
+        report.began(QUEUE, Action.CREATE)
+        report.ended(QUEUE, Action.CREATE, 0.034)
+        report.ended(TOPIC, Action.SAME, 0)
+        report.began(TOPIC, Action.UPDATE)
+        report.failed(TOPIC, "SetTopicAttributes: InvalidParameter: [red]no[/red]")
+        report.say(report.summary())
+    return out.getvalue()
+
+
+def test_in_a_pipe_each_step_is_a_plain_line() -> None:
+    lines = told().splitlines()
+    assert lines[0] == "  created   intake-queue (Queue) 34 ms"
+    assert lines[1] == "  failed    alerts (Topic)"
+    assert lines[2].strip() == TOPIC
+    assert lines[3].strip() == "SetTopicAttributes: InvalidParameter: [red]no[/red]", "AWS' words are no markup"
+    assert lines[4].startswith("1 created, 1 unchanged, 1 failed in ")
+    assert "\x1b" not in told()

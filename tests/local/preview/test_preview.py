@@ -1,0 +1,222 @@
+"""`make preview`: what it shows, what it refuses, and its exit status. The policy pack is the real process."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi_aws import sns
+from rich.console import Console
+
+from local.__main__ import main
+from local.platform import lifecycle
+from local.platform.resource_changes import Action
+from local.platform.state import StateError
+from local.platform.update_plan import Step
+from local.preview import preview as previewing
+from local.preview import report, stack_files
+from local.preview.preview import CannotPreview, preview
+from local.preview.sarif import document
+from local.preview.stack_files import StackConfig
+from tests.whole_program import ONE_WORKER, changed, ingestion_alone, previewed
+
+pytestmark = ONE_WORKER
+
+
+@pytest.fixture
+def as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command finds what is known of the stacks as they are."""
+    monkeypatch.setattr(previewing, "preview", lambda config: previewed(config.stack))
+
+
+def given(monkeypatch: pytest.MonkeyPatch, config: StackConfig) -> None:
+    monkeypatch.setattr(stack_files, "read", lambda _: config)
+
+
+@pytest.mark.parametrize("stack", stack_files.stacks())
+def test_every_stack_may_be_deployed_as_committed(stack: str) -> None:
+    found = previewed(stack)
+    assert found.refusals == ()
+    assert found.mandatory == []
+    assert found.deployable
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_the_plan_is_a_tree_with_counts_and_the_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--stack", "prod"]) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "stack prod: ",
+        "ingestion-intake-dlq DeadLetterQueue: MetricAlarm, Queue, QueuePolicy",
+        "by service: ",
+    ):
+        assert part in text
+    assert "total" in text
+    assert "budget 500.00" in text
+    assert "prefix: incoming/" in text
+    assert "stack prod may be deployed" in text
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_findings_that_cannot_be_written_are_said_after_the_preview(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preview", "--stack", "prod", "--sarif", str(tmp_path / "no" / "x.sarif")]) == 2
+    said = capsys.readouterr()
+    assert "stack prod may be deployed" in said.out
+    assert f"No such file or directory: '{tmp_path}/no/x.sarif'" in said.err
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_a_state_that_says_nothing_of_what_up_would_change_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreadable(_config: StackConfig) -> None:
+        raise StateError("state.json has schema version 99")
+
+    monkeypatch.setattr(lifecycle, "plan", unreadable)
+    assert main(["preview", "--stack", "local"]) == 2
+    assert capsys.readouterr().err.strip().endswith("state.json has schema version 99")
+
+
+def test_the_command_previews_what_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(monkeypatch, ingestion_alone())
+    assert main(["preview", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_json_says_the_same_to_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--stack", "dev", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schemaVersion"], found["stack"], found["deployable"]) == (1, "dev", True)
+    assert found["cost"]["monthlyUsd"] > 0
+    assert {one["name"] for one in found["resources"]} > {"ingestion-landing-bucket", "platform"}
+    assert found["outputs"]["frontend"]["environment"] == "dev"
+
+
+def test_a_budget_of_one_dollar_blocks_and_names_the_three_dearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spend = {**json.loads(stack_files.read("dev").values["polyphony:foundation"])["spend"], "monthlyBudget": 1}
+    given(monkeypatch, ingestion_alone(spend=spend))
+    assert main(["preview"]) == 1
+    text = capsys.readouterr().out
+    assert "spend-within-budget" in text
+    assert "above the budget of $1.00" in " ".join(text.split())
+    dearest = re.search(r"dearest are (.+?)\. ", " ".join(text.split()))
+    assert dearest is not None
+    assert len(re.findall(r"(ingestion|foundation)-\S+ \$", dearest[1])) == 3
+    assert "stack dev must not be deployed as it is" in text
+
+
+def test_five_mistakes_are_one_message_and_status_two(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(
+        monkeypatch,
+        changed(
+            "dev",
+            "ingestion",
+            lod={},
+            builder={"memoryMb": 1, "timeoutSeconds": 0},
+            load={"filesPerDay": "x"},
+            logLevel=1,
+        ),
+    )
+    assert main(["preview"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[0] == "stack dev has 5 problems in its configuration:"
+    assert len(captured.err.splitlines()) == 6
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_the_local_stack_shows_what_up_would_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [Step("urn:a::b::c::one", Action.UPDATE), Step("urn:a::b::c::two", Action.SAME)]
+    monkeypatch.setattr("local.platform.lifecycle.plan", lambda _: steps)
+    assert main(["preview", "--stack", "local"]) == 0
+    text = capsys.readouterr().out
+    assert "on this machine: 1 same, 1 update" in text
+    assert "  update   one" in text
+    main(["preview", "--stack", "dev"])
+    assert "on this machine" not in capsys.readouterr().out
+
+
+def test_an_unknown_stack_is_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--stack", "nope"]) == 2
+    assert "there is no stack 'nope'" in capsys.readouterr().err
+
+
+def test_a_misspelt_value_in_a_resource_is_caught_and_an_error_in_sarif(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.blocks.compute.function.RUNTIME", "python3.31")
+    found = preview(ingestion_alone())
+    assert len(found.refusals) == sum(one.kind == "Function" and one.custom for one in found.graph)
+    refusal = next(one for one in found.refusals if one.urn.endswith("::ingestion-manifest-builder-function"))
+    assert (refusal.property, refusal.value) == ("CreateFunction.Runtime", "'python3.31'")
+    assert refusal.rule.startswith("must be one of ")
+    assert not found.deployable
+    (run,) = document(found.rules, found.judgements, found.refusals, found.config)["runs"]
+    assert {one["ruleId"] for one in run["results"] if one["level"] == "error"} == {"service-refuses-value"}
+
+
+def test_an_exception_in_force_is_shown_and_one_that_is_expired_or_for_nothing_blocks() -> None:
+    config = ingestion_alone()
+    good = {
+        "policy": "logs-expire",
+        "resource": "ingestion-manifest-builder-logs",
+        "reason": "a reason that is long enough",
+        "expires": "2999-12-31",
+    }
+    given = [good, {**good, "expires": "2026-01-01"}, {**good, "policy": "no-such", "resource": "nothing"}]
+    found = preview(StackConfig(config.project, "dev", {**config.values, "polyphony:exceptions": json.dumps(given)}))
+    [shown] = [one for one in found.judgements if one.policy == "exceptions-in-force" and "logs-expire" in one.message]
+    assert shown.level == "advisory"
+    assert {one.policy for one in found.mandatory} == {"exceptions-in-order"}
+    messages = sorted(one.message for one in found.mandatory)
+    assert len(messages) == 3
+    for one in ("expired on 2026-01-01", "names no policy", "names no resource"):
+        assert any(one in message for message in messages)
+
+
+def test_a_pack_that_cannot_start_says_why() -> None:
+    config = stack_files.read("dev")
+    values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
+    with pytest.raises(CannotPreview, match="exceptions"):
+        preview(StackConfig(config.project, "dev", values))
+
+
+@pytest.mark.usefixtures("as_committed")
+def test_findings_become_sarif(tmp_path: Path) -> None:
+    path = tmp_path / "findings.sarif"
+    assert main(["preview", "--stack", "dev", "--sarif", str(path)]) == 0
+    (run,) = json.loads(path.read_text())["runs"]
+    rules = {one["id"] for one in run["tool"]["driver"]["rules"]}
+    assert run["results"]
+    assert {one["ruleId"] for one in run["results"]} <= rules
+    assert all(
+        one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
+        for one in run["results"]
+    )
+
+
+def test_a_secret_in_a_resource_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_secret(*arguments: Any, **named: Any) -> sns.Topic:
+        return original(*arguments, **{**named, "display_name": pulumi.Output.secret("canary")})
+
+    original = sns.Topic
+    monkeypatch.setattr(sns, "Topic", with_secret)
+    monkeypatch.setattr(previewing, "refusals", lambda _: [])
+    found = preview(ingestion_alone())
+    out = io.StringIO()
+    report.show(found, Console(file=out, width=200))
+    assert "canary" not in out.getvalue() + json.dumps(found.as_json())
+    assert "[secret]" in json.dumps(found.as_json())

@@ -1,0 +1,173 @@
+"""The checklist: what is found, what was only measured, and what is left to a person."""
+
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from clients.meetings import UploadInterrupted
+from operations import change_checklist
+from operations.command_context import Desk
+from operations.command_errors import Refused
+
+GROUP = "/aws/lambda/polyphony-dev-meetings-steps"
+CANARY = "canary-9f2c"
+NOW = datetime.now(UTC)
+
+
+class Stack:
+    """A stack that is well; what the services answer is held to their own models."""
+
+    def __init__(self) -> None:
+        self.alarms = {"polyphony-dev-meetings-one-warning": "OK"}
+        self.errors = 0
+        self.ended: dict[str, list[datetime]] = {}
+        self.said: list[str] = []
+        keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        services: tuple[Any, ...] = ("logs", "stepfunctions", "cloudwatch", "sts")
+        self.clients: dict[str, Any] = {one: boto3.client(one, region_name="us-east-1", **keys) for one in services}
+        self.stubs = {one: Stubber(client) for one, client in self.clients.items()}
+
+    def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
+        self._prepare()
+        desk = Desk(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.said.append)
+        for stub in self.stubs.values():
+            stub.activate()
+        recording, token, api_url = sample
+        options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
+        return change_checklist.run(desk, options, client)
+
+    def _prepare(self) -> None:
+        cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
+        alarms = [{"AlarmName": name, "StateValue": state} for name, state in self.alarms.items()]
+        cloudwatch.add_response(
+            "describe_alarms", {"MetricAlarms": alarms}, {"AlarmNamePrefix": ANY, "AlarmTypes": ANY}
+        )
+        logs.add_response("describe_log_groups", {"logGroups": [{"logGroupName": GROUP}]}, {"logGroupNamePrefix": ANY})
+        logs.add_response("describe_log_groups", {"logGroups": []}, {"logGroupNamePrefix": ANY})
+        logs.add_response(
+            "filter_log_events",
+            {"events": [{"message": CANARY}] * self.errors},
+            {"logGroupName": GROUP, "startTime": ANY, "filterPattern": change_checklist.TROUBLE},
+        )
+        self.stubs["sts"].add_response(
+            "get_caller_identity", {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/a/b"}
+        )
+        arn = "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-dev-meetings-workflow"
+        for status in change_checklist.BAD_ENDS:
+            found = [
+                {
+                    "executionArn": arn,
+                    "stateMachineArn": arn,
+                    "name": "one",
+                    "status": status,
+                    "startDate": when,
+                    "stopDate": when,
+                }
+                for when in self.ended.get(status, [])
+            ]
+            asked = {"stateMachineArn": arn, "statusFilter": status, "maxResults": 1000}
+            states.add_response("list_executions", {"executions": found}, asked)
+        for value in (10.0, 20.0, 1.0, 1.0):
+            point = {"Datapoints": [{"ExtendedStatistics": {"p95": value}}]}
+            cloudwatch.add_response("get_metric_statistics", point)
+
+
+def test_a_stack_that_is_well_leaves_only_what_a_person_confirms() -> None:
+    stack = Stack()
+    assert stack.run() == 0
+    assert "measured  ProcessingDuration, p95: 10.0; before that 20.0" in stack.said
+    assert not [one for one in stack.said if one.startswith("FOUND")]
+    assert [one for one in stack.said if one.startswith("confirm")] == [
+        f"confirm   {one}" for one in change_checklist.CONFIRM
+    ]
+
+
+def test_an_alarm_that_rings_is_found() -> None:
+    stack = Stack()
+    stack.alarms["polyphony-dev-meetings-two-critical"] = "ALARM"
+    assert stack.run() == 1
+    assert "FOUND     alarms that ring: polyphony-dev-meetings-two-critical" in stack.said
+
+
+def test_errors_in_logs_are_counted_and_not_shown() -> None:
+    stack = Stack()
+    stack.errors = 3
+    assert stack.run() == 1
+    assert f"FOUND     3 errors in {GROUP}" in stack.said
+    assert CANARY not in "\n".join(stack.said)
+
+
+def test_executions_count_that_ended_in_the_time_that_was_asked_for() -> None:
+    stack = Stack()
+    stack.ended["TIMED_OUT"] = [NOW - timedelta(hours=1), NOW - timedelta(hours=30)]
+    assert stack.run() == 1
+    assert "FOUND     1 executions of polyphony-dev-meetings-workflow: TIMED_OUT" in stack.said
+
+
+def test_where_nothing_is_deployed_nothing_is_well() -> None:
+    stack = Stack()
+    stack.alarms = {}
+    with pytest.raises(Refused, match="is it deployed there"):
+        stack.run()
+
+
+class Client:
+    """Whoever uploads; the recording goes through, or does not."""
+
+    def __init__(self, wrong: Exception | None = None) -> None:
+        self.wrong = wrong
+        self.token = ""
+
+    def __call__(self, _url: str, token: Any, _name: str) -> "Client":
+        self.token = token()
+        return self
+
+    def upload(self, _meeting: object, _chunks: object) -> Any:
+        return SimpleNamespace(meeting_id="one", content="two")
+
+    def wait_until_ready(self, _meeting_id: str, *, content: str) -> Any:
+        assert content == "two"
+        if self.wrong:
+            raise self.wrong
+        return SimpleNamespace(status="ready")
+
+
+Sample = tuple[Path, Path, str]
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    (tmp_path / "token").write_text(f"{CANARY}\n")
+    (tmp_path / "one.mp4").write_bytes(b"film")
+    return tmp_path / "one.mp4", tmp_path / "token", "https://api.example.com"
+
+
+def test_a_sample_goes_through_and_its_token_is_shown_to_nobody(sample: Sample) -> None:
+    stack, client = Stack(), Client()
+    assert stack.run(sample=sample, client=client) == 0
+    assert client.token == CANARY
+    assert any(one.startswith("ok        the sample is ready") for one in stack.said)
+    assert CANARY not in "\n".join(stack.said)
+
+
+def test_a_sample_that_does_not_go_through_is_found(sample: Sample) -> None:
+    stack = Stack()
+    assert stack.run(sample=sample, client=Client(UploadInterrupted(CANARY))) == 1
+    assert "FOUND     the sample did not go through: UploadInterrupted" in stack.said
+    assert CANARY not in "\n".join(stack.said)
+
+
+def test_half_a_sample_is_refused(sample: Sample) -> None:
+    recording, token, url = sample
+    with pytest.raises(Refused, match="all three"):
+        Stack().run((recording, None, None))
+    with pytest.raises(Refused, match="all three"):
+        Stack().run((None, token, url))
+    with pytest.raises(Refused, match="is no file"):
+        Stack().run((recording, token.with_name("none"), url))

@@ -1,0 +1,182 @@
+"""Items for an index by participant or by tag: each once, only where its meeting still is as it was read, and away again."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers.common.aws.dynamodb_values import plain, stored
+from operations import index_backfill
+from operations.__main__ import main
+from tests.credentials import credentials
+from tests.moto_tables import Index, create_table
+
+TABLE = "polyphony-dev-meetings-meetings"
+ANN, BOB = "A" * 32, "B" * 32
+AT = "2026-01-31T09:30:00.000Z"
+
+
+def meeting(number: int) -> str:
+    return f"01KG{number:022d}"
+
+
+class Stack:
+    """The table in moto, with the index that was added; time that passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.dynamodb = boto3.client("dynamodb")
+        create_table(self.dynamodb, TABLE, "user", "meetingId", indexes={"GSI-2": Index(("user", "participantSearch"))})
+        self.said: list[str] = []
+        self.waits: list[float] = []
+
+    def __call__(self, service: str) -> Any:
+        assert service == "dynamodb"
+        return self.dynamodb
+
+    def put(self, user: str, number: int, participants: list[str], tags: list[str] | None = None) -> None:
+        item = {"user": user, "meetingId": meeting(number), "startedAt": AT, "version": 1, "participants": participants}
+        self.dynamodb.put_item(TableName=TABLE, Item=stored({**item, "tags": tags or []}))
+
+    def items(self) -> list[dict[str, Any]]:
+        return [plain(one) for one in self.dynamodb.scan(TableName=TABLE)["Items"]]
+
+    def found(self, user: str, name: str) -> list[str]:
+        """Meetings by the index."""
+        answer = self.dynamodb.query(
+            TableName=TABLE,
+            IndexName="GSI-2",
+            KeyConditionExpression="#user = :user AND begins_with(participantSearch, :name)",
+            ExpressionAttributeNames={"#user": "user"},
+            ExpressionAttributeValues=stored({":user": user, ":name": f"{name}#"}),
+        )
+        return sorted(one["of"]["S"] for one in answer["Items"])
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def run(self, *arguments: str) -> int:
+        return main(
+            ["backfill", "--stack", "dev", *arguments],
+            clients=self,
+            clock=lambda: 0.0,
+            wait=self.wait,
+            say=self.said.append,
+        )
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    credentials(monkeypatch)
+    with mock_aws():
+        yield Stack()
+
+
+def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) -> None:
+    """A second run changes nothing."""
+    stack.put(ANN, 1, ["Ann", "Bob  B."])
+    stack.put(ANN, 2, ["ann", "ANN"])
+    stack.put(BOB, 3, ["Ann"])
+    assert stack.run("participants") == 0
+    assert stack.found(ANN, "ann") == [meeting(1), meeting(2)]
+    assert stack.found(ANN, "bob b.") == [meeting(1)]
+    assert stack.found(BOB, "ann") == [meeting(3)]
+    assert stack.said == ["3 meetings looked at, 4 items written, 0 removed, 0 meetings changed meanwhile"]
+    made = [one for one in stack.items() if "of" in one]
+    assert not any("startedAt" in one for one in made), "the index by date has none of them"
+    before = stack.items()
+    assert stack.run("participants") == 0
+    assert stack.items() == before
+    assert "0 items written, 0 removed" in stack.said[-1]
+
+
+def test_who_no_longer_takes_part_is_no_longer_found(stack: Stack) -> None:
+    stack.put(ANN, 1, ["Ann", "Bob"])
+    stack.run("participants")
+    stack.put(ANN, 1, ["Bob", "Cem"])
+    assert stack.run("participants") == 0
+    assert (stack.found(ANN, "ann"), stack.found(ANN, "cem")) == ([], [meeting(1)])
+    assert "1 items written, 1 removed" in stack.said[-1]
+
+
+def test_tags_and_participants_leave_each_other_alone_and_all_of_one_go_again(stack: Stack) -> None:
+    stack.put(ANN, 1, ["Ann"], ["team", "weekly"])
+    before = stack.items()
+    stack.run("participants")
+    stack.run("tags")
+    assert len(stack.items()) == 4
+    stack.run("tags", "--remove")
+    assert stack.found(ANN, "ann") == [meeting(1)]
+    stack.run("participants", "--remove")
+    assert stack.items() == before
+
+
+def test_what_the_sweep_looks_at_is_no_meeting(stack: Stack) -> None:
+    due = {"user": "#open", "meetingId": f"{AT}#{ANN}#{meeting(1)}", "of": meeting(1)}
+    stack.dynamodb.put_item(TableName=TABLE, Item=stored(due))
+    assert stack.run("participants") == 0
+    assert stack.items() == [due]
+
+
+def test_a_hundred_participants_are_more_than_one_transaction(stack: Stack) -> None:
+    stack.put(ANN, 1, [f"person {number}" for number in range(100)])
+    assert stack.run("participants") == 0
+    assert len(stack.items()) == 101
+
+
+def test_a_meeting_that_changed_meanwhile_gets_nothing_and_is_told(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.put(ANN, 1, ["Ann"])
+    scan = stack.dynamodb.scan
+
+    def outdated(**asked: Any) -> Any:
+        answer = scan(**asked)
+        for item in answer["Items"]:
+            item["version"] = {"N": "0"}
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stack.dynamodb, "scan", outdated)
+        assert stack.run("participants") == 2
+    assert "1 meetings changed meanwhile; run it again for these" in stack.said[-1]
+    assert stack.found(ANN, "ann") == []
+    assert stack.run("participants") == 0
+    assert stack.found(ANN, "ann") == [meeting(1)]
+
+
+def test_it_waits_between_pages_as_it_was_told(stack: Stack) -> None:
+    for number in range(2 * index_backfill.PAGE):
+        stack.put(ANN, number, ["Ann"])
+    assert stack.run("participants", "--per-second", "5") == 0
+    assert stack.waits
+    assert set(stack.waits) == {index_backfill.PAGE / 5}
+
+
+def test_broken_off_it_says_how_to_go_on_and_goes_on_there(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2 * index_backfill.PAGE):
+        stack.put(ANN, number, ["Ann"])
+
+    def stopped(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stack, "wait", stopped)
+    assert stack.run("participants") == 2
+    monkeypatch.undo()
+    _, _, after = stack.said[-1].partition("--after ")
+    assert f"{index_backfill.PAGE} items written" in stack.said[-1]
+    assert stack.run("participants", "--after", after) == 0
+    assert stack.found(ANN, "ann") == [meeting(number) for number in range(2 * index_backfill.PAGE)]
+
+
+@pytest.mark.parametrize("wrong", [["--per-second", "0"], ["--after", "somewhere"]])
+def test_what_cannot_be_meant_is_refused(stack: Stack, capsys: pytest.CaptureFixture[str], wrong: list[str]) -> None:
+    assert stack.run("participants", *wrong) == 2
+    assert capsys.readouterr().err.startswith(wrong[0])
+
+
+def test_a_stack_that_is_not_there_is_told(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.dynamodb.delete_table(TableName=TABLE)
+    assert stack.run("participants") == 2
+    assert f"dynamodb:Scan on {TABLE}: there is no such thing" in capsys.readouterr().err

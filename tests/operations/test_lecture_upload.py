@@ -1,0 +1,120 @@
+"""A lecture that an operator uploads: where it lands, and what is said of it. The validator is the test's own."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers.common.aws.s3_notifications import NewObject
+from handlers.voice_qa.lectures import upload_of
+from operations.__main__ import main
+from tests.credentials import credentials
+from tests.moto_tables import create_table
+
+BUCKET = "polyphony-dev-voice-qa-audio-123456789012"
+TABLE = "polyphony-dev-voice-qa-sessions"
+
+
+class Stack:
+    """A bucket and a table in moto; a validator that decides when somebody waits."""
+
+    def __init__(self) -> None:
+        self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")
+        self.s3.create_bucket(Bucket=BUCKET)
+        create_table(self.dynamodb, TABLE, "sessionId", "lectureId")
+        self.said: list[str] = []
+        self.waited = 0.0
+        self.verdict: dict[str, str] | None = None
+
+    def __call__(self, service: str) -> Any:
+        return getattr(self, service)
+
+    def wait(self, seconds: float) -> None:
+        self.waited += seconds
+        if self.verdict is not None and self.waited > 3:
+            values = {name: {"S": value} for name, value in self.verdict.items()}
+            self.dynamodb.put_item(
+                TableName=TABLE,
+                Item={"sessionId": {"S": f"lecture#{self.lecture}"}, "lectureId": {"S": self.lecture}, **values},
+            )
+
+    @property
+    def key(self) -> str:
+        """Of the only object."""
+        [one] = self.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+        return str(one["Key"])
+
+    @property
+    def lecture(self) -> str:
+        return self.key.split("/")[1]
+
+    def run(self, path: Path, stack: str = "dev") -> int:
+        return main(
+            ["lecture", "--stack", stack, str(path)],
+            clients=self,
+            clock=lambda: self.waited,
+            wait=self.wait,
+            say=self.said.append,
+        )
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    credentials(monkeypatch)
+    with mock_aws():
+        yield Stack()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "Prof. X, private notes.MP3"
+    path.write_bytes(b"sound")
+    return path
+
+
+def test_a_lecture_lands_where_the_validator_looks_and_is_ready(stack: Stack, recording: Path) -> None:
+    stack.verdict = {"status": "ready"}
+    assert stack.run(recording) == 0
+    arrived = datetime(2026, 1, 3, tzinfo=UTC)
+    found = upload_of(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
+    assert found is not None
+    assert (found.lecture_id, found.misplaced) == (stack.lecture, False)
+    assert stack.key.endswith("/lecture.mp3"), "the file's own name stays here"
+    there = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
+    assert (there["Body"].read(), there["ContentType"]) == (b"sound", "audio/mpeg")
+    assert stack.said[-1] == f"{stack.lecture}: ready, guests can ask about it"
+
+
+def test_a_rejected_lecture_says_why(stack: Stack, recording: Path) -> None:
+    stack.verdict = {"status": "rejected", "reason": "The recording is too short."}
+    assert stack.run(recording) == 1
+    assert stack.said[-1] == f"{stack.lecture}: rejected. The recording is too short."
+
+
+def test_without_a_verdict_it_says_where_to_look(
+    stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stack.run(recording) == 2
+    assert f"no verdict on {stack.lecture} after 600 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_no_file_and_an_empty_one_are_refused(
+    stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    path = tmp_path / "lecture.mp3"
+    if content is not None:
+        path.write_bytes(content)
+    assert stack.run(path) == 2
+    assert "is no file, or an empty one" in capsys.readouterr().err
+    assert "Contents" not in stack.s3.list_objects_v2(Bucket=BUCKET)
+
+
+def test_another_stack_is_not_there(stack: Stack, recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stack.run(recording, "prod") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("s3:PutObject on polyphony-prod-voice-qa-audio-123456789012: refused or broken off")

@@ -1,0 +1,104 @@
+"""Two models agree as far as they find the same promises of the same people."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.meetings.bedrock_summarize.action_items import Placed
+from handlers.meetings.bedrock_summarize.environment import HAIKU, SONNET
+from handlers.meetings.bedrock_summarize.summary import ActionItem, Quoted, Tokens
+from operations.compare_models import PRICES
+from operations.model_agreement import Agreement, Compared, Found, cost, overall, table
+
+BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
+MILLION = 1_000_000
+
+
+def placed(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> Placed:
+    item = ActionItem(text="Do it", owner=owner, quote=Quoted(text="canary", start_ms=0))
+    return Placed(item, (piece, first), (piece, last))
+
+
+def compared(reference: list[Placed], candidate: list[Placed], name: str = "one") -> Compared:
+    return Compared(name, Found(tuple(reference), Tokens()), Found(tuple(candidate), Tokens()))
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "expected"),
+    [
+        ([], [], Agreement(0, 0, 0)),
+        ([placed(0, 5)], [placed(3, 9)], Agreement(1, 0, 0)),
+        ([placed(0, 5)], [placed(5, 5)], Agreement(1, 0, 0)),
+        ([placed(0, 5)], [placed(6, 9)], Agreement(0, 1, 1)),
+        ([placed(0, 5)], [placed(0, 5, piece=1)], Agreement(0, 1, 1)),
+        ([placed(0, 5)], [placed(0, 5, "Bob")], Agreement(0, 1, 1)),
+        ([placed(0, 5)], [placed(0, 5, "Anna Berg")], Agreement(1, 0, 0)),
+        ([placed(0, 5)], [placed(0, 5, None)], Agreement(0, 1, 1)),
+        ([placed(0, 5)], [placed(0, 2), placed(3, 5)], Agreement(1, 0, 1)),
+        ([placed(0, 5), placed(4, 9)], [placed(4, 5), placed(0, 1)], Agreement(2, 0, 0)),
+    ],
+)
+def test_the_same_is_what_rests_on_the_same_words_and_is_the_same_persons(
+    reference: list[Placed], candidate: list[Placed], expected: Agreement
+) -> None:
+    assert compared(reference, candidate).agreement == expected
+
+
+def test_agreement_is_of_all_transcripts_together() -> None:
+    whole = overall([compared([placed(0, 1)], [placed(0, 1)]), compared([placed(0, 1)], []), compared([], [])])
+    assert whole == Agreement(1, 1, 0)
+    assert whole.f1 == pytest.approx(2 / 3)
+    assert Agreement().f1 == 1
+    assert Agreement(0, 3, 1).f1 == 0
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_from(["Anna", "Bob", None])), max_size=6)
+
+
+@given(SPANS, SPANS)
+def test_agreement_is_the_same_from_both_sides_and_whole_with_oneself(
+    one: list[tuple[int, int, str | None]], other: list[tuple[int, int, str | None]]
+) -> None:
+    mine, others = ([placed(first, first + length, who) for first, length, who in side] for side in (one, other))
+    here, there = compared(mine, others).agreement, compared(others, mine).agreement
+    assert (here.both, here.reference_only, here.candidate_only) == (
+        there.both,
+        there.candidate_only,
+        there.reference_only,
+    )
+    assert 0 <= here.f1 <= 1
+    assert compared(mine, mine).agreement.f1 == 1
+
+
+def test_prices_are_the_books() -> None:
+    tokens = Tokens(input_tokens=MILLION, output_tokens=MILLION, cache_read_tokens=MILLION, cache_write_tokens=MILLION)
+    sonnet = cost(SONNET, tokens, BOOK)
+    assert sonnet == pytest.approx(3.30 + 16.50 + 0.33 + 4.125)
+    assert cost(HAIKU, tokens, BOOK) == pytest.approx(1.10 + 5.50 + 0.11 + 1.375)
+    everywhere = cost(SONNET.replace("us.", "global."), tokens, BOOK)
+    assert everywhere == pytest.approx(3 + 15 + 0.3 + 3.75)
+    assert cost(SONNET.removeprefix("us."), tokens, BOOK) == sonnet
+
+
+@pytest.mark.parametrize("model", ["us.anthropic.claude-opus-4-5-x", "us.anthropic.claude-sonnet-5", "amazon.nova"])
+def test_a_model_without_a_price_costs_nobody_knows_what(model: str) -> None:
+    assert cost(model, Tokens(), BOOK) is None
+    assert cost(SONNET, Tokens(), {}) is None
+
+
+def test_the_table_has_a_line_a_transcript_and_one_for_all() -> None:
+    paid = Tokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
+    good = Compared("good", Found((placed(0, 1),), paid, dropped=1), Found((placed(0, 1),), paid))
+    bad = Compared("bad", Found((placed(0, 1),), paid), Found((), paid, usable=False))
+    lines = table([good, bad], SONNET, "unknown", BOOK)
+    cells = [line.split() for line in lines]
+    assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00495", "no", "price"]
+    assert cells[3][:5] == ["bad", "1", "none", "0", "0.000"]
+    assert cells[4][:7] == ["all", "2", "1", "1", "0.667", "2020", "2020"]
+    assert lines[5:] == [
+        "invented quotes: reference 1, candidate 0",
+        "transcripts without a usable answer: reference 0, candidate 1",
+    ]
+    assert "canary" not in "".join(lines)

@@ -1,0 +1,101 @@
+"""The lines for the stack file are ones that the settings accept, and change what was changed."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.settings.ingestion import IngestionSettings
+from operations import stack_file_advice
+from operations.function_target import Target
+
+PROCESSOR = Target.parse("dev", "transcription/audio-processor")
+
+
+def committed(lines: list[str]) -> Any:
+    """What the YAML among the lines says."""
+    start = lines.index("config:")
+    end = next((at for at in range(start + 1, len(lines)) if not lines[at].startswith(" ")), len(lines))
+    return yaml.safe_load("\n".join(lines[start:end]))["config"]
+
+
+def test_a_version_is_pinned_below_the_functions_own_name() -> None:
+    lines = stack_file_advice.live_version(PROCESSOR, "7")
+    assert committed(lines) == {"polyphony:transcription": {"audioProcessor": {"liveVersion": "7"}}}
+    assert "Pulumi.dev.yaml" in lines[0]
+
+
+@pytest.mark.parametrize(("function", "section"), [("manifest-builder", "builder"), ("sweeper", "sweeper")])
+def test_a_pinned_version_is_one_that_the_settings_accept(function: str, section: str) -> None:
+    lines = stack_file_advice.live_version(Target.parse("prod", f"ingestion/{function}"), "7")
+    settings = IngestionSettings.model_validate(committed(lines)["polyphony:ingestion"])
+    assert getattr(settings, section).live_version == "7"
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value", "expected"),
+    [
+        (
+            "transcription/audio-processor",
+            "PARTIAL_RESULTS_ENABLED",
+            "false",
+            {"polyphony:transcription": {"captions": {"partialResultsEnabled": False}}},
+        ),
+        ("transcription/router", "MEMORY_MB", "512", {"polyphony:transcription": {"router": {"memoryMb": 512}}}),
+        (
+            "transcription/router",
+            "LANGUAGES",
+            "en-US,de-DE",
+            {"polyphony:transcription": {"sessions": {"languages": ["en-US", "de-DE"]}}},
+        ),
+        ("ingestion/sweeper", "LOG_LEVEL", "DEBUG", {"polyphony:ingestion": {"logLevel": "DEBUG"}}),
+    ],
+)
+def test_a_flags_setting_is_found_by_its_name_the_functions_own_first(
+    function: str, name: str, value: str, expected: object
+) -> None:
+    target = Target.parse("dev", function)
+    lines = stack_file_advice.variable(target, name, value, "7")
+    assert committed(lines) == expected
+    assert lines[-1].startswith("If `")
+    assert lines[-1].endswith('.liveVersion` is set there, set it to "7" or remove it.')
+    assert stack_file_advice.refusal(target, name, value) is None
+
+
+def test_of_many_values_each_must_be_one_that_the_setting_takes() -> None:
+    assert stack_file_advice.refusal(Target.parse("dev", "transcription/router"), "LANGUAGES", "en-US,German")
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        pytest.param("meetings/bedrock-summarize", "AT_ONCE", id="several have the name"),
+        pytest.param("ingestion/sweeper", "FILES_TABLE_NAME", id="none has the name"),
+        pytest.param("no-such/function", "LOG_LEVEL", id="no such subsystem"),
+    ],
+)
+def test_a_variable_without_a_setting_of_its_own_is_said_to_come_back(function: str, name: str) -> None:
+    target = Target.parse("dev", function)
+    assert stack_file_advice.refusal(target, name, "-1") is None
+    (line,) = stack_file_advice.variable(target, name, "3", "7")
+    assert "find the one" in line
+    assert "undoes the change" in line
+
+
+def test_what_the_cost_is_reckoned_with_is_no_setting_of_a_function() -> None:
+    lines = stack_file_advice.variable(Target.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7")
+    assert not any("load" in line for line in lines)
+
+
+@given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
+def test_any_value_is_read_back_as_the_text_or_number_it_is(value: str) -> None:
+    lines = stack_file_advice.variable(PROCESSOR, "LOG_LEVEL", value, "7")
+    found = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
+    if isinstance(found, bool):
+        assert str(found).lower() == value
+    elif isinstance(found, str):
+        assert found == value
+    else:
+        assert float(value) == found

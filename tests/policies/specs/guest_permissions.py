@@ -1,0 +1,145 @@
+"""What Cognito guests may do: their own objects and items, by few services."""
+
+from guardrails.model import resource_types as t
+from tests.policies.policy_harness import UNKNOWN, Case, Spec, Thing, finds, inserted, passes, setting
+from tests.policies.specs.sample_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
+
+COGNITO = "cognito-identity.amazonaws.com"
+OWN = f"${{{COGNITO}:sub}}"
+KEYS = "dynamodb:LeadingKeys"
+NOT_NULL = {"Null": {KEYS: "false"}}
+OWN_KEYS = {"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, **NOT_NULL}
+BUCKET = "arn:aws:s3:::b"
+OWN_PREFIX = {"s3:prefix": f"{OWN}/*"}
+POOL = {"StringEquals": {f"{COGNITO}:aud": "pool"}}
+UNAUTHENTICATED = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
+GUEST = Thing(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
+
+
+def guest_trust(**condition: object) -> str:
+    """The trust policy of an identity pool's role."""
+    return trust({"Federated": COGNITO}, condition, "sts:AssumeRoleWithWebIdentity")
+
+
+GUEST_TRUST = guest_trust(**POOL, **UNAUTHENTICATED)
+
+
+def pool_roles(role: str = "guest") -> Thing:
+    """The attachment by which a pool says which role its guests have."""
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    return Thing(t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles")
+
+
+def guests(*statements: Statement) -> list[Thing]:
+    """The role of a pool's guests, whose trust policy waits for the pool's id, with a policy."""
+    return [GUEST, pool_roles(), Thing(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants")]
+
+
+def guest(policy: str, good: Statement, bad: Statement, says: str) -> Spec:
+    """A spec of what guests may do."""
+    return Spec(
+        policy,
+        good=guests(good),
+        bad=guests(bad),
+        says=says,
+        unknown=[*guests(bad), Thing(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")],
+        breaks=inserted(
+            [
+                Thing(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
+                Thing(t.ROLE_POLICY, {"role": "visitor", "policy": document(bad)}, "grants"),
+            ]
+        ),
+        undecided=False,
+    )
+
+
+SPECS = (
+    guest(
+        "guests-own-objects-only",
+        allow("s3:PutObject", f"{BUCKET}/queries/{OWN}/*"),
+        allow("s3:PutObject", f"{BUCKET}/queries/*"),
+        f"{BUCKET}/queries/*",
+    ),
+    guest(
+        "guests-own-items-only",
+        allow(["dynamodb:GetItem", "dynamodb:PutItem"], TABLE_ARN, OWN_KEYS),
+        allow("dynamodb:GetItem", TABLE_ARN, {"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}}),
+        "also holds for a request without any key",
+    ),
+    guest(
+        "guests-few-services",
+        allow("execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/$connect"),
+        allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"),
+        "Guests may states:StartExecution",
+    ),
+    setting("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
+)
+
+
+def others_objects(actions: str | list[str], *resources: str, **condition: object) -> Case:
+    """Guests who reach objects of others."""
+    statement = allow(actions, list(resources), condition)
+    return finds("guests-own-objects-only", "which is other guests' too", *guests(statement), at="thing")
+
+
+def others_items(says: str, **condition: object) -> Case:
+    """Guests who reach items of others."""
+    return finds("guests-own-items-only", says, *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)), at="thing")
+
+
+def known_by_trust(kind: str) -> Case:
+    """A role without an attachment, whose trust policy lets guests in."""
+    claims = guest_trust(**POOL, **{"ForAnyValue:StringLike": {f"{COGNITO}:amr": kind}})
+    grants = Thing(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
+    return finds("guests-few-services", "events", Thing(t.ROLE, {"name": "r", "assumeRolePolicy": claims}), grants)
+
+
+PUTS_EVENTS = guests(allow("events:PutEvents", "*"))
+REFERRING_POOL = Thing(
+    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", refers={"roles": ["thing"]}
+)
+EVERYTHING = guests(allow("*", "*"))
+NOT_OWN, NO_KEY = "being their own identity", "also holds for a request without any key"
+
+CASES = (
+    *(
+        finds("guests-few-services", f"Guests may {action}", *guests(allow(action, "*")), at="thing")
+        for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
+    ),
+    passes("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
+    *map(known_by_trust, ("unauthenticated", "unauth*", "*")),
+    # A pool whose role's ARN is not known yet names the role by reference.
+    finds("guests-few-services", "Guests may events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], at="thing"),
+    passes("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
+    finds("guests-own-objects-only", "which is other guests' too", *EVERYTHING, at="thing"),
+    finds("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
+    others_objects("S3:GetObject", f"{BUCKET}/*"),
+    others_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
+    others_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
+    others_objects("s3:GetObject", f"{BUCKET}/*", StringLike=OWN_PREFIX),
+    others_objects(["s3:ListBucket", "s3:GetObject"], f"{BUCKET}*", StringLike=OWN_PREFIX),
+    others_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
+    others_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
+    others_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
+    passes(
+        "guests-own-objects-only",
+        *guests(
+            allow("s3:ListBucket", BUCKET, {"StringLike": {"S3:Prefix": [f"{OWN}/*"]}}),
+            allow("s3:ListBucketVersions", BUCKET, {"StringEquals": {"s3:prefix": f"{OWN}/"}}),
+        ),
+    ),
+    others_items(NO_KEY, **{"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, "Null": {KEYS: "true"}}),
+    others_items(NOT_OWN),
+    *(
+        others_items(NOT_OWN, **{"ForAllValues:StringLike": {KEYS: key}}, **NOT_NULL)
+        for key in ("*", f"*{OWN}#*", [f"{OWN}#*", "lecture#*"])
+    ),
+    others_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
+    *(
+        finds("iam-trust-federated-conditioned", says, Thing(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}))
+        for condition, says in (
+            (UNAUTHENTICATED, f"without comparing {COGNITO}:aud"),
+            ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"without comparing {COGNITO}:aud"),
+        )
+    ),
+)

@@ -1,0 +1,269 @@
+"""Who is let in: trust, resource policies, permissions; and secrets that show."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from guardrails.model import resource_types as t
+from tests.policies.policy_harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, setting, spec
+from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST, POOL, guest_trust
+from tests.policies.specs.sample_documents import (
+    ACCOUNT,
+    REGION,
+    ROLE_ARN,
+    TABLE_ARN,
+    Statement,
+    allow,
+    document,
+    service,
+    source,
+    trust,
+)
+
+GROUP_ARN = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
+RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"
+SESSIONS = ["sts:AssumeRole", "sts:TagSession"]
+OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
+
+
+def role(policy: str, good: str, bad: str, says: str) -> Spec:
+    """A spec of one trust policy."""
+    return setting(policy, t.ROLE, "assumeRolePolicy", good, bad, says)
+
+
+def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
+    """A spec of one resource policy; the statement of the bad one is added to the real audit bucket's."""
+    return spec(
+        policy,
+        t.BUCKET_POLICY,
+        {"bucket": "b", "policy": good},
+        {"policy": bad},
+        says,
+        breaks=edits(
+            "foundation-audit-logs-policy",
+            "policy",
+            lambda found: found["Statement"].extend(json.loads(bad)["Statement"]),
+        ),
+    )
+
+
+def outside(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
+    """A bucket's policy."""
+    return document(allow(action, "arn:aws:s3:::b/*", condition, Principal=principal))
+
+
+SPECS = (
+    role(
+        "iam-trust-names-source",
+        service("scheduler.amazonaws.com", source(GROUP_ARN)),
+        service("scheduler.amazonaws.com"),
+        "aws:SourceAccount is not compared",
+    ),
+    role(
+        "iam-trust-usable",
+        service("lambda.amazonaws.com"),
+        service("lambda.amazonaws.com", source(TABLE_ARN)),
+        "could never take on this role",
+    ),
+    role("iam-trust-federated-conditioned", GUEST_TRUST, guest_trust(**POOL), f"{COGNITO}:amr"),
+    role(
+        "iam-trust-exact-principal", trust({"AWS": ROLE_ARN}), trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}), ":root"
+    ),
+    role(
+        "iam-session-tags-conditioned",
+        trust({"AWS": ROLE_ARN}, {"ForAllValues:StringEquals": {"aws:TagKeys": ["user"]}}, SESSIONS),
+        trust({"AWS": ROLE_ARN}, None, SESSIONS),
+        "any tag",
+    ),
+    bucket_policy(
+        "resource-policy-not-public",
+        outside("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
+        outside("*"),
+        "lets everybody s3:GetObject",
+    ),
+    bucket_policy(
+        "resource-policy-source-account",
+        outside({"Service": "logging.s3.amazonaws.com"}, condition=OWN_ACCOUNT),
+        outside({"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}),
+        "logging.s3.amazonaws.com",
+    ),
+    bucket_policy(
+        "resource-policy-no-wildcard-action",
+        outside({"AWS": ROLE_ARN}),
+        outside({"AWS": ROLE_ARN}, "s3:*"),
+        "It allows s3:*",
+    ),
+    spec(
+        "function-permission-source",
+        t.FUNCTION_PERMISSION,
+        {"principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::b", "sourceAccount": ACCOUNT, "qualifier": "live"},
+        {"sourceAccount": None},
+        "arn:aws:s3:::b names none",
+        "sourceArn",
+        added=True,
+    ),
+    setting("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
+    setting(
+        "no-secret-in-environment",
+        t.FUNCTION,
+        "environment.variables",
+        {"ENCRYPTION_KEY": "/p/key", "SECONDS": "3600", "LATE": UNKNOWN},
+        {"API_KEY": "s3cr3t-value"},
+        "API_KEY",
+    ),
+    spec(
+        "secret-parameter-encrypted",
+        t.PARAMETER,
+        {"name": "/p/encryption-key", "type": "SecureString"},
+        {"type": "String"},
+        "type String",
+        added=True,
+    ),
+)
+
+PUBLIC, OWNERLESS = "resource-policy-not-public", "resource-policy-source-account"
+PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
+FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
+
+
+def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> Case:
+    """A resource policy that lets everybody in."""
+    return finds(PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal)))
+
+
+def holder(kind: str, *statements: Statement) -> Thing:
+    """A resource with a policy."""
+    return Thing(kind, {"name": "q", t.DOCUMENTS.get(kind, "policy"): document(*statements)})
+
+
+def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> Thing:
+    """A policy that lets a service in."""
+    return holder(kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"}))
+
+
+def trusting(says: str, text: str, policy: str = "iam-trust-names-source") -> Case:
+    """A fault of a trust policy."""
+    return finds(policy, says, Thing(t.ROLE, {"assumeRolePolicy": text}))
+
+
+def federated(**condition: object) -> Thing:
+    """A role for tokens of an OpenID Connect provider."""
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"
+    return Thing(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
+
+
+def permission(**props: Any) -> Thing:
+    """A function's permission."""
+    return Thing(t.FUNCTION_PERMISSION, props)
+
+
+def api_of(kind: str) -> list[Thing]:
+    """A permission for a resource of this stack whose ARN is not known yet."""
+    props = {"principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
+    return [Thing(kind, {}, "source"), Thing(t.FUNCTION_PERMISSION, props, refers={"sourceArn": ["source"]})]
+
+
+def container(name: str, value: str) -> dict[str, object]:
+    """A container with one environment variable."""
+    return {"environment": [{"name": name, "value": value}]}
+
+
+UNREADABLE = holder(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
+EVERYBODY = allow("x:Get", "*", Principal="*")
+ONE_BUCKET = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
+LAYER = {"principal": "*", "action": "lambda:GetLayerVersion"}
+IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
+
+CASES = (
+    trusting("nobody has looked up", service("quicksight.amazonaws.com")),
+    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
+    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
+    trusting(
+        "aws:SourceAccount is not compared",
+        service("states.amazonaws.com", {**source("arn:aws:states:*"), "StringEquals": {"aws:SourceAccount": "*2"}}),
+    ),
+    trusting(
+        "schedule-group",
+        service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
+        USABLE,
+    ),
+    trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
+    trusting("It trusts *", trust("*"), EXACT),
+    trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
+    passes(
+        "iam-trust-names-source",
+        Thing(t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}),
+    ),
+    finds(FEDERATED, "token.example.com:sub", federated()),
+    finds(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
+    passes(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
+    finds(
+        "iam-session-tags-conditioned", "any tag", Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))})
+    ),
+    *map(public, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
+    public(principal={"AWS": "*"}),
+    public(t.KEY, StringLike={"aws:PrincipalArn": "*"}),
+    public(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
+    public(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
+    public(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
+    public(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+    public(StringLike={"aws:PrincipalOrgID": "o-*"}),
+    public(StringLike={"aws:SourceVpc": "vpc-*"}),
+    public(StringLike={"aws:SourceAccount": "1*"}),
+    public(NumericGreaterThan={"aws:SourceAccount": "1"}),
+    finds(PUBLIC, "everybody lambda:GetLayerVersion", Thing(t.LAYER_PERMISSION, LAYER)),
+    finds(PUBLIC, "everybody events:PutEvents", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
+    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
+    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
+    passes(PUBLIC, Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
+    passes(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
+    finds(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
+    finds(PUBLIC, "cannot be read", Thing(t.QUEUE_POLICY, {"policy": "{"})),
+    finds(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
+    finds("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
+    finds("iam-no-negation", "NotAction", holder(t.LOG_POLICY, {"NotAction": "x"})),
+    *(
+        finds(OWNERLESS, "whichever account", for_service(kind, **condition))
+        for kind in (t.TOPIC_POLICY, t.LOG_POLICY)
+        for condition in (
+            {},
+            {"StringLike": {"aws:SourceAccount": "1*"}},
+            {"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            {"ArnNotLike": {"aws:SourceArn": RULE_ARN}},
+        )
+    ),
+    passes(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
+    passes(OWNERLESS, for_service(t.LOG_POLICY, **OWN_ACCOUNT)),
+    passes(OWNERLESS, for_service(t.KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})),
+    finds("resource-policy-no-wildcard-action", "x:*", holder(t.LOG_POLICY, allow("x:*", Principal={"AWS": ACCOUNT}))),
+    finds(PERMISSION, "everybody call", permission(principal="*")),
+    finds(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
+    finds(PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)),
+    finds(
+        PERMISSION,
+        "from any account",
+        permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
+    ),
+    passes(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
+    passes(PERMISSION, *api_of(t.SOCKET_API)),
+    passes(PERMISSION, *api_of(t.REST_API)),
+    finds(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
+    finds(
+        SECRETS, "DB_PASSWORD", Thing(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))})
+    ),
+    finds(SECRETS, "--api-token", Thing(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
+    finds(
+        SECRETS,
+        "a URL with a password",
+        Thing(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
+    ),
+    finds(SECRETS, "an AWS access key", Thing(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})),
+    passes(
+        SECRETS,
+        Thing(
+            t.FUNCTION, {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "9", "API_KEY": "arn:x"}}}
+        ),
+    ),
+)
