@@ -347,7 +347,7 @@ def test_what_storage_refuses_is_told_with_its_code_and_the_number_of_the_file(
     lake.confirm("denied", [lake.land(f"incoming/denied/{name}", body(good(1))) for name in ("a", "canary", "c")])
     _refuse(lake, monkeypatch, "canary", 403, "AccessDenied")
     done = lake.run("denied", "r")
-    assert "TaskFailed: StorageFailed (GetObject: AccessDenied) at storage.py:" in done.error
+    assert "TaskFailed: StorageFailed (GetObject: AccessDenied) at object_storage.py:" in done.error
     assert " of files[1]" in done.error
     assert "canary" not in done.error + lake.session.log
 
