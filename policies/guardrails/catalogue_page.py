@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from guardrails.catalogue import POLICIES
-from guardrails.pack.policy_kinds import Group, Level, Policy, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 
 INTRODUCTION = """\
 # Policies
@@ -25,47 +25,52 @@ workflows judge by the defaults, so a resource that needs more needs an exceptio
 A policy that needs a value which only a deployment can tell says that it cannot be known; it is judged again after
 `up`. Names and ARNs here are computed from names, so that this is rare.
 """
-SHORT = {Level.ADVISORY: "advisory", Level.MANDATORY: "mandatory", Level.REMEDIATE: "remediates", Level.DISABLED: "—"}
+SHORT = {
+    EnforcementLevel.ADVISORY: "advisory",
+    EnforcementLevel.MANDATORY: "mandatory",
+    EnforcementLevel.REMEDIATE: "remediates",
+    EnforcementLevel.DISABLED: "—",
+}
 
 
-def text() -> str:
+def render_page() -> str:
     """The whole page."""
-    return "\n".join([INTRODUCTION, *_summary(), *(line for group in Group for line in _chapter(group))])
+    return "\n".join([INTRODUCTION, *_summary(), *(line for group in PolicyGroup for line in _chapter(group))])
 
 
 def _summary() -> Iterator[str]:
     yield "| group | policies | mandatory in dev | staging | prod |"
     yield "|---|---:|---:|---:|---:|"
-    for group in Group:
-        members = [one for one in POLICIES if one.group is group]
-        counts = [sum(_blocks(one, env) for one in members) for env in ("dev", "staging", "prod")]
+    for group in PolicyGroup:
+        members = [policy for policy in POLICIES if policy.group is group]
+        counts = [sum(_blocks(policy, env) for policy in members) for env in ("dev", "staging", "prod")]
         yield f"| {group} | {len(members)} | {' | '.join(map(str, counts))} |"
     yield f"| **all** | **{len(POLICIES)}** | | | |"
 
 
 def _blocks(policy: Policy, environment: str) -> bool:
-    return policy.levels.of(environment) in {Level.MANDATORY, Level.REMEDIATE}
+    return policy.levels.for_environment(environment) in {EnforcementLevel.MANDATORY, EnforcementLevel.REMEDIATE}
 
 
-def _chapter(group: Group) -> Iterator[str]:
+def _chapter(group: PolicyGroup) -> Iterator[str]:
     yield f"\n## {group.capitalize()}"
-    for one in sorted((one for one in POLICIES if one.group is group), key=lambda one: one.name):
-        yield f"\n### {one.name}\n"
-        yield one.description
+    for resource in sorted((policy for policy in POLICIES if policy.group is group), key=lambda policy: policy.name):
+        yield f"\n### {resource.name}\n"
+        yield resource.description
         yield ""
-        levels = (f"{env} {SHORT[one.levels.of(env)]}" for env in ("dev", "staging", "prod"))
-        yield f"- severity {one.severity}; {', '.join(levels)}"
-        yield f"- judges {_judges(one)}"
-        if one.remedy:
-            yield f"- to do: {one.remedy}"
-        for limit in one.limits:
-            yield f"- limit `{limit.name}` = {limit.default:g}: {limit.says}"
-        if one.frameworks:
-            yield f"- {', '.join(one.frameworks)}"
+        levels = (f"{env} {SHORT[resource.levels.for_environment(env)]}" for env in ("dev", "staging", "prod"))
+        yield f"- severity {resource.severity}; {', '.join(levels)}"
+        yield f"- judges {_judges(resource)}"
+        if resource.remedy:
+            yield f"- to do: {resource.remedy}"
+        for limit in resource.limits:
+            yield f"- limit `{limit.name}` = {limit.default:g}: {limit.description}"
+        if resource.frameworks:
+            yield f"- {', '.join(resource.frameworks)}"
 
 
-def _judges(one: Policy) -> str:
-    if isinstance(one, ResourcePolicy | RelationPolicy):
-        kinds = ", ".join(f"`{kind}`" for kind in sorted(one.types))
-        return kinds if isinstance(one, ResourcePolicy) else f"{kinds}, by what stands around it"
+def _judges(policy: Policy) -> str:
+    if isinstance(policy, ResourcePolicy | RelationPolicy):
+        kinds = ", ".join(f"`{kind}`" for kind in sorted(policy.types))
+        return kinds if isinstance(policy, ResourcePolicy) else f"{kinds}, by what stands around it"
     return "the stack as a whole"

@@ -4,7 +4,7 @@ import pytest
 
 from local.preview.resource_graph import Graph
 from tests import whole_program
-from tests.policies.policy_harness import Messages, of_graph
+from tests.policies.policy_harness import EngineMessages, of_graph
 
 RECORDED = {"prod", "graph"}
 
@@ -16,7 +16,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def prod() -> Messages:
+def prod() -> EngineMessages:
     """The recorded prod program, as the engine would send it. Copy it before changing it."""
     return of_graph(whole_program.graph("prod"))
 

@@ -12,14 +12,14 @@ from components.blocks.iam.trust_policy import SENDING_THEIR_SOURCE, Service
 from guardrails import catalogue
 from guardrails.catalogue import POLICIES
 from guardrails.cost.required_tags import TAGGABLE
-from guardrails.least_privilege.trust_condition_keys import SENDS
+from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
-from guardrails.model.subsystem_names import section, subsystem
-from guardrails.pack.policy_kinds import Group, Level, Policy, RelationPolicy, ResourcePolicy
-from guardrails.pricing.rules import FREE, RULES
+from guardrails.model.subsystem_names import parse_subsystem, settings_section
+from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_graph
 from local.preview.resource_graph import Graph
-from tests.policies.policy_harness import ask, of_graph, surroundings
+from tests.policies.policy_harness import build_context, of_graph, run_policies
 from tests.whole_program import DOCUMENTED
 
 PROVIDER = Path(pulumi_aws.__file__).parent
@@ -29,44 +29,51 @@ FRAMEWORK = re.compile(
 
 
 def test_every_group_has_policies_and_every_policy_a_name_of_its_own_in_one_form() -> None:
-    groups = [one.group for one in POLICIES]
-    assert all(groups.count(group) >= 15 for group in Group if group is not Group.EXCEPTIONS)
-    assert len({one.name for one in POLICIES}) == len(POLICIES)
-    for one in POLICIES:
-        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", one.name), one.name
-        assert all(FRAMEWORK.fullmatch(control) for control in one.frameworks), one.name
+    groups = [policy.group for policy in POLICIES]
+    assert all(groups.count(group) >= 15 for group in PolicyGroup if group is not PolicyGroup.EXCEPTIONS)
+    assert len({policy.name for policy in POLICIES}) == len(POLICIES)
+    for policy in POLICIES:
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", policy.name), policy.name
+        assert all(FRAMEWORK.fullmatch(control) for control in policy.frameworks), policy.name
 
 
 def test_only_what_merely_tells_never_blocks() -> None:
-    telling = {one.name for one in POLICIES if not any(blocks(one, env) for env in ("dev", "staging", "prod"))}
+    telling = {policy.name for policy in POLICIES if not any(blocks(policy, env) for env in ("dev", "staging", "prod"))}
     assert telling == {"cost-estimate", "exceptions-in-force", "glue-flex-before-prod"}
 
 
 def blocks(policy: Policy, environment: str) -> bool:
-    return policy.levels.of(environment) in {Level.MANDATORY, Level.REMEDIATE}
+    return policy.levels.for_environment(environment) in {EnforcementLevel.MANDATORY, EnforcementLevel.REMEDIATE}
 
 
 def test_no_policy_is_milder_in_prod_than_before_but_the_one_that_is_about_spare_capacity() -> None:
-    hardness = [Level.DISABLED, Level.ADVISORY, Level.REMEDIATE, Level.MANDATORY]
-    for one in POLICIES:
-        if one.name != "glue-flex-before-prod":
-            levels = [hardness.index(one.levels.of(env)) for env in ("dev", "staging", "prod")]
-            assert levels == sorted(levels), one.name
+    hardness = [
+        EnforcementLevel.DISABLED,
+        EnforcementLevel.ADVISORY,
+        EnforcementLevel.REMEDIATE,
+        EnforcementLevel.MANDATORY,
+    ]
+    for policy in POLICIES:
+        if policy.name != "glue-flex-before-prod":
+            levels = [hardness.index(policy.levels.for_environment(env)) for env in ("dev", "staging", "prod")]
+            assert levels == sorted(levels), policy.name
 
 
 def test_least_privilege_is_judged_in_every_environment() -> None:
     assert all(
-        one.levels.of(env) is Level.MANDATORY
-        for one in POLICIES
-        if one.group is Group.LEAST_PRIVILEGE
+        policy.levels.for_environment(env) is EnforcementLevel.MANDATORY
+        for policy in POLICIES
+        if policy.group is PolicyGroup.LEAST_PRIVILEGE
         for env in ("local", "dev", "staging", "prod")
     )
 
 
 def spoken_of() -> list[str]:
     named = {value for name, value in vars(resource_types).items() if name.isupper() and isinstance(value, str)}
-    judged = {kind for one in POLICIES if isinstance(one, ResourcePolicy | RelationPolicy) for kind in one.types}
-    return sorted(kind for kind in named | judged | TAGGABLE | FREE | set(RULES) if kind.startswith("aws:"))
+    judged = {
+        kind for policy in POLICIES if isinstance(policy, ResourcePolicy | RelationPolicy) for kind in policy.types
+    }
+    return sorted(kind for kind in named | judged | TAGGABLE | FREE_TYPES | set(PRICE_RULES) if kind.startswith("aws:"))
 
 
 def test_every_type_that_is_spoken_of_is_one_of_the_provider() -> None:
@@ -93,10 +100,10 @@ def test_what_must_carry_tags_can_carry_tags() -> None:
 
 
 def test_every_type_of_the_program_is_covered(graph: Graph) -> None:
-    made = {one.type for one in graph.customs()}
-    assert made <= FREE | set(RULES), "it has no price and is not known to be free"
-    assert FREE & set(RULES) == set()
-    assert {one.type for one in graph.customs() if "tags" in one.inputs} <= TAGGABLE
+    made = {resource.type for resource in graph.customs()}
+    assert made <= FREE_TYPES | set(PRICE_RULES), "it has no price and is not known to be free"
+    assert FREE_TYPES & set(PRICE_RULES) == set()
+    assert {resource.type for resource in graph.customs() if "tags" in resource.inputs} <= TAGGABLE
 
 
 def test_the_pack_imports_nothing_but_itself_its_sdk_and_the_action_table() -> None:
@@ -113,7 +120,7 @@ def test_the_pack_imports_nothing_but_itself_its_sdk_and_the_action_table() -> N
 
 def test_both_trust_tables_say_the_same_of_a_service() -> None:
     for service in Service:
-        sent, judged = service in SENDING_THEIR_SOURCE, SENDS[service.value]
+        sent, judged = service in SENDING_THEIR_SOURCE, SENT_KEYS_BY_SERVICE[service.value]
         assert (sent, sent) == (judged.account, judged.arn), service
 
 
@@ -126,11 +133,11 @@ def test_both_trust_tables_say_the_same_of_a_service() -> None:
     ],
 )
 def test_a_pulumi_name_tells_its_subsystem(name: str, part: str, key: str) -> None:
-    assert (subsystem(name), section(name)) == (part, key)
+    assert (parse_subsystem(name), settings_section(name)) == (part, key)
 
 
 @DOCUMENTED
 def test_no_document_is_at_fault_or_undecided_once_the_ids_of_aws_are_known() -> None:
-    where = surroundings()
-    asked = [one for one in POLICIES if one.group is Group.LEAST_PRIVILEGE]
-    assert ask(asked, of_graph(documented_graph.graph()), where) == []
+    where = build_context()
+    asked = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
+    assert run_policies(asked, of_graph(documented_graph.graph()), where) == []

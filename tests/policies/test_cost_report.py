@@ -67,8 +67,10 @@ def test_no_usage_of_the_program_is_misspelt_and_nothing_of_it_is_unpriced(prod_
 
 
 def test_the_estimate_of_the_command_is_the_one_of_the_pack(prod_cost: StackCost) -> None:
-    where = policy_harness.surroundings("prod")
-    found = policy_harness.ask([policy_harness.BY_NAME["cost-estimate"]], policy_harness.of_graph(graph("prod")), where)
+    where = policy_harness.build_context("prod")
+    found = policy_harness.run_policies(
+        [policy_harness.BY_NAME["cost-estimate"]], policy_harness.of_graph(graph("prod")), where
+    )
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 
@@ -78,13 +80,17 @@ def test_it_survives_being_written_and_read_as_json(prod_cost: StackCost) -> Non
 
 @pytest.mark.usefixtures("run_before")
 def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
-    before, after, differences = cost_diff("dev", "prod")
-    assert [abs(one.change) for one in differences] == sorted((abs(one.change) for one in differences), reverse=True)
-    assert sum(one.change for one in differences) == pytest.approx(after.report.total - before.report.total, abs=0.05)
+    before, depends_on, differences = cost_diff("dev", "prod")
+    assert [abs(difference.change) for difference in differences] == sorted(
+        (abs(difference.change) for difference in differences), reverse=True
+    )
+    assert sum(difference.change for difference in differences) == pytest.approx(
+        depends_on.report.total - before.report.total, abs=0.05
+    )
     stream = io.StringIO()
-    cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
-    assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
-    assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
+    cost.show_diff(before, depends_on, differences, Console(file=stream, width=140, highlight=False))
+    assert f"{depends_on.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
+    assert cost.diff_as_json(before, depends_on, differences)["blocks"][0]["block"] == differences[0].block
     assert main(["cost-diff", "dev", "prod", "--json"]) == 0
     assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
 
@@ -92,8 +98,8 @@ def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
 def test_free_tiers_are_left_out_unless_asked_for(prod_cost: StackCost) -> None:
     free = of_graph("prod", graph("prod"), free_tiers=True)
     assert free.report.total < prod_cost.report.total
-    assert free.report.by("price").get("lambda_request") is None
-    assert free.report.by("price")["s3_storage"] == prod_cost.report.by("price")["s3_storage"]
+    assert free.report.sum_by("price").get("lambda_request") is None
+    assert free.report.sum_by("price")["s3_storage"] == prod_cost.report.sum_by("price")["s3_storage"]
 
 
 @pytest.mark.parametrize("free", [False, True])

@@ -7,21 +7,29 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.model.resource_types import (
+    API_V2,
+    API_V2_ROUTE,
+    API_V2_STAGE,
     BUCKET_CORS,
     BUCKETS,
     FUNCTION,
     REST_API,
     REST_METHOD,
     REST_METHOD_SETTINGS,
-    SOCKET_API,
-    SOCKET_ROUTE,
-    SOCKET_STAGE,
     WORKFLOW,
 )
-from guardrails.model.subsystem_names import section
-from guardrails.pack.policy_kinds import ONLY_IN_PROD, OUTSIDE_DEV, Group, Judged, PolicySet, Severity, Stack
+from guardrails.model.subsystem_names import settings_section
+from guardrails.pack.policy_kinds import (
+    DISABLED_IN_DEV,
+    MANDATORY_IN_PROD,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
@@ -33,54 +41,58 @@ BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESP
 
 @POLICIES.resource(
     "cors-origin-named",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
     description="In prod, only pages of named origins may use buckets and APIs from a browser.",
     remedy="The setting takes one origin, as https://console.example.com.",
-    types=BUCKETS | {BUCKET_CORS, FUNCTION, SOCKET_API},
+    types=BUCKETS | {BUCKET_CORS, FUNCTION, API_V2},
 )
-def _any_origin(one: Judged) -> Iterator[str]:
-    for origin in _origins(one):
+def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
+    for origin in _origins(resource):
         if "*" in str(origin):
-            yield f"It answers pages of the origin {origin}: set polyphony:{section(one.name)}.corsOrigin to the console's."
+            yield f"It answers pages of the origin {origin}: set polyphony:{settings_section(resource.name)}.corsOrigin to the console's."
 
 
-def _origins(one: Judged) -> Iterator[Any]:
-    match one.type:
+def _origins(resource: CheckedResource) -> Iterator[Any]:
+    match resource.type:
         case t if t == BUCKET_CORS or t in BUCKETS:
-            for rule in one.props.get("corsRules") or ():
+            for rule in resource.props.get("corsRules") or ():
                 yield from rule.get("allowedOrigins") or ()
-        case t if t == SOCKET_API:
-            yield from one.at("corsConfiguration", "allowOrigins") or ()
+        case t if t == API_V2:
+            yield from resource.get_nested("corsConfiguration", "allowOrigins") or ()
         case _:
-            variables = one.at("environment", "variables") or {}
+            variables = resource.get_nested("environment", "variables") or {}
             yield from (variables[name] for name in ("ORIGIN", "CORS_ORIGIN") if name in list(variables))
 
 
 @POLICIES.resource(
     "api-traces-no-bodies",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
     description="In prod, no API stage logs bodies.",
     remedy="Switch data tracing off.",
-    types={REST_METHOD_SETTINGS, SOCKET_STAGE},
+    types={REST_METHOD_SETTINGS, API_V2_STAGE},
 )
-def _traced_bodies(one: Judged) -> Iterator[str]:
-    settings = one.props.get("settings") if one.type == REST_METHOD_SETTINGS else one.props.get("defaultRouteSettings")
+def _check_api_traces_no_bodies(resource: CheckedResource) -> Iterator[str]:
+    settings = (
+        resource.props.get("settings")
+        if resource.type == REST_METHOD_SETTINGS
+        else resource.props.get("defaultRouteSettings")
+    )
     if (settings or {}).get("dataTraceEnabled"):
         yield "It logs the bodies of requests and answers (dataTraceEnabled)."
 
 
 @POLICIES.resource(
     "function-logs-no-events",
-    severity=Severity.HIGH,
-    levels=OUTSIDE_DEV,
+    severity=PolicySeverity.HIGH,
+    levels=DISABLED_IN_DEV,
     description="No function logs or traces the events it is given.",
     remedy="Take the variable away.",
     types={FUNCTION},
 )
-def _logged_events(one: Judged) -> Iterator[str]:
-    variables = one.at("environment", "variables") or {}
+def _check_function_logs_no_events(function: CheckedResource) -> Iterator[str]:
+    variables = function.get_nested("environment", "variables") or {}
     for name, value in BODIES.items():
         if name in list(variables) and str(variables[name]).lower() in {value, "1"}:
             yield f"{name} is {variables[name]}: what it is given or answers ends in its log."
@@ -88,42 +100,42 @@ def _logged_events(one: Judged) -> Iterator[str]:
 
 @POLICIES.resource(
     "workflow-logs-no-data",
-    severity=Severity.HIGH,
-    levels=ONLY_IN_PROD,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_IN_PROD,
     description="In prod, no workflow logs what its states are given.",
     remedy="Set includeExecutionData to false.",
     types={WORKFLOW},
 )
-def _logged_data(one: Judged) -> Iterator[str]:
-    if one.at("loggingConfiguration", "includeExecutionData"):
+def _check_workflow_logs_no_data(workflow: CheckedResource) -> Iterator[str]:
+    if workflow.get_nested("loggingConfiguration", "includeExecutionData"):
         yield "It logs the input and output of every state (includeExecutionData)."
 
 
 @POLICIES.relation(
     "api-asks-who-calls",
-    severity=Severity.CRITICAL,
-    levels=OUTSIDE_DEV,
+    severity=PolicySeverity.CRITICAL,
+    levels=DISABLED_IN_DEV,
     description="Outside dev and local, every method, route and connection is authorized.",
     remedy=f"Set an authorizer, or say by the API's tag {CHECKED_BY} what does it (auth: none is for dev and local).",
     frameworks=("AWS FSBP APIGateway.8",),
-    types={REST_API, REST_METHOD, SOCKET_API, SOCKET_ROUTE},
+    types={REST_API, REST_METHOD, API_V2, API_V2_ROUTE},
 )
-def _open_method(one: Judged, _stack: Stack) -> Iterator[str]:
-    if one.type == REST_METHOD:
-        if one.props.get("httpMethod") != "OPTIONS" and _unauthorized(one):
-            yield f"{one.props.get('httpMethod')} asks for no authorization."
-    elif one.type == SOCKET_ROUTE:
-        yield from _open_route(one)
-    elif not one.explains(CHECKED_BY):
-        if _is_made_quickly(one):
+def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
+    if resource.type == REST_METHOD:
+        if resource.props.get("httpMethod") != "OPTIONS" and _unauthorized(resource):
+            yield f"{resource.props.get('httpMethod')} asks for no authorization."
+    elif resource.type == API_V2_ROUTE:
+        yield from _open_route(resource)
+    elif not resource.has_reason(CHECKED_BY):
+        if _is_made_quickly(resource):
             yield "Everybody may call its target: the route that comes with it asks for no authorization."
-        yield from _open_operations(one)
+        yield from _open_operations(resource)
 
 
-def _open_route(route: Judged) -> Iterator[str]:
+def _open_route(route: CheckedResource) -> Iterator[str]:
     """A WebSocket's callers are asked when they connect, an HTTP API's by each route but a browser's own question."""
     key, apis = str(route.props.get("routeKey")), route.references.get("apiId", ())
-    if route.props.get("authorizationType", "NONE") != "NONE" or any(api.explains(CHECKED_BY) for api in apis):
+    if route.props.get("authorizationType", "NONE") != "NONE" or any(api.has_reason(CHECKED_BY) for api in apis):
         return
     of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
@@ -132,7 +144,7 @@ def _open_route(route: Judged) -> Iterator[str]:
         yield f"{key} asks for no authorization."
 
 
-def _is_made_quickly(api: Judged) -> bool:
+def _is_made_quickly(api: CheckedResource) -> bool:
     """Whether an API brings a route to a target of its own."""
     try:
         return bool(api.props.get("target"))
@@ -140,13 +152,13 @@ def _is_made_quickly(api: Judged) -> bool:
         return True
 
 
-def _unauthorized(one: Judged) -> bool:
-    return one.props.get("authorization", "NONE") == "NONE" and not one.props.get("apiKeyRequired")
+def _unauthorized(resource: CheckedResource) -> bool:
+    return resource.props.get("authorization", "NONE") == "NONE" and not resource.props.get("apiKeyRequired")
 
 
-def _open_operations(one: Judged) -> Iterator[str]:
+def _open_operations(resource: CheckedResource) -> Iterator[str]:
     """Operations of an OpenAPI document without security: API Gateway reads none that is for the whole document."""
-    body = one.props.get("body")
+    body = resource.props.get("body")
     try:
         document = json.loads(body) if body else {}
     except json.JSONDecodeError:

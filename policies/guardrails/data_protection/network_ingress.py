@@ -5,9 +5,9 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from guardrails.model.resource_types import DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.DATA_PROTECTION)
+POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 LARGEST: Final = {4: 8, 6: 16}
 """Length of the shortest prefix that anybody has for himself, by IP's version: what is wider is the internet, or much of it."""
@@ -16,15 +16,15 @@ RANGES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 
 @POLICIES.resource(
     "network-not-open",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
     description="No security group lets the whole internet in, or much of it.",
     remedy="Name the security group or the range that calls; functions and jobs need no rule inwards.",
     frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
     types={DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE},
 )
-def _open_inwards(one: Judged) -> Iterator[str]:
-    for rule in _rules(one):
+def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
+    for rule in _rules(resource):
         for key in RANGES:
             given = rule.get(key) or ()
             for block in [given] if isinstance(given, str) else given:
@@ -40,8 +40,8 @@ def _is_much_of_the_internet(block: str) -> bool:
     return network.prefixlen < LARGEST[network.version] and not network.is_private
 
 
-def _rules(one: Judged) -> Iterator[Mapping[str, Any]]:
-    if one.type in {DEFAULT_SECURITY_GROUP, SECURITY_GROUP}:
-        yield from one.props.get("ingress") or ()
-    elif one.type == INGRESS_RULE or one.props.get("type") == "ingress":
-        yield one.props
+def _rules(resource: CheckedResource) -> Iterator[Mapping[str, Any]]:
+    if resource.type in {DEFAULT_SECURITY_GROUP, SECURITY_GROUP}:
+        yield from resource.props.get("ingress") or ()
+    elif resource.type == INGRESS_RULE or resource.props.get("type") == "ingress":
+        yield resource.props

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.iam_documents import Statement, listed, statements
+from guardrails.model.iam_documents import Statement, parse_statements, to_list
 from guardrails.model.resource_types import (
-    DOCUMENTS,
     GROUP_POLICY_ATTACHMENT,
     GROUP_POLICY_ATTACHMENTS,
     MANAGED_POLICY,
     POLICY_ATTACHMENT,
+    POLICY_DOCUMENT_PROPERTIES,
     ROLE,
     ROLE_POLICY,
     ROLE_POLICY_ATTACHMENT,
@@ -19,7 +19,7 @@ from guardrails.model.resource_types import (
     USER_POLICY_ATTACHMENT,
     USER_POLICY_ATTACHMENTS,
 )
-from guardrails.pack.policy_kinds import Judged, Props, Stack
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack, Props
 
 ATTACHMENTS = frozenset(
     {
@@ -32,78 +32,89 @@ ATTACHMENTS = frozenset(
         USER_POLICY_ATTACHMENTS,
     }
 )
-TO_ROLES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
+ROLE_PROPERTIES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
 """What attaches policies to roles → the property that says to which."""
-ARNS = ("managedPolicyArns", "policyArn", "policyArns")
+POLICY_ARN_PROPERTIES = ("managedPolicyArns", "policyArn", "policyArns")
 
 
-def granted(one: Judged) -> Iterator[Statement]:
+def list_statements(resource: CheckedResource) -> Iterator[Statement]:
     """The statements of a policy, or of a role's inline policies."""
-    for holder in _holders(one):
-        yield from statements(holder.get(DOCUMENTS.get(one.type, "policy")))
+    for holder in _holders(resource):
+        yield from parse_statements(holder.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy")))
 
 
-def allowed(one: Judged) -> Iterator[Statement]:
+def list_allow_statements(resource: CheckedResource) -> Iterator[Statement]:
     """The statements of them that allow something."""
-    return (statement for statement in granted(one) if statement.allows)
+    return (statement for statement in list_statements(resource) if statement.is_allow)
 
 
-def said(one: Judged) -> Iterator[Statement]:
+def list_all_statements(resource: CheckedResource) -> Iterator[Statement]:
     """All statements of a policy or a role: what it grants, and who may take it on."""
-    yield from granted(one)
-    yield from statements(one.props.get("assumeRolePolicy"))
+    yield from list_statements(resource)
+    yield from parse_statements(resource.props.get("assumeRolePolicy"))
 
 
-def _holders(one: Judged) -> Iterable[Props]:
+def _holders(resource: CheckedResource) -> Iterable[Props]:
     """What has a document as one of its properties."""
-    return (one.props.get("inlinePolicies") or ()) if one.type == ROLE else (one.props,)
+    return (resource.props.get("inlinePolicies") or ()) if resource.type == ROLE else (resource.props,)
 
 
-def attached(one: Judged) -> list[str]:
+def list_policy_arns(resource: CheckedResource) -> list[str]:
     """The ARNs of the policies that a role or an attachment names."""
-    return [str(arn) for key in ARNS for arn in listed(one.props.get(key) or [])]
+    return [str(arn) for key in POLICY_ARN_PROPERTIES for arn in to_list(resource.props.get(key) or [])]
 
 
-def rights(role: Judged, stack: Stack) -> Iterator[Statement]:
+def list_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
     """All that a role is known to be given. What waits for an id is judged by itself, and again after `up`.
 
     A provider reads the policies that stand beside a role back into it, as they were before this deployment: they are
     none of its own.
     """
-    own = [role] if stack.gives(role, "inlinePolicies") else []
-    beside = [one for one in stack.of(ROLE_POLICY) if _is_for(one, "role", role)]
-    for one in (*own, *beside, *_managed(role, stack)):
+    own = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
+    beside = [policy for policy in stack.list_resources(ROLE_POLICY) if _is_for(policy, "role", role)]
+    for resource in (*own, *beside, *_managed(role, stack)):
         with suppress(UnknownValueError):
-            for holder in _holders(one):
+            for holder in _holders(resource):
                 with suppress(UnknownValueError):
-                    yield from statements(holder.get("policy"))
+                    yield from parse_statements(holder.get("policy"))
 
 
-def _managed(role: Judged, stack: Stack) -> Iterator[Judged]:
-    named = [one for kind, key in TO_ROLES.items() for one in stack.of(kind) if _is_for(one, key, role)]
-    if stack.gives(role, "managedPolicyArns"):
+def _managed(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedResource]:
+    named = [
+        attachment
+        for kind, key in ROLE_PROPERTIES.items()
+        for attachment in stack.list_resources(kind)
+        if _is_for(attachment, key, role)
+    ]
+    if stack.is_set_by_program(role, "managedPolicyArns"):
         named.append(role)
-    yield from (policy for policy in stack.of(MANAGED_POLICY) if any(_attaches(one, policy) for one in named))
+    yield from (
+        policy
+        for policy in stack.list_resources(MANAGED_POLICY)
+        if any(_attaches(attachment, policy) for attachment in named)
+    )
 
 
-def _is_for(one: Judged, key: str, role: Judged) -> bool:
+def _is_for(resource: CheckedResource, key: str, role: CheckedResource) -> bool:
     """Whether a property names a role, as itself or by its name."""
-    references = one.references.get(key, ())
+    references = resource.references.get(key, ())
     if role in references:
         return True
     try:
-        return role.props.get("name", role.name) in listed(one.props.get(key))
+        return role.props.get("name", role.name) in to_list(resource.props.get(key))
     except UnknownValueError:
         if references:  # it is another's
             return False
         raise
 
 
-def _attaches(one: Judged, policy: Judged) -> bool:
+def _attaches(resource: CheckedResource, policy: CheckedResource) -> bool:
     """Whether a role or an attachment names a policy of this stack."""
-    if any(policy in one.references.get(key, ()) for key in ARNS):
+    if any(policy in resource.references.get(key, ()) for key in POLICY_ARN_PROPERTIES):
         return True
     try:
-        return any(arn.rpartition("/")[2] == policy.props.get("name", policy.name) for arn in attached(one))
+        return any(
+            arn.rpartition("/")[2] == policy.props.get("name", policy.name) for arn in list_policy_arns(resource)
+        )
     except UnknownValueError:  # it names another one, which is judged where it is known
         return False

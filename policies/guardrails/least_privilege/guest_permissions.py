@@ -4,12 +4,25 @@ from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.least_privilege.effective_permissions import rights
-from guardrails.model.iam_documents import DEMANDING, Statement, listed, matches, statements
+from guardrails.least_privilege.effective_permissions import list_role_statements
+from guardrails.model.iam_documents import (
+    KEY_REQUIRING_OPERATORS,
+    Statement,
+    matches_pattern,
+    parse_statements,
+    to_list,
+)
 from guardrails.model.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 OWN_ID = "${cognito-identity.amazonaws.com:sub}"
 LEADING_KEYS = "dynamodb:LeadingKeys"
@@ -18,30 +31,30 @@ SERVICES = ("dynamodb", "execute-api", "s3")
 https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""
 
 
-def _is_guest(role: Judged, stack: Stack) -> bool:
+def _is_guest(role: CheckedResource, stack: CheckedStack) -> bool:
     """Whether a role is the one of an identity pool's guests: the pool says so, or its own trust policy."""
-    for attachment in stack.of(IDENTITY_POOL_ROLES):
+    for attachment in stack.list_resources(IDENTITY_POOL_ROLES):
         if role in attachment.references.get("roles", ()):
             return True
         try:
-            if str(attachment.at("roles", "unauthenticated")).endswith(f":role/{role.props.get('name')}"):
+            if str(attachment.get_nested("roles", "unauthenticated")).endswith(f":role/{role.props.get('name')}"):
                 return True
         except UnknownValueError:
             continue
     try:
-        trust = statements(role.props.get("assumeRolePolicy"))
+        trust = parse_statements(role.props.get("assumeRolePolicy"))
     except UnknownValueError:  # the pool's id; its attachment has spoken already
         return False
-    kinds = (kind for one in trust for kind in one.values("cognito-identity.amazonaws.com:amr"))
-    return any(matches("unauthenticated", kind) for kind in kinds)
+    kinds = (kind for statement in trust for kind in statement.condition_values("cognito-identity.amazonaws.com:amr"))
+    return any(matches_pattern("unauthenticated", kind) for kind in kinds)
 
 
-def _guest_rights(role: Judged, stack: Stack) -> Iterator[Statement]:
+def _guest_rights(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
     if _is_guest(role, stack):
-        yield from (one for one in rights(role, stack) if one.allows)
+        yield from (statement for statement in list_role_statements(role, stack) if statement.is_allow)
 
 
-def _granted(role: Judged, stack: Stack, service: str) -> Iterator[Statement]:
+def _granted(role: CheckedResource, stack: CheckedStack, service: str) -> Iterator[Statement]:
     for statement in _guest_rights(role, stack):
         if any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions):
             yield statement
@@ -55,13 +68,13 @@ def _is_own(pattern: str) -> bool:
 
 @POLICIES.relation(
     "guests-few-services",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
     description="Guests of an identity pool call S3, DynamoDB and execute-api, and no other service.",
     remedy="Let a function do it for them, with a role of its own.",
     types={ROLE},
 )
-def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
+def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _guest_rights(role, stack):
         for action in statement.actions:
             if action.partition(":")[0].lower() not in SERVICES:
@@ -70,13 +83,13 @@ def _other_services(role: Judged, stack: Stack) -> Iterator[str]:
 
 @POLICIES.relation(
     "guests-own-objects-only",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
     description="Guests of an identity pool reach objects below their own identity only.",
     remedy=f"End the prefix of the ARN in {OWN_ID}.",
     types={ROLE},
 )
-def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
+def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _granted(role, stack, "s3"):
         for resource in statement.resources:
             if not _is_own(resource) and not _lists_own(statement):
@@ -86,26 +99,26 @@ def _others_objects(role: Judged, stack: Stack) -> Iterator[str]:
 def _lists_own(statement: Statement) -> bool:
     """Whether it only lists, and only below the guest's identity: no other request has a prefix to be compared."""
     return all(action.lower().startswith("s3:listbucket") for action in statement.actions) and any(
-        name.lower() == "s3:prefix" and all(_is_own(str(value)) for value in listed(given))
-        for operator in DEMANDING
+        name.lower() == "s3:prefix" and all(_is_own(str(value)) for value in to_list(given))
+        for operator in KEY_REQUIRING_OPERATORS
         for name, given in statement.conditions.get(operator, {}).items()
     )
 
 
 @POLICIES.relation(
     "guests-own-items-only",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
     description="Guests of an identity pool reach items whose partition key is their own identity only.",
     remedy=f"Compare {LEADING_KEYS} by ForAllValues with {OWN_ID}, and add Null: false beside it.",
     types={ROLE},
 )
-def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
+def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _granted(role, stack, "dynamodb"):
         keys = [
             value
             for operator in ("ForAllValues:StringLike", "ForAllValues:StringEquals")
-            for value in listed(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
+            for value in to_list(statement.conditions.get(operator, {}).get(LEADING_KEYS, []))
         ]
         what = f"Guests may {', '.join(statement.actions)} on {', '.join(statement.resources)}"
         if not keys or not all(_is_own(key) for key in keys):
@@ -116,12 +129,12 @@ def _others_items(role: Judged, stack: Stack) -> Iterator[str]:
 
 @POLICIES.resource(
     "cognito-no-classic-flow",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="Identity pools hand out credentials by the enhanced flow only, which caps what guests may do.",
     remedy="Leave allowClassicFlow off.",
     types={IDENTITY_POOL},
 )
-def _classic_flow(one: Judged) -> Iterator[str]:
-    if one.props.get("allowClassicFlow"):
+def _check_cognito_no_classic_flow(pool: CheckedResource) -> Iterator[str]:
+    if pool.props.get("allowClassicFlow"):
         yield "It has allowClassicFlow, which lifts the list of services that guests are capped to."

@@ -7,10 +7,10 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, PARAMETER, TASK_DEFINITION
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, PolicySet, Severity
+from guardrails.model.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, SSM_PARAMETER, TASK_DEFINITION
+from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, PolicyGroup, PolicySet, PolicySeverity
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
 NAMES = re.compile(
     r"(SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING|SECRET)_?KEY)$", re.IGNORECASE
@@ -28,20 +28,24 @@ SHAPES = {
 }
 
 
-def _values(one: Judged) -> Iterator[tuple[str, str]]:
+def _values(resource: CheckedResource) -> Iterator[tuple[str, str]]:
     """The environment's names and known values. A value that is not known yet is a reference to some resource."""
     held: Mapping[str, Any] = {}
-    match one.type:
+    match resource.type:
         case t if t == FUNCTION:
-            held = one.at("environment", "variables") or {}
+            held = resource.get_nested("environment", "variables") or {}
         case t if t == GLUE_JOB:
-            held = one.props.get("defaultArguments") or {}
+            held = resource.props.get("defaultArguments") or {}
         case t if t == BATCH_JOB:
-            properties = one.props.get("containerProperties") or "{}"
+            properties = resource.props.get("containerProperties") or "{}"
             held = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
         case _:
-            containers = json.loads(one.props.get("containerDefinitions") or "[]")
-            held = {item["name"]: item.get("value", "") for each in containers for item in each.get("environment", [])}
+            containers = json.loads(resource.props.get("containerDefinitions") or "[]")
+            held = {
+                item["name"]: item.get("value", "")
+                for container in containers
+                for item in container.get("environment", [])
+            }
     for name in held:
         try:
             yield name, str(held[name])
@@ -51,15 +55,15 @@ def _values(one: Judged) -> Iterator[tuple[str, str]]:
 
 @POLICIES.resource(
     "no-secret-in-environment",
-    severity=Severity.CRITICAL,
-    levels=ALWAYS,
+    severity=PolicySeverity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
     description="Environments of functions, jobs and tasks hold references to secrets, never secrets.",
     remedy="Put the secret into an SSM SecureString and its name into the variable.",
     frameworks=("AWS Well-Architected SEC02-BP03",),
     types={BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION},
 )
-def _secrets(one: Judged) -> Iterator[str]:
-    for name, value in _values(one):
+def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
+    for name, value in _values(resource):
         for what, shape in SHAPES.items():
             if shape.search(value):
                 yield f"{name} holds {what}."
@@ -71,13 +75,13 @@ def _secrets(one: Judged) -> Iterator[str]:
 
 @POLICIES.resource(
     "secret-parameter-encrypted",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="A parameter that is named like a secret is a SecureString.",
     remedy="Set type SecureString.",
-    types={PARAMETER},
+    types={SSM_PARAMETER},
 )
-def _plain_parameter(one: Judged) -> Iterator[str]:
-    name = str(one.props.get("name", one.name))
-    if NAMES.search(name.replace("-", "_")) and one.props.get("type") != "SecureString":
-        yield f"{name} has type {one.props.get('type')}: whoever lists parameters can read it."
+def _check_secret_parameter_encrypted(parameter: CheckedResource) -> Iterator[str]:
+    name = str(parameter.props.get("name", parameter.name))
+    if NAMES.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
+        yield f"{name} has type {parameter.props.get('type')}: whoever lists parameters can read it."

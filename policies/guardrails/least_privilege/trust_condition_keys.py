@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sends:
+class SentConditionKeys:
     """What one service sends with sts:AssumeRole."""
 
     guide: str
@@ -27,34 +27,40 @@ class Sends:
         return f"https://docs.aws.amazon.com/{self.guide}"
 
 
-SENDS: dict[str, Sends] = {
-    "apigateway.amazonaws.com": Sends("apigateway/latest/developerguide/set-up-logging.html", account=False, arn=False),
-    "backup.amazonaws.com": Sends(
+SENT_KEYS_BY_SERVICE: dict[str, SentConditionKeys] = {
+    "apigateway.amazonaws.com": SentConditionKeys(
+        "apigateway/latest/developerguide/set-up-logging.html", account=False, arn=False
+    ),
+    "backup.amazonaws.com": SentConditionKeys(
         "aws-backup/latest/devguide/cross-service-confused-deputy-prevention.html", account=False, arn=False
     ),
-    "bedrock-agentcore.amazonaws.com": Sends(
+    "bedrock-agentcore.amazonaws.com": SentConditionKeys(
         "bedrock-agentcore/latest/devguide/cross-service-confused-deputy-prevention.html", account=True, arn=True
     ),
-    "ecs-tasks.amazonaws.com": Sends(
+    "ecs-tasks.amazonaws.com": SentConditionKeys(
         "AmazonECS/latest/developerguide/task-iam-roles.html", account=True, arn=True, required=False
     ),
-    "events.amazonaws.com": Sends(
+    "events.amazonaws.com": SentConditionKeys(
         "eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html", account=True, arn=True
     ),
-    "glue.amazonaws.com": Sends("glue/latest/dg/create-an-iam-role.html", account=False, arn=False),
-    "lambda.amazonaws.com": Sends("lambda/latest/dg/lambda-intro-execution-role.html", account=False, arn=False),
-    "mediaconvert.amazonaws.com": Sends(
+    "glue.amazonaws.com": SentConditionKeys("glue/latest/dg/create-an-iam-role.html", account=False, arn=False),
+    "lambda.amazonaws.com": SentConditionKeys(
+        "lambda/latest/dg/lambda-intro-execution-role.html", account=False, arn=False
+    ),
+    "mediaconvert.amazonaws.com": SentConditionKeys(
         "mediaconvert/latest/ug/cross-service-confused-deputy-prevention.html",
         account=True,
         arn=True,
         arn_part=":mediaconvert:",
     ),
-    "scheduler.amazonaws.com": Sends(
+    "scheduler.amazonaws.com": SentConditionKeys(
         "scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html",
         account=True,
         arn=True,
         arn_part=":schedule-group/",
     ),
-    "states.amazonaws.com": Sends("step-functions/latest/dg/procedure-create-iam-role.html", account=True, arn=True),
-    "transcribe.amazonaws.com": Sends("transcribe/latest/dg/confused-deputy.html", account=True, arn=True),
+    "states.amazonaws.com": SentConditionKeys(
+        "step-functions/latest/dg/procedure-create-iam-role.html", account=True, arn=True
+    ),
+    "transcribe.amazonaws.com": SentConditionKeys("transcribe/latest/dg/confused-deputy.html", account=True, arn=True),
 }

@@ -1,14 +1,16 @@
 """Which part of the platform a Pulumi name belongs to: `<subsystem>-<what>`."""
 
-OF_TWO_WORDS = ("voice-qa",)
+TWO_WORD_SUBSYSTEMS = ("voice-qa",)
 
 
-def subsystem(name: str) -> str:
+def parse_subsystem(name: str) -> str:
     """The subsystem that a name begins with."""
-    return next((one for one in OF_TWO_WORDS if f"{name}-".startswith(f"{one}-")), name.partition("-")[0])
+    return next(
+        (prefix for prefix in TWO_WORD_SUBSYSTEMS if f"{name}-".startswith(f"{prefix}-")), name.partition("-")[0]
+    )
 
 
-def section(name: str) -> str:
+def settings_section(name: str) -> str:
     """The subsystem's key in a stack file: `voiceQa`."""
-    first, *rest = subsystem(name).split("-")
+    first, *rest = parse_subsystem(name).split("-")
     return first + "".join(word.capitalize() for word in rest)

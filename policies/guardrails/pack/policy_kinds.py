@@ -8,28 +8,28 @@ from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import subsystem
-from guardrails.pack.stack_context import Surroundings
+from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.pack.stack_context import StackContext
 
 Props = Mapping[str, Any]
 """A resource's properties. Reading one that is not known yet raises the SDK's UnknownValueError."""
 
-Limits = Mapping[str, float]
+LimitValues = Mapping[str, float]
 """A policy's thresholds by name, as the pack's configuration or else the record says."""
 
-REASON: Final = "Reason"
-SHORTEST_REASON: Final = 15
+REASON_TAG: Final = "Reason"
+MIN_REASON_LENGTH: Final = 15
 """Characters of the shortest tag that counts as a reason."""
-MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
+MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What a document raises that is not as its service wants it."""
 
 
-def unreadable(error: Exception) -> str:
+def describe_malformed(error: Exception) -> str:
     """The finding about what no check can read: it would end the pack, and with it the whole preview."""
     return f"It holds what cannot be read ({type(error).__name__}: {error})."
 
 
-class Level(StrEnum):
+class EnforcementLevel(StrEnum):
     """What a finding does to a deployment."""
 
     DISABLED = "disabled"
@@ -39,7 +39,7 @@ class Level(StrEnum):
     """The pack mends the resource itself; what is still wrong then is mandatory."""
 
 
-class Severity(StrEnum):
+class PolicySeverity(StrEnum):
     """How bad a finding is."""
 
     LOW = "low"
@@ -48,7 +48,7 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-class Group(StrEnum):
+class PolicyGroup(StrEnum):
     """What a policy guards; also its chapter in the generated list."""
 
     LEAST_PRIVILEGE = "least privilege"
@@ -59,44 +59,50 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True)
-class Levels:
+class EnforcementLevels:
     """How hard a policy is in each environment. Local is judged as dev."""
 
-    dev: Level
-    staging: Level = Level.MANDATORY
-    prod: Level = Level.MANDATORY
+    dev: EnforcementLevel
+    staging: EnforcementLevel = EnforcementLevel.MANDATORY
+    prod: EnforcementLevel = EnforcementLevel.MANDATORY
 
-    def of(self, environment: str) -> Level:
+    def for_environment(self, environment: str) -> EnforcementLevel:
         """The level in one environment."""
         return {"prod": self.prod, "staging": self.staging}.get(environment, self.dev)
 
 
-ALWAYS = Levels(dev=Level.MANDATORY)
-NOT_IN_DEV = Levels(dev=Level.ADVISORY)
-OUTSIDE_DEV = Levels(dev=Level.DISABLED)
-ONLY_IN_PROD = Levels(dev=Level.DISABLED, staging=Level.ADVISORY)
-NEVER_BLOCKS = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.ADVISORY)
-BEFORE_PROD = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.DISABLED)
-REMEDIED = Levels(dev=Level.REMEDIATE, staging=Level.REMEDIATE, prod=Level.REMEDIATE)
+MANDATORY_EVERYWHERE = EnforcementLevels(dev=EnforcementLevel.MANDATORY)
+ADVISORY_IN_DEV = EnforcementLevels(dev=EnforcementLevel.ADVISORY)
+DISABLED_IN_DEV = EnforcementLevels(dev=EnforcementLevel.DISABLED)
+MANDATORY_IN_PROD = EnforcementLevels(dev=EnforcementLevel.DISABLED, staging=EnforcementLevel.ADVISORY)
+ADVISORY_EVERYWHERE = EnforcementLevels(
+    dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.ADVISORY
+)
+ADVISORY_BEFORE_PROD = EnforcementLevels(
+    dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.DISABLED
+)
+REMEDIATED_EVERYWHERE = EnforcementLevels(
+    dev=EnforcementLevel.REMEDIATE, staging=EnforcementLevel.REMEDIATE, prod=EnforcementLevel.REMEDIATE
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CheckedResource:
     """One resource as policies see it, without the SDK; the same one wherever the stack speaks of it."""
 
     urn: str
     type: str
     name: str
     props: Props
-    surroundings: Surroundings
-    parent: "Judged | None" = None
-    dependencies: tuple["Judged", ...] = ()
-    references: Mapping[str, tuple["Judged", ...]] = field(default_factory=dict)
+    context: StackContext
+    parent: "CheckedResource | None" = None
+    dependencies: tuple["CheckedResource", ...] = ()
+    references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
     """Property → resources whose outputs it is made of: what a property names while its value is not known."""
-    limits: Limits = field(default_factory=dict)
+    limits: LimitValues = field(default_factory=dict)
     """The thresholds of the policy that judges it by itself; what judges it in its stack finds them there."""
 
-    def at(self, *path: str) -> Any:
+    def get_nested(self, *path: str) -> Any:
         """A property below the first level, or none where one of the levels is absent."""
         value: Any = self.props
         for key in path:
@@ -105,40 +111,40 @@ class Judged:
             value = value.get(key)
         return value
 
-    def has(self, key: str) -> bool:
+    def has_property(self, key: str) -> bool:
         """Whether a property is given, known or not."""
         return key in list(self.props)
 
-    def explains(self, tag: str = REASON) -> bool:
+    def has_reason(self, tag: str = REASON_TAG) -> bool:
         """Whether a tag says in some words why the resource is as it is, where a policy would have it otherwise."""
-        return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= SHORTEST_REASON
+        return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= MIN_REASON_LENGTH
 
     @property
     def subsystem(self) -> str:
         """The part of the platform it belongs to."""
-        return subsystem(self.name)
+        return parse_subsystem(self.name)
 
 
-Given = Mapping[str, frozenset[str]]
+ProgramProperties = Mapping[str, frozenset[str]]
 """The URN of a resource → the properties that the program gives it, as far as that was seen."""
 
 
 @dataclass(frozen=True)
-class Stack:
+class CheckedStack:
     """Everything that is judged together."""
 
-    resources: tuple[Judged, ...]
-    surroundings: Surroundings
-    limits: Limits = field(default_factory=dict)
-    given: Given = field(default_factory=dict)
+    resources: tuple[CheckedResource, ...]
+    context: StackContext
+    limits: LimitValues = field(default_factory=dict)
+    program_properties: ProgramProperties = field(default_factory=dict)
 
-    def gives(self, one: Judged, key: str) -> bool:
+    def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
         """Whether the program itself gives a property: a provider also answers with what stands beside a resource."""
-        return key in self.given.get(one.urn, {key})
+        return key in self.program_properties.get(resource.urn, {key})
 
-    def of(self, *types: str) -> list[Judged]:
+    def list_resources(self, *types: str) -> list[CheckedResource]:
         """The resources of some types."""
-        return [one for one in self.resources if one.type in types]
+        return [resource for resource in self.resources if resource.type in types]
 
 
 @dataclass(frozen=True)
@@ -151,12 +157,12 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Limit:
+class PolicyLimit:
     """A threshold of a policy, which the pack's configuration may set."""
 
     name: str
     default: float
-    says: str
+    description: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,25 +170,25 @@ class Policy:
     """What all kinds of policy have in common."""
 
     name: str
-    group: Group
-    severity: Severity
-    levels: Levels
+    group: PolicyGroup
+    severity: PolicySeverity
+    levels: EnforcementLevels
     description: str
     """One sentence that says what must hold."""
     remedy: str
     """What to change, in a sentence."""
     frameworks: tuple[str, ...] = ()
     """Controls of public frameworks that it truly covers, as `AWS FSBP SQS.1`."""
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[PolicyLimit, ...] = ()
 
-    def limits_with(self, configured: Mapping[str, Any]) -> Limits:
+    def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
         """Its thresholds: the configured ones, else the defaults."""
-        return {one.name: float(configured.get(one.name, one.default)) for one in self.limits}
+        return {limit.name: float(configured.get(limit.name, limit.default)) for limit in self.limits}
 
 
-ResourceCheck = Callable[[Judged], Iterable[str]]
-RelationCheck = Callable[[Judged, Stack], Iterable[str]]
-StackCheck = Callable[[Stack], Iterable[Finding]]
+ResourceCheck = Callable[[CheckedResource], Iterable[str]]
+RelationCheck = Callable[[CheckedResource, CheckedStack], Iterable[str]]
+StackCheck = Callable[[CheckedStack], Iterable[Finding]]
 Check = TypeVar("Check", bound=Callable[..., Any])
 
 
@@ -193,10 +199,10 @@ class ResourcePolicy(Policy):
     types: frozenset[str]
     """Types it judges; one that ends in `/` stands for all types of that module."""
     check: ResourceCheck
-    remediate: Callable[[Judged], Props] | None = None
+    remediate: Callable[[CheckedResource], Props] | None = None
     """What to change in the resource; merged into its properties."""
 
-    def judges(self, kind: str) -> bool:
+    def applies_to(self, kind: str) -> bool:
         """Whether it judges resources of a type."""
         return kind in self.types or f"{kind.rpartition('/')[0]}/" in self.types
 
@@ -208,18 +214,18 @@ class RelationPolicy(Policy):
     types: frozenset[str]
     check: RelationCheck
 
-    def findings(self, stack: Stack) -> Iterator[Finding]:
+    def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
         """All findings. What one resource does not know yet keeps no other from being judged."""
         unknown: UnknownValueError | None = None
-        for one in stack.of(*self.types):
+        for resource in stack.list_resources(*self.types):
             try:
-                messages = list(self.check(one, stack))
+                messages = list(self.check(resource, stack))
             except UnknownValueError as error:
                 unknown = unknown or error
                 continue
-            except MALFORMED as error:
-                messages = [unreadable(error)]
-            yield from (Finding(message, one.urn) for message in messages)
+            except MALFORMED_ERRORS as error:
+                messages = [describe_malformed(error)]
+            yield from (Finding(message, resource.urn) for message in messages)
         if unknown is not None:
             raise unknown
 
@@ -231,21 +237,21 @@ class StackPolicy(Policy):
     check: StackCheck
 
 
-class _Shared(TypedDict):
+class _PolicyFields(TypedDict):
     """The fields of every record but name and group."""
 
-    severity: Severity
-    levels: Levels
+    severity: PolicySeverity
+    levels: EnforcementLevels
     description: str
     remedy: str
     frameworks: NotRequired[tuple[str, ...]]
-    limits: NotRequired[tuple[Limit, ...]]
+    limits: NotRequired[tuple[PolicyLimit, ...]]
 
 
 class PolicySet:
     """The policies of one module. A decorator adds a check with its record, in the order of their definition."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: PolicyGroup) -> None:
         self._group = group
         self._policies: list[Policy] = []
 
@@ -257,20 +263,20 @@ class PolicySet:
         name: str,
         *,
         types: Collection[str],
-        remediate: Callable[[Judged], Props] | None = None,
-        **shared: Unpack[_Shared],
+        remediate: Callable[[CheckedResource], Props] | None = None,
+        **shared: Unpack[_PolicyFields],
     ) -> Callable[[ResourceCheck], ResourceCheck]:
         """Add a `ResourcePolicy`."""
         kinds = frozenset(types)
         return self._add(partial(ResourcePolicy, name=name, types=kinds, remediate=remediate, **shared))
 
     def relation(
-        self, name: str, *, types: Collection[str], **shared: Unpack[_Shared]
+        self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]
     ) -> Callable[[RelationCheck], RelationCheck]:
         """Add a `RelationPolicy`."""
         return self._add(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
 
-    def stack(self, name: str, **shared: Unpack[_Shared]) -> Callable[[StackCheck], StackCheck]:
+    def stack(self, name: str, **shared: Unpack[_PolicyFields]) -> Callable[[StackCheck], StackCheck]:
         """Add a `StackPolicy`."""
         return self._add(partial(StackPolicy, name=name, **shared))
 

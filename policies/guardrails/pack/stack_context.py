@@ -13,12 +13,12 @@ from datetime import date
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
 
-class Unusable(Exception):
+class InvalidStackConfiguration(Exception):
     """The pack cannot judge this stack; the message says what the stack file must have."""
 
 
 @dataclass(frozen=True)
-class Waiver:
+class ExceptionEntry:
     """One policy that one resource may break until a day."""
 
     policy: str
@@ -26,43 +26,51 @@ class Waiver:
     reason: str
     expires: date
 
-    def holds(self, today: date) -> bool:
+    def is_in_force(self, today: date) -> bool:
         """Whether it is still in force; its last day counts."""
         return today <= self.expires
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class StackContext:
     """Where the pack runs."""
 
     environment: str
-    waivers: tuple[Waiver, ...]
+    exceptions: tuple[ExceptionEntry, ...]
     today: date
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags that are the same on everything of this stack, as far as its configuration says."""
 
-    def waived(self, policy: str, resource: str) -> bool:
+    def is_excepted(self, policy: str, resource: str) -> bool:
         """Whether a resource may break a policy today."""
-        return any(one.policy == policy and one.resource == resource and one.holds(self.today) for one in self.waivers)
+        return any(
+            entry.policy == policy and entry.resource == resource and entry.is_in_force(self.today)
+            for entry in self.exceptions
+        )
 
 
-def read(config: Mapping[str, str], project: str, today: date) -> Surroundings:
+def read_stack_context(config: Mapping[str, str], project: str, today: date) -> StackContext:
     """The surroundings that a stack's configuration (`PULUMI_CONFIG`) says."""
     environment = config.get(f"{project}:environment")
     if environment not in ENVIRONMENTS:
-        raise Unusable(f"{project}:environment must be one of {', '.join(ENVIRONMENTS)} in the stack file")
+        raise InvalidStackConfiguration(
+            f"{project}:environment must be one of {', '.join(ENVIRONMENTS)} in the stack file"
+        )
     raw = config.get(f"{project}:exceptions")
     if raw is None:
-        raise Unusable(f"{project}:exceptions must be in the stack file; an empty list says that there are none")
+        raise InvalidStackConfiguration(
+            f"{project}:exceptions must be in the stack file; an empty list says that there are none"
+        )
     try:
-        waivers = tuple(
-            Waiver(one["policy"], one["resource"], one["reason"], _day(one["expires"])) for one in json.loads(raw)
+        exceptions = tuple(
+            ExceptionEntry(item["policy"], item["resource"], item["reason"], _day(item["expires"]))
+            for item in json.loads(raw)
         )
     except (ValueError, TypeError, KeyError) as error:
-        raise Unusable(
+        raise InvalidStackConfiguration(
             f"each of {project}:exceptions must have policy, resource, reason and expires (YYYY-MM-DD)"
         ) from error
-    return Surroundings(environment, waivers, today, _tags(config, project, environment))
+    return StackContext(environment, exceptions, today, _tags(config, project, environment))
 
 
 def _day(given: str) -> date:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from guardrails.pricing.price_book import prices
-from guardrails.pricing.requirement_costs import DOCUMENTS, Document
-from guardrails.pricing.requirement_costs.cost_table import assumptions, priced
-from guardrails.pricing.requirement_costs.transcription import STREAMING
-from guardrails.pricing.rules import RULES
+from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.requirement_costs import COST_TABLES, CostTable
+from guardrails.pricing.requirement_costs.cost_table import load_assumptions, price_quantities
+from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
+from guardrails.pricing.rules import PRICE_RULES
 from guardrails.pricing.rules.called_service_prices import MEASURES as CALLED
 
 INTRODUCTION = """\
@@ -26,12 +26,12 @@ not give is assumed, in one file (`requirement_costs/assumptions.toml`, listed b
 """
 
 
-def text() -> str:
+def render_page() -> str:
     """The whole page."""
     parts = [
         INTRODUCTION,
         *_overview(),
-        *(line for document in DOCUMENTS for line in _chapter(document)),
+        *(line for document in COST_TABLES for line in _chapter(document)),
         *_guardrails(),
         *_measures(),
         *_assumptions(),
@@ -55,46 +55,46 @@ def _signed(value: float) -> str:
 def _overview() -> Iterator[str]:
     yield "| subsystem | document | computed | difference |"
     yield "|---|---:|---:|---:|"
-    for one in DOCUMENTS:
-        yield f"| {one.subsystem} | {_usd(one.total)} | {_usd(one.computed)} | {_signed(one.computed - one.total)} |"
+    for table in COST_TABLES:
+        yield f"| {table.subsystem} | {_usd(table.stated_total)} | {_usd(table.computed_usd)} | {_signed(table.computed_usd - table.stated_total)} |"
 
 
-def _chapter(document: Document) -> Iterator[str]:
+def _chapter(document: CostTable) -> Iterator[str]:
     yield f"\n## {document.title}\n"
     yield "| line | document | computed | difference | cause |"
     yield "|---|---:|---:|---:|---|"
-    for one in document.positions:
-        difference = _signed(one.computed - one.document)
-        yield f"| {one.label} | {_usd(one.document)} | {_usd(one.computed)} | {difference} | {one.cause} |"
-    difference = _signed(document.computed - document.total)
-    yield f"| **total** | {_usd(document.total)} | {_usd(document.computed)} | {difference} | |"
-    if document.steps:
+    for line in document.lines:
+        difference = _signed(line.computed_usd - line.stated_usd)
+        yield f"| {line.label} | {_usd(line.stated_usd)} | {_usd(line.computed_usd)} | {difference} | {line.cause} |"
+    difference = _signed(document.computed_usd - document.stated_total)
+    yield f"| **total** | {_usd(document.stated_total)} | {_usd(document.computed_usd)} | {difference} | |"
+    if document.promised_savings:
         yield from _steps(document)
     if document.remarks:
         yield "\nWhat does not hold in the document, or is left out:\n"
         yield from (f"- {remark}" for remark in document.remarks)
     if document.subsystem == "transcription":
-        yield f"- Streaming to Transcribe at the document's usage: ${_usd(priced(STREAMING))} a month."
-    if document.savings:
+        yield f"- Streaming to Transcribe at the document's usage: ${_usd(price_quantities(STREAMING_QUANTITIES))} a month."
+    if document.setting_savings:
         yield "\nSavings, each one setting switched on its own at the same usage:\n"
         yield "| setting | change | before | after | saved | remark |"
         yield "|---|---|---:|---:|---:|---|"
-        for each in document.savings:
+        for saving in document.setting_savings:
             yield (
-                f"| {each.setting} | {each.change} | {_usd(priced(each.before))} | {_usd(priced(each.after))} | "
-                f"{_usd(each.usd)} | {each.remark} |"
+                f"| {saving.setting} | {saving.change} | {_usd(price_quantities(saving.before))} | {_usd(price_quantities(saving.after))} | "
+                f"{_usd(saving.usd)} | {saving.remark} |"
             )
 
 
-def _steps(document: Document) -> Iterator[str]:
+def _steps(document: CostTable) -> Iterator[str]:
     yield "\n| step | document saves | computed saves | left by document | left computed | cause |"
     yield "|---|---:|---:|---:|---:|---|"
-    by_document, computed = document.total, document.computed
-    for one in document.steps:
-        by_document, computed = by_document - one.document, computed - one.computed
+    by_document, computed = document.stated_total, document.computed_usd
+    for saving in document.promised_savings:
+        by_document, computed = by_document - saving.stated_usd, computed - saving.computed_usd
         yield (
-            f"| {one.label} | {_usd(one.document)} | {_usd(one.computed)} | {_usd(by_document)} | {_usd(computed)} | "
-            f"{one.cause} |"
+            f"| {saving.label} | {_usd(saving.stated_usd)} | {_usd(saving.computed_usd)} | {_usd(by_document)} | {_usd(computed)} | "
+            f"{saving.cause} |"
         )
 
 
@@ -104,9 +104,9 @@ def _guardrails() -> Iterator[str]:
     yield "like for like.\n"
     yield "| what | price | unit |"
     yield "|---|---:|---|"
-    for name, one in sorted(prices().items()):
-        if one.guardrail:
-            yield f"| {name} | {_exactly(one.usd, 8)} | {one.unit} |"
+    for name, price in sorted(load_prices().items()):
+        if price.guardrail:
+            yield f"| {name} | {_exactly(price.usd, 8)} | {price.unit} |"
 
 
 def _measures() -> Iterator[str]:
@@ -115,10 +115,10 @@ def _measures() -> Iterator[str]:
     yield "block reads is an error (`cost-usage-read`); one that is needed and missing is listed as a gap.\n"
     yield "| resource | measure | counts |"
     yield "|---|---|---|"
-    for kind, rule in sorted(RULES.items()):
+    for kind, rule in sorted(PRICE_RULES.items()):
         for measure, says in rule.measures.items():
             if measure not in CALLED:
-                needed = " (needed)" if measure in rule.needs else ""
+                needed = " (needed)" if measure in rule.required_measures else ""
                 yield f"| `{kind}` | `{measure}`{needed} | {says} |"
     for measure, says in CALLED.items():
         yield f"| whoever calls it | `{measure}` | {says} |"
@@ -128,14 +128,14 @@ def _assumptions() -> Iterator[str]:
     yield "\n## Assumed\n"
     yield "| what | value | unit | why |"
     yield "|---|---:|---|---|"
-    for name, one in assumptions().items():
-        yield f"| {name} | {one.value:g} | {one.unit} | {one.why} |"
+    for name, assumption in load_assumptions().items():
+        yield f"| {name} | {assumption.value:g} | {assumption.unit} | {assumption.why} |"
 
 
 def _book() -> Iterator[str]:
     yield "\n## Price book\n"
     yield "| price | USD | unit | free a month | basis | read | source |"
     yield "|---|---:|---|---:|---|---|---|"
-    for name, one in prices().items():
-        free = f"{one.free:,.0f}" if one.free else ""
-        yield f"| {name} | {_exactly(one.usd, 10)} | {one.unit} | {free} | {one.basis} | {one.date} | [{one.service}]({one.source}) |"
+    for name, price in load_prices().items():
+        free = f"{price.free:,.0f}" if price.free else ""
+        yield f"| {name} | {_exactly(price.usd, 10)} | {price.unit} | {free} | {price.basis} | {price.date} | [{price.service}]({price.source}) |"

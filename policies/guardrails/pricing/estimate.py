@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from guardrails.pricing.price_book import prices
-from guardrails.pricing.price_rule import Bill, Priced
-from guardrails.pricing.rules import FREE, RULES
+from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.price_rule import PricedResource, PricingInput
+from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 
-__all__ = ["CostReport", "Line", "Priced", "estimate"]
+__all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
 COMPONENTS = ("polyphony:", "pulumi:")
 """What no provider makes: whatever any other package makes may cost."""
@@ -22,7 +22,7 @@ Usage = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """One position of the bill."""
 
     subsystem: str
@@ -37,7 +37,7 @@ class Line:
 class CostReport:
     """A month's cost."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
     unpriced: tuple[str, ...] = ()
     """Resources of billable types that no rule knows."""
     gaps: tuple[str, ...] = ()
@@ -50,75 +50,80 @@ class CostReport:
         """Dollars a month."""
         return sum(line.usd for line in self.lines)
 
-    def by(self, attribute: str) -> dict[str, float]:
+    def sum_by(self, attribute: str) -> dict[str, float]:
         """Dollars by `subsystem`, `block`, `service` or `price`, dearest first."""
         sums: dict[str, float] = defaultdict(float)
         for line in self.lines:
             sums[getattr(line, attribute)] += line.usd
         return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
-    def dearest(self, count: int) -> str:
+    def describe_largest(self, count: int) -> str:
         """The dearest blocks, in words."""
-        return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.by("block").items())[:count])
+        return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.sum_by("block").items())[:count])
 
 
-def estimate(resources: Iterable[Priced], usage: Usage, *, free_tiers: bool = False) -> CostReport:
+def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tiers: bool = False) -> CostReport:
     """What the resources cost a month at this usage; with free tiers, as if the account ran nothing else."""
-    blocks: dict[str, list[Priced]] = defaultdict(list)
-    for one in resources:
-        if not one.type.startswith(COMPONENTS):
-            blocks[one.block].append(one)
-    lines: list[Line] = []
+    blocks: dict[str, list[PricedResource]] = defaultdict(list)
+    for resource in resources:
+        if not resource.type.startswith(COMPONENTS):
+            blocks[resource.block].append(resource)
+    lines: list[CostLine] = []
     unpriced: list[str] = []
     gaps: list[str] = []
     for block, members in blocks.items():
-        for one in members:
-            if one.type in FREE:
+        for resource in members:
+            if resource.type in FREE_TYPES:
                 continue
-            if one.type not in RULES:
-                unpriced.append(f"{one.name} ({one.type})")
+            if resource.type not in PRICE_RULES:
+                unpriced.append(f"{resource.name} ({resource.type})")
                 continue
-            lines += _lines(Bill(one, usage.get(block, {}), tuple(members)))
-            gaps += _gap(one, usage.get(block, {}))
+            lines += _lines(PricingInput(resource, usage.get(block, {}), tuple(members)))
+            gaps += _gap(resource, usage.get(block, {}))
     if free_tiers:
         lines = list(_beyond_free(lines))
     return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_problems(blocks, usage)))
 
 
-def _lines(bill: Bill) -> Iterator[Line]:
-    book, one = prices(), bill.one
-    for name, quantity in RULES[one.type].quantities(bill):
+def _lines(pricing: PricingInput) -> Iterator[CostLine]:
+    book, one = load_prices(), pricing.resource
+    for name, quantity in PRICE_RULES[one.type].quantities(pricing):
         if quantity:
             price = book[name]
-            yield Line(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
+            yield CostLine(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
 
 
-def _beyond_free(lines: Iterable[Line]) -> Iterator[Line]:
+def _beyond_free(lines: Iterable[CostLine]) -> Iterator[CostLine]:
     """The lines without what is free; who uses more of a price gets more of its free amount."""
     used: dict[str, float] = defaultdict(float)
     for line in lines:
         used[line.price] += line.quantity
     for line in lines:
-        paid = 1 - min(1, prices()[line.price].free / used[line.price])
+        paid = 1 - min(1, load_prices()[line.price].free / used[line.price])
         if paid:
             yield replace(line, quantity=line.quantity * paid, usd=line.usd * paid)
 
 
-def _gap(one: Priced, usage: Mapping[str, float]) -> Iterator[str]:
-    rule = RULES[one.type]
-    missing = [measure for measure in rule.needs if measure not in list(usage)]
-    if missing and not rule.needless(one):
-        yield f"{one.name} has no usage published ({', '.join(missing)} of {one.block})"
-    if unpriced := rule.unpriced(one):
-        yield f"{one.name} has {unpriced}, which has no price here"
+def _gap(resource: PricedResource, usage: Mapping[str, float]) -> Iterator[str]:
+    rule = PRICE_RULES[resource.type]
+    missing = [measure for measure in rule.required_measures if measure not in list(usage)]
+    if missing and not rule.is_usage_optional(resource):
+        yield f"{resource.name} has no usage published ({', '.join(missing)} of {resource.block})"
+    if unpriced := rule.unpriced(resource):
+        yield f"{resource.name} has {unpriced}, which has no price here"
 
 
-def _problems(blocks: Mapping[str, list[Priced]], usage: Usage) -> Iterator[str]:
+def _problems(blocks: Mapping[str, list[PricedResource]], usage: Usage) -> Iterator[str]:
     for block, measures in usage.items():
         if block not in blocks:
             yield f"usage is published for {block}, which is no block of this stack"
             continue
-        read = {measure for one in blocks[block] if one.type in RULES for measure in RULES[one.type].measures}
+        read = {
+            measure
+            for resource in blocks[block]
+            if resource.type in PRICE_RULES
+            for measure in PRICE_RULES[resource.type].measures
+        }
         for measure in measures:
             if measure not in read:
                 yield f"{block}.{measure} is read by no price; {block} has {', '.join(sorted(read)) or 'none'}"

@@ -25,7 +25,7 @@ class Price:
 
 
 @functools.cache
-def prices() -> dict[str, Price]:
+def load_prices() -> dict[str, Price]:
     """All prices by name."""
     with FILE.open("rb") as file:
         return {name: Price(**entry) for name, entry in tomllib.load(file).items()}

@@ -21,7 +21,7 @@ PricedMeasures = Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedResource:
     """One resource as the estimate sees it: known properties only."""
 
     type: str
@@ -33,76 +33,79 @@ class Priced:
 
 
 @dataclass(frozen=True)
-class Bill:
+class PricingInput:
     """One resource with what its rule may read."""
 
-    one: Priced
+    resource: PricedResource
     usage: Mapping[str, float]
-    siblings: tuple[Priced, ...] = ()
+    siblings: tuple[PricedResource, ...] = ()
     """The resources of the same block."""
 
     @property
     def props(self) -> Mapping[str, Any]:
         """The resource's own properties."""
-        return self.one.props
+        return self.resource.props
 
-    def of(self, measure: str) -> float:
+    def amount(self, measure: str) -> float:
         """How much of a measure a month has; none where it is not published."""
         return float(self.usage.get(measure, 0))
 
-    def sibling(self, kind: str) -> Priced | None:
+    def find_sibling(self, kind: str) -> PricedResource | None:
         """Another resource of the same block."""
-        return next((one for one in self.siblings if one.type == kind), None)
+        return next((sibling for sibling in self.siblings if sibling.type == kind), None)
 
 
 @dataclass(frozen=True)
-class Rule:
+class PriceRule:
     """How one type of resource is priced."""
 
-    quantities: Callable[[Bill], Quantities]
-    needs: Measures = field(default_factory=dict)
+    quantities: Callable[[PricingInput], Quantities]
+    required_measures: Measures = field(default_factory=dict)
     """Measures without which the price is not known."""
-    also: Measures = field(default_factory=dict)
+    optional_measures: Measures = field(default_factory=dict)
     """Measures that count where they are published."""
-    needless: Callable[[Priced], bool] = field(default=lambda _: False)
+    is_usage_optional: Callable[[PricedResource], bool] = field(default=lambda _: False)
     """Whether a resource is used by accident only, so that no usage of it is asked for."""
-    unpriced: Callable[[Priced], str] = field(default=lambda _: "")
+    unpriced: Callable[[PricedResource], str] = field(default=lambda _: "")
     """What of a resource costs without a price in the book, in words; mostly nothing."""
 
     @property
     def measures(self) -> Measures:
         """All that it reads."""
-        return {**self.needs, **self.also}
+        return {**self.required_measures, **self.optional_measures}
 
 
-def free_but(unpriced: Callable[[Priced], str]) -> Rule:
+def free_except(unpriced: Callable[[PricedResource], str]) -> PriceRule:
     """A type that costs nothing, but for what has no price in the book."""
-    return Rule(lambda _: iter(()), unpriced=unpriced)
+    return PriceRule(lambda _: iter(()), unpriced=unpriced)
 
 
-def of_hours(price: str) -> Rule:
+def hourly_rule(price: str) -> PriceRule:
     """A type that is paid by the hour for being there."""
-    return Rule(lambda _: iter([(price, HOURS)]))
+    return PriceRule(lambda _: iter([(price, HOURS)]))
 
 
-def of_measures(
-    needs: PricedMeasures, also: PricedMeasures | None = None, *, needless: Callable[[Priced], bool] = lambda _: False
-) -> Rule:
+def usage_rule(
+    required_measures: PricedMeasures,
+    optional_measures: PricedMeasures | None = None,
+    *,
+    is_usage_optional: Callable[[PricedResource], bool] = lambda _: False,
+) -> PriceRule:
     """A type that is paid by its measures alone."""
-    measures = {**needs, **(also or {})}
-    return Rule(
-        lambda bill: ((price, bill.of(measure)) for measure, (price, _) in measures.items()),
-        needs=counted(needs),
-        also=counted(also or {}),
-        needless=needless,
+    measures = {**required_measures, **(optional_measures or {})}
+    return PriceRule(
+        lambda pricing: ((price, pricing.amount(measure)) for measure, (price, _) in measures.items()),
+        required_measures=describe_measures(required_measures),
+        optional_measures=describe_measures(optional_measures or {}),
+        is_usage_optional=is_usage_optional,
     )
 
 
-def counted(measures: PricedMeasures) -> Measures:
+def describe_measures(measures: PricedMeasures) -> Measures:
     """What each measure counts."""
     return {measure: says for measure, (_, says) in measures.items()}
 
 
-def of_months(price: str, number: float = 1) -> Rule:
+def monthly_rule(price: str, number: float = 1) -> PriceRule:
     """A type that is paid by the month for being there, as so many of what has the price."""
-    return Rule(lambda _: iter([(price, number)]))
+    return PriceRule(lambda _: iter([(price, number)]))

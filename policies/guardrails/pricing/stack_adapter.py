@@ -9,28 +9,28 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_names import subsystem
-from guardrails.pack.policy_kinds import Judged, Stack
-from guardrails.pricing.estimate import CostReport, Priced, estimate
-from guardrails.pricing.rules import RULES
+from guardrails.model.subsystem_names import parse_subsystem
+from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+from guardrails.pricing.estimate import CostReport, PricedResource, estimate_cost
+from guardrails.pricing.rules import PRICE_RULES
 
-UNKNOWN = None
+UNKNOWN_ITEM = None
 """Stands for an unknown value inside a list, where leaving it out would change how many there are."""
 
 
-def report(stack: Stack, platform: Judged) -> CostReport:
+def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
     """The estimate of a stack at the usage that its platform publishes."""
-    return estimate((priced(one) for one in stack.resources), platform.props["usage"])
+    return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
 
 
-def priced(one: Judged) -> Priced:
+def to_priced_resource(resource: CheckedResource) -> PricedResource:
     """A resource with its known properties, if any rule reads them."""
-    block = one.parent.name if one.parent else one.name
-    props = known(one.props) if one.type in RULES else {}
-    return Priced(one.type, one.name, block, subsystem(block), props)
+    block = resource.parent.name if resource.parent else resource.name
+    props = known_properties(resource.props) if resource.type in PRICE_RULES else {}
+    return PricedResource(resource.type, resource.name, block, parse_subsystem(block), props)
 
 
-def known(props: Mapping[str, Any]) -> dict[str, Any]:
+def known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that are known, at every depth."""
     found: dict[str, Any] = {}
     for key in props:
@@ -43,7 +43,7 @@ def known(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def _known(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return known(value)
+        return known_properties(value)
     if isinstance(value, str) or not hasattr(value, "__getitem__"):
         return value
     return [_item(value, index) for index in range(len(value))]
@@ -53,4 +53,4 @@ def _item(values: Any, index: int) -> Any:
     try:
         return _known(values[index])
     except UnknownValueError:
-        return UNKNOWN
+        return UNKNOWN_ITEM

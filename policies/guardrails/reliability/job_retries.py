@@ -3,21 +3,28 @@
 from collections.abc import Iterator
 
 from guardrails.model.resource_types import BATCH_JOB, GLUE_JOB
-from guardrails.pack.policy_kinds import ALWAYS, Group, Judged, Limit, PolicySet, Severity
+from guardrails.pack.policy_kinds import (
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 
 @POLICIES.resource(
     "batch-retries-reclaims",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
     description="A Batch job is tried again when its capacity is reclaimed, and for nothing else by default.",
     remedy="Set attempts to 2 or more, and end evaluateOnExits with onReason * → EXIT.",
     types={BATCH_JOB},
 )
-def _retried_wrongly(one: Judged) -> Iterator[str]:
-    strategy = one.props.get("retryStrategy") or {}
+def _check_batch_retries_reclaims(job: CheckedResource) -> Iterator[str]:
+    strategy = job.props.get("retryStrategy") or {}
     attempts, rules = float(strategy.get("attempts") or 1), list(strategy.get("evaluateOnExits") or ())
     if attempts < 2:
         yield "It is tried once: reclaimed spare capacity ends it."
@@ -28,28 +35,28 @@ def _retried_wrongly(one: Judged) -> Iterator[str]:
 
 @POLICIES.resource(
     "batch-job-bounded",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
     description="A Batch job ends in time.",
     remedy="Set timeout.attemptDurationSeconds.",
     types={BATCH_JOB},
 )
-def _unbounded(one: Judged) -> Iterator[str]:
-    if not one.at("timeout", "attemptDurationSeconds"):
+def _check_batch_job_bounded(job: CheckedResource) -> Iterator[str]:
+    if not job.get_nested("timeout", "attemptDurationSeconds"):
         yield "It may run for ever: timeout.attemptDurationSeconds is not set."
 
 
 @POLICIES.resource(
     "glue-engine-supported",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
     description="Glue jobs run on an engine that AWS supports.",
     remedy="Set glueVersion.",
     frameworks=("AWS FSBP Glue.4",),
-    limits=(Limit("version", 4.0, "The oldest Glue version."),),
+    limits=(PolicyLimit("version", 4.0, "The oldest Glue version."),),
     types={GLUE_JOB},
 )
-def _old_engine(one: Judged) -> Iterator[str]:
-    version, least = one.props.get("glueVersion"), one.limits["version"]
+def _check_glue_engine_supported(job: CheckedResource) -> Iterator[str]:
+    version, least = job.props.get("glueVersion"), job.limits["version"]
     if version is None or float(version) < least:
         yield f"Its glueVersion is {version or 'not set'}, older than {least:g}."

@@ -7,9 +7,16 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from guardrails.model.resource_types import FUNCTION
-from guardrails.pack.policy_kinds import NOT_IN_DEV, Group, Judged, Limit, PolicySet, Severity
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    CheckedResource,
+    PolicyGroup,
+    PolicyLimit,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtime_support.toml")
 DAYS_A_MONTH = 30.4
@@ -24,20 +31,20 @@ def ends() -> dict[str, date]:
 
 @POLICIES.resource(
     "runtime-supported",
-    severity=Severity.MEDIUM,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
     description="The support of every function's runtime lasts for some time yet.",
     remedy="Move to a newer runtime (policies/guardrails/reliability/runtime_support.toml has the days).",
     frameworks=("AWS FSBP Lambda.2",),
-    limits=(Limit("months", 6, "Months that a runtime must still be supported."),),
+    limits=(PolicyLimit("months", 6, "Months that a runtime must still be supported."),),
     types={FUNCTION},
 )
-def _outdated(one: Judged) -> Iterator[str]:
-    runtime = one.props.get("runtime")
+def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
+    runtime = function.props.get("runtime")
     if runtime is None:  # an image brings its own
         return
     end = ends().get(runtime)
     if end is None:
         yield f"Of its runtime {runtime} nobody has looked up when its support ends."
-    elif end - one.surroundings.today < timedelta(days=one.limits["months"] * DAYS_A_MONTH):
+    elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_A_MONTH):
         yield f"The support of its runtime {runtime} ends on {end}."

@@ -5,15 +5,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from guardrails.model.resource_types import ALARM, WORKFLOW
-from guardrails.pack.policy_kinds import ALWAYS, NOT_IN_DEV, Group, Judged, PolicySet, Severity, Stack
+from guardrails.pack.policy_kinds import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    PolicyGroup,
+    PolicySet,
+    PolicySeverity,
+)
 
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 ANY_WORKFLOW = frozenset({WORKFLOW})
 
 
-def _tasks(one: Judged) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield from _tasks_of(json.loads(one.props.get("definition") or "{}"))
+def _tasks(workflow: CheckedResource) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from _tasks_of(json.loads(workflow.props.get("definition") or "{}"))
 
 
 def _tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -28,76 +36,76 @@ def _tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 @POLICIES.resource(
     "workflow-tasks-retried",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="Every task of a workflow is tried again or caught.",
     remedy="Give it Retry for what passes, Catch for what does not.",
     frameworks=("AWS Well-Architected REL05-BP03",),
     types=ANY_WORKFLOW,
 )
-def _unretried(one: Judged) -> Iterator[str]:
-    for name, state in _tasks(one):
+def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
+    for name, state in _tasks(workflow):
         if not state.get("Retry") and not state.get("Catch"):
             yield f"Its task {name} has neither Retry nor Catch: one throttled call ends the execution."
 
 
 @POLICIES.resource(
     "workflow-tasks-bounded",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="Every task of a workflow ends in time.",
     remedy="Set TimeoutSeconds.",
     frameworks=("AWS Well-Architected REL05-BP05",),
     types=ANY_WORKFLOW,
 )
-def _unbounded(one: Judged) -> Iterator[str]:
-    for name, state in _tasks(one):
+def _check_workflow_tasks_bounded(workflow: CheckedResource) -> Iterator[str]:
+    for name, state in _tasks(workflow):
         if not any(key in state for key in ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds")):
             yield f"Its task {name} has no timeout: an execution can hang for a year."
 
 
 @POLICIES.resource(
     "workflow-logged",
-    severity=Severity.MEDIUM,
-    levels=ALWAYS,
+    severity=PolicySeverity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
     description="Every workflow logs what failed.",
     remedy="Set loggingConfiguration.level ERROR and a destination.",
     frameworks=("AWS FSBP StepFunctions.1",),
     types=ANY_WORKFLOW,
 )
-def _unlogged(one: Judged) -> Iterator[str]:
-    level = one.at("loggingConfiguration", "level") or "OFF"
+def _check_workflow_logged(workflow: CheckedResource) -> Iterator[str]:
+    level = workflow.get_nested("loggingConfiguration", "level") or "OFF"
     if level == "OFF":
         yield "It writes no log (loggingConfiguration.level is OFF)."
 
 
 @POLICIES.resource(
     "workflow-traced",
-    severity=Severity.LOW,
-    levels=NOT_IN_DEV,
+    severity=PolicySeverity.LOW,
+    levels=ADVISORY_IN_DEV,
     description="Every workflow is traced by X-Ray.",
     remedy="Set tracingConfiguration.enabled.",
     types=ANY_WORKFLOW,
 )
-def _untraced(one: Judged) -> Iterator[str]:
-    if not one.at("tracingConfiguration", "enabled"):
+def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
+    if not workflow.get_nested("tracingConfiguration", "enabled"):
         yield "It is not traced."
 
 
 @POLICIES.relation(
     "workflow-failures-watched",
-    severity=Severity.HIGH,
-    levels=ALWAYS,
+    severity=PolicySeverity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
     description="An alarm watches the failed executions of every workflow.",
     remedy="Use the workflow block, which brings it.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types=ANY_WORKFLOW,
 )
-def _unwatched(one: Judged, stack: Stack) -> Iterator[str]:
-    for alarm in stack.of(ALARM):
-        named = str(alarm.at("dimensions", "StateMachineArn") or "").endswith(f":{one.props.get('name')}")
+def _check_workflow_failures_watched(workflow: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    for alarm in stack.list_resources(ALARM):
+        named = str(alarm.get_nested("dimensions", "StateMachineArn") or "").endswith(f":{workflow.props.get('name')}")
         if alarm.props.get("metricName") == "ExecutionsFailed" and (
-            named or one in alarm.references.get("dimensions", ())
+            named or workflow in alarm.references.get("dimensions", ())
         ):
             return
     yield "No alarm watches its ExecutionsFailed."

@@ -1,7 +1,16 @@
 """What Cognito guests may do: their own objects and items, by few services."""
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import UNKNOWN, Case, Spec, Thing, finds, inserted, passes, setting
+from tests.policies.policy_harness import (
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    expect_finding,
+    expect_no_finding,
+    insert_resources,
+    property_spec,
+)
 from tests.policies.specs.sample_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
 
 COGNITO = "cognito-identity.amazonaws.com"
@@ -13,7 +22,7 @@ BUCKET = "arn:aws:s3:::b"
 OWN_PREFIX = {"s3:prefix": f"{OWN}/*"}
 POOL = {"StringEquals": {f"{COGNITO}:aud": "pool"}}
 UNAUTHENTICATED = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
-GUEST = Thing(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
+GUEST = SampleResource(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
 
 
 def guest_trust(**condition: object) -> str:
@@ -24,29 +33,35 @@ def guest_trust(**condition: object) -> str:
 GUEST_TRUST = guest_trust(**POOL, **UNAUTHENTICATED)
 
 
-def pool_roles(role: str = "guest") -> Thing:
+def pool_roles(role: str = "guest") -> SampleResource:
     """The attachment by which a pool says which role its guests have."""
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-    return Thing(t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles")
+    return SampleResource(
+        t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles"
+    )
 
 
-def guests(*statements: Statement) -> list[Thing]:
+def guests(*parse_statements: Statement) -> list[SampleResource]:
     """The role of a pool's guests, whose trust policy waits for the pool's id, with a policy."""
-    return [GUEST, pool_roles(), Thing(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants")]
+    return [
+        GUEST,
+        pool_roles(),
+        SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": document(*parse_statements)}, "grants"),
+    ]
 
 
-def guest(policy: str, good: Statement, bad: Statement, says: str) -> Spec:
+def guest(policy: str, good: Statement, bad: Statement, message_part: str) -> PolicySpec:
     """A spec of what guests may do."""
-    return Spec(
+    return PolicySpec(
         policy,
         good=guests(good),
         bad=guests(bad),
-        says=says,
-        unknown=[*guests(bad), Thing(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")],
-        breaks=inserted(
+        message_part=message_part,
+        unknown=[*guests(bad), SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")],
+        break_program=insert_resources(
             [
-                Thing(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
-                Thing(t.ROLE_POLICY, {"role": "visitor", "policy": document(bad)}, "grants"),
+                SampleResource(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
+                SampleResource(t.ROLE_POLICY, {"role": "visitor", "policy": document(bad)}, "grants"),
             ]
         ),
         undecided=False,
@@ -72,47 +87,53 @@ SPECS = (
         allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"),
         "Guests may states:StartExecution",
     ),
-    setting("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
+    property_spec("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
 )
 
 
-def others_objects(actions: str | list[str], *resources: str, **condition: object) -> Case:
+def others_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
     """Guests who reach objects of others."""
     statement = allow(actions, list(resources), condition)
-    return finds("guests-own-objects-only", "which is other guests' too", *guests(statement), at="thing")
+    return expect_finding("guests-own-objects-only", "which is other guests' too", *guests(statement), at="thing")
 
 
-def others_items(says: str, **condition: object) -> Case:
+def others_items(message_part: str, **condition: object) -> PolicyCase:
     """Guests who reach items of others."""
-    return finds("guests-own-items-only", says, *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)), at="thing")
+    return expect_finding(
+        "guests-own-items-only", message_part, *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)), at="thing"
+    )
 
 
-def known_by_trust(kind: str) -> Case:
+def known_by_trust(kind: str) -> PolicyCase:
     """A role without an attachment, whose trust policy lets guests in."""
     claims = guest_trust(**POOL, **{"ForAnyValue:StringLike": {f"{COGNITO}:amr": kind}})
-    grants = Thing(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
-    return finds("guests-few-services", "events", Thing(t.ROLE, {"name": "r", "assumeRolePolicy": claims}), grants)
+    grants = SampleResource(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
+    return expect_finding(
+        "guests-few-services", "events", SampleResource(t.ROLE, {"name": "r", "assumeRolePolicy": claims}), grants
+    )
 
 
 PUTS_EVENTS = guests(allow("events:PutEvents", "*"))
-REFERRING_POOL = Thing(
-    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", refers={"roles": ["thing"]}
+REFERRING_POOL = SampleResource(
+    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["thing"]}
 )
 EVERYTHING = guests(allow("*", "*"))
 NOT_OWN, NO_KEY = "being their own identity", "also holds for a request without any key"
 
 CASES = (
     *(
-        finds("guests-few-services", f"Guests may {action}", *guests(allow(action, "*")), at="thing")
+        expect_finding("guests-few-services", f"Guests may {action}", *guests(allow(action, "*")), at="thing")
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
-    passes("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
+    expect_no_finding("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
     *map(known_by_trust, ("unauthenticated", "unauth*", "*")),
     # A pool whose role's ARN is not known yet names the role by reference.
-    finds("guests-few-services", "Guests may events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], at="thing"),
-    passes("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
-    finds("guests-own-objects-only", "which is other guests' too", *EVERYTHING, at="thing"),
-    finds("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
+    expect_finding(
+        "guests-few-services", "Guests may events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], at="thing"
+    ),
+    expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
+    expect_finding("guests-own-objects-only", "which is other guests' too", *EVERYTHING, at="thing"),
+    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
     others_objects("S3:GetObject", f"{BUCKET}/*"),
     others_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
     others_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
@@ -121,7 +142,7 @@ CASES = (
     others_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
     others_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
     others_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
-    passes(
+    expect_no_finding(
         "guests-own-objects-only",
         *guests(
             allow("s3:ListBucket", BUCKET, {"StringLike": {"S3:Prefix": [f"{OWN}/*"]}}),
@@ -136,8 +157,12 @@ CASES = (
     ),
     others_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
     *(
-        finds("iam-trust-federated-conditioned", says, Thing(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}))
-        for condition, says in (
+        expect_finding(
+            "iam-trust-federated-conditioned",
+            message_part,
+            SampleResource(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}),
+        )
+        for condition, message_part in (
             (UNAUTHENTICATED, f"without comparing {COGNITO}:aud"),
             ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"without comparing {COGNITO}:aud"),
         )

@@ -6,7 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import UNDECIDED, UNKNOWN, Case, Spec, Thing, edits, finds, passes, setting, spec
+from tests.policies.policy_harness import (
+    UNDECIDED,
+    UNKNOWN,
+    PolicyCase,
+    PolicySpec,
+    SampleResource,
+    edit_json_property,
+    expect_finding,
+    expect_no_finding,
+    property_spec,
+    resource_spec,
+)
 from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST, POOL, guest_trust
 from tests.policies.specs.sample_documents import (
     ACCOUNT,
@@ -28,20 +39,20 @@ OWN_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
 
 
-def role(policy: str, good: str, bad: str, says: str) -> Spec:
+def role(policy: str, good: str, bad: str, message_part: str) -> PolicySpec:
     """A spec of one trust policy."""
-    return setting(policy, t.ROLE, "assumeRolePolicy", good, bad, says)
+    return property_spec(policy, t.ROLE, "assumeRolePolicy", good, bad, message_part)
 
 
-def bucket_policy(policy: str, good: str, bad: str, says: str) -> Spec:
+def bucket_policy(policy: str, good: str, bad: str, message_part: str) -> PolicySpec:
     """A spec of one resource policy; the statement of the bad one is added to the real audit bucket's."""
-    return spec(
+    return resource_spec(
         policy,
         t.BUCKET_POLICY,
         {"bucket": "b", "policy": good},
         {"policy": bad},
-        says,
-        breaks=edits(
+        message_part,
+        break_program=edit_json_property(
             "foundation-audit-logs-policy",
             "policy",
             lambda found: found["Statement"].extend(json.loads(bad)["Statement"]),
@@ -95,7 +106,7 @@ SPECS = (
         outside({"AWS": ROLE_ARN}, "s3:*"),
         "It allows s3:*",
     ),
-    spec(
+    resource_spec(
         "function-permission-source",
         t.FUNCTION_PERMISSION,
         {"principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::b", "sourceAccount": ACCOUNT, "qualifier": "live"},
@@ -104,8 +115,8 @@ SPECS = (
         "sourceArn",
         added=True,
     ),
-    setting("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
-    setting(
+    property_spec("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
+    property_spec(
         "no-secret-in-environment",
         t.FUNCTION,
         "environment.variables",
@@ -113,9 +124,9 @@ SPECS = (
         {"API_KEY": "s3cr3t-value"},
         "API_KEY",
     ),
-    spec(
+    resource_spec(
         "secret-parameter-encrypted",
-        t.PARAMETER,
+        t.SSM_PARAMETER,
         {"name": "/p/encryption-key", "type": "SecureString"},
         {"type": "String"},
         "type String",
@@ -128,41 +139,48 @@ PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
 FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
 
 
-def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> Case:
+def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> PolicyCase:
     """A resource policy that lets everybody in."""
-    return finds(PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal)))
+    return expect_finding(
+        PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal))
+    )
 
 
-def holder(kind: str, *statements: Statement) -> Thing:
+def holder(kind: str, *parse_statements: Statement) -> SampleResource:
     """A resource with a policy."""
-    return Thing(kind, {"name": "q", t.DOCUMENTS.get(kind, "policy"): document(*statements)})
+    return SampleResource(
+        kind, {"name": "q", t.POLICY_DOCUMENT_PROPERTIES.get(kind, "policy"): document(*parse_statements)}
+    )
 
 
-def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> Thing:
+def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> SampleResource:
     """A policy that lets a service in."""
     return holder(kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"}))
 
 
-def trusting(says: str, text: str, policy: str = "iam-trust-names-source") -> Case:
+def trusting(message_part: str, text: str, policy: str = "iam-trust-names-source") -> PolicyCase:
     """A fault of a trust policy."""
-    return finds(policy, says, Thing(t.ROLE, {"assumeRolePolicy": text}))
+    return expect_finding(policy, message_part, SampleResource(t.ROLE, {"assumeRolePolicy": text}))
 
 
-def federated(**condition: object) -> Thing:
+def federated(**condition: object) -> SampleResource:
     """A role for tokens of an OpenID Connect provider."""
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"
-    return Thing(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
+    return SampleResource(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
 
 
-def permission(**props: Any) -> Thing:
+def permission(**props: Any) -> SampleResource:
     """A function's permission."""
-    return Thing(t.FUNCTION_PERMISSION, props)
+    return SampleResource(t.FUNCTION_PERMISSION, props)
 
 
-def api_of(kind: str) -> list[Thing]:
+def api_of(kind: str) -> list[SampleResource]:
     """A permission for a resource of this stack whose ARN is not known yet."""
     props = {"principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
-    return [Thing(kind, {}, "source"), Thing(t.FUNCTION_PERMISSION, props, refers={"sourceArn": ["source"]})]
+    return [
+        SampleResource(kind, {}, "source"),
+        SampleResource(t.FUNCTION_PERMISSION, props, references={"sourceArn": ["source"]}),
+    ]
 
 
 def container(name: str, value: str) -> dict[str, object]:
@@ -192,19 +210,23 @@ CASES = (
     trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
     trusting("It trusts *", trust("*"), EXACT),
     trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
-    passes(
+    expect_no_finding(
         "iam-trust-names-source",
-        Thing(t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}),
+        SampleResource(
+            t.ROLE, {"assumeRolePolicy": service("ecs-tasks.amazonaws.com", source(f"arn:aws:ecs:{REGION}:*"))}
+        ),
     ),
-    finds(FEDERATED, "token.example.com:sub", federated()),
-    finds(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
-    passes(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
-    finds(
-        "iam-session-tags-conditioned", "any tag", Thing(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))})
+    expect_finding(FEDERATED, "token.example.com:sub", federated()),
+    expect_finding(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
+    expect_no_finding(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
+    expect_finding(
+        "iam-session-tags-conditioned",
+        "any tag",
+        SampleResource(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))}),
     ),
     *map(public, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
     public(principal={"AWS": "*"}),
-    public(t.KEY, StringLike={"aws:PrincipalArn": "*"}),
+    public(t.KMS_KEY, StringLike={"aws:PrincipalArn": "*"}),
     public(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
     public(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
     public(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
@@ -213,20 +235,20 @@ CASES = (
     public(StringLike={"aws:SourceVpc": "vpc-*"}),
     public(StringLike={"aws:SourceAccount": "1*"}),
     public(NumericGreaterThan={"aws:SourceAccount": "1"}),
-    finds(PUBLIC, "everybody lambda:GetLayerVersion", Thing(t.LAYER_PERMISSION, LAYER)),
-    finds(PUBLIC, "everybody events:PutEvents", Thing(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
-    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
-    passes(PUBLIC, Thing(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
-    passes(PUBLIC, Thing(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
-    passes(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
-    finds(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
-    finds(PUBLIC, "cannot be read", Thing(t.QUEUE_POLICY, {"policy": "{"})),
-    finds(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
-    finds("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
-    finds("iam-no-negation", "NotAction", holder(t.LOG_POLICY, {"NotAction": "x"})),
+    expect_finding(PUBLIC, "everybody lambda:GetLayerVersion", SampleResource(t.LAYER_PERMISSION, LAYER)),
+    expect_finding(PUBLIC, "everybody events:PutEvents", SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
+    expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
+    expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
+    expect_no_finding(PUBLIC, SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
+    expect_no_finding(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
+    expect_finding(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
+    expect_finding(PUBLIC, "cannot be read", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
+    expect_finding(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
+    expect_finding("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
+    expect_finding("iam-no-negation", "NotAction", holder(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
     *(
-        finds(OWNERLESS, "whichever account", for_service(kind, **condition))
-        for kind in (t.TOPIC_POLICY, t.LOG_POLICY)
+        expect_finding(OWNERLESS, "whichever account", for_service(kind, **condition))
+        for kind in (t.TOPIC_POLICY, t.LOG_RESOURCE_POLICY)
         for condition in (
             {},
             {"StringLike": {"aws:SourceAccount": "1*"}},
@@ -234,35 +256,49 @@ CASES = (
             {"ArnNotLike": {"aws:SourceArn": RULE_ARN}},
         )
     ),
-    passes(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
-    passes(OWNERLESS, for_service(t.LOG_POLICY, **OWN_ACCOUNT)),
-    passes(OWNERLESS, for_service(t.KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})),
-    finds("resource-policy-no-wildcard-action", "x:*", holder(t.LOG_POLICY, allow("x:*", Principal={"AWS": ACCOUNT}))),
-    finds(PERMISSION, "everybody call", permission(principal="*")),
-    finds(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
-    finds(PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)),
-    finds(
+    expect_no_finding(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
+    expect_no_finding(OWNERLESS, for_service(t.LOG_RESOURCE_POLICY, **OWN_ACCOUNT)),
+    expect_no_finding(
+        OWNERLESS, for_service(t.KMS_KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})
+    ),
+    expect_finding(
+        "resource-policy-no-wildcard-action",
+        "x:*",
+        holder(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT})),
+    ),
+    expect_finding(PERMISSION, "everybody call", permission(principal="*")),
+    expect_finding(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
+    expect_finding(
+        PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)
+    ),
+    expect_finding(
         PERMISSION,
         "from any account",
         permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
     ),
-    passes(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
-    passes(PERMISSION, *api_of(t.SOCKET_API)),
-    passes(PERMISSION, *api_of(t.REST_API)),
-    finds(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
-    finds(
-        SECRETS, "DB_PASSWORD", Thing(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))})
+    expect_no_finding(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
+    expect_no_finding(PERMISSION, *api_of(t.API_V2)),
+    expect_no_finding(PERMISSION, *api_of(t.REST_API)),
+    expect_finding(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
+    expect_finding(
+        SECRETS,
+        "DB_PASSWORD",
+        SampleResource(t.BATCH_JOB, {"containerProperties": json.dumps(container("DB_PASSWORD", "x1"))}),
     ),
-    finds(SECRETS, "--api-token", Thing(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
-    finds(
+    expect_finding(SECRETS, "--api-token", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--api-token": "abc"}})),
+    expect_finding(
         SECRETS,
         "a URL with a password",
-        Thing(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
+        SampleResource(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container("URL", "pg://u:p@h/d")])}),
     ),
-    finds(SECRETS, "an AWS access key", Thing(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}})),
-    passes(
+    expect_finding(
         SECRETS,
-        Thing(
+        "an AWS access key",
+        SampleResource(t.FUNCTION, {"environment": {"variables": {"NOTE": f"AKIA{'X' * 16}"}}}),
+    ),
+    expect_no_finding(
+        SECRETS,
+        SampleResource(
             t.FUNCTION, {"environment": {"variables": {"TOKEN_AUDIENCE": "x", "MAX_TOKENS": "9", "API_KEY": "arn:x"}}}
         ),
     ),

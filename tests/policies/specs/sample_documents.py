@@ -11,9 +11,9 @@ TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/polyphony-prod-x"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-media"
 
 
-def document(*statements: Statement) -> str:
+def document(*parse_statements: Statement) -> str:
     """A policy document."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    return json.dumps({"Version": "2012-10-17", "Statement": list(parse_statements)})
 
 
 def allow(

@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from guardrails.pricing.price_book import prices
+from guardrails.pricing.price_book import load_prices
 
 FILE = Path(__file__).with_name("assumptions.toml")
 DAYS = 30
@@ -29,57 +29,57 @@ class Assumption:
 
 
 @functools.cache
-def assumptions() -> dict[str, Assumption]:
+def load_assumptions() -> dict[str, Assumption]:
     """All figures that no document gives."""
     with FILE.open("rb") as file:
         return {name: Assumption(**entry) for name, entry in tomllib.load(file).items()}
 
 
-def assumed(name: str) -> float:
+def get_assumption(name: str) -> float:
     """One figure that no document gives."""
-    return float(assumptions()[name].value)
+    return float(load_assumptions()[name].value)
 
 
-def priced(quantities: Quantities) -> float:
+def price_quantities(quantities: Quantities) -> float:
     """What quantities cost."""
-    return sum(quantity * prices()[name].usd for name, quantity in quantities)
+    return sum(quantity * load_prices()[name].usd for name, quantity in quantities)
 
 
 @dataclass(frozen=True)
-class Position:
+class CostTableLine:
     """One line of a document's table."""
 
     label: str
-    document: float
+    stated_usd: float
     """Dollars a month, as the document says."""
     quantities: Quantities
     cause: str
     """Where the difference comes from."""
 
     @property
-    def computed(self) -> float:
+    def computed_usd(self) -> float:
         """Dollars a month at today's prices."""
-        return priced(self.quantities)
+        return price_quantities(self.quantities)
 
 
 @dataclass(frozen=True)
-class Step:
+class PromisedSaving:
     """A change that a document promises to save by, as it says and as it is priced."""
 
     label: str
-    document: float
+    stated_usd: float
     before: Quantities
     after: Quantities
     cause: str
 
     @property
-    def computed(self) -> float:
+    def computed_usd(self) -> float:
         """Dollars a month that it saves."""
-        return priced(self.before) - priced(self.after)
+        return price_quantities(self.before) - price_quantities(self.after)
 
 
 @dataclass(frozen=True)
-class Saving:
+class SettingSaving:
     """One setting, switched on its own at the same usage."""
 
     setting: str
@@ -91,24 +91,24 @@ class Saving:
     @property
     def usd(self) -> float:
         """Dollars a month that it saves."""
-        return priced(self.before) - priced(self.after)
+        return price_quantities(self.before) - price_quantities(self.after)
 
 
 @dataclass(frozen=True)
-class Document:
+class CostTable:
     """One document's table."""
 
     subsystem: str
     title: str
-    total: float
+    stated_total: float
     """Dollars a month, as the document says."""
-    positions: tuple[Position, ...]
-    steps: tuple[Step, ...] = ()
-    savings: tuple[Saving, ...] = ()
+    lines: tuple[CostTableLine, ...]
+    promised_savings: tuple[PromisedSaving, ...] = ()
+    setting_savings: tuple[SettingSaving, ...] = ()
     remarks: tuple[str, ...] = ()
     """Arithmetic and facts of the document that do not hold."""
 
     @property
-    def computed(self) -> float:
+    def computed_usd(self) -> float:
         """Dollars a month at today's prices."""
-        return sum(one.computed for one in self.positions)
+        return sum(line.computed_usd for line in self.lines)

@@ -1,6 +1,13 @@
 """shared/requirements/transcription.md: "Total: ~$6.40/month" of additional cost."""
 
-from guardrails.pricing.requirement_costs.cost_table import DAYS, Document, Position, Quantities, Saving, assumed
+from guardrails.pricing.requirement_costs.cost_table import (
+    DAYS,
+    CostTable,
+    CostTableLine,
+    Quantities,
+    SettingSaving,
+    get_assumption,
+)
 
 CALLS = 1_000 * DAYS
 SECONDS = 5
@@ -11,36 +18,36 @@ BILLED_SECONDS = 15
 STREAMED_MINUTES = CALLS * max(SECONDS, BILLED_SECONDS) / 60
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", CALLS))
-LOG_GB = assumed("transcription_log_gb")
+LOG_GB = get_assumption("transcription_log_gb")
 
-DOCUMENT = Document(
+COST_TABLE = CostTable(
     subsystem="transcription",
     title="Transcription: 512 MB, 5 seconds on average, 1,000 calls a day",
-    total=6.40,
-    positions=(
-        Position(
+    stated_total=6.40,
+    lines=(
+        CostTableLine(
             "Lambda execution",
             2.00,
             FUNCTION,
             "Its own figures give 75,000 GB-seconds, which is $1.26 on x86: its arithmetic does not hold.",
         ),
-        Position("CloudWatch metrics", 1.80, (("metric", 6),), "Agrees, by its count of six; it names four."),
-        Position("CloudWatch alarms", 0.60, (("alarm", 6),), "Agrees."),
-        Position(
+        CostTableLine("CloudWatch metrics", 1.80, (("metric", 6),), "Agrees, by its count of six; it names four."),
+        CostTableLine("CloudWatch alarms", 0.60, (("alarm", 6),), "Agrees."),
+        CostTableLine(
             "CloudWatch logs",
             2.00,
             (("logs_ingested", LOG_GB), ("logs_stored", LOG_GB * 3)),
             "Volume is assumed; $2 is 3.4 GB, more than 100 KB a call.",
         ),
     ),
-    savings=(
-        Saving(
+    setting_savings=(
+        SettingSaving(
             "the function block's arm64",
             "x86 → arm64",
             FUNCTION,
             (("lambda_gb_second_arm64", GB_SECONDS), ("lambda_request", CALLS)),
         ),
-        Saving(
+        SettingSaving(
             "foundation.logs.retentionDays", "90 → 30 days", (("logs_stored", LOG_GB * 3),), (("logs_stored", LOG_GB),)
         ),
     ),
@@ -52,5 +59,5 @@ DOCUMENT = Document(
         ),
     ),
 )
-STREAMING: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
+STREAMING_QUANTITIES: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
 """What the document leaves out."""

@@ -3,7 +3,7 @@
 A function, a workflow or a job may call any of them; its block's usage has the measures.
 """
 
-from guardrails.pricing.price_rule import Bill, PricedMeasures, Quantities, counted
+from guardrails.pricing.price_rule import PricedMeasures, PricingInput, Quantities, describe_measures
 
 CALLED: PricedMeasures = {
     "transcribeMinutes": ("transcribe_batch_minute", "minutes that Amazon Transcribe works on as batch jobs"),
@@ -39,10 +39,10 @@ CALLED: PricedMeasures = {
     "keyRequests": ("kms_request", "uses of a KMS key"),
     "egressGb": ("data_transfer_out", "GB sent to the internet"),
 }
-MEASURES = counted(CALLED)
+MEASURES = describe_measures(CALLED)
 
 
-def called(bill: Bill) -> Quantities:
+def called(pricing: PricingInput) -> Quantities:
     """What it calls."""
     for measure, (price, _) in CALLED.items():
-        yield price, bill.of(measure)
+        yield price, pricing.amount(measure)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FREE: Final = frozenset(
+FREE_TYPES: Final = frozenset(
     f"aws:{name}"
     for name in (
         "apigateway/account:Account",

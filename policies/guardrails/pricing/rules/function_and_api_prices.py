@@ -3,17 +3,25 @@
 import json
 
 from guardrails.model.resource_types import (
+    API_V2,
+    API_V2_ROUTE,
+    API_V2_STAGE,
     FUNCTION,
-    FUNCTION_PROVISIONED,
+    PROVISIONED_CONCURRENCY,
     REST_API,
     REST_METHOD,
     REST_METHOD_SETTINGS,
     REST_STAGE,
-    SOCKET_API,
-    SOCKET_ROUTE,
-    SOCKET_STAGE,
 )
-from guardrails.pricing.price_rule import SECONDS, Bill, Priced, Quantities, Rule, free_but, of_measures
+from guardrails.pricing.price_rule import (
+    SECONDS,
+    PricedResource,
+    PriceRule,
+    PricingInput,
+    Quantities,
+    free_except,
+    usage_rule,
+)
 from guardrails.pricing.rules.called_service_prices import MEASURES, called
 
 DEFAULT_MB = 128
@@ -27,84 +35,87 @@ METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"}
 """Those of a document that good requests come to: one for any method answers what is asked for in vain."""
 
 
-def _gigabytes(bill: Bill) -> float:
-    function = bill.one if bill.one.type == FUNCTION else bill.sibling(FUNCTION)
+def _gigabytes(pricing: PricingInput) -> float:
+    function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     return float((function.props.get("memorySize") if function else None) or DEFAULT_MB) / 1024
 
 
-def _processor(bill: Bill) -> str:
-    function = bill.one if bill.one.type == FUNCTION else bill.sibling(FUNCTION)
+def _processor(pricing: PricingInput) -> str:
+    function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     architectures = list((function.props.get("architectures") if function else None) or ["x86_64"])
     return "arm64" if architectures == ["arm64"] else "x86"
 
 
-def _function(bill: Bill) -> Quantities:
-    invocations, gigabytes = bill.of("invocations"), _gigabytes(bill)
-    running = "provisioned_running_" if bill.sibling(FUNCTION_PROVISIONED) else ""
+def _function(pricing: PricingInput) -> Quantities:
+    invocations, gigabytes = pricing.amount("invocations"), _gigabytes(pricing)
+    running = "provisioned_running_" if pricing.find_sibling(PROVISIONED_CONCURRENCY) else ""
     yield "lambda_request", invocations
-    yield f"lambda_{running}gb_second_{_processor(bill)}", invocations * bill.of("milliseconds") / 1000 * gigabytes
-    disk = float((bill.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
-    yield "lambda_disk_gb_second", invocations * bill.of("milliseconds") / 1000 * (disk - FREE_DISK_MB) / 1024
-    if (bill.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
-        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (bill.of("cachedVersions") or 1)
-        yield "lambda_snapstart_restore_gb", gigabytes * bill.of("coldStarts")
-    yield from called(bill)
+    yield (
+        f"lambda_{running}gb_second_{_processor(pricing)}",
+        invocations * pricing.amount("milliseconds") / 1000 * gigabytes,
+    )
+    disk = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
+    yield "lambda_disk_gb_second", invocations * pricing.amount("milliseconds") / 1000 * (disk - FREE_DISK_MB) / 1024
+    if (pricing.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
+        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (pricing.amount("cachedVersions") or 1)
+        yield "lambda_snapstart_restore_gb", gigabytes * pricing.amount("coldStarts")
+    yield from called(pricing)
 
 
-def _provisioned(bill: Bill) -> Quantities:
-    environments = float(bill.props["provisionedConcurrentExecutions"])
-    yield f"lambda_provisioned_gb_second_{_processor(bill)}", environments * _gigabytes(bill) * SECONDS
+def _provisioned(pricing: PricingInput) -> Quantities:
+    environments = float(pricing.props["provisionedConcurrentExecutions"])
+    yield f"lambda_provisioned_gb_second_{_processor(pricing)}", environments * _gigabytes(pricing) * SECONDS
 
 
-def _cache(stage: Priced) -> str:
+def _cache(stage: PricedResource) -> str:
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 
 
-def _method_settings(bill: Bill) -> Quantities:
-    if (bill.props.get("settings") or {}).get("metricsEnabled"):
-        api = bill.sibling(REST_API)
+def _method_settings(pricing: PricingInput) -> Quantities:
+    if (pricing.props.get("settings") or {}).get("metricsEnabled"):
+        api = pricing.find_sibling(REST_API)
         paths = json.loads((api.props.get("body") if api else None) or "{}").get("paths", {})
         methods = sum(1 for path in paths.values() for method in path if method in METHODS)
-        methods += sum(1 for one in bill.siblings if one.type == REST_METHOD)
+        methods += sum(1 for sibling in pricing.siblings if sibling.type == REST_METHOD)
         yield "metric", methods * METRICS_OF_A_METHOD
 
 
-def _socket_api(bill: Bill) -> Quantities:
-    if bill.props.get("protocolType") == "WEBSOCKET":
-        yield "websocket_message", bill.of("messages")
-        yield "websocket_connection_minute", bill.of("connectionMinutes")
+def _socket_api(pricing: PricingInput) -> Quantities:
+    if pricing.props.get("protocolType") == "WEBSOCKET":
+        yield "websocket_message", pricing.amount("messages")
+        yield "websocket_connection_minute", pricing.amount("connectionMinutes")
     else:
-        yield "http_request", bill.of("requests")
+        yield "http_request", pricing.amount("requests")
 
 
-def _socket_stage(bill: Bill) -> Quantities:
-    if (bill.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
-        routes = sum(1 for one in bill.siblings if one.type == SOCKET_ROUTE)
+def _socket_stage(pricing: PricingInput) -> Quantities:
+    if (pricing.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
+        routes = sum(1 for sibling in pricing.siblings if sibling.type == API_V2_ROUTE)
         yield "metric", routes * METRICS_OF_A_ROUTE
 
 
-RULES = {
-    FUNCTION: Rule(
+PRICE_RULES = {
+    FUNCTION: PriceRule(
         _function,
-        needs={"invocations": "calls", "milliseconds": "milliseconds that one call takes on average"},
-        also={
+        required_measures={"invocations": "calls", "milliseconds": "milliseconds that one call takes on average"},
+        optional_measures={
             **MEASURES,
             "coldStarts": "environments restored from a snapshot (SnapStart)",
             "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 where it is not given",
         },
     ),
-    FUNCTION_PROVISIONED: Rule(_provisioned),
-    REST_API: of_measures({"requests": ("rest_request", "requests")}),
-    REST_METHOD_SETTINGS: Rule(_method_settings),
-    REST_STAGE: free_but(_cache),
-    SOCKET_API: Rule(
+    PROVISIONED_CONCURRENCY: PriceRule(_provisioned),
+    REST_API: usage_rule({"requests": ("rest_request", "requests")}),
+    REST_METHOD_SETTINGS: PriceRule(_method_settings),
+    REST_STAGE: free_except(_cache),
+    API_V2: PriceRule(
         _socket_api,
-        needs={
+        required_measures={
             "messages": "messages in both directions, in pieces of 32 KB",
             "connectionMinutes": "minutes that connections are open, all together",
         },
-        also={"requests": "requests (HTTP APIs)"},
+        optional_measures={"requests": "requests (HTTP APIs)"},
     ),
-    SOCKET_STAGE: Rule(_socket_stage),
+    API_V2_STAGE: PriceRule(_socket_stage),
 }

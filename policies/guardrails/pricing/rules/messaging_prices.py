@@ -2,8 +2,16 @@
 
 import re
 
-from guardrails.model.resource_types import EVENT_ARCHIVE, FUNCTION_SOURCE, MEMORY, QUEUE, SCHEDULE, TOPIC
-from guardrails.pricing.price_rule import HOURS, SECONDS, Bill, Priced, Quantities, Rule, of_measures
+from guardrails.model.resource_types import AGENT_MEMORY, EVENT_ARCHIVE, EVENT_SOURCE_MAPPING, QUEUE, SCHEDULE, TOPIC
+from guardrails.pricing.price_rule import (
+    HOURS,
+    SECONDS,
+    PricedResource,
+    PriceRule,
+    PricingInput,
+    Quantities,
+    usage_rule,
+)
 
 REQUESTS_A_MESSAGE = 2
 """Sent and deleted, one by one; received in batches."""
@@ -15,18 +23,21 @@ SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
 DAYS = HOURS / 24
 
 
-def _queue(bill: Bill) -> Quantities:
-    yield "sqs_request", bill.of("messages") * REQUESTS_A_MESSAGE + bill.of("batches")
+def _queue(pricing: PricingInput) -> Quantities:
+    yield "sqs_request", pricing.amount("messages") * REQUESTS_A_MESSAGE + pricing.amount("batches")
 
 
-def _source(bill: Bill) -> Quantities:
+def _source(pricing: PricingInput) -> Quantities:
     """What Lambda's own polling costs while nothing comes: it is billed as any other request."""
-    if ":sqs:" in str(bill.props.get("eventSourceArn")):
+    if ":sqs:" in str(pricing.props.get("eventSourceArn")):
         yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
 
 
-def _schedule(bill: Bill) -> Quantities:
-    yield "scheduler_invocation", bill.of("runs") or runs_a_month(str(bill.props.get("scheduleExpression", "")))
+def _schedule(pricing: PricingInput) -> Quantities:
+    yield (
+        "scheduler_invocation",
+        pricing.amount("runs") or runs_a_month(str(pricing.props.get("scheduleExpression", ""))),
+    )
 
 
 def runs_a_month(expression: str) -> float:
@@ -59,33 +70,35 @@ def _span(part: str, all_of: int) -> int:
     return last - first + 1 + (all_of if last < first else 0)
 
 
-def _dead_letters(one: Priced) -> bool:
-    return one.block.endswith("-dlq")
+def _dead_letters(resource: PricedResource) -> bool:
+    return resource.block.endswith("-dlq")
 
 
-RULES = {
-    QUEUE: Rule(
+PRICE_RULES = {
+    QUEUE: PriceRule(
         _queue,
-        needs={"messages": "messages, in pieces of 64 KB"},
-        also={"batches": "times that messages are received"},
-        needless=_dead_letters,
+        required_measures={"messages": "messages, in pieces of 64 KB"},
+        optional_measures={"batches": "times that messages are received"},
+        is_usage_optional=_dead_letters,
     ),
-    FUNCTION_SOURCE: Rule(_source),
-    TOPIC: of_measures(
+    EVENT_SOURCE_MAPPING: PriceRule(_source),
+    TOPIC: usage_rule(
         {},
         {
             "published": ("sns_publish", "messages that alarms, budgets and events publish"),
             "emails": ("sns_email", "e-mails sent"),
         },
     ),
-    EVENT_ARCHIVE: of_measures(
+    EVENT_ARCHIVE: usage_rule(
         {
             "archivedGb": ("events_archived", "GB of events that are archived"),
             "archiveGb": ("events_archive_storage", "GB of events kept on average"),
         }
     ),
-    SCHEDULE: Rule(_schedule, also={"runs": "calls; counted from its expression where they are not given"}),
-    MEMORY: of_measures(
+    SCHEDULE: PriceRule(
+        _schedule, optional_measures={"runs": "calls; counted from its expression where they are not given"}
+    ),
+    AGENT_MEMORY: usage_rule(
         {
             "memoryEvents": ("memory_event", "events written to the agent's memory"),
             "memoryRecords": ("memory_record", "long-term records kept on average"),

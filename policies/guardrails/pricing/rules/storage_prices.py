@@ -1,27 +1,36 @@
 """Buckets, tables, images and what is kept of them."""
 
-from guardrails.model.resource_types import BACKUP_VAULT, BUCKET, KEY, PARAMETER, REPOSITORY, SECRET, TABLE, WORKGROUP
-from guardrails.pricing.price_rule import Bill, Priced, Quantities, Rule, of_measures, of_months
+from guardrails.model.resource_types import (
+    ATHENA_WORKGROUP,
+    BACKUP_VAULT,
+    BUCKET,
+    IMAGE_REPOSITORY,
+    KMS_KEY,
+    SECRET,
+    SSM_PARAMETER,
+    TABLE,
+)
+from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, monthly_rule, usage_rule
 
 
-def _table(bill: Bill) -> Quantities:
-    yield "dynamodb_write", bill.of("writes") + bill.of("indexWrites")
-    yield "dynamodb_read", bill.of("reads")
-    yield "dynamodb_storage", bill.of("storageGb")
-    if (bill.props.get("pointInTimeRecovery") or {}).get("enabled"):
-        yield "dynamodb_point_in_time_recovery", bill.of("storageGb")
+def _table(pricing: PricingInput) -> Quantities:
+    yield "dynamodb_write", pricing.amount("writes") + pricing.amount("indexWrites")
+    yield "dynamodb_read", pricing.amount("reads")
+    yield "dynamodb_storage", pricing.amount("storageGb")
+    if (pricing.props.get("pointInTimeRecovery") or {}).get("enabled"):
+        yield "dynamodb_point_in_time_recovery", pricing.amount("storageGb")
 
 
-def _parameter(bill: Bill) -> Quantities:
-    yield "parameter_advanced", 1 if bill.props.get("tier") == "Advanced" else 0
+def _parameter(pricing: PricingInput) -> Quantities:
+    yield "parameter_advanced", 1 if pricing.props.get("tier") == "Advanced" else 0
 
 
-def _audit(one: Priced) -> bool:
-    return one.block.endswith("audit-logs")
+def _audit(resource: PricedResource) -> bool:
+    return resource.block.endswith("audit-logs")
 
 
-RULES = {
-    BUCKET: of_measures(
+PRICE_RULES = {
+    BUCKET: usage_rule(
         {
             "storageGb": (
                 "s3_storage",
@@ -37,24 +46,24 @@ RULES = {
             "downloadedGb": ("data_transfer_out", "GB that browsers and other clients outside of AWS load from it"),
             "acceleratedGb": ("s3_acceleration", "GB sent to it by Transfer Acceleration"),
         },
-        needless=_audit,
+        is_usage_optional=_audit,
     ),
-    TABLE: Rule(
+    TABLE: PriceRule(
         _table,
-        needs={
+        required_measures={
             "writes": "write request units (1 KB each)",
             "reads": "read request units (4 KB each)",
             "storageGb": "GB kept on average, indexes included",
         },
-        also={"indexWrites": "write request units of global indexes"},
+        optional_measures={"indexWrites": "write request units of global indexes"},
     ),
-    BACKUP_VAULT: of_measures(
+    BACKUP_VAULT: usage_rule(
         {"backupGb": ("backup_storage", "GB of backups kept on average: each is a whole copy of its table")},
         {"restoredGb": ("backup_restore", "GB restored")},
     ),
-    REPOSITORY: of_measures({"imageGb": ("ecr_storage", "GB of images kept on average")}),
-    WORKGROUP: of_measures({"scannedTb": ("athena_tb", "TB that queries scan")}),
-    KEY: of_months("kms_key"),
-    SECRET: of_months("secret"),
-    PARAMETER: Rule(_parameter),
+    IMAGE_REPOSITORY: usage_rule({"imageGb": ("ecr_storage", "GB of images kept on average")}),
+    ATHENA_WORKGROUP: usage_rule({"scannedTb": ("athena_tb", "TB that queries scan")}),
+    KMS_KEY: monthly_rule("kms_key"),
+    SECRET: monthly_rule("secret"),
+    SSM_PARAMETER: PriceRule(_parameter),
 }

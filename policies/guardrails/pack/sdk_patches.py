@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-SDK = "pulumi_policy.policy"
-DECODING = ("json_format", "deserialize_properties", "unknown_checking_proxy")
-ANALYZER = "_PolicyAnalyzerServicer"
-POLICIES = f"{ANALYZER}__policies"
+SDK_MODULE = "pulumi_policy.policy"
+DECODING_FUNCTIONS = ("json_format", "deserialize_properties", "unknown_checking_proxy")
+ANALYZER_CLASS = "_PolicyAnalyzerServicer"
+POLICIES_ATTRIBUTE = f"{ANALYZER_CLASS}__policies"
 
 
-class _Once:
+class _IdentityCache:
     """Remembers what a function made of an object, by identity; the object is kept, so that its identity stays."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
@@ -33,7 +33,7 @@ class _Once:
         return found[1]
 
 
-class _Messages:
+class _CachingJsonFormat:
     """The SDK's `json_format`, which gives one and the same structure for messages of the same content."""
 
     def __init__(self, json_format: ModuleType) -> None:
@@ -52,23 +52,23 @@ class _Messages:
         return found
 
 
-def decode_once() -> None:
+def cache_decoding() -> None:
     """Replaces the SDK's decoding; a second call changes nothing."""
-    sdk: Any = importlib.import_module(SDK)
-    if not all(hasattr(sdk, name) for name in DECODING) or isinstance(sdk.json_format, _Messages):
+    sdk: Any = importlib.import_module(SDK_MODULE)
+    if not all(hasattr(sdk, name) for name in DECODING_FUNCTIONS) or isinstance(sdk.json_format, _CachingJsonFormat):
         return
     deserialize = sdk.deserialize_properties
-    shared = _Once(deserialize)
+    shared = _IdentityCache(deserialize)
 
     def deserialized(props: Any, proxy_secrets: bool = False) -> Any:
         return deserialize(props, True) if proxy_secrets else shared(props)
 
-    sdk.json_format = _Messages(sdk.json_format)
+    sdk.json_format = _CachingJsonFormat(sdk.json_format)
     sdk.deserialize_properties = deserialized
-    sdk.unknown_checking_proxy = _Once(sdk.unknown_checking_proxy)
+    sdk.unknown_checking_proxy = _IdentityCache(sdk.unknown_checking_proxy)
 
 
-class _ListedOnce:
+class _ResourcesForFirstReader:
     """A request about a whole stack that gives its resources to the first policy only."""
 
     def __init__(self, request: Any) -> None:
@@ -81,22 +81,26 @@ class _ListedOnce:
         return found
 
 
-def ask_less(judges: Callable[[str, str], bool]) -> None:
+def skip_unneeded_checks(judges: Callable[[str, str], bool]) -> None:
     """Replaces the SDK's analyzer; `judges` says whether a policy, by name, has anything to do with a type.
 
     A second call changes nothing.
     """
-    sdk: Any = importlib.import_module(SDK)
-    plain: Any = getattr(sdk, ANALYZER, None)
-    if POLICIES not in getattr(plain, "__annotations__", {}):
+    sdk: Any = importlib.import_module(SDK_MODULE)
+    plain: Any = getattr(sdk, ANALYZER_CLASS, None)
+    if POLICIES_ATTRIBUTE not in getattr(plain, "__annotations__", {}):
         return
 
     def analyze(self: Any, request: Any, context: Any) -> Any:
         asked = copy.copy(self)
-        setattr(asked, POLICIES, [one for one in getattr(self, POLICIES) if judges(one.name, request.type)])
+        setattr(
+            asked,
+            POLICIES_ATTRIBUTE,
+            [policy for policy in getattr(self, POLICIES_ATTRIBUTE) if judges(policy.name, request.type)],
+        )
         return plain.Analyze(asked, request, context)
 
     def analyze_stack(self: Any, request: Any, context: Any) -> Any:
-        return plain.AnalyzeStack(self, _ListedOnce(request), context)
+        return plain.AnalyzeStack(self, _ResourcesForFirstReader(request), context)
 
-    setattr(sdk, ANALYZER, type(ANALYZER, (plain,), {"Analyze": analyze, "AnalyzeStack": analyze_stack}))
+    setattr(sdk, ANALYZER_CLASS, type(ANALYZER_CLASS, (plain,), {"Analyze": analyze, "AnalyzeStack": analyze_stack}))
