@@ -66,7 +66,7 @@ def function(what: str) -> Function:
     )
 
 
-def making(provider_outputs: str = "notes", *, judged: bool = False, **changes: Any) -> Callable[[], RestApi]:
+def making(answers: str = "notes", *, judged: bool = False, **changes: Any) -> Callable[[], RestApi]:
     """Return a program with an API that one function answers."""
 
     def body() -> RestApi:
@@ -74,7 +74,7 @@ def making(provider_outputs: str = "notes", *, judged: bool = False, **changes: 
             "scope": scope(),
             "logical_name": "NotesApi",
             "operations": (READ, MAKE),
-            "function": function(provider_outputs),
+            "function": function(answers),
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(client_errors_above=2, latency_above_ms=3),
             **({"judge": Judge(function("judge"), 60)} if judged else {}),
