@@ -1,1 +1,3 @@
-"""The guardrails of Polyphony as a CrossGuard pack. Self-contained: nothing outside `policies/` is imported."""
+"""CrossGuard policy pack of Polyphony. The package imports nothing outside `policies/`, so it runs without the
+program.
+"""

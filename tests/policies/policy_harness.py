@@ -326,7 +326,7 @@ def build_analyzer(
     """The SDK's analyzer over some policies, which know what resources are given, also where none asks for it."""
     builder = policy_pack.PolicyBuilder(where)
     builder.program_properties.update(given or {})
-    built = [builder.policy(record) for record in records]
+    built = [builder.build(record) for record in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
 

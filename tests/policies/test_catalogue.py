@@ -120,8 +120,8 @@ def test_the_pack_imports_nothing_but_itself_its_sdk_and_the_action_table() -> N
 
 def test_both_trust_tables_say_the_same_of_a_service() -> None:
     for service in Service:
-        sent, judged = service in SENDING_THEIR_SOURCE, SENT_KEYS_BY_SERVICE[service.value]
-        assert (sent, sent) == (judged.account, judged.arn), service
+        sent, expected = service in SENDING_THEIR_SOURCE, SENT_KEYS_BY_SERVICE[service.value]
+        assert (sent, sent) == (expected.sends_account, expected.sends_arn), service
 
 
 @pytest.mark.parametrize(

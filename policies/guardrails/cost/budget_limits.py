@@ -31,7 +31,10 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
         report = estimate_stack(stack, platform)
         subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in report.sum_by("subsystem").items())
         yield Finding(
-            f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}); dearest: {report.describe_largest(3) or 'none'}.",
+            (
+                f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}); dearest: "
+                f"{report.describe_largest(3) or 'none'}."
+            ),
             platform.urn,
         )
         for block in report.unpriced:
@@ -98,7 +101,9 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_IN_PROD,
     description="Cost anomalies are told to somebody.",
-    remedy="Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn.",
+    remedy=(
+        "Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn."
+    ),
     frameworks=("AWS Well-Architected COST03-BP05",),
 )
 def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:

@@ -105,7 +105,9 @@ def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
 )
 def _check_glue_flex_before_prod(job: CheckedResource) -> Iterator[str]:
     if _spark(job) and job.get_nested("command", "name") != STREAMING and job.props.get("executionClass") != "FLEX":
-        yield f"Its executionClass is {job.props.get('executionClass', 'STANDARD')}: FLEX is cheaper where nobody waits."
+        yield (
+            f"Its executionClass is {job.props.get('executionClass', 'STANDARD')}: FLEX is cheaper where nobody waits."
+        )
 
 
 def _kind(environment: CheckedResource) -> str:

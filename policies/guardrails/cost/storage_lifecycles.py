@@ -119,7 +119,9 @@ def _check_table_on_demand(table: CheckedResource) -> Iterator[str]:
 def _check_table_few_indexes(table: CheckedResource) -> Iterator[str]:
     indexes, most = table.props.get("globalSecondaryIndexes") or (), table.limits["indexes"]
     if len(indexes) > most:
-        yield f"It has {len(indexes)} global secondary indexes, more than {most:g}: each write is paid once more in each."
+        yield (
+            f"It has {len(indexes)} global secondary indexes, more than {most:g}: each write is paid once more in each."
+        )
 
 
 @POLICIES.relation(

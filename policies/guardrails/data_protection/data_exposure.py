@@ -50,7 +50,10 @@ BODIES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESP
 def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
     for origin in _origins(resource):
         if "*" in str(origin):
-            yield f"It answers pages of the origin {origin}: set polyphony:{settings_section(resource.name)}.corsOrigin to the console's."
+            yield (
+                f"It answers pages of the origin {origin}: set "
+                f"polyphony:{settings_section(resource.name)}.corsOrigin to the console's."
+            )
 
 
 def _origins(resource: CheckedResource) -> Iterator[Any]:
@@ -139,7 +142,9 @@ def _open_route(route: CheckedResource) -> Iterator[str]:
         return
     of_http = " " in key or any(api.props.get("protocolType") == "HTTP" for api in apis)
     if key == "$connect":
-        yield f"Everybody may $connect: its authorizationType is NONE, and no tag {CHECKED_BY} says what checks callers."
+        yield (
+            f"Everybody may $connect: its authorizationType is NONE, and no tag {CHECKED_BY} says what checks callers."
+        )
     elif of_http and not key.startswith("OPTIONS "):
         yield f"{key} asks for no authorization."
 

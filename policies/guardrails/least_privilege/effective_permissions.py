@@ -1,4 +1,4 @@
-"""What somebody may do: by a policy of his own, inline in his role, or attached to him."""
+"""Statements that a policy, a role or an attachment contributes, and all statements that take effect for a role."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -33,58 +33,60 @@ ATTACHMENTS = frozenset(
     }
 )
 ROLE_PROPERTIES = {POLICY_ATTACHMENT: "roles", ROLE_POLICY_ATTACHMENT: "role", ROLE_POLICY_ATTACHMENTS: "roleName"}
-"""What attaches policies to roles → the property that says to which."""
+"""The property that names the role, by the type of attachment."""
 POLICY_ARN_PROPERTIES = ("managedPolicyArns", "policyArn", "policyArns")
 
 
 def list_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """The statements of a policy, or of a role's inline policies."""
-    for holder in _holders(resource):
+    """Yield the statements of a policy, or of a role's inline policies."""
+    for holder in _list_document_holders(resource):
         yield from parse_statements(holder.get(POLICY_DOCUMENT_PROPERTIES.get(resource.type, "policy")))
 
 
 def list_allow_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """The statements of them that allow something."""
+    """Yield the statements with the effect Allow."""
     return (statement for statement in list_statements(resource) if statement.is_allow)
 
 
 def list_all_statements(resource: CheckedResource) -> Iterator[Statement]:
-    """All statements of a policy or a role: what it grants, and who may take it on."""
+    """Yield all statements of a policy or a role, including the role's trust policy."""
     yield from list_statements(resource)
     yield from parse_statements(resource.props.get("assumeRolePolicy"))
 
 
-def _holders(resource: CheckedResource) -> Iterable[Props]:
-    """What has a document as one of its properties."""
+def _list_document_holders(resource: CheckedResource) -> Iterable[Props]:
+    """Return the property mappings that contain a policy document."""
     return (resource.props.get("inlinePolicies") or ()) if resource.type == ROLE else (resource.props,)
 
 
 def list_policy_arns(resource: CheckedResource) -> list[str]:
-    """The ARNs of the policies that a role or an attachment names."""
+    """Return the ARNs of the managed policies that a role or an attachment names."""
     return [str(arn) for key in POLICY_ARN_PROPERTIES for arn in to_list(resource.props.get(key) or [])]
 
 
 def list_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
-    """All that a role is known to be given. What waits for an id is judged by itself, and again after `up`.
+    """Yield the statements of all policies of a role, as far as they are known. The policies are inline, separate
+    resources, or managed policies of this stack.
 
-    A provider reads the policies that stand beside a role back into it, as they were before this deployment: they are
-    none of its own.
+    A document that contains an unknown id is skipped here; it is checked as a resource, and again after the
+    deployment. The AWS provider returns a role's separate policies as inline policies too, in their state before the
+    deployment. So inline policies count only if the program sets them.
     """
     own = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
-    beside = [policy for policy in stack.list_resources(ROLE_POLICY) if _is_for(policy, "role", role)]
-    for resource in (*own, *beside, *_managed(role, stack)):
+    beside = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]
+    for resource in (*own, *beside, *_list_managed_policies(role, stack)):
         with suppress(UnknownValueError):
-            for holder in _holders(resource):
+            for holder in _list_document_holders(resource):
                 with suppress(UnknownValueError):
                     yield from parse_statements(holder.get("policy"))
 
 
-def _managed(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedResource]:
+def _list_managed_policies(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedResource]:
     named = [
         attachment
         for kind, key in ROLE_PROPERTIES.items()
         for attachment in stack.list_resources(kind)
-        if _is_for(attachment, key, role)
+        if _names_role(attachment, key, role)
     ]
     if stack.is_set_by_program(role, "managedPolicyArns"):
         named.append(role)
@@ -95,26 +97,26 @@ def _managed(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedReso
     )
 
 
-def _is_for(resource: CheckedResource, key: str, role: CheckedResource) -> bool:
-    """Whether a property names a role, as itself or by its name."""
+def _names_role(resource: CheckedResource, key: str, role: CheckedResource) -> bool:
+    """Return True if a property names a role, by reference or by the role's name."""
     references = resource.references.get(key, ())
     if role in references:
         return True
     try:
         return role.props.get("name", role.name) in to_list(resource.props.get(key))
     except UnknownValueError:
-        if references:  # it is another's
+        if references:  # the reference is to another role
             return False
         raise
 
 
 def _attaches(resource: CheckedResource, policy: CheckedResource) -> bool:
-    """Whether a role or an attachment names a policy of this stack."""
+    """Return True if a role or an attachment names a policy of this stack."""
     if any(policy in resource.references.get(key, ()) for key in POLICY_ARN_PROPERTIES):
         return True
     try:
         return any(
             arn.rpartition("/")[2] == policy.props.get("name", policy.name) for arn in list_policy_arns(resource)
         )
-    except UnknownValueError:  # it names another one, which is judged where it is known
+    except UnknownValueError:  # an unknown ARN without a reference is not this policy's
         return False

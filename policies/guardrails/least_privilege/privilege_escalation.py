@@ -1,7 +1,8 @@
-"""Ways by which a role could give itself more than it has, by one action or by a combination of its documents.
+"""Policy against privilege escalation: actions and combinations of actions by which a role can gain further
+permissions.
 
-The combinations are the well-known ones (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
-Vulnerable"), as far as they end in another role's rights.
+The combinations come from two published lists (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
+Vulnerable"), as far as they end with the permissions of another role.
 """
 
 from collections.abc import Iterator
@@ -59,8 +60,8 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     "iam-no-escalation",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="No role can give itself further rights, by one action or by several together.",
-    remedy="Take the action away; deployments do this, functions do not.",
+    description="No role can gain further permissions by one action or by a combination of actions.",
+    remedy="Remove one of the actions. Deployments need such actions, but functions do not.",
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={ROLE},
 )
@@ -70,4 +71,7 @@ def _check_iam_no_escalation(role: CheckedResource, stack: CheckedStack) -> Iter
     ]
     for combination in COMBINATIONS:
         if all(any(matches_pattern(needed, action) for action in allowed_actions) for needed in combination):
-            yield f"It may {' and '.join(combination)}: by that it can take on rights that it was not given."
+            yield (
+                f"The role may call {' and '.join(combination)}, and can thereby use permissions that it "
+                "was not granted."
+            )

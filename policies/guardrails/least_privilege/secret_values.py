@@ -1,4 +1,6 @@
-"""No secret stands where people can read it: environments and job arguments hold references only."""
+"""Policies about secrets: environment variables, job arguments and plain parameters contain references to secrets,
+never the secrets.
+"""
 
 import json
 import re
@@ -12,13 +14,13 @@ from guardrails.pack.policy_kinds import MANDATORY_EVERYWHERE, CheckedResource, 
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-NAMES = re.compile(
+SECRET_NAME = re.compile(
     r"(SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|ENCRYPTION|SIGNING|SECRET)_?KEY)$", re.IGNORECASE
 )
-"""How names of secrets end; `TOKEN_ISSUER` or `MAX_TOKENS` is none."""
-REFERENCES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
-HARMLESS = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
-SHAPES = {
+"""Endings of names that usually belong to secrets. `TOKEN_ISSUER` or `MAX_TOKENS` does not match."""
+REFERENCE_PREFIXES = ("arn:", "/", "alias/", "ssm:", "secretsmanager:", "{{resolve:", "https://", "s3://")
+HARMLESS_VALUE = re.compile(r"(true|false|[0-9.]*)", re.IGNORECASE)
+SECRET_PATTERNS = {
     "an AWS access key": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."),
@@ -28,27 +30,29 @@ SHAPES = {
 }
 
 
-def _values(resource: CheckedResource) -> Iterator[tuple[str, str]]:
-    """The environment's names and known values. A value that is not known yet is a reference to some resource."""
-    held: Mapping[str, Any] = {}
+def _list_variables(resource: CheckedResource) -> Iterator[tuple[str, str]]:
+    """Yield the names and known values of the environment variables or arguments. An unknown value is a reference to
+    another resource, so it is skipped.
+    """
+    variables: Mapping[str, Any] = {}
     match resource.type:
         case t if t == FUNCTION:
-            held = resource.get_nested("environment", "variables") or {}
+            variables = resource.get_nested("environment", "variables") or {}
         case t if t == GLUE_JOB:
-            held = resource.props.get("defaultArguments") or {}
+            variables = resource.props.get("defaultArguments") or {}
         case t if t == BATCH_JOB:
             properties = resource.props.get("containerProperties") or "{}"
-            held = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
+            variables = {item["name"]: item.get("value", "") for item in json.loads(properties).get("environment", [])}
         case _:
             containers = json.loads(resource.props.get("containerDefinitions") or "[]")
-            held = {
+            variables = {
                 item["name"]: item.get("value", "")
                 for container in containers
                 for item in container.get("environment", [])
             }
-    for name in held:
+    for name in variables:
         try:
-            yield name, str(held[name])
+            yield name, str(variables[name])
         except UnknownValueError:
             continue
 
@@ -57,31 +61,38 @@ def _values(resource: CheckedResource) -> Iterator[tuple[str, str]]:
     "no-secret-in-environment",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="Environments of functions, jobs and tasks hold references to secrets, never secrets.",
-    remedy="Put the secret into an SSM SecureString and its name into the variable.",
+    description="Environment variables of functions and tasks, and arguments of jobs, contain no secrets.",
+    remedy=("Store the secret in an SSM SecureString parameter, and put the parameter's name into the variable."),
     frameworks=("AWS Well-Architected SEC02-BP03",),
     types={BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION},
 )
 def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
-    for name, value in _values(resource):
-        for what, shape in SHAPES.items():
-            if shape.search(value):
-                yield f"{name} holds {what}."
+    for name, value in _list_variables(resource):
+        for kind, pattern in SECRET_PATTERNS.items():
+            if pattern.search(value):
+                yield f"The variable {name} contains {kind}."
                 break
         else:
-            if NAMES.search(name) and not value.startswith(REFERENCES) and not HARMLESS.fullmatch(value):
-                yield f"{name} looks like a secret and holds a value instead of a reference."
+            if (
+                SECRET_NAME.search(name)
+                and not value.startswith(REFERENCE_PREFIXES)
+                and not HARMLESS_VALUE.fullmatch(value)
+            ):
+                yield f"The variable {name} is named like a secret, but contains a value instead of a reference."
 
 
 @POLICIES.resource(
     "secret-parameter-encrypted",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A parameter that is named like a secret is a SecureString.",
-    remedy="Set type SecureString.",
+    description="An SSM parameter that is named like a secret is a SecureString.",
+    remedy="Set type to SecureString.",
     types={SSM_PARAMETER},
 )
 def _check_secret_parameter_encrypted(parameter: CheckedResource) -> Iterator[str]:
     name = str(parameter.props.get("name", parameter.name))
-    if NAMES.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
-        yield f"{name} has type {parameter.props.get('type')}: whoever lists parameters can read it."
+    if SECRET_NAME.search(name.replace("-", "_")) and parameter.props.get("type") != "SecureString":
+        yield (
+            f"The parameter {name} has type {parameter.props.get('type')}, so every identity that may "
+            "read parameters can read the secret."
+        )

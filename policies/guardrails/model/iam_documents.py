@@ -1,4 +1,4 @@
-"""IAM documents, read by what they allow. Pure; the facts about actions are in `actions`."""
+"""Parser of IAM policy documents, and matching of their patterns. Facts about single actions are in `iam_actions`."""
 
 import json
 import re
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 from typing import Any
 
 KEY_REQUIRING_OPERATORS = frozenset({"ArnEquals", "ArnLike", "StringEquals", "StringEqualsIgnoreCase", "StringLike"})
-"""Operators that a request without the key, or with another text or ARN, never meets."""
+"""Condition operators that are never met by a request without the key or with another value."""
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, its single values made lists."""
+    """One statement of a policy document. Single values of the document are converted to tuples."""
 
     effect: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_elements: tuple[str, ...]
     principals: tuple[tuple[str, str], ...]
-    """Kind (`AWS`, `Service`, `Federated`) and value; `"*"` alone is of kind `*`."""
+    """Pairs of kind (`AWS`, `Service`, `Federated`) and value. The principal `"*"` has the kind `*`."""
     conditions: Mapping[str, Mapping[str, Any]]
 
     @property
     def is_allow(self) -> bool:
-        """Whether it gives anything."""
+        """True if the effect is Allow."""
         return self.effect == "Allow"
 
     def covers_action(self, *actions: str) -> bool:
-        """Whether it covers one of the actions, wildcards included."""
+        """Return True if the statement covers one of the actions, also by a wildcard."""
         return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
     def condition_values(self, key: str) -> tuple[str, ...]:
-        """The values that a condition key is compared with, whatever the operator; keys ignore case."""
+        """Return the values that conditions of any operator compare with a key. Names of keys are not case-sensitive."""
         return tuple(
             str(value)
             for keys in self.conditions.values()
@@ -43,7 +43,7 @@ class Statement:
         )
 
     def is_narrowed_by(self, key: str) -> bool:
-        """Whether a condition compares a key, which must be there, with values that are all more than a wildcard."""
+        """Return True if a condition requires the key and none of its values consists of wildcards only."""
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(given))
             for operator, keys in self.conditions.items()
@@ -53,11 +53,15 @@ class Statement:
         )
 
     def is_pinned_by(self, key: str) -> bool:
-        """Whether a condition compares a key with whole values: part of an id is also part of strangers'."""
+        """Return True if a condition requires the key and compares it with values without wildcards. A wildcard in an
+        account or organization id would also match foreign ids.
+        """
         return self.is_narrowed_by(key) and not any({"*", "?"} & set(value) for value in self.condition_values(key))
 
     def _requires_key(self, key: str) -> bool:
-        """Whether a request without a key is turned away: it meets all comparisons of all of its values."""
+        """Return True if a request without the key is refused. ForAllValues needs this, because a request without any
+        value meets it.
+        """
         return any(
             name.lower() == key.lower() and [str(value).lower() for value in to_list(given)] == ["false"]
             for name, given in self.conditions.get("Null", {}).items()
@@ -65,7 +69,7 @@ class Statement:
 
 
 def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement]:
-    """The statements of a policy document; none where there is none."""
+    """Return the statements of a policy document; empty if there is no document."""
     parsed = json.loads(document) if isinstance(document, str) else document or {}
     return [
         Statement(
@@ -90,12 +94,12 @@ def _principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def matches_pattern(text: str, pattern: str) -> bool:
-    """Whether a pattern of IAM's (`*`, `?`) covers a text, ignoring case as actions do."""
+    """Return True if an IAM pattern with `*` and `?` matches a text. Case is ignored, as IAM does for actions."""
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.IGNORECASE) is not None
 
 
 def patterns_overlap(first: str, second: str) -> bool:
-    """Whether some text matches both patterns, where `*` stands for any text."""
+    """Return True if at least one text matches both patterns. Only `*` is a wildcard here."""
     pending, seen = [(0, 0)], set()
     while pending:
         i, j = pending.pop()
@@ -114,5 +118,5 @@ def patterns_overlap(first: str, second: str) -> bool:
 
 
 def to_list(value: Any) -> list[Any]:
-    """A value as a list: IAM lets single values stand alone."""
+    """Return a value as a list, because IAM allows a single value instead of a list."""
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]

@@ -1,4 +1,4 @@
-"""Names of the resource types that policies speak of, each as the AWS provider writes it."""
+"""Pulumi type tokens of the resources that policies and price rules use, as the AWS provider writes them."""
 
 from typing import Final
 
@@ -98,8 +98,8 @@ BUCKET_PUBLIC_ACCESS: Final = "aws:s3/bucketPublicAccessBlock:BucketPublicAccess
 BUCKET_VERSIONING: Final = "aws:s3/bucketVersioning:BucketVersioning"
 BUCKET_V2: Final = "aws:s3/bucketV2:BucketV2"
 SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
-SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type, no secret
-SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type, no secret
+SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type token, not a secret
+SECRET_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type token, not a secret
 WORKFLOW: Final = "aws:sfn/stateMachine:StateMachine"
 TOPIC: Final = "aws:sns/topic:Topic"
 TOPIC_POLICY: Final = "aws:sns/topicPolicy:TopicPolicy"
@@ -110,9 +110,9 @@ WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
 WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 
 BUCKETS: Final = frozenset({BUCKET, BUCKET_V2})
-"""Buckets, those of the deprecated name too."""
+"""The type of S3 buckets, and its deprecated alias."""
 IDENTITY_POLICIES: Final = frozenset({GROUP_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, USER_POLICY})
-"""What says what somebody may do; a role by its inline policies."""
+"""Resources with documents that say what an IAM identity may do. A role has them as inline policies."""
 RESOURCE_POLICIES: Final = frozenset(
     {
         ACCESS_POINT,
@@ -142,7 +142,8 @@ RESOURCE_POLICIES: Final = frozenset(
         TOPIC_POLICY,
     }
 )
-"""What says who may do something with one resource: a document, which some hold only if it is inline, or a permission for
-one principal."""
+"""Resources that say who may use one resource: by a policy document, which some types have only inline, or by a
+permission for one principal.
+"""
 POLICY_DOCUMENT_PROPERTIES: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_RESOURCE_POLICY: "policyDocument"}
-"""The property that a document is, where it is not `policy`."""
+"""The property with the policy document, for types whose property is not `policy`."""

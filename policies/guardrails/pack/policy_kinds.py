@@ -1,4 +1,7 @@
-"""One record a policy: what it is called, whom it judges, how hard, and what to do about a finding."""
+"""The three kinds of policies, and the checked resources and stacks that their checks get.
+
+A policy is one record with name, severity, enforcement levels, description, remedy and check.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,35 +15,39 @@ from guardrails.model.subsystem_names import parse_subsystem
 from guardrails.pack.stack_context import StackContext
 
 Props = Mapping[str, Any]
-"""A resource's properties. Reading one that is not known yet raises the SDK's UnknownValueError."""
+"""Properties of a resource. Reading an unknown value raises the SDK's UnknownValueError."""
 
 LimitValues = Mapping[str, float]
-"""A policy's thresholds by name, as the pack's configuration or else the record says."""
+"""Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
 
 REASON_TAG: Final = "Reason"
 MIN_REASON_LENGTH: Final = 15
-"""Characters of the shortest tag that counts as a reason."""
+"""Minimum number of characters of a tag that counts as a reason."""
 MALFORMED_ERRORS: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What a document raises that is not as its service wants it."""
+"""Exceptions that a check raises if a property or a document has an unexpected structure."""
 
 
 def describe_malformed(error: Exception) -> str:
-    """The finding about what no check can read: it would end the pack, and with it the whole preview."""
-    return f"It holds what cannot be read ({type(error).__name__}: {error})."
+    """Return the message for a resource whose data no check can read. An exception that leaves a check would end the
+    pack and the whole preview.
+    """
+    return (
+        f"A property or document has an unexpected structure and cannot be checked ({type(error).__name__}: {error})."
+    )
 
 
 class EnforcementLevel(StrEnum):
-    """What a finding does to a deployment."""
+    """Effect of a finding on the deployment."""
 
     DISABLED = "disabled"
     ADVISORY = "advisory"
     MANDATORY = "mandatory"
     REMEDIATE = "remediate"
-    """The pack mends the resource itself; what is still wrong then is mandatory."""
+    """The pack corrects the resource. A fault that remains is mandatory."""
 
 
 class PolicySeverity(StrEnum):
-    """How bad a finding is."""
+    """Severity of a finding."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -49,7 +56,7 @@ class PolicySeverity(StrEnum):
 
 
 class PolicyGroup(StrEnum):
-    """What a policy guards; also its chapter in the generated list."""
+    """Subject of a policy, which is also its chapter in `docs/policies.md`."""
 
     LEAST_PRIVILEGE = "least privilege"
     COST = "cost"
@@ -60,14 +67,14 @@ class PolicyGroup(StrEnum):
 
 @dataclass(frozen=True)
 class EnforcementLevels:
-    """How hard a policy is in each environment. Local is judged as dev."""
+    """Enforcement level by environment. The local environment has the level of dev."""
 
     dev: EnforcementLevel
     staging: EnforcementLevel = EnforcementLevel.MANDATORY
     prod: EnforcementLevel = EnforcementLevel.MANDATORY
 
     def for_environment(self, environment: str) -> EnforcementLevel:
-        """The level in one environment."""
+        """Return the level for an environment."""
         return {"prod": self.prod, "staging": self.staging}.get(environment, self.dev)
 
 
@@ -88,7 +95,7 @@ REMEDIATED_EVERYWHERE = EnforcementLevels(
 
 @dataclass(frozen=True, eq=False)
 class CheckedResource:
-    """One resource as policies see it, without the SDK; the same one wherever the stack speaks of it."""
+    """One resource as checks see it, without types of the SDK. A stack has exactly one object for each resource."""
 
     urn: str
     type: str
@@ -98,12 +105,16 @@ class CheckedResource:
     parent: "CheckedResource | None" = None
     dependencies: tuple["CheckedResource", ...] = ()
     references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
-    """Property → resources whose outputs it is made of: what a property names while its value is not known."""
+    """The resources from whose outputs a property is computed, by property. They are known even if the property's
+    value is unknown.
+    """
     limits: LimitValues = field(default_factory=dict)
-    """The thresholds of the policy that judges it by itself; what judges it in its stack finds them there."""
+    """The limits of the policy that checks this single resource. Policies that check a stack find theirs in the
+    stack.
+    """
 
     def get_nested(self, *path: str) -> Any:
-        """A property below the first level, or none where one of the levels is absent."""
+        """Return a property by its path; None if a level of the path is absent."""
         value: Any = self.props
         for key in path:
             if not isinstance(value, Mapping):
@@ -112,26 +123,30 @@ class CheckedResource:
         return value
 
     def has_property(self, key: str) -> bool:
-        """Whether a property is given, known or not."""
+        """Return True if a property is present, whether its value is known or not."""
         return key in list(self.props)
 
     def has_reason(self, tag: str = REASON_TAG) -> bool:
-        """Whether a tag says in some words why the resource is as it is, where a policy would have it otherwise."""
+        """Return True if a tag gives a reason, of at least `MIN_REASON_LENGTH` characters, why the resource deviates
+        from a policy.
+        """
         return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= MIN_REASON_LENGTH
 
     @property
     def subsystem(self) -> str:
-        """The part of the platform it belongs to."""
+        """Subsystem that the resource belongs to."""
         return parse_subsystem(self.name)
 
 
 ProgramProperties = Mapping[str, frozenset[str]]
-"""The URN of a resource → the properties that the program gives it, as far as that was seen."""
+"""The properties that the program itself sets, by the resource's URN. Resources that the pack has not seen before are
+absent.
+"""
 
 
 @dataclass(frozen=True)
 class CheckedStack:
-    """Everything that is judged together."""
+    """All resources of a stack, which policies check together."""
 
     resources: tuple[CheckedResource, ...]
     context: StackContext
@@ -139,26 +154,28 @@ class CheckedStack:
     program_properties: ProgramProperties = field(default_factory=dict)
 
     def is_set_by_program(self, resource: CheckedResource, key: str) -> bool:
-        """Whether the program itself gives a property: a provider also answers with what stands beside a resource."""
+        """Return True if the program itself sets a property. The AWS provider also returns properties that other
+        resources set, for example the policy of a bucket.
+        """
         return key in self.program_properties.get(resource.urn, {key})
 
     def list_resources(self, *types: str) -> list[CheckedResource]:
-        """The resources of some types."""
+        """Return the resources of the given types."""
         return [resource for resource in self.resources if resource.type in types]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with one resource, and what to change."""
+    """One violation: the message, and the resource."""
 
     message: str
     urn: str = ""
-    """Empty where it is the resource being judged, or the stack as a whole."""
+    """URN of the resource; empty for the stack as a whole."""
 
 
 @dataclass(frozen=True)
 class PolicyLimit:
-    """A threshold of a policy, which the pack's configuration may set."""
+    """A threshold of a policy that the pack's configuration can change."""
 
     name: str
     default: float
@@ -167,22 +184,22 @@ class PolicyLimit:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What all kinds of policy have in common."""
+    """Fields that all kinds of policies share."""
 
     name: str
     group: PolicyGroup
     severity: PolicySeverity
     levels: EnforcementLevels
     description: str
-    """One sentence that says what must hold."""
+    """One sentence that states the requirement."""
     remedy: str
-    """What to change, in a sentence."""
+    """One sentence that tells how to fix a violation. The pack appends it to every message."""
     frameworks: tuple[str, ...] = ()
-    """Controls of public frameworks that it truly covers, as `AWS FSBP SQS.1`."""
+    """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
     limits: tuple[PolicyLimit, ...] = ()
 
     def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
-        """Its thresholds: the configured ones, else the defaults."""
+        """Return the limits: the configured values, or else the defaults."""
         return {limit.name: float(configured.get(limit.name, limit.default)) for limit in self.limits}
 
 
@@ -194,28 +211,30 @@ Check = TypeVar("Check", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class ResourcePolicy(Policy):
-    """Judges one resource at a time, by its inputs."""
+    """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """Types it judges; one that ends in `/` stands for all types of that module."""
+    """The types that the policy checks. An entry that ends in `/` stands for all types of that module."""
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None
-    """What to change in the resource; merged into its properties."""
+    """Function that returns corrections, which are merged into the resource's properties."""
 
-    def applies_to(self, kind: str) -> bool:
-        """Whether it judges resources of a type."""
-        return kind in self.types or f"{kind.rpartition('/')[0]}/" in self.types
+    def applies_to(self, resource_type: str) -> bool:
+        """Return True if the policy checks resources of a type."""
+        return resource_type in self.types or f"{resource_type.rpartition('/')[0]}/" in self.types
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelationPolicy(Policy):
-    """Judges one resource by what stands around it in the stack."""
+    """Policy that checks one resource together with related resources of the stack."""
 
     types: frozenset[str]
     check: RelationCheck
 
     def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
-        """All findings. What one resource does not know yet keeps no other from being judged."""
+        """Yield the findings of all resources. An unknown value of one resource does not keep the others from being
+        checked; it is raised after them.
+        """
         unknown: UnknownValueError | None = None
         for resource in stack.list_resources(*self.types):
             try:
@@ -232,13 +251,13 @@ class RelationPolicy(Policy):
 
 @dataclass(frozen=True, kw_only=True)
 class StackPolicy(Policy):
-    """Judges the whole stack, by what its resources are known to become."""
+    """Policy that checks the stack as a whole, after the engine knows the resources' planned outputs."""
 
     check: StackCheck
 
 
 class _PolicyFields(TypedDict):
-    """The fields of every record but name and group."""
+    """The fields that a decorator of `PolicySet` takes besides the name."""
 
     severity: PolicySeverity
     levels: EnforcementLevels
@@ -249,7 +268,9 @@ class _PolicyFields(TypedDict):
 
 
 class PolicySet:
-    """The policies of one module. A decorator adds a check with its record, in the order of their definition."""
+    """The policies of one module. Its decorators register a check together with the policy's fields, in the order of
+    definition.
+    """
 
     def __init__(self, group: PolicyGroup) -> None:
         self._group = group
@@ -266,18 +287,18 @@ class PolicySet:
         remediate: Callable[[CheckedResource], Props] | None = None,
         **shared: Unpack[_PolicyFields],
     ) -> Callable[[ResourceCheck], ResourceCheck]:
-        """Add a `ResourcePolicy`."""
+        """Register a `ResourcePolicy`."""
         kinds = frozenset(types)
         return self._add(partial(ResourcePolicy, name=name, types=kinds, remediate=remediate, **shared))
 
     def relation(
         self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]
     ) -> Callable[[RelationCheck], RelationCheck]:
-        """Add a `RelationPolicy`."""
+        """Register a `RelationPolicy`."""
         return self._add(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
 
     def stack(self, name: str, **shared: Unpack[_PolicyFields]) -> Callable[[StackCheck], StackCheck]:
-        """Add a `StackPolicy`."""
+        """Register a `StackPolicy`."""
         return self._add(partial(StackPolicy, name=name, **shared))
 
     def _add(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:

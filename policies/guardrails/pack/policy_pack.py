@@ -1,7 +1,7 @@
-"""From records to the SDK's policies, and the pack itself.
+"""Start of the policy pack, and conversion of the policy records to the SDK's policies.
 
-A resource that an exception covers is skipped here, once for all policies. The exceptions in force are reported in
-every run by policies of their own, because a policy has one level for all resources. From those nothing is excepted.
+This module skips every resource that an exception covers. A policy has one level for all resources, so separate
+policies report the exceptions in force. No exception can excuse those policies.
 """
 
 import gc
@@ -36,49 +36,54 @@ from guardrails.pack.sdk_patches import cache_decoding, skip_unneeded_checks
 from guardrails.pack.stack_context import InvalidStackConfiguration, StackContext, read_stack_context
 
 NAME = "polyphony-guardrails"
-OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
-"""More than a stack makes: its resources all stay until the end, so looking through them for garbage finds nothing."""
+GC_THRESHOLD = 2_000_000
+"""More objects than a stack creates. All resources stay in memory until the process ends, so a garbage collection
+would find nothing.
+"""
 
 
 def start() -> None:
-    """Runs the pack until its engine ends it."""
+    """Run the pack until the engine ends the process."""
     try:
         context = read_stack_context(
             pulumi.runtime.get_config_env(), os.environ.get("PULUMI_PROJECT", ""), datetime.now(UTC).date()
         )
     except InvalidStackConfiguration as error:
-        sys.exit(f"{NAME} cannot judge this stack: {error}")
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        sys.exit(f"{NAME} cannot check this stack: {error}")
+    gc.set_threshold(GC_THRESHOLD)
     cache_decoding()
     skip_unneeded_checks(policy_applies_to_type)
-    threading.Thread(target=iam_actions.load_action_table, daemon=True).start()  # while the program still runs
+    threading.Thread(
+        target=iam_actions.load_action_table, daemon=True
+    ).start()  # the program is still running, so nothing waits for it
     builder = PolicyBuilder(context)
-    sdk.PolicyPack(name=NAME, policies=[builder.policy(record) for record in POLICIES])
+    sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 
 
-def policy_applies_to_type(policy: str, kind: str) -> bool:
-    """Whether a policy, by name, judges single resources of a type."""
-    return policy in _SINGLE and _SINGLE[policy].applies_to(kind)
+def policy_applies_to_type(policy_name: str, resource_type: str) -> bool:
+    """Return True if the named policy checks single resources of a type."""
+    return policy_name in _RESOURCE_POLICIES and _RESOURCE_POLICIES[policy_name].applies_to(resource_type)
 
 
-_SINGLE = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
+_RESOURCE_POLICIES = {record.name: record for record in POLICIES if isinstance(record, ResourcePolicy)}
 
 
 class PolicyBuilder:
-    """Makes the SDK's policies for one stack.
+    """Builder of the SDK's policies for one stack.
 
-    An engine asks about each resource first, by what the program gives, and then about all, by what a provider
-    answered. So policies of single resources note what each resource is given, for those of the whole stack.
+    The engine first sends each resource with the inputs that the program sets. Then it sends all resources with the
+    outputs of the provider. The first step records which properties the program set, because policies of the second
+    step need to know.
     """
 
     def __init__(self, context: StackContext) -> None:
         self._context = context
         self._resources: tuple[CheckedResource, ...] = ()
         self.program_properties: dict[str, frozenset[str]] = {}
-        """The URN of a resource → the properties that the program gives it."""
+        """The properties that the program sets, by URN."""
 
-    def policy(self, record: Policy) -> sdk.Policy:
-        """One policy as the SDK has it."""
+    def build(self, record: Policy) -> sdk.Policy:
+        """Return the SDK's policy for a record."""
         common: dict[str, Any] = {
             "name": record.name,
             "description": record.description,
@@ -86,21 +91,23 @@ class PolicyBuilder:
             "severity": sdk.Severity(record.severity.value),
             "tags": [record.group.value, *record.frameworks],
             "remediation_steps": record.remedy,
-            "config_schema": _schema(record),
+            "config_schema": _build_config_schema(record),
         }
         match record:
             case ResourcePolicy():
                 remediate = self._build_remediation(record, record.remediate) if record.remediate else None
                 return sdk.ResourceValidationPolicy(
-                    **common, validate=self._resource_check(record), remediate=remediate
+                    **common, validate=self._build_resource_check(record), remediate=remediate
                 )
             case RelationPolicy():
-                return sdk.StackValidationPolicy(**common, validate=self._stack_check(record, record.list_findings))
+                return sdk.StackValidationPolicy(
+                    **common, validate=self._build_stack_check(record, record.list_findings)
+                )
             case StackPolicy():
-                return sdk.StackValidationPolicy(**common, validate=self._stack_check(record, record.check))
-        raise TypeError(f"{record.name} is no kind of policy that the pack knows")
+                return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record, record.check))
+        raise TypeError(f"{record.name} has the unknown policy kind {type(record).__name__}")
 
-    def _resource_check(self, record: ResourcePolicy) -> Callable[..., None]:
+    def _build_resource_check(self, record: ResourcePolicy) -> Callable[..., None]:
         def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
             if args.urn not in self.program_properties:
                 self.program_properties[args.urn] = frozenset(list(args.props))
@@ -121,61 +128,66 @@ class PolicyBuilder:
             changes = change(self._to_checked_resource(args, record)) if self._must_check(record, args) else {}
             if not changes:
                 return None
-            _merge(args.props, changes)
-            return _ready(args.props)
+            _merge_changes(args.props, changes)
+            return _to_awaitable(args.props)
 
         return remediate
 
     def _must_check(self, record: ResourcePolicy, args: sdk.ResourceValidationArgs) -> bool:
-        """Whether a policy judges a resource and no exception covers it."""
+        """Return True if the policy checks the resource and no exception covers it."""
         return record.applies_to(args.resource_type) and not self._context.is_excepted(record.name, args.name)
 
     def _to_checked_resource(self, args: sdk.ResourceValidationArgs, record: Policy) -> CheckedResource:
         limits = record.resolve_limits(args.get_config())
         return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
 
-    def _stack_check(self, record: Policy, check: Callable[[CheckedStack], Iterable[Finding]]) -> Callable[..., None]:
+    def _build_stack_check(
+        self, record: Policy, check: Callable[[CheckedStack], Iterable[Finding]]
+    ) -> Callable[..., None]:
         def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-            if args.resources:  # of each request, only the first policy is given them (`ask_less`)
+            if args.resources:  # only the first policy of a request gets them (`skip_unneeded_checks`)
                 self._resources = self._to_checked_resources(args.resources)
             stack = CheckedStack(
                 self._resources, self._context, record.resolve_limits(args.get_config()), self.program_properties
             )
             names = {resource.urn: resource.name for resource in stack.resources}
-            whole = next(
-                (platform.name for platform in stack.list_resources(PLATFORM)), ""
-            )  # what an exception names for the whole stack
+            # An exception for the stack as a whole names the platform.
+            platform_name = next((platform.name for platform in stack.list_resources(PLATFORM)), "")
             excusable = record.group is not PolicyGroup.EXCEPTIONS
-            for finding in _readable(check(stack)):
-                if not (excusable and self._context.is_excepted(record.name, names.get(finding.urn, whole))):
+            for finding in _stop_at_malformed_data(check(stack)):
+                if not (excusable and self._context.is_excepted(record.name, names.get(finding.urn, platform_name))):
                     report(f"{finding.message} {record.remedy}".rstrip(), finding.urn or None)
 
         return validate
 
     def _to_checked_resources(self, resources: Sequence[sdk.PolicyResource]) -> tuple[CheckedResource, ...]:
-        """A stack's resources without the SDK, each after its parent and what it depends on: an engine lists in any order."""
-        to_list = {resource.urn: resource for resource in resources}
-        found: dict[str, CheckedResource] = {}
-        for urn in TopologicalSorter({resource.urn: _before(resource) for resource in resources}).static_order():
-            one = to_list[urn]
-            found[urn] = CheckedResource(
-                urn=one.urn,
-                type=one.resource_type,
-                name=one.name,
-                props=one.props,
+        """Return the stack's resources without types of the SDK. Parents and dependencies come first, because the
+        engine lists resources in any order.
+        """
+        by_urn = {resource.urn: resource for resource in resources}
+        checked: dict[str, CheckedResource] = {}
+        for urn in TopologicalSorter(
+            {resource.urn: _urns_of_dependencies(resource) for resource in resources}
+        ).static_order():
+            resource = by_urn[urn]
+            checked[urn] = CheckedResource(
+                urn=resource.urn,
+                type=resource.resource_type,
+                name=resource.name,
+                props=resource.props,
                 context=self._context,
-                parent=found[one.parent.urn] if one.parent else None,
-                dependencies=tuple(found[dependency.urn] for dependency in one.dependencies),
+                parent=checked[resource.parent.urn] if resource.parent else None,
+                dependencies=tuple(checked[dependency.urn] for dependency in resource.dependencies),
                 references={
-                    key: tuple(found[dependency.urn] for dependency in others)
-                    for key, others in one.property_dependencies.items()
-                    if others
+                    key: tuple(checked[dependency.urn] for dependency in dependencies)
+                    for key, dependencies in resource.property_dependencies.items()
+                    if dependencies
                 },
             )
-        return tuple(found.values())
+        return tuple(checked.values())
 
 
-def _schema(record: Policy) -> sdk.PolicyConfigSchema | None:
+def _build_config_schema(record: Policy) -> sdk.PolicyConfigSchema | None:
     if not record.limits:
         return None
     return sdk.PolicyConfigSchema(
@@ -186,27 +198,27 @@ def _schema(record: Policy) -> sdk.PolicyConfigSchema | None:
     )
 
 
-async def _ready(props: Mapping[str, Any]) -> Mapping[str, Any]:
+async def _to_awaitable(props: Mapping[str, Any]) -> Mapping[str, Any]:
     return props
 
 
-def _merge(into: Any, changes: Mapping[str, Any]) -> None:
-    """Writes changes through the SDK's own view of the properties, which keeps secret what was secret."""
+def _merge_changes(into: Any, changes: Mapping[str, Any]) -> None:
+    """Write the changes through the SDK's view of the properties, which keeps secret values secret."""
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), Mapping):
-            _merge(into[key], value)
+            _merge_changes(into[key], value)
         else:
             into[key] = value
 
 
-def _readable(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, the last of them that no more can be read."""
+def _stop_at_malformed_data(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings. If a check fails on malformed data, the last finding says so."""
     try:
         yield from findings
     except MALFORMED_ERRORS as error:
         yield Finding(describe_malformed(error))
 
 
-def _before(resource: sdk.PolicyResource) -> set[str]:
+def _urns_of_dependencies(resource: sdk.PolicyResource) -> set[str]:
     others = [*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())]
     return {dependency.urn for dependency in ([*others, resource.parent] if resource.parent else others)}

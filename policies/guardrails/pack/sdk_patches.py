@@ -1,10 +1,12 @@
-"""The SDK's analyzer, spared what it does for nothing.
+"""Patches of the policy SDK that make the pack faster and leave all findings unchanged.
 
-It decodes every resource anew for every policy, asks every policy about every resource, whatever its type, and puts a
-stack's resources together anew for every policy that looks at the whole. Here a resource is decoded once, because
-policies only read it; only the policies that judge a type are asked about it; and a stack is put together once a
-request. Remediation, which writes, always gets a copy of its own. The names that are replaced are the SDK's own; where
-a later version lacks one, that part of its analyzer is left as it is and the pack is slower, not wrong.
+The SDK decodes every resource again for every policy, calls every policy for every resource whatever its type, and
+builds the list of a stack's resources again for every policy that checks the whole stack. With these patches a
+resource is decoded once, because policies only read it. Only the policies that check a type are called for it. The
+stack is built once per request. Remediation modifies resources, so it always gets its own copy.
+
+The patches replace private names of the SDK. If a later version lacks one of the names, that patch is skipped: the
+pack is slower, but correct.
 """
 
 import copy
@@ -20,21 +22,23 @@ POLICIES_ATTRIBUTE = f"{ANALYZER_CLASS}__policies"
 
 
 class _IdentityCache:
-    """Remembers what a function made of an object, by identity; the object is kept, so that its identity stays."""
+    """Cache of a function's results by the identity of the argument. The argument is stored too, so that its identity
+    is not reused.
+    """
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
-        self._made: dict[int, tuple[Any, Any]] = {}
+        self._results: dict[int, tuple[Any, Any]] = {}
 
     def __call__(self, given: Any) -> Any:
-        found = self._made.get(id(given))
-        if found is None:
-            found = self._made[id(given)] = (given, self._function(given))
-        return found[1]
+        entry = self._results.get(id(given))
+        if entry is None:
+            entry = self._results[id(given)] = (given, self._function(given))
+        return entry[1]
 
 
 class _CachingJsonFormat:
-    """The SDK's `json_format`, which gives one and the same structure for messages of the same content."""
+    """Wrapper of the SDK's `json_format` that returns the same structure for messages of equal content."""
 
     def __init__(self, json_format: ModuleType) -> None:
         self._json_format = json_format
@@ -43,64 +47,68 @@ class _CachingJsonFormat:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._json_format, name)
 
-    def MessageToDict(self, message: Any) -> Any:  # noqa: N802 - the name it stands for
-        """A message as plain values."""
+    def MessageToDict(self, message: Any) -> Any:  # noqa: N802 - the name in the SDK
+        """Return a message as plain values."""
         content = message.SerializeToString()
-        found = self._decoded.get(content)
-        if found is None:
-            found = self._decoded[content] = self._json_format.MessageToDict(message)
-        return found
+        decoded = self._decoded.get(content)
+        if decoded is None:
+            decoded = self._decoded[content] = self._json_format.MessageToDict(message)
+        return decoded
 
 
 def cache_decoding() -> None:
-    """Replaces the SDK's decoding; a second call changes nothing."""
+    """Replace the SDK's decoding functions by cached ones. A second call changes nothing."""
     sdk: Any = importlib.import_module(SDK_MODULE)
     if not all(hasattr(sdk, name) for name in DECODING_FUNCTIONS) or isinstance(sdk.json_format, _CachingJsonFormat):
         return
     deserialize = sdk.deserialize_properties
-    shared = _IdentityCache(deserialize)
+    cached = _IdentityCache(deserialize)
 
-    def deserialized(props: Any, proxy_secrets: bool = False) -> Any:
-        return deserialize(props, True) if proxy_secrets else shared(props)
+    def deserialize_once(props: Any, proxy_secrets: bool = False) -> Any:
+        return deserialize(props, True) if proxy_secrets else cached(props)
 
     sdk.json_format = _CachingJsonFormat(sdk.json_format)
-    sdk.deserialize_properties = deserialized
+    sdk.deserialize_properties = deserialize_once
     sdk.unknown_checking_proxy = _IdentityCache(sdk.unknown_checking_proxy)
 
 
 class _ResourcesForFirstReader:
-    """A request about a whole stack that gives its resources to the first policy only."""
+    """A request for a whole stack that returns its resources only to the first policy that reads them."""
 
     def __init__(self, request: Any) -> None:
-        self._left: Sequence[Any] = request.resources
+        self._unread: Sequence[Any] = request.resources
 
     @property
     def resources(self) -> Sequence[Any]:
-        """What the SDK decodes for each policy."""
-        found, self._left = self._left, []
-        return found
+        """Return the resources on the first read, and an empty list afterwards."""
+        resources, self._unread = self._unread, []
+        return resources
 
 
-def skip_unneeded_checks(judges: Callable[[str, str], bool]) -> None:
-    """Replaces the SDK's analyzer; `judges` says whether a policy, by name, has anything to do with a type.
+def skip_unneeded_checks(applies_to: Callable[[str, str], bool]) -> None:
+    """Replace the SDK's analyzer class. `applies_to` returns True if the named policy checks resources of a type.
 
     A second call changes nothing.
     """
     sdk: Any = importlib.import_module(SDK_MODULE)
-    plain: Any = getattr(sdk, ANALYZER_CLASS, None)
-    if POLICIES_ATTRIBUTE not in getattr(plain, "__annotations__", {}):
+    analyzer_class: Any = getattr(sdk, ANALYZER_CLASS, None)
+    if POLICIES_ATTRIBUTE not in getattr(analyzer_class, "__annotations__", {}):
         return
 
     def analyze(self: Any, request: Any, context: Any) -> Any:
-        asked = copy.copy(self)
+        narrowed = copy.copy(self)
         setattr(
-            asked,
+            narrowed,
             POLICIES_ATTRIBUTE,
-            [policy for policy in getattr(self, POLICIES_ATTRIBUTE) if judges(policy.name, request.type)],
+            [policy for policy in getattr(self, POLICIES_ATTRIBUTE) if applies_to(policy.name, request.type)],
         )
-        return plain.Analyze(asked, request, context)
+        return analyzer_class.Analyze(narrowed, request, context)
 
     def analyze_stack(self: Any, request: Any, context: Any) -> Any:
-        return plain.AnalyzeStack(self, _ResourcesForFirstReader(request), context)
+        return analyzer_class.AnalyzeStack(self, _ResourcesForFirstReader(request), context)
 
-    setattr(sdk, ANALYZER_CLASS, type(ANALYZER_CLASS, (plain,), {"Analyze": analyze, "AnalyzeStack": analyze_stack}))
+    setattr(
+        sdk,
+        ANALYZER_CLASS,
+        type(ANALYZER_CLASS, (analyzer_class,), {"Analyze": analyze, "AnalyzeStack": analyze_stack}),
+    )

@@ -56,7 +56,10 @@ def _overview() -> Iterator[str]:
     yield "| subsystem | document | computed | difference |"
     yield "|---|---:|---:|---:|"
     for table in COST_TABLES:
-        yield f"| {table.subsystem} | {_usd(table.stated_total)} | {_usd(table.computed_usd)} | {_signed(table.computed_usd - table.stated_total)} |"
+        yield (
+            f"| {table.subsystem} | {_usd(table.stated_total)} | {_usd(table.computed_usd)} | "
+            f"{_signed(table.computed_usd - table.stated_total)} |"
+        )
 
 
 def _chapter(document: CostTable) -> Iterator[str]:
@@ -74,7 +77,10 @@ def _chapter(document: CostTable) -> Iterator[str]:
         yield "\nWhat does not hold in the document, or is left out:\n"
         yield from (f"- {remark}" for remark in document.remarks)
     if document.subsystem == "transcription":
-        yield f"- Streaming to Transcribe at the document's usage: ${_usd(price_quantities(STREAMING_QUANTITIES))} a month."
+        yield (
+            "- Streaming to Transcribe at the document's usage: "
+            f"${_usd(price_quantities(STREAMING_QUANTITIES))} a month."
+        )
     if document.setting_savings:
         yield "\nSavings, each one setting switched on its own at the same usage:\n"
         yield "| setting | change | before | after | saved | remark |"
@@ -111,7 +117,9 @@ def _guardrails() -> Iterator[str]:
 
 def _measures() -> Iterator[str]:
     yield "\n## Usage: the measures of each kind of resource\n"
-    yield "A subsystem publishes amounts a month under the Pulumi names of its blocks. A measure that no resource of the"
+    yield (
+        "A subsystem publishes amounts a month under the Pulumi names of its blocks. A measure that no resource of the"
+    )
     yield "block reads is an error (`cost-usage-read`); one that is needed and missing is listed as a gap.\n"
     yield "| resource | measure | counts |"
     yield "|---|---|---|"
@@ -138,4 +146,7 @@ def _book() -> Iterator[str]:
     yield "|---|---:|---|---:|---|---|---|"
     for name, price in load_prices().items():
         free = f"{price.free:,.0f}" if price.free else ""
-        yield f"| {name} | {_exactly(price.usd, 10)} | {price.unit} | {free} | {price.basis} | {price.date} | [{price.service}]({price.source}) |"
+        yield (
+            f"| {name} | {_exactly(price.usd, 10)} | {price.unit} | {free} | {price.basis} | "
+            f"{price.date} | [{price.service}]({price.source}) |"
+        )

@@ -144,4 +144,7 @@ def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
 )
 def _check_firewall_where_possible(association: CheckedResource) -> Iterator[str]:
     if "/apis/" in str(association.props.get("resourceArn")):
-        yield f"It is for {association.props.get('resourceArn')}, but a firewall cannot stand before a WebSocket or HTTP API."
+        yield (
+            f"It is for {association.props.get('resourceArn')}, but a firewall cannot stand before a "
+            "WebSocket or HTTP API."
+        )

@@ -180,8 +180,13 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     "async-failure-lands",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A function that is called without waiting has a destination for calls that fail, or a reason for none.",
-    remedy=f"Give the function block asynchronous=…, which sets it on the alias, or the tag {REASON_TAG} where nothing may stay.",
+    description=(
+        "A function that is called without waiting has a destination for calls that fail, or a reason for none."
+    ),
+    remedy=(
+        "Give the function block asynchronous=…, which sets it on the alias, or the tag "
+        f"{REASON_TAG} where nothing may stay."
+    ),
     types={FUNCTION},
 )
 def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:

@@ -37,7 +37,10 @@ def _watched(function: CheckedResource, stack: CheckedStack, metric: str) -> Ite
     if not alarms:
         yield f"No alarm watches its {metric.lower()}."
     elif aliases and not any(alarm.get_nested("dimensions", "Resource") in aliases for alarm in alarms):
-        yield f"Its alarm on {metric.lower()} lacks the dimension Resource of {', '.join(sorted(aliases))}: it sees no data."
+        yield (
+            f"Its alarm on {metric.lower()} lacks the dimension Resource of "
+            f"{', '.join(sorted(aliases))}: it sees no data."
+        )
 
 
 @POLICIES.relation(
@@ -90,7 +93,10 @@ def _check_function_traced(function: CheckedResource) -> Iterator[str]:
 )
 def _check_function_logs_json(function: CheckedResource) -> Iterator[str]:
     if function.get_nested("loggingConfig", "logFormat") != "JSON":
-        yield f"Its log format is {function.get_nested('loggingConfig', 'logFormat') or 'Text'}: nobody can search it by field."
+        yield (
+            f"Its log format is {function.get_nested('loggingConfig', 'logFormat') or 'Text'}: nobody "
+            "can search it by field."
+        )
 
 
 @POLICIES.relation(
