@@ -1,4 +1,6 @@
-"""The stack's estimated cost in every run, its budget, and that AWS tells somebody when the bill surprises."""
+"""Policies about the monthly cost: the estimate, its comparison with the stack's budget, and the alerts of AWS
+Budgets and Cost Anomaly Detection.
+"""
 
 from collections.abc import Iterator
 
@@ -23,7 +25,7 @@ POLICIES = PolicySet(PolicyGroup.COST)
     "cost-estimate",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_EVERYWHERE,
-    description="What the stack is estimated to cost a month.",
+    description="Every run reports the estimated monthly cost of the stack.",
     remedy="",
 )
 def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
@@ -32,23 +34,23 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
         subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in report.sum_by("subsystem").items())
         yield Finding(
             (
-                f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}); dearest: "
+                f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}). Largest blocks: "
                 f"{report.describe_largest(3) or 'none'}."
             ),
             platform.urn,
         )
         for block in report.unpriced:
-            yield Finding(f"{block} is billed, but the pricing model has no rule for it: not in the sum.")
+            yield Finding(f"{block} is billable, but has no price rule, so its cost is not in the estimate.")
         for gap in report.gaps:
-            yield Finding(f"{gap}: not in the sum.")
+            yield Finding(f"{gap}, so its cost is not in the estimate.")
 
 
 @POLICIES.stack(
     "cost-usage-read",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Every measure of the published usage is one that a price follows from.",
-    remedy="Correct the name; docs/cost.md lists the measures of each kind of resource.",
+    description="A price rule reads every measure of the published usage.",
+    remedy="Correct the name of the block or measure. docs/cost.md lists the measures of each resource type.",
 )
 def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:
     for platform in stack.list_resources(PLATFORM):
@@ -60,7 +62,7 @@ def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="The estimated monthly cost is within the stack's budget.",
-    remedy="Make it cheaper, or raise foundation.spend.monthlyBudget with whoever pays.",
+    remedy=("Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget."),
     frameworks=("AWS Well-Architected COST02-BP05",),
 )
 def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
@@ -69,8 +71,10 @@ def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
         budget = float(platform.props["budget"])
         if report.total > budget:
             yield Finding(
-                f"The estimate of ${report.total:,.2f} a month is above the budget of ${budget:,.2f}; "
-                f"dearest are {report.describe_largest(3)}.",
+                (
+                    f"The estimate of ${report.total:,.2f} a month exceeds the budget of ${budget:,.2f}. "
+                    f"Largest blocks: {report.describe_largest(3)}."
+                ),
                 platform.urn,
             )
 
@@ -79,41 +83,51 @@ def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
     "budget-exists",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A budget of AWS' own watches the bill and tells somebody.",
-    remedy="Use the foundation's spend component.",
+    description="An AWS budget watches the bill and notifies subscribers.",
+    remedy="Use the foundation's spend component, which creates the budget.",
     frameworks=("AWS Well-Architected COST02-BP05",),
 )
 def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     budgets = stack.list_resources(BUDGET)
     if not budgets:
-        yield Finding("No budget watches the bill.")
+        yield Finding("The stack has no AWS budget.")
     for budget in budgets:
         notifications = budget.props.get("notifications") or ()
         if not any(
             notification.get("subscriberSnsTopicArns") or notification.get("subscriberEmailAddresses")
             for notification in notifications
         ):
-            yield Finding("It tells nobody when it is used up.", budget.urn)
+            yield Finding(
+                (
+                    "No notification of the budget has a subscriber (subscriberSnsTopicArns or "
+                    "subscriberEmailAddresses)."
+                ),
+                budget.urn,
+            )
 
 
 @POLICIES.stack(
     "anomaly-detection-exists",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_IN_PROD,
-    description="Cost anomalies are told to somebody.",
+    description="Cost Anomaly Detection notifies subscribers.",
     remedy=(
-        "Set foundation.spend.anomalyMonitorOwned in one stack of the account, or name its monitor: anomalyMonitorArn."
+        "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the "
+        "other stacks, set anomalyMonitorArn to that stack's monitor."
     ),
     frameworks=("AWS Well-Architected COST03-BP05",),
 )
 def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
     subscriptions = stack.list_resources(ANOMALY_SUBSCRIPTION)
     if not subscriptions:
-        yield Finding("No subscription tells of cost anomalies.")
+        yield Finding("The stack has no subscription to cost anomalies.")
     for subscription in subscriptions:
         to_topic = any(subscriber["type"] == "SNS" for subscriber in subscription.props.get("subscribers") or ())
         if to_topic and subscription.props.get("frequency") != "IMMEDIATE":
             yield Finding(
-                f"Its frequency is {subscription.props.get('frequency')}: AWS refuses a topic with it.",
+                (
+                    f"frequency is {subscription.props.get('frequency')}, but AWS accepts an SNS subscriber "
+                    "only with IMMEDIATE."
+                ),
                 subscription.urn,
             )

@@ -1,4 +1,4 @@
-"""The tags by which cost, ownership and access are told apart, on everything that can be tagged."""
+"""Policy about tags: every taggable resource has the tags by which cost, ownership and access are assigned."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -72,10 +72,10 @@ TAGGABLE: Final = frozenset(
 )
 
 
-def _tagged(resource: CheckedResource) -> Props:
-    """What the stack and the resource's own name say; whatever is given already stays."""
+def _add_missing_tags(resource: CheckedResource) -> Props:
+    """Return the missing tags, from the stack's configuration and the resource's name. Existing tags are not changed."""
     tags = resource.props.get("tags") or {}
-    if isinstance(tags, str):  # not known yet
+    if isinstance(tags, str):  # unknown value
         return {}
     known = {**resource.context.tags, "Subsystem": resource.subsystem, "Name": resource.name}
     added = {tag: known[tag] for tag in REQUIRED if tag in known and not tags.get(tag)}
@@ -86,14 +86,14 @@ def _tagged(resource: CheckedResource) -> Props:
     "required-tags",
     severity=PolicySeverity.MEDIUM,
     levels=REMEDIATED_EVERYWHERE,
-    description="Everything carries the tags by which cost and ownership are told apart.",
-    remedy="Give it scope.tags(…).",
+    description="Every taggable resource has the tags that assign cost and ownership.",
+    remedy="Pass scope.tags(…) as tags.",
     frameworks=("AWS Well-Architected COST03-BP02",),
     types=TAGGABLE,
-    remediate=_tagged,
+    remediate=_add_missing_tags,
 )
 def _check_required_tags(resource: CheckedResource) -> Iterator[str]:
     tags = resource.props.get("tags") or {}
     missing = [tag for tag in REQUIRED if not tags.get(tag)]
     if missing:
-        yield f"It has no tag {', '.join(missing)}."
+        yield f"The resource has no tag {', '.join(missing)}."

@@ -1,4 +1,6 @@
-"""Storage: objects and their old versions go when they are no longer worth it; tables are paid by use."""
+"""Policies about the cost of storage: lifecycles of buckets, images and agent memory, on-demand tables, and limited
+queries.
+"""
 
 from collections.abc import Iterator
 
@@ -26,7 +28,7 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.COST)
 
-ENDS = ("expiration", "transitions", "noncurrentVersionExpiration")
+LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
 
 
 @POLICIES.relation(
@@ -34,7 +36,7 @@ ENDS = ("expiration", "transitions", "noncurrentVersionExpiration")
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every bucket has a lifecycle rule that expires or moves objects.",
-    remedy="Give the bucket block a Lifecycle.",
+    remedy="Pass a Lifecycle to the bucket block.",
     frameworks=("AWS FSBP S3.13",),
     types=BUCKETS,
 )
@@ -44,31 +46,38 @@ def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -
         for lifecycle in list_bucket_settings(bucket, stack, BUCKET_LIFECYCLE)
         for rule in list_enabled_rules(lifecycle)
     ]
-    if not any(rule.get(end) for rule in rules for end in ENDS):
-        yield "No lifecycle rule ever expires or moves an object of it."
+    if not any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS):
+        yield (
+            "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
+        )
 
 
 @POLICIES.resource(
     "bucket-aborts-multipart",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every lifecycle aborts incomplete multipart uploads soon, in the whole bucket.",
-    remedy="Add a rule without prefix: abortIncompleteMultipartUpload after 1 day.",
-    limits=(PolicyLimit("days", 1, "Days after which an upload must be aborted."),),
+    description="Every bucket lifecycle soon aborts incomplete multipart uploads, in the whole bucket.",
+    remedy="Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after 1 day.",
+    limits=(PolicyLimit("days", 1, "Maximum days until an incomplete upload is aborted."),),
     types={BUCKET_LIFECYCLE},
 )
 def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
-    most = lifecycle.limits["days"]
-    found = [
+    max_days = lifecycle.limits["days"]
+    given_days = [
         (rule.get("abortIncompleteMultipartUpload") or {}).get("daysAfterInitiation")
         for rule in list_enabled_rules(lifecycle)
         if covers_whole_bucket(rule)
     ]
-    days = [float(days_given) for days_given in found if days_given]
+    days = [float(days_given) for days_given in given_days if days_given]
     if not days:
-        yield "It never aborts multipart uploads that were not completed: their parts are paid and seen by nobody."
-    elif min(days) > most:
-        yield f"It aborts multipart uploads after {min(days):g} days, later than {most:g}."
+        yield (
+            "No rule for the whole bucket has abortIncompleteMultipartUpload, so the parts of "
+            "incomplete uploads are billed, but not listed as objects."
+        )
+    elif min(days) > max_days:
+        yield (
+            f"abortIncompleteMultipartUpload aborts uploads after {min(days):g} days; at most {max_days:g} are allowed."
+        )
 
 
 @POLICIES.relation(
@@ -76,7 +85,7 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="A versioned bucket expires old versions.",
-    remedy="Add noncurrentVersionExpiration (old_version_days of the bucket block's Lifecycle).",
+    remedy="Add noncurrentVersionExpiration (old_version_days in the bucket block's Lifecycle).",
     types=BUCKETS,
 )
 def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -90,37 +99,44 @@ def _check_bucket_old_versions_expire(bucket: CheckedResource, stack: CheckedSta
         for rule in list_enabled_rules(lifecycle)
     ]
     if versioned and not any(rule.get("noncurrentVersionExpiration") for rule in rules):
-        yield "It is versioned, and overwritten versions stay for ever."
+        yield (
+            "The bucket is versioned, but no lifecycle rule has noncurrentVersionExpiration, so old "
+            "versions are kept for ever."
+        )
 
 
 @POLICIES.resource(
     "table-on-demand",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Tables are paid by request.",
-    remedy="Set billingMode PAY_PER_REQUEST.",
+    description="Tables are billed by request.",
+    remedy="Set billingMode to PAY_PER_REQUEST.",
     frameworks=("AWS FSBP DynamoDB.1",),
     types={TABLE},
 )
 def _check_table_on_demand(table: CheckedResource) -> Iterator[str]:
     if table.props.get("billingMode") != "PAY_PER_REQUEST":
-        yield f"Its billingMode is {table.props.get('billingMode', 'PROVISIONED, the default')}: paid while idle."
+        yield (
+            f"billingMode is {table.props.get('billingMode', 'PROVISIONED, the default')}, so the table "
+            "is billed while idle."
+        )
 
 
 @POLICIES.resource(
     "table-few-indexes",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="A table has few global secondary indexes.",
-    remedy="Filter in the client, or overload one index.",
-    limits=(PolicyLimit("indexes", 2, "The most indexes of a table."),),
+    description="The number of global secondary indexes of a table is within the limit.",
+    remedy="Filter in the client, or use one index for several queries.",
+    limits=(PolicyLimit("indexes", 2, "Maximum number of global secondary indexes of a table."),),
     types={TABLE},
 )
 def _check_table_few_indexes(table: CheckedResource) -> Iterator[str]:
-    indexes, most = table.props.get("globalSecondaryIndexes") or (), table.limits["indexes"]
-    if len(indexes) > most:
+    indexes, max_indexes = table.props.get("globalSecondaryIndexes") or (), table.limits["indexes"]
+    if len(indexes) > max_indexes:
         yield (
-            f"It has {len(indexes)} global secondary indexes, more than {most:g}: each write is paid once more in each."
+            f"The table has {len(indexes)} global secondary indexes; at most {max_indexes:g} are "
+            "allowed, because each index repeats the cost of every write."
         )
 
 
@@ -129,7 +145,7 @@ def _check_table_few_indexes(table: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="Every image repository has a lifecycle policy.",
-    remedy="Add an ecr.LifecyclePolicy that keeps the last images.",
+    remedy="Add an ecr.LifecyclePolicy that keeps the newest images.",
     frameworks=("AWS FSBP ECR.3",),
     types={IMAGE_REPOSITORY},
 )
@@ -140,35 +156,35 @@ def _check_repository_images_expire(repository: CheckedResource, stack: CheckedS
             not references and lifecycle.props.get("repository") == repository.props.get("name")
         ):
             return
-    yield "It keeps every image that was ever pushed."
+    yield "The repository has no lifecycle policy, so it keeps every pushed image."
 
 
 @POLICIES.resource(
     "query-scans-limited",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="An Athena workgroup limits what one query may scan, and clients cannot lift that.",
+    description=("An Athena workgroup limits the data that one query may scan, and clients cannot override the limit."),
     remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
     types={ATHENA_WORKGROUP},
 )
 def _check_query_scans_limited(workgroup: CheckedResource) -> Iterator[str]:
     configuration = workgroup.props.get("configuration") or {}
     if not configuration.get("bytesScannedCutoffPerQuery"):
-        yield "A query may scan any amount: bytesScannedCutoffPerQuery is not set."
+        yield ("configuration.bytesScannedCutoffPerQuery is not set, so a query may scan any amount of data.")
     if configuration.get("enforceWorkgroupConfiguration") is False:
-        yield "A client may override its settings: enforceWorkgroupConfiguration is off."
+        yield ("configuration.enforceWorkgroupConfiguration is false, so a client may override the limit.")
 
 
 @POLICIES.resource(
     "memory-expires",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="An agent's memory forgets its events in time.",
+    description="An agent memory expires its events within the limit.",
     remedy="Lower eventExpiryDuration.",
-    limits=(PolicyLimit("days", 90, "Days that events may be kept."),),
+    limits=(PolicyLimit("days", 90, "Maximum days until events expire."),),
     types={AGENT_MEMORY},
 )
 def _check_memory_expires(memory: CheckedResource) -> Iterator[str]:
-    days, most = float(memory.props.get("eventExpiryDuration") or 0), memory.limits["days"]
-    if days > most:
-        yield f"It keeps events for {days:g} days, more than {most:g}."
+    days, max_days = float(memory.props.get("eventExpiryDuration") or 0), memory.limits["days"]
+    if days > max_days:
+        yield f"eventExpiryDuration is {days:g} days; at most {max_days:g} are allowed."

@@ -1,4 +1,4 @@
-"""Customer keys: rotated, never locked out, and not gone by one mistake."""
+"""Policies about customer-managed KMS keys: rotation, access of the own account, and delayed deletion."""
 
 from collections.abc import Iterator
 
@@ -23,47 +23,49 @@ ANY_KEY = frozenset({KMS_KEY})
     "key-rotates",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Customer keys are rotated.",
-    remedy="Set enableKeyRotation.",
+    description="Symmetric customer-managed keys are rotated automatically.",
+    remedy="Set enableKeyRotation to true.",
     frameworks=("AWS Security Hub KMS.4", "CIS AWS 3.0 3.6"),
     types=ANY_KEY,
 )
 def _check_key_rotates(key: CheckedResource) -> Iterator[str]:
     symmetric = key.props.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
     if symmetric and not key.props.get("enableKeyRotation"):
-        yield "It is never rotated (enableKeyRotation is off)."
+        yield "enableKeyRotation is not true, so the key is never rotated."
 
 
 @POLICIES.resource(
     "key-keeps-its-account",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="A key's policy lets its own account manage it.",
-    remedy="Add a statement that allows arn:aws:iam::<account>:root kms:*.",
+    description="A key policy lets the key's own account manage the key.",
+    remedy="Add a statement that allows kms:* to arn:aws:iam::<account>:root.",
     types=ANY_KEY | {KMS_KEY_POLICY, KMS_REPLICA_KEY},
 )
 def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
     document = resource.props.get("policy")
-    if not document:  # KMS then lets the account in
+    if not document:  # the default policy of KMS allows the account
         return
     if not any(
         statement.is_allow and kind == "AWS" and value.endswith(":root")
         for statement in parse_statements(document)
         for kind, value in statement.principals
     ):
-        yield "Its policy does not name the account's root: nobody could ever change or delete it."
+        yield (
+            "The key policy does not name the account's root user, so nobody could change the policy or delete the key."
+        )
 
 
 @POLICIES.resource(
     "key-deletion-waits",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A key's deletion can be taken back for some time.",
+    description="The deletion of a key can be cancelled for some time.",
     remedy="Raise deletionWindowInDays.",
-    limits=(PolicyLimit("days", 14, "The shortest time between asking for a deletion and the deletion."),),
+    limits=(PolicyLimit("days", 14, "Minimum days between the request for a deletion and the deletion."),),
     types=ANY_KEY,
 )
 def _check_key_deletion_waits(key: CheckedResource) -> Iterator[str]:
     days, least = float(key.props.get("deletionWindowInDays") or 30), key.limits["days"]
     if days < least:
-        yield f"It is gone {days:g} days after its deletion was asked for, sooner than {least:g}."
+        yield f"deletionWindowInDays is {days:g}; at least {least:g} are required."

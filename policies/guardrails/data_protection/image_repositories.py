@@ -1,4 +1,6 @@
-"""What runs is what was reviewed: images scanned and never replaced under their tag; jobs that encrypt what they write."""
+"""Policies about container images and Glue jobs: images are scanned, tags are immutable, and jobs encrypt their
+output.
+"""
 
 from collections.abc import Iterator
 
@@ -12,37 +14,42 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
     "repository-scans",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Images are scanned when they are pushed.",
-    remedy="Set imageScanningConfiguration.scanOnPush.",
+    description="Every image repository scans images when they are pushed.",
+    remedy="Set imageScanningConfiguration.scanOnPush to true.",
     frameworks=("AWS FSBP ECR.1",),
     types={IMAGE_REPOSITORY},
 )
 def _check_repository_scans(repository: CheckedResource) -> Iterator[str]:
     if not repository.get_nested("imageScanningConfiguration", "scanOnPush"):
-        yield "Nobody looks for known weaknesses in what is pushed."
+        yield (
+            "imageScanningConfiguration.scanOnPush is not true, so images are not searched for known vulnerabilities."
+        )
 
 
-MOVES = "latest"
-"""The one tag that may: nothing that was reviewed runs by it."""
+MUTABLE_TAG = "latest"
+"""The only tag that may move to another image. No job runs an image by this tag."""
 
 
 @POLICIES.resource(
     "repository-tags-immutable",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="An image's tag never becomes another image, but for `latest`.",
-    remedy="Set imageTagMutability IMMUTABLE, and deploy by digest.",
+    description="Image tags are immutable, except `latest`.",
+    remedy="Set imageTagMutability to IMMUTABLE, and deploy images by digest.",
     frameworks=("AWS FSBP ECR.2",),
     types={IMAGE_REPOSITORY},
 )
 def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[str]:
     mutability = repository.props.get("imageTagMutability", "MUTABLE")
     if not str(mutability).startswith("IMMUTABLE"):
-        yield f"Its imageTagMutability is {mutability}: a tag may become another image."
+        yield f"imageTagMutability is {mutability}, so a tag can move to another image."
         return
     for exclusion in repository.props.get("imageTagMutabilityExclusionFilters") or ():
-        if exclusion["filter"] != MOVES:
-            yield f"Tags like {exclusion['filter']} may become other images."
+        if exclusion["filter"] != MUTABLE_TAG:
+            yield (
+                f"imageTagMutabilityExclusionFilters lets tags like {exclusion['filter']} move to other "
+                f"images; only {MUTABLE_TAG} may."
+            )
 
 
 @POLICIES.resource(
@@ -50,9 +57,9 @@ def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[st
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every Glue job has a security configuration.",
-    remedy="Give it securityConfiguration (S3 by default; logs and bookmarks with a key).",
+    remedy=("Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks."),
     types={GLUE_JOB},
 )
 def _check_glue_encrypts(job: CheckedResource) -> Iterator[str]:
     if not job.has_property("securityConfiguration"):
-        yield "It does not say how it encrypts what it writes."
+        yield ("securityConfiguration is not set, so the encryption of the job's output is not configured.")

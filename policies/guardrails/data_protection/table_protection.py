@@ -1,4 +1,4 @@
-"""Tables: restorable to any second, protected from deletion, and copied by the backup plan."""
+"""Policies about DynamoDB tables in prod: point-in-time recovery, deletion protection and backup."""
 
 from collections.abc import Iterator
 
@@ -22,36 +22,39 @@ ANY_TABLE = frozenset({TABLE})
     "table-point-in-time-recovery",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,
-    description="Every table in prod can be restored to any second of the last weeks.",
-    remedy="Set foundation.data.pointInTimeRecovery.",
+    description="In prod, every table has point-in-time recovery.",
+    remedy="Set foundation.data.pointInTimeRecovery to true.",
     frameworks=("AWS FSBP DynamoDB.2",),
     types=ANY_TABLE,
 )
 def _check_table_point_in_time_recovery(table: CheckedResource) -> Iterator[str]:
     if not table.get_nested("pointInTimeRecovery", "enabled"):
-        yield "It cannot be restored to a point in time."
+        yield ("pointInTimeRecovery.enabled is not true, so the table cannot be restored to a point in time.")
 
 
 @POLICIES.resource(
     "table-deletion-protected",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,
-    description="Every table in prod refuses deletion.",
-    remedy="Set foundation.data.deletionProtection.",
+    description="In prod, every table has deletion protection.",
+    remedy="Set foundation.data.deletionProtection to true.",
     frameworks=("AWS FSBP DynamoDB.6",),
     types=ANY_TABLE,
 )
 def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
     if not table.props.get("deletionProtectionEnabled"):
-        yield "It can be deleted by one call."
+        yield "deletionProtectionEnabled is not true, so one call can delete the table."
 
 
 @POLICIES.relation(
     "table-backed-up",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,
-    description="Every table in prod is in a backup selection, or its tag Reason says why not.",
-    remedy=f"Back it up, or give the tag {REASON_TAG} (15 characters or more): the block's no_backup_reason.",
+    description="In prod, every table is in a backup selection, or its tag Reason says why not.",
+    remedy=(
+        f"Back up the table, or give the tag {REASON_TAG} (15 characters or more) with the block's "
+        "argument no_backup_reason."
+    ),
     frameworks=("AWS Security Hub DynamoDB.4",),
     types=ANY_TABLE,
 )
@@ -59,7 +62,7 @@ def _check_table_backed_up(table: CheckedResource, stack: CheckedStack) -> Itera
     if not table.has_reason() and not any(
         _selects(selection, table) for selection in stack.list_resources(BACKUP_SELECTION)
     ):
-        yield f"No backup selection takes it: its tags are {dict(table.props.get('tags') or {})}."
+        yield (f"No backup selection includes the table. Its tags are {dict(table.props.get('tags') or {})}.")
 
 
 def _selects(selection: CheckedResource, table: CheckedResource) -> bool:

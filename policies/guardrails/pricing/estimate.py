@@ -1,8 +1,8 @@
-"""The monthly cost of a stack: pure, from its resources and the usage that the platform publishes.
+"""Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
 
-A line is quantity times price. Free tiers are left out unless asked for. A billable type without a rule is listed as
-unpriced, a resource whose usage is not published or that has what the book has no price of as a gap, usage that
-nothing reads as a problem: none of them is ever zero.
+Each line is a quantity times a price. Free tiers are left out by default. The report lists three cases separately,
+instead of counting them as zero: resource types without a price rule are *unpriced*; resources without published
+usage, or with a feature that has no price in the book, are *gaps*; usage that no rule reads is a *problem*.
 """
 
 from collections import defaultdict
@@ -15,15 +15,15 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 
 __all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
-COMPONENTS = ("polyphony:", "pulumi:")
-"""What no provider makes: whatever any other package makes may cost."""
+COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
+"""Prefixes of component types, which no provider creates. Resources of any other package can be billable."""
 Usage = Mapping[str, Mapping[str, float]]
-"""Pulumi name of a block → measure → amount a month."""
+"""Amount a month, by the block's Pulumi name and the measure."""
 
 
 @dataclass(frozen=True)
 class CostLine:
-    """One position of the bill."""
+    """One line of the estimate."""
 
     subsystem: str
     block: str
@@ -35,38 +35,40 @@ class CostLine:
 
 @dataclass(frozen=True)
 class CostReport:
-    """A month's cost."""
+    """The monthly cost of a stack."""
 
     lines: tuple[CostLine, ...]
     unpriced: tuple[str, ...] = ()
-    """Resources of billable types that no rule knows."""
+    """Resources whose type has no price rule and is not listed as free."""
     gaps: tuple[str, ...] = ()
-    """Resources whose usage is not published, or that have what the book has no price of."""
+    """Resources without published usage, or with a feature that has no price in the book."""
     problems: tuple[str, ...] = ()
-    """Usage that no rule reads."""
+    """Published usage that no rule reads."""
 
     @property
     def total(self) -> float:
-        """Dollars a month."""
+        """Total in dollars a month."""
         return sum(line.usd for line in self.lines)
 
     def sum_by(self, attribute: str) -> dict[str, float]:
-        """Dollars by `subsystem`, `block`, `service` or `price`, dearest first."""
+        """Return the dollars by `subsystem`, `block`, `service` or `price`, highest first."""
         sums: dict[str, float] = defaultdict(float)
         for line in self.lines:
             sums[getattr(line, attribute)] += line.usd
         return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
     def describe_largest(self, count: int) -> str:
-        """The dearest blocks, in words."""
+        """Return the blocks with the highest cost, as text for a message."""
         return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.sum_by("block").items())[:count])
 
 
 def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tiers: bool = False) -> CostReport:
-    """What the resources cost a month at this usage; with free tiers, as if the account ran nothing else."""
+    """Estimate the monthly cost of the resources at the given usage. With free tiers, the estimate assumes that
+    nothing else runs in the account.
+    """
     blocks: dict[str, list[PricedResource]] = defaultdict(list)
     for resource in resources:
-        if not resource.type.startswith(COMPONENTS):
+        if not resource.type.startswith(COMPONENT_PREFIXES):
             blocks[resource.block].append(resource)
     lines: list[CostLine] = []
     unpriced: list[str] = []
@@ -78,14 +80,14 @@ def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tie
             if resource.type not in PRICE_RULES:
                 unpriced.append(f"{resource.name} ({resource.type})")
                 continue
-            lines += _lines(PricingInput(resource, usage.get(block, {}), tuple(members)))
-            gaps += _gap(resource, usage.get(block, {}))
+            lines += _price_lines(PricingInput(resource, usage.get(block, {}), tuple(members)))
+            gaps += _find_gaps(resource, usage.get(block, {}))
     if free_tiers:
-        lines = list(_beyond_free(lines))
-    return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_problems(blocks, usage)))
+        lines = list(_subtract_free_amounts(lines))
+    return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_find_unread_usage(blocks, usage)))
 
 
-def _lines(pricing: PricingInput) -> Iterator[CostLine]:
+def _price_lines(pricing: PricingInput) -> Iterator[CostLine]:
     book, one = load_prices(), pricing.resource
     for name, quantity in PRICE_RULES[one.type].quantities(pricing):
         if quantity:
@@ -93,8 +95,10 @@ def _lines(pricing: PricingInput) -> Iterator[CostLine]:
             yield CostLine(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
 
 
-def _beyond_free(lines: Iterable[CostLine]) -> Iterator[CostLine]:
-    """The lines without what is free; who uses more of a price gets more of its free amount."""
+def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
+    """Subtract the free amounts. The free amount of a price is shared among its lines in proportion to their
+    quantities.
+    """
     used: dict[str, float] = defaultdict(float)
     for line in lines:
         used[line.price] += line.quantity
@@ -104,19 +108,19 @@ def _beyond_free(lines: Iterable[CostLine]) -> Iterator[CostLine]:
             yield replace(line, quantity=line.quantity * paid, usd=line.usd * paid)
 
 
-def _gap(resource: PricedResource, usage: Mapping[str, float]) -> Iterator[str]:
+def _find_gaps(resource: PricedResource, usage: Mapping[str, float]) -> Iterator[str]:
     rule = PRICE_RULES[resource.type]
     missing = [measure for measure in rule.required_measures if measure not in list(usage)]
     if missing and not rule.is_usage_optional(resource):
-        yield f"{resource.name} has no usage published ({', '.join(missing)} of {resource.block})"
-    if unpriced := rule.unpriced(resource):
-        yield f"{resource.name} has {unpriced}, which has no price here"
+        yield f"{resource.name} has no published usage ({', '.join(missing)} of block {resource.block})"
+    if unpriced := rule.describe_unpriced(resource):
+        yield f"{resource.name} has {unpriced}, which has no price in the price book"
 
 
-def _problems(blocks: Mapping[str, list[PricedResource]], usage: Usage) -> Iterator[str]:
+def _find_unread_usage(blocks: Mapping[str, list[PricedResource]], usage: Usage) -> Iterator[str]:
     for block, measures in usage.items():
         if block not in blocks:
-            yield f"usage is published for {block}, which is no block of this stack"
+            yield f"usage is published for {block}, but the stack has no block of this name"
             continue
         read = {
             measure
@@ -126,4 +130,7 @@ def _problems(blocks: Mapping[str, list[PricedResource]], usage: Usage) -> Itera
         }
         for measure in measures:
             if measure not in read:
-                yield f"{block}.{measure} is read by no price; {block} has {', '.join(sorted(read)) or 'none'}"
+                yield (
+                    f"no price rule reads {block}.{measure}; the measures of {block} are "
+                    f"{', '.join(sorted(read)) or 'none'}"
+                )

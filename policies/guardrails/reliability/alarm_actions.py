@@ -1,4 +1,4 @@
-"""An alarm says something to somebody: an action, what missing data means, and the page to open."""
+"""Policies about alarms: each has an action, a decision about missing data, and a runbook."""
 
 from collections.abc import Iterator
 
@@ -24,19 +24,19 @@ NOT_BREACHING = "notBreaching"
     "alarm-has-action",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every alarm tells somebody.",
-    remedy="Give it the alerts topic as alarmActions.",
+    description="Every alarm has an action.",
+    remedy="Set alarmActions to the ARN of the alerts topic.",
     frameworks=("AWS Security Hub CloudWatch.15", "AWS Security Hub CloudWatch.17"),
     types=ANY_ALARM,
 )
 def _check_alarm_has_action(alarm: CheckedResource) -> Iterator[str]:
     if not alarm.props.get("alarmActions"):
-        yield "It tells nobody when it rings."
+        yield "alarmActions is empty, so the alarm notifies nobody."
     elif alarm.props.get("actionsEnabled") is False:
-        yield "Its actions are switched off (actionsEnabled)."
+        yield "actionsEnabled is false, so the alarm notifies nobody."
 
 
-def _decided(alarm: CheckedResource) -> Props:
+def _set_missing_data(alarm: CheckedResource) -> Props:
     return {} if alarm.props.get("treatMissingData") else {"treatMissingData": NOT_BREACHING}
 
 
@@ -44,25 +44,25 @@ def _decided(alarm: CheckedResource) -> Props:
     "alarm-decides-missing-data",
     severity=PolicySeverity.MEDIUM,
     levels=REMEDIATED_EVERYWHERE,
-    description="Every alarm says what missing data means.",
-    remedy="Set treatMissingData: breaching where silence is the fault, else notBreaching.",
+    description="Every alarm decides how it treats missing data.",
+    remedy="Set treatMissingData to breaching if missing data is a fault, otherwise to notBreaching.",
     types={ALARM},
-    remediate=_decided,
+    remediate=_set_missing_data,
 )
 def _check_alarm_decides_missing_data(alarm: CheckedResource) -> Iterator[str]:
     if not alarm.props.get("treatMissingData"):
-        yield "It does not say what missing data means, and then keeps the state it had."
+        yield ("treatMissingData is not set, so the alarm keeps its previous state while data is missing.")
 
 
 @POLICIES.resource(
     "alarm-names-runbook",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every alarm's description names the page that says what to do.",
-    remedy="End it in `Runbook: docs/runbooks/<page>.md` (the alarm block does).",
+    description="Every alarm's description names its runbook.",
+    remedy="End alarmDescription with `Runbook: docs/runbooks/<page>.md`. The alarm block does so.",
     frameworks=("AWS Well-Architected OPS08-BP04",),
     types=ANY_ALARM,
 )
 def _check_alarm_names_runbook(alarm: CheckedResource) -> Iterator[str]:
     if "Runbook: " not in str(alarm.props.get("alarmDescription", "")):
-        yield f"Its description names no runbook: {alarm.props.get('alarmDescription', 'it has none')!r}."
+        yield f"alarmDescription names no runbook: {alarm.props.get('alarmDescription', 'not set')!r}."

@@ -1,4 +1,4 @@
-"""API stages hold back floods, log and measure; firewalls measure and stand where they can."""
+"""Policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
 
 from collections.abc import Iterator
 
@@ -27,8 +27,8 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 ANY_STAGE = frozenset({REST_STAGE, API_V2_STAGE})
 
 
-def _settings(stage: CheckedResource, stack: CheckedStack) -> list[Props]:
-    """The settings of all methods of a stage; those of single methods do not count."""
+def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Props]:
+    """Return the settings that apply to all methods of a stage. Settings of single methods are ignored."""
     if stage.type == API_V2_STAGE:
         return [stage.props.get("defaultRouteSettings") or {}]
     return [
@@ -49,102 +49,107 @@ def _same_stage(settings: CheckedResource, stage: CheckedResource) -> bool:
     "api-throttled",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every API stage limits rate and burst.",
-    remedy="Set both on all methods (REST: methodPath */*) or in defaultRouteSettings.",
+    description="Every API stage limits request rate and burst.",
+    remedy=(
+        "Set both limits for all methods: in method settings with methodPath */* for REST, in "
+        "defaultRouteSettings for WebSocket and HTTP APIs."
+    ),
     frameworks=("AWS Well-Architected REL05-BP02",),
     types=ANY_STAGE,
 )
 def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for key in ("throttlingRateLimit", "throttlingBurstLimit"):
-        if not any(float(settings.get(key) or -1) > 0 for settings in _settings(stage, stack)):
-            yield f"It sets no {key}: one client can use up what the account has."
+        if not any(float(settings.get(key) or -1) > 0 for settings in _list_stage_settings(stage, stack)):
+            yield f"{key} is not a positive number, so one client can use the account's whole request quota."
 
 
 @POLICIES.relation(
     "api-logged",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Every API stage writes access and execution logs.",
-    remedy="Set accessLogSettings and loggingLevel ERROR, after the account's log role.",
+    description="Every API stage writes access logs and execution logs.",
+    remedy=("Set accessLogSettings, and loggingLevel to ERROR. The account's API Gateway log role must exist first."),
     frameworks=("AWS FSBP APIGateway.1", "AWS FSBP APIGateway.9"),
     types=ANY_STAGE,
 )
 def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not stage.references.get("accessLogSettings") and not stage.get_nested("accessLogSettings", "destinationArn"):
-        yield "It writes no access log."
-    if not any(settings.get("loggingLevel") in {"ERROR", "INFO"} for settings in _settings(stage, stack)):
-        yield "It writes no execution log (loggingLevel is not ERROR or INFO)."
+        yield "accessLogSettings is not set, so the stage writes no access log."
+    if not any(settings.get("loggingLevel") in {"ERROR", "INFO"} for settings in _list_stage_settings(stage, stack)):
+        yield "loggingLevel is not ERROR or INFO, so the stage writes no execution log."
 
 
 @POLICIES.relation(
     "api-measured",
     severity=PolicySeverity.LOW,
-    levels=DISABLED_IN_DEV,  # by method they cost more than all else of a quiet API
-    # A WebSocket API's own metrics come by themselves; those by route are paid for each, and say little more.
+    levels=DISABLED_IN_DEV,  # metrics by method cost more than the rest of an API with little traffic
+    # A WebSocket API has free metrics for the whole API. Metrics by route are billed and add little information.
     description="Every REST stage has metrics by method.",
-    remedy="Leave foundation.logs.methodMetrics on.",
+    remedy="Leave foundation.logs.methodMetrics at its default, true.",
     types={REST_STAGE},
 )
 def _check_api_measured(stage: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    if not any(settings.get("metricsEnabled") for settings in _settings(stage, stack)):
-        yield "Its detailed metrics are off: nobody sees which method is slow or fails."
+    if not any(settings.get("metricsEnabled") for settings in _list_stage_settings(stage, stack)):
+        yield "metricsEnabled is not true, so there are no metrics by method."
 
 
 @POLICIES.resource(
     "rest-api-traced",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every REST stage is traced by X-Ray.",
-    remedy="Set xrayTracingEnabled.",
+    description="Every REST stage has X-Ray tracing.",
+    remedy="Set xrayTracingEnabled to true.",
     frameworks=("AWS FSBP APIGateway.3",),
     types={REST_STAGE},
 )
 def _check_rest_api_traced(stage: CheckedResource) -> Iterator[str]:
     if not stage.props.get("xrayTracingEnabled"):
-        yield "It is not traced (xrayTracingEnabled is off)."
+        yield "xrayTracingEnabled is not true, so requests are not traced."
 
 
 @POLICIES.resource(
     "rest-api-deploys-changes",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A changed REST API is deployed anew.",
-    remedy="Give the deployment triggers: a hash of the API's document.",
+    description="A changed REST API is deployed again.",
+    remedy="Set triggers of the deployment to a hash of the API's document.",
     types={REST_DEPLOYMENT},
 )
 def _check_rest_api_deploys_changes(deployment: CheckedResource) -> Iterator[str]:
     if not deployment.has_property("triggers"):
-        yield "It has no triggers: a changed API would never be deployed again."
+        yield "triggers is not set, so changes of the API are not deployed."
 
 
 @POLICIES.resource(
     "firewall-measures",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A web firewall limits the rate of each client and measures what it refuses.",
-    remedy="Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled.",
+    description="Every web firewall limits the request rate of each client and has metrics.",
+    remedy=("Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled to true."),
     frameworks=("AWS FSBP WAF.10",),
     types={WEB_ACL},
 )
 def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
     if not web_acl.get_nested("visibilityConfig", "cloudwatchMetricsEnabled"):
-        yield "Its metrics are off: nobody sees whom it refuses."
+        yield ("visibilityConfig.cloudwatchMetricsEnabled is not true, so refused requests are not counted.")
     rules = web_acl.props.get("rules") or ()
     if not any((rule.get("statement") or {}).get("rateBasedStatement") for rule in rules):
-        yield "It has no rate-based rule: a flood passes through it."
+        yield "rules has no rateBasedStatement, so one client can send any number of requests."
 
 
 @POLICIES.resource(
     "firewall-where-possible",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Web firewalls stand before REST stages: WebSocket APIs cannot have one.",
-    remedy="Throttle the routes of the WebSocket stage instead.",
+    description=(
+        "Web firewalls are associated with REST stages only, because WebSocket and HTTP APIs do not support them."
+    ),
+    remedy="Remove the association, and throttle the routes of the stage instead.",
     types={WEB_ACL_ASSOCIATION},
 )
 def _check_firewall_where_possible(association: CheckedResource) -> Iterator[str]:
     if "/apis/" in str(association.props.get("resourceArn")):
         yield (
-            f"It is for {association.props.get('resourceArn')}, but a firewall cannot stand before a "
-            "WebSocket or HTTP API."
+            f"resourceArn is {association.props.get('resourceArn')}, but a WebSocket or HTTP API cannot "
+            "have a web firewall."
         )

@@ -1,4 +1,6 @@
-"""Queues and the functions that they feed: hidden long enough, failing one by one, called by the alias."""
+"""Policies about functions that queues, buckets and services call: visibility timeouts, partial batch failures,
+aliases and permissions.
+"""
 
 from collections.abc import Iterator
 
@@ -28,7 +30,7 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 LATEST = "$LATEST"
 
 
-def _from_queue(mapping: CheckedResource) -> bool:
+def _reads_queue(mapping: CheckedResource) -> bool:
     return ":sqs:" in str(mapping.props.get("eventSourceArn"))
 
 
@@ -36,13 +38,15 @@ def _from_queue(mapping: CheckedResource) -> bool:
     "queue-hides-long-enough",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A message stays hidden for six timeouts of its function, as Lambda's guide asks.",
-    remedy="Raise visibilityTimeoutSeconds (the queue block takes the consumer's timeout).",
-    limits=(PolicyLimit("timeouts", 6, "Visibility timeout in timeouts of the function."),),
+    description=(
+        "A queue's visibility timeout is at least six times its function's timeout, as the Lambda guide requires."
+    ),
+    remedy="Raise visibilityTimeoutSeconds. The queue block computes it from the consumer's timeout.",
+    limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
 )
 def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    if not _from_queue(source):
+    if not _reads_queue(source):
         return
     factor = stack.limits["timeouts"]
     queue_name = str(source.props.get("eventSourceArn")).rpartition(":")[2]
@@ -54,8 +58,8 @@ def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack)
             timeout = float(function.props.get("timeout", 3))
             if refers_to_function(source, function) and hidden < factor * timeout:
                 yield (
-                    f"Messages of {queue_name} are hidden for {hidden:g} seconds, less than {factor:g} times the "
-                    f"{timeout:g} seconds that {function.props.get('name')} may take."
+                    f"visibilityTimeoutSeconds of {queue_name} is {hidden:g} seconds, less than {factor:g} "
+                    f"times the timeout of {function.props.get('name')} ({timeout:g} seconds)."
                 )
 
 
@@ -63,38 +67,41 @@ def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack)
     "queue-fails-one-by-one",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Of a batch, only messages that failed come again.",
-    remedy="Set functionResponseTypes to [ReportBatchItemFailures], and answer with the failed ids.",
+    description="Only the failed messages of a batch are delivered again.",
+    remedy=("Set functionResponseTypes to [ReportBatchItemFailures], and return the ids of the failed messages."),
     types={EVENT_SOURCE_MAPPING},
 )
 def _check_queue_fails_one_by_one(mapping: CheckedResource) -> Iterator[str]:
-    if _from_queue(mapping) and "ReportBatchItemFailures" not in (mapping.props.get("functionResponseTypes") or ()):
-        yield "One bad message fails its whole batch, and the good ones are worked on again."
+    if _reads_queue(mapping) and "ReportBatchItemFailures" not in (mapping.props.get("functionResponseTypes") or ()):
+        yield ("functionResponseTypes lacks ReportBatchItemFailures, so one failed message repeats the whole batch.")
 
 
 @POLICIES.relation(
     "queue-fed-function-no-dlq",
     severity=PolicySeverity.LOW,
     levels=MANDATORY_EVERYWHERE,
-    description="A function that a queue feeds has no dead-letter queue of its own, which would stay empty.",
-    remedy="Take deadLetterConfig away: the queue's redrive policy parks what fails.",
+    description=("A function that consumes a queue has no deadLetterConfig, because it would never be used."),
+    remedy=("Remove deadLetterConfig. The queue's redrive policy moves failed messages to the dead-letter queue."),
     types={FUNCTION},
 )
 def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     fed = any(
-        _from_queue(mapping) and refers_to_function(mapping, function)
+        _reads_queue(mapping) and refers_to_function(mapping, function)
         for mapping in stack.list_resources(EVENT_SOURCE_MAPPING)
     )
     if fed and function.get_nested("deadLetterConfig", "targetArn"):
-        yield "Its deadLetterConfig never gets a message: a queue feeds it, and the queue parks what fails."
+        yield (
+            "deadLetterConfig never receives a message, because a queue calls the function "
+            "synchronously and keeps failed messages itself."
+        )
 
 
 @POLICIES.resource(
     "function-called-by-alias",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Sources, permissions and asynchronous settings are those of an alias.",
-    remedy="Name the alias (qualifier, or the alias' ARN).",
+    description="Event source mappings, permissions and asynchronous configurations name an alias.",
+    remedy="Set qualifier to the alias, or use the ARN of the alias.",
     types={FUNCTION_ASYNC_CONFIG, FUNCTION_PERMISSION, EVENT_SOURCE_MAPPING},
 )
 def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
@@ -104,23 +111,23 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     else:
         qualifier = str(resource.props.get("qualifier") or "")
     if qualifier in {"", LATEST}:
-        yield "It is about the bare function, not about an alias: callers of the alias do not have it."
+        yield ("The resource names the function without an alias, so it has no effect for callers of the alias.")
 
 
 @POLICIES.relation(
     "notification-after-permission",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A bucket's notification is made after whoever is told lets S3 in.",
+    description="A bucket notification depends on the policy or permission that allows S3 to send it.",
     remedy="Add the policy or permission to depends_on.",
     types={BUCKET_NOTIFICATION},
 )
 def _check_notification_after_permission(notification: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    """S3 tests a notification when it is set, so whoever is told must let S3 in before."""
+    """S3 sends a test message when a notification is created, so the permission must exist before."""
     before = {dependency.type for dependency in notification.dependencies}
     if notification.props.get("queues") and QUEUE_POLICY not in before:
-        yield "It is made before the queue's policy, so S3 refuses it."
+        yield "The notification does not depend on a queue policy, so S3 can refuse to create it."
     if notification.props.get("topics") and TOPIC_POLICY not in before:
-        yield "It is made before the topic's policy, so S3 refuses it."
+        yield "The notification does not depend on a topic policy, so S3 can refuse to create it."
     if notification.props.get("lambdaFunctions") and FUNCTION_PERMISSION not in before:
-        yield "It is made before the function's permission, so S3 refuses it."
+        yield ("The notification does not depend on a function permission, so S3 can refuse to create it.")

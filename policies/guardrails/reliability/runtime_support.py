@@ -1,4 +1,4 @@
-"""No function runs on a runtime that AWS stops supporting soon."""
+"""Policy about Lambda runtimes: AWS still supports each runtime for some months."""
 
 import functools
 import tomllib
@@ -23,8 +23,8 @@ DAYS_A_MONTH = 30.4
 
 
 @functools.cache
-def ends() -> dict[str, date]:
-    """Runtime → the day on which its support ends."""
+def load_support_ends() -> dict[str, date]:
+    """Return the end of support by runtime."""
     with FILE.open("rb") as file:
         return tomllib.load(file)
 
@@ -33,18 +33,21 @@ def ends() -> dict[str, date]:
     "runtime-supported",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="The support of every function's runtime lasts for some time yet.",
-    remedy="Move to a newer runtime (policies/guardrails/reliability/runtime_support.toml has the days).",
+    description="AWS supports every function's runtime for some more months.",
+    remedy=(
+        "Use a newer runtime. policies/guardrails/reliability/runtime_support.toml lists the "
+        "dates; add a missing runtime there."
+    ),
     frameworks=("AWS FSBP Lambda.2",),
-    limits=(PolicyLimit("months", 6, "Months that a runtime must still be supported."),),
+    limits=(PolicyLimit("months", 6, "Minimum months until the end of support."),),
     types={FUNCTION},
 )
 def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
     runtime = function.props.get("runtime")
-    if runtime is None:  # an image brings its own
+    if runtime is None:  # a container image contains its own runtime
         return
-    end = ends().get(runtime)
+    end = load_support_ends().get(runtime)
     if end is None:
-        yield f"Of its runtime {runtime} nobody has looked up when its support ends."
+        yield (f"The runtime {runtime} is not in runtime_support.toml, so its end of support is not known.")
     elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_A_MONTH):
-        yield f"The support of its runtime {runtime} ends on {end}."
+        yield (f"Support for the runtime {runtime} ends on {end}, in less than {function.limits['months']:g} months.")

@@ -1,4 +1,4 @@
-"""Workflows log, are traced and watched; each of their tasks ends in time and is tried again or caught."""
+"""Policies about Step Functions workflows: retries, timeouts, logs, traces and alarms."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,84 +20,87 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 ANY_WORKFLOW = frozenset({WORKFLOW})
 
 
-def _tasks(workflow: CheckedResource) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield from _tasks_of(json.loads(workflow.props.get("definition") or "{}"))
+def _list_tasks(workflow: CheckedResource) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from _list_tasks_of_definition(json.loads(workflow.props.get("definition") or "{}"))
 
 
-def _tasks_of(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every task by name, those inside maps and branches too."""
+def _list_tasks_of_definition(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every task with its name, including tasks in maps and parallel branches."""
     for name, state in definition.get("States", {}).items():
         if state.get("Type") == "Task":
             yield name, state
         for inner in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", ())):
             if inner:
-                yield from _tasks_of(inner)
+                yield from _list_tasks_of_definition(inner)
 
 
 @POLICIES.resource(
     "workflow-tasks-retried",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every task of a workflow is tried again or caught.",
-    remedy="Give it Retry for what passes, Catch for what does not.",
+    description="Every task of a workflow has a retry or catches errors.",
+    remedy="Add Retry for transient errors and Catch for other errors.",
     frameworks=("AWS Well-Architected REL05-BP03",),
     types=ANY_WORKFLOW,
 )
 def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
-    for name, state in _tasks(workflow):
+    for name, state in _list_tasks(workflow):
         if not state.get("Retry") and not state.get("Catch"):
-            yield f"Its task {name} has neither Retry nor Catch: one throttled call ends the execution."
+            yield f"The task {name} has neither Retry nor Catch, so one throttled call ends the execution."
 
 
 @POLICIES.resource(
     "workflow-tasks-bounded",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Every task of a workflow ends in time.",
-    remedy="Set TimeoutSeconds.",
+    description="Every task of a workflow has a timeout.",
+    remedy="Set TimeoutSeconds of the task.",
     frameworks=("AWS Well-Architected REL05-BP05",),
     types=ANY_WORKFLOW,
 )
 def _check_workflow_tasks_bounded(workflow: CheckedResource) -> Iterator[str]:
-    for name, state in _tasks(workflow):
+    for name, state in _list_tasks(workflow):
         if not any(key in state for key in ("TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds")):
-            yield f"Its task {name} has no timeout: an execution can hang for a year."
+            yield (
+                f"The task {name} has no timeout (TimeoutSeconds, TimeoutSecondsPath or HeartbeatSeconds), "
+                "so an execution can wait for a year."
+            )
 
 
 @POLICIES.resource(
     "workflow-logged",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Every workflow logs what failed.",
-    remedy="Set loggingConfiguration.level ERROR and a destination.",
+    description="Every workflow writes logs.",
+    remedy="Set loggingConfiguration.level to ERROR, and a log destination.",
     frameworks=("AWS FSBP StepFunctions.1",),
     types=ANY_WORKFLOW,
 )
 def _check_workflow_logged(workflow: CheckedResource) -> Iterator[str]:
     level = workflow.get_nested("loggingConfiguration", "level") or "OFF"
     if level == "OFF":
-        yield "It writes no log (loggingConfiguration.level is OFF)."
+        yield "loggingConfiguration.level is OFF or not set, so failures are not logged."
 
 
 @POLICIES.resource(
     "workflow-traced",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every workflow is traced by X-Ray.",
-    remedy="Set tracingConfiguration.enabled.",
+    description="Every workflow has X-Ray tracing.",
+    remedy="Set tracingConfiguration.enabled to true.",
     types=ANY_WORKFLOW,
 )
 def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
     if not workflow.get_nested("tracingConfiguration", "enabled"):
-        yield "It is not traced."
+        yield "tracingConfiguration.enabled is not true, so executions are not traced."
 
 
 @POLICIES.relation(
     "workflow-failures-watched",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="An alarm watches the failed executions of every workflow.",
-    remedy="Use the workflow block, which brings it.",
+    description="Every workflow has an alarm on failed executions.",
+    remedy="Use the workflow block, which creates the alarm.",
     frameworks=("AWS Well-Architected REL06-BP03",),
     types=ANY_WORKFLOW,
 )
@@ -108,4 +111,4 @@ def _check_workflow_failures_watched(workflow: CheckedResource, stack: CheckedSt
             named or workflow in alarm.references.get("dimensions", ())
         ):
             return
-    yield "No alarm watches its ExecutionsFailed."
+    yield "No alarm watches the metric ExecutionsFailed of the workflow."

@@ -114,7 +114,7 @@ def test_a_policy_changes_what_it_can_remedy_and_shows_it_before_and_after(
     ("change", "message_part"),
     [
         ({"polyphony:environment": "production"}, "polyphony:environment must be one of"),
-        ({"polyphony:exceptions": None}, "polyphony:exceptions must be in the stack file"),
+        ({"polyphony:exceptions": None}, "polyphony:exceptions is missing in the stack file"),
         ({"polyphony:exceptions": '[{"policy": "x"}]'}, "must have policy, resource, reason and expires"),
     ],
 )

@@ -33,7 +33,7 @@ def test_a_component_is_no_position_of_the_bill() -> None:
 
 def test_missing_usage_is_a_gap_that_names_block_and_measures() -> None:
     found = estimate_cost([TABLE], {"a-files": {"writes": 1}})
-    assert found.gaps == ("a-files-table has no usage published (reads, storageGb of a-files)",)
+    assert found.gaps == ("a-files-table has no published usage (reads, storageGb of block a-files)",)
 
 
 def test_a_dead_letter_queue_needs_no_usage() -> None:
@@ -42,13 +42,15 @@ def test_a_dead_letter_queue_needs_no_usage() -> None:
 
 def test_a_misspelt_measure_is_a_problem_that_lists_the_right_ones() -> None:
     found = estimate_cost([TABLE], {"a-files": {**FULL, "writess": 5}})
-    assert found.problems == ("a-files.writess is read by no price; a-files has indexWrites, reads, storageGb, writes",)
+    assert found.problems == (
+        "no price rule reads a-files.writess; the measures of a-files are indexWrites, reads, storageGb, writes",
+    )
     assert found.total == estimate_cost([TABLE], {"a-files": FULL}).total
 
 
 def test_usage_of_a_block_that_is_not_there_is_a_problem() -> None:
     assert estimate_cost([TABLE], {"a-files": FULL, "b": {"writes": 1}}).problems == (
-        "usage is published for b, which is no block of this stack",
+        "usage is published for b, but the stack has no block of this name",
     )
 
 

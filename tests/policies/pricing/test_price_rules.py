@@ -12,8 +12,8 @@ from guardrails.pricing.price_book import load_prices
 from guardrails.pricing.requirement_costs import COST_TABLES
 from guardrails.pricing.requirement_costs.transcription import STREAMING_QUANTITIES
 from guardrails.pricing.rules import PRICE_RULES
-from guardrails.pricing.rules.called_service_prices import CALLED
-from guardrails.pricing.rules.messaging_prices import runs_a_month
+from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_PRICES
+from guardrails.pricing.rules.messaging_prices import count_runs_per_month
 
 ARM = {"memorySize": 1024, "architectures": ["arm64"]}
 CALLS = {"invocations": 1_000_000, "milliseconds": 100}
@@ -181,7 +181,7 @@ def test_a_warm_function_is_paid_by_the_hour_and_runs_for_less(architecture: str
     [
         (t.REST_STAGE, {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"}, "a cache cluster of 0.5 GB"),
         (t.BATCH_ENVIRONMENT, {"computeResources": {"type": "EC2", "minVcpus": 16}}, "machines of 16 vCPUs"),
-        (t.MEDIACONVERT_QUEUE, {"pricingPlan": "RESERVED"}, "slots that are reserved"),
+        (t.MEDIACONVERT_QUEUE, {"pricingPlan": "RESERVED"}, "reserved slots, which are billed for a year"),
     ],
 )
 def test_what_costs_and_has_no_price_is_a_gap_by_its_name(kind: str, props: Mapping[str, Any], has: str) -> None:
@@ -195,7 +195,7 @@ def test_every_rule_is_tried() -> None:
 
 def test_every_price_is_used_and_every_price_that_is_used_is_in_the_book() -> None:
     used = {line.price for kind, props, usage, _ in CASES for line in report(kind, props, usage).lines}
-    used |= {price for price, _ in CALLED.values()} | {name for name, _ in STREAMING_QUANTITIES}
+    used |= {price for price, _ in CALLED_SERVICE_PRICES.values()} | {name for name, _ in STREAMING_QUANTITIES}
     for document in COST_TABLES:
         for line in document.lines:
             used |= {name for name, _ in line.quantities}
@@ -235,4 +235,4 @@ def test_a_price_says_its_unit_its_source_at_aws_its_month_and_how_sure_it_is() 
     ],
 )
 def test_a_schedules_runs_follow_from_its_expression(expression: str, runs: float) -> None:
-    assert runs_a_month(expression) == pytest.approx(runs)
+    assert count_runs_per_month(expression) == pytest.approx(runs)

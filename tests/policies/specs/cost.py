@@ -136,7 +136,7 @@ SPECS = (
         "cost-usage-read",
         good=[platform()],
         bad=[platform(usage={"nobody": {"writes": 1}})],
-        message_part="nobody, which is no block",
+        message_part="for nobody, but the stack has no block",
         unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "late")],
         break_program=usage,
         at="platform",
@@ -156,7 +156,7 @@ SPECS = (
         "budget-exists",
         good=[SampleResource(t.BUDGET, {"notifications": [{"subscriberSnsTopicArns": ["arn"]}]})],
         bad=[SampleResource(t.BUDGET, {"notifications": [{"notificationType": "ACTUAL"}]})],
-        message_part="tells nobody",
+        message_part="has a subscriber",
         unknown=[SampleResource(t.BUDGET, {"notifications": UNKNOWN})],
         break_program=drop_resource("foundation-spend-budget", ""),
     ),
@@ -200,14 +200,14 @@ SPECS = (
         t.BATCH_JOB,
         {"containerProperties": json.dumps(CONTAINER)},
         {"containerProperties": "{}"},
-        "a group that AWS makes",
+        "a group that AWS would create",
         around=[SampleResource(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
     ),
     bucket(
         "bucket-objects-expire",
         [lifecycle({"expiration": {"days": 7}})],
         [lifecycle(ABORT)],
-        "No lifecycle rule",
+        "No enabled lifecycle rule",
         drop_resource("ingestion-landing-lifecycle", LANDING),
     ),
     resource_spec(
@@ -221,7 +221,7 @@ SPECS = (
         "bucket-old-versions-expire",
         [VERSIONED, lifecycle({"noncurrentVersionExpiration": {"noncurrentDays": 30}})],
         [VERSIONED, lifecycle({"expiration": {"days": 7}})],
-        "overwritten versions stay",
+        "old versions are kept for ever",
         change_resource(
             "ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "expiration": {"days": 9}}]}, LANDING
         ),
@@ -235,7 +235,7 @@ SPECS = (
         t.IMAGE_REPOSITORY,
         {"name": "r"},
         {"name": "s"},
-        "every image",
+        "every pushed image",
         around=[SampleResource(t.IMAGE_REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
         added=True,
     ),
@@ -264,7 +264,7 @@ SPECS = (
         "provisionedConcurrentExecutions",
         2,
         5,
-        "5 environments",
+        "is 5; at most 2 environments",
     ),
     resource_spec(
         "queue-source-bounded",
@@ -290,10 +290,10 @@ SPECS = (
         {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"},
         "0.5 GB",
     ),
-    resource_spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "50 workers"),
+    resource_spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "numberOfWorkers is 50"),
     resource_spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X"),
     resource_spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
-    resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "which then is 1"),
+    resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "defaults to 1"),
     replace(
         resource_spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
         environment="staging",
@@ -302,11 +302,11 @@ SPECS = (
         "batch-spot-first",
         good=orders("FARGATE_SPOT"),
         bad=orders("FARGATE"),
-        message_part="FARGATE only",
+        message_part="only on FARGATE,",
         unknown=[SampleResource(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN})],
         break_program=drop_resource("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
-    property_spec("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 processors"),
+    property_spec("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 vCPUs"),
     resource_spec("nat-with-reason", t.NAT_GATEWAY, REASON_TAG, {"tags": {}}, "no tag Reason"),
     resource_spec(
         "interface-endpoint-with-reason",
@@ -362,10 +362,10 @@ CASES = (
     ),
     expect_finding(
         "bucket-aborts-multipart",
-        "never aborts",
+        "No rule for the whole bucket has abortIncompleteMultipartUpload",
         SampleResource(t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}),
     ),
     expect_finding(
-        "cost-estimate", "cannot be read", platform(), SampleResource(t.BATCH_JOB, {"containerProperties": "{"})
+        "cost-estimate", "cannot be checked", platform(), SampleResource(t.BATCH_JOB, {"containerProperties": "{"})
     ),
 )

@@ -79,7 +79,7 @@ SPECS = (
         t.BUCKET_ENCRYPTION,
         {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
         {"rules": []},
-        "how its objects are encrypted",
+        "no encryption configuration",
         drop_resource("ingestion-landing-encryption", LANDING),
     ),
     bucket(
@@ -87,7 +87,7 @@ SPECS = (
         t.BUCKET_PUBLIC_ACCESS,
         dict(BLOCKED),
         {**BLOCKED, "blockPublicPolicy": False},
-        "lacks blockPublicPolicy",
+        "does not enable blockPublicPolicy",
         change_resource("ingestion-landing-public-access-block", {"restrictPublicBuckets": False}, LANDING),
     ),
     bucket(
@@ -119,7 +119,7 @@ SPECS = (
         t.BUCKET_LOGGING,
         {"bucket": "b", "targetBucket": "audit"},
         {"targetBucket": "b"},
-        "logs into b itself",
+        "is the bucket b itself",
         added=True,
     ),
     PolicySpec(
@@ -135,7 +135,7 @@ SPECS = (
             SampleResource(t.BUCKET, {"bucket": "b"}),
             SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification"),
         ],
-        message_part="Originals arrive",
+        message_part="receives uploads",
         unknown=[
             SampleResource(t.BUCKET, {"bucket": "b"}),
             SampleResource(t.BUCKET_NOTIFICATION, {"bucket": UNKNOWN}, "notification"),
@@ -168,7 +168,7 @@ SPECS = (
         t.QUEUE,
         {"name": "q"},
         {"name": "r"},
-        "It has no policy",
+        "There is no policy",
         around=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
     ),
     resource_spec(
@@ -176,7 +176,7 @@ SPECS = (
         t.TOPIC,
         {"name": "q"},
         {"name": "r"},
-        "It has no policy",
+        "There is no policy",
         around=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
     ),
     property_spec("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
@@ -185,7 +185,7 @@ SPECS = (
     ),
     property_spec("key-rotates", t.KMS_KEY, "enableKeyRotation", True, None, "never rotated"),
     property_spec("key-keeps-its-account", t.KMS_KEY, "policy", ROOT, ROLE_ONLY, "account's root"),
-    property_spec("key-deletion-waits", t.KMS_KEY, "deletionWindowInDays", 30, 7, "gone 7 days"),
+    property_spec("key-deletion-waits", t.KMS_KEY, "deletionWindowInDays", 30, 7, "deletionWindowInDays is 7"),
     property_spec(
         "cors-origin-named",
         t.BUCKET_CORS,
@@ -217,7 +217,12 @@ SPECS = (
         "api-asks-who-calls", t.REST_API, "body", rest(API), rest({"/episodes": {"get": {}}}), "GET /episodes"
     ),
     property_spec(
-        "repository-scans", t.IMAGE_REPOSITORY, "imageScanningConfiguration.scanOnPush", True, False, "known weaknesses"
+        "repository-scans",
+        t.IMAGE_REPOSITORY,
+        "imageScanningConfiguration.scanOnPush",
+        True,
+        False,
+        "known vulnerabilities",
     ),
     property_spec(
         "repository-tags-immutable", t.IMAGE_REPOSITORY, "imageTagMutability", "IMMUTABLE", "MUTABLE", "MUTABLE"
@@ -226,7 +231,7 @@ SPECS = (
         "glue-encrypts",
         good=[SampleResource(t.GLUE_JOB, {"securityConfiguration": UNKNOWN})],
         bad=[SampleResource(t.GLUE_JOB, {"name": "j"})],
-        message_part="how it encrypts",
+        message_part="securityConfiguration is not set",
         unknown=[SampleResource(t.GLUE_JOB, {"name": UNKNOWN})],
         break_program=insert_resources([SampleResource(t.GLUE_JOB, {"name": "j"})]),
         undecided=False,
@@ -237,7 +242,7 @@ SPECS = (
         "ingress",
         [{"cidrBlocks": ["10.0.0.0/16"]}],
         [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}],
-        "0.0.0.0/0 in, from port 22",
+        "from 0.0.0.0/0 to ports from 22",
     ),
 )
 
@@ -355,8 +360,8 @@ CASES = (
         SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
     ),
     expect_finding("queue-tls-only", "does not refuse", SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN})),
-    expect_finding("queue-tls-only", "cannot be read", SampleResource(t.QUEUE, {"name": "q", "policy": "[]"})),
-    expect_finding("queue-tls-only", "It has no policy", SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN})),
+    expect_finding("queue-tls-only", "cannot be checked", SampleResource(t.QUEUE, {"name": "q", "policy": "[]"})),
+    expect_finding("queue-tls-only", "There is no policy", SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN})),
     expect_finding(
         "queue-tls-only",
         UNDECIDED,
@@ -391,11 +396,11 @@ CASES = (
         "key-keeps-its-account", SampleResource(t.KMS_KEY, {"description": "KMS lets the account in by itself"})
     ),
     expect_finding(
-        "cors-origin-named", "origin *", SampleResource(t.FUNCTION, {"environment": {"variables": {"ORIGIN": "*"}}})
+        "cors-origin-named", "origin is *", SampleResource(t.FUNCTION, {"environment": {"variables": {"ORIGIN": "*"}}})
     ),
     *(
         expect_finding(
-            "cors-origin-named", "origin *", SampleResource(kind, {"corsRules": [{"allowedOrigins": ["*"]}]})
+            "cors-origin-named", "origin is *", SampleResource(kind, {"corsRules": [{"allowedOrigins": ["*"]}]})
         )
         for kind in (t.BUCKET, t.BUCKET_V2)
     ),
@@ -411,11 +416,11 @@ CASES = (
     ),
     expect_no_finding("repository-tags-immutable", images("latest")),
     *(
-        expect_finding("repository-tags-immutable", "may become other images", images(*moving))
+        expect_finding("repository-tags-immutable", "move to other images", images(*moving))
         for moving in (("v*",), ("latest", "*"), ("lat*",))
     ),
-    open_rule(t.DEFAULT_SECURITY_GROUP, "port 22", ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]),
-    open_rule(t.SECURITY_GROUP_RULE, "port 443", type="ingress", cidrBlocks=["0.0.0.0/0"], fromPort=443),
+    open_rule(t.DEFAULT_SECURITY_GROUP, "ports from 22", ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]),
+    open_rule(t.SECURITY_GROUP_RULE, "ports from 443", type="ingress", cidrBlocks=["0.0.0.0/0"], fromPort=443),
     *(open_rule(t.INGRESS_RULE, block, cidrIpv6=block) for block in ("::/0", "2000::/3")),
     *(open_rule(t.INGRESS_RULE, half, cidrIpv4=half) for half in ("0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/7")),
     expect_no_finding(
@@ -436,7 +441,9 @@ CASES = (
         ),
     ),
     expect_finding(
-        ASKS, "POST asks for no", SampleResource(t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"})
+        ASKS,
+        "POST requires no authorization",
+        SampleResource(t.REST_METHOD, {"httpMethod": "POST", "authorization": "NONE"}),
     ),
     expect_no_finding(ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
     expect_no_finding(
@@ -444,19 +451,24 @@ CASES = (
     ),
     expect_no_finding(ASKS, api({"post": {}}, SAYS_WHO)),
     *(
-        expect_finding(ASKS, "POST /x asks", api({"post": {}}, tags))
+        expect_finding(ASKS, "POST /x requires no authorization", api({"post": {}}, tags))
         for tags in ({"CallersCheckedBy": "somebody"}, {"CallersCheckedBy": f"nobody{' ' * 20}"}, {"Reason": "x" * 20})
     ),
     *(
-        expect_finding(ASKS, "POST /x asks", api({"post": operation}, kind=kind))
+        expect_finding(ASKS, "POST /x requires no authorization", api({"post": operation}, kind=kind))
         for kind in (t.REST_API, t.API_V2)
         for operation in OPEN_OPERATIONS
     ),
-    expect_finding(ASKS, "ANY /x asks", api({ANY: PROXY})),
+    expect_finding(ASKS, "ANY /x requires no authorization", api({ANY: PROXY})),
     expect_no_finding(ASKS, api({ANY: {**PROXY, "security": [{"jwt": []}]}})),
-    *(expect_finding(ASKS, f"{key} asks for no", *routed(key)) for key in ("POST /admin", "ANY /{proxy+}", "$default")),
+    *(
+        expect_finding(ASKS, f"{key} requires no authorization", *routed(key))
+        for key in ("POST /admin", "ANY /{proxy+}", "$default")
+    ),
     expect_finding(
-        ASKS, "GET /admin asks for no", SampleResource(t.API_V2_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"})
+        ASKS,
+        "GET /admin requires no authorization",
+        SampleResource(t.API_V2_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"}),
     ),
     expect_no_finding(ASKS, *routed("POST /admin", authorizationType="JWT")),
     expect_no_finding(ASKS, *routed("POST /admin", tags=SAYS_WHO)),
@@ -464,10 +476,12 @@ CASES = (
     expect_no_finding(ASKS, *routed("$default", "WEBSOCKET")),
     expect_no_finding(ASKS, *routed("$connect", "WEBSOCKET", SAYS_WHO)),
     *(
-        expect_finding(ASKS, "Everybody may $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE"))
+        expect_finding(
+            ASKS, "Everybody may call $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE")
+        )
         for tags in ({}, {"CallersCheckedBy": "somebody"}, {"Reason": "its function verifies the token"})
     ),
-    expect_finding(ASKS, "Everybody may call its target", SampleResource(t.API_V2, TARGET)),
-    expect_finding(ASKS, "Everybody may call its target", SampleResource(t.API_V2, {**TARGET, "target": "arn"})),
+    expect_finding(ASKS, "everybody may call the target", SampleResource(t.API_V2, TARGET)),
+    expect_finding(ASKS, "everybody may call the target", SampleResource(t.API_V2, {**TARGET, "target": "arn"})),
     expect_no_finding(ASKS, SampleResource(t.API_V2, {**TARGET, "tags": SAYS_WHO})),
 )

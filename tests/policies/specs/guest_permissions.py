@@ -79,13 +79,13 @@ SPECS = (
         "guests-own-items-only",
         allow(["dynamodb:GetItem", "dynamodb:PutItem"], TABLE_ARN, OWN_KEYS),
         allow("dynamodb:GetItem", TABLE_ARN, {"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}}),
-        "also holds for a request without any key",
+        "also matches a request without any key",
     ),
     guest(
         "guests-few-services",
         allow("execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/$connect"),
         allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"),
-        "Guests may states:StartExecution",
+        "The guest role allows states:StartExecution",
     ),
     property_spec("cognito-no-classic-flow", t.IDENTITY_POOL, "allowClassicFlow", False, True, "allowClassicFlow"),
 )
@@ -94,7 +94,7 @@ SPECS = (
 def others_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
     """Guests who reach objects of others."""
     statement = allow(actions, list(resources), condition)
-    return expect_finding("guests-own-objects-only", "which is other guests' too", *guests(statement), at="thing")
+    return expect_finding("guests-own-objects-only", "includes objects of other guests", *guests(statement), at="thing")
 
 
 def others_items(message_part: str, **condition: object) -> PolicyCase:
@@ -118,21 +118,28 @@ REFERRING_POOL = SampleResource(
     t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["thing"]}
 )
 EVERYTHING = guests(allow("*", "*"))
-NOT_OWN, NO_KEY = "being their own identity", "also holds for a request without any key"
+NOT_OWN, NO_KEY = "to the guest's own identity", "also matches a request without any key"
 
 CASES = (
     *(
-        expect_finding("guests-few-services", f"Guests may {action}", *guests(allow(action, "*")), at="thing")
+        expect_finding(
+            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), at="thing"
+        )
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
     expect_no_finding("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
     *map(known_by_trust, ("unauthenticated", "unauth*", "*")),
     # A pool whose role's ARN is not known yet names the role by reference.
     expect_finding(
-        "guests-few-services", "Guests may events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], at="thing"
+        "guests-few-services",
+        "The guest role allows events:PutEvents",
+        GUEST,
+        REFERRING_POOL,
+        *PUTS_EVENTS[2:],
+        at="thing",
     ),
     expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
-    expect_finding("guests-own-objects-only", "which is other guests' too", *EVERYTHING, at="thing"),
+    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, at="thing"),
     expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
     others_objects("S3:GetObject", f"{BUCKET}/*"),
     others_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
@@ -163,8 +170,8 @@ CASES = (
             SampleResource(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}),
         )
         for condition, message_part in (
-            (UNAUTHENTICATED, f"without comparing {COGNITO}:aud"),
-            ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"without comparing {COGNITO}:aud"),
+            (UNAUTHENTICATED, f"but does not compare {COGNITO}:aud"),
+            ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"but does not compare {COGNITO}:aud"),
         )
     ),
 )

@@ -97,7 +97,7 @@ DOCUMENTS = (
         allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"),
         "role/*",
     ),
-    role_policy("mediaconvert-job-has-role", document(CREATE, PASS), CREATE, "every job would be refused"),
+    role_policy("mediaconvert-job-has-role", document(CREATE, PASS), CREATE, "would refuse every job"),
 )
 SPECS = (
     *DOCUMENTS,
@@ -228,11 +228,13 @@ EXCLUSIVE = (t.GROUP_POLICY_ATTACHMENTS, t.ROLE_POLICY_ATTACHMENTS, t.USER_POLIC
 ANY_SERVICE = {"StringLike": {"iam:PassedToService": "*.amazonaws.com"}}
 
 CASES = (
-    expect_finding("iam-no-wildcard-action", "It allows *.", grants(document(allow("*", "*")))),
+    expect_finding("iam-no-wildcard-action", "action pattern *.", grants(document(allow("*", "*")))),
     expect_finding("iam-no-negation", "NotPrincipal", role(assumeRolePolicy=document({"NotPrincipal": {"AWS": "x"}}))),
-    expect_finding("iam-pass-role-exact", "It may pass *", grants(document(allow("iam:*", "*")))),
+    expect_finding("iam-pass-role-exact", "iam:PassRole on *", grants(document(allow("iam:*", "*")))),
     expect_finding(
-        "iam-pass-role-to-service", "no single service", grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE)))
+        "iam-pass-role-to-service",
+        "not one exact service",
+        grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE))),
     ),
     expect_finding(
         "iam-resource-fits-action",
@@ -240,27 +242,33 @@ CASES = (
         grants(document(allow("s3:ListBucket", "arn:aws:s3:::b/key"), allow("sqs:SendMessage", TABLE_ARN))),
     ),
     *(
-        expect_finding("iam-resource-is-named", "everything of that kind", grants(document(allow("s3:GetObject", arn))))
+        expect_finding(
+            "iam-resource-is-named", "every resource of that type", grants(document(allow("s3:GetObject", arn)))
+        )
         for arn in NAMELESS
     ),
     *(expect_no_finding("iam-resource-is-named", grants(document(allow("s3:GetObject", arn)))) for arn in NAMED),
     *map(judged_inline, DOCUMENTS),
     *(
         expect_finding(
-            "iam-no-full-access-policy", "It has Ad", SampleResource(k, {"policyArns": [OURS, ADMINISTRATOR]})
+            "iam-no-full-access-policy",
+            "AdministratorAccess allows",
+            SampleResource(k, {"policyArns": [OURS, ADMINISTRATOR]}),
         )
         for k in EXCLUSIVE
     ),
     *(
-        expect_finding("iam-no-managed-policy", "It has AWSL", SampleResource(k, {"policyArns": [OURS, BASIC]}))
+        expect_finding(
+            "iam-no-managed-policy", "attached policy AWSL", SampleResource(k, {"policyArns": [OURS, BASIC]})
+        )
         for k in EXCLUSIVE
     ),
     *(expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
-    *(expect_finding("iam-no-escalation", "It may iam:PutRolePolicy", *way, at="thing") for way in ways(ESCALATION)),
+    *(expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, at="thing") for way in ways(ESCALATION)),
     *(expect_no_finding("iam-no-escalation", *way) for way in ways(READS)),
     expect_finding(
         "iam-no-escalation",
-        "It may iam:PutRolePolicy",
+        "may call iam:PutRolePolicy",
         role(),
         SampleResource(t.ROLE, {"name": "other"}, "other"),
         SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),

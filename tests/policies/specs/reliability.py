@@ -55,7 +55,7 @@ def watched(policy: str, metric: str) -> PolicySpec:
         policy,
         good=[FUNCTION, alias("f"), alarm(FunctionName="f", Resource="f:live")],
         bad=[FUNCTION, alias("f"), alarm(FunctionName="f")],
-        message_part="Resource of f:live",
+        message_part="Resource with f:live",
         unknown=[SampleResource(t.FUNCTION, {"name": UNKNOWN}), alias("f")],
         break_program=drop_resource(f"ingestion-manifest-builder-{metric.lower()}-alarm", BUILDER),
     )
@@ -146,7 +146,7 @@ SPECS = (
         break_program=change_resource("ingestion-intake-queue", {"redrivePolicy": None}),
     ),
     property_spec(
-        "dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days, not 14", "q-dlq"
+        "dead-letters-kept", t.QUEUE, "messageRetentionSeconds", 1_209_600, 86_400, "for 1 days instead of 14", "q-dlq"
     ),
     resource_spec(
         "dead-letters-watched",
@@ -163,7 +163,7 @@ SPECS = (
         "deadLetterConfig",
         {"arn": QUEUE_ARN},
         None,
-        "no deadLetterConfig",
+        "deadLetterConfig is not set",
     ),
     property_spec(
         "schedule-has-dead-letters",
@@ -171,7 +171,7 @@ SPECS = (
         "target",
         {"deadLetterConfig": {"arn": QUEUE_ARN}},
         {"arn": FUNCTION_ARN},
-        "no deadLetterConfig",
+        "deadLetterConfig is not set",
     ),
     resource_spec(
         "async-failure-lands",
@@ -186,7 +186,7 @@ SPECS = (
         "queue-hides-long-enough",
         good=fed(360),
         bad=fed(60),
-        message_part="hidden for 60 seconds, less than 6 times the 60 seconds",
+        message_part="is 60 seconds, less than 6 times the timeout",
         unknown=fed(UNKNOWN),
         break_program=change_resource(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
     ),
@@ -203,12 +203,12 @@ SPECS = (
         t.FUNCTION,
         {"name": "f"},
         {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
-        "never gets a message",
+        "never receives a message",
         "name",
         around=[SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS, "source")],
     ),
     resource_spec(
-        "function-called-by-alias", t.EVENT_SOURCE_MAPPING, FEEDS, {"functionName": FUNCTION_ARN}, "bare function"
+        "function-called-by-alias", t.EVENT_SOURCE_MAPPING, FEEDS, {"functionName": FUNCTION_ARN}, "without an alias"
     ),
     PolicySpec(
         "notification-after-permission",
@@ -217,7 +217,7 @@ SPECS = (
             SampleResource(t.BUCKET_NOTIFICATION, {"queues": [{}]}, depends_on=["policy"]),
         ],
         bad=[SampleResource(t.QUEUE_POLICY, {}, "policy"), SampleResource(t.BUCKET_NOTIFICATION, {"queues": [{}]})],
-        message_part="before the queue's policy",
+        message_part="does not depend on a queue policy",
         unknown=[SampleResource(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
         break_program=drop_resource("ingestion-intake-policy", "ingestion-landing-notification"),
     ),
@@ -230,13 +230,15 @@ SPECS = (
         t.FUNCTION,
         {"name": "f", "timeout": 29},
         {"timeout": 30},
-        "30 seconds, but API Gateway gives up after 29",
+        "30 seconds, but API Gateway stops waiting after 29",
         around=[calls("apigateway")],
         break_program=insert_resources([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
-    property_spec("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version"),
-    resource_spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "tells nobody"),
-    resource_spec("alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "missing data"),
+    property_spec("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version for a rollback"),
+    resource_spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "notifies nobody"),
+    resource_spec(
+        "alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "treatMissingData is not set"
+    ),
     resource_spec("alarm-names-runbook", t.ALARM, ALARM, {"alarmDescription": "It fails."}, "'It fails.'"),
     property_spec(
         "workflow-tasks-retried",
@@ -255,7 +257,9 @@ SPECS = (
         "task T has no timeout",
     ),
     property_spec("workflow-logged", t.WORKFLOW, "loggingConfiguration.level", "ERROR", "OFF", "OFF"),
-    property_spec("workflow-traced", t.WORKFLOW, "tracingConfiguration.enabled", True, False, "not traced"),
+    property_spec(
+        "workflow-traced", t.WORKFLOW, "tracingConfiguration.enabled", True, False, "executions are not traced"
+    ),
     resource_spec(
         "workflow-failures-watched",
         t.WORKFLOW,
@@ -276,7 +280,7 @@ SPECS = (
         "api-measured",
         good=every_method({"metricsEnabled": True}),
         bad=every_method({"metricsEnabled": False}),
-        message_part="metrics are off",
+        message_part="metricsEnabled is not true",
         unknown=every_method(UNKNOWN),
         break_program=insert_resources([REST]),
     ),
@@ -285,7 +289,7 @@ SPECS = (
         "rest-api-deploys-changes",
         good=[SampleResource(t.REST_DEPLOYMENT, {"triggers": {"hash": UNKNOWN}})],
         bad=[SampleResource(t.REST_DEPLOYMENT, {"restApi": "a"})],
-        message_part="no triggers",
+        message_part="triggers is not set",
         unknown=[SampleResource(t.REST_DEPLOYMENT, {"restApi": UNKNOWN})],
         break_program=insert_resources([SampleResource(t.REST_DEPLOYMENT, {"restApi": "a"})]),
         undecided=False,
@@ -298,7 +302,7 @@ SPECS = (
             "rules": [{"statement": {"rateBasedStatement": {"limit": 100}}}],
         },
         {"rules": [{"statement": {"geoMatchStatement": {}}}]},
-        "no rate-based rule",
+        "no rateBasedStatement",
     ),
     property_spec(
         "firewall-where-possible",
@@ -324,7 +328,7 @@ TASKS = {"States": {"In": {"Type": "Task"}}}
 CASES = (
     expect_finding(
         "queue-has-dead-letters",
-        "is itself",
+        "names the queue itself",
         SampleResource(t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE_ARN})}),
     ),
     # The names of all dead-letter queues are needed to judge one queue.
@@ -336,7 +340,7 @@ CASES = (
     ),
     expect_finding(
         "function-errors-watched",
-        "No alarm watches its errors",
+        "No alarm watches the metric Errors",
         SampleResource(t.FUNCTION, {"name": UNKNOWN}, "late"),
         FUNCTION,
     ),
@@ -345,7 +349,7 @@ CASES = (
     unwatched("GreaterThanOrEqualToThreshold", 2),
     unwatched("LessThanThreshold", 0),
     expect_finding(
-        "async-failure-lands", "scheduler.amazonaws.com calls it", FUNCTION, schedule(f"{FUNCTION_ARN}:live")
+        "async-failure-lands", "scheduler.amazonaws.com calls the function", FUNCTION, schedule(f"{FUNCTION_ARN}:live")
     ),
     expect_no_finding("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
     expect_finding("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
@@ -364,10 +368,12 @@ CASES = (
     # The reason is for our own calls, which the caller can repeat.
     expect_finding("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
     expect_finding(
-        "batch-retries-reclaims", "tried once", SampleResource(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})
+        "batch-retries-reclaims", "attempts is 1", SampleResource(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})
     ),
     expect_finding(
-        "runtime-supported", "ruby3.2 nobody has looked up", SampleResource(t.FUNCTION, {"runtime": "ruby3.2"})
+        "runtime-supported",
+        "ruby3.2 is not in runtime_support.toml",
+        SampleResource(t.FUNCTION, {"runtime": "ruby3.2"}),
     ),
     expect_no_finding("runtime-supported", SampleResource(t.FUNCTION, {"packageType": "Image"})),
     expect_finding("alarm-has-action", "actionsEnabled", SampleResource(t.ALARM, {**ALARM, "actionsEnabled": False})),

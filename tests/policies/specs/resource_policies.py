@@ -76,7 +76,7 @@ SPECS = (
         "iam-trust-usable",
         service("lambda.amazonaws.com"),
         service("lambda.amazonaws.com", source(TABLE_ARN)),
-        "could never take on this role",
+        "could never assume the role",
     ),
     role("iam-trust-federated-conditioned", GUEST_TRUST, guest_trust(**POOL), f"{COGNITO}:amr"),
     role(
@@ -92,7 +92,7 @@ SPECS = (
         "resource-policy-not-public",
         outside("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
         outside("*"),
-        "lets everybody s3:GetObject",
+        "allows s3:GetObject to every principal",
     ),
     bucket_policy(
         "resource-policy-source-account",
@@ -104,14 +104,14 @@ SPECS = (
         "resource-policy-no-wildcard-action",
         outside({"AWS": ROLE_ARN}),
         outside({"AWS": ROLE_ARN}, "s3:*"),
-        "It allows s3:*",
+        "action pattern s3:*",
     ),
     resource_spec(
         "function-permission-source",
         t.FUNCTION_PERMISSION,
         {"principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::b", "sourceAccount": ACCOUNT, "qualifier": "live"},
         {"sourceAccount": None},
-        "arn:aws:s3:::b names none",
+        "arn:aws:s3:::b contains no account",
         "sourceArn",
         added=True,
     ),
@@ -142,7 +142,7 @@ FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable"
 def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> PolicyCase:
     """A resource policy that lets everybody in."""
     return expect_finding(
-        PUBLIC, "It lets everybody x:Get", holder(kind, allow("x:Get", "*", condition, Principal=principal))
+        PUBLIC, "allows x:Get to every principal", holder(kind, allow("x:Get", "*", condition, Principal=principal))
     )
 
 
@@ -195,7 +195,7 @@ LAYER = {"principal": "*", "action": "lambda:GetLayerVersion"}
 IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
 
 CASES = (
-    trusting("nobody has looked up", service("quicksight.amazonaws.com")),
+    trusting("has no entry for this service", service("quicksight.amazonaws.com")),
     trusting("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
     trusting("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
     trusting(
@@ -207,8 +207,8 @@ CASES = (
         service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
         USABLE,
     ),
-    trusting("could never take on", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
-    trusting("It trusts *", trust("*"), EXACT),
+    trusting("could never assume", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
+    trusting("trusts the principal *", trust("*"), EXACT),
     trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
     expect_no_finding(
         "iam-trust-names-source",
@@ -217,7 +217,7 @@ CASES = (
         ),
     ),
     expect_finding(FEDERATED, "token.example.com:sub", federated()),
-    expect_finding(FEDERATED, "whoever's that is", federated(StringLike={"token.example.com:sub": "repo:*"})),
+    expect_finding(FEDERATED, "identities of other owners", federated(StringLike={"token.example.com:sub": "repo:*"})),
     expect_no_finding(FEDERATED, federated(StringLike={"token.example.com:sub": "repo:owner/*"})),
     expect_finding(
         "iam-session-tags-conditioned",
@@ -235,19 +235,21 @@ CASES = (
     public(StringLike={"aws:SourceVpc": "vpc-*"}),
     public(StringLike={"aws:SourceAccount": "1*"}),
     public(NumericGreaterThan={"aws:SourceAccount": "1"}),
-    expect_finding(PUBLIC, "everybody lambda:GetLayerVersion", SampleResource(t.LAYER_PERMISSION, LAYER)),
-    expect_finding(PUBLIC, "everybody events:PutEvents", SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*"})),
+    expect_finding(PUBLIC, "lambda:GetLayerVersion to every principal", SampleResource(t.LAYER_PERMISSION, LAYER)),
+    expect_finding(
+        PUBLIC, "events:PutEvents to every principal", SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*"})
+    ),
     expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
     expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
     expect_no_finding(PUBLIC, SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
     expect_no_finding(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
-    expect_finding(PUBLIC, "cannot be read", UNREADABLE, at="thing"),
-    expect_finding(PUBLIC, "cannot be read", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
-    expect_finding(PUBLIC, "It lets everybody", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
+    expect_finding(PUBLIC, "cannot be checked", UNREADABLE, at="thing"),
+    expect_finding(PUBLIC, "cannot be checked", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
+    expect_finding(PUBLIC, "to every principal", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
     expect_finding("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
     expect_finding("iam-no-negation", "NotAction", holder(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
     *(
-        expect_finding(OWNERLESS, "whichever account", for_service(kind, **condition))
+        expect_finding(OWNERLESS, "without a condition on the account", for_service(kind, **condition))
         for kind in (t.TOPIC_POLICY, t.LOG_RESOURCE_POLICY)
         for condition in (
             {},
@@ -266,14 +268,14 @@ CASES = (
         "x:*",
         holder(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT})),
     ),
-    expect_finding(PERMISSION, "everybody call", permission(principal="*")),
+    expect_finding(PERMISSION, "every AWS account may call", permission(principal="*")),
     expect_finding(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
     expect_finding(
         PERMISSION, "sourceArn is missing", permission(principal="sns.amazonaws.com", sourceAccount=ACCOUNT)
     ),
     expect_finding(
         PERMISSION,
-        "from any account",
+        "for any account",
         permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
     ),
     expect_no_finding(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),

@@ -1,4 +1,4 @@
-"""The requirements' cost tables, priced anew: the documents' own usage, today's prices, line by line."""
+"""The requirements' cost tables, computed again line by line with their own usage and today's prices."""
 
 from guardrails.pricing.requirement_costs import ingestion, meetings, transcription, voice_qa
 from guardrails.pricing.requirement_costs.cost_table import CostTable, CostTableLine, PromisedSaving, SettingSaving

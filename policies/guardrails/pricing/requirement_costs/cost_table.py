@@ -1,7 +1,7 @@
-"""A document's cost table, and the same lines priced with the price book.
+"""Model of a cost table of the requirements, with each line also priced from the price book.
 
-Usage that a document gives stands beside its lines. What it does not give comes from `assumptions.toml`, by name, and is
-never chosen to meet the document's figure.
+Usage that the requirements give is next to the lines. Figures that they do not give come from `assumptions.toml`. No
+assumption is chosen to reproduce a figure of the requirements.
 """
 
 import functools
@@ -13,15 +13,15 @@ from guardrails.pricing.price_book import load_prices
 
 FILE = Path(__file__).with_name("assumptions.toml")
 DAYS = 30
-"""Days of a month, as the documents count."""
+"""Days of a month in the requirements."""
 
 Quantities = tuple[tuple[str, float], ...]
-"""Price → quantity a month."""
+"""Pairs of price name and quantity a month."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """One figure that no document gives."""
+    """One figure that the requirements do not give."""
 
     value: float
     unit: str
@@ -30,31 +30,31 @@ class Assumption:
 
 @functools.cache
 def load_assumptions() -> dict[str, Assumption]:
-    """All figures that no document gives."""
+    """Return all assumptions by name."""
     with FILE.open("rb") as file:
         return {name: Assumption(**entry) for name, entry in tomllib.load(file).items()}
 
 
 def get_assumption(name: str) -> float:
-    """One figure that no document gives."""
+    """Return the value of one assumption."""
     return float(load_assumptions()[name].value)
 
 
 def price_quantities(quantities: Quantities) -> float:
-    """What quantities cost."""
+    """Return the cost of the quantities in dollars."""
     return sum(quantity * load_prices()[name].usd for name, quantity in quantities)
 
 
 @dataclass(frozen=True)
 class CostTableLine:
-    """One line of a document's table."""
+    """One line of a cost table."""
 
     label: str
     stated_usd: float
-    """Dollars a month, as the document says."""
+    """Dollars a month, as the requirements state them."""
     quantities: Quantities
     cause: str
-    """Where the difference comes from."""
+    """Reason for the difference."""
 
     @property
     def computed_usd(self) -> float:
@@ -64,7 +64,7 @@ class CostTableLine:
 
 @dataclass(frozen=True)
 class PromisedSaving:
-    """A change that a document promises to save by, as it says and as it is priced."""
+    """A saving that the requirements promise for one change, as stated and as computed."""
 
     label: str
     stated_usd: float
@@ -74,13 +74,13 @@ class PromisedSaving:
 
     @property
     def computed_usd(self) -> float:
-        """Dollars a month that it saves."""
+        """Saved dollars a month at today's prices."""
         return price_quantities(self.before) - price_quantities(self.after)
 
 
 @dataclass(frozen=True)
 class SettingSaving:
-    """One setting, switched on its own at the same usage."""
+    """The saving of one setting of this program, at the same usage."""
 
     setting: str
     change: str
@@ -90,25 +90,25 @@ class SettingSaving:
 
     @property
     def usd(self) -> float:
-        """Dollars a month that it saves."""
+        """Saved dollars a month at today's prices."""
         return price_quantities(self.before) - price_quantities(self.after)
 
 
 @dataclass(frozen=True)
 class CostTable:
-    """One document's table."""
+    """The cost table of one subsystem."""
 
     subsystem: str
     title: str
     stated_total: float
-    """Dollars a month, as the document says."""
+    """Dollars a month, as the requirements state them."""
     lines: tuple[CostTableLine, ...]
     promised_savings: tuple[PromisedSaving, ...] = ()
     setting_savings: tuple[SettingSaving, ...] = ()
     remarks: tuple[str, ...] = ()
-    """Arithmetic and facts of the document that do not hold."""
+    """Calculations and statements of the requirements that are wrong, and costs that they omit."""
 
     @property
     def computed_usd(self) -> float:
-        """Dollars a month at today's prices."""
+        """Total in dollars a month at today's prices."""
         return sum(line.computed_usd for line in self.lines)

@@ -1,4 +1,4 @@
-"""shared/requirements/transcription.md: "Total: ~$6.40/month" of additional cost."""
+"""The transcription requirements' cost table ("Total: ~$6.40/month" of additional cost)."""
 
 from guardrails.pricing.requirement_costs.cost_table import (
     DAYS,
@@ -14,7 +14,7 @@ SECONDS = 5
 GIGABYTES = 512 / 1024
 GB_SECONDS = CALLS * SECONDS * GIGABYTES
 BILLED_SECONDS = 15
-"""What Amazon Transcribe bills of a stream at least."""
+"""Minimum seconds that Amazon Transcribe bills for a stream."""
 STREAMED_MINUTES = CALLS * max(SECONDS, BILLED_SECONDS) / 60
 
 FUNCTION: Quantities = (("lambda_gb_second_x86", GB_SECONDS), ("lambda_request", CALLS))
@@ -29,15 +29,20 @@ COST_TABLE = CostTable(
             "Lambda execution",
             2.00,
             FUNCTION,
-            "Its own figures give 75,000 GB-seconds, which is $1.26 on x86: its arithmetic does not hold.",
+            ("The stated figures are 75,000 GB-seconds, which cost $1.26 on x86. So the stated amount is wrong."),
         ),
-        CostTableLine("CloudWatch metrics", 1.80, (("metric", 6),), "Agrees, by its count of six; it names four."),
+        CostTableLine(
+            "CloudWatch metrics",
+            1.80,
+            (("metric", 6),),
+            "Agrees for six metrics, the stated number. Only four are named.",
+        ),
         CostTableLine("CloudWatch alarms", 0.60, (("alarm", 6),), "Agrees."),
         CostTableLine(
             "CloudWatch logs",
             2.00,
             (("logs_ingested", LOG_GB), ("logs_stored", LOG_GB * 3)),
-            "Volume is assumed; $2 is 3.4 GB, more than 100 KB a call.",
+            "The volume is assumed. $2 is 3.4 GB, more than 100 KB a call.",
         ),
     ),
     setting_savings=(
@@ -52,12 +57,15 @@ COST_TABLE = CostTable(
         ),
     ),
     remarks=(
-        "Two of its six alarms are on metrics that Lambda makes for nothing: four custom metrics, $1.20, would do.",
         (
-            f"It leaves out Transcribe itself: {STREAMED_MINUTES:,.0f} streamed minutes a month, at the "
-            f"{BILLED_SECONDS} seconds that a stream is billed at least, cost more than everything it lists."
+            "Two of the six alarms use metrics that Lambda provides free of charge. So four custom "
+            "metrics ($1.20) are enough."
+        ),
+        (
+            f"The table omits Transcribe: {STREAMED_MINUTES:,.0f} streamed minutes a month, with the "
+            f"billed minimum of {BILLED_SECONDS} seconds for each stream, cost more than all its lines."
         ),
     ),
 )
 STREAMING_QUANTITIES: Quantities = (("transcribe_streaming_minute", STREAMED_MINUTES),)
-"""What the document leaves out."""
+"""The streaming usage that the table omits."""

@@ -1,4 +1,4 @@
-"""shared/requirements/voice-qa.md: "Total: ~$35/month (infrastructure only, excludes EC2)"."""
+"""The voice Q&A requirements' cost table ("Total: ~$35/month (infrastructure only, excludes EC2)")."""
 
 from guardrails.pricing.requirement_costs.cost_table import (
     CostTable,
@@ -29,10 +29,13 @@ COST_TABLE = CostTable(
                 ("websocket_message", MESSAGES),
                 ("websocket_connection_minute", get_assumption("voice_connection_minutes")),
             ),
-            "A million WebSocket messages cost $1; even as REST requests they would cost $3.50.",
+            "A million WebSocket messages cost $1. As REST requests they would cost $3.50.",
         ),
         CostTableLine(
-            "Lambda", 5, FUNCTION, "Queries and their time are assumed; 10 seconds each, while the handler waits."
+            "Lambda",
+            5,
+            FUNCTION,
+            ("The number of queries and their duration are assumed: 10 seconds each, while the handler waits."),
         ),
         CostTableLine(
             "S3",
@@ -42,7 +45,7 @@ COST_TABLE = CostTable(
                 ("s3_put", QUERIES * 2),
                 ("s3_get", QUERIES * 3),
             ),
-            "Sizes are assumed; with 7 days' lifecycle $10 would be 430 GB of lectures.",
+            "The sizes are assumed. With a lifecycle of 7 days, $10 would be 430 GB of lectures.",
         ),
         CostTableLine(
             "DynamoDB",
@@ -57,7 +60,10 @@ COST_TABLE = CostTable(
             "Data transfer",
             10,
             (("data_transfer_out", RESPONSE_GB),),
-            "Sizes are assumed; $10 is 111 GB. AWS' free 100 GB are left out here, as all free tiers are.",
+            (
+                "The sizes are assumed. $10 is 111 GB. The 100 GB that AWS gives free of charge are left "
+                "out, like all free tiers."
+            ),
         ),
     ),
     setting_savings=(
@@ -69,7 +75,10 @@ COST_TABLE = CostTable(
         ),
     ),
     remarks=(
-        "It leaves out the EC2 machine that AgentCore runs on, and every model.",
-        "SnapStart exists for Python 3.12 and newer, so provisioned concurrency is not the only way to a quick start.",
+        "The table omits the EC2 machine of AgentCore, and all models.",
+        (
+            "SnapStart supports Python 3.12 and newer, so provisioned concurrency is not the only way "
+            "to short cold starts."
+        ),
     ),
 )

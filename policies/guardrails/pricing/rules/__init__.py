@@ -1,4 +1,6 @@
-"""One rule a billable type; the types that cost nothing themselves are listed too. Whatever is neither is unpriced."""
+"""Price rules of all billable resource types, and the list of free types. The estimate reports every other type as
+unpriced.
+"""
 
 from guardrails.pricing.price_rule import PriceRule
 from guardrails.pricing.rules import (

@@ -1,4 +1,4 @@
-"""Types that cost nothing themselves; what they cause is counted where it happens."""
+"""Resource types that are free themselves. Work that they cause is priced where it is done."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Functions and APIs."""
+"""Price rules of Lambda functions and API Gateway APIs."""
 
 import json
 
@@ -22,17 +22,23 @@ from guardrails.pricing.price_rule import (
     free_except,
     usage_rule,
 )
-from guardrails.pricing.rules.called_service_prices import MEASURES, called
+from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
 DEFAULT_MB = 128
 FREE_DISK_MB = 512
-"""What every call has of `/tmp`; more is paid while it runs."""
-METRICS_OF_A_ROUTE = 5
-"""Messages (or connections), client errors, execution errors, integration errors, latency; paid for once one has data."""
-METRICS_OF_A_METHOD = 5
-"""Requests, client errors, server errors, latency, the integration's latency; the same."""
+"""Size of `/tmp` that is free. More is billed while the function runs."""
+METRICS_PER_ROUTE = 5
+"""Metrics of one route: messages (or connections), client errors, execution errors, integration errors and latency. A
+metric is billed once it has data.
+"""
+METRICS_PER_METHOD = 5
+"""Metrics of one method: requests, client errors, server errors, latency and integration latency. A metric is billed
+once it has data.
+"""
 METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
-"""Those of a document that good requests come to: one for any method answers what is asked for in vain."""
+"""Methods of an OpenAPI document that valid requests use. The any-method is left out, because it only answers invalid
+requests.
+"""
 
 
 def _gigabytes(pricing: PricingInput) -> float:
@@ -59,7 +65,7 @@ def _function(pricing: PricingInput) -> Quantities:
     if (pricing.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
         yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS * (pricing.amount("cachedVersions") or 1)
         yield "lambda_snapstart_restore_gb", gigabytes * pricing.amount("coldStarts")
-    yield from called(pricing)
+    yield from called_service_quantities(pricing)
 
 
 def _provisioned(pricing: PricingInput) -> Quantities:
@@ -78,7 +84,7 @@ def _method_settings(pricing: PricingInput) -> Quantities:
         paths = json.loads((api.props.get("body") if api else None) or "{}").get("paths", {})
         methods = sum(1 for path in paths.values() for method in path if method in METHODS)
         methods += sum(1 for sibling in pricing.siblings if sibling.type == REST_METHOD)
-        yield "metric", methods * METRICS_OF_A_METHOD
+        yield "metric", methods * METRICS_PER_METHOD
 
 
 def _socket_api(pricing: PricingInput) -> Quantities:
@@ -92,17 +98,17 @@ def _socket_api(pricing: PricingInput) -> Quantities:
 def _socket_stage(pricing: PricingInput) -> Quantities:
     if (pricing.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
         routes = sum(1 for sibling in pricing.siblings if sibling.type == API_V2_ROUTE)
-        yield "metric", routes * METRICS_OF_A_ROUTE
+        yield "metric", routes * METRICS_PER_ROUTE
 
 
 PRICE_RULES = {
     FUNCTION: PriceRule(
         _function,
-        required_measures={"invocations": "calls", "milliseconds": "milliseconds that one call takes on average"},
+        required_measures={"invocations": "calls", "milliseconds": "average milliseconds of one call"},
         optional_measures={
-            **MEASURES,
+            **CALLED_SERVICE_MEASURES,
             "coldStarts": "environments restored from a snapshot (SnapStart)",
-            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 where it is not given",
+            "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if it is not published",
         },
     ),
     PROVISIONED_CONCURRENCY: PriceRule(_provisioned),
@@ -112,8 +118,8 @@ PRICE_RULES = {
     API_V2: PriceRule(
         _socket_api,
         required_measures={
-            "messages": "messages in both directions, in pieces of 32 KB",
-            "connectionMinutes": "minutes that connections are open, all together",
+            "messages": "messages in both directions, in units of 32 KB",
+            "connectionMinutes": "minutes of open connections, all connections together",
         },
         optional_measures={"requests": "requests (HTTP APIs)"},
     ),

@@ -1,4 +1,4 @@
-"""Workflows, Glue jobs, Batch jobs and what they run on."""
+"""Price rules of workflows, Glue jobs, Batch jobs, compute environments and MediaConvert queues."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from typing import Any
 
 from guardrails.model.resource_types import BATCH_ENVIRONMENT, BATCH_JOB, GLUE_JOB, MEDIACONVERT_QUEUE, WORKFLOW
 from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, free_except
-from guardrails.pricing.rules.called_service_prices import MEASURES, called
+from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
 DPU = {"Standard": 1, "G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 DEFAULT_WORKERS = 10
 FREE_DISK_GB = 20
-"""What every Fargate task has; more is paid as long as it runs, on spare capacity as on demand."""
+"""Free disk space of every Fargate task. More is billed while the task runs, on Fargate Spot and on demand."""
 
 
 def _workflow(pricing: PricingInput) -> Quantities:
@@ -20,7 +20,7 @@ def _workflow(pricing: PricingInput) -> Quantities:
         yield "states_express_gb_second", pricing.amount("expressGbSeconds")
     else:
         yield "states_transition", pricing.amount("transitions")
-    yield from called(pricing)
+    yield from called_service_quantities(pricing)
 
 
 def _glue(pricing: PricingInput) -> Quantities:
@@ -28,7 +28,7 @@ def _glue(pricing: PricingInput) -> Quantities:
     units = float(pricing.props.get("maxCapacity") or DPU.get(str(pricing.props.get("workerType")), 1) * workers)
     price = "glue_flex_dpu_hour" if pricing.props.get("executionClass") == "FLEX" else "glue_dpu_hour"
     yield price, pricing.amount("runs") * pricing.amount("minutes") / 60 * units
-    yield from called(pricing)
+    yield from called_service_quantities(pricing)
 
 
 def _batch(pricing: PricingInput) -> Quantities:
@@ -45,16 +45,16 @@ def _batch(pricing: PricingInput) -> Quantities:
         yield "fargate_disk_gb_hour", hours * disk
         if container.get("networkConfiguration", {}).get("assignPublicIp") == "ENABLED":
             yield "public_address_hour", hours
-    yield from called(pricing)
+    yield from called_service_quantities(pricing)
 
 
-def _machines(environment: PricedResource) -> str:
+def _describe_minimum_machines(environment: PricedResource) -> str:
     number = float((environment.props.get("computeResources") or {}).get("minVcpus") or 0)
     return f"machines of {number:g} vCPUs that always run" if number else ""
 
 
-def _slots(queue: PricedResource) -> str:
-    return "slots that are reserved for a year" if queue.props.get("pricingPlan") == "RESERVED" else ""
+def _describe_reserved_slots(queue: PricedResource) -> str:
+    return "reserved slots, which are billed for a year" if queue.props.get("pricingPlan") == "RESERVED" else ""
 
 
 PRICE_RULES = {
@@ -62,21 +62,24 @@ PRICE_RULES = {
         _workflow,
         required_measures={"transitions": "state transitions (Standard workflows)"},
         optional_measures={
-            **MEASURES,
+            **CALLED_SERVICE_MEASURES,
             "executions": "executions (Express workflows)",
             "expressGbSeconds": "GB-seconds (Express workflows)",
         },
     ),
     GLUE_JOB: PriceRule(
         _glue,
-        required_measures={"runs": "runs of the job", "minutes": "minutes that one run takes on average"},
-        optional_measures=MEASURES,
+        required_measures={"runs": "runs of the job", "minutes": "average minutes of one run"},
+        optional_measures=CALLED_SERVICE_MEASURES,
     ),
     BATCH_JOB: PriceRule(
         _batch,
-        required_measures={"spotHours": "hours that jobs run on spare capacity, all together"},
-        optional_measures={**MEASURES, "onDemandHours": "hours that jobs run on demand, all together"},
+        required_measures={"spotHours": "hours that jobs run on Fargate Spot, all jobs together"},
+        optional_measures={
+            **CALLED_SERVICE_MEASURES,
+            "onDemandHours": "hours that jobs run on demand, all jobs together",
+        },
     ),
-    BATCH_ENVIRONMENT: free_except(_machines),
-    MEDIACONVERT_QUEUE: free_except(_slots),
+    BATCH_ENVIRONMENT: free_except(_describe_minimum_machines),
+    MEDIACONVERT_QUEUE: free_except(_describe_reserved_slots),
 }

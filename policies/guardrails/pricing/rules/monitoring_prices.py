@@ -1,12 +1,12 @@
-"""Logs, alarms, dashboards, metrics."""
+"""Price rules of log groups, alarms, dashboards and metrics."""
 
 from guardrails.model.resource_types import ALARM, BUCKET_METRIC, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
 from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, monthly_rule
 
 FOR_EVER_DAYS = 3650
 HIGH_RESOLUTION_SECONDS = 60
-METRICS_OF_A_BUCKET = 16
-"""Of its requests, by each filter."""
+REQUEST_METRICS_PER_FILTER = 16
+"""Number of request metrics that S3 creates for each filter."""
 
 
 def _log_group(pricing: PricingInput) -> Quantities:
@@ -16,14 +16,14 @@ def _log_group(pricing: PricingInput) -> Quantities:
 
 
 def _alarm(pricing: PricingInput) -> Quantities:
-    """Paid by the metric that it reads: one of metric math reads several."""
+    """Yield the number of metrics that the alarm reads. An alarm with metric math can read several."""
     metrics = sum(1 for query in pricing.props.get("metricQueries") or () if query.get("metric")) or 1
     period = float(pricing.props.get("period") or HIGH_RESOLUTION_SECONDS)
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
 def _metric_filter(pricing: PricingInput) -> Quantities:
-    """Paid by the metric, and that once where several filters of a block add to one."""
+    """Yield one metric. If several filters of a block write the same metric, only the first filter by name counts it."""
     metric = _metric(pricing.resource)
     same = [
         sibling.name
@@ -35,7 +35,7 @@ def _metric_filter(pricing: PricingInput) -> Quantities:
 
 
 def _metric(resource: PricedResource) -> tuple[object, object] | None:
-    """The metric that a filter adds to; none where that is not known."""
+    """Return namespace and name of the metric that a filter writes; None if they are unknown."""
     written = resource.props.get("metricTransformation") or {}
     name, namespace = written.get("name"), written.get("namespace")
     return (namespace, name) if name and namespace else None
@@ -47,5 +47,5 @@ PRICE_RULES = {
     COMPOSITE_ALARM: monthly_rule("alarm_composite"),
     DASHBOARD: monthly_rule("dashboard"),
     METRIC_FILTER: PriceRule(_metric_filter),
-    BUCKET_METRIC: monthly_rule("metric", METRICS_OF_A_BUCKET),
+    BUCKET_METRIC: monthly_rule("metric", REQUEST_METRICS_PER_FILTER),
 }

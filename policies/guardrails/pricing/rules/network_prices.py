@@ -1,4 +1,4 @@
-"""What is paid for in a network, and the firewall before it."""
+"""Price rules of VPC endpoints, NAT gateways, public addresses and web firewalls."""
 
 from guardrails.model.resource_types import ELASTIC_IP, NAT_GATEWAY, VPC_ENDPOINT, WEB_ACL
 from guardrails.pricing.price_rule import HOURS, PriceRule, PricingInput, Quantities, hourly_rule
@@ -24,8 +24,8 @@ def _web_acl(pricing: PricingInput) -> Quantities:
 
 
 PRICE_RULES = {
-    VPC_ENDPOINT: PriceRule(_endpoint, optional_measures={"endpointGb": "GB through its interface endpoints"}),
-    NAT_GATEWAY: PriceRule(_nat, required_measures={"natGb": "GB through it"}),
+    VPC_ENDPOINT: PriceRule(_endpoint, optional_measures={"endpointGb": "GB transferred through interface endpoints"}),
+    NAT_GATEWAY: PriceRule(_nat, required_measures={"natGb": "GB transferred through the gateway"}),
     ELASTIC_IP: hourly_rule("public_address_hour"),
-    WEB_ACL: PriceRule(_web_acl, required_measures={"inspectedRequests": "requests that it looks at"}),
+    WEB_ACL: PriceRule(_web_acl, required_measures={"inspectedRequests": "requests that the firewall inspects"}),
 }

@@ -1,4 +1,4 @@
-"""Buckets, tables, images and what is kept of them."""
+"""Price rules of buckets, tables, backups, image repositories, keys, secrets, parameters and Athena queries."""
 
 from guardrails.model.resource_types import (
     ATHENA_WORKGROUP,
@@ -25,7 +25,7 @@ def _parameter(pricing: PricingInput) -> Quantities:
     yield "parameter_advanced", 1 if pricing.props.get("tier") == "Advanced" else 0
 
 
-def _audit(resource: PricedResource) -> bool:
+def _is_audit_bucket(resource: PricedResource) -> bool:
     return resource.block.endswith("audit-logs")
 
 
@@ -34,34 +34,37 @@ PRICE_RULES = {
         {
             "storageGb": (
                 "s3_storage",
-                "GB kept on average, in the standard or the frequent tier, old versions included",
+                "average GB stored in the standard tier or the frequent tier, with old versions",
             ),
-            "puts": ("s3_put", "objects or parts put, copied or listed"),
+            "puts": ("s3_put", "objects or parts that are put, copied or listed"),
         },
         {
-            "gets": ("s3_get", "objects or ranges read"),
-            "infrequentGb": ("s3_infrequent_storage", "GB kept on average in Intelligent-Tiering's infrequent tier"),
-            "monitoredObjects": ("s3_tiering_monitoring", "objects in Intelligent-Tiering"),
+            "gets": ("s3_get", "objects or ranges that are read"),
+            "infrequentGb": (
+                "s3_infrequent_storage",
+                "average GB stored in the infrequent tier of Intelligent-Tiering",
+            ),
+            "monitoredObjects": ("s3_tiering_monitoring", "objects that Intelligent-Tiering monitors"),
             "tieredObjects": ("s3_tiering_transition", "objects moved to Intelligent-Tiering"),
-            "downloadedGb": ("data_transfer_out", "GB that browsers and other clients outside of AWS load from it"),
-            "acceleratedGb": ("s3_acceleration", "GB sent to it by Transfer Acceleration"),
+            "downloadedGb": ("data_transfer_out", "GB that browsers and other clients outside AWS download"),
+            "acceleratedGb": ("s3_acceleration", "GB uploaded with Transfer Acceleration"),
         },
-        is_usage_optional=_audit,
+        is_usage_optional=_is_audit_bucket,
     ),
     TABLE: PriceRule(
         _table,
         required_measures={
             "writes": "write request units (1 KB each)",
             "reads": "read request units (4 KB each)",
-            "storageGb": "GB kept on average, indexes included",
+            "storageGb": "average GB stored, with indexes",
         },
-        optional_measures={"indexWrites": "write request units of global indexes"},
+        optional_measures={"indexWrites": "write request units of global secondary indexes"},
     ),
     BACKUP_VAULT: usage_rule(
-        {"backupGb": ("backup_storage", "GB of backups kept on average: each is a whole copy of its table")},
+        {"backupGb": ("backup_storage", "average GB of stored backups; each is a full copy of its table")},
         {"restoredGb": ("backup_restore", "GB restored")},
     ),
-    IMAGE_REPOSITORY: usage_rule({"imageGb": ("ecr_storage", "GB of images kept on average")}),
+    IMAGE_REPOSITORY: usage_rule({"imageGb": ("ecr_storage", "average GB of stored images")}),
     ATHENA_WORKGROUP: usage_rule({"scannedTb": ("athena_tb", "TB that queries scan")}),
     KMS_KEY: monthly_rule("kms_key"),
     SECRET: monthly_rule("secret"),
