@@ -34,7 +34,7 @@ EXCEPTIONS = PolicySet(PolicyGroup.EXCEPTIONS)
     severity=PolicySeverity.LOW,
     levels=ADVISORY_EVERYWHERE,
     description="Every run reports the exceptions that are in force.",
-    remedy=("Remove the exception from polyphony:exceptions as soon as the resource satisfies the policy."),
+    remedy="Remove the exception from polyphony:exceptions as soon as the resource satisfies the policy.",
 )
 def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
     by_name = {resource.name: resource.urn for resource in stack.resources}
@@ -53,8 +53,8 @@ def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
     "exceptions-in-order",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=("Every exception names a policy of the pack and a resource of the stack, and has not expired."),
-    remedy=("Fix the resource and remove the exception, or correct or renew its entry in polyphony:exceptions."),
+    description="Every exception names a policy of the pack and a resource of the stack, and has not expired.",
+    remedy="Fix the resource and remove the exception, or correct or renew its entry in polyphony:exceptions.",
 )
 def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
     known = {policy.name for policy in EXCUSABLE_POLICIES}

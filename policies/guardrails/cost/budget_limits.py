@@ -62,7 +62,7 @@ def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="The estimated monthly cost is within the stack's budget.",
-    remedy=("Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget."),
+    remedy="Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget.",
     frameworks=("AWS Well-Architected COST02-BP05",),
 )
 def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:

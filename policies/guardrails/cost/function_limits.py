@@ -75,9 +75,7 @@ ALWAYS_ON_TYPES = frozenset(
 def _check_function_on_arm64(function: CheckedResource) -> Iterator[str]:
     architectures = list(function.props.get("architectures") or ["x86_64"])
     if architectures != ["arm64"]:
-        yield (
-            f"architectures is {', '.join(architectures)}, which costs more than arm64 for the same memory and time."
-        )
+        yield f"architectures is {', '.join(architectures)}, which costs more than arm64 for the same memory and time."
 
 
 @POLICIES.resource(
@@ -99,8 +97,8 @@ def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
     "function-timeout-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description=("No function has a timeout above the limit, unless it is called asynchronously or by a workflow."),
-    remedy=("Lower timeoutSeconds, or call the function by a workflow, or asynchronously with a failure destination."),
+    description="No function has a timeout above the limit, unless it is called asynchronously or by a workflow.",
+    remedy="Lower timeoutSeconds, or call the function by a workflow, or asynchronously with a failure destination.",
     limits=(PolicyLimit("seconds", 300, "Maximum timeout in seconds of a function that is called synchronously."),),
     types={FUNCTION},
 )
@@ -133,10 +131,8 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     types={PROVISIONED_CONCURRENCY},
 )
 def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterator[str]:
-    count, max_environments = (
-        float(concurrency.props.get("provisionedConcurrentExecutions") or 0),
-        concurrency.limits["environments"],
-    )
+    count = float(concurrency.props.get("provisionedConcurrentExecutions") or 0)
+    max_environments = concurrency.limits["environments"]
     if count > max_environments:
         yield (
             f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments "
@@ -156,17 +152,15 @@ def _check_queue_source_bounded(mapping: CheckedResource) -> Iterator[str]:
     if ":sqs:" in str(mapping.props.get("eventSourceArn")) and not mapping.get_nested(
         "scalingConfig", "maximumConcurrency"
     ):
-        yield (
-            "scalingConfig.maximumConcurrency is not set, so the queue can use the concurrency of the whole account."
-        )
+        yield "scalingConfig.maximumConcurrency is not set, so the queue can use the concurrency of the whole account."
 
 
 @POLICIES.resource(
     "no-always-on-service",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=("The stack has no EC2 instances, databases, clusters or other services that are billed while idle."),
-    remedy=("Use services that are billed by use (Lambda, DynamoDB, SQS, Batch on Fargate), or add an exception."),
+    description="The stack has no EC2 instances, databases, clusters or other services that are billed while idle.",
+    remedy="Use services that are billed by use (Lambda, DynamoDB, SQS, Batch on Fargate), or add an exception.",
     types=ALWAYS_ON_TYPES,
 )
 def _check_no_always_on_service(resource: CheckedResource) -> Iterator[str]:

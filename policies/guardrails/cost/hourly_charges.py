@@ -22,7 +22,7 @@ POLICIES = PolicySet(PolicyGroup.COST)
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every NAT gateway has a tag with its reason.",
-    remedy=(f"Use gateway endpoints and public subnets, or give the tag {REASON_TAG} (15 characters or more)."),
+    remedy=f"Use gateway endpoints and public subnets, or give the tag {REASON_TAG} (15 characters or more).",
     types={NAT_GATEWAY},
 )
 def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Every interface endpoint has a tag with its reason.",
-    remedy=(f"Use a gateway endpoint (S3, DynamoDB), or give the tag {REASON_TAG} (15 characters or more)."),
+    remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the tag {REASON_TAG} (15 characters or more).",
     types={VPC_ENDPOINT},
 )
 def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator
     severity=PolicySeverity.LOW,
     levels=MANDATORY_EVERYWHERE,
     description="Every customer-managed key has a tag with its reason.",
-    remedy=(f"Use the AWS-owned key of the service, or give the tag {REASON_TAG} (15 characters or more)."),
+    remedy=f"Use the AWS-owned key of the service, or give the tag {REASON_TAG} (15 characters or more).",
     types={KMS_KEY},
 )
 def _check_customer_key_with_reason(key: CheckedResource) -> Iterator[str]:

@@ -32,9 +32,7 @@ def _is_spark_job(job: CheckedResource) -> bool:
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Spark jobs set a small number of small workers.",
-    remedy=(
-        "Set workerType to G.1X or G.2X, and numberOfWorkers, or add an exception with a measurement as its reason."
-    ),
+    remedy="Set workerType to G.1X or G.2X, and numberOfWorkers, or add an exception with a measurement as its reason.",
     limits=(PolicyLimit("workers", 10, "Maximum number of workers of a job."),),
     types={GLUE_JOB},
 )
@@ -107,9 +105,7 @@ def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
     "glue-flex-before-prod",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_BEFORE_PROD,
-    description=(
-        "In dev and staging, Spark jobs use the execution class FLEX, because no user waits for their results."
-    ),
+    description="In dev and staging, Spark jobs use the execution class FLEX, because no user waits for their results.",
     remedy="Set executionClass to FLEX.",
     types={GLUE_JOB},
 )

@@ -107,7 +107,7 @@ def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Ite
     else:
         owned = f"{prefix}{resource.props.get(api)}/{resource.props.get(stage)}" in _list_known_names(stack)
     if not owned:
-        yield (f"The stage writes its execution logs into {prefix}…, which AWS would create without a retention.")
+        yield f"The stage writes its execution logs into {prefix}…, which AWS would create without a retention."
 
 
 @POLICIES.relation(

@@ -21,7 +21,7 @@ POLICIES = PolicySet(PolicyGroup.COST)
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
     description="The number of alarms is within the limit.",
-    remedy=("Watch fewer symptoms, or combine metrics with metric math, or add an exception for `platform`."),
+    remedy="Watch fewer symptoms, or combine metrics with metric math, or add an exception for `platform`.",
     limits=(PolicyLimit("alarms", 200, "Maximum number of alarms of a stack."),),
 )
 def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:

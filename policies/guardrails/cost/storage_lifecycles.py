@@ -47,9 +47,7 @@ def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -
         for rule in list_enabled_rules(lifecycle)
     ]
     if not any(rule.get(action) for rule in rules for action in LIFECYCLE_ACTIONS):
-        yield (
-            "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
-        )
+        yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
 
 
 @POLICIES.resource(
@@ -163,16 +161,16 @@ def _check_repository_images_expire(repository: CheckedResource, stack: CheckedS
     "query-scans-limited",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description=("An Athena workgroup limits the data that one query may scan, and clients cannot override the limit."),
+    description="An Athena workgroup limits the data that one query may scan, and clients cannot override the limit.",
     remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
     types={ATHENA_WORKGROUP},
 )
 def _check_query_scans_limited(workgroup: CheckedResource) -> Iterator[str]:
     configuration = workgroup.props.get("configuration") or {}
     if not configuration.get("bytesScannedCutoffPerQuery"):
-        yield ("configuration.bytesScannedCutoffPerQuery is not set, so a query may scan any amount of data.")
+        yield "configuration.bytesScannedCutoffPerQuery is not set, so a query may scan any amount of data."
     if configuration.get("enforceWorkgroupConfiguration") is False:
-        yield ("configuration.enforceWorkgroupConfiguration is false, so a client may override the limit.")
+        yield "configuration.enforceWorkgroupConfiguration is false, so a client may override the limit."
 
 
 @POLICIES.resource(

@@ -76,7 +76,7 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket refuses requests without TLS.",
-    remedy=("Deny s3:* on the bucket and its objects if aws:SecureTransport is false, without further conditions."),
+    remedy="Deny s3:* on the bucket and its objects if aws:SecureTransport is false, without further conditions.",
     frameworks=("AWS FSBP S3.5", "CIS AWS 3.0 2.1.1"),
     types=BUCKETS,
 )
@@ -147,7 +147,7 @@ def _check_bucket_owner_enforced(bucket: CheckedResource, stack: CheckedStack) -
         for ownership in list_bucket_settings(bucket, stack, BUCKET_OWNERSHIP)
     ]
     if "BucketOwnerEnforced" not in modes:
-        yield (f"objectOwnership is {modes[0] if modes else 'not set'}, so access control lists are in effect.")
+        yield f"objectOwnership is {modes[0] if modes else 'not set'}, so access control lists are in effect."
 
 
 @POLICIES.relation(
@@ -213,9 +213,7 @@ def _check_bucket_originals_versioned(bucket: CheckedResource, stack: CheckedSta
         for versioning in list_bucket_settings(bucket, stack, BUCKET_VERSIONING)
     ]
     if "Enabled" not in statuses:
-        yield (
-            "The bucket receives uploads, but versioning is not enabled, so an overwritten or deleted upload is lost."
-        )
+        yield "The bucket receives uploads, but versioning is not enabled, so an overwritten or deleted upload is lost."
 
 
 @POLICIES.resource(

@@ -191,7 +191,7 @@ def _find_unauthorized_operations(resource: CheckedResource) -> Iterator[str]:
     try:
         document = json.loads(body) if body else {}
     except json.JSONDecodeError:
-        yield ("body is not JSON, so its operations cannot be checked. Write the OpenAPI document as JSON.")
+        yield "body is not JSON, so its operations cannot be checked. Write the OpenAPI document as JSON."
         return
     for path, operations in document.get("paths", {}).items():
         for verb, operation in operations.items():

@@ -21,9 +21,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 )
 def _check_repository_scans(repository: CheckedResource) -> Iterator[str]:
     if not repository.get_nested("imageScanningConfiguration", "scanOnPush"):
-        yield (
-            "imageScanningConfiguration.scanOnPush is not true, so images are not searched for known vulnerabilities."
-        )
+        yield "imageScanningConfiguration.scanOnPush is not true, so images are not searched for known vulnerabilities."
 
 
 MUTABLE_TAG = "latest"
@@ -57,9 +55,9 @@ def _check_repository_tags_immutable(repository: CheckedResource) -> Iterator[st
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every Glue job has a security configuration.",
-    remedy=("Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks."),
+    remedy="Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks.",
     types={GLUE_JOB},
 )
 def _check_glue_encrypts(job: CheckedResource) -> Iterator[str]:
     if not job.has_property("securityConfiguration"):
-        yield ("securityConfiguration is not set, so the encryption of the job's output is not configured.")
+        yield "securityConfiguration is not set, so the encryption of the job's output is not configured."

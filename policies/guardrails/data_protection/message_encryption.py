@@ -73,7 +73,7 @@ def _is_about(policy: CheckedResource, resource: CheckedResource) -> bool:
 )
 def _check_queue_encrypted(queue: CheckedResource) -> Iterator[str]:
     if queue.props.get("sqsManagedSseEnabled") is False and not queue.props.get("kmsMasterKeyId"):
-        yield ("sqsManagedSseEnabled is false and kmsMasterKeyId is not set, so the queue is not encrypted at rest.")
+        yield "sqsManagedSseEnabled is false and kmsMasterKeyId is not set, so the queue is not encrypted at rest."
 
 
 @POLICIES.resource(

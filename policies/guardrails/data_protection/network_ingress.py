@@ -19,7 +19,7 @@ RANGE_PROPERTIES = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="No security group allows inbound traffic from the whole internet or a large part of it.",
-    remedy=("Allow a security group or a small IP range instead. Functions and jobs need no inbound rule."),
+    remedy="Allow a security group or a small IP range instead. Functions and jobs need no inbound rule.",
     frameworks=("AWS FSBP EC2.18", "AWS FSBP EC2.19"),
     types={DEFAULT_SECURITY_GROUP, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE},
 )

@@ -29,7 +29,7 @@ ANY_TABLE = frozenset({TABLE})
 )
 def _check_table_point_in_time_recovery(table: CheckedResource) -> Iterator[str]:
     if not table.get_nested("pointInTimeRecovery", "enabled"):
-        yield ("pointInTimeRecovery.enabled is not true, so the table cannot be restored to a point in time.")
+        yield "pointInTimeRecovery.enabled is not true, so the table cannot be restored to a point in time."
 
 
 @POLICIES.resource(
@@ -62,7 +62,7 @@ def _check_table_backed_up(table: CheckedResource, stack: CheckedStack) -> Itera
     if not table.has_reason() and not any(
         _selects(selection, table) for selection in stack.list_resources(BACKUP_SELECTION)
     ):
-        yield (f"No backup selection includes the table. Its tags are {dict(table.props.get('tags') or {})}.")
+        yield f"No backup selection includes the table. Its tags are {dict(table.props.get('tags') or {})}."
 
 
 def _selects(selection: CheckedResource, table: CheckedResource) -> bool:

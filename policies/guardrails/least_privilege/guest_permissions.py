@@ -76,7 +76,7 @@ def _starts_with_own_id(pattern: str) -> bool:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Guests of an identity pool may call only S3, DynamoDB and execute-api.",
-    remedy=("Let a Lambda function make the call with its own role, and remove the action from the guest role."),
+    remedy="Let a Lambda function make the call with its own role, and remove the action from the guest role.",
     types={ROLE},
 )
 def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> 
         if not keys or not all(_starts_with_own_id(key) for key in keys):
             yield f"{grant} without a condition that limits {LEADING_KEYS} to the guest's own identity."
         elif str(statement.conditions.get("Null", {}).get(LEADING_KEYS)).lower() != "false":
-            yield (f"{grant}. ForAllValues also matches a request without any key, and no Null condition refuses it.")
+            yield f"{grant}. ForAllValues also matches a request without any key, and no Null condition refuses it."
 
 
 @POLICIES.resource(

@@ -25,7 +25,7 @@ BROAD_POLICY_WORDS = ("AdministratorAccess", "PowerUserAccess", "FullAccess", "R
     "iam-no-full-access-policy",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description=("No identity has an AWS-managed policy with administrator, full or read-everything access."),
+    description="No identity has an AWS-managed policy with administrator, full or read-everything access.",
     remedy="Detach the policy and grant the actions that the code calls.",
     frameworks=("AWS FSBP IAM.1", "CIS AWS 3.0 1.16"),
     types=ATTACHMENTS | {ROLE},
@@ -61,7 +61,7 @@ def _check_iam_no_managed_policy(resource: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[str]:
     kind = {ACCESS_KEY: "an access key", USER_LOGIN_PROFILE: "a password", USER: "an IAM user"}[resource.type]
-    yield (f"This resource is {kind}, which stays valid until it is deleted. Long-lived credentials are not allowed.")
+    yield f"This resource is {kind}, which stays valid until it is deleted. Long-lived credentials are not allowed."
 
 
 @POLICIES.relation(

@@ -76,10 +76,8 @@ def _get_document(resource: CheckedResource) -> str | Mapping[str, Any] | None:
     "resource-policy-not-public",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description=(
-        "No bucket, queue, topic, key, secret, repository, log group or API allows actions to every principal."
-    ),
-    remedy=("Name the principal, or add a condition on the caller (aws:SourceAccount or aws:PrincipalArn)."),
+    description="No bucket, queue, topic, key, secret, repository, log group or API allows actions to every principal.",
+    remedy="Name the principal, or add a condition on the caller (aws:SourceAccount or aws:PrincipalArn).",
     frameworks=("AWS FSBP KMS.5", "AWS FSBP S3.2", "AWS FSBP S3.3", "AWS FSBP SNS.4", "AWS FSBP SQS.3"),
     types=RESOURCE_POLICIES,
 )
@@ -177,7 +175,7 @@ def _check_function_permission_source(permission: CheckedResource, _stack: Check
     if not principal.endswith(".amazonaws.com"):
         return
     if not permission.has_property("sourceArn"):
-        yield (f"{principal} may call the function for any resource of any account, because sourceArn is missing.")
+        yield f"{principal} may call the function for any resource of any account, because sourceArn is missing."
     elif not permission.has_property("sourceAccount") and not _source_has_account(permission):
         yield (
             f"{principal} may call the function for any account, because sourceArn "

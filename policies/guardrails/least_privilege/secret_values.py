@@ -62,7 +62,7 @@ def _list_variables(resource: CheckedResource) -> Iterator[tuple[str, str]]:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Environment variables of functions and tasks, and arguments of jobs, contain no secrets.",
-    remedy=("Store the secret in an SSM SecureString parameter, and put the parameter's name into the variable."),
+    remedy="Store the secret in an SSM SecureString parameter, and put the parameter's name into the variable.",
     frameworks=("AWS Well-Architected SEC02-BP03",),
     types={BATCH_JOB, FUNCTION, GLUE_JOB, TASK_DEFINITION},
 )

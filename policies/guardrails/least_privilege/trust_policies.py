@@ -30,7 +30,7 @@ def _list_trusted_services(resource: CheckedResource) -> Iterator[tuple[Statemen
     "iam-trust-names-source",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=("A role that a service assumes compares the account and the resource, if the service sends them."),
+    description="A role that a service assumes compares the account and the resource, if the service sends them.",
     remedy=(
         "Use trust_policy() of components/blocks/iam/trust_policy.py. Add a new service to its "
         "table and to trust_condition_keys.py, with the AWS page."
@@ -86,7 +86,7 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
         "A role for federated identities compares audience and subject. For Cognito it compares "
         "audience and authentication type."
     ),
-    remedy=("Add StringEquals conditions on both claims. A subject with a wildcard must name the owner before it."),
+    remedy="Add StringEquals conditions on both claims. A subject with a wildcard must name the owner before it.",
     types={ROLE},
 )
 def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:
@@ -100,9 +100,7 @@ def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[st
                     yield f"The role trusts {host}, but does not compare {host}:{claim}."
             for subject in statement.condition_values(f"{host}:sub"):
                 if not _names_owner(subject):
-                    yield (
-                        f"The role trusts {host} for the subject {subject}, which matches identities of other owners."
-                    )
+                    yield f"The role trusts {host} for the subject {subject}, which matches identities of other owners."
 
 
 def _names_owner(subject: str) -> bool:
@@ -118,7 +116,7 @@ def _names_owner(subject: str) -> bool:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="A role that other roles assume names each of them by its exact ARN.",
-    remedy=("Use the role's ARN. Add the role to depends_on, because IAM refuses an ARN that does not exist yet."),
+    remedy="Use the role's ARN. Add the role to depends_on, because IAM refuses an ARN that does not exist yet.",
     types={ROLE},
 )
 def _check_iam_trust_exact_principal(role: CheckedResource) -> Iterator[str]:
@@ -132,7 +130,7 @@ def _check_iam_trust_exact_principal(role: CheckedResource) -> Iterator[str]:
     "iam-session-tags-conditioned",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=("sts:TagSession is limited to named session tags, in identity policies and in trust policies."),
+    description="sts:TagSession is limited to named session tags, in identity policies and in trust policies.",
     remedy="Add a condition on aws:TagKeys (ForAllValues) or on aws:RequestTag/<tag>.",
     types=IDENTITY_POLICIES,
 )
@@ -142,4 +140,4 @@ def _check_iam_session_tags_conditioned(resource: CheckedResource) -> Iterator[s
             continue
         compared = {key.lower() for keys in statement.conditions.values() for key in keys}
         if not any(key.startswith("aws:requesttag/") or key == "aws:tagkeys" for key in compared):
-            yield ("sts:TagSession is allowed with any tag, so a caller could tag the session as another user.")
+            yield "sts:TagSession is allowed with any tag, so a caller could tag the session as another user."

@@ -7,7 +7,8 @@ import re
 
 WEBSOCKET_STAGES_ARN = "arn:${Partition}:apigateway:${Region}::/apis/${ApiId}/stages"
 EXTRA_ARN_FORMATS = {
-    # The table has only the format of REST APIs. A WebSocket API has api/stage/$connect (API Gateway guide, "IAM authorization").
+    # The table has only the format of REST APIs. WebSocket APIs have api/stage/$connect (API Gateway guide, IAM
+    # authorization).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/${RouteKey}",),
     # Not in the table, but AWS requires the action for a WebSocket stage with tags (terraform-provider-aws #20634).
     "apigateway:TagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),

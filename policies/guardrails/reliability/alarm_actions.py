@@ -51,7 +51,7 @@ def _set_missing_data(alarm: CheckedResource) -> Props:
 )
 def _check_alarm_decides_missing_data(alarm: CheckedResource) -> Iterator[str]:
     if not alarm.props.get("treatMissingData"):
-        yield ("treatMissingData is not set, so the alarm keeps its previous state while data is missing.")
+        yield "treatMissingData is not set, so the alarm keeps its previous state while data is missing."
 
 
 @POLICIES.resource(

@@ -68,7 +68,7 @@ def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterato
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every API stage writes access logs and execution logs.",
-    remedy=("Set accessLogSettings, and loggingLevel to ERROR. The account's API Gateway log role must exist first."),
+    remedy="Set accessLogSettings, and loggingLevel to ERROR. The account's API Gateway log role must exist first.",
     frameworks=("AWS FSBP APIGateway.1", "AWS FSBP APIGateway.9"),
     types=ANY_STAGE,
 )
@@ -125,13 +125,13 @@ def _check_rest_api_deploys_changes(deployment: CheckedResource) -> Iterator[str
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every web firewall limits the request rate of each client and has metrics.",
-    remedy=("Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled to true."),
+    remedy="Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled to true.",
     frameworks=("AWS FSBP WAF.10",),
     types={WEB_ACL},
 )
 def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
     if not web_acl.get_nested("visibilityConfig", "cloudwatchMetricsEnabled"):
-        yield ("visibilityConfig.cloudwatchMetricsEnabled is not true, so refused requests are not counted.")
+        yield "visibilityConfig.cloudwatchMetricsEnabled is not true, so refused requests are not counted."
     rules = web_acl.props.get("rules") or ()
     if not any((rule.get("statement") or {}).get("rateBasedStatement") for rule in rules):
         yield "rules has no rateBasedStatement, so one client can send any number of requests."

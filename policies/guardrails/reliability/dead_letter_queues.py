@@ -197,7 +197,7 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
     "async-failure-lands",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description=("Every asynchronously called function has a failure destination, or a tag with the reason for none."),
+    description="Every asynchronously called function has a failure destination, or a tag with the reason for none.",
     remedy=(
         "Pass asynchronous=… to the function block, which sets the destination on the alias. If "
         f"failed events must not be stored, give the tag {REASON_TAG} (15 characters or more)."

@@ -80,7 +80,7 @@ def _check_function_throttles_find_missing_alarm(function: CheckedResource, stac
 )
 def _check_function_traced(function: CheckedResource) -> Iterator[str]:
     if function.get_nested("tracingConfig", "mode") != "Active":
-        yield (f"tracingConfig.mode is {function.get_nested('tracingConfig', 'mode') or 'not set'} instead of Active.")
+        yield f"tracingConfig.mode is {function.get_nested('tracingConfig', 'mode') or 'not set'} instead of Active."
 
 
 @POLICIES.resource(
@@ -118,7 +118,7 @@ def _check_api_function_answers_in_time(function: CheckedResource, stack: Checke
     "function-publishes-versions",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description=("Every deployment of a function publishes a version, to which an alias can be rolled back."),
+    description="Every deployment of a function publishes a version, to which an alias can be rolled back.",
     remedy="Set publish to true.",
     types={FUNCTION},
 )

@@ -68,20 +68,20 @@ def _check_queue_hides_long_enough(source: CheckedResource, stack: CheckedStack)
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
     description="Only the failed messages of a batch are delivered again.",
-    remedy=("Set functionResponseTypes to [ReportBatchItemFailures], and return the ids of the failed messages."),
+    remedy="Set functionResponseTypes to [ReportBatchItemFailures], and return the ids of the failed messages.",
     types={EVENT_SOURCE_MAPPING},
 )
 def _check_queue_fails_one_by_one(mapping: CheckedResource) -> Iterator[str]:
     if _reads_queue(mapping) and "ReportBatchItemFailures" not in (mapping.props.get("functionResponseTypes") or ()):
-        yield ("functionResponseTypes lacks ReportBatchItemFailures, so one failed message repeats the whole batch.")
+        yield "functionResponseTypes lacks ReportBatchItemFailures, so one failed message repeats the whole batch."
 
 
 @POLICIES.relation(
     "queue-fed-function-no-dlq",
     severity=PolicySeverity.LOW,
     levels=MANDATORY_EVERYWHERE,
-    description=("A function that consumes a queue has no deadLetterConfig, because it would never be used."),
-    remedy=("Remove deadLetterConfig. The queue's redrive policy moves failed messages to the dead-letter queue."),
+    description="A function that consumes a queue has no deadLetterConfig, because it would never be used.",
+    remedy="Remove deadLetterConfig. The queue's redrive policy moves failed messages to the dead-letter queue.",
     types={FUNCTION},
 )
 def _check_queue_fed_function_no_dlq(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     else:
         qualifier = str(resource.props.get("qualifier") or "")
     if qualifier in {"", LATEST}:
-        yield ("The resource names the function without an alias, so it has no effect for callers of the alias.")
+        yield "The resource names the function without an alias, so it has no effect for callers of the alias."
 
 
 @POLICIES.relation(
@@ -130,4 +130,4 @@ def _check_notification_after_permission(notification: CheckedResource, _stack: 
     if notification.props.get("topics") and TOPIC_POLICY not in before:
         yield "The notification does not depend on a topic policy, so S3 can refuse to create it."
     if notification.props.get("lambdaFunctions") and FUNCTION_PERMISSION not in before:
-        yield ("The notification does not depend on a function permission, so S3 can refuse to create it.")
+        yield "The notification does not depend on a function permission, so S3 can refuse to create it."

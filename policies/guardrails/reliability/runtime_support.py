@@ -48,6 +48,6 @@ def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
         return
     end = load_support_ends().get(runtime)
     if end is None:
-        yield (f"The runtime {runtime} is not in runtime_support.toml, so its end of support is not known.")
+        yield f"The runtime {runtime} is not in runtime_support.toml, so its end of support is not known."
     elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_A_MONTH):
-        yield (f"Support for the runtime {runtime} ends on {end}, in less than {function.limits['months']:g} months.")
+        yield f"Support for the runtime {runtime} ends on {end}, in less than {function.limits['months']:g} months."
