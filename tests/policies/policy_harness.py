@@ -1,7 +1,8 @@
-"""Asks the pack's policies as the engine does: through the SDK's own analyzer, with messages as they come by wire.
+"""Harness that runs policies like the engine does: through the SDK's analyzer, with protocol messages.
 
-A spec says, for one policy, what it lets pass, what it finds, what it makes of a value that is not known yet, and how
-the real program is broken in one place so that it fires. An exception is tried with each spec's failing stack.
+A spec states the required behaviour of one policy: a stack without a fault, a stack with a fault, a stack with an
+unknown value, and a change of the recorded program that causes a finding. The tests also check that an exception
+excuses the stack with the fault.
 """
 
 import copy
@@ -44,16 +45,16 @@ class SampleResource:
     props: Props
     name: str = "thing"
     references: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Property → names of the resources whose outputs it is made of."""
+    """Names of the resources from whose outputs a property is computed, by property."""
     depends_on: Sequence[str] = ()
     parent: str = ""
     provider_outputs: Props = field(default_factory=dict)
-    """Properties that the program does not give and the provider answers."""
+    """Properties that the provider returns and the program does not set."""
 
 
 @dataclass(frozen=True)
 class PolicyAnswer:
-    """One answer of one policy."""
+    """One diagnostic of one policy."""
 
     policy: str
     name: str
@@ -63,17 +64,17 @@ class PolicyAnswer:
 
 @dataclass
 class EngineMessages:
-    """A stack as it comes by wire: each resource by its inputs, then all by their outputs."""
+    """A stack as protocol messages: first each resource with its inputs, then all resources with their outputs."""
 
     inputs: dict[str, analyzer_pb2.AnalyzeRequest]
     outputs: dict[str, analyzer_pb2.AnalyzerResource]
 
     def copy(self) -> "EngineMessages":
-        """A copy whose changes leave this as it is."""
+        """Return a copy. Changes of the copy do not affect the original."""
         return EngineMessages(dict(self.inputs), dict(self.outputs))
 
     def change(self, name: str, patch: Props) -> None:
-        """Changes properties of one resource; none takes a property away, which a provider may answer all the same."""
+        """Change properties of one resource. None removes a property, but the provider may still return it."""
         self.inputs[name], self.outputs[name] = copy.deepcopy(self.inputs[name]), copy.deepcopy(self.outputs[name])
         for struct in (self.inputs[name].properties, self.outputs[name].properties):
             for key, value in patch.items():
@@ -84,47 +85,49 @@ class EngineMessages:
         add_provider_outputs(self.outputs[name])
 
     def drop(self, name: str) -> None:
-        """Takes a resource away."""
+        """Remove a resource."""
         del self.inputs[name], self.outputs[name]
 
     def add(self, samples: Iterable[SampleResource]) -> None:
-        """Adds resources."""
+        """Add resources."""
         added = build_messages(samples)
         self.inputs.update(added.inputs)
         self.outputs.update(added.outputs)
 
     def first(self, kind: str) -> str:
-        """The alphabetically first resource of a type: the order of registration differs from run to run."""
+        """Return the alphabetically first resource of a type. The order of registration differs from run to run."""
         return min(request.name for request in self.inputs.values() if request.type == kind)
 
     def json(self, name: str, key: str) -> Any:
-        """A property that holds JSON."""
+        """Return the value of a property that contains JSON."""
         return json.loads(self.inputs[name].properties.fields[key].string_value)
 
 
 ProgramBreak = Callable[[EngineMessages], str]
-"""Breaks the real program in one place and returns the name of the resource that is then at fault."""
+"""Function that changes the recorded program and returns the name of the resource that then has a fault."""
 
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """What one policy must do."""
+    """The required behaviour of one policy."""
 
     policy: str
     good: Sequence[SampleResource]
     bad: Sequence[SampleResource]
     message_part: str
-    """Part of the message: the offending value, or what is missing."""
+    """Part of the message: the wrong value, or the missing property."""
     unknown: Sequence[SampleResource]
-    """A stack with a value that is not known yet."""
+    """A stack with an unknown value."""
     break_program: ProgramBreak
     at: str = "thing"
-    """Which resource of the failing stack is at fault; empty for the stack as a whole."""
+    """Name of the resource with the fault in `bad`; empty for the stack as a whole."""
     undecided: bool = True
-    """Whether the unknown value keeps it from judging; else it must judge, and find what is wrong elsewhere."""
+    """True if the unknown value makes the policy undecided. Otherwise the policy must still find the fault of another
+    resource.
+    """
     environment: str = "prod"
     also: Sequence[str] = ()
-    """What else is at fault in the broken program, where the fault is one of two."""
+    """Other resources that have a fault after `break_program`, if one change causes several faults."""
 
     def __repr__(self) -> str:
         return self.policy
@@ -132,21 +135,21 @@ class PolicySpec:
 
 @dataclass(frozen=True)
 class PolicyCase:
-    """A small stack and what one policy says about it, beyond the policy's spec."""
+    """A small stack and the expected result of one policy, in addition to the policy's spec."""
 
     policy: str
     samples: Sequence[SampleResource]
     message_part: str = ""
-    """Part of a message. Empty if the policy finds nothing."""
+    """Part of the expected message. Empty if the policy finds nothing."""
     at: str = ""
-    """The only resource that is at fault. Empty if the case does not say."""
+    """Name of the only resource with a fault. Empty if the case does not check it."""
 
     def __repr__(self) -> str:
         return f"{self.policy}-{self.message_part or 'nothing'}"
 
 
 def expect_finding(policy: str, message_part: str, *samples: SampleResource, at: str = "") -> PolicyCase:
-    """Return a case in which the policy finds a fault; `UNDECIDED` as message if it cannot decide."""
+    """Return a case in which the policy finds a fault. The message part `UNDECIDED` means that it cannot decide."""
     return PolicyCase(policy, samples, message_part, at)
 
 
@@ -167,32 +170,34 @@ def resource_spec(
     break_program: ProgramBreak | None = None,
     added: bool = False,
 ) -> PolicySpec:
-    """Return a spec of one resource: `bad` changes `good` into a fault.
+    """Return a spec of one resource: `bad` is merged into `good` and causes a fault.
 
-    `unknown` is the property that is not known yet, by default the first that `bad` changes.
-    Without `breaks`, the first resource of the type in the real program gets `bad`. If the program has none, or with
-    `added`, the broken resource is added to it.
+    `unknown` is the property with an unknown value, by default the first one of `bad`. Without `break_program`, the
+    recorded program's first resource of the type gets the properties of `bad`. If the program has none, or with
+    `added`, the faulty resource is added to the program.
     """
-    broken = SampleResource(kind, merge_props(good, bad))
+    faulty = SampleResource(kind, merge_props(good, bad))
 
-    def break_like_this(stack: EngineMessages) -> str:
+    def apply_default_change(stack: EngineMessages) -> str:
         there = any(request.type == kind for request in stack.inputs.values())
-        return (change_resource(kind, bad) if there and not added else insert_resources([*around, broken]))(stack)
+        return (change_resource(kind, bad) if there and not added else insert_resources([*around, faulty]))(stack)
 
     return PolicySpec(
         policy=policy,
         good=[*around, SampleResource(kind, good)],
-        bad=[*around, broken],
+        bad=[*around, faulty],
         message_part=message_part,
         unknown=[*around, SampleResource(kind, {**merge_props(good, bad), unknown or next(iter(bad)): UNKNOWN})],
-        break_program=break_program or break_like_this,
+        break_program=break_program or apply_default_change,
     )
 
 
 def property_spec(
     policy: str, kind: str, path: str, good: object, bad: object, message_part: str, name: str = "n"
 ) -> PolicySpec:
-    """Return a spec of one property, by its path: a right and a wrong value, None if it is absent."""
+    """Return a spec of one property, given by its path: a right and a wrong value. None means that the property is
+    absent.
+    """
     outer, *inner = path.split(".")
 
     def given(value: object) -> dict[str, object]:
@@ -204,55 +209,57 @@ def property_spec(
 
 
 def merge_props(props: Props, patch: Props) -> dict[str, Any]:
-    """Properties with some replaced; none takes a property away."""
+    """Return the properties with the patch applied. None removes a property."""
     return {key: value for key, value in {**props, **patch}.items() if value is not None}
 
 
 def insert_resources(samples: Sequence[SampleResource], at: str = "thing") -> ProgramBreak:
-    """Adds broken resources to the real program."""
+    """Return a change that adds faulty resources to the recorded program."""
 
-    def broken(stack: EngineMessages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         stack.add(samples)
         return at
 
-    return broken
+    return change_program
 
 
 def change_resource(name: str, patch: Props, found: str = "") -> ProgramBreak:
-    """Changes one resource of the real program, by name or by type."""
+    """Return a change of one resource of the recorded program, given by name or type."""
 
-    def broken(stack: EngineMessages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         target = name if name in stack.inputs else stack.first(name)
         stack.change(target, patch)
         return found or target
 
-    return broken
+    return change_program
 
 
 def drop_resource(name: str, found: str) -> ProgramBreak:
-    """Takes one resource of the real program away; `found` is then at fault."""
+    """Return a change that removes one resource of the recorded program. `found` is the resource that then has a
+    fault.
+    """
 
-    def broken(stack: EngineMessages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         stack.drop(name)
         return found
 
-    return broken
+    return change_program
 
 
 def edit_json_property(name: str, key: str, edit: Callable[[Any], None], found: str = "") -> ProgramBreak:
-    """Edits a property that holds JSON, in the real program."""
+    """Return a change of a property that contains JSON, in the recorded program."""
 
-    def broken(stack: EngineMessages) -> str:
+    def change_program(stack: EngineMessages) -> str:
         document = stack.json(name, key)
         edit(document)
         stack.change(name, {key: json.dumps(document)})
         return found or name
 
-    return broken
+    return change_program
 
 
 def build_messages(samples: Iterable[SampleResource]) -> EngineMessages:
-    """A small stack as messages."""
+    """Return a small stack as messages."""
     found = EngineMessages({}, {})
     for sample in samples:
         inputs = analyzer_pb2.AnalyzeRequest(type=sample.type, urn=_urn(sample.type, sample.name), name=sample.name)
@@ -269,8 +276,8 @@ def build_messages(samples: Iterable[SampleResource]) -> EngineMessages:
     return found
 
 
-def of_graph(graph: Graph) -> EngineMessages:
-    """The recorded program as messages, by Pulumi name, as a first preview with the real provider has them."""
+def messages_from_graph(graph: Graph) -> EngineMessages:
+    """Return the recorded program as messages, by Pulumi name, as in a first preview with the real provider."""
     found = EngineMessages(
         {resource.name: _analyze_request(resource) for resource in graph},
         {resource.name: _analyzer_resource(resource) for resource in graph},
@@ -281,7 +288,7 @@ def of_graph(graph: Graph) -> EngineMessages:
 
 
 def add_provider_outputs(resource: analyzer_pb2.AnalyzerResource) -> None:
-    """Adds what the provider always answers, given or not, and does not know in a preview."""
+    """Add the properties that the provider always returns. Their values are unknown in a preview."""
     for key in list_computed_properties(resource.type):
         if key not in resource.properties.fields:
             resource.properties.fields[key].string_value = UNKNOWN
@@ -289,7 +296,7 @@ def add_provider_outputs(resource: analyzer_pb2.AnalyzerResource) -> None:
 
 @cache
 def list_computed_properties(kind: str) -> frozenset[str]:
-    """The properties of a type that are there in any case: those whose getters promise more than an option."""
+    """Return the properties of a type that always have a value: the return type of their getter is not optional."""
     if not kind.startswith("aws:"):
         return frozenset()
     module, _, name = kind.removeprefix("aws:").partition(":")
@@ -307,13 +314,13 @@ def _urn(kind: str, name: str) -> str:
     return f"urn:pulumi:prod::polyphony::{kind}::{name}"
 
 
-def build_context(environment: str = "prod", *waivers: ExceptionEntry) -> StackContext:
-    """Where the pack runs in a test."""
-    return StackContext(environment, waivers, TODAY, {**TAGS, "Environment": environment})
+def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
+    """Return the context of the pack in a test."""
+    return StackContext(environment, exceptions, TODAY, {**TAGS, "Environment": environment})
 
 
 def build_exception(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> ExceptionEntry:
-    """An exception."""
+    """Return an exception."""
     return ExceptionEntry(policy, resource, "the old system needs it until it is gone", expires)
 
 
@@ -323,7 +330,9 @@ BY_NAME = {policy.name: policy for policy in POLICIES}
 def build_analyzer(
     records: Iterable[Policy], where: StackContext, given: Mapping[str, frozenset[str]] | None = None
 ) -> Any:
-    """The SDK's analyzer over some policies, which know what resources are given, also where none asks for it."""
+    """Return the SDK's analyzer with some policies. The builder gets the properties that the program sets, because a
+    single policy does not record them.
+    """
     builder = policy_pack.PolicyBuilder(where)
     builder.program_properties.update(given or {})
     built = [builder.build(record) for record in records]
@@ -332,7 +341,7 @@ def build_analyzer(
 
 @contextmanager
 def restored_sdk() -> Iterator[Any]:
-    """The SDK's module, which afterwards is as it was before."""
+    """Provide the SDK's module, and restore it afterwards."""
     before = {name: getattr(sdk, name) for name in (*DECODING_FUNCTIONS, ANALYZER_CLASS)}
     try:
         yield sdk
@@ -343,9 +352,9 @@ def restored_sdk() -> Iterator[Any]:
 
 @contextmanager
 def patched_sdk() -> Iterator[None]:
-    """Decodes each resource once and asks only the policies that judge it, as the pack does when it starts.
+    """Patch the SDK like the pack does at its start.
 
-    For what is asked about the whole program again and again. That it changes no answer is tested of its own.
+    This makes repeated runs over the whole program faster. A separate test checks that the patches change no answer.
     """
     with restored_sdk():
         cache_decoding()
@@ -356,16 +365,16 @@ def patched_sdk() -> Iterator[None]:
 def run_policies(
     records: Iterable[Policy], stack: EngineMessages, where: StackContext, config: Mapping[str, Any] | None = None
 ) -> list[PolicyAnswer]:
-    """All answers to a stack."""
+    """Return all answers of some policies about a stack."""
     given = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
     asked = build_analyzer(records, where, given)
     if config:
         asked.Configure(_configuration(config), None)
     provider_outputs: list[PolicyAnswer] = []
     for request in stack.inputs.values():
-        provider_outputs += _found(asked.Analyze(request, None).diagnostics, request.name)
+        provider_outputs += _to_answers(asked.Analyze(request, None).diagnostics, request.name)
     whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    return provider_outputs + _found(whole.diagnostics, "")
+    return provider_outputs + _to_answers(whole.diagnostics, "")
 
 
 def _configuration(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
@@ -376,7 +385,7 @@ def _configuration(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerR
     return request
 
 
-def _found(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], name: str) -> list[PolicyAnswer]:
+def _to_answers(diagnostics: Iterable[analyzer_pb2.AnalyzeDiagnostic], name: str) -> list[PolicyAnswer]:
     return [
         PolicyAnswer(
             diagnostic.policyName,

@@ -1,5 +1,5 @@
-"""Every policy by its spec: what passes, what is found, what cannot be known, what is excepted, and the real program
-broken in one place.
+"""Tests of every policy by its spec: passing, failing, unknown and excused stacks, and one change of the recorded
+program.
 """
 
 import importlib
@@ -48,14 +48,14 @@ def test_every_policy_has_exactly_one_spec() -> None:
 
 
 @each
-def test_it_lets_what_is_right_pass(spec: PolicySpec) -> None:
+def test_a_policy_passes_a_stack_without_faults(spec: PolicySpec) -> None:
     where = build_context(spec.environment)
     found = run_policies([BY_NAME[spec.policy]], build_messages(spec.good), where)
     assert [answer for answer in found if answer.message] == []
 
 
 @each
-def test_it_finds_what_is_wrong_and_says_the_value_and_what_to_change(spec: PolicySpec) -> None:
+def test_a_policy_finds_the_fault_and_names_value_and_remedy(spec: PolicySpec) -> None:
     where = build_context(spec.environment)
     policy = BY_NAME[spec.policy]
     assert policy.levels.for_environment(spec.environment) is not EnforcementLevel.DISABLED, (
@@ -68,18 +68,18 @@ def test_it_finds_what_is_wrong_and_says_the_value_and_what_to_change(spec: Poli
 
 
 @each
-def test_what_is_not_known_yet_is_undecided_or_keeps_nothing_else_from_being_judged(spec: PolicySpec) -> None:
+def test_an_unknown_value_is_undecided_or_does_not_hide_other_faults(spec: PolicySpec) -> None:
     where = build_context(spec.environment)
     found = run_policies([BY_NAME[spec.policy]], build_messages(spec.unknown), where)
     if spec.undecided:
         assert any(answer.undecided for answer in found), [answer.message for answer in found]
     else:
         assert not any(answer.undecided for answer in found), [answer.message for answer in found]
-        assert found, "nothing was found beside what is not known"
+        assert found, "the policy found no fault besides the unknown value"
 
 
 @each
-def test_an_exception_covers_the_resource_it_names_until_its_day(spec: PolicySpec) -> None:
+def test_an_exception_excuses_its_resource_until_it_expires(spec: PolicySpec) -> None:
     name = spec.at or "platform"
     covered = build_context(spec.environment, build_exception(spec.policy, name))
     found = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), covered)
@@ -87,11 +87,11 @@ def test_an_exception_covers_the_resource_it_names_until_its_day(spec: PolicySpe
 
     expired = build_context(spec.environment, build_exception(spec.policy, name, TODAY.replace(day=19)))
     found = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), expired)
-    assert [answer for answer in found if answer.name == spec.at], "an expired exception covers nothing"
+    assert [answer for answer in found if answer.name == spec.at], "an expired exception excuses nothing"
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_a_case_is_judged_as_it_says(case: PolicyCase) -> None:
+def test_a_case_has_the_expected_result(case: PolicyCase) -> None:
     where = build_context()
     found = run_policies([BY_NAME[case.policy]], build_messages(case.samples), where)
     messages = [answer.message for answer in found]
@@ -99,7 +99,7 @@ def test_a_case_is_judged_as_it_says(case: PolicyCase) -> None:
     assert not case.at or {answer.name for answer in found} == {case.at}
 
 
-def test_the_packs_configuration_sets_limits() -> None:
+def test_the_pack_configuration_sets_limits() -> None:
     where = build_context()
     asked = [BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
     stack = build_messages(
@@ -110,8 +110,8 @@ def test_the_packs_configuration_sets_limits() -> None:
     assert [answer.policy for answer in run_policies(asked, stack, where, limits)] == ["dashboard-ceiling"]
 
 
-def test_the_pack_notes_by_itself_which_properties_a_resource_is_given() -> None:
-    """A policy that the provider answers for a bucket is not the bucket's own."""
+def test_the_pack_records_which_properties_the_program_sets() -> None:
+    """If the provider returns a policy for a bucket, the policy does not count as the bucket's own."""
     where = build_context()
     stack = build_messages([SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})])
     asked = build_analyzer([BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], where)
@@ -121,15 +121,15 @@ def test_the_pack_notes_by_itself_which_properties_a_resource_is_given() -> None
 
 
 @pytest.fixture(scope="module")
-def _as_the_pack_asks() -> Iterator[None]:
-    """Hundreds of times about the whole program, of which only one place is another each time."""
+def _patched_sdk() -> Iterator[None]:
+    """Patch the SDK, because these tests check the whole program hundreds of times with one small change."""
     with patched_sdk():
         yield
 
 
 @pytest.fixture(scope="module")
-def unbroken(_as_the_pack_asks: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
-    """All that is found in the program as it is, by environment."""
+def unbroken(_patched_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
+    """Return all answers about the unchanged program, by environment."""
     found = {}
     for environment in ("staging", "prod"):
         where = build_context(environment)
@@ -138,7 +138,7 @@ def unbroken(_as_the_pack_asks: None, prod: EngineMessages) -> Mapping[str, Coun
 
 
 @each
-def test_the_real_program_broken_in_one_place_makes_it_fire_there(
+def test_one_faulty_change_of_the_real_program_causes_a_finding_there(
     spec: PolicySpec, prod: EngineMessages, unbroken: Mapping[str, Counter[PolicyAnswer]]
 ) -> None:
     where = build_context(spec.environment)

@@ -1,4 +1,4 @@
-"""Decoding each resource once, and asking less, change nothing that a policy sees, and cost no remediation its copy."""
+"""Tests of the SDK patches: they change no finding, avoid repeated decoding, and leave remediations their own copy."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,14 +33,16 @@ def sdk() -> Iterator[Any]:
         yield module
 
 
-def test_the_sdk_still_has_the_names_that_are_replaced(sdk: Any) -> None:
+def test_the_sdk_still_has_the_patched_names(sdk: Any) -> None:
     assert all(hasattr(sdk, name) for name in DECODING_FUNCTIONS), (
-        "the pack still works, but a preview takes twice as long"
+        "without these names the pack works, but a preview takes twice as long"
     )
-    assert sdk_patches.POLICIES_ATTRIBUTE in getattr(sdk, ANALYZER_CLASS).__annotations__, "the same"
+    assert sdk_patches.POLICIES_ATTRIBUTE in getattr(sdk, ANALYZER_CLASS).__annotations__, (
+        "without this attribute, every policy is called for every type"
+    )
 
 
-def test_every_answer_is_the_same(sdk: Any, prod: EngineMessages) -> None:
+def test_the_patches_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
     small = build_messages(TWO)
     plain = [run_policies(ENFORCED, stack, WHERE) for stack in (prod, small)]
     assert all(plain)
@@ -50,7 +52,7 @@ def test_every_answer_is_the_same(sdk: Any, prod: EngineMessages) -> None:
     assert [run_policies(ENFORCED, stack, WHERE) for stack in (prod, small, prod)] == [*plain, plain[0]]
 
 
-def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_stack(
+def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(
     sdk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
@@ -68,7 +70,7 @@ def test_a_stack_is_put_together_once_for_all_policies_and_anew_for_the_next_sta
     assert made == ["b", "c"]
 
 
-def test_a_policy_is_asked_only_about_the_types_that_it_judges(sdk: Any) -> None:
+def test_a_policy_is_called_only_for_the_types_that_it_checks(sdk: Any) -> None:
     skip_unneeded_checks(policy_pack.policy_applies_to_type)
     asked: list[str] = []
     one = build_analyzer(ENFORCED, WHERE)

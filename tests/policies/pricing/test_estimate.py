@@ -1,4 +1,4 @@
-"""The estimate says what it does not know: types without a rule, usage that is missing, usage that nothing reads."""
+"""Tests of the estimate, in particular of types without a rule, missing usage and unread usage."""
 
 import pytest
 from hypothesis import given
@@ -15,18 +15,18 @@ TABLE = PricedResource(t.TABLE, "a-files-table", "a-files", "a", {})
 FULL = {"writes": 1e6, "reads": 0, "storageGb": 0}
 
 
-def test_a_billable_type_without_a_rule_is_unpriced_and_never_zero() -> None:
+def test_a_billable_type_without_a_rule_is_listed_as_unpriced() -> None:
     found = estimate_cost([PricedResource("aws:lex/bot:Bot", "bot", "a-bot", "a", {})], {})
     assert found.unpriced == ("bot (aws:lex/bot:Bot)",)
     assert found.total == 0
 
 
 @pytest.mark.parametrize("kind", ["aws-native:ec2:Instance", "confluentcloud:index/kafkaCluster:KafkaCluster"])
-def test_what_another_provider_makes_is_unpriced(kind: str) -> None:
+def test_resources_of_other_providers_are_unpriced(kind: str) -> None:
     assert estimate_cost([PricedResource(kind, "other", "a-other", "a", {})], {}).unpriced == (f"other ({kind})",)
 
 
-def test_a_component_is_no_position_of_the_bill() -> None:
+def test_a_component_is_not_priced() -> None:
     parts = ("polyphony:blocks:Table", "pulumi:pulumi:Stack", "pulumi:providers:aws")
     assert estimate_cost([PricedResource(kind, "a-files", "a", "a", {}) for kind in parts], {}).unpriced == ()
 
@@ -48,13 +48,13 @@ def test_a_misspelt_measure_is_a_problem_that_lists_the_right_ones() -> None:
     assert found.total == estimate_cost([TABLE], {"a-files": FULL}).total
 
 
-def test_usage_of_a_block_that_is_not_there_is_a_problem() -> None:
+def test_usage_of_a_missing_block_is_a_problem() -> None:
     assert estimate_cost([TABLE], {"a-files": FULL, "b": {"writes": 1}}).problems == (
         "usage is published for b, but the stack has no block of this name",
     )
 
 
-def test_sums_are_by_subsystem_service_block_and_price_dearest_first() -> None:
+def test_sums_by_attribute_are_sorted_by_cost() -> None:
     other = PricedResource(t.DASHBOARD, "b-overview-dashboard", "b-overview", "b", {})
     found = estimate_cost([TABLE, other], {"a-files": FULL})
     assert found.sum_by("subsystem") == {"b": 3.0, "a": 0.625}
@@ -62,7 +62,7 @@ def test_sums_are_by_subsystem_service_block_and_price_dearest_first() -> None:
     assert found.describe_largest(1) == "b-overview $3.00"
 
 
-def test_a_free_amount_is_taken_off_once_and_shared_by_use() -> None:
+def test_a_free_amount_is_subtracted_once_and_shared_by_quantity() -> None:
     queues = [PricedResource(t.QUEUE, f"{name}-queue", name, "a", {}) for name in ("a-one", "a-two")]
     usage = {"a-one": {"messages": 1_000_000}, "a-two": {"messages": 500_000}}
     paid = estimate_cost(queues, usage)
@@ -72,7 +72,7 @@ def test_a_free_amount_is_taken_off_once_and_shared_by_use() -> None:
     assert free.sum_by("block")["a-one"] == pytest.approx(2 * free.sum_by("block")["a-two"])
 
 
-def test_an_unknown_value_takes_nothing_but_itself_away() -> None:
+def test_only_unknown_values_are_left_out() -> None:
     props = unknown_checking_proxy(
         {
             "memorySize": 1024,
@@ -88,7 +88,7 @@ def test_an_unknown_value_takes_nothing_but_itself_away() -> None:
     }
 
 
-def test_an_unknown_size_is_priced_as_the_services_default_and_the_rest_of_the_stack_as_it_is() -> None:
+def test_an_unknown_size_is_priced_with_the_default_of_the_service() -> None:
     where = build_context()
     block = CheckedResource("u0", "polyphony:blocks:Function", "a-f", {}, where)
     late = unknown_checking_proxy({"memorySize": UNKNOWN_NUMBER_VALUE})
@@ -101,6 +101,6 @@ def test_an_unknown_size_is_priced_as_the_services_default_and_the_rest_of_the_s
 
 
 @given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=0, max_value=1e9))
-def test_more_use_never_costs_less(resource: float, more: float) -> None:
-    less = estimate_cost([TABLE], {"a-files": {**FULL, "writes": resource}}).total
-    assert estimate_cost([TABLE], {"a-files": {**FULL, "writes": resource + more}}).total >= less
+def test_more_use_never_costs_less(writes: float, more: float) -> None:
+    less = estimate_cost([TABLE], {"a-files": {**FULL, "writes": writes}}).total
+    assert estimate_cost([TABLE], {"a-files": {**FULL, "writes": writes + more}}).total >= less

@@ -1,4 +1,4 @@
-"""What each kind of resource costs, by hand-made figures."""
+"""Tests of every price rule with amounts computed by hand."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ CONTAINER = {
 }
 
 
-def report(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], *others: PricedResource) -> CostReport:
+def price(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], *others: PricedResource) -> CostReport:
     one = PricedResource(kind, "thing", "block", "sub", props)
     return estimate_cost([one, *others], {"block": usage} if usage else {})
 
@@ -118,31 +118,33 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
 ]
 
 
-def test_detailed_metrics_are_paid_for_each_route() -> None:
+def test_detailed_metrics_are_billed_for_each_route() -> None:
     routes = [
         PricedResource(t.API_V2_ROUTE, key, "block", "sub", {"routeKey": key}) for key in ("$connect", "$default")
     ]
     elsewhere = PricedResource(t.API_V2_ROUTE, "say", "another", "sub", {"routeKey": "say"})
     stage = {"defaultRouteSettings": {"detailedMetricsEnabled": True}}
-    assert report(t.API_V2_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
+    assert price(t.API_V2_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
 
 
-def test_a_metric_is_paid_once_however_many_filters_of_a_block_add_to_it() -> None:
-    def adds_to(name: str) -> dict[str, Any]:
+def test_a_metric_with_several_filters_of_a_block_is_billed_once() -> None:
+    def writes_metric(name: str) -> dict[str, Any]:
         return {"metricTransformation": {"namespace": "ours", "name": name}}
 
-    def beside(*others: Mapping[str, Any]) -> float:
+    def cost_of_filters(*others: Mapping[str, Any]) -> float:
         siblings = [
             PricedResource(t.METRIC_FILTER, f"other {n}", "block", "sub", sibling) for n, sibling in enumerate(others)
         ]
-        return report(t.METRIC_FILTER, adds_to("late"), {}, *siblings).sum_by("price")["metric"]
+        return price(t.METRIC_FILTER, writes_metric("late"), {}, *siblings).sum_by("price")["metric"]
 
-    assert beside(adds_to("late")) == pytest.approx(0.30)
-    assert beside(adds_to("late"), adds_to("early")) == pytest.approx(2 * 0.30)
-    assert beside({}, {"metricTransformation": None}) == pytest.approx(3 * 0.30), "nobody knows that they are one"
+    assert cost_of_filters(writes_metric("late")) == pytest.approx(0.30)
+    assert cost_of_filters(writes_metric("late"), writes_metric("early")) == pytest.approx(2 * 0.30)
+    assert cost_of_filters({}, {"metricTransformation": None}) == pytest.approx(3 * 0.30), (
+        "without a metric name, the filters are counted separately"
+    )
 
 
-def test_metrics_by_method_are_paid_for_each_that_good_requests_come_to() -> None:
+def test_metrics_by_method_are_billed_for_each_method_except_any() -> None:
     document: dict[str, Any] = {
         "paths": {"/": {"x-amazon-apigateway-any-method": {}}, "/notes": {"get": {}, "options": {}}}
     }
@@ -150,23 +152,25 @@ def test_metrics_by_method_are_paid_for_each_that_good_requests_come_to() -> Non
     method = PricedResource(t.REST_METHOD, "other", "block", "sub", {"httpMethod": "PUT"})
     elsewhere = PricedResource(t.REST_METHOD, "another", "another", "sub", {"httpMethod": "PUT"})
     settings = {"settings": {"metricsEnabled": True}}
-    assert report(t.REST_METHOD_SETTINGS, settings, {}, api, method, elsewhere).total == pytest.approx(3 * 5 * 0.30)
-    assert report(t.REST_METHOD_SETTINGS, settings, {}).total == 0
-    assert report(t.REST_METHOD_SETTINGS, {"settings": {}}, {}, api).total == 0
+    assert price(t.REST_METHOD_SETTINGS, settings, {}, api, method, elsewhere).total == pytest.approx(3 * 5 * 0.30)
+    assert price(t.REST_METHOD_SETTINGS, settings, {}).total == 0
+    assert price(t.REST_METHOD_SETTINGS, {"settings": {}}, {}, api).total == 0
 
 
 @pytest.mark.parametrize(("kind", "props", "usage", "usd"), CASES)
-def test_it_costs(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], usd: float) -> None:
-    found = report(kind, props, usage)
+def test_a_resource_has_the_expected_cost(
+    kind: str, props: Mapping[str, Any], usage: Mapping[str, float], usd: float
+) -> None:
+    found = price(kind, props, usage)
     assert found.total == pytest.approx(usd, abs=1e-9)
     assert found.problems == ()
     assert not any("no price" in gap for gap in found.gaps)
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_a_warm_function_is_paid_by_the_hour_and_runs_for_less(architecture: str) -> None:
+def test_provisioned_concurrency_is_billed_by_the_hour_with_cheaper_runs(architecture: str) -> None:
     function = PricedResource(t.FUNCTION, "f", "block", "sub", {"memorySize": 1024, "architectures": [architecture]})
-    warm = report(t.PROVISIONED_CONCURRENCY, {"provisionedConcurrentExecutions": 1}, CALLS, function)
+    warm = price(t.PROVISIONED_CONCURRENCY, {"provisionedConcurrentExecutions": 1}, CALLS, function)
     by_price = warm.sum_by("price")
     kind = "arm64" if architecture == "arm64" else "x86"
     assert by_price[f"lambda_provisioned_gb_second_{kind}"] == pytest.approx(
@@ -184,17 +188,17 @@ def test_a_warm_function_is_paid_by_the_hour_and_runs_for_less(architecture: str
         (t.MEDIACONVERT_QUEUE, {"pricingPlan": "RESERVED"}, "reserved slots, which are billed for a year"),
     ],
 )
-def test_what_costs_and_has_no_price_is_a_gap_by_its_name(kind: str, props: Mapping[str, Any], has: str) -> None:
-    [gap] = report(kind, props, {}).gaps
+def test_a_billable_feature_without_a_price_is_a_gap(kind: str, props: Mapping[str, Any], has: str) -> None:
+    [gap] = price(kind, props, {}).gaps
     assert gap.startswith(f"thing has {has}")
 
 
-def test_every_rule_is_tried() -> None:
+def test_every_price_rule_has_a_case() -> None:
     assert set(PRICE_RULES) - {case[0] for case in CASES} == {t.PROVISIONED_CONCURRENCY}
 
 
-def test_every_price_is_used_and_every_price_that_is_used_is_in_the_book() -> None:
-    used = {line.price for kind, props, usage, _ in CASES for line in report(kind, props, usage).lines}
+def test_every_used_price_is_in_the_book_and_every_price_is_used() -> None:
+    used = {line.price for kind, props, usage, _ in CASES for line in price(kind, props, usage).lines}
     used |= {price for price, _ in CALLED_SERVICE_PRICES.values()} | {name for name, _ in STREAMING_QUANTITIES}
     for document in COST_TABLES:
         for line in document.lines:
@@ -210,7 +214,7 @@ def test_every_price_is_used_and_every_price_that_is_used_is_in_the_book() -> No
     assert load_prices().keys() - used == other_processor | only_to_compare
 
 
-def test_a_price_says_its_unit_its_source_at_aws_its_month_and_how_sure_it_is() -> None:
+def test_every_price_has_unit_source_month_and_reliability() -> None:
     for name, price in load_prices().items():
         assert price.usd > 0, name
         assert price.unit, name
@@ -234,5 +238,5 @@ def test_a_price_says_its_unit_its_source_at_aws_its_month_and_how_sure_it_is() 
         ("at(2026-11-20T12:00:00)", 0),
     ],
 )
-def test_a_schedules_runs_follow_from_its_expression(expression: str, runs: float) -> None:
+def test_the_runs_of_a_schedule_are_computed_from_its_expression(expression: str, runs: float) -> None:
     assert count_runs_per_month(expression) == pytest.approx(runs)

@@ -1,4 +1,4 @@
-"""The requirements' tables: what they say is quoted right, and what is said of them holds."""
+"""Tests of the requirements' cost tables: the figures are quoted correctly, and the statements about them are true."""
 
 import json
 import re
@@ -24,16 +24,16 @@ BY_NAME = {table.subsystem: table for table in COST_TABLES}
         ("voice-qa", 35, [5, 5, 10, 5, 10]),
     ],
 )
-def test_the_documents_figures_are_quoted_as_they_stand(subsystem: str, total: float, lines: list[float]) -> None:
+def test_the_figures_of_the_requirements_are_quoted_correctly(subsystem: str, total: float, lines: list[float]) -> None:
     document = BY_NAME[subsystem]
     assert document.stated_total == total
     assert [line.stated_usd for line in document.lines] == lines
 
 
 @pytest.mark.parametrize("saving", [saving.setting for document in COST_TABLES for saving in document.setting_savings])
-def test_a_saving_that_names_a_setting_names_one_that_there_is(saving: str) -> None:
+def test_every_setting_named_by_a_saving_exists(saving: str) -> None:
     if "." not in saving:
-        return  # what no setting switches is said in words
+        return  # a saving without a setting has a description instead
     model: type[BaseModel] = StackSettings
     for part in saving.split("."):
         field = {field_info.alias or name: field_info for name, field_info in model.model_fields.items()}[part]
@@ -42,7 +42,7 @@ def test_a_saving_that_names_a_setting_names_one_that_there_is(saving: str) -> N
             model = inner
 
 
-def test_the_steps_of_meetings_lead_through_the_documents_totals() -> None:
+def test_the_promised_savings_of_meetings_give_the_stated_totals() -> None:
     left, totals = 55.69, []
     for step in BY_NAME["meetings"].promised_savings:
         left -= step.stated_usd
@@ -80,12 +80,14 @@ CLAIMS: list[tuple[str, float, float, float]] = [
 ]
 
 
-@pytest.mark.parametrize(("claim", "found", "said", "tolerance"), CLAIMS, ids=[claim[0] for claim in CLAIMS])
-def test_what_is_said_of_a_documents_arithmetic_holds(claim: str, found: float, said: float, tolerance: float) -> None:
-    assert found == pytest.approx(said, abs=tolerance), claim
+@pytest.mark.parametrize(("claim", "actual", "stated", "tolerance"), CLAIMS, ids=[claim[0] for claim in CLAIMS])
+def test_every_statement_about_the_requirements_is_true(
+    claim: str, actual: float, stated: float, tolerance: float
+) -> None:
+    assert actual == pytest.approx(stated, abs=tolerance), claim
 
 
-def test_the_way_back_to_fargate_is_priced_as_the_machines_that_it_brings() -> None:
+def test_the_fargate_setting_is_priced_with_the_size_of_its_job() -> None:
     job = recorded_deployment.meetings(processing={"engine": "fargate"}).one("batch.JobDefinition").inputs
     container = json.loads(job["containerProperties"])
     architecture = container["runtimePlatform"]["cpuArchitecture"].lower()
@@ -96,17 +98,17 @@ def test_the_way_back_to_fargate_is_priced_as_the_machines_that_it_brings() -> N
     machine = {"vcpu": size["VCPU"], "gb": size["MEMORY"] / 1024}
     hours = {amount / machine[name.split("_")[1]] for name, amount in saving.before}
     assert {name for name, _ in saving.before} == {f"fargate_{part}_hour_{architecture}" for part in machine}
-    assert len(hours) == 1, "each part of the machine is paid as long"
+    assert len(hours) == 1, "all parts of the machine are billed for the same hours"
 
 
-def test_every_saving_saves_and_every_difference_has_a_cause() -> None:
+def test_every_saving_is_positive_and_every_difference_has_a_reason() -> None:
     for document in COST_TABLES:
         assert all(saving.usd > 0 for saving in document.setting_savings), document.subsystem
         causes = [line.cause for line in document.lines] + [saving.cause for saving in document.promised_savings]
         assert all(causes), document.subsystem
 
 
-def test_every_assumption_says_why_and_is_used() -> None:
+def test_every_assumption_has_a_reason_and_is_used() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in FILE.parent.glob("*.py"))
     used = set(re.findall(r'get_assumption\("(\w+)"\)', sources))
     assert used == load_assumptions().keys()

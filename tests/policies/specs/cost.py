@@ -1,4 +1,4 @@
-"""Cost: the estimate and the budget, logs, storage, compute, jobs, network, watching, tags."""
+"""Specs of the policies about cost."""
 
 import json
 from collections.abc import Mapping
@@ -41,23 +41,23 @@ PLATFORM = {"usage": {}, "budget": 500, "environment": "prod", "exceptions": []}
 
 
 def platform(**props: object) -> SampleResource:
-    """The platform with what it publishes."""
+    """Return the Platform resource with its published properties."""
     return SampleResource(t.PLATFORM, {**PLATFORM, **props}, "platform")
 
 
-def usage(stack: EngineMessages) -> str:
-    """Misspells a measure of the real program."""
+def publish_misspelt_usage(stack: EngineMessages) -> str:
+    """Publish a misspelt measure in the recorded program."""
     stack.change("platform", {"usage": {"ingestion-files": {"writess": 1}}})
     return "platform"
 
 
 def many(kind: str, count: int) -> list[SampleResource]:
-    """Many resources of a type."""
+    """Return several resources of a type."""
     return [platform(), *(SampleResource(kind, {}, f"n{number}") for number in range(count))]
 
 
 def orders(kind: str) -> list[SampleResource]:
-    """A queue on one kind of environment."""
+    """Return a job queue and its compute environment of one capacity type."""
     return [
         SampleResource(t.BATCH_ENVIRONMENT, {"name": "e", "computeResources": {"type": kind, "maxVcpus": 4}}, "e"),
         SampleResource(
@@ -69,7 +69,7 @@ def orders(kind: str) -> list[SampleResource]:
 
 
 def ceiling(policy: str, kind: str, count: int, message_part: str) -> PolicySpec:
-    """A spec of how many there may be; what a resource holds does not matter, so nothing can be unknown."""
+    """Return a spec of a limit on a number of resources. Properties do not matter, so no value can be unknown."""
     return PolicySpec(
         policy,
         good=many(kind, 1),
@@ -85,7 +85,7 @@ def ceiling(policy: str, kind: str, count: int, message_part: str) -> PolicySpec
 def bucket(
     policy: str, good: list[SampleResource], bad: list[SampleResource], message_part: str, break_program: ProgramBreak
 ) -> PolicySpec:
-    """A spec of a bucket and what is set on it."""
+    """Return a spec of a bucket and the resources that configure it."""
     home = SampleResource(t.BUCKET, {"bucket": "b"})
     return PolicySpec(
         policy,
@@ -98,7 +98,7 @@ def bucket(
 
 
 def lifecycle(*rules: Mapping[str, object]) -> SampleResource:
-    """A bucket's lifecycle."""
+    """Return the lifecycle configuration of a bucket."""
     return SampleResource(
         t.BUCKET_LIFECYCLE,
         {"bucket": "b", "rules": [{"status": "Enabled", "filter": {"prefix": ""}, **rule} for rule in rules]},
@@ -111,7 +111,7 @@ VERSIONED = SampleResource(
 )
 ABORT = {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}}
 SPENT = {"spent": {"storageGb": 100_000, "puts": 0}}
-DEAR = [
+EXPENSIVE_BLOCK = [
     SampleResource("polyphony:blocks:Bucket", {}, "spent", parent="platform"),
     SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="spent"),
 ]
@@ -138,16 +138,20 @@ SPECS = (
         bad=[platform(usage={"nobody": {"writes": 1}})],
         message_part="for nobody, but the stack has no block",
         unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "late")],
-        break_program=usage,
+        break_program=publish_misspelt_usage,
         at="platform",
         undecided=False,
     ),
     PolicySpec(
         "spend-within-budget",
-        good=[platform(usage=SPENT, budget=5000), *DEAR],
-        bad=[platform(usage=SPENT, budget=1), *DEAR],
+        good=[platform(usage=SPENT, budget=5000), *EXPENSIVE_BLOCK],
+        bad=[platform(usage=SPENT, budget=1), *EXPENSIVE_BLOCK],
         message_part="spent $2,300.00",
-        unknown=[platform(usage=SPENT, budget=1), *DEAR, SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "late")],
+        unknown=[
+            platform(usage=SPENT, budget=1),
+            *EXPENSIVE_BLOCK,
+            SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "late"),
+        ],
         break_program=change_resource("platform", {"budget": 1}),
         at="platform",
         undecided=False,
@@ -334,7 +338,7 @@ ALWAYS_ON = (
 
 
 def workflow(calls: str) -> SampleResource:
-    """A workflow that calls a function."""
+    """Return a workflow that calls a function."""
     states = {"One": {"Type": "Task", "Arguments": {"FunctionName": LIVE.format(calls)}}}
     return SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": states})}, "workflow")
 

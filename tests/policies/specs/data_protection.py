@@ -1,4 +1,4 @@
-"""Data protection: objects, tables, messages, keys, what shows, images, network."""
+"""Specs of the policies about data protection."""
 
 import json
 from collections.abc import Mapping
@@ -44,12 +44,12 @@ DENY: dict[str, Any] = {
 
 
 def tls_only(**change: Any) -> str:
-    """A policy that refuses plain HTTP, or leaves something out."""
+    """Return a policy that refuses requests without TLS, with changes of its statement."""
     return document({**DENY, **change})
 
 
 def rest(paths: Mapping[str, Any]) -> str:
-    """A document that asks for a token as a whole, which API Gateway does not read."""
+    """Return an OpenAPI document with a security requirement for the whole document, which API Gateway ignores."""
     return json.dumps({"security": [{"jwt": []}], "paths": paths})
 
 
@@ -61,7 +61,7 @@ def bucket(
     message_part: str,
     break_program: ProgramBreak,
 ) -> PolicySpec:
-    """A spec of one resource that sets something on a bucket."""
+    """Return a spec of one resource that configures a bucket."""
     home = SampleResource(t.BUCKET, {"bucket": "b"})
     return PolicySpec(
         policy,
@@ -249,47 +249,47 @@ SPECS = (
 LETS_IN = document(allow("x:Get", QUEUE_ARN, Principal={"AWS": ROLE_ARN}))
 
 
-def list_bucket_settings(**change: Any) -> list[SampleResource]:
-    """A bucket and its policy."""
+def bucket_with_policy(**change: Any) -> list[SampleResource]:
+    """Return a bucket and its policy."""
     return [
         SampleResource(t.BUCKET, {"bucket": "b"}),
         SampleResource(t.BUCKET_POLICY, {"bucket": "b", "policy": tls_only(**change)}, "p"),
     ]
 
 
-def enough(**change: Any) -> PolicyCase:
-    """A bucket policy that refuses plain HTTP."""
-    return expect_no_finding("bucket-tls-only", *list_bucket_settings(**change))
+def refuses_plain_http(**change: Any) -> PolicyCase:
+    """Return a case of a bucket policy that refuses all requests without TLS."""
+    return expect_no_finding("bucket-tls-only", *bucket_with_policy(**change))
 
 
-def leaky(**change: Any) -> PolicyCase:
-    """A bucket policy that lets somebody or something come by plain HTTP."""
-    return expect_finding("bucket-tls-only", "plain HTTP", *list_bucket_settings(**change))
+def allows_plain_http(**change: Any) -> PolicyCase:
+    """Return a case of a bucket policy that lets some requests without TLS through."""
+    return expect_finding("bucket-tls-only", "plain HTTP", *bucket_with_policy(**change))
 
 
 def buckets(*names: str) -> list[SampleResource]:
-    """Buckets."""
+    """Return buckets."""
     return [SampleResource(t.BUCKET, {"bucket": name}, name) for name in names]
 
 
-def takes_logs(name: str, effect: str = "Allow") -> SampleResource:
-    """A policy about the service that delivers access logs."""
+def log_delivery_policy(name: str, effect: str = "Allow") -> SampleResource:
+    """Return a bucket policy about the service that delivers access logs."""
     statement = {"Effect": effect, "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
     return SampleResource(t.BUCKET_POLICY, {"bucket": name, "policy": document(statement)}, f"{name}-policy")
 
 
 def open_rule(kind: str, message_part: str, **rule: Any) -> PolicyCase:
-    """A rule that lets much of the internet in."""
+    """Return a case of a rule that allows a large part of the internet."""
     return expect_finding("network-not-open", message_part, SampleResource(kind, rule))
 
 
 def table(**tags: str) -> SampleResource:
-    """A table that no backup takes."""
+    """Return a table that no backup selection includes."""
     return SampleResource(t.TABLE, {"name": "t", "tags": {"Backup": "none", **tags}})
 
 
 def images(*moving: str) -> SampleResource:
-    """A repository in which some tags may move."""
+    """Return a repository in which some tags may move."""
     filters = [{"filter": tag, "filterType": "WILDCARD"} for tag in moving]
     return SampleResource(
         t.IMAGE_REPOSITORY,
@@ -305,14 +305,14 @@ TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
 
 
 def api(operations: Mapping[str, Any], tags: Mapping[str, str] | None = None, kind: str = t.REST_API) -> SampleResource:
-    """An API with one path."""
+    """Return an API with one path."""
     return SampleResource(kind, {"body": rest({"/x": operations}), "tags": dict(tags or {})})
 
 
 def routed(
     key: str, protocol: str = "HTTP", tags: Mapping[str, str] | None = None, **route: str
 ) -> list[SampleResource]:
-    """A WebSocket or HTTP API with one route."""
+    """Return a WebSocket or HTTP API with one route."""
     return [
         SampleResource(t.API_V2, {"name": "h", "protocolType": protocol, "tags": dict(tags or {})}, "api"),
         SampleResource(t.API_V2_ROUTE, {"apiId": UNKNOWN, "routeKey": key, **route}, references={"apiId": ["api"]}),
@@ -320,27 +320,27 @@ def routed(
 
 
 CASES = (
-    enough(),
-    enough(Action="s3:*"),
-    enough(Principal={"AWS": "*"}),
-    enough(Resource="*"),
-    enough(Condition={"Bool": {"aws:SecureTransport": False}}),
-    enough(Condition={"Bool": {"AWS:securetransport": ["false"]}}),
+    refuses_plain_http(),
+    refuses_plain_http(Action="s3:*"),
+    refuses_plain_http(Principal={"AWS": "*"}),
+    refuses_plain_http(Resource="*"),
+    refuses_plain_http(Condition={"Bool": {"aws:SecureTransport": False}}),
+    refuses_plain_http(Condition={"Bool": {"AWS:securetransport": ["false"]}}),
     expect_no_finding(
         "topic-tls-only",
         SampleResource(t.TOPIC, {"name": "q"}),
         SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN, Action="sns:Publish")}, "p"),
     ),
-    leaky(Effect="Allow"),
-    leaky(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
-    leaky(Action="s3:PutObject"),
-    leaky(Resource="arn:aws:s3:::b"),
-    leaky(Resource="arn:aws:s3:::b/*"),
-    leaky(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/some/*"]),
-    leaky(Condition={**DENY["Condition"], "StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
-    leaky(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}),
-    leaky(Condition={}),
-    # A policy of the resource's own counts if the program gives it, not if the provider answers what stood beside it.
+    allows_plain_http(Effect="Allow"),
+    allows_plain_http(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+    allows_plain_http(Action="s3:PutObject"),
+    allows_plain_http(Resource="arn:aws:s3:::b"),
+    allows_plain_http(Resource="arn:aws:s3:::b/*"),
+    allows_plain_http(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/some/*"]),
+    allows_plain_http(Condition={**DENY["Condition"], "StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+    allows_plain_http(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}),
+    allows_plain_http(Condition={}),
+    # An inline policy counts if the program sets it. It does not count if only the provider returns it.
     expect_no_finding("bucket-tls-only", SampleResource(t.BUCKET, {"bucket": "b", "policy": tls_only()})),
     expect_finding(
         "bucket-tls-only",
@@ -368,14 +368,16 @@ CASES = (
         SampleResource(t.ROLE, {}, "role"),
         SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN}, references={"policy": ["role"]}),
     ),
-    expect_no_finding("bucket-access-logged", *buckets("audit"), takes_logs("audit")),
-    expect_finding("bucket-access-logged", "no access log", *buckets("audit"), takes_logs("audit", "Deny"), at="audit"),
+    expect_no_finding("bucket-access-logged", *buckets("audit"), log_delivery_policy("audit")),
+    expect_finding(
+        "bucket-access-logged", "no access log", *buckets("audit"), log_delivery_policy("audit", "Deny"), at="audit"
+    ),
     expect_finding(
         "bucket-access-logged",
         "no access log",
         *buckets("landing", "audit", "other"),
         SampleResource(t.BUCKET_LOGGING, {"bucket": "landing", "targetBucket": "audit"}, "logging"),
-        takes_logs("other"),
+        log_delivery_policy("other"),
         at="other",
     ),
     expect_finding("bucket-public-access-blocked", "blockPublicAcls", SampleResource(t.BUCKET_V2, {"bucket": "b"})),

@@ -1,4 +1,4 @@
-"""What Cognito guests may do: their own objects and items, by few services."""
+"""Specs of the policies about Cognito guests."""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -26,7 +26,7 @@ GUEST = SampleResource(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
 
 
 def guest_trust(**condition: object) -> str:
-    """The trust policy of an identity pool's role."""
+    """Return the trust policy of an identity pool's role."""
     return trust({"Federated": COGNITO}, condition, "sts:AssumeRoleWithWebIdentity")
 
 
@@ -34,24 +34,26 @@ GUEST_TRUST = guest_trust(**POOL, **UNAUTHENTICATED)
 
 
 def pool_roles(role: str = "guest") -> SampleResource:
-    """The attachment by which a pool says which role its guests have."""
+    """Return the attachment that names the guest role of a pool."""
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
     return SampleResource(
         t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles"
     )
 
 
-def guests(*parse_statements: Statement) -> list[SampleResource]:
-    """The role of a pool's guests, whose trust policy waits for the pool's id, with a policy."""
+def guests(*statements: Statement) -> list[SampleResource]:
+    """Return a guest role, its attachment, and a policy. The trust policy is unknown, because it contains the pool's
+    id.
+    """
     return [
         GUEST,
         pool_roles(),
-        SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": document(*parse_statements)}, "grants"),
+        SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants"),
     ]
 
 
 def guest(policy: str, good: Statement, bad: Statement, message_part: str) -> PolicySpec:
-    """A spec of what guests may do."""
+    """Return a spec of a guest's permissions."""
     return PolicySpec(
         policy,
         good=guests(good),
@@ -91,21 +93,21 @@ SPECS = (
 )
 
 
-def others_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
-    """Guests who reach objects of others."""
+def reaches_other_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
+    """Return a case of guests who can reach objects of other guests."""
     statement = allow(actions, list(resources), condition)
     return expect_finding("guests-own-objects-only", "includes objects of other guests", *guests(statement), at="thing")
 
 
-def others_items(message_part: str, **condition: object) -> PolicyCase:
-    """Guests who reach items of others."""
+def reaches_other_items(message_part: str, **condition: object) -> PolicyCase:
+    """Return a case of guests who can reach items of other guests."""
     return expect_finding(
         "guests-own-items-only", message_part, *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)), at="thing"
     )
 
 
-def known_by_trust(kind: str) -> PolicyCase:
-    """A role without an attachment, whose trust policy lets guests in."""
+def guest_by_trust_policy(kind: str) -> PolicyCase:
+    """Return a case of a guest role without an attachment, identified by its trust policy."""
     claims = guest_trust(**POOL, **{"ForAnyValue:StringLike": {f"{COGNITO}:amr": kind}})
     grants = SampleResource(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
     return expect_finding(
@@ -128,8 +130,8 @@ CASES = (
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
     expect_no_finding("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
-    *map(known_by_trust, ("unauthenticated", "unauth*", "*")),
-    # A pool whose role's ARN is not known yet names the role by reference.
+    *map(guest_by_trust_policy, ("unauthenticated", "unauth*", "*")),
+    # If the ARN of the guest role is unknown, the attachment names the role by reference.
     expect_finding(
         "guests-few-services",
         "The guest role allows events:PutEvents",
@@ -141,14 +143,14 @@ CASES = (
     expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
     expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, at="thing"),
     expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
-    others_objects("S3:GetObject", f"{BUCKET}/*"),
-    others_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
-    others_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
-    others_objects("s3:GetObject", f"{BUCKET}/*", StringLike=OWN_PREFIX),
-    others_objects(["s3:ListBucket", "s3:GetObject"], f"{BUCKET}*", StringLike=OWN_PREFIX),
-    others_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
-    others_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
-    others_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
+    reaches_other_objects("S3:GetObject", f"{BUCKET}/*"),
+    reaches_other_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
+    reaches_other_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
+    reaches_other_objects("s3:GetObject", f"{BUCKET}/*", StringLike=OWN_PREFIX),
+    reaches_other_objects(["s3:ListBucket", "s3:GetObject"], f"{BUCKET}*", StringLike=OWN_PREFIX),
+    reaches_other_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
+    reaches_other_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
+    reaches_other_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
     expect_no_finding(
         "guests-own-objects-only",
         *guests(
@@ -156,13 +158,13 @@ CASES = (
             allow("s3:ListBucketVersions", BUCKET, {"StringEquals": {"s3:prefix": f"{OWN}/"}}),
         ),
     ),
-    others_items(NO_KEY, **{"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, "Null": {KEYS: "true"}}),
-    others_items(NOT_OWN),
+    reaches_other_items(NO_KEY, **{"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, "Null": {KEYS: "true"}}),
+    reaches_other_items(NOT_OWN),
     *(
-        others_items(NOT_OWN, **{"ForAllValues:StringLike": {KEYS: key}}, **NOT_NULL)
+        reaches_other_items(NOT_OWN, **{"ForAllValues:StringLike": {KEYS: key}}, **NOT_NULL)
         for key in ("*", f"*{OWN}#*", [f"{OWN}#*", "lecture#*"])
     ),
-    others_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
+    reaches_other_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
     *(
         expect_finding(
             "iam-trust-federated-conditioned",

@@ -1,4 +1,4 @@
-"""What roles may do: documents, passing, escalation, identities."""
+"""Specs of the policies about IAM identities: documents, passing of roles, privilege escalation."""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -32,22 +32,22 @@ SHARED = [
 
 
 def grants(text: str, name: str = "grants") -> SampleResource:
-    """A policy of the role `r`."""
+    """Return a policy of the role `r`."""
     return SampleResource(t.ROLE_POLICY, {"role": "r", "policy": text}, name)
 
 
 def role(**more: object) -> SampleResource:
-    """The role `r`."""
+    """Return the role `r`."""
     return SampleResource(t.ROLE, {"name": "r", **more})
 
 
 def inline(*texts: str) -> SampleResource:
-    """The role `r` with inline policies."""
+    """Return the role `r` with inline policies."""
     return role(inlinePolicies=[{"name": str(number), "policy": text} for number, text in enumerate(texts)])
 
 
 def role_policy(policy: str, good: str, bad: Statement, message_part: str) -> PolicySpec:
-    """A spec of one document."""
+    """Return a spec of one policy document."""
     return resource_spec(policy, t.ROLE_POLICY, {"role": "r", "policy": good}, {"policy": document(bad)}, message_part)
 
 
@@ -154,18 +154,18 @@ SPECS = (
 )
 
 
-def judged_inline(resource_spec: PolicySpec) -> PolicyCase:
-    """A document's fault, found in a role's inline policy too."""
+def inline_policy_case(document_spec: PolicySpec) -> PolicyCase:
+    """Return a case in which the fault of a spec is in a role's inline policy."""
     return expect_finding(
-        resource_spec.policy,
-        resource_spec.message_part,
-        inline(READS, resource_spec.bad[0].props["policy"]),
+        document_spec.policy,
+        document_spec.message_part,
+        inline(READS, document_spec.bad[0].props["policy"]),
         at="thing",
     )
 
 
-def ways(text: str) -> list[list[SampleResource]]:
-    """Every way to give the role `r` what a document says."""
+def variants_with_document(text: str) -> list[list[SampleResource]]:
+    """Return all variants of a stack in which the role `r` gets a document's permissions."""
     ours = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text}, "ours")
     late = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text, "arn": UNKNOWN}, "ours")
     unknown = {"role": UNKNOWN, "policyArn": UNKNOWN}
@@ -191,7 +191,7 @@ READ_BACK = SampleResource(
     {"name": "r"},
     provider_outputs={"inlinePolicies": [{"name": "grants", "policy": ESCALATION}], "managedPolicyArns": [OURS]},
 )
-"""A role whose rights are only what the provider answered: as they were before this deployment."""
+"""A role whose policies are only returned by the provider, in their state before the deployment."""
 NAMELESS = [
     "arn:aws:s3:::*/*",
     "arn:aws:s3:::*/queries/*",
@@ -248,7 +248,7 @@ CASES = (
         for arn in NAMELESS
     ),
     *(expect_no_finding("iam-resource-is-named", grants(document(allow("s3:GetObject", arn)))) for arn in NAMED),
-    *map(judged_inline, DOCUMENTS),
+    *map(inline_policy_case, DOCUMENTS),
     *(
         expect_finding(
             "iam-no-full-access-policy",
@@ -264,8 +264,11 @@ CASES = (
         for k in EXCLUSIVE
     ),
     *(expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
-    *(expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, at="thing") for way in ways(ESCALATION)),
-    *(expect_no_finding("iam-no-escalation", *way) for way in ways(READS)),
+    *(
+        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, at="thing")
+        for way in variants_with_document(ESCALATION)
+    ),
+    *(expect_no_finding("iam-no-escalation", *way) for way in variants_with_document(READS)),
     expect_finding(
         "iam-no-escalation",
         "may call iam:PutRolePolicy",

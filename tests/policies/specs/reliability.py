@@ -1,4 +1,4 @@
-"""Reliability: dead letters, queues, functions, alarms, workflows, APIs, jobs, runtimes."""
+"""Specs of the policies about reliability."""
 
 import json
 
@@ -21,8 +21,8 @@ from tests.policies.specs.sample_documents import ACCOUNT, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
-REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 5})
-HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-parked", "maxReceiveCount": 1})
+REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 5})
+HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 1})
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
 FEEDS = {
     "eventSourceArn": QUEUE_ARN,
@@ -43,8 +43,8 @@ SPOT_RETRIES = {
 }
 
 
-def watched(policy: str, metric: str) -> PolicySpec:
-    """A spec of one alarm that every function has."""
+def alarm_spec(policy: str, metric: str) -> PolicySpec:
+    """Return a spec of an alarm that every function needs."""
 
     def alarm(**dimensions: str) -> SampleResource:
         return SampleResource(
@@ -61,8 +61,8 @@ def watched(policy: str, metric: str) -> PolicySpec:
     )
 
 
-def fed(seconds: object) -> list[SampleResource]:
-    """A queue that hides its messages for a time, and the function that it feeds."""
+def queue_and_consumer(seconds: object) -> list[SampleResource]:
+    """Return a queue with a visibility timeout, and the function that consumes it."""
     return [
         SampleResource(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
         SampleResource(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
@@ -71,19 +71,19 @@ def fed(seconds: object) -> list[SampleResource]:
 
 
 def workflow(**task: object) -> str:
-    """A state machine's definition with one task inside a map."""
+    """Return the definition of a state machine with one task inside a map."""
     inner = {"States": {"T": {"Type": "Task", **task}}}
     return json.dumps({"States": {"M": {"Type": "Map", "ItemProcessor": inner}}})
 
 
 def every_method(settings: object) -> list[SampleResource]:
-    """A REST stage and the settings of all its methods."""
+    """Return a REST stage and the settings of all its methods."""
     props = {"restApi": "a", "stageName": "s", "methodPath": "*/*", "settings": settings}
     return [REST, SampleResource(t.REST_METHOD_SETTINGS, props, "settings")]
 
 
 def stage(policy: str, bad: dict[str, object], message_part: str) -> PolicySpec:
-    """A spec of a stage's settings, for a WebSocket stage; a REST stage without any is added to the real program."""
+    """Return a spec of a WebSocket stage's settings. A REST stage without settings is added to the recorded program."""
     return resource_spec(
         policy, t.API_V2_STAGE, STAGE, bad, message_part, "defaultRouteSettings", break_program=insert_resources([REST])
     )
@@ -101,13 +101,13 @@ EXCUSED = SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "a record 
 
 
 def calls(service: str, function: str = "f") -> SampleResource:
-    """A permission by which a service calls a function."""
+    """Return a permission by which a service calls a function."""
     props = {"function": function, "principal": f"{service}.amazonaws.com"}
     return SampleResource(t.FUNCTION_PERMISSION, props, f"{service}-{function}")
 
 
-def rings(comparison: str, threshold: int) -> SampleResource:
-    """An alarm on a queue's visible messages."""
+def queue_alarm(comparison: str, threshold: int) -> SampleResource:
+    """Return an alarm on the visible messages of a queue."""
     return SampleResource(
         t.ALARM,
         {
@@ -121,18 +121,20 @@ def rings(comparison: str, threshold: int) -> SampleResource:
 
 
 def schedule(arn: str, **references: list[str]) -> SampleResource:
-    """A schedule of a function."""
+    """Return a schedule of a function."""
     return SampleResource(t.SCHEDULE, {"target": {"arn": arn}}, "nightly", references=references)
 
 
 def alias(of: str) -> SampleResource:
-    """A function's alias."""
+    """Return the alias of a function."""
     return SampleResource(t.FUNCTION_ALIAS, {"functionName": of, "name": "live"}, "live")
 
 
-def unwatched(comparison: str, threshold: int) -> PolicyCase:
-    """A queue of failed work whose alarm does not ring at the first message."""
-    return expect_finding("dead-letters-watched", "No alarm watches", QUEUE_OF_FAILURES, rings(comparison, threshold))
+def missing_alarm_case(comparison: str, threshold: int) -> PolicyCase:
+    """Return a case of a dead-letter queue whose alarm does not go off at the first message."""
+    return expect_finding(
+        "dead-letters-watched", "No alarm watches", QUEUE_OF_FAILURES, queue_alarm(comparison, threshold)
+    )
 
 
 SPECS = (
@@ -154,7 +156,7 @@ SPECS = (
         {"name": "q-dlq"},
         {"name": "r-dlq"},
         "No alarm watches",
-        around=[rings("GreaterThanThreshold", 0)],
+        around=[queue_alarm("GreaterThanThreshold", 0)],
     ),
     property_spec("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
     property_spec(
@@ -184,10 +186,10 @@ SPECS = (
     ),
     PolicySpec(
         "queue-hides-long-enough",
-        good=fed(360),
-        bad=fed(60),
+        good=queue_and_consumer(360),
+        bad=queue_and_consumer(60),
         message_part="is 60 seconds, less than 6 times the timeout",
-        unknown=fed(UNKNOWN),
+        unknown=queue_and_consumer(UNKNOWN),
         break_program=change_resource(BUILDER, {"timeout": 61}, "ingestion-intake-source"),
     ),
     resource_spec(
@@ -221,8 +223,8 @@ SPECS = (
         unknown=[SampleResource(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
         break_program=drop_resource("ingestion-intake-policy", "ingestion-landing-notification"),
     ),
-    watched("function-errors-watched", "Errors"),
-    watched("function-throttles-watched", "Throttles"),
+    alarm_spec("function-errors-watched", "Errors"),
+    alarm_spec("function-throttles-watched", "Throttles"),
     property_spec("function-traced", t.FUNCTION, "tracingConfig.mode", "Active", "PassThrough", "PassThrough"),
     property_spec("function-logs-json", t.FUNCTION, "loggingConfig", {"logFormat": "JSON"}, None, "Text"),
     resource_spec(
@@ -331,7 +333,7 @@ CASES = (
         "names the queue itself",
         SampleResource(t.QUEUE, {"name": "q", "redrivePolicy": json.dumps({"deadLetterTargetArn": QUEUE_ARN})}),
     ),
-    # The names of all dead-letter queues are needed to judge one queue.
+    # The policy needs the names of all dead-letter queues to check one queue.
     expect_finding(
         "queue-has-dead-letters",
         UNDECIDED,
@@ -344,16 +346,16 @@ CASES = (
         SampleResource(t.FUNCTION, {"name": UNKNOWN}, "late"),
         FUNCTION,
     ),
-    expect_no_finding("dead-letters-watched", QUEUE_OF_FAILURES, rings("GreaterThanOrEqualToThreshold", 1)),
-    unwatched("GreaterThanThreshold", 1),
-    unwatched("GreaterThanOrEqualToThreshold", 2),
-    unwatched("LessThanThreshold", 0),
+    expect_no_finding("dead-letters-watched", QUEUE_OF_FAILURES, queue_alarm("GreaterThanOrEqualToThreshold", 1)),
+    missing_alarm_case("GreaterThanThreshold", 1),
+    missing_alarm_case("GreaterThanOrEqualToThreshold", 2),
+    missing_alarm_case("LessThanThreshold", 0),
     expect_finding(
         "async-failure-lands", "scheduler.amazonaws.com calls the function", FUNCTION, schedule(f"{FUNCTION_ARN}:live")
     ),
     expect_no_finding("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
     expect_finding("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
-    # A schedule of something that is not known yet hides no other fault.
+    # A schedule with an unknown target does not hide another fault.
     expect_finding(
         "async-failure-lands", "s3.amazonaws.com", FUNCTION, calls("s3"), alias("g"), schedule(UNKNOWN, target=["live"])
     ),
@@ -365,7 +367,7 @@ CASES = (
         SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}),
         DROPPING,
     ),
-    # The reason is for our own calls, which the caller can repeat.
+    # The tag Reason excuses only our own calls, because their caller can repeat them.
     expect_finding("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
     expect_finding(
         "batch-retries-reclaims", "attempts is 1", SampleResource(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})

@@ -1,4 +1,4 @@
-"""Who is let in: trust, resource policies, permissions; and secrets that show."""
+"""Specs of the policies about trust policies, resource policies, permissions and secrets."""
 
 import json
 from collections.abc import Mapping
@@ -40,12 +40,14 @@ AUDIENCE = {"StringEquals": {"token.example.com:aud": "x"}}
 
 
 def role(policy: str, good: str, bad: str, message_part: str) -> PolicySpec:
-    """A spec of one trust policy."""
+    """Return a spec of one trust policy."""
     return property_spec(policy, t.ROLE, "assumeRolePolicy", good, bad, message_part)
 
 
 def bucket_policy(policy: str, good: str, bad: str, message_part: str) -> PolicySpec:
-    """A spec of one resource policy; the statement of the bad one is added to the real audit bucket's."""
+    """Return a spec of one bucket policy. The faulty statement is added to the audit bucket's policy in the recorded
+    program.
+    """
     return resource_spec(
         policy,
         t.BUCKET_POLICY,
@@ -60,8 +62,8 @@ def bucket_policy(policy: str, good: str, bad: str, message_part: str) -> Policy
     )
 
 
-def outside(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
-    """A bucket's policy."""
+def bucket_document(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
+    """Return a bucket policy."""
     return document(allow(action, "arn:aws:s3:::b/*", condition, Principal=principal))
 
 
@@ -90,20 +92,22 @@ SPECS = (
     ),
     bucket_policy(
         "resource-policy-not-public",
-        outside("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
-        outside("*"),
+        bucket_document("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
+        bucket_document("*"),
         "allows s3:GetObject to every principal",
     ),
     bucket_policy(
         "resource-policy-source-account",
-        outside({"Service": "logging.s3.amazonaws.com"}, condition=OWN_ACCOUNT),
-        outside({"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}),
+        bucket_document({"Service": "logging.s3.amazonaws.com"}, condition=OWN_ACCOUNT),
+        bucket_document(
+            {"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
+        ),
         "logging.s3.amazonaws.com",
     ),
     bucket_policy(
         "resource-policy-no-wildcard-action",
-        outside({"AWS": ROLE_ARN}),
-        outside({"AWS": ROLE_ARN}, "s3:*"),
+        bucket_document({"AWS": ROLE_ARN}),
+        bucket_document({"AWS": ROLE_ARN}, "s3:*"),
         "action pattern s3:*",
     ),
     resource_spec(
@@ -139,43 +143,45 @@ PERMISSION, SECRETS = "function-permission-source", "no-secret-in-environment"
 FEDERATED, USABLE, EXACT = "iam-trust-federated-conditioned", "iam-trust-usable", "iam-trust-exact-principal"
 
 
-def public(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> PolicyCase:
-    """A resource policy that lets everybody in."""
+def public_policy_case(kind: str = t.QUEUE_POLICY, principal: Any = "*", **condition: Any) -> PolicyCase:
+    """Return a case of a resource policy that allows every principal."""
     return expect_finding(
-        PUBLIC, "allows x:Get to every principal", holder(kind, allow("x:Get", "*", condition, Principal=principal))
+        PUBLIC,
+        "allows x:Get to every principal",
+        resource_with_policy(kind, allow("x:Get", "*", condition, Principal=principal)),
     )
 
 
-def holder(kind: str, *parse_statements: Statement) -> SampleResource:
-    """A resource with a policy."""
-    return SampleResource(
-        kind, {"name": "q", t.POLICY_DOCUMENT_PROPERTIES.get(kind, "policy"): document(*parse_statements)}
+def resource_with_policy(kind: str, *statements: Statement) -> SampleResource:
+    """Return a resource with a policy."""
+    return SampleResource(kind, {"name": "q", t.POLICY_DOCUMENT_PROPERTIES.get(kind, "policy"): document(*statements)})
+
+
+def policy_for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> SampleResource:
+    """Return a resource with a policy that allows a service."""
+    return resource_with_policy(
+        kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"})
     )
 
 
-def for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> SampleResource:
-    """A policy that lets a service in."""
-    return holder(kind, allow("x:Get", "*", condition, Principal={"Service": "delivery.logs.amazonaws.com"}))
-
-
-def trusting(message_part: str, text: str, policy: str = "iam-trust-names-source") -> PolicyCase:
-    """A fault of a trust policy."""
+def trust_case(message_part: str, text: str, policy: str = "iam-trust-names-source") -> PolicyCase:
+    """Return a case of a trust policy with a fault."""
     return expect_finding(policy, message_part, SampleResource(t.ROLE, {"assumeRolePolicy": text}))
 
 
 def federated(**condition: object) -> SampleResource:
-    """A role for tokens of an OpenID Connect provider."""
+    """Return a role for tokens of an OpenID Connect provider."""
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.example.com"
     return SampleResource(t.ROLE, {"assumeRolePolicy": trust({"Federated": provider}, {**AUDIENCE, **condition})})
 
 
 def permission(**props: Any) -> SampleResource:
-    """A function's permission."""
+    """Return a function permission."""
     return SampleResource(t.FUNCTION_PERMISSION, props)
 
 
-def api_of(kind: str) -> list[SampleResource]:
-    """A permission for a resource of this stack whose ARN is not known yet."""
+def permission_for_source(kind: str) -> list[SampleResource]:
+    """Return a permission whose unknown source ARN belongs to an API or another resource of this stack."""
     props = {"principal": "apigateway.amazonaws.com", "sourceArn": UNKNOWN}
     return [
         SampleResource(kind, {}, "source"),
@@ -184,32 +190,32 @@ def api_of(kind: str) -> list[SampleResource]:
 
 
 def container(name: str, value: str) -> dict[str, object]:
-    """A container with one environment variable."""
+    """Return a container definition with one environment variable."""
     return {"environment": [{"name": name, "value": value}]}
 
 
-UNREADABLE = holder(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
+UNREADABLE = resource_with_policy(t.QUEUE_POLICY, allow("sqs:SendMessage", Principal=["*"]))
 EVERYBODY = allow("x:Get", "*", Principal="*")
 ONE_BUCKET = {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
 LAYER = {"principal": "*", "action": "lambda:GetLayerVersion"}
 IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
 
 CASES = (
-    trusting("has no entry for this service", service("quicksight.amazonaws.com")),
-    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
-    trusting("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
-    trusting(
+    trust_case("has no entry for this service", service("quicksight.amazonaws.com")),
+    trust_case("aws:SourceArn is not compared", service("states.amazonaws.com", OWN_ACCOUNT)),
+    trust_case("aws:SourceArn is not compared", service("states.amazonaws.com", source("*"))),
+    trust_case(
         "aws:SourceAccount is not compared",
         service("states.amazonaws.com", {**source("arn:aws:states:*"), "StringEquals": {"aws:SourceAccount": "*2"}}),
     ),
-    trusting(
+    trust_case(
         "schedule-group",
         service("scheduler.amazonaws.com", source(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
         USABLE,
     ),
-    trusting("could never assume", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
-    trusting("trusts the principal *", trust("*"), EXACT),
-    trusting("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
+    trust_case("could never assume", service("backup.amazonaws.com", OWN_ACCOUNT), USABLE),
+    trust_case("trusts the principal *", trust("*"), EXACT),
+    trust_case("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT),
     expect_no_finding(
         "iam-trust-names-source",
         SampleResource(
@@ -224,17 +230,17 @@ CASES = (
         "any tag",
         SampleResource(t.ROLE_POLICY, {"policy": document(allow(SESSIONS, ROLE_ARN))}),
     ),
-    *map(public, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
-    public(principal={"AWS": "*"}),
-    public(t.KMS_KEY, StringLike={"aws:PrincipalArn": "*"}),
-    public(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
-    public(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
-    public(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
-    public(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
-    public(StringLike={"aws:PrincipalOrgID": "o-*"}),
-    public(StringLike={"aws:SourceVpc": "vpc-*"}),
-    public(StringLike={"aws:SourceAccount": "1*"}),
-    public(NumericGreaterThan={"aws:SourceAccount": "1"}),
+    *map(public_policy_case, sorted(t.RESOURCE_POLICIES - {t.EVENT_BUS_PERMISSION, t.LAYER_PERMISSION})),
+    public_policy_case(principal={"AWS": "*"}),
+    public_policy_case(t.KMS_KEY, StringLike={"aws:PrincipalArn": "*"}),
+    public_policy_case(ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*"}),
+    public_policy_case(ArnLike={"aws:SourceArn": "arn:aws:s3:::*"}),
+    public_policy_case(StringNotEquals={"aws:SourceAccount": ACCOUNT}),
+    public_policy_case(t.QUEUE_POLICY, **{"ForAllValues:StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+    public_policy_case(StringLike={"aws:PrincipalOrgID": "o-*"}),
+    public_policy_case(StringLike={"aws:SourceVpc": "vpc-*"}),
+    public_policy_case(StringLike={"aws:SourceAccount": "1*"}),
+    public_policy_case(NumericGreaterThan={"aws:SourceAccount": "1"}),
     expect_finding(PUBLIC, "lambda:GetLayerVersion to every principal", SampleResource(t.LAYER_PERMISSION, LAYER)),
     expect_finding(
         PUBLIC, "events:PutEvents to every principal", SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*"})
@@ -242,14 +248,19 @@ CASES = (
     expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "organizationId": "o-1"})),
     expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
     expect_no_finding(PUBLIC, SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
-    expect_no_finding(PUBLIC, holder(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
+    expect_no_finding(PUBLIC, resource_with_policy(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
     expect_finding(PUBLIC, "cannot be checked", UNREADABLE, at="thing"),
     expect_finding(PUBLIC, "cannot be checked", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
-    expect_finding(PUBLIC, "to every principal", UNREADABLE, replace(holder(t.TOPIC_POLICY, EVERYBODY), name="public")),
-    expect_finding("iam-no-negation", "NotResource", holder(t.QUEUE_POLICY, {"NotResource": "x"})),
-    expect_finding("iam-no-negation", "NotAction", holder(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
+    expect_finding(
+        PUBLIC,
+        "to every principal",
+        UNREADABLE,
+        replace(resource_with_policy(t.TOPIC_POLICY, EVERYBODY), name="public"),
+    ),
+    expect_finding("iam-no-negation", "NotResource", resource_with_policy(t.QUEUE_POLICY, {"NotResource": "x"})),
+    expect_finding("iam-no-negation", "NotAction", resource_with_policy(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
     *(
-        expect_finding(OWNERLESS, "without a condition on the account", for_service(kind, **condition))
+        expect_finding(OWNERLESS, "without a condition on the account", policy_for_service(kind, **condition))
         for kind in (t.TOPIC_POLICY, t.LOG_RESOURCE_POLICY)
         for condition in (
             {},
@@ -258,15 +269,15 @@ CASES = (
             {"ArnNotLike": {"aws:SourceArn": RULE_ARN}},
         )
     ),
-    expect_no_finding(OWNERLESS, for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
-    expect_no_finding(OWNERLESS, for_service(t.LOG_RESOURCE_POLICY, **OWN_ACCOUNT)),
+    expect_no_finding(OWNERLESS, policy_for_service(ArnLike={"aws:SourceArn": RULE_ARN})),
+    expect_no_finding(OWNERLESS, policy_for_service(t.LOG_RESOURCE_POLICY, **OWN_ACCOUNT)),
     expect_no_finding(
-        OWNERLESS, for_service(t.KMS_KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})
+        OWNERLESS, policy_for_service(t.KMS_KEY, ArnLike={"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:r:1:x"})
     ),
     expect_finding(
         "resource-policy-no-wildcard-action",
         "x:*",
-        holder(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT})),
+        resource_with_policy(t.LOG_RESOURCE_POLICY, allow("x:*", Principal={"AWS": ACCOUNT})),
     ),
     expect_finding(PERMISSION, "every AWS account may call", permission(principal="*")),
     expect_finding(PERMISSION, "sourceArn is missing", permission(principal="apigateway.amazonaws.com")),
@@ -279,9 +290,9 @@ CASES = (
         permission(principal="apigateway.amazonaws.com", sourceArn=f"arn:aws:execute-api:{REGION}:*:abc/live/*"),
     ),
     expect_no_finding(PERMISSION, permission(principal="events.amazonaws.com", sourceArn=RULE_ARN)),
-    expect_no_finding(PERMISSION, *api_of(t.API_V2)),
-    expect_no_finding(PERMISSION, *api_of(t.REST_API)),
-    expect_finding(PERMISSION, UNDECIDED, *api_of(t.BUCKET)),
+    expect_no_finding(PERMISSION, *permission_for_source(t.API_V2)),
+    expect_no_finding(PERMISSION, *permission_for_source(t.REST_API)),
+    expect_finding(PERMISSION, UNDECIDED, *permission_for_source(t.BUCKET)),
     expect_finding(
         SECRETS,
         "DB_PASSWORD",
