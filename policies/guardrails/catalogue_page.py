@@ -79,6 +79,6 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
 
 def _describe_scope(policy: Policy) -> str:
     if isinstance(policy, ResourcePolicy | RelationPolicy):
-        kinds = ", ".join(f"`{kind}`" for kind in sorted(policy.types))
-        return kinds if isinstance(policy, ResourcePolicy) else f"{kinds}, together with the resources related to it"
+        types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
+        return types if isinstance(policy, ResourcePolicy) else f"{types}, together with the resources related to it"
     return "the stack as a whole"

@@ -14,7 +14,7 @@ from guardrails.catalogue import POLICIES
 from guardrails.cost.required_tags import TAGGABLE
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
-from guardrails.model.subsystem_names import parse_subsystem, settings_section
+from guardrails.model.subsystem_names import parse_subsystem, to_settings_section
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_graph
@@ -137,7 +137,7 @@ def test_both_tables_of_trust_conditions_agree() -> None:
     ],
 )
 def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str) -> None:
-    assert (parse_subsystem(name), settings_section(name)) == (part, key)
+    assert (parse_subsystem(name), to_settings_section(name)) == (part, key)
 
 
 @DOCUMENTED

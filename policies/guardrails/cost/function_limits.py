@@ -115,10 +115,10 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     """Return True if the function has an asynchronous configuration, or if a workflow calls it. A workflow waits and
     retries.
     """
-    named = f":function:{function.props.get('name')}:"
+    function_name = f":function:{function.props.get('name')}:"
     return any(
         refers_to_function(async_config, function) for async_config in stack.list_resources(FUNCTION_ASYNC_CONFIG)
-    ) or any(named in str(workflow.props.get("definition")) for workflow in stack.list_resources(WORKFLOW))
+    ) or any(function_name in str(workflow.props.get("definition")) for workflow in stack.list_resources(WORKFLOW))
 
 
 @POLICIES.resource(

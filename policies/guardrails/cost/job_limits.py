@@ -39,9 +39,13 @@ def _is_spark_job(job: CheckedResource) -> bool:
 def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
     if not _is_spark_job(job):
         return
-    kind, count, max_workers = job.props.get("workerType"), job.props.get("numberOfWorkers"), job.limits["workers"]
-    if kind not in (*SMALL_WORKERS, QUARTER_WORKER):
-        yield f"workerType is {kind or 'not set'}; {', '.join(SMALL_WORKERS)} are allowed."
+    worker_type, count, max_workers = (
+        job.props.get("workerType"),
+        job.props.get("numberOfWorkers"),
+        job.limits["workers"],
+    )
+    if worker_type not in (*SMALL_WORKERS, QUARTER_WORKER):
+        yield f"workerType is {worker_type or 'not set'}; {', '.join(SMALL_WORKERS)} are allowed."
     if count is None:
         yield f"numberOfWorkers is not set; at most {max_workers:g} are allowed."
     elif float(count) > max_workers:
@@ -121,7 +125,7 @@ def _check_glue_flex_before_prod(job: CheckedResource) -> Iterator[str]:
         )
 
 
-def _capacity_type(environment: CheckedResource) -> str:
+def _get_capacity_type(environment: CheckedResource) -> str:
     return str(environment.get_nested("computeResources", "type") or environment.props.get("type"))
 
 
@@ -138,22 +142,22 @@ def _check_batch_spot_first(queue: CheckedResource, stack: CheckedStack) -> Iter
     """Check that the queue's first compute environment, or that of another queue of the stack, has Spot capacity. Two
     queues are allowed, because in one queue Fargate's first environment would always be used.
     """
-    first = _first_environment(queue, stack)
-    if first is None or _capacity_type(first) in SPOT:
+    first = _find_first_environment(queue, stack)
+    if first is None or _get_capacity_type(first) in SPOT:
         return
     others = [
-        _first_environment(resource, stack)
+        _find_first_environment(resource, stack)
         for resource in stack.list_resources(BATCH_QUEUE)
         if resource.urn != queue.urn
     ]
-    if not any(environment is not None and _capacity_type(environment) in SPOT for environment in others):
+    if not any(environment is not None and _get_capacity_type(environment) in SPOT for environment in others):
         yield (
-            f"The queue's jobs run only on {_capacity_type(first)}, and no other queue offers Spot "
+            f"The queue's jobs run only on {_get_capacity_type(first)}, and no other queue offers Spot "
             "capacity, which costs less."
         )
 
 
-def _first_environment(queue: CheckedResource, stack: CheckedStack) -> CheckedResource | None:
+def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> CheckedResource | None:
     environments = stack.list_resources(BATCH_ENVIRONMENT)
     referred = [
         environment

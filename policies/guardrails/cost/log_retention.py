@@ -63,11 +63,11 @@ def _list_known_names(stack: CheckedStack) -> set[str]:
     """Return the names of the log groups whose names are known. The name of an API's log group contains the API's id
     and can be unknown.
     """
-    found = set()
+    names = set()
     for log_group in stack.list_resources(LOG_GROUP):
         with suppress(UnknownValueError):
-            found.add(str(log_group.props.get("name")))
-    return found
+            names.add(str(log_group.props.get("name")))
+    return names
 
 
 @POLICIES.relation(

@@ -66,6 +66,6 @@ def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
     types=ANY_KEY,
 )
 def _check_key_deletion_waits(key: CheckedResource) -> Iterator[str]:
-    days, least = float(key.props.get("deletionWindowInDays") or 30), key.limits["days"]
-    if days < least:
-        yield f"deletionWindowInDays is {days:g}; at least {least:g} are required."
+    days, min_days = float(key.props.get("deletionWindowInDays") or 30), key.limits["days"]
+    if days < min_days:
+        yield f"deletionWindowInDays is {days:g}; at least {min_days:g} are required."

@@ -20,7 +20,7 @@ from guardrails.model.resource_types import (
     REST_METHOD_SETTINGS,
     WORKFLOW,
 )
-from guardrails.model.subsystem_names import settings_section
+from guardrails.model.subsystem_names import to_settings_section
 from guardrails.pack.policy_kinds import (
     DISABLED_IN_DEV,
     MANDATORY_IN_PROD,
@@ -56,7 +56,7 @@ def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
         if "*" in str(origin):
             yield (
                 f"The allowed origin is {origin}. Set "
-                f"polyphony:{settings_section(resource.name)}.corsOrigin to one origin without a wildcard."
+                f"polyphony:{to_settings_section(resource.name)}.corsOrigin to one origin without a wildcard."
             )
 
 

@@ -44,7 +44,7 @@ def _check_tls_only(topic: CheckedResource, stack: CheckedStack) -> Iterator[str
     policies = [
         policy
         for policy in (*stack.list_resources(POLICY_TYPES[topic.type]), *list_inline_policies(topic, stack))
-        if _is_about(policy, topic)
+        if _names_in_document(policy, topic)
     ]
     if not any(refuses_plain_http(policy) for policy in policies):
         yield (
@@ -54,7 +54,7 @@ def _check_tls_only(topic: CheckedResource, stack: CheckedStack) -> Iterator[str
         )
 
 
-def _is_about(policy: CheckedResource, resource: CheckedResource) -> bool:
+def _names_in_document(policy: CheckedResource, resource: CheckedResource) -> bool:
     return any(
         arn.rpartition(":")[2] == resource.props.get("name")
         for statement in parse_statements(policy.props.get("policy"))

@@ -28,7 +28,7 @@ def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
         for key in RANGE_PROPERTIES:
             given = rule.get(key) or ()
             for block in [given] if isinstance(given, str) else given:
-                if _is_much_of_the_internet(block):
+                if _is_large_public_range(block):
                     yield (
                         f"The rule allows inbound traffic from {block} to ports from "
                         f"{float(rule.get('fromPort') or 0):g}. Public ranges must have a prefix of at least "
@@ -36,7 +36,7 @@ def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
                     )
 
 
-def _is_much_of_the_internet(block: str) -> bool:
+def _is_large_public_range(block: str) -> bool:
     try:
         network = ip_network(block, strict=False)
     except ValueError:

@@ -60,12 +60,12 @@ def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
 )
 def _check_table_backed_up(table: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not table.has_reason() and not any(
-        _selects(selection, table) for selection in stack.list_resources(BACKUP_SELECTION)
+        _selects_table(selection, table) for selection in stack.list_resources(BACKUP_SELECTION)
     ):
         yield f"No backup selection includes the table. Its tags are {dict(table.props.get('tags') or {})}."
 
 
-def _selects(selection: CheckedResource, table: CheckedResource) -> bool:
+def _selects_table(selection: CheckedResource, table: CheckedResource) -> bool:
     tags = table.props.get("tags") or {}
     by_tag = [
         tags.get(condition["key"]) == condition["value"]

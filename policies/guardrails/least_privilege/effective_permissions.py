@@ -72,9 +72,9 @@ def list_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator
     deployment. The AWS provider returns a role's separate policies as inline policies too, in their state before the
     deployment. So inline policies count only if the program sets them.
     """
-    own = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
-    beside = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]
-    for resource in (*own, *beside, *_list_managed_policies(role, stack)):
+    inline = [role] if stack.is_set_by_program(role, "inlinePolicies") else []
+    separate = [policy for policy in stack.list_resources(ROLE_POLICY) if _names_role(policy, "role", role)]
+    for resource in (*inline, *separate, *_list_managed_policies(role, stack)):
         with suppress(UnknownValueError):
             for holder in _list_document_holders(resource):
                 with suppress(UnknownValueError):
@@ -82,18 +82,18 @@ def list_role_statements(role: CheckedResource, stack: CheckedStack) -> Iterator
 
 
 def _list_managed_policies(role: CheckedResource, stack: CheckedStack) -> Iterator[CheckedResource]:
-    named = [
+    attachments = [
         attachment
-        for kind, key in ROLE_PROPERTIES.items()
-        for attachment in stack.list_resources(kind)
+        for resource_type, key in ROLE_PROPERTIES.items()
+        for attachment in stack.list_resources(resource_type)
         if _names_role(attachment, key, role)
     ]
     if stack.is_set_by_program(role, "managedPolicyArns"):
-        named.append(role)
+        attachments.append(role)
     yield from (
         policy
         for policy in stack.list_resources(MANAGED_POLICY)
-        if any(_attaches(attachment, policy) for attachment in named)
+        if any(_attaches_policy(attachment, policy) for attachment in attachments)
     )
 
 
@@ -110,7 +110,7 @@ def _names_role(resource: CheckedResource, key: str, role: CheckedResource) -> b
         raise
 
 
-def _attaches(resource: CheckedResource, policy: CheckedResource) -> bool:
+def _attaches_policy(resource: CheckedResource, policy: CheckedResource) -> bool:
     """Return True if a role or an attachment names a policy of this stack."""
     if any(policy in resource.references.get(key, ()) for key in POLICY_ARN_PROPERTIES):
         return True

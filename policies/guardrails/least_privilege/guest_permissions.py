@@ -50,8 +50,12 @@ def _is_guest(role: CheckedResource, stack: CheckedStack) -> bool:
         trust = parse_statements(role.props.get("assumeRolePolicy"))
     except UnknownValueError:  # the pool's id is unknown; the attachments were checked above
         return False
-    kinds = (kind for statement in trust for kind in statement.condition_values("cognito-identity.amazonaws.com:amr"))
-    return any(matches_pattern("unauthenticated", kind) for kind in kinds)
+    references = (
+        reference
+        for statement in trust
+        for reference in statement.condition_values("cognito-identity.amazonaws.com:amr")
+    )
+    return any(matches_pattern("unauthenticated", reference) for reference in references)
 
 
 def _list_guest_grants(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
@@ -65,10 +69,10 @@ def _list_guest_statements(role: CheckedResource, stack: CheckedStack, service: 
             yield statement
 
 
-def _starts_with_own_id(pattern: str) -> bool:
+def _contains_own_id(pattern: str) -> bool:
     """Return True if a pattern contains the guest's identity, with no wildcard before it."""
-    before, own, _ = pattern.partition(OWN_ID)
-    return bool(own) and not any(wildcard in before for wildcard in "*?")
+    prefix, own_id, _ = pattern.partition(OWN_ID)
+    return bool(own_id) and not any(wildcard in prefix for wildcard in "*?")
 
 
 @POLICIES.relation(
@@ -100,7 +104,7 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
 def _check_guests_own_objects_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for statement in _list_guest_statements(role, stack, "s3"):
         for arn in statement.resources:
-            if not _starts_with_own_id(arn) and not _lists_own_objects_only(statement):
+            if not _contains_own_id(arn) and not _lists_own_objects_only(statement):
                 yield (
                     f"The guest role allows {', '.join(statement.actions)} on {arn}, which includes objects of "
                     "other guests."
@@ -112,7 +116,7 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     Other requests carry no prefix that a condition could compare.
     """
     return all(action.lower().startswith("s3:listbucket") for action in statement.actions) and any(
-        name.lower() == "s3:prefix" and all(_starts_with_own_id(str(value)) for value in to_list(given))
+        name.lower() == "s3:prefix" and all(_contains_own_id(str(value)) for value in to_list(given))
         for operator in KEY_REQUIRING_OPERATORS
         for name, given in statement.conditions.get(operator, {}).items()
     )
@@ -140,7 +144,7 @@ def _check_guests_own_items_only(role: CheckedResource, stack: CheckedStack) -> 
         ]
 
         grant = f"The guest role allows {', '.join(statement.actions)} on {', '.join(statement.resources)}"
-        if not keys or not all(_starts_with_own_id(key) for key in keys):
+        if not keys or not all(_contains_own_id(key) for key in keys):
             yield f"{grant} without a condition that limits {LEADING_KEYS} to the guest's own identity."
         elif str(statement.conditions.get("Null", {}).get(LEADING_KEYS)).lower() != "false":
             yield f"{grant}. ForAllValues also matches a request without any key, and no Null condition refuses it."

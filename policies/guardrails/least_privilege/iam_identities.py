@@ -73,12 +73,12 @@ def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[
     frameworks=("AWS Well-Architected SEC03-BP02",),
     types={FUNCTION},
 )
-def _check_iam_one_role_a_function(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    mine = _role_of(resource)
+def _check_iam_one_role_a_function(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    role = _get_role_identity(function)
     others = [
-        function.name
-        for function in stack.list_resources(FUNCTION)
-        if function.urn != resource.urn and mine and _role_of(function) == mine
+        other_function.name
+        for other_function in stack.list_resources(FUNCTION)
+        if other_function.urn != function.urn and role and _get_role_identity(other_function) == role
     ]
     if others:
         yield (
@@ -87,7 +87,7 @@ def _check_iam_one_role_a_function(resource: CheckedResource, stack: CheckedStac
         )
 
 
-def _role_of(function: CheckedResource) -> str:
+def _get_role_identity(function: CheckedResource) -> str:
     """Return the identity of a function's role: the URN if the function refers to the role resource, or else the ARN."""
     references = function.references.get("role", ())
     return references[0].urn if references else str(function.props.get("role"))

@@ -99,8 +99,8 @@ def _contains_name(arn: str) -> bool:
     service, region = parts[2:4]
     words = [word for word in parts[5].replace(":", "/").split("/") if word]
     if len(words) > 1 and service not in SERVICES_WITHOUT_RESOURCE_TYPE and not (service == "s3" and not region):
-        kind, *words = words
-        words = words[min(SEGMENTS_BEFORE_NAME.get(kind, 0), len(words) - 1) :]
+        resource_type, *words = words
+        words = words[min(SEGMENTS_BEFORE_NAME.get(resource_type, 0), len(words) - 1) :]
     return any(letter.isalnum() for letter in "".join(words[:1]))
 
 

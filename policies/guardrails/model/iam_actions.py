@@ -43,8 +43,10 @@ def get_arn_patterns(action: str) -> tuple[str, ...]:
 
     The first pattern is the one that messages show, so access points come after buckets and objects.
     """
-    found = (re.sub(r"\$\{[^}]+\}", "*", arn_format) for arn_format in get_arn_formats(action) if arn_format != "*")
-    return tuple(sorted(found, key=lambda pattern: ":accesspoint/" in pattern))
+    arn_patterns = (
+        re.sub(r"\$\{[^}]+\}", "*", arn_format) for arn_format in get_arn_formats(action) if arn_format != "*"
+    )
+    return tuple(sorted(arn_patterns, key=lambda pattern: ":accesspoint/" in pattern))
 
 
 def has_resource_level(action: str) -> bool:

@@ -77,14 +77,14 @@ def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement
             actions=tuple(to_list(element.get("Action", []))),
             resources=tuple(to_list(element.get("Resource", []))),
             not_elements=tuple(key for key in NOT_ELEMENTS if key in element),
-            principals=tuple(_principals(element.get("Principal", {}))),
+            principals=tuple(_parse_principals(element.get("Principal", {}))),
             conditions=element.get("Condition", {}),
         )
         for element in to_list(parsed.get("Statement", []))
     ]
 
 
-def _principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _parse_principals(given: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(given, str):
         yield given, given
         return

@@ -10,7 +10,7 @@ def parse_subsystem(name: str) -> str:
     )
 
 
-def settings_section(name: str) -> str:
+def to_settings_section(name: str) -> str:
     """Return the key of the subsystem's settings in a stack file, for example `voiceQa`."""
     first, *rest = parse_subsystem(name).split("-")
     return first + "".join(word.capitalize() for word in rest)

@@ -139,8 +139,8 @@ class CheckedResource:
 
 
 ProgramProperties = Mapping[str, frozenset[str]]
-"""The properties that the program itself sets, by the resource's URN. Resources that the pack has not seen before are
-absent.
+"""The properties that the program itself sets, by the resource's URN. A resource that the pack has not seen before is
+absent, and all its properties count as set by the program.
 """
 
 
@@ -233,7 +233,7 @@ class RelationPolicy(Policy):
 
     def list_findings(self, stack: CheckedStack) -> Iterator[Finding]:
         """Yield the findings of all resources. An unknown value of one resource does not keep the others from being
-        checked; it is raised after them.
+        checked. Its error is raised after them.
         """
         unknown: UnknownValueError | None = None
         for resource in stack.list_resources(*self.types):
@@ -288,22 +288,21 @@ class PolicySet:
         **shared: Unpack[_PolicyFields],
     ) -> Callable[[ResourceCheck], ResourceCheck]:
         """Register a `ResourcePolicy`."""
-        kinds = frozenset(types)
-        return self._add(partial(ResourcePolicy, name=name, types=kinds, remediate=remediate, **shared))
+        return self._register(partial(ResourcePolicy, name=name, types=frozenset(types), remediate=remediate, **shared))
 
     def relation(
         self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]
     ) -> Callable[[RelationCheck], RelationCheck]:
         """Register a `RelationPolicy`."""
-        return self._add(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
+        return self._register(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
 
     def stack(self, name: str, **shared: Unpack[_PolicyFields]) -> Callable[[StackCheck], StackCheck]:
         """Register a `StackPolicy`."""
-        return self._add(partial(StackPolicy, name=name, **shared))
+        return self._register(partial(StackPolicy, name=name, **shared))
 
-    def _add(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
-        def add(check: Check) -> Check:
+    def _register(self, record: Callable[..., Policy]) -> Callable[[Check], Check]:
+        def register(check: Check) -> Check:
             self._policies.append(record(group=self._group, check=check))
             return check
 
-        return add
+        return register

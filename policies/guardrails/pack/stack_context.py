@@ -66,7 +66,7 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date) -> 
         )
     try:
         exceptions = tuple(
-            ExceptionEntry(item["policy"], item["resource"], item["reason"], _day(item["expires"]))
+            ExceptionEntry(item["policy"], item["resource"], item["reason"], _parse_date(item["expires"]))
             for item in json.loads(raw)
         )
     except (ValueError, TypeError, KeyError) as error:
@@ -74,19 +74,19 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date) -> 
             f"Each entry of {project}:exceptions must have policy, resource, reason and expires "
             "(YYYY-MM-DD). Correct the stack file."
         ) from error
-    return StackContext(environment, exceptions, today, _tags(config, project, environment))
+    return StackContext(environment, exceptions, today, _read_tags(config, project, environment))
 
 
-def _day(given: str) -> date:
+def _parse_date(given: str) -> date:
     """Return a date. The CLI writes an unquoted YAML date as its first moment (`2026-12-31T00:00:00Z`)."""
     return date.fromisoformat(given.removesuffix("T00:00:00Z"))
 
 
-def _tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
+def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
     """Return the stack's tags. The foundation's settings give owner and cost center."""
     tags = {"Project": project, "Environment": environment}
     with suppress(ValueError, AttributeError):  # the program refuses such a file with a more precise message
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
-        named = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
-        tags |= {tag: value for tag, value in named.items() if isinstance(value, str)}
+        candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
+        tags |= {tag: value for tag, value in candidates.items() if isinstance(value, str)}
     return tags

@@ -1,8 +1,8 @@
 """Estimate of a stack's monthly cost, from its resources and the usage that the Platform resource publishes.
 
-Each line is a quantity times a price. Free tiers are left out by default. The report lists three cases separately,
-instead of counting them as zero: resource types without a price rule are *unpriced*; resources without published
-usage, or with a feature that has no price in the book, are *gaps*; usage that no rule reads is a *problem*.
+Each line is a quantity times a price. Free tiers are left out by default. The report does not count missing
+data as zero, but lists it. Resource types without a price rule are *unpriced*. Resources without published usage, or
+with a feature that has no price in the book, are *gaps*. Usage that no rule reads is a *problem*.
 """
 
 from collections import defaultdict
@@ -88,11 +88,11 @@ def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tie
 
 
 def _price_lines(pricing: PricingInput) -> Iterator[CostLine]:
-    book, one = load_prices(), pricing.resource
-    for name, quantity in PRICE_RULES[one.type].quantities(pricing):
+    book, resource = load_prices(), pricing.resource
+    for name, quantity in PRICE_RULES[resource.type].quantities(pricing):
         if quantity:
             price = book[name]
-            yield CostLine(one.subsystem, one.block, price.service, name, quantity, quantity * price.usd)
+            yield CostLine(resource.subsystem, resource.block, price.service, name, quantity, quantity * price.usd)
 
 
 def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
@@ -103,9 +103,9 @@ def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
     for line in lines:
         used[line.price] += line.quantity
     for line in lines:
-        paid = 1 - min(1, load_prices()[line.price].free / used[line.price])
-        if paid:
-            yield replace(line, quantity=line.quantity * paid, usd=line.usd * paid)
+        billed_share = 1 - min(1, load_prices()[line.price].free / used[line.price])
+        if billed_share:
+            yield replace(line, quantity=line.quantity * billed_share, usd=line.usd * billed_share)
 
 
 def _find_gaps(resource: PricedResource, usage: Mapping[str, float]) -> Iterator[str]:

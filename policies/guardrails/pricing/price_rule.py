@@ -15,9 +15,9 @@ SECONDS: Final = HOURS * 3600
 
 Quantities = Iterator[tuple[str, float]]
 Measures = Mapping[str, str]
-"""What each measure counts in a month, by name."""
+"""Description of what a measure counts in a month, by the measure's name."""
 PricedMeasures = Mapping[str, tuple[str, str]]
-"""The price of each measure and what it counts in a month, by name."""
+"""Price of a measure and description of what it counts in a month, by the measure's name."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class PricingInput:
         """Return the amount of a measure in a month; zero if it is not published."""
         return float(self.usage.get(measure, 0))
 
-    def find_sibling(self, kind: str) -> PricedResource | None:
+    def find_sibling(self, resource_type: str) -> PricedResource | None:
         """Return the first resource of a type in the same block, or None."""
-        return next((sibling for sibling in self.siblings if sibling.type == kind), None)
+        return next((sibling for sibling in self.siblings if sibling.type == resource_type), None)
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,17 @@ class PriceRule:
         return {**self.required_measures, **self.optional_measures}
 
 
-def free_except(describe_unpriced: Callable[[PricedResource], str]) -> PriceRule:
+def make_free_rule(describe_unpriced: Callable[[PricedResource], str]) -> PriceRule:
     """Return a rule for a type that is free except for features without a price in the book."""
     return PriceRule(lambda _: iter(()), describe_unpriced=describe_unpriced)
 
 
-def hourly_rule(price: str) -> PriceRule:
+def make_hourly_rule(price: str) -> PriceRule:
     """Return a rule for a type that is billed by the hour, used or not."""
     return PriceRule(lambda _: iter([(price, HOURS)]))
 
 
-def usage_rule(
+def make_usage_rule(
     required_measures: PricedMeasures,
     optional_measures: PricedMeasures | None = None,
     *,
@@ -106,9 +106,9 @@ def usage_rule(
 
 def describe_measures(measures: PricedMeasures) -> Measures:
     """Return what each measure counts, without the prices."""
-    return {measure: says for measure, (_, says) in measures.items()}
+    return {measure: description for measure, (_, description) in measures.items()}
 
 
-def monthly_rule(price: str, number: float = 1) -> PriceRule:
+def make_monthly_rule(price: str, number: float = 1) -> PriceRule:
     """Return a rule for a type that is billed by the month, used or not: `number` times the price."""
     return PriceRule(lambda _: iter([(price, number)]))

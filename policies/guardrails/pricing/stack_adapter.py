@@ -32,13 +32,13 @@ def to_priced_resource(resource: CheckedResource) -> PricedResource:
 
 def known_properties(props: Mapping[str, Any]) -> dict[str, Any]:
     """Return the known properties, at every depth."""
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for key in props:
         try:
-            found[key] = _convert_known(props[key])
+            known[key] = _convert_known(props[key])
         except UnknownValueError:
             continue
-    return found
+    return known
 
 
 def _convert_known(value: Any) -> Any:
@@ -46,10 +46,10 @@ def _convert_known(value: Any) -> Any:
         return known_properties(value)
     if isinstance(value, str) or not hasattr(value, "__getitem__"):
         return value
-    return [_item(value, index) for index in range(len(value))]
+    return [_convert_known_item(value, index) for index in range(len(value))]
 
 
-def _item(values: Any, index: int) -> Any:
+def _convert_known_item(values: Any, index: int) -> Any:
     try:
         return _convert_known(values[index])
     except UnknownValueError:

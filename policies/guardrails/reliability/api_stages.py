@@ -34,13 +34,16 @@ def _list_stage_settings(stage: CheckedResource, stack: CheckedStack) -> list[Pr
     return [
         settings.props.get("settings") or {}
         for settings in stack.list_resources(REST_METHOD_SETTINGS)
-        if settings.props.get("methodPath") == "*/*" and _same_stage(settings, stage)
+        if settings.props.get("methodPath") == "*/*" and _belongs_to_stage(settings, stage)
     ]
 
 
-def _same_stage(settings: CheckedResource, stage: CheckedResource) -> bool:
-    apis, mine = settings.references.get("restApi", ()), stage.references.get("restApi", ())
-    same_api = apis == mine if apis or mine else settings.props.get("restApi") == stage.props.get("restApi")
+def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool:
+    settings_apis, stage_apis = settings.references.get("restApi", ()), stage.references.get("restApi", ())
+    if settings_apis or stage_apis:
+        same_api = settings_apis == stage_apis
+    else:
+        same_api = settings.props.get("restApi") == stage.props.get("restApi")
     refers = stage in settings.references.get("stageName", ())
     return same_api and (refers or settings.props.get("stageName") == stage.props.get("stageName"))
 

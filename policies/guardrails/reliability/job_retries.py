@@ -59,6 +59,6 @@ def _check_batch_job_bounded(job: CheckedResource) -> Iterator[str]:
     types={GLUE_JOB},
 )
 def _check_glue_engine_supported(job: CheckedResource) -> Iterator[str]:
-    version, least = job.props.get("glueVersion"), job.limits["version"]
-    if version is None or float(version) < least:
-        yield f"glueVersion is {version or 'not set'}; at least {least:g} is required."
+    version, min_version = job.props.get("glueVersion"), job.limits["version"]
+    if version is None or float(version) < min_version:
+        yield f"glueVersion is {version or 'not set'}; at least {min_version:g} is required."

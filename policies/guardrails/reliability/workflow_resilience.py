@@ -106,9 +106,11 @@ def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
 )
 def _check_workflow_failures_watched(workflow: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     for alarm in stack.list_resources(ALARM):
-        named = str(alarm.get_nested("dimensions", "StateMachineArn") or "").endswith(f":{workflow.props.get('name')}")
+        is_named = str(alarm.get_nested("dimensions", "StateMachineArn") or "").endswith(
+            f":{workflow.props.get('name')}"
+        )
         if alarm.props.get("metricName") == "ExecutionsFailed" and (
-            named or workflow in alarm.references.get("dimensions", ())
+            is_named or workflow in alarm.references.get("dimensions", ())
         ):
             return
     yield "No alarm watches the metric ExecutionsFailed of the workflow."

@@ -19,8 +19,8 @@ from guardrails.pricing.price_rule import (
     PriceRule,
     PricingInput,
     Quantities,
-    free_except,
-    usage_rule,
+    make_free_rule,
+    make_usage_rule,
 )
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
@@ -35,29 +35,29 @@ METRICS_PER_METHOD = 5
 """Metrics of one method: requests, client errors, server errors, latency and integration latency. A metric is billed
 once it has data.
 """
-METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
+PRICED_METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
 """Methods of an OpenAPI document that valid requests use. The any-method is left out, because it only answers invalid
 requests.
 """
 
 
-def _gigabytes(pricing: PricingInput) -> float:
+def _get_memory_gb(pricing: PricingInput) -> float:
     function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     return float((function.props.get("memorySize") if function else None) or DEFAULT_MB) / 1024
 
 
-def _processor(pricing: PricingInput) -> str:
+def _get_processor(pricing: PricingInput) -> str:
     function = pricing.resource if pricing.resource.type == FUNCTION else pricing.find_sibling(FUNCTION)
     architectures = list((function.props.get("architectures") if function else None) or ["x86_64"])
     return "arm64" if architectures == ["arm64"] else "x86"
 
 
-def _function(pricing: PricingInput) -> Quantities:
-    invocations, gigabytes = pricing.amount("invocations"), _gigabytes(pricing)
+def _price_function(pricing: PricingInput) -> Quantities:
+    invocations, gigabytes = pricing.amount("invocations"), _get_memory_gb(pricing)
     running = "provisioned_running_" if pricing.find_sibling(PROVISIONED_CONCURRENCY) else ""
     yield "lambda_request", invocations
     yield (
-        f"lambda_{running}gb_second_{_processor(pricing)}",
+        f"lambda_{running}gb_second_{_get_processor(pricing)}",
         invocations * pricing.amount("milliseconds") / 1000 * gigabytes,
     )
     disk = float((pricing.props.get("ephemeralStorage") or {}).get("size") or FREE_DISK_MB)
@@ -68,26 +68,26 @@ def _function(pricing: PricingInput) -> Quantities:
     yield from called_service_quantities(pricing)
 
 
-def _provisioned(pricing: PricingInput) -> Quantities:
+def _price_provisioned_concurrency(pricing: PricingInput) -> Quantities:
     environments = float(pricing.props["provisionedConcurrentExecutions"])
-    yield f"lambda_provisioned_gb_second_{_processor(pricing)}", environments * _gigabytes(pricing) * SECONDS
+    yield f"lambda_provisioned_gb_second_{_get_processor(pricing)}", environments * _get_memory_gb(pricing) * SECONDS
 
 
-def _cache(stage: PricedResource) -> str:
+def _describe_cache(stage: PricedResource) -> str:
     size = stage.props.get("cacheClusterSize", "?")
     return f"a cache cluster of {size} GB" if stage.props.get("cacheClusterEnabled") else ""
 
 
-def _method_settings(pricing: PricingInput) -> Quantities:
+def _price_method_settings(pricing: PricingInput) -> Quantities:
     if (pricing.props.get("settings") or {}).get("metricsEnabled"):
         api = pricing.find_sibling(REST_API)
         paths = json.loads((api.props.get("body") if api else None) or "{}").get("paths", {})
-        methods = sum(1 for path in paths.values() for method in path if method in METHODS)
+        methods = sum(1 for path in paths.values() for method in path if method in PRICED_METHODS)
         methods += sum(1 for sibling in pricing.siblings if sibling.type == REST_METHOD)
         yield "metric", methods * METRICS_PER_METHOD
 
 
-def _socket_api(pricing: PricingInput) -> Quantities:
+def _price_api_v2(pricing: PricingInput) -> Quantities:
     if pricing.props.get("protocolType") == "WEBSOCKET":
         yield "websocket_message", pricing.amount("messages")
         yield "websocket_connection_minute", pricing.amount("connectionMinutes")
@@ -95,7 +95,7 @@ def _socket_api(pricing: PricingInput) -> Quantities:
         yield "http_request", pricing.amount("requests")
 
 
-def _socket_stage(pricing: PricingInput) -> Quantities:
+def _price_api_v2_stage(pricing: PricingInput) -> Quantities:
     if (pricing.props.get("defaultRouteSettings") or {}).get("detailedMetricsEnabled"):
         routes = sum(1 for sibling in pricing.siblings if sibling.type == API_V2_ROUTE)
         yield "metric", routes * METRICS_PER_ROUTE
@@ -103,7 +103,7 @@ def _socket_stage(pricing: PricingInput) -> Quantities:
 
 PRICE_RULES = {
     FUNCTION: PriceRule(
-        _function,
+        _price_function,
         required_measures={"invocations": "calls", "milliseconds": "average milliseconds of one call"},
         optional_measures={
             **CALLED_SERVICE_MEASURES,
@@ -111,17 +111,17 @@ PRICE_RULES = {
             "cachedVersions": "published versions whose snapshot is kept (SnapStart); 1 if it is not published",
         },
     ),
-    PROVISIONED_CONCURRENCY: PriceRule(_provisioned),
-    REST_API: usage_rule({"requests": ("rest_request", "requests")}),
-    REST_METHOD_SETTINGS: PriceRule(_method_settings),
-    REST_STAGE: free_except(_cache),
+    PROVISIONED_CONCURRENCY: PriceRule(_price_provisioned_concurrency),
+    REST_API: make_usage_rule({"requests": ("rest_request", "requests")}),
+    REST_METHOD_SETTINGS: PriceRule(_price_method_settings),
+    REST_STAGE: make_free_rule(_describe_cache),
     API_V2: PriceRule(
-        _socket_api,
+        _price_api_v2,
         required_measures={
             "messages": "messages in both directions, in units of 32 KB",
             "connectionMinutes": "minutes of open connections, all connections together",
         },
         optional_measures={"requests": "requests (HTTP APIs)"},
     ),
-    API_V2_STAGE: PriceRule(_socket_stage),
+    API_V2_STAGE: PriceRule(_price_api_v2_stage),
 }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guardrails.model.resource_types import BATCH_ENVIRONMENT, BATCH_JOB, GLUE_JOB, MEDIACONVERT_QUEUE, WORKFLOW
-from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, free_except
+from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, make_free_rule
 from guardrails.pricing.rules.called_service_prices import CALLED_SERVICE_MEASURES, called_service_quantities
 
 DPU = {"Standard": 1, "G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
@@ -14,7 +14,7 @@ FREE_DISK_GB = 20
 """Free disk space of every Fargate task. More is billed while the task runs, on Fargate Spot and on demand."""
 
 
-def _workflow(pricing: PricingInput) -> Quantities:
+def _price_workflow(pricing: PricingInput) -> Quantities:
     if pricing.props.get("type") == "EXPRESS":
         yield "states_express_request", pricing.amount("executions")
         yield "states_express_gb_second", pricing.amount("expressGbSeconds")
@@ -23,7 +23,7 @@ def _workflow(pricing: PricingInput) -> Quantities:
     yield from called_service_quantities(pricing)
 
 
-def _glue(pricing: PricingInput) -> Quantities:
+def _price_glue_job(pricing: PricingInput) -> Quantities:
     workers = float(pricing.props.get("numberOfWorkers") or DEFAULT_WORKERS)
     units = float(pricing.props.get("maxCapacity") or DPU.get(str(pricing.props.get("workerType")), 1) * workers)
     price = "glue_flex_dpu_hour" if pricing.props.get("executionClass") == "FLEX" else "glue_dpu_hour"
@@ -31,7 +31,7 @@ def _glue(pricing: PricingInput) -> Quantities:
     yield from called_service_quantities(pricing)
 
 
-def _batch(pricing: PricingInput) -> Quantities:
+def _price_batch_job(pricing: PricingInput) -> Quantities:
     container: Mapping[str, Any] = json.loads(pricing.props.get("containerProperties") or "{}")
     size = {
         requirement["type"]: float(requirement["value"]) for requirement in container.get("resourceRequirements", [])
@@ -59,7 +59,7 @@ def _describe_reserved_slots(queue: PricedResource) -> str:
 
 PRICE_RULES = {
     WORKFLOW: PriceRule(
-        _workflow,
+        _price_workflow,
         required_measures={"transitions": "state transitions (Standard workflows)"},
         optional_measures={
             **CALLED_SERVICE_MEASURES,
@@ -68,18 +68,18 @@ PRICE_RULES = {
         },
     ),
     GLUE_JOB: PriceRule(
-        _glue,
+        _price_glue_job,
         required_measures={"runs": "runs of the job", "minutes": "average minutes of one run"},
         optional_measures=CALLED_SERVICE_MEASURES,
     ),
     BATCH_JOB: PriceRule(
-        _batch,
+        _price_batch_job,
         required_measures={"spotHours": "hours that jobs run on Fargate Spot, all jobs together"},
         optional_measures={
             **CALLED_SERVICE_MEASURES,
             "onDemandHours": "hours that jobs run on demand, all jobs together",
         },
     ),
-    BATCH_ENVIRONMENT: free_except(_describe_minimum_machines),
-    MEDIACONVERT_QUEUE: free_except(_describe_reserved_slots),
+    BATCH_ENVIRONMENT: make_free_rule(_describe_minimum_machines),
+    MEDIACONVERT_QUEUE: make_free_rule(_describe_reserved_slots),
 }

@@ -10,7 +10,7 @@ from guardrails.pricing.price_rule import (
     PriceRule,
     PricingInput,
     Quantities,
-    usage_rule,
+    make_usage_rule,
 )
 
 REQUESTS_PER_MESSAGE = 2
@@ -23,17 +23,17 @@ SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86_400}
 DAYS = HOURS / 24
 
 
-def _queue(pricing: PricingInput) -> Quantities:
+def _price_queue(pricing: PricingInput) -> Quantities:
     yield "sqs_request", pricing.amount("messages") * REQUESTS_PER_MESSAGE + pricing.amount("batches")
 
 
-def _source(pricing: PricingInput) -> Quantities:
+def _price_event_source(pricing: PricingInput) -> Quantities:
     """Yield the cost of Lambda's polling of an empty queue, which is billed like other requests."""
     if ":sqs:" in str(pricing.props.get("eventSourceArn")):
         yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
 
 
-def _schedule(pricing: PricingInput) -> Quantities:
+def _price_schedule(pricing: PricingInput) -> Quantities:
     yield (
         "scheduler_invocation",
         pricing.amount("runs") or count_runs_per_month(str(pricing.props.get("scheduleExpression", ""))),
@@ -78,29 +78,30 @@ def _is_dead_letter_queue(resource: PricedResource) -> bool:
 
 PRICE_RULES = {
     QUEUE: PriceRule(
-        _queue,
+        _price_queue,
         required_measures={"messages": "messages, in units of 64 KB"},
         optional_measures={"batches": "receive requests"},
         is_usage_optional=_is_dead_letter_queue,
     ),
-    EVENT_SOURCE_MAPPING: PriceRule(_source),
-    TOPIC: usage_rule(
+    EVENT_SOURCE_MAPPING: PriceRule(_price_event_source),
+    TOPIC: make_usage_rule(
         {},
         {
             "published": ("sns_publish", "messages that alarms, budgets and events publish"),
             "emails": ("sns_email", "e-mails sent"),
         },
     ),
-    EVENT_ARCHIVE: usage_rule(
+    EVENT_ARCHIVE: make_usage_rule(
         {
             "archivedGb": ("events_archived", "GB of events that are archived"),
             "archiveGb": ("events_archive_storage", "average GB of stored events"),
         }
     ),
     SCHEDULE: PriceRule(
-        _schedule, optional_measures={"runs": "runs; computed from the schedule expression if it is not published"}
+        _price_schedule,
+        optional_measures={"runs": "runs; computed from the schedule expression if it is not published"},
     ),
-    AGENT_MEMORY: usage_rule(
+    AGENT_MEMORY: make_usage_rule(
         {
             "memoryEvents": ("memory_event", "events written to the agent memory"),
             "memoryRecords": ("memory_record", "average number of stored long-term records"),

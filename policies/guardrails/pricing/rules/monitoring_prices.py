@@ -1,40 +1,40 @@
 """Price rules of log groups, alarms, dashboards and metrics."""
 
 from guardrails.model.resource_types import ALARM, BUCKET_METRIC, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
-from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, monthly_rule
+from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, make_monthly_rule
 
-FOR_EVER_DAYS = 3650
+UNLIMITED_RETENTION_DAYS = 3650
 HIGH_RESOLUTION_SECONDS = 60
 REQUEST_METRICS_PER_FILTER = 16
 """Number of request metrics that S3 creates for each filter."""
 
 
-def _log_group(pricing: PricingInput) -> Quantities:
+def _price_log_group(pricing: PricingInput) -> Quantities:
     gigabytes = pricing.amount("logGb")
     yield "logs_ingested", gigabytes
-    yield "logs_stored", gigabytes * float(pricing.props.get("retentionInDays") or FOR_EVER_DAYS) / 30
+    yield "logs_stored", gigabytes * float(pricing.props.get("retentionInDays") or UNLIMITED_RETENTION_DAYS) / 30
 
 
-def _alarm(pricing: PricingInput) -> Quantities:
+def _price_alarm(pricing: PricingInput) -> Quantities:
     """Yield the number of metrics that the alarm reads. An alarm with metric math can read several."""
     metrics = sum(1 for query in pricing.props.get("metricQueries") or () if query.get("metric")) or 1
     period = float(pricing.props.get("period") or HIGH_RESOLUTION_SECONDS)
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
-def _metric_filter(pricing: PricingInput) -> Quantities:
+def _price_metric_filter(pricing: PricingInput) -> Quantities:
     """Yield one metric. If several filters of a block write the same metric, only the first filter by name counts it."""
-    metric = _metric(pricing.resource)
+    metric = _get_metric(pricing.resource)
     same = [
         sibling.name
         for sibling in pricing.siblings
-        if sibling.type == METRIC_FILTER and metric and _metric(sibling) == metric
+        if sibling.type == METRIC_FILTER and metric and _get_metric(sibling) == metric
     ]
     if pricing.resource.name == min(same, default=pricing.resource.name):
         yield "metric", 1
 
 
-def _metric(resource: PricedResource) -> tuple[object, object] | None:
+def _get_metric(resource: PricedResource) -> tuple[object, object] | None:
     """Return namespace and name of the metric that a filter writes; None if they are unknown."""
     written = resource.props.get("metricTransformation") or {}
     name, namespace = written.get("name"), written.get("namespace")
@@ -42,10 +42,10 @@ def _metric(resource: PricedResource) -> tuple[object, object] | None:
 
 
 PRICE_RULES = {
-    LOG_GROUP: PriceRule(_log_group, required_measures={"logGb": "GB of log lines written"}),
-    ALARM: PriceRule(_alarm),
-    COMPOSITE_ALARM: monthly_rule("alarm_composite"),
-    DASHBOARD: monthly_rule("dashboard"),
-    METRIC_FILTER: PriceRule(_metric_filter),
-    BUCKET_METRIC: monthly_rule("metric", REQUEST_METRICS_PER_FILTER),
+    LOG_GROUP: PriceRule(_price_log_group, required_measures={"logGb": "GB of log lines written"}),
+    ALARM: PriceRule(_price_alarm),
+    COMPOSITE_ALARM: make_monthly_rule("alarm_composite"),
+    DASHBOARD: make_monthly_rule("dashboard"),
+    METRIC_FILTER: PriceRule(_price_metric_filter),
+    BUCKET_METRIC: make_monthly_rule("metric", REQUEST_METRICS_PER_FILTER),
 }

@@ -1,10 +1,10 @@
 """Price rules of VPC endpoints, NAT gateways, public addresses and web firewalls."""
 
 from guardrails.model.resource_types import ELASTIC_IP, NAT_GATEWAY, VPC_ENDPOINT, WEB_ACL
-from guardrails.pricing.price_rule import HOURS, PriceRule, PricingInput, Quantities, hourly_rule
+from guardrails.pricing.price_rule import HOURS, PriceRule, PricingInput, Quantities, make_hourly_rule
 
 
-def _endpoint(pricing: PricingInput) -> Quantities:
+def _price_endpoint(pricing: PricingInput) -> Quantities:
     if pricing.props.get("vpcEndpointType", "Gateway") == "Gateway":
         return
     zones = len(pricing.props.get("subnetIds") or ()) or 1
@@ -12,20 +12,22 @@ def _endpoint(pricing: PricingInput) -> Quantities:
     yield "endpoint_gb", pricing.amount("endpointGb")
 
 
-def _nat(pricing: PricingInput) -> Quantities:
+def _price_nat_gateway(pricing: PricingInput) -> Quantities:
     yield "nat_hour", HOURS
     yield "nat_gb", pricing.amount("natGb")
 
 
-def _web_acl(pricing: PricingInput) -> Quantities:
+def _price_web_acl(pricing: PricingInput) -> Quantities:
     yield "waf_acl", 1
     yield "waf_rule", len(pricing.props.get("rules") or ())
     yield "waf_request", pricing.amount("inspectedRequests")
 
 
 PRICE_RULES = {
-    VPC_ENDPOINT: PriceRule(_endpoint, optional_measures={"endpointGb": "GB transferred through interface endpoints"}),
-    NAT_GATEWAY: PriceRule(_nat, required_measures={"natGb": "GB transferred through the gateway"}),
-    ELASTIC_IP: hourly_rule("public_address_hour"),
-    WEB_ACL: PriceRule(_web_acl, required_measures={"inspectedRequests": "requests that the firewall inspects"}),
+    VPC_ENDPOINT: PriceRule(
+        _price_endpoint, optional_measures={"endpointGb": "GB transferred through interface endpoints"}
+    ),
+    NAT_GATEWAY: PriceRule(_price_nat_gateway, required_measures={"natGb": "GB transferred through the gateway"}),
+    ELASTIC_IP: make_hourly_rule("public_address_hour"),
+    WEB_ACL: PriceRule(_price_web_acl, required_measures={"inspectedRequests": "requests that the firewall inspects"}),
 }

@@ -10,10 +10,17 @@ from guardrails.model.resource_types import (
     SSM_PARAMETER,
     TABLE,
 )
-from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, monthly_rule, usage_rule
+from guardrails.pricing.price_rule import (
+    PricedResource,
+    PriceRule,
+    PricingInput,
+    Quantities,
+    make_monthly_rule,
+    make_usage_rule,
+)
 
 
-def _table(pricing: PricingInput) -> Quantities:
+def _price_table(pricing: PricingInput) -> Quantities:
     yield "dynamodb_write", pricing.amount("writes") + pricing.amount("indexWrites")
     yield "dynamodb_read", pricing.amount("reads")
     yield "dynamodb_storage", pricing.amount("storageGb")
@@ -21,7 +28,7 @@ def _table(pricing: PricingInput) -> Quantities:
         yield "dynamodb_point_in_time_recovery", pricing.amount("storageGb")
 
 
-def _parameter(pricing: PricingInput) -> Quantities:
+def _price_parameter(pricing: PricingInput) -> Quantities:
     yield "parameter_advanced", 1 if pricing.props.get("tier") == "Advanced" else 0
 
 
@@ -30,7 +37,7 @@ def _is_audit_bucket(resource: PricedResource) -> bool:
 
 
 PRICE_RULES = {
-    BUCKET: usage_rule(
+    BUCKET: make_usage_rule(
         {
             "storageGb": (
                 "s3_storage",
@@ -52,7 +59,7 @@ PRICE_RULES = {
         is_usage_optional=_is_audit_bucket,
     ),
     TABLE: PriceRule(
-        _table,
+        _price_table,
         required_measures={
             "writes": "write request units (1 KB each)",
             "reads": "read request units (4 KB each)",
@@ -60,13 +67,13 @@ PRICE_RULES = {
         },
         optional_measures={"indexWrites": "write request units of global secondary indexes"},
     ),
-    BACKUP_VAULT: usage_rule(
+    BACKUP_VAULT: make_usage_rule(
         {"backupGb": ("backup_storage", "average GB of stored backups; each is a full copy of its table")},
         {"restoredGb": ("backup_restore", "GB restored")},
     ),
-    IMAGE_REPOSITORY: usage_rule({"imageGb": ("ecr_storage", "average GB of stored images")}),
-    ATHENA_WORKGROUP: usage_rule({"scannedTb": ("athena_tb", "TB that queries scan")}),
-    KMS_KEY: monthly_rule("kms_key"),
-    SECRET: monthly_rule("secret"),
-    SSM_PARAMETER: PriceRule(_parameter),
+    IMAGE_REPOSITORY: make_usage_rule({"imageGb": ("ecr_storage", "average GB of stored images")}),
+    ATHENA_WORKGROUP: make_usage_rule({"scannedTb": ("athena_tb", "TB that queries scan")}),
+    KMS_KEY: make_monthly_rule("kms_key"),
+    SECRET: make_monthly_rule("secret"),
+    SSM_PARAMETER: PriceRule(_price_parameter),
 }
