@@ -172,7 +172,7 @@ def resource_spec(
 ) -> PolicySpec:
     """Return a spec of one resource: `bad` is merged into `good` and causes a fault.
 
-    `unknown` is the property with an unknown value, by default the first one of `bad`. Without `break_program`, the
+    `unknown` is the property with an unknown value, by default the first property of `bad`. Without `break_program`, the
     recorded program's first resource of the type gets the properties of `bad`. If the program has none, or with
     `added`, the faulty resource is added to the program.
     """

@@ -167,7 +167,7 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
 
 def _is_audit_bucket(bucket: CheckedResource, stack: CheckedStack) -> bool:
     """Return True if other buckets write their access logs into this bucket, or if no bucket writes logs yet and this
-    bucket allows it. The audit bucket does not log its own access, because each log object would cause another one.
+    bucket allows it. The audit bucket does not log its own access, because each log object would cause another log object.
     """
     logged = [logging.props.get("targetBucket") for logging in stack.list_resources(BUCKET_LOGGING)]
     if logged:

@@ -52,7 +52,8 @@ def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
         for kind, value in statement.principals
     ):
         yield (
-            "The key policy does not name the account's root user, so nobody could change the policy or delete the key."
+            "The key policy does not name the account's root user, so no identity could change the "
+            "policy or delete the key."
         )
 
 

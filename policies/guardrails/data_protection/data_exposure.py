@@ -36,7 +36,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
 CHECKED_BY = "CallersCheckedBy"
-"""Tag of an API that has no authorizer. Its value says what checks the callers instead. A WebSocket API needs it
+"""Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A WebSocket API needs it
 because a browser cannot set a header, and the REST API of the token exchange because callers bring their token in the
 body.
 """

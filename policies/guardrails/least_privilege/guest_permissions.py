@@ -88,7 +88,7 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
         for action in statement.actions:
             if action.partition(":")[0].lower() not in SERVICES:
                 yield (
-                    f"The guest role allows {action}. Anybody can become a guest, so only actions of "
+                    f"The guest role allows {action}. Every internet user can become a guest, so only actions of "
                     f"{', '.join(SERVICES)} are allowed."
                 )
 

@@ -147,7 +147,7 @@ def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="No policy document uses NotAction, NotResource or NotPrincipal.",
-    remedy="List what is allowed. To refuse requests, use a Deny statement with a condition.",
+    remedy="List the allowed elements. To refuse requests, use a Deny statement with a condition.",
     types=IDENTITY_POLICIES | RESOURCE_POLICIES,
 )
 def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:

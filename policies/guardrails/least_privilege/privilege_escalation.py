@@ -1,7 +1,7 @@
 """Policy against privilege escalation: actions and combinations of actions by which a role can gain further
 permissions.
 
-The combinations come from two published lists (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
+The combinations are taken from two published lists (Rhino Security Labs, "AWS IAM Privilege Escalation"; Bishop Fox, "IAM
 Vulnerable"), as far as they end with the permissions of another role.
 """
 
@@ -72,6 +72,5 @@ def _check_iam_no_escalation(role: CheckedResource, stack: CheckedStack) -> Iter
     for combination in COMBINATIONS:
         if all(any(matches_pattern(needed, action) for action in allowed_actions) for needed in combination):
             yield (
-                f"The role may call {' and '.join(combination)}, and can thereby use permissions that it "
-                "was not granted."
+                f"The role may call {' and '.join(combination)}, and so it can use permissions that it was not granted."
             )

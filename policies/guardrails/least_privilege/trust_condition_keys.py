@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SentConditionKeys:
-    """The condition keys that one service sends with sts:AssumeRole."""
+    """The condition keys that a service sends with sts:AssumeRole."""
 
     guide: str
     """Path of the page that documents the keys, below https://docs.aws.amazon.com/."""

@@ -41,7 +41,7 @@ def is_known_action(action: str) -> bool:
 def get_arn_patterns(action: str) -> tuple[str, ...]:
     """Return the ARN patterns that the action can be limited to; empty if the action has no resource level.
 
-    The first pattern is the one that messages show, so access points come after buckets and objects.
+    Messages show the first pattern, so access points are sorted after buckets and objects.
     """
     arn_patterns = (
         re.sub(r"\$\{[^}]+\}", "*", arn_format) for arn_format in get_arn_formats(action) if arn_format != "*"

@@ -112,7 +112,7 @@ WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 BUCKETS: Final = frozenset({BUCKET, BUCKET_V2})
 """The type of S3 buckets, and its deprecated alias."""
 IDENTITY_POLICIES: Final = frozenset({GROUP_POLICY, MANAGED_POLICY, ROLE, ROLE_POLICY, USER_POLICY})
-"""Resources with documents that say what an IAM identity may do. A role has them as inline policies."""
+"""Types with documents that grant permissions to an IAM identity. A role has them as inline policies."""
 RESOURCE_POLICIES: Final = frozenset(
     {
         ACCESS_POINT,
@@ -142,7 +142,7 @@ RESOURCE_POLICIES: Final = frozenset(
         TOPIC_POLICY,
     }
 )
-"""Resources that say who may use one resource: by a policy document, which some types have only inline, or by a
+"""Types that grant access to one resource: by a policy document, which some types have only inline, or by a
 permission for one principal.
 """
 POLICY_DOCUMENT_PROPERTIES: Final = {LOG_DESTINATION_POLICY: "accessPolicy", LOG_RESOURCE_POLICY: "policyDocument"}

@@ -193,7 +193,7 @@ class Policy:
     description: str
     """One sentence that states the requirement."""
     remedy: str
-    """One sentence that tells how to fix a violation. The pack appends it to every message."""
+    """Instruction how to fix a violation. The pack appends it to every message."""
     frameworks: tuple[str, ...] = ()
     """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
     limits: tuple[PolicyLimit, ...] = ()
@@ -214,7 +214,7 @@ class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
     types: frozenset[str]
-    """The types that the policy checks. An entry that ends in `/` stands for all types of that module."""
+    """The types that the policy checks. An entry that ends in `/` means all types of that module."""
     check: ResourceCheck
     remediate: Callable[[CheckedResource], Props] | None = None
     """Function that returns corrections, which are merged into the resource's properties."""
@@ -257,7 +257,7 @@ class StackPolicy(Policy):
 
 
 class _PolicyFields(TypedDict):
-    """The fields that a decorator of `PolicySet` takes besides the name."""
+    """Parameters that all decorators of `PolicySet` share, except the name."""
 
     severity: PolicySeverity
     levels: EnforcementLevels

@@ -37,7 +37,7 @@ from guardrails.pack.stack_context import InvalidStackConfiguration, StackContex
 
 NAME = "polyphony-guardrails"
 GC_THRESHOLD = 2_000_000
-"""More objects than a stack creates. All resources stay in memory until the process ends, so a garbage collection
+"""Allocations before a garbage collection: more objects than a stack creates. All resources stay in memory until the process ends, so a garbage collection
 would find nothing.
 """
 
@@ -212,7 +212,7 @@ def _merge_changes(into: Any, changes: Mapping[str, Any]) -> None:
 
 
 def _stop_at_malformed_data(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings. If a check fails on malformed data, the last finding says so."""
+    """Yield the findings. If a check fails on malformed data, the last finding reports it."""
     try:
         yield from findings
     except MALFORMED_ERRORS as error:

@@ -57,7 +57,7 @@ class _CachingJsonFormat:
 
 
 def cache_decoding() -> None:
-    """Replace the SDK's decoding functions by cached ones. A second call changes nothing."""
+    """Replace the SDK's decoding functions by cached functions. A second call changes nothing."""
     sdk: Any = importlib.import_module(SDK_MODULE)
     if not all(hasattr(sdk, name) for name in DECODING_FUNCTIONS) or isinstance(sdk.json_format, _CachingJsonFormat):
         return

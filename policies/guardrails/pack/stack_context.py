@@ -1,6 +1,6 @@
 """Facts about the stack that the pack needs before the first resource: environment, exceptions in force, and tags.
 
-The enforcement levels are fixed when the pack starts, so these facts come from the stack's configuration. There are
+The enforcement levels are fixed when the pack starts, so these facts are read from the stack's configuration. There are
 no defaults: the pack does not start without them. The configuration may hold decrypted secrets, so it is never
 printed.
 """

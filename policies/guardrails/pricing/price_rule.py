@@ -105,7 +105,7 @@ def make_usage_rule(
 
 
 def describe_measures(measures: PricedMeasures) -> Measures:
-    """Return what each measure counts, without the prices."""
+    """Return the descriptions of the measures, without their prices."""
     return {measure: description for measure, (_, description) in measures.items()}
 
 

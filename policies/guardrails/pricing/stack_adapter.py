@@ -1,6 +1,6 @@
 """Adapter from the stack that a policy checks to the estimate's input, with known properties only.
 
-Reading an unknown value raises an exception. Here each unknown property is left out, so that one unknown id prevents
+Reading an unknown value raises an exception. Here each unknown property is left out, so that a single unknown id prevents
 neither the estimate nor the check of the budget.
 """
 

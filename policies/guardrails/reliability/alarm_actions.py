@@ -31,9 +31,9 @@ NOT_BREACHING = "notBreaching"
 )
 def _check_alarm_has_action(alarm: CheckedResource) -> Iterator[str]:
     if not alarm.props.get("alarmActions"):
-        yield "alarmActions is empty, so the alarm notifies nobody."
+        yield "alarmActions is empty, so the alarm notifies no operator."
     elif alarm.props.get("actionsEnabled") is False:
-        yield "actionsEnabled is false, so the alarm notifies nobody."
+        yield "actionsEnabled is false, so the alarm notifies no operator."
 
 
 def _set_missing_data(alarm: CheckedResource) -> Props:

@@ -1,4 +1,4 @@
-"""Tests of the pack as a process of its own, with the recorded program of every stack."""
+"""Tests of the pack as a separate process, with the recorded program of every stack."""
 
 import json
 from collections.abc import Mapping

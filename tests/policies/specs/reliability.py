@@ -237,7 +237,7 @@ SPECS = (
         break_program=insert_resources([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
     property_spec("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version for a rollback"),
-    resource_spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "notifies nobody"),
+    resource_spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "notifies no operator"),
     resource_spec(
         "alarm-decides-missing-data", t.ALARM, ALARM, {"treatMissingData": None}, "treatMissingData is not set"
     ),

@@ -1,6 +1,6 @@
 """Model of a cost table of the requirements, with each line also priced from the price book.
 
-Usage that the requirements give is next to the lines. Figures that they do not give come from `assumptions.toml`. No
+Usage that the requirements give is next to the lines. Figures that they do not give are in `assumptions.toml`. No
 assumption is chosen to reproduce a figure of the requirements.
 """
 

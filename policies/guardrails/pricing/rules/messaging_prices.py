@@ -14,7 +14,7 @@ from guardrails.pricing.price_rule import (
 )
 
 REQUESTS_PER_MESSAGE = 2
-"""Requests for one message: one to send and one to delete it. Receives are counted in batches."""
+"""Requests for each message: a send and a delete. Receives are counted in batches."""
 POLLERS = 5
 """Number of long polls that Lambda keeps open for each queue that it reads (Lambda developer guide, SQS scaling)."""
 POLL_SECONDS = 20
@@ -54,7 +54,7 @@ def count_runs_per_month(expression: str) -> float:
 
 
 def _count_values(field: str, max_values: int) -> float:
-    """Return the number of values that one field of a cron expression matches."""
+    """Return the number of values that a field of a cron expression matches."""
     if field in "*?":
         return max_values
     if step := re.fullmatch(r"[^/]+/(\d+)", field):
