@@ -41,10 +41,8 @@ def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
     for entry in stack.context.exceptions:
         if entry.is_in_force(stack.context.today):
             yield Finding(
-                (
-                    f"Exception in force: {entry.resource} is not checked by {entry.policy} until "
-                    f"{entry.expires}. Reason: {entry.reason}"
-                ),
+                f"Exception in force: {entry.resource} is not checked by {entry.policy} until "
+                f"{entry.expires}. Reason: {entry.reason}",
                 by_name.get(entry.resource, ""),
             )
 
@@ -57,15 +55,15 @@ def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
     remedy="Fix the resource and remove the exception, or correct or renew its entry in polyphony:exceptions.",
 )
 def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
-    known = {policy.name for policy in EXCUSABLE_POLICIES}
-    names = {resource.name for resource in stack.resources}
+    policy_names = {policy.name for policy in EXCUSABLE_POLICIES}
+    resource_names = {resource.name for resource in stack.resources}
     for entry in stack.context.exceptions:
         label = f"The exception for {entry.resource} from {entry.policy}"
         if not entry.is_in_force(stack.context.today):
             yield Finding(f"{label} expired on {entry.expires}.")
-        if entry.policy not in known:
+        if entry.policy not in policy_names:
             yield Finding(f"{label} names a policy that this pack does not have.")
-        if entry.resource not in names:
+        if entry.resource not in resource_names:
             yield Finding(f"{label} names a resource that this stack does not have.")
 
 
@@ -81,19 +79,15 @@ def _check_published_settings_agree(stack: CheckedStack) -> Iterator[Finding]:
     for platform in stack.list_resources(PLATFORM):
         if platform.props["environment"] != context.environment:
             yield Finding(
-                (
-                    f"The Platform resource publishes environment {platform.props['environment']}, but the "
-                    f"stack's configuration has {context.environment}."
-                ),
+                f"The Platform resource publishes environment {platform.props['environment']}, but the "
+                f"stack's configuration has {context.environment}.",
                 platform.urn,
             )
-        published = {(w["policy"], w["resource"], w["expires"]) for w in platform.props["exceptions"]}
-        if published != {(w.policy, w.resource, w.expires.isoformat()) for w in context.exceptions}:
+        published = {(entry["policy"], entry["resource"], entry["expires"]) for entry in platform.props["exceptions"]}
+        if published != {(entry.policy, entry.resource, entry.expires.isoformat()) for entry in context.exceptions}:
             yield Finding(
-                (
-                    "The exceptions that the Platform resource publishes differ from polyphony:exceptions in "
-                    "the stack's configuration."
-                ),
+                "The exceptions that the Platform resource publishes differ from polyphony:exceptions in "
+                "the stack's configuration.",
                 platform.urn,
             )
 

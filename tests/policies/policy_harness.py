@@ -119,14 +119,14 @@ class PolicySpec:
     unknown: Sequence[SampleResource]
     """A stack with an unknown value."""
     break_program: ProgramBreak
-    at: str = "thing"
+    faulty_name: str = "thing"
     """Name of the resource with the fault in `bad`; empty for the stack as a whole."""
     undecided: bool = True
     """True if the unknown value makes the policy undecided. Otherwise the policy must still find the fault of another
     resource.
     """
     environment: str = "prod"
-    also: Sequence[str] = ()
+    also_faulty: Sequence[str] = ()
     """Other resources that have a fault after `break_program`, if one change causes several faults."""
 
     def __repr__(self) -> str:
@@ -141,16 +141,16 @@ class PolicyCase:
     samples: Sequence[SampleResource]
     message_part: str = ""
     """Part of the expected message. Empty if the policy finds nothing."""
-    at: str = ""
+    faulty_name: str = ""
     """Name of the only resource with a fault. Empty if the case does not check it."""
 
     def __repr__(self) -> str:
         return f"{self.policy}-{self.message_part or 'nothing'}"
 
 
-def expect_finding(policy: str, message_part: str, *samples: SampleResource, at: str = "") -> PolicyCase:
+def expect_finding(policy: str, message_part: str, *samples: SampleResource, faulty_name: str = "") -> PolicyCase:
     """Return a case in which the policy finds a fault. The message part `UNDECIDED` means that it cannot decide."""
-    return PolicyCase(policy, samples, message_part, at)
+    return PolicyCase(policy, samples, message_part, faulty_name)
 
 
 def expect_no_finding(policy: str, *samples: SampleResource) -> PolicyCase:
@@ -179,8 +179,10 @@ def resource_spec(
     faulty = SampleResource(kind, merge_props(good, bad))
 
     def apply_default_change(stack: EngineMessages) -> str:
-        there = any(request.type == kind for request in stack.inputs.values())
-        return (change_resource(kind, bad) if there and not added else insert_resources([*around, faulty]))(stack)
+        has_resource = any(request.type == kind for request in stack.inputs.values())
+        return (change_resource(kind, bad) if has_resource and not added else insert_resources([*around, faulty]))(
+            stack
+        )
 
     return PolicySpec(
         policy=policy,
@@ -200,12 +202,12 @@ def property_spec(
     """
     outer, *inner = path.split(".")
 
-    def given(value: object) -> dict[str, object]:
+    def nest(value: object) -> dict[str, object]:
         for key in reversed(inner):
             value = {key: value}
         return {outer: value}
 
-    return resource_spec(policy, kind, {"name": name, **given(good)}, given(bad), message_part)
+    return resource_spec(policy, kind, {"name": name, **nest(good)}, nest(bad), message_part)
 
 
 def merge_props(props: Props, patch: Props) -> dict[str, Any]:
@@ -213,78 +215,78 @@ def merge_props(props: Props, patch: Props) -> dict[str, Any]:
     return {key: value for key, value in {**props, **patch}.items() if value is not None}
 
 
-def insert_resources(samples: Sequence[SampleResource], at: str = "thing") -> ProgramBreak:
+def insert_resources(samples: Sequence[SampleResource], faulty_name: str = "thing") -> ProgramBreak:
     """Return a change that adds faulty resources to the recorded program."""
 
     def change_program(stack: EngineMessages) -> str:
         stack.add(samples)
-        return at
+        return faulty_name
 
     return change_program
 
 
-def change_resource(name: str, patch: Props, found: str = "") -> ProgramBreak:
+def change_resource(name: str, patch: Props, faulty_name: str = "") -> ProgramBreak:
     """Return a change of one resource of the recorded program, given by name or type."""
 
     def change_program(stack: EngineMessages) -> str:
         target = name if name in stack.inputs else stack.first(name)
         stack.change(target, patch)
-        return found or target
+        return faulty_name or target
 
     return change_program
 
 
-def drop_resource(name: str, found: str) -> ProgramBreak:
-    """Return a change that removes one resource of the recorded program. `found` is the resource that then has a
+def drop_resource(name: str, faulty_name: str) -> ProgramBreak:
+    """Return a change that removes one resource of the recorded program. `faulty_name` is the resource that then has a
     fault.
     """
 
     def change_program(stack: EngineMessages) -> str:
         stack.drop(name)
-        return found
+        return faulty_name
 
     return change_program
 
 
-def edit_json_property(name: str, key: str, edit: Callable[[Any], None], found: str = "") -> ProgramBreak:
+def edit_json_property(name: str, key: str, edit: Callable[[Any], None], faulty_name: str = "") -> ProgramBreak:
     """Return a change of a property that contains JSON, in the recorded program."""
 
     def change_program(stack: EngineMessages) -> str:
         document = stack.json(name, key)
         edit(document)
         stack.change(name, {key: json.dumps(document)})
-        return found or name
+        return faulty_name or name
 
     return change_program
 
 
 def build_messages(samples: Iterable[SampleResource]) -> EngineMessages:
     """Return a small stack as messages."""
-    found = EngineMessages({}, {})
+    messages = EngineMessages({}, {})
     for sample in samples:
         inputs = analyzer_pb2.AnalyzeRequest(type=sample.type, urn=_urn(sample.type, sample.name), name=sample.name)
         inputs.properties.update(copy.deepcopy(dict(sample.props)))
         outputs = analyzer_pb2.AnalyzerResource(type=sample.type, urn=inputs.urn, name=sample.name)
         outputs.properties.CopyFrom(inputs.properties)
         outputs.properties.update(copy.deepcopy(dict(sample.provider_outputs)))
-        known = {name: message.urn for name, message in found.inputs.items()}
+        known = {name: message.urn for name, message in messages.inputs.items()}
         outputs.parent = known.get(sample.parent, "")
         outputs.dependencies.extend(known[name] for name in sample.depends_on)
         for key, names in sample.references.items():
             outputs.propertyDependencies[key].urns.extend(known[name] for name in names)
-        found.inputs[sample.name], found.outputs[sample.name] = inputs, outputs
-    return found
+        messages.inputs[sample.name], messages.outputs[sample.name] = inputs, outputs
+    return messages
 
 
 def messages_from_graph(graph: Graph) -> EngineMessages:
     """Return the recorded program as messages, by Pulumi name, as in a first preview with the real provider."""
-    found = EngineMessages(
+    messages = EngineMessages(
         {resource.name: _analyze_request(resource) for resource in graph},
         {resource.name: _analyzer_resource(resource) for resource in graph},
     )
-    for getter in found.outputs.values():
-        add_provider_outputs(getter)
-    return found
+    for resource in messages.outputs.values():
+        add_provider_outputs(resource)
+    return messages
 
 
 def add_provider_outputs(resource: analyzer_pb2.AnalyzerResource) -> None:
@@ -301,8 +303,8 @@ def list_computed_properties(kind: str) -> frozenset[str]:
         return frozenset()
     module, _, name = kind.removeprefix("aws:").partition(":")
     package = importlib.import_module(f"pulumi_aws.{module.partition('/')[0].replace('lambda', 'lambda_')}")
-    found = vars(getattr(package, name)).items()
-    getters = {key: getter.fget for key, getter in found if isinstance(getter, property) and getter.fget is not None}
+    members = vars(getattr(package, name)).items()
+    getters = {key: member.fget for key, member in members if isinstance(member, property) and member.fget is not None}
     return frozenset(
         getattr(getter, "_pulumi_name", key)
         for key, getter in getters.items()
@@ -321,20 +323,20 @@ def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> Sta
 
 def build_exception(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> ExceptionEntry:
     """Return an exception."""
-    return ExceptionEntry(policy, resource, "the old system needs it until it is gone", expires)
+    return ExceptionEntry(policy, resource, "needed until the old system is shut down", expires)
 
 
 BY_NAME = {policy.name: policy for policy in POLICIES}
 
 
 def build_analyzer(
-    records: Iterable[Policy], where: StackContext, given: Mapping[str, frozenset[str]] | None = None
+    records: Iterable[Policy], context: StackContext, program_properties: Mapping[str, frozenset[str]] | None = None
 ) -> Any:
     """Return the SDK's analyzer with some policies. The builder gets the properties that the program sets, because a
     single policy does not record them.
     """
-    builder = policy_pack.PolicyBuilder(where)
-    builder.program_properties.update(given or {})
+    builder = policy_pack.PolicyBuilder(context)
+    builder.program_properties.update(program_properties or {})
     built = [builder.build(record) for record in records]
     return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
 
@@ -342,11 +344,11 @@ def build_analyzer(
 @contextmanager
 def restored_sdk() -> Iterator[Any]:
     """Provide the SDK's module, and restore it afterwards."""
-    before = {name: getattr(sdk, name) for name in (*DECODING_FUNCTIONS, ANALYZER_CLASS)}
+    originals = {name: getattr(sdk, name) for name in (*DECODING_FUNCTIONS, ANALYZER_CLASS)}
     try:
         yield sdk
     finally:
-        for name, value in before.items():
+        for name, value in originals.items():
             setattr(sdk, name, value)
 
 
@@ -363,21 +365,21 @@ def patched_sdk() -> Iterator[None]:
 
 
 def run_policies(
-    records: Iterable[Policy], stack: EngineMessages, where: StackContext, config: Mapping[str, Any] | None = None
+    records: Iterable[Policy], stack: EngineMessages, context: StackContext, config: Mapping[str, Any] | None = None
 ) -> list[PolicyAnswer]:
     """Return all answers of some policies about a stack."""
-    given = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
-    asked = build_analyzer(records, where, given)
+    program_properties = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
+    analyzer = build_analyzer(records, context, program_properties)
     if config:
-        asked.Configure(_configuration(config), None)
-    provider_outputs: list[PolicyAnswer] = []
+        analyzer.Configure(_to_configure_request(config), None)
+    answers: list[PolicyAnswer] = []
     for request in stack.inputs.values():
-        provider_outputs += _to_answers(asked.Analyze(request, None).diagnostics, request.name)
-    whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    return provider_outputs + _to_answers(whole.diagnostics, "")
+        answers += _to_answers(analyzer.Analyze(request, None).diagnostics, request.name)
+    whole = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
+    return answers + _to_answers(whole.diagnostics, "")
 
 
-def _configuration(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
+def _to_configure_request(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
     request = analyzer_pb2.ConfigureAnalyzerRequest()
     for policy, values in config.items():
         request.policyConfig[policy].enforcementLevel = analyzer_pb2.MANDATORY

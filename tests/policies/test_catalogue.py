@@ -142,6 +142,6 @@ def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str)
 
 @DOCUMENTED
 def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> None:
-    where = build_context()
+    context = build_context()
     asked = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
-    assert run_policies(asked, messages_from_graph(documented_graph.graph()), where) == []
+    assert run_policies(asked, messages_from_graph(documented_graph.graph()), context) == []

@@ -67,9 +67,9 @@ def test_the_program_has_no_unread_usage_and_no_unpriced_resource(prod_cost: Sta
 
 
 def test_the_command_and_the_pack_compute_the_same_estimate(prod_cost: StackCost) -> None:
-    where = policy_harness.build_context("prod")
+    context = policy_harness.build_context("prod")
     found = policy_harness.run_policies(
-        [policy_harness.BY_NAME["cost-estimate"]], policy_harness.messages_from_graph(graph("prod")), where
+        [policy_harness.BY_NAME["cost-estimate"]], policy_harness.messages_from_graph(graph("prod")), context
     )
     assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 

@@ -19,7 +19,7 @@ from tests.policies.policy_harness import (
     run_policies,
 )
 
-WHERE = build_context()
+CONTEXT = build_context()
 KINDS = sorted(value for value in vars(t).values() if isinstance(value, str) and value.startswith("aws:"))
 REMEDIATING_POLICIES = [policy for policy in POLICIES if isinstance(policy, ResourcePolicy) and policy.remediate]
 
@@ -50,10 +50,10 @@ def test_a_resource_with_no_properties_or_only_unknown_ones_is_checked(policy: P
     )
     bare = [SampleResource(kind, {}, f"bare-{kind}") for kind in list_checked_types(policy)]
     named = [SampleResource(kind, {"name": "n", "tags": {}}, f"named-{kind}") for kind in list_checked_types(policy)]
-    run_policies([policy], build_messages([*around, *bare, *named]), WHERE)
+    run_policies([policy], build_messages([*around, *bare, *named]), CONTEXT)
     keys = ("name", "policy", "assumeRolePolicy", "role", "bucket", "functionName", "function", "tags", "rules")
     late = [SampleResource(kind, dict.fromkeys(keys, UNKNOWN), f"thing-{kind}") for kind in list_checked_types(policy)]
-    run_policies([policy], build_messages(late), WHERE)
+    run_policies([policy], build_messages(late), CONTEXT)
 
 
 def test_three_policies_remediate_resources() -> None:
@@ -71,7 +71,7 @@ def test_a_policy_has_a_finding_or_is_undecided_for_all_that_it_changes(
 ) -> None:
     """The preview asks for remediations only if a policy has findings (`local/preview/policy_pack_process.py`)."""
     kind = data.draw(st.sampled_from(sorted(policy.types)))
-    asked = build_analyzer([policy], WHERE)
+    asked = build_analyzer([policy], CONTEXT)
     request = build_messages([SampleResource(kind, given_properties)]).inputs["thing"]
     if asked.Remediate(request, None).remediations:
         assert asked.Analyze(request, None).diagnostics

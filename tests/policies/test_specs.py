@@ -38,7 +38,7 @@ MODULES = [
 SPECS: list[PolicySpec] = [spec for module in MODULES for spec in module.SPECS]
 CASES: list[PolicyCase] = [case for module in MODULES for case in module.CASES]
 
-each = pytest.mark.parametrize("spec", SPECS, ids=repr)
+for_each_spec = pytest.mark.parametrize("spec", SPECS, ids=repr)
 
 
 def test_every_policy_has_exactly_one_spec() -> None:
@@ -47,77 +47,83 @@ def test_every_policy_has_exactly_one_spec() -> None:
     assert set(counts) == {policy.name for policy in EXCUSABLE_POLICIES}
 
 
-@each
+@for_each_spec
 def test_a_policy_passes_a_stack_without_faults(spec: PolicySpec) -> None:
-    where = build_context(spec.environment)
-    found = run_policies([BY_NAME[spec.policy]], build_messages(spec.good), where)
-    assert [answer for answer in found if answer.message] == []
+    context = build_context(spec.environment)
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.good), context)
+    assert [answer for answer in answers if answer.message] == []
 
 
-@each
+@for_each_spec
 def test_a_policy_finds_the_fault_and_names_value_and_remedy(spec: PolicySpec) -> None:
-    where = build_context(spec.environment)
+    context = build_context(spec.environment)
     policy = BY_NAME[spec.policy]
     assert policy.levels.for_environment(spec.environment) is not EnforcementLevel.DISABLED, (
         "a disabled policy finds nothing"
     )
-    found = [answer for answer in run_policies([policy], build_messages(spec.bad), where) if answer.name == spec.at]
-    assert found, "nothing was found"
-    assert any(spec.message_part in answer.message for answer in found), [answer.message for answer in found]
-    assert all(answer.message.endswith(policy.remedy) for answer in found)
+    answers = [
+        answer
+        for answer in run_policies([policy], build_messages(spec.bad), context)
+        if answer.name == spec.faulty_name
+    ]
+    assert answers, "nothing was found"
+    assert any(spec.message_part in answer.message for answer in answers), [answer.message for answer in answers]
+    assert all(answer.message.endswith(policy.remedy) for answer in answers)
 
 
-@each
+@for_each_spec
 def test_an_unknown_value_is_undecided_or_does_not_hide_other_faults(spec: PolicySpec) -> None:
-    where = build_context(spec.environment)
-    found = run_policies([BY_NAME[spec.policy]], build_messages(spec.unknown), where)
+    context = build_context(spec.environment)
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.unknown), context)
     if spec.undecided:
-        assert any(answer.undecided for answer in found), [answer.message for answer in found]
+        assert any(answer.undecided for answer in answers), [answer.message for answer in answers]
     else:
-        assert not any(answer.undecided for answer in found), [answer.message for answer in found]
-        assert found, "the policy found no fault besides the unknown value"
+        assert not any(answer.undecided for answer in answers), [answer.message for answer in answers]
+        assert answers, "the policy found no fault besides the unknown value"
 
 
-@each
+@for_each_spec
 def test_an_exception_excuses_its_resource_until_it_expires(spec: PolicySpec) -> None:
-    name = spec.at or "platform"
-    covered = build_context(spec.environment, build_exception(spec.policy, name))
-    found = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), covered)
-    assert [answer for answer in found if answer.name == spec.at] == []
+    name = spec.faulty_name or "platform"
+    excused = build_context(spec.environment, build_exception(spec.policy, name))
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), excused)
+    assert [answer for answer in answers if answer.name == spec.faulty_name] == []
 
     expired = build_context(spec.environment, build_exception(spec.policy, name, TODAY.replace(day=19)))
-    found = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), expired)
-    assert [answer for answer in found if answer.name == spec.at], "an expired exception excuses nothing"
+    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), expired)
+    assert [answer for answer in answers if answer.name == spec.faulty_name], "an expired exception excuses nothing"
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_a_case_has_the_expected_result(case: PolicyCase) -> None:
-    where = build_context()
-    found = run_policies([BY_NAME[case.policy]], build_messages(case.samples), where)
-    messages = [answer.message for answer in found]
+    context = build_context()
+    answers = run_policies([BY_NAME[case.policy]], build_messages(case.samples), context)
+    messages = [answer.message for answer in answers]
     assert any(case.message_part in message for message in messages) if case.message_part else messages == [], messages
-    assert not case.at or {answer.name for answer in found} == {case.at}
+    assert not case.faulty_name or {answer.name for answer in answers} == {case.faulty_name}
 
 
 def test_the_pack_configuration_sets_limits() -> None:
-    where = build_context()
-    asked = [BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
+    context = build_context()
+    policies = [BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
     stack = build_messages(
         [SampleResource(t.FUNCTION, {"name": "f", "memorySize": 3008}), SampleResource(t.DASHBOARD, {}, "d")]
     )
-    assert [answer.policy for answer in run_policies(asked, stack, where)] == ["function-memory-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack, context)] == ["function-memory-ceiling"]
     limits = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
-    assert [answer.policy for answer in run_policies(asked, stack, where, limits)] == ["dashboard-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack, context, limits)] == ["dashboard-ceiling"]
 
 
 def test_the_pack_records_which_properties_the_program_sets() -> None:
     """If the provider returns a policy for a bucket, the policy does not count as the bucket's own."""
-    where = build_context()
+    context = build_context()
     stack = build_messages([SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})])
-    asked = build_analyzer([BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], where)
-    asked.Analyze(stack.inputs["thing"], None)
-    whole = asked.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    assert [diagnostic.policyName for diagnostic in whole.diagnostics] == ["bucket-tls-only"]
+    analyzer = build_analyzer([BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], context)
+    analyzer.Analyze(stack.inputs["thing"], None)
+    stack_response = analyzer.AnalyzeStack(
+        analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None
+    )
+    assert [diagnostic.policyName for diagnostic in stack_response.diagnostics] == ["bucket-tls-only"]
 
 
 @pytest.fixture(scope="module")
@@ -130,19 +136,21 @@ def _patched_sdk() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def unbroken(_patched_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
     """Return all answers about the unchanged program, by environment."""
-    found = {}
+    answers = {}
     for environment in ("staging", "prod"):
-        where = build_context(environment)
-        found[environment] = Counter(run_policies(POLICIES, prod, where))
-    return found
+        context = build_context(environment)
+        answers[environment] = Counter(run_policies(POLICIES, prod, context))
+    return answers
 
 
-@each
+@for_each_spec
 def test_one_faulty_change_of_the_real_program_causes_a_finding_there(
     spec: PolicySpec, prod: EngineMessages, unbroken: Mapping[str, Counter[PolicyAnswer]]
 ) -> None:
-    where = build_context(spec.environment)
+    context = build_context(spec.environment)
     stack = prod.copy()
     expected = spec.break_program(stack)
-    fresh = Counter(run_policies([BY_NAME[spec.policy]], stack, where)) - unbroken[spec.environment]
-    assert {answer.name for answer in fresh} == {expected, *spec.also}, [answer.message for answer in fresh]
+    new_answers = Counter(run_policies([BY_NAME[spec.policy]], stack, context)) - unbroken[spec.environment]
+    assert {answer.name for answer in new_answers} == {expected, *spec.also_faulty}, [
+        answer.message for answer in new_answers
+    ]

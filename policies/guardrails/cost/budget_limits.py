@@ -33,10 +33,8 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
         report = estimate_stack(stack, platform)
         subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in report.sum_by("subsystem").items())
         yield Finding(
-            (
-                f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}). Largest blocks: "
-                f"{report.describe_largest(3) or 'none'}."
-            ),
+            f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}). Largest blocks: "
+            f"{report.describe_largest(3) or 'none'}.",
             platform.urn,
         )
         for block in report.unpriced:
@@ -71,10 +69,8 @@ def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
         budget = float(platform.props["budget"])
         if report.total > budget:
             yield Finding(
-                (
-                    f"The estimate of ${report.total:,.2f} a month exceeds the budget of ${budget:,.2f}. "
-                    f"Largest blocks: {report.describe_largest(3)}."
-                ),
+                f"The estimate of ${report.total:,.2f} a month exceeds the budget of ${budget:,.2f}. "
+                f"Largest blocks: {report.describe_largest(3)}.",
                 platform.urn,
             )
 
@@ -98,10 +94,7 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
             for notification in notifications
         ):
             yield Finding(
-                (
-                    "No notification of the budget has a subscriber (subscriberSnsTopicArns or "
-                    "subscriberEmailAddresses)."
-                ),
+                "No notification of the budget has a subscriber (subscriberSnsTopicArns or subscriberEmailAddresses).",
                 budget.urn,
             )
 
@@ -125,9 +118,7 @@ def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
         to_topic = any(subscriber["type"] == "SNS" for subscriber in subscription.props.get("subscribers") or ())
         if to_topic and subscription.props.get("frequency") != "IMMEDIATE":
             yield Finding(
-                (
-                    f"frequency is {subscription.props.get('frequency')}, but AWS accepts an SNS subscriber "
-                    "only with IMMEDIATE."
-                ),
+                f"frequency is {subscription.props.get('frequency')}, but AWS accepts an SNS subscriber "
+                "only with IMMEDIATE.",
                 subscription.urn,
             )

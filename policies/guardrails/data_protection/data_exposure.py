@@ -36,9 +36,9 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 ANY = "x-amazon-apigateway-any-method"
 VERBS = frozenset({"get", "put", "post", "delete", "patch", "head", ANY})
 CHECKED_BY = "CallersCheckedBy"
-"""Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A WebSocket API needs it
-because a browser cannot set a header, and the REST API of the token exchange because callers bring their token in the
-body.
+"""Tag of an API that has no authorizer. Its value describes the check of callers that replaces the authorizer. A
+WebSocket API needs it because a browser cannot set a header, and the REST API of the token exchange because callers
+send their token in the body.
 """
 BODY_LOGGING_VARIABLES = {"POWERTOOLS_LOGGER_LOG_EVENT": "true", "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "true"}
 

@@ -1,4 +1,4 @@
-"""Policies about guests: browser users with unauthenticated Cognito credentials. Anybody on the internet can become a
+"""Policies about guests: browser users with unauthenticated Cognito credentials. Every internet user can become a
 guest, so each guest may reach only data whose prefix or partition key is the guest's own identity.
 """
 

@@ -37,8 +37,8 @@ from guardrails.pack.stack_context import InvalidStackConfiguration, StackContex
 
 NAME = "polyphony-guardrails"
 GC_THRESHOLD = 2_000_000
-"""Allocations before a garbage collection: more objects than a stack creates. All resources stay in memory until the process ends, so a garbage collection
-would find nothing.
+"""Number of allocated objects before a garbage collection, which is more than a stack creates. All resources stay in
+memory until the process ends, so a garbage collection would find nothing.
 """
 
 
@@ -53,9 +53,8 @@ def start() -> None:
     gc.set_threshold(GC_THRESHOLD)
     cache_decoding()
     skip_unneeded_checks(policy_applies_to_type)
-    threading.Thread(
-        target=iam_actions.load_action_table, daemon=True
-    ).start()  # the program is still running, so nothing waits for it
+    # The program is still running, so nothing waits for this thread.
+    threading.Thread(target=iam_actions.load_action_table, daemon=True).start()
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 
@@ -220,5 +219,5 @@ def _stop_at_malformed_data(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _urns_of_dependencies(resource: sdk.PolicyResource) -> set[str]:
-    others = [*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())]
-    return {dependency.urn for dependency in ([*others, resource.parent] if resource.parent else others)}
+    dependencies = [*resource.dependencies, *chain.from_iterable(resource.property_dependencies.values())]
+    return {dependency.urn for dependency in ([*dependencies, resource.parent] if resource.parent else dependencies)}

@@ -22,9 +22,9 @@ from tests.policies.policy_harness import (
     run_policies,
 )
 
-WHERE = build_context()
+CONTEXT = build_context()
 ENFORCED = [policy for policy in POLICIES if policy.levels.for_environment("prod") is not EnforcementLevel.DISABLED]
-TWO = [SampleResource(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
+TWO_BUCKETS = [SampleResource(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
 
 
 @pytest.fixture
@@ -43,62 +43,62 @@ def test_the_sdk_still_has_the_patched_names(sdk: Any) -> None:
 
 
 def test_the_patches_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
-    small = build_messages(TWO)
-    plain = [run_policies(ENFORCED, stack, WHERE) for stack in (prod, small)]
-    assert all(plain)
+    small = build_messages(TWO_BUCKETS)
+    unpatched = [run_policies(ENFORCED, stack, CONTEXT) for stack in (prod, small)]
+    assert all(unpatched)
     for _ in range(2):  # a second call changes nothing
         cache_decoding()
         skip_unneeded_checks(policy_pack.policy_applies_to_type)
-    assert [run_policies(ENFORCED, stack, WHERE) for stack in (prod, small, prod)] == [*plain, plain[0]]
+    assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (prod, small, prod)] == [*unpatched, unpatched[0]]
 
 
 def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(
     sdk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
+    built_names: list[str] = []
 
     class Counted(sdk.PolicyResource):  # type: ignore[misc]
         def __init__(self, kind: str, props: Any, urn: str, name: str, *rest: Any) -> None:
-            made.append(name)
+            built_names.append(name)
             super().__init__(kind, props, urn, name, *rest)
 
     monkeypatch.setattr(sdk, "PolicyResource", Counted)
-    asked = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
+    stack_policies = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
     skip_unneeded_checks(policy_pack.policy_applies_to_type)
-    for sample in TWO:
-        run_policies(asked, build_messages([sample]), WHERE)
-    assert made == ["b", "c"]
+    for sample in TWO_BUCKETS:
+        run_policies(stack_policies, build_messages([sample]), CONTEXT)
+    assert built_names == ["b", "c"]
 
 
 def test_a_policy_is_called_only_for_the_types_that_it_checks(sdk: Any) -> None:
     skip_unneeded_checks(policy_pack.policy_applies_to_type)
-    asked: list[str] = []
-    one = build_analyzer(ENFORCED, WHERE)
-    for policy in getattr(one, sdk_patches.POLICIES_ATTRIBUTE):
+    called_policies: list[str] = []
+    analyzer = build_analyzer(ENFORCED, CONTEXT)
+    for policy in getattr(analyzer, sdk_patches.POLICIES_ATTRIBUTE):
         if isinstance(policy, sdk.ResourceValidationPolicy):
-            policy.validate = lambda *_, name=policy.name: asked.append(name)
-    one.Analyze(build_messages(TWO).inputs["b"], None)
-    assert asked == [
+            policy.validate = lambda *_, name=policy.name: called_policies.append(name)
+    analyzer.Analyze(build_messages(TWO_BUCKETS).inputs["b"], None)
+    assert called_policies == [
         policy.name for policy in ENFORCED if isinstance(policy, ResourcePolicy) and policy.applies_to(t.BUCKET)
     ]
-    assert 0 < len(asked) < len(ENFORCED) / 4
+    assert 0 < len(called_policies) < len(ENFORCED) / 4
 
 
 def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     decode = Mock(side_effect=sdk.json_format.MessageToDict)
     monkeypatch.setattr(sdk.json_format, "MessageToDict", decode)
     cache_decoding()
-    run_policies(ENFORCED, build_messages(TWO), WHERE)
+    run_policies(ENFORCED, build_messages(TWO_BUCKETS), CONTEXT)
     assert decode.call_count == 2
 
 
 def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
     cache_decoding()
-    asked = build_analyzer([BY_NAME["logs-expire"]], WHERE)
+    analyzer = build_analyzer([BY_NAME["logs-expire"]], CONTEXT)
     request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
-    assert len(asked.Analyze(request, None).diagnostics) == 1
-    changed = asked.Remediate(request, None).remediations[0].properties
+    assert len(analyzer.Analyze(request, None).diagnostics) == 1
+    changed = analyzer.Remediate(request, None).remediations[0].properties
     assert changed["retentionInDays"] == 90
-    assert len(asked.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
+    assert len(analyzer.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
     request.properties.CopyFrom(changed)
-    assert len(asked.Analyze(request, None).diagnostics) == 0
+    assert len(analyzer.Analyze(request, None).diagnostics) == 0

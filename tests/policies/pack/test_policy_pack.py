@@ -60,15 +60,15 @@ def test_the_program_passes_in_every_stack_and_only_documents_with_ids_are_undec
 
 def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None:
     """The CLI's engine keeps the resources in an unordered map."""
-    made = graph("prod")
+    recorded_graph = graph("prod")
     with Pack(stack_files.read("prod"), dry_run=True) as pack:
         pack.rules()
-        found = pack.judge_stack(made)
+        found = pack.judge_stack(recorded_graph)
         assert [answer.policy for answer in found] == ["cost-estimate"]
         for seed in range(3):
             shuffled = Graph()
             order = Random(seed)  # noqa: S311 - a random order, not a secret
-            shuffled._resources = dict(order.sample([*made._resources.items()], len(made)))
+            shuffled._resources = dict(order.sample([*recorded_graph._resources.items()], len(recorded_graph)))
             assert pack.judge_stack(shuffled) == found
 
 
@@ -132,19 +132,19 @@ def test_the_pack_does_not_start_without_required_configuration(
 
 @pytest.mark.parametrize("day", ["2026-12-31", "2026-12-31T00:00:00Z"])
 def test_a_date_may_be_quoted_or_unquoted_in_the_stack_file(day: str) -> None:
-    build_exception = {"policy": "table-backed-up", "resource": "x", "reason": "until the move is over", "expires": day}
-    config = {"polyphony:environment": "prod", "polyphony:exceptions": json.dumps([build_exception])}
-    [found] = stack_context.read_stack_context(config, "polyphony", date(2026, 11, 1)).exceptions
-    assert found.expires == date(2026, 12, 31)
+    entry = {"policy": "table-backed-up", "resource": "x", "reason": "until the move is over", "expires": day}
+    config = {"polyphony:environment": "prod", "polyphony:exceptions": json.dumps([entry])}
+    [exception] = stack_context.read_stack_context(config, "polyphony", date(2026, 11, 1)).exceptions
+    assert exception.expires == date(2026, 12, 31)
 
 
 def test_an_exception_is_reported_and_no_exception_excuses_another() -> None:
     rules = ("exceptions-in-order", "exceptions-in-force", "published-settings-agree")
-    waivers = [build_exception("table-backed-up", "ingestion-files-table", date(2020, 1, 1))]
-    waivers += [build_exception(policy, "platform") for policy in rules]
-    where = policy_harness.build_context("prod", *waivers)
+    exceptions = [build_exception("table-backed-up", "ingestion-files-table", date(2020, 1, 1))]
+    exceptions += [build_exception(policy, "platform") for policy in rules]
+    context = policy_harness.build_context("prod", *exceptions)
     found = policy_harness.run_policies(
-        [BY_NAME[rule] for rule in rules], policy_harness.messages_from_graph(graph("prod")), where
+        [BY_NAME[rule] for rule in rules], policy_harness.messages_from_graph(graph("prod")), context
     )
     assert {answer.policy for answer in found} == set(rules), "the program publishes no exceptions"
     assert any("expired on 2020-01-01" in answer.message for answer in found)

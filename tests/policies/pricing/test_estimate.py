@@ -89,15 +89,15 @@ def test_only_unknown_values_are_left_out() -> None:
 
 
 def test_an_unknown_size_is_priced_with_the_default_of_the_service() -> None:
-    where = build_context()
-    block = CheckedResource("u0", "polyphony:blocks:Function", "a-f", {}, where)
+    context = build_context()
+    block = CheckedResource("u0", "polyphony:blocks:Function", "a-f", {}, context)
     late = unknown_checking_proxy({"memorySize": UNKNOWN_NUMBER_VALUE})
-    function = CheckedResource("u1", t.FUNCTION, "a-f-function", late, where, parent=block)
+    function = CheckedResource("u1", t.FUNCTION, "a-f-function", late, context, parent=block)
     usage = {"usage": {"a-f": {"invocations": 1e6, "milliseconds": 0}}}
-    platform = CheckedResource("u2", t.PLATFORM, "platform", usage, where)
-    dashboard = CheckedResource("u3", t.DASHBOARD, "b-dashboard", {}, where)
+    platform = CheckedResource("u2", t.PLATFORM, "platform", usage, context)
+    dashboard = CheckedResource("u3", t.DASHBOARD, "b-dashboard", {}, context)
     assert to_priced_resource(function).block == "a-f"
-    assert estimate_stack(CheckedStack((block, function, platform, dashboard), where), platform).total == 0.20 + 3.00
+    assert estimate_stack(CheckedStack((block, function, platform, dashboard), context), platform).total == 0.20 + 3.00
 
 
 @given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=0, max_value=1e9))

@@ -161,17 +161,17 @@ def test_metrics_by_method_are_billed_for_each_method_except_any() -> None:
 def test_a_resource_has_the_expected_cost(
     kind: str, props: Mapping[str, Any], usage: Mapping[str, float], usd: float
 ) -> None:
-    found = price(kind, props, usage)
-    assert found.total == pytest.approx(usd, abs=1e-9)
-    assert found.problems == ()
-    assert not any("no price" in gap for gap in found.gaps)
+    report = price(kind, props, usage)
+    assert report.total == pytest.approx(usd, abs=1e-9)
+    assert report.problems == ()
+    assert not any("no price" in gap for gap in report.gaps)
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
 def test_provisioned_concurrency_is_billed_by_the_hour_with_cheaper_runs(architecture: str) -> None:
     function = PricedResource(t.FUNCTION, "f", "block", "sub", {"memorySize": 1024, "architectures": [architecture]})
-    warm = price(t.PROVISIONED_CONCURRENCY, {"provisionedConcurrentExecutions": 1}, CALLS, function)
-    by_price = warm.sum_by("price")
+    report = price(t.PROVISIONED_CONCURRENCY, {"provisionedConcurrentExecutions": 1}, CALLS, function)
+    by_price = report.sum_by("price")
     kind = "arm64" if architecture == "arm64" else "x86"
     assert by_price[f"lambda_provisioned_gb_second_{kind}"] == pytest.approx(
         2_628_000 * load_prices()[f"lambda_provisioned_gb_second_{kind}"].usd
@@ -181,16 +181,16 @@ def test_provisioned_concurrency_is_billed_by_the_hour_with_cheaper_runs(archite
 
 
 @pytest.mark.parametrize(
-    ("kind", "props", "has"),
+    ("kind", "props", "feature"),
     [
         (t.REST_STAGE, {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"}, "a cache cluster of 0.5 GB"),
         (t.BATCH_ENVIRONMENT, {"computeResources": {"type": "EC2", "minVcpus": 16}}, "machines of 16 vCPUs"),
         (t.MEDIACONVERT_QUEUE, {"pricingPlan": "RESERVED"}, "reserved slots, which are billed for a year"),
     ],
 )
-def test_a_billable_feature_without_a_price_is_a_gap(kind: str, props: Mapping[str, Any], has: str) -> None:
+def test_a_billable_feature_without_a_price_is_a_gap(kind: str, props: Mapping[str, Any], feature: str) -> None:
     [gap] = price(kind, props, {}).gaps
-    assert gap.startswith(f"thing has {has}")
+    assert gap.startswith(f"thing has {feature}")
 
 
 def test_every_price_rule_has_a_case() -> None:
@@ -200,12 +200,12 @@ def test_every_price_rule_has_a_case() -> None:
 def test_every_used_price_is_in_the_book_and_every_price_is_used() -> None:
     used = {line.price for kind, props, usage, _ in CASES for line in price(kind, props, usage).lines}
     used |= {price for price, _ in CALLED_SERVICE_PRICES.values()} | {name for name, _ in STREAMING_QUANTITIES}
-    for document in COST_TABLES:
-        for line in document.lines:
+    for table in COST_TABLES:
+        for line in table.lines:
             used |= {name for name, _ in line.quantities}
-        for step in document.promised_savings:
-            used |= {name for name, _ in (*step.before, *step.after)}
-        for saving in document.setting_savings:
+        for promised in table.promised_savings:
+            used |= {name for name, _ in (*promised.before, *promised.after)}
+        for saving in table.setting_savings:
             used |= {name for name, _ in (*saving.before, *saving.after)}
     used |= {f"lambda_provisioned_{part}gb_second_{kind}" for part in ("", "running_") for kind in ("arm64", "x86")}
     other_processor = {f"fargate_spot_{part}_hour_x86" for part in ("vcpu", "gb")}

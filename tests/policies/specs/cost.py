@@ -77,7 +77,7 @@ def ceiling(policy: str, kind: str, count: int, message_part: str) -> PolicySpec
         message_part=message_part,
         unknown=[*many(kind, count), SampleResource(kind, {"name": UNKNOWN}, "late")],
         break_program=insert_resources([SampleResource(kind, {}, f"n{number}") for number in range(count)], ""),
-        at="",
+        faulty_name="",
         undecided=False,
     )
 
@@ -128,9 +128,9 @@ SPECS = (
             SampleResource(t.ALARM, {}, "a"),
         ],
         break_program=insert_resources([SampleResource("aws:lex/bot:Bot", {}, "bot")], ""),
-        at="platform",
+        faulty_name="platform",
         undecided=False,
-        also=[],
+        also_faulty=[],
     ),
     PolicySpec(
         "cost-usage-read",
@@ -139,7 +139,7 @@ SPECS = (
         message_part="for nobody, but the stack has no block",
         unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "late")],
         break_program=publish_misspelt_usage,
-        at="platform",
+        faulty_name="platform",
         undecided=False,
     ),
     PolicySpec(
@@ -153,7 +153,7 @@ SPECS = (
             SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "late"),
         ],
         break_program=change_resource("platform", {"budget": 1}),
-        at="platform",
+        faulty_name="platform",
         undecided=False,
     ),
     PolicySpec(

@@ -370,7 +370,11 @@ CASES = (
     ),
     expect_no_finding("bucket-access-logged", *buckets("audit"), log_delivery_policy("audit")),
     expect_finding(
-        "bucket-access-logged", "no access log", *buckets("audit"), log_delivery_policy("audit", "Deny"), at="audit"
+        "bucket-access-logged",
+        "no access log",
+        *buckets("audit"),
+        log_delivery_policy("audit", "Deny"),
+        faulty_name="audit",
     ),
     expect_finding(
         "bucket-access-logged",
@@ -378,7 +382,7 @@ CASES = (
         *buckets("landing", "audit", "other"),
         SampleResource(t.BUCKET_LOGGING, {"bucket": "landing", "targetBucket": "audit"}, "logging"),
         log_delivery_policy("other"),
-        at="other",
+        faulty_name="other",
     ),
     expect_finding("bucket-public-access-blocked", "blockPublicAcls", SampleResource(t.BUCKET_V2, {"bucket": "b"})),
     expect_finding(

@@ -96,13 +96,18 @@ SPECS = (
 def reaches_other_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
     """Return a case of guests who can reach objects of other guests."""
     statement = allow(actions, list(resources), condition)
-    return expect_finding("guests-own-objects-only", "includes objects of other guests", *guests(statement), at="thing")
+    return expect_finding(
+        "guests-own-objects-only", "includes objects of other guests", *guests(statement), faulty_name="thing"
+    )
 
 
 def reaches_other_items(message_part: str, **condition: object) -> PolicyCase:
     """Return a case of guests who can reach items of other guests."""
     return expect_finding(
-        "guests-own-items-only", message_part, *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)), at="thing"
+        "guests-own-items-only",
+        message_part,
+        *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)),
+        faulty_name="thing",
     )
 
 
@@ -125,7 +130,7 @@ NOT_OWN, NO_KEY = "to the guest's own identity", "also matches a request without
 CASES = (
     *(
         expect_finding(
-            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), at="thing"
+            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), faulty_name="thing"
         )
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
@@ -138,11 +143,11 @@ CASES = (
         GUEST,
         REFERRING_POOL,
         *PUTS_EVENTS[2:],
-        at="thing",
+        faulty_name="thing",
     ),
     expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
-    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, at="thing"),
-    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, at="thing"),
+    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, faulty_name="thing"),
+    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, faulty_name="thing"),
     reaches_other_objects("S3:GetObject", f"{BUCKET}/*"),
     reaches_other_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
     reaches_other_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),

@@ -135,7 +135,7 @@ SPECS = (
             SampleResource(t.FUNCTION, {"name": "g", "role": ROLE_ARN}, "other"),
         ],
         break_program=insert_resources(SHARED),
-        also=["other"],
+        also_faulty=["other"],
     ),
     PolicySpec(
         "iam-no-escalation",
@@ -160,7 +160,7 @@ def inline_policy_case(document_spec: PolicySpec) -> PolicyCase:
         document_spec.policy,
         document_spec.message_part,
         inline(READS, document_spec.bad[0].props["policy"]),
-        at="thing",
+        faulty_name="thing",
     )
 
 
@@ -265,7 +265,7 @@ CASES = (
     ),
     *(expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
     *(
-        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, at="thing")
+        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, faulty_name="thing")
         for way in variants_with_document(ESCALATION)
     ),
     *(expect_no_finding("iam-no-escalation", *way) for way in variants_with_document(READS)),
@@ -281,7 +281,7 @@ CASES = (
             "attachment",
             references={"role": ["other"], "policyArn": ["ours"]},
         ),
-        at="other",
+        faulty_name="other",
     ),
     expect_no_finding(
         "iam-no-escalation",

@@ -249,7 +249,7 @@ CASES = (
     expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
     expect_no_finding(PUBLIC, SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
     expect_no_finding(PUBLIC, resource_with_policy(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
-    expect_finding(PUBLIC, "cannot be checked", UNREADABLE, at="thing"),
+    expect_finding(PUBLIC, "cannot be checked", UNREADABLE, faulty_name="thing"),
     expect_finding(PUBLIC, "cannot be checked", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
     expect_finding(
         PUBLIC,
