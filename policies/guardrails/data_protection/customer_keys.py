@@ -1,4 +1,4 @@
-"""Policies about customer-managed KMS keys: rotation, access of the own account, and delayed deletion."""
+"""Policies about customer-managed KMS keys: rotation, access of the key's own account, and delayed deletion."""
 
 from collections.abc import Iterator
 

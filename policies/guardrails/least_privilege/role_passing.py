@@ -1,4 +1,4 @@
-"""Policies about iam:PassRole and sts:AssumeRole: each names one role, and the service that gets it."""
+"""Policies about iam:PassRole and sts:AssumeRole: statements name exact roles, and PassRole also names the service."""
 
 from collections.abc import Iterator
 

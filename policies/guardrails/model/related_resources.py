@@ -1,4 +1,4 @@
-"""Lookup of the resources that configure a bucket or a function. AWS models such settings as resources of their own,
+"""Lookup of the resources that configure a bucket or a function. Such settings are separate resources in AWS,
 and policies need them together.
 """
 

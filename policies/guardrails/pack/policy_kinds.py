@@ -1,4 +1,4 @@
-"""The three kinds of policies, and the checked resources and stacks that their checks get.
+"""Policy records of three kinds, and the resources and stacks that are passed to their checks.
 
 A policy is one record with name, severity, enforcement levels, description, remedy and check.
 """

@@ -1,4 +1,4 @@
-"""Policy about Lambda runtimes: AWS still supports each runtime for some months."""
+"""Policy about Lambda runtimes: AWS supports each function's runtime for a minimum number of months."""
 
 import functools
 import tomllib
