@@ -38,7 +38,7 @@ def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:
         PolicyLimit(
             "dashboards",
             6,
-            ("Maximum number of dashboards of a stack: one for the foundation and one for each subsystem."),
+            "Maximum number of dashboards of a stack: one for the foundation and one for each subsystem.",
         ),
     ),
 )

@@ -127,7 +127,7 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "Guests of an identity pool may reach only DynamoDB items whose partition key starts with their own identity."
+        "Guests of an identity pool may reach only DynamoDB items whose partition key contains their own identity."
     ),
     remedy=(
         f"Add the condition ForAllValues on {LEADING_KEYS} with {OWN_ID}, and the condition Null "

@@ -33,7 +33,7 @@ COST_TABLE = CostTable(
             "Lambda",
             5,
             FUNCTION,
-            ("Memory, batch size and duration of a call are assumed, because the requirements give none."),
+            "Memory, batch size and duration of a call are assumed, because the requirements give none.",
         ),
         CostTableLine(
             "Glue (40 jobs/day)",
@@ -52,7 +52,7 @@ COST_TABLE = CostTable(
                 ("dynamodb_read", FILES * get_assumption("ingestion_reads_a_file")),
                 ("dynamodb_storage", FILES * get_assumption("ingestion_record_kb") / 1024**2),
             ),
-            ("On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2."),
+            "On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2.",
         ),
         CostTableLine(
             "S3 storage (840 GB)",

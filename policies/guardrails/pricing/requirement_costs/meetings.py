@@ -99,7 +99,7 @@ COST_TABLE = CostTable(
             2.00,
             (("dynamodb_write", 3 * WRITES),),
             (("dynamodb_write", WRITES),),
-            ("The writes of a single user cost cents at today's prices. $2 is 3.2 million index writes a month."),
+            "The writes of a single user cost cents at today's prices. $2 is 3.2 million index writes a month.",
         ),
         PromisedSaving(
             "Claude Haiku for action items (phase 2)",
@@ -152,7 +152,7 @@ COST_TABLE = CostTable(
         SettingSaving("meetings.tableKmsKey", "customer key → AWS-owned key", KEY, ()),
     ),
     remarks=(
-        ("The totals are correct: 55.69 less 16.50 is 39.19, less 12.00 is 27.19, less 0.50 is 26.69, in all 52 %."),
+        "The totals are correct: 55.69 less 16.50 is 39.19, less 12.00 is 27.19, less 0.50 is 26.69, in all 52 %.",
         (
             "Phase 3 takes 80 % off the price of an hour. But with half the processors, an encoding "
             "job takes twice as many hours. So at the stated prices, the job costs 58 % less."

@@ -29,7 +29,7 @@ COST_TABLE = CostTable(
             "Lambda execution",
             2.00,
             FUNCTION,
-            ("The stated figures are 75,000 GB-seconds, which cost $1.26 on x86. So the stated amount is wrong."),
+            "The stated figures are 75,000 GB-seconds, which cost $1.26 on x86. So the stated amount is wrong.",
         ),
         CostTableLine(
             "CloudWatch metrics",

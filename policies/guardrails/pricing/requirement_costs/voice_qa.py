@@ -35,7 +35,7 @@ COST_TABLE = CostTable(
             "Lambda",
             5,
             FUNCTION,
-            ("The number of queries and their duration are assumed: 10 seconds each, while the handler waits."),
+            "The number of queries and their duration are assumed: 10 seconds each, while the handler waits.",
         ),
         CostTableLine(
             "S3",

@@ -10,7 +10,7 @@ CALLED_SERVICE_PRICES: PricedMeasures = {
     "transcribeMinutes": ("transcribe_batch_minute", "minutes of audio that Amazon Transcribe processes in batch jobs"),
     "transcribeStreamingMinutes": (
         "transcribe_streaming_minute",
-        ("minutes of audio that are streamed to Amazon Transcribe; at least 15 seconds are billed for a stream"),
+        "minutes of audio that are streamed to Amazon Transcribe; at least 15 seconds are billed for a stream",
     ),
     "mediaConvertMinutes": ("mediaconvert_minute", "normalised minutes of MediaConvert output"),
     "sonnetInputTokens": (
