@@ -80,17 +80,17 @@ def test_a_report_is_equal_after_writing_and_reading_json(prod_cost: StackCost) 
 
 @pytest.mark.usefixtures("shared_runs")
 def test_two_stacks_differ_by_block_and_the_differences_add_up() -> None:
-    before, depends_on, differences = cost_diff("dev", "prod")
+    before, after, differences = cost_diff("dev", "prod")
     assert [abs(difference.change) for difference in differences] == sorted(
         (abs(difference.change) for difference in differences), reverse=True
     )
     assert sum(difference.change for difference in differences) == pytest.approx(
-        depends_on.report.total - before.report.total, abs=0.05
+        after.report.total - before.report.total, abs=0.05
     )
     stream = io.StringIO()
-    cost.show_diff(before, depends_on, differences, Console(file=stream, width=140, highlight=False))
-    assert f"{depends_on.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
-    assert cost.diff_as_json(before, depends_on, differences)["blocks"][0]["block"] == differences[0].block
+    cost.show_diff(before, after, differences, Console(file=stream, width=140, highlight=False))
+    assert f"{after.report.total - before.report.total:+,.2f} a month" in stream.getvalue()
+    assert cost.diff_as_json(before, after, differences)["blocks"][0]["block"] == differences[0].block
     assert main(["cost-diff", "dev", "prod", "--json"]) == 0
     assert cost_diff(".", "prod")[2] == [], "a stack does not differ from itself"
 

@@ -37,14 +37,14 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
     frameworks=("AWS Well-Architected SEC09-BP02",),
     types={TOPIC},
 )
-def _check_tls_only(topic: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     """The policy is found by the name in the ARNs of its document, because the queue's URL and the topic's ARN are
     unknown in a preview.
     """
     policies = [
         policy
-        for policy in (*stack.list_resources(POLICY_TYPES[topic.type]), *list_inline_policies(topic, stack))
-        if _names_in_document(policy, topic)
+        for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_inline_policies(resource, stack))
+        if _names_resource(policy, resource)
     ]
     if not any(refuses_plain_http(policy) for policy in policies):
         yield (
@@ -54,7 +54,7 @@ def _check_tls_only(topic: CheckedResource, stack: CheckedStack) -> Iterator[str
         )
 
 
-def _names_in_document(policy: CheckedResource, resource: CheckedResource) -> bool:
+def _names_resource(policy: CheckedResource, resource: CheckedResource) -> bool:
     return any(
         arn.rpartition(":")[2] == resource.props.get("name")
         for statement in parse_statements(policy.props.get("policy"))

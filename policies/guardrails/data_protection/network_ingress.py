@@ -30,8 +30,8 @@ def _check_network_not_open(resource: CheckedResource) -> Iterator[str]:
             for block in [given] if isinstance(given, str) else given:
                 if _is_large_public_range(block):
                     yield (
-                        f"The rule allows inbound traffic from {block} to ports from "
-                        f"{float(rule.get('fromPort') or 0):g}. Public ranges must have a prefix of at least "
+                        f"The rule allows inbound traffic from {block} (fromPort "
+                        f"{float(rule.get('fromPort') or 0):g}). Public ranges must have a prefix of at least "
                         f"/{MIN_PREFIX_LENGTHS[4]} (IPv4) or /{MIN_PREFIX_LENGTHS[6]} (IPv6)."
                     )
 

@@ -242,7 +242,7 @@ SPECS = (
         "ingress",
         [{"cidrBlocks": ["10.0.0.0/16"]}],
         [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}],
-        "from 0.0.0.0/0 to ports from 22",
+        "from 0.0.0.0/0 (fromPort 22)",
     ),
 )
 
@@ -425,8 +425,8 @@ CASES = (
         expect_finding("repository-tags-immutable", "move to other images", images(*moving))
         for moving in (("v*",), ("latest", "*"), ("lat*",))
     ),
-    open_rule(t.DEFAULT_SECURITY_GROUP, "ports from 22", ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]),
-    open_rule(t.SECURITY_GROUP_RULE, "ports from 443", type="ingress", cidrBlocks=["0.0.0.0/0"], fromPort=443),
+    open_rule(t.DEFAULT_SECURITY_GROUP, "fromPort 22", ingress=[{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]),
+    open_rule(t.SECURITY_GROUP_RULE, "fromPort 443", type="ingress", cidrBlocks=["0.0.0.0/0"], fromPort=443),
     *(open_rule(t.INGRESS_RULE, block, cidrIpv6=block) for block in ("::/0", "2000::/3")),
     *(open_rule(t.INGRESS_RULE, half, cidrIpv4=half) for half in ("0.0.0.0/1", "128.0.0.0/1", "64.0.0.0/7")),
     expect_no_finding(
