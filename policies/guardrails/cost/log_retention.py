@@ -96,8 +96,8 @@ def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -
     types={REST_STAGE, API_V2_STAGE},
 )
 def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """The group's name contains the API's id. While the id is unknown, the group is found because its name is
-    computed from the API.
+    """Yield a violation if no log group of the stack has the name of the stage's execution logs. The name contains
+    the API's id. While the id is unknown, the group is found because its name is computed from the API.
     """
     rest = resource.type == REST_STAGE
     prefix, api, stage = (REST_LOGS, "restApi", "stageName") if rest else (WEBSOCKET_LOGS, "apiId", "name")

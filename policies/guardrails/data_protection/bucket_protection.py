@@ -205,7 +205,9 @@ def _check_bucket_logs_elsewhere(logging: CheckedResource) -> Iterator[str]:
     types=BUCKETS,
 )
 def _check_bucket_originals_versioned(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """A bucket with a notification receives original uploads. Objects that the program writes can be created again."""
+    """Yield a violation if a bucket with a notification is not versioned. Such a bucket receives original uploads.
+    Objects that the program writes can be created again.
+    """
     if not any(list_bucket_settings(bucket, stack, BUCKET_NOTIFICATION)):
         return
     statuses = [

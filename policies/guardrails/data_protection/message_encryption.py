@@ -38,8 +38,8 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
     types={TOPIC},
 )
 def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    """The policy is found by the name in the ARNs of its document, because the queue's URL and the topic's ARN are
-    unknown in a preview.
+    """Yield a violation if no policy of the queue or topic refuses plain HTTP. The policy is found by the name in the
+    ARNs of its document, because the queue's URL and the topic's ARN are unknown in a preview.
     """
     policies = [
         policy

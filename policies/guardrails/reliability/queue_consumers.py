@@ -123,7 +123,9 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     types={BUCKET_NOTIFICATION},
 )
 def _check_notification_after_permission(notification: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    """S3 sends a test message when a notification is created, so the permission must exist before."""
+    """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
+    permission must exist before.
+    """
     before = {dependency.type for dependency in notification.dependencies}
     if notification.props.get("queues") and QUEUE_POLICY not in before:
         yield "The notification does not depend on a queue policy, so S3 can refuse to create it."
